@@ -21,7 +21,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.settings.settings import Settings
 from console.store.credit_checks import credit_checks
 from console.store.schema.core import credit_checks as table_of_checks
-from console.views.records.columns import check_columns
+from console.views.records.columns import make_credit_check_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.task_runner import TaskRunner
@@ -83,7 +83,7 @@ class Shown:
         self._last = rows
         self._database = console.database
         began = time.perf_counter()
-        columns = check_columns(stage.context, _COLUMNS, lambda record: record)
+        columns = make_credit_check_columns(stage.context, _COLUMNS, lambda record: record)
         self.model = PagedModel(columns, lambda record: record.id, stage.runner)
         self.table = WatchedTable(self.model, "records")
         self.table.resize(_WIDTH, _HEIGHT)

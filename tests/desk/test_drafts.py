@@ -100,7 +100,7 @@ def test_what_has_changed_meanwhile_is_seen(sit: Sit, payment: Payment) -> None:
     bar.button.click()
     page = other.page(PaymentPage)
     other.rest()
-    button = page.button("refund")
+    button = page.find_button("refund")
     assert button is not None
     assert not button.isEnabled()
     assert button.reason

@@ -194,7 +194,7 @@ def test_who_may_not_export_reads_why(seats: Seats, sit: Sit, console: Console) 
     person = seats.sit("robot")
     page = shown(person, RecordRoute(record.id), CreditCheckPage)
     assert isinstance(page, CreditCheckPage)
-    button, copy = page.action_bar.button("evidence_pack"), page.action_bar.button("copy_story")
+    button, copy = page.action_bar.find_button("evidence_pack"), page.action_bar.find_button("copy_story")
     assert button is not None
     assert copy is not None
     person.until(lambda: not button.isEnabled())

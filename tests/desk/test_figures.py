@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from console.app import Console
 from console.views.lookup.page import LookupPage
 from console.views.reports.page import ReportsPage
-from console.views.reports.section import PictureSection
+from console.views.reports.section import ChartSection
 from console.views.runtime.routes import LookupRoute
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import save_as
@@ -39,7 +39,7 @@ def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console, tmp
     reports = person.page(ReportsPage)
     person.press("Ctrl+Tab")
     section = reports.section
-    assert isinstance(section, PictureSection)
+    assert isinstance(section, ChartSection)
     assert section.name == "queue_ages"
     person.rest()
     assert section.chart.accessibleDescription()

@@ -2,7 +2,7 @@
 
 from console.views.home.page import HomePage
 from console.views.reports.page import ReportsPage
-from console.views.reports.section import PictureSection
+from console.views.reports.section import ChartSection
 from tests.desk.conftest import Sit
 from tests.desk.seats import Seats
 
@@ -12,13 +12,13 @@ def test_the_waiting_times_of_home_are_those_of_the_report(seats: Seats, sit: Si
     person = sit()
     person.press("Alt+1")
     page = person.page(HomePage)
-    person.until(lambda: bool(page.age_panel.chart.picture.strips))
-    (strip,) = page.age_panel.chart.picture.strips
+    person.until(lambda: bool(page.age_panel.chart.content.strips))
+    (strip,) = page.age_panel.chart.content.strips
     (review,) = seats.acting_desk.reports.read_queue_ages(("review",)).queues
     assert [bar.figure for bar in strip.bars] == [str(count) for count in review.counts]
     assert strip.title in page.age_panel.chart.accessibleDescription()
     page.age_panel.link.click()
     section = person.page(ReportsPage).section
-    assert isinstance(section, PictureSection)
-    person.until(lambda: bool(section.chart.picture.strips))
-    assert strip.bars in [other.bars for other in section.chart.picture.strips]
+    assert isinstance(section, ChartSection)
+    person.until(lambda: bool(section.chart.content.strips))
+    assert strip.bars in [other.bars for other in section.chart.content.strips]

@@ -150,8 +150,8 @@ def test_a_payment_and_the_refunds_in_its_tab(
     page.tabs.show_tab("refunds")
     person.rest()
     page.tabs.focus_content()
-    person.until(lambda: page.tabs.focused_row() is not None)
-    row = focused_ref(page.tabs.focused_row())
+    person.until(lambda: page.tabs.find_focused_row() is not None)
+    row = focused_ref(page.tabs.find_focused_row())
     assert row[0] == "refund"
     acts.clear()
     for key in "PETNRM":
@@ -170,8 +170,8 @@ def test_a_check_and_the_earlier_ones_in_its_tab(
     page.tabs.show_tab("history")
     person.rest()
     page.tabs.focus_content()
-    person.until(lambda: page.tabs.focused_row() is not None)
-    row = focused_ref(page.tabs.focused_row())
+    person.until(lambda: page.tabs.find_focused_row() is not None)
+    row = focused_ref(page.tabs.find_focused_row())
     assert row != ("credit-check", sample.id)
     for key in "PFE":
         person.press(key)

@@ -379,7 +379,7 @@ def resolve_second(stage: Stage) -> Press:
 @case("RecordActionHandlers.probe", trail=())
 def probe(stage: Stage) -> Press:
     page = at_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
-    return page_press(stage, page.action_bar.button("probe"), "P")
+    return page_press(stage, page.action_bar.find_button("probe"), "P")
 
 
 def page_press(stage: Stage, button: QWidget | None, key: str, has_ended: Callable[[], bool] | None = None) -> Press:
@@ -513,7 +513,7 @@ def note(stage: Stage) -> Press:
 @case("CollaborationActions.take_record", trail=("record.take",))
 def take(stage: Stage) -> Press:
     page = at_payment(stage, payment_of(stage))
-    return page_press(stage, page.action_bar.button("take"), "T")
+    return page_press(stage, page.action_bar.find_button("take"), "T")
 
 
 def taken(stage: Stage) -> PaymentPage:
@@ -837,7 +837,7 @@ def move_order(stage: Stage) -> Press:
     stage.console.payments.probe(payment.id)
     acting.failpoints = before
     page = at_payment(stage, payment)
-    return page_press(stage, page.action_bar.button("move_order"), "M")
+    return page_press(stage, page.action_bar.find_button("move_order"), "M")
 
 
 _GUARD_TEST = "tests/views/runtime/test_request_id.py::test_an_act_pressed_twice_runs_once"

@@ -42,7 +42,7 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
     assert page.view is not None
-    title, lines = page.head.title.short_form, page.printed_lines(page.view)
+    title, lines = page.head.title.short_form, page.list_printed_lines(page.view)
     page.printing.print_record_to("payment", payment_id, title, lines, paper(folder / "record.pdf"))
     person.until(lambda: not page.printing.is_running)
     page.printing.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), paper(folder / "list.pdf"))

@@ -72,7 +72,7 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     person.until(lambda: record.view is not None)
     reject_dialog()
     assert record.view is not None
-    title, lines = record.head.title.short_form, record.printed_lines(record.view)
+    title, lines = record.head.title.short_form, record.list_printed_lines(record.view)
     record.printing.print_record_to("credit-check", check.id, title, lines, paper(tmp_path / "record.pdf"))
     person.until(lambda: not record.printing.is_running)
     _, text = printed(tmp_path / "record.pdf")
@@ -83,7 +83,7 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     money = person.page(PaymentPage)
     person.until(lambda: money.view is not None)
     assert money.view is not None
-    assert any("3,000" in line or "3,300" in line for line in money.printed_lines(money.view))
+    assert any("3,000" in line or "3,300" in line for line in money.list_printed_lines(money.view))
 
     person.frame.show_route(PdfRoute(check.id))
     pdf = person.page(PdfPage)

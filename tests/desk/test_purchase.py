@@ -111,7 +111,7 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console
     person.no_dialog()
     record = person.page(CreditCheckPage)
     person.until(lambda: record.view is not None)
-    assert not record.action_bar.button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
+    assert not record.action_bar.find_button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
 
 
 def test_what_is_missing_after_a_purchase_is_no_error(sit: Sit, sandbox: Sandbox) -> None:

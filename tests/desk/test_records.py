@@ -145,7 +145,7 @@ def test_who_has_no_right_sees_why(seats: Seats, sit: Sit, console: Console, san
     person = sit()
     person = seats.become(person, "aud-e")
     page = opened(person, record.id)
-    button = page.action_bar.button("refetch")
+    button = page.action_bar.find_button("refetch")
     assert button is not None
     person.until(lambda: not button.isEnabled())
     assert "op-a" in button.reason

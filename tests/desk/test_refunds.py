@@ -222,7 +222,7 @@ def test_an_unknown_refund_blocks_another_and_says_so(
     assert console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN
     page = at_payment(person, payment)
     person.until(lambda: "refund" in page.list_bar_names())
-    page.act_on_record("refund")
+    page.run_action_on_record("refund")
     dialog = person.dialog(RefundDialog)
     assert not dialog.act_button.isEnabled()
     assert "is unknown" in dialog.hint.plain

@@ -98,7 +98,7 @@ def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox,
         person.frame.show_route(RecordRoute(record.id, (), "queues"))
         page = person.page(CreditCheckPage)
         person.until(lambda: page.view is not None)
-        probe, pack = page.action_bar.button("probe"), page.action_bar.button("evidence_pack")
+        probe, pack = page.action_bar.find_button("probe"), page.action_bar.find_button("evidence_pack")
         assert probe is not None
         assert pack is not None
         person.until(probe.isEnabled)

@@ -105,7 +105,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
             menu = [action.text() for action in row.build_menu().actions()]
             names = [*page.action_names, "take", "note", "copy_story", "evidence_pack", "print"]
             for name in names:
-                button = page.button(name)
+                button = page.find_button(name)
                 assert button is not None
                 if not button.isVisible():
                     text = next(words for words in menu if words.startswith(button.text()))

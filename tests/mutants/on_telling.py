@@ -218,8 +218,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a probe that changes nothing says that the outcome is known now",
         "console/views/records/actions.py",
-        "    is_same = type(before) is type(after) and _probed_values(before) == _probed_values(after)\n",
-        "    is_same = not isinstance(after, CreditCheck) and _probed_values(before) == _probed_values(after)\n",
+        "    is_same = type(before) is type(after) and _get_probed_values(before) == _get_probed_values(after)\n",
+        "    is_same = type(after) is not CreditCheck and _get_probed_values(before) == _get_probed_values(after)\n",
         ("tests/views/records/test_probe_toast.py",),
     ),
     _mutant(
@@ -246,8 +246,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a key acts on another record than the focused one",
         "console/views/records/page.py",
-        "        if isinstance(row, CreditCheck | Payment | Order | Refund):\n            self._act_on_row",
-        "        if isinstance(row, CreditCheck | Order):\n            self._act_on_row",
+        "        if isinstance(row, CreditCheck | Payment | Order | Refund):\n            self._run_action_on_row",
+        "        if isinstance(row, CreditCheck | Order):\n            self._run_action_on_row",
         ("tests/desk/test_keys_act_on_focus.py",),
     ),
     _mutant(

@@ -64,7 +64,7 @@ def notes(stage: Stage) -> None:
     assert page.view is not None
     ref = ("credit-check", page.view.record.id)
     collaboration = page.collaboration
-    collaboration.open_note(*ref)
+    collaboration.open_note_dialog(*ref)
     _shoot_dialog(stage, NoteDialog, "dialog-note")
     collaboration.hand_over(*ref)
     _shoot_dialog(stage, HandOverDialog, "dialog-hand-over")

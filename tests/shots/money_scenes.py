@@ -138,7 +138,7 @@ def refund_dialog(stage: Stage) -> None:
     payment = stage.desk.paid("complete")[-1]
     stage.go(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
-    page.act_on_record("refund")
+    page.run_action_on_record("refund")
     dialog = stage.find(RefundDialog)
     stage.shoot("dialog-refund-begin")
     dialog.probe_button.click()
@@ -162,7 +162,7 @@ def refund_dialog(stage: Stage) -> None:
     stage.shoot("dialog-refund-asked")
     dialog.cancel_button.click()
     stage.settle()
-    page.act_on_record("refund")
+    page.run_action_on_record("refund")
     stage.shoot("dialog-refund-off")
     stage.find(RefundDialog).reject()
 
@@ -218,7 +218,7 @@ def resolve_money(stage: Stage) -> None:
     payment = stage.desk.paid("refund_unknown")[-1]
     stage.go(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
     page = stage.find(RefundPage)
-    page.act_on_record("resolve")
+    page.run_action_on_record("resolve")
     dialog = stage.find(ResolveMoneyDialog)
     dialog.form.kinds["file"].setChecked(True)
     dialog.form.file.edit.setText("atom-refund-1120.png")  # type: ignore[union-attr]  # a line

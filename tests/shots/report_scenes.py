@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from console.views.reports.page import ReportsPage
-from console.views.reports.section import PictureSection
+from console.views.reports.section import ChartSection
 from console.views.runtime.routes import ReportsRoute
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
@@ -15,7 +15,7 @@ def reports(stage: Stage) -> None:
     for section in page.sections:
         stage.go(ReportsRoute(section.name))
         stage.shoot(f"report-{section.name}")
-    with_picture = next(section for section in page.sections if isinstance(section, PictureSection))
+    with_picture = next(section for section in page.sections if isinstance(section, ChartSection))
     stage.go(ReportsRoute(with_picture.name))
     with_picture.switch_view()
     stage.shoot("report-table")

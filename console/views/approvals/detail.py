@@ -219,10 +219,12 @@ class ApprovalView(QScrollArea):
         for hit in view.against:
             answer_line = context.translate("approvals.makers_answer", maker=view.record.maker, words=hit.answer)
             answer = answer_line if hit.answer else ""
-            reasons.append(("look_alike", refund_words.risk_signal_sentence(hit, context), answer, hit))
+            reasons.append(("look_alike", refund_words.format_risk_signal(hit, context), answer, hit))
         for check in view.checks:
             if not check.holds:
-                reasons.append(("cross", refund_words.check_sentence(check, context, view.record.currency), "", None))
+                reasons.append(
+                    ("cross", refund_words.format_rule_check(check, context, view.record.currency), "", None)
+                )
         return reasons
 
     def format_stale_answer(self, view: RefundView) -> str:
@@ -401,7 +403,7 @@ class ApprovalView(QScrollArea):
     def _make_fulfilled_checks_panel(self, view: RefundView) -> QWidget:
         currency = view.record.currency
         fulfilled_lines = [
-            refund_words.make_check_line(check, self._context, currency) for check in view.checks if check.holds
+            refund_words.make_rule_check_line(check, self._context, currency) for check in view.checks if check.holds
         ]
         holder = QWidget()
         title_ = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading=3)

@@ -14,7 +14,7 @@ from console.views.presenters import credit_check_view as facts
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.records.action_bar import SHORTCUT_BY_ACTION
-from console.views.records.page import RecordPage, record_hints
+from console.views.records.page import RecordPage, make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import CompareRoute, PdfRoute, RecordRoute
 from console.views.theme.design_tokens import tokens
@@ -36,7 +36,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     tabs: CreditCheckTabs
     action_names = ("probe", "refetch", "resolve", "renew")
     help_key = "help.record"
-    key_hints = record_hints(*action_names, "open_pdf")
+    key_hints = make_record_key_hints(*action_names, "open_pdf")
 
     def __init__(self, context: WindowContext) -> None:
         translate = context.translate
@@ -57,14 +57,14 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     def read_view(self, services: "Console", id: int) -> CreditCheckView:
         return services.credit_checks.read_credit_check(id)
 
-    def reading_title(self, id: int) -> str:
+    def format_reading_title(self, id: int) -> str:
         return self.context.translate("record.title", id=id)
 
-    def clipboard_text(self, view: CreditCheckView) -> str:
+    def get_clipboard_text(self, view: CreditCheckView) -> str:
         return view.record.corporation_number
 
-    def button(self, name: str) -> KeyButton | None:
-        return self.pdf_button if name == "open_pdf" else super().button(name)
+    def find_button(self, name: str) -> KeyButton | None:
+        return self.pdf_button if name == "open_pdf" else super().find_button(name)
 
     # -- display
 
@@ -95,7 +95,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         if (around := self.parentWidget()) is not None:
             self.documents.fit_width(around.width() - 2 * tokens().px("spacing", "page_margin"))
 
-    def focus_stops_below(self) -> tuple[QWidget, ...]:
+    def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
 
     def list_helpful_actions(self, view: CreditCheckView) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     # -- actions
 
     def _run_action_by_shortcut(self, name: str) -> None:
-        row = self.tabs.focused_row()
+        row = self.tabs.find_focused_row()
         if name == "open_pdf" and isinstance(row, DocumentRow):
             self.tabs.open_document(row)
         else:

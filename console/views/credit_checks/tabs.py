@@ -11,8 +11,8 @@ from console.domain.records import Document, WorkState
 from console.domain.views.any_record import CreditCheckView
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
-from console.views.records.columns import check_columns
-from console.views.records.tabs import RecordTab, RecordTabs, planned_lines
+from console.views.records.columns import make_credit_check_columns
+from console.views.records.tabs import RecordTab, RecordTabs, make_planned_lines
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import TextLabel, make_column, make_row
@@ -62,7 +62,7 @@ class CreditCheckTabs(RecordTabs):
         self._attempts.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
         self._history = StaticTable(
             context,
-            check_columns(context, _HISTORY_COLUMN_NAMES, lambda record: record),
+            make_credit_check_columns(context, _HISTORY_COLUMN_NAMES, lambda record: record),
             lambda record: record.id,
             context.translate("record.tab.history"),
         )
@@ -89,7 +89,7 @@ class CreditCheckTabs(RecordTabs):
     def show_view(self, view: CreditCheckView) -> None:
         """Replace the contents of all tabs with those of `view`; the visible tab stays the same."""
         entries = [entry for entry in reversed(view.timeline) if not words.is_opening_entry(entry)]
-        next_lines = planned_lines(view.record, self._context)
+        next_lines = make_planned_lines(view.record, self._context)
         rows = _make_document_rows(view, self._context)
         self._document_table.show_rows(rows)
         self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))

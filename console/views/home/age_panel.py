@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.reports.queue_ages import QueueAgeReport
 from console.views.reports.chart import Chart
-from console.views.reports.queue_ages import make_picture
+from console.views.reports.queue_ages import make_chart_content
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
 from console.views.runtime.tasks import Failure
@@ -52,7 +52,7 @@ class AgePanel(Surface):
         )
 
     def _show(self, report: QueueAgeReport) -> None:
-        self.chart.show_picture(make_picture(report, self._context))
+        self.chart.show_content(make_chart_content(report, self._context))
 
     def _keep_last(self, _failure: Failure) -> None:
         """Keep the last chart: the table of the page reads the same queue and shows the failure."""

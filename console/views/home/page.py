@@ -26,7 +26,7 @@ from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.presenters.saved_views import format_record_count, get_view_icon, make_view_key, parse_view_key
-from console.views.records.columns import record_columns
+from console.views.records.columns import make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import QueuesRoute, RecordRef, queue_route
@@ -140,7 +140,7 @@ class HomePage(Page):
                 replace(
                     column, is_stretched=column.key == "why"
                 )  # not the company: its names are short in a wide window
-                for column in record_columns(context, _REVIEW_COLUMN_NAMES, _record_of, _waiting_since)
+                for column in make_record_columns(context, _REVIEW_COLUMN_NAMES, _record_of, _waiting_since)
             ],
             _item_ref,
             context.runner,

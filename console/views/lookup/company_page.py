@@ -24,7 +24,7 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord, make_record_ref
 from console.views.records.actions import RecordActionHandlers
-from console.views.records.columns import check_columns, record_columns, return_record
+from console.views.records.columns import make_credit_check_columns, make_record_columns, return_record
 from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
@@ -252,7 +252,7 @@ class CompanyView(QWidget):
         self.counted.emit(words)
         record = table.current_item
         if isinstance(record, CreditCheck | Order | Payment | Refund):
-            self._acts.show_current(case_words.make_record_ref(record))
+            self._acts.set_current_record(case_words.make_record_ref(record))
 
     def _select_first_row(self, table: StaticTable) -> None:
         if table.current_item is None:
@@ -431,7 +431,7 @@ class CompanyView(QWidget):
 def _check_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the table of credit checks. The column `work` (the next step) takes the remaining
     width."""
-    columns = check_columns(context, _CHECK_COLUMN_NAMES, _row_record)
+    columns = make_credit_check_columns(context, _CHECK_COLUMN_NAMES, _row_record)
     return [replace(column, is_stretched=column.key == "work") for column in columns]
 
 
@@ -453,7 +453,7 @@ MONEY_LIST_COLUMNS: Mapping[str, tuple[str, ...]] = {
 def make_money_table(context: WindowContext, name: str) -> StaticTable:
     """Return the table for the records of one kind; `name` is "payments", "refunds" or "orders"."""
     kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
-    columns = record_columns(context, MONEY_LIST_COLUMNS[name], return_record, kinds=kinds)
+    columns = make_record_columns(context, MONEY_LIST_COLUMNS[name], return_record, kinds=kinds)
     table = StaticTable(
         context,
         columns,

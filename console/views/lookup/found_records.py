@@ -9,7 +9,7 @@ from console.domain.lookup.results import SearchResult
 from console.views.pages.static_table import StaticTable
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.records.columns import record_columns, return_record
+from console.views.records.columns import make_record_columns, return_record
 from console.views.registry.company_list import CompanyList, FoundCompany
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import RowGroup
@@ -50,7 +50,7 @@ class FoundRecords(QWidget):
         self.note = TextLabel(" ".join(note for note in notes if note), "small", "muted", wrap=True)
         self.table = StaticTable(
             context,
-            record_columns(context, _FOUND_COLUMN_NAMES, return_record),
+            make_record_columns(context, _FOUND_COLUMN_NAMES, return_record),
             _record_key,
             title,
             hideable_columns=("number",),

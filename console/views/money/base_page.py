@@ -63,9 +63,9 @@ class MoneyPage(RecordPage[MoneyView]):
         self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
         self.money.show_parts(*money_facts.make_money_parts(view.money, context))
 
-    def printed_lines(self, view: MoneyView) -> list[str]:
+    def list_printed_lines(self, view: MoneyView) -> list[str]:
         amounts = [self.money.accessibleName()] if self.shows_sides_and_amounts else []
-        return [*super().printed_lines(view), *amounts]
+        return [*super().list_printed_lines(view), *amounts]
 
     def show_aside_panel(self, title: str, facts: FactList) -> None:
         """Show the labels and values in `facts`, under a title, in the panel beside the tabs."""

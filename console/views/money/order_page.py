@@ -7,7 +7,7 @@ from console.domain.payments.service_results import OrderView
 from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
-from console.views.records.page import record_hints
+from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute
 from console.views.theme.design_tokens import Tone
@@ -39,7 +39,7 @@ class OrderPage(MoneyPage[OrderView]):
     related_tab_names = ("payments", "refunds")
     action_names = ("open_payment",)
     shows_sides_and_amounts = False
-    key_hints = record_hints()
+    key_hints = make_record_key_hints()
 
     def __init__(self, context: WindowContext) -> None:
         self.steps = StepList(context.translate("saga.steps"))
@@ -49,10 +49,10 @@ class OrderPage(MoneyPage[OrderView]):
     def read_view(self, services: "Console", id: int) -> OrderView:
         return services.payments.read_order(id)
 
-    def name(self, view: OrderView) -> str:
+    def get_copied_name(self, view: OrderView) -> str:
         return view.record.merch_txn_id
 
-    def related_records(self, view: OrderView) -> frozenset[tuple[str, int]]:
+    def list_related_records(self, view: OrderView) -> frozenset[tuple[str, int]]:
         payments = {("payment", payment.id) for payment in view.payments}
         return frozenset(payments | {("refund", refund.id) for refund in view.refunds})
 

@@ -14,7 +14,7 @@ from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
-from console.views.records.page import record_hints
+from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OrderRoute, RefundRoute
 from console.views.widgets.buttons import KeyButton, LinkButton
@@ -32,7 +32,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     kind = "payment"
     related_tab_names = ("refunds",)
     action_names = ("probe", "refund", "resolve", "move_order")
-    key_hints = record_hints(*action_names)
+    key_hints = make_record_key_hints(*action_names)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
@@ -46,10 +46,10 @@ class PaymentPage(MoneyPage[PaymentView]):
     def read_view(self, services: "Console", id: int) -> PaymentView:
         return services.payments.read_payment(id)
 
-    def name(self, view: PaymentView) -> str:
+    def get_copied_name(self, view: PaymentView) -> str:
         return view.record.merchant_payment_id
 
-    def related_records(self, view: PaymentView) -> frozenset[tuple[str, int]]:
+    def list_related_records(self, view: PaymentView) -> frozenset[tuple[str, int]]:
         order = {("order", view.order.id)} if view.order is not None else set()
         return frozenset({("refund", refund.id) for refund in view.refunds} | order)
 
@@ -154,7 +154,7 @@ class PaymentPage(MoneyPage[PaymentView]):
 
     @Slot()
     def _probe_payment(self) -> None:
-        self.act_on_record("probe")
+        self.run_action_on_record("probe")
 
     def _open_pending_refund(self, view: PaymentView) -> None:
         """Open the page of the payment's refund that has not ended yet."""

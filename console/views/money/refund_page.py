@@ -11,7 +11,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
-from console.views.records.page import record_hints
+from console.views.records.page import make_record_key_hints
 from console.views.runtime.routes import ApprovalsRoute, PaymentRoute
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
@@ -27,18 +27,18 @@ class RefundPage(MoneyPage[RefundView]):
     kind = "refund"
     related_tab_names = ("refunds",)
     action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval")
-    key_hints = record_hints("probe", "resolve", "withdraw")
+    key_hints = make_record_key_hints("probe", "resolve", "withdraw")
 
     def read_view(self, services: "Console", id: int) -> RefundView:
         return services.refunds.read_refund(id)
 
-    def name(self, view: RefundView) -> str:
+    def get_copied_name(self, view: RefundView) -> str:
         return view.record.provider_refund_key or str(view.record.id)
 
-    def related_records(self, view: RefundView) -> frozenset[tuple[str, int]]:
+    def list_related_records(self, view: RefundView) -> frozenset[tuple[str, int]]:
         return frozenset({("payment", view.payment.id)})
 
-    def number(self, view: RefundView) -> str:
+    def get_corporation_number(self, view: RefundView) -> str:
         return view.payment.corporation_number or ""
 
     # -- display

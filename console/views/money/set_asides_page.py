@@ -122,7 +122,7 @@ class SetAsidesPage(Page):
     @Slot()
     def _report_selected_record(self) -> None:
         item = self.current_item
-        self.acts.show_current(("set-aside", _set_aside_id(item)) if item is not None else None)
+        self.acts.set_current_record(("set-aside", _set_aside_id(item)) if item is not None else None)
 
     @property
     def current_item(self) -> SetAsideItem | None:

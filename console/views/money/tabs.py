@@ -8,8 +8,8 @@ from console.domain.records import TimelineEntry
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.records import ShownRecord, make_record_ref
-from console.views.records.columns import record_columns, return_record
-from console.views.records.tabs import RecordTab, RecordTabs, planned_lines
+from console.views.records.columns import make_record_columns, return_record
+from console.views.records.tabs import RecordTab, RecordTabs, make_planned_lines
 from console.views.runtime.context import WindowContext
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.timeline import TimelineList
@@ -41,7 +41,7 @@ class MoneyTabs(RecordTabs):
     def _make_related_table(context: WindowContext, name: str) -> TableOrEmptyState:
         table = StaticTable(
             context,
-            record_columns(context, _COLUMN_NAMES_BY_TAB[name], return_record),
+            make_record_columns(context, _COLUMN_NAMES_BY_TAB[name], return_record),
             make_record_ref,
             context.translate(f"record.tab.{name}"),
             hideable_columns=("next", "people", "day", "provider"),
@@ -53,7 +53,7 @@ class MoneyTabs(RecordTabs):
         related records by the name of their tab."""
         context, story = self._context, view.newest_events
         event_lines = (words.make_event_timeline_line(event, story, context) for event in reversed(story.events))
-        lines = [*planned_lines(view.record, context), *event_lines]
+        lines = [*make_planned_lines(view.record, context), *event_lines]
         attempts = [
             words.make_entry_timeline_line(entry, context)
             for entry in reversed(view.timeline)

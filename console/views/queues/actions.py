@@ -85,7 +85,7 @@ class QueuePageActions(QObject):
     def begin_bulk_run(self, action: BulkAction) -> None:
         """Open the dialog that plans a bulk run of this action on the selected records, if the person has the
         right to the action."""
-        if self.record_acts.shows_missing_right(action.value):
+        if self.record_acts.refuse_if_right_missing(action.value):
             return
         from console.views.bulk.dialog import BulkDialog
 
@@ -115,7 +115,7 @@ class QueuePageActions(QObject):
             return
         record = self._find_record()
         right = "audit_any" if name == "evidence_pack" else "read"
-        if record is not None and not self.record_acts.shows_missing_right(right):
+        if record is not None and not self.record_acts.refuse_if_right_missing(right):
             self.evidence.run_action(name, *case_words.make_record_ref(record))
 
     # -- one record
@@ -126,7 +126,7 @@ class QueuePageActions(QObject):
         if self._begin_bulk_run_if_selected(BulkAction(name)):
             return
         record = self._find_record()
-        if record is not None and not self.record_acts.shows_missing_right(name):
+        if record is not None and not self.record_acts.refuse_if_right_missing(name):
             title = case_words.title(record, self._context)
             self.collaboration.run_action(name, *case_words.make_record_ref(record), title)
 

@@ -111,11 +111,11 @@ def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]
     naming = next((column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key)
     has_cause = naming != _CAUSE_COLUMN_KEY and any(column.key == _CAUSE_COLUMN_KEY for column in columns)
     return [
-        _add_group_cells(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns
+        _make_group_column(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns
     ]
 
 
-def _add_group_cells(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
+def _make_group_column(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
     """Return the column with cells for heading rows too. `is_naming` is True for the column that names the record.
     `has_cause` is True if the table has a column of causes: that column then shows the cause, and the naming
     column only the number of records, because a sentence is too long for it.

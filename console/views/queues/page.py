@@ -499,7 +499,7 @@ class QueuesPage(Page):
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
-        self.queue_acts.record_acts.show_current(
+        self.queue_acts.record_acts.set_current_record(
             queue_rows.get_row_record_ref(row_) if isinstance(row_, QueueRow) else None
         )
         self._show_position()

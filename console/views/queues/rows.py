@@ -14,7 +14,7 @@ from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.records.columns import ALL_KINDS, check_columns, record_columns
+from console.views.records.columns import ALL_RECORD_KINDS, make_credit_check_columns, make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import RecordRef
@@ -92,14 +92,14 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
     if queue == "incomplete":  # contains credit checks only
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
-        return check_columns(context, names, _get_credit_check, lambda row: row.item.since)
+        return make_credit_check_columns(context, names, _get_credit_check, lambda row: row.item.since)
     if queue == "refunds":
         names = ["age", "name", "people", "provider", "amount", "state", "certainty", "work", "cause", "next"]
-        return record_columns(context, names, get_row_record, lambda row: row.item.since, ("refund",))
+        return make_record_columns(context, names, get_row_record, lambda row: row.item.since, ("refund",))
     if queue == DISAGREEMENT_QUEUE:
         names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty", "work"]
         return [
-            *record_columns(context, names, get_row_record, lambda row: row.item.since),
+            *make_record_columns(context, names, get_row_record, lambda row: row.item.since),
             _make_difference_column(context),
         ]
     names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
@@ -110,8 +110,8 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
         "pending",
         "unknown",
     )  # only these queues contain payments that wait for the payer, whose state word is long
-    kinds = [kind for kind in ALL_KINDS if has_waiting or kind != "waiting"]
-    return record_columns(context, names, get_row_record, lambda row: row.item.since, kinds)
+    kinds = [kind for kind in ALL_RECORD_KINDS if has_waiting or kind != "waiting"]
+    return make_record_columns(context, names, get_row_record, lambda row: row.item.since, kinds)
 
 
 def _make_difference_column(context: WindowContext) -> Column:

@@ -71,7 +71,7 @@ class ActionButtons(QObject):
         self.setParent(self.bar)
         self._shown_actions: tuple[object, ...] = ()
 
-    def button(self, name: str) -> KeyButton | None:
+    def find_button(self, name: str) -> KeyButton | None:
         return self._buttons.get(name)
 
     def _make_button(self, name: str, kind: str = "default") -> KeyButton:
@@ -98,7 +98,7 @@ class ActionButtons(QObject):
         possible_actions = [
             name for name in helpful if name == "purchase" or not self._find_disabled_reason(name, allowed_actions)
         ]
-        self._show_helpful(view, possible_actions, form)
+        self._show_helpful_actions(view, possible_actions, form)
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return why the button of the action `name` is disabled: the service doesn't allow the action, the
@@ -107,11 +107,15 @@ class ActionButtons(QObject):
         """
         action = allowed_actions.get(name)
         if action is not None:
-            return self._reason_text(action) if not action.allowed else self._unavailable_text(name)
+            return self._format_disabled_reason(action) if not action.allowed else self._find_unavailable_reason(name)
         right = _RIGHT_BY_ACTION.get(name, name)
-        return self._context.find_disabled_reason(right) if right in ROLES_BY_RIGHT else self._unavailable_text(name)
+        return (
+            self._context.find_disabled_reason(right)
+            if right in ROLES_BY_RIGHT
+            else self._find_unavailable_reason(name)
+        )
 
-    def _unavailable_text(self, name: str) -> str:
+    def _find_unavailable_reason(self, name: str) -> str:
         """Return why no person at this desk can run the action `name` at present, whatever rights the person has:
         the database is unreachable, a read-only switch is on, or the desk asks a worker to act and no worker is
         present. Return "" if the action is possible.
@@ -123,7 +127,7 @@ class ActionButtons(QObject):
             context.read_only_text(right) or context.worker_away_text(right) if acts else ""
         )
 
-    def _reason_text(self, action: AllowedAction) -> str:
+    def _format_disabled_reason(self, action: AllowedAction) -> str:
         """Return the text of the reason why the service doesn't allow an action. If the person lacks a role, the
         text names the people who have it."""
         needed_roles = action.facts.get("needs")
@@ -134,7 +138,7 @@ class ActionButtons(QObject):
             )
         return self._context.translate(action.reason or "reason.role", **action.facts)
 
-    def _show_helpful(self, view: RecordView, names: Sequence[str], form: ExplanationForm) -> None:
+    def _show_helpful_actions(self, view: RecordView, names: Sequence[str], form: ExplanationForm) -> None:
         key = (*names, view.explanation.next_step.code)
         if key == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus

@@ -46,7 +46,7 @@ class RecordActionHandlers(QObject):
         """The page whose actions these are."""
         return self._page
 
-    def show_current(self, ref: RecordRef | None) -> None:
+    def set_current_record(self, ref: RecordRef | None) -> None:
         """Store which record of the page is the current one. If it is another one than before, remove the bar with
         the result of an action, because a person would read it as a result about the current record. The bar of
         a running probe stays: it names its record.
@@ -65,10 +65,10 @@ class RecordActionHandlers(QObject):
         """
         context, translate = self._context, self._context.translate
         kind, id = subject = case_words.get_subject_kind_and_id(record)
-        if subject in self._probed_subjects or self.shows_missing_right("probe"):
+        if subject in self._probed_subjects or self.refuse_if_right_missing("probe"):
             return
         if isinstance(record, CreditCheck | Operation):
-            words = translate("act.about", title=_title_of(record, context), message=translate("act.probing"))
+            words = translate("act.about", title=_format_title(record, context), message=translate("act.probing"))
             label, provider_name = translate("act.probe", id=id), ALARMBOX
         else:
             title = case_words.title(record, context)
@@ -92,7 +92,7 @@ class RecordActionHandlers(QObject):
             lambda failure: self._show_probe_failure(record, failure),
             owner=self,
             label=label,
-            describe=lambda record_after: probe_toast(context, record, record_after),
+            describe=lambda record_after: make_probe_toast(context, record, record_after),
             attempt=("probe", kind, id),
             key=subject,
             provider=provider_name,
@@ -102,7 +102,7 @@ class RecordActionHandlers(QObject):
     def _show_probe_result(self, before: ShownRecord | Operation, after: ShownRecord | Operation) -> None:
         self._probed_subjects.discard(case_words.get_subject_kind_and_id(before))
         self._page.hide_bar("act")
-        toast = probe_toast(self._context, before, after)
+        toast = make_probe_toast(self._context, before, after)
         if self._in_bar:
             bar = NotificationBar(
                 toast.words, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button()
@@ -114,7 +114,7 @@ class RecordActionHandlers(QObject):
 
     def _show_probe_failure(self, record: ShownRecord | Operation, failure: Failure) -> None:
         self._probed_subjects.discard(case_words.get_subject_kind_and_id(record))
-        self.show_refusal(failure, _title_of(record, self._context))
+        self.show_refusal(failure, _format_title(record, self._context))
         self._page.refresh("probed")
 
     def show_refusal(self, failure: Failure, title: str = "") -> None:
@@ -143,7 +143,7 @@ class RecordActionHandlers(QObject):
 
     # -- dialogs, imported when first opened
 
-    def shows_missing_right(self, right: str) -> bool:
+    def refuse_if_right_missing(self, right: str) -> bool:
         """Return True if the acting person can't use this right at present, and show the reason in a bar of the
         page. Needed for actions without a button, where no reason can be shown beside the button."""
         disabled_reason = self._context.find_disabled_reason(right)
@@ -158,7 +158,7 @@ class RecordActionHandlers(QObject):
 
     def refetch(self, record: CreditCheck) -> None:
         """Open the dialog that fetches parts of the credit check again, if the person has the right."""
-        if self.shows_missing_right("refetch"):
+        if self.refuse_if_right_missing("refetch"):
             return
         from console.views.purchase.refetch_dialog import RefetchDialog
 
@@ -169,7 +169,7 @@ class RecordActionHandlers(QObject):
         the right. `proposer` is the person whose proposed decision waits for a second person; None if none
         waits. An Operation is passed only if this desk's spool has the operation and the database doesn't.
         """
-        if self.shows_missing_right("resolve"):
+        if self.refuse_if_right_missing("resolve"):
             return
         context, window = self._context, self._page.window()
         if isinstance(record, CreditCheck) or (
@@ -190,7 +190,7 @@ class RecordActionHandlers(QObject):
         """Read the purchase plan for this corporation number, then open the purchase dialog with the client
         `client` selected. Do nothing if the person lacks the right."""
         context = self._context
-        if self.shows_missing_right("purchase"):
+        if self.refuse_if_right_missing("purchase"):
             return
         context.run_read(
             lambda services: services.credit_checks.make_plan(number),
@@ -208,7 +208,7 @@ class RecordActionHandlers(QObject):
     def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
         """Read the refund plan of the payment, then open the dialog in which the person requests a refund. With
         `set_aside`, the refund is taken from this money set aside. Do nothing if the person lacks the right."""
-        if self.shows_missing_right("refund_request"):
+        if self.refuse_if_right_missing("refund_request"):
             return
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment_id),
@@ -225,7 +225,7 @@ class RecordActionHandlers(QObject):
 
     def approve(self, view: RefundView) -> None:
         """Open the dialog in which the person approves the refund, if the person has the right."""
-        if self.shows_missing_right("refund_approve"):
+        if self.refuse_if_right_missing("refund_approve"):
             return
         from console.views.refunds.decision_dialog import ApproveDialog
 
@@ -233,7 +233,7 @@ class RecordActionHandlers(QObject):
 
     def reject(self, view: RefundView) -> None:
         """Open the dialog in which the person rejects the refund, if the person has the right."""
-        if self.shows_missing_right("refund_approve"):
+        if self.refuse_if_right_missing("refund_approve"):
             return
         from console.views.refunds.decision_dialog import DeclineDialog
 
@@ -241,7 +241,7 @@ class RecordActionHandlers(QObject):
 
     def withdraw(self, view: RefundView) -> None:
         """Open the dialog in which the maker withdraws the refund request, if the person has the right."""
-        if self.shows_missing_right("refund_withdraw"):
+        if self.refuse_if_right_missing("refund_withdraw"):
             return
         from console.views.refunds.decision_dialog import WithdrawDialog
 
@@ -253,7 +253,7 @@ class RecordActionHandlers(QObject):
         """Set the order of the payment to the state "paid", if the person has the right. No request is sent to the
         provider. Do nothing if this is done or under way for the payment as the page has read it: the key is
         pressed again before the page shows the moved order."""
-        if self._moved_payment is payment or self.shows_missing_right("resolve"):
+        if self._moved_payment is payment or self.refuse_if_right_missing("resolve"):
             return
         context, self._moved_payment = self._context, payment
         context.run_acting_call(
@@ -262,14 +262,14 @@ class RecordActionHandlers(QObject):
             self._show_move_failure,
             owner=self,
             label=context.translate("act.move_order", number=payment.merchant_payment_id),
-            describe=lambda order: _moved_toast(context, order),
+            describe=lambda order: _make_moved_order_toast(context, order),
             attempt=("order move", payment.id),
             key=("payment", payment.id),
             provider="",
         )
 
     def _show_moved_order(self, order: Order) -> None:
-        self._context.toast_requested.emit(_moved_toast(self._context, order))
+        self._context.toast_requested.emit(_make_moved_order_toast(self._context, order))
         self._page.refresh("moved")
 
     def _show_move_failure(self, failure: Failure) -> None:
@@ -304,14 +304,16 @@ class RecordActionHandlers(QObject):
         context.show_toast(context.translate("record.summary_copied"), line)
 
 
-def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation) -> Toast:
+def make_probe_toast(
+    context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation
+) -> Toast:
     """Return the toast after a probe, which names the record and its new state, or says that nothing has changed.
     `before` and `after` are the record before and after the probe."""
-    title, translate = _title_of(after, context), context.translate
+    title, translate = _format_title(after, context), context.translate
     is_unknown = not isinstance(after, Operation | Order) and after.certainty is Certainty.UNKNOWN
     shape, tone = _UNKNOWN_OUTCOME_LOOK if is_unknown else _KNOWN_OUTCOME_LOOK
     # An operation of the spool becomes a record when its answer is delivered.
-    is_same = type(before) is type(after) and _probed_values(before) == _probed_values(after)
+    is_same = type(before) is type(after) and _get_probed_values(before) == _get_probed_values(after)
     if is_same or isinstance(after, Operation):
         words = translate("record.no_change", at=context.now())
         still_unknown = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
@@ -324,13 +326,13 @@ def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: 
     return Toast(translate("case.probed", state=word), title)
 
 
-def _title_of(record: ShownRecord | Operation, context: WindowContext) -> str:
+def _format_title(record: ShownRecord | Operation, context: WindowContext) -> str:
     if isinstance(record, Operation):
         return f"{context.translate('operation_screen.title')} {wording.shorten_id(record.id)}"
     return case_words.title(record, context)
 
 
-def _probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
+def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
     """Return the values of the fields that a probe may change, so that two versions of a record can be compared."""
     names = (
         "state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state",
@@ -340,7 +342,7 @@ def _probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
     return tuple(getattr(record, name, None) for name in names)
 
 
-def _moved_toast(context: WindowContext, order: Order) -> Toast:
+def _make_moved_order_toast(context: WindowContext, order: Order) -> Toast:
     word = record_words.make_state_cell(case_words.state_key(order), context.language).word
     return Toast(context.translate("case.order_moved", state=word), case_words.title(order, context))
 

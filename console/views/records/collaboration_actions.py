@@ -19,7 +19,7 @@ from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 
 COLLABORATION_ACTIONS = ("take", "note")
-_SHORTCUT_OF_ACTION = (("T", "take"), ("N", "note"))
+_SHORTCUTS_AND_ACTIONS = (("T", "take"), ("N", "note"))
 COLLABORATION_KEY_HINTS = (
     (("T",), "key.take"),
     (("Shift+T",), "key.give_back"),
@@ -42,7 +42,7 @@ class CollaborationActions(QObject):
         person types its shortcut; it must do the same as the button of the action."""
         super().__init__(acts)
         self._context, self._acts = context, acts
-        for keys, name in _SHORTCUT_OF_ACTION:
+        for keys, name in _SHORTCUTS_AND_ACTIONS:
             acts.page.bind_shortcut(keys, partial(press_button, name))
 
     def run_action(self, name: str, kind: str, id: int, title: str = "") -> bool:
@@ -53,7 +53,7 @@ class CollaborationActions(QObject):
         if name == "take":
             self.take_record(kind, id, title)
         elif name == "note":
-            self.open_note(kind, id)
+            self.open_note_dialog(kind, id)
         return name in COLLABORATION_ACTIONS
 
     def take_record(self, kind: str, id: int, title: str = "") -> None:
@@ -62,7 +62,7 @@ class CollaborationActions(QObject):
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
-            self._show_take,
+            self._show_take_result,
             partial(self._acts.show_refusal, title=title),
             owner=self,
             label=context.translate("action.take"),
@@ -72,7 +72,7 @@ class CollaborationActions(QObject):
             provider="",
         )
 
-    def _show_take(self, taken: Take) -> None:
+    def _show_take_result(self, taken: Take) -> None:
         self._context.toast_requested.emit(make_take_toast(self._context, taken))
         self._acts.page.refresh("taken")
 
@@ -109,11 +109,11 @@ class CollaborationActions(QObject):
         another person's, show the refusal in a bar."""
         if taken is None or not is_same_person(taken.person, self._context.operator or ""):
             self._acts.page.show_key_refusal(self._context.translate("reason.not_your_take"))
-        elif not self._acts.shows_missing_right("take"):
+        elif not self._acts.refuse_if_right_missing("take"):
             act = self.hand_over if name == "hand_over" else self.give_back
             act(taken.kind, taken.subject_id)
 
-    def open_note(self, kind: str, id: int) -> None:
+    def open_note_dialog(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog
 
         dialog = NoteDialog(self._context, kind, id, self._acts.page.window())
@@ -123,7 +123,7 @@ class CollaborationActions(QObject):
     def _refresh_after_note(self) -> None:
         self._acts.page.refresh("noted")
 
-    def show_taken(self, taken: Take | None) -> None:
+    def show_take(self, taken: Take | None) -> None:
         """Show a bar with the person who has taken the record and the end of the take; hide the bar if the record
         isn't taken (None)."""
         page, context = self._acts.page, self._context
@@ -144,12 +144,12 @@ class CollaborationActions(QObject):
         page.show_state_bar(_TAKE_BAR_NAME, bar)
 
 
-def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[TimelineLine]:
+def make_note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[TimelineLine]:
     """Return the lines in which a timeline shows the notes on a record, the newest note first."""
-    return [_note_line(note, context) for note in reversed(notes)]
+    return [_make_note_line(note, context) for note in reversed(notes)]
 
 
-def _note_line(note: Note, context: WindowContext) -> TimelineLine:
+def _make_note_line(note: Note, context: WindowContext) -> TimelineLine:
     at, who = note.at, record_words.actor_name(note.person, context)
     return TimelineLine(
         format_time_in_column(at, context), wording.format_instant(at), "person", "muted", who, note.words

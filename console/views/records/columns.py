@@ -18,7 +18,7 @@ from console.views.tables.columns import CellKind, Column
 from console.views.theme.theme import current_appearance
 from console.wording import catalogue as wording
 
-RecordOfRow = Callable[[Any], ShownRecord]
+RecordGetter = Callable[[Any], ShownRecord]
 _STATE_NAMES_BY_KIND = {
     "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
     "waiting": ("payment", "token_generated", "user_payment"),
@@ -30,61 +30,61 @@ _STATE_NAMES_BY_KIND = {
 """For each group of states: the family of its badges, then the states that can occur in a table. The longest word for
 these states decides the width of the column of states.
 """
-ALL_KINDS = tuple(_STATE_NAMES_BY_KIND)
-CHECK_KIND_ONLY = ("credit_check",)
+ALL_RECORD_KINDS = tuple(_STATE_NAMES_BY_KIND)
+CREDIT_CHECK_KIND_ONLY = ("credit_check",)
 
 
 def return_record(record: ShownRecord) -> ShownRecord:
-    """Return the record unchanged. This is the `record_of_row` of tables whose rows are records themselves."""
+    """Return the record unchanged. This is the `get_record` of tables whose rows are records themselves."""
     return record
 
 
-def record_columns(
+def make_record_columns(
     context: WindowContext,
     names: Sequence[str],
-    record_of_row: RecordOfRow,
+    get_record: RecordGetter,
     since: Callable[[Any], datetime | None] | None = None,
-    kinds: Sequence[str] = ALL_KINDS,
+    kinds: Sequence[str] = ALL_RECORD_KINDS,
 ) -> list[Column]:
-    """Return the columns of a table of records, in the order of `names`. `record_of_row` returns the record of a
+    """Return the columns of a table of records, in the order of `names`. `get_record` returns the record of a
     row. `since` returns the instant from which the age of a row is counted; by default, the instant since which
     the record has its state. `kinds` are keys of _STATE_NAMES_BY_KIND: the groups of states that can occur,
     from which the width of the column of states is computed.
 
     Raises KeyError if a name is unknown.
     """
-    start_of = since or (lambda item: record_of_row(item).state_since)
-    table = _RecordColumnFactory(context, record_of_row, kinds)
+    start_of = since or (lambda item: get_record(item).state_since)
+    table = _RecordColumnFactory(context, get_record, kinds)
     return [
         columns.make_age_column(context, start_of) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](table)
         for name in names
     ]
 
 
-def check_columns(
+def make_credit_check_columns(
     context: WindowContext,
     names: Sequence[str],
-    record_of_row: Callable[[Any], CreditCheck],
+    get_record: Callable[[Any], CreditCheck],
     since: Callable[[Any], datetime | None] | None = None,
 ) -> list[Column]:
     """Return the columns of a table whose rows are credit checks only. The arguments are the same as in
     record_columns."""
-    return record_columns(context, names, record_of_row, since, CHECK_KIND_ONLY)
+    return make_record_columns(context, names, get_record, since, CREDIT_CHECK_KIND_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
 class _RecordColumnFactory:
-    """Makes the columns of one table. `record_of` returns the record of a row. `kinds` are keys of
+    """Makes the columns of one table. `get_record` returns the record of a row. `kinds` are keys of
     _STATE_NAMES_BY_KIND: the groups of states that can occur in the table."""
 
     context: WindowContext
-    record_of: RecordOfRow
+    get_record: RecordGetter
     kinds: Sequence[str]
 
     @property
     def has_only_checks(self) -> bool:
         """True if all rows of the table are credit checks."""
-        return self.kinds == CHECK_KIND_ONLY
+        return self.kinds == CREDIT_CHECK_KIND_ONLY
 
     def make_column(
         self,
@@ -98,14 +98,14 @@ class _RecordColumnFactory:
     ) -> Column:
         """Return a column that shows the result of `text` for the record of a row. `width` is the width in px at
         text scale 1.0. The title is the text of the wording key `title`, by default `column.{name}`."""
-        of = self.record_of
+        of = self.get_record
         title_words = self.context.translate(title or f"column.{name}")
         return Column(name, title_words, width, lambda item: text(of(item)), kind, stretches)
 
     def make_badge_column(self, name: str, longest: str, key: Callable[[ShownRecord], str]) -> Column:
         """Return a column of badges. `key` returns the key of the badge for the record of a row; `longest` is the
         longest word of these badges, from which the width is computed."""
-        of = self.record_of
+        of = self.get_record
         return columns.make_badge_column(self.context, name, longest, lambda item: key(of(item)))
 
     def find_longest_word(self, family: str, *states: str) -> str:
@@ -113,11 +113,11 @@ class _RecordColumnFactory:
         return words.find_longest_badge_word(family, self.context.language, *states)
 
 
-def _corporation_column(table: _RecordColumnFactory) -> Column:
-    return _company_column(table, "corporation")
+def _make_corporation_column(table: _RecordColumnFactory) -> Column:
+    return _make_company_column(table, "corporation")
 
 
-def _company_column(table: _RecordColumnFactory, name: str = "company") -> Column:
+def _make_company_column(table: _RecordColumnFactory, name: str = "company") -> Column:
     """Return the column with the name of the record's company; without a name, it shows the corporation number."""
 
     def format_name(record: ShownRecord) -> str:
@@ -128,13 +128,13 @@ def _company_column(table: _RecordColumnFactory, name: str = "company") -> Colum
     return table.make_column(name, width, format_name, title="column.corporation", stretches=True)
 
 
-def _number_column(table: _RecordColumnFactory) -> Column:
+def _make_number_column(table: _RecordColumnFactory) -> Column:
     return columns.make_corporation_number_column(
-        table.context, lambda item: case_words.corporation_number_of(table.record_of(item))
+        table.context, lambda item: case_words.corporation_number_of(table.get_record(item))
     )
 
 
-def _record_column(table: _RecordColumnFactory) -> Column:
+def _make_record_id_column(table: _RecordColumnFactory) -> Column:
     translate = table.context.translate
     return table.make_column(
         "record",
@@ -143,7 +143,7 @@ def _record_column(table: _RecordColumnFactory) -> Column:
     )
 
 
-def _name_column(table: _RecordColumnFactory) -> Column:
+def _make_name_column(table: _RecordColumnFactory) -> Column:
     """Return the column with the short title of a record: the order number of a payment or an order, otherwise the
     record's id."""
     longest = round(
@@ -156,7 +156,7 @@ def _name_column(table: _RecordColumnFactory) -> Column:
     )
 
 
-def _kind_column(table: _RecordColumnFactory) -> Column:
+def _make_kind_column(table: _RecordColumnFactory) -> Column:
     translate = table.context.translate
     longest = max((translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len)
     return table.make_column(
@@ -178,11 +178,11 @@ def _make_client_column(table: _RecordColumnFactory) -> Column:
     )
 
 
-def _provider_column(table: _RecordColumnFactory) -> Column:
+def _make_provider_column(table: _RecordColumnFactory) -> Column:
     return table.make_column("provider", 84, lambda record: case_words.provider_name(record, table.context))
 
 
-def _amount_column(table: _RecordColumnFactory) -> Column:
+def _make_amount_column(table: _RecordColumnFactory) -> Column:
     return table.make_column(
         "amount",
         max(get_min_column_width("amount"), measure_column_width("≠ ₹1,200,000", CELL_PADDING_PX)),
@@ -191,12 +191,12 @@ def _amount_column(table: _RecordColumnFactory) -> Column:
     )
 
 
-def _state_column(table: _RecordColumnFactory) -> Column:
+def _make_state_column(table: _RecordColumnFactory) -> Column:
     longest_words = (table.find_longest_word(*_STATE_NAMES_BY_KIND[kind]) for kind in table.kinds)
     return table.make_badge_column("state", max(longest_words, key=len), case_words.state_key)
 
 
-def _certainty_column(table: _RecordColumnFactory) -> Column:
+def _make_certainty_column(table: _RecordColumnFactory) -> Column:
     disagree = ("old",) if table.has_only_checks else ("sides_disagree", "may_be_reversed")
     longest = table.find_longest_word("certainty", "known", "unknown", *disagree)
     return table.make_badge_column(
@@ -204,32 +204,32 @@ def _certainty_column(table: _RecordColumnFactory) -> Column:
     )
 
 
-def _work_column(table: _RecordColumnFactory) -> Column:
+def _make_work_column(table: _RecordColumnFactory) -> Column:
     awaiting = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
     longest = table.find_longest_word("work", "none", "scheduled", "needs_review", *awaiting)
     return table.make_badge_column("work", longest, lambda record: case_words.work_key(record, table.context.now()))
 
 
-def _cause_column(table: _RecordColumnFactory) -> Column:
+def _make_cause_column(table: _RecordColumnFactory) -> Column:
     width = get_min_column_width("cause") + (24 if table.has_only_checks else 0)
     return table.make_column("cause", width, lambda record: case_words.cause_text(record, table.context))
 
 
-def _why_column(table: _RecordColumnFactory) -> Column:
+def _make_why_column(table: _RecordColumnFactory) -> Column:
     width = 184 if table.has_only_checks else 150
     return table.make_column(
         "why", width, lambda record: case_words.cause_text(record, table.context), title="column.reason"
     )
 
 
-def _next_step_column(table: _RecordColumnFactory) -> Column:
-    context, of = table.context, table.record_of
+def _make_next_step_column(table: _RecordColumnFactory) -> Column:
+    context, of = table.context, table.get_record
     return columns.make_next_step_column(
         context, lambda item: case_words.format_next_attempt_time(of(item), context.now())
     )
 
 
-def _day_column(table: _RecordColumnFactory) -> Column:
+def _make_day_column(table: _RecordColumnFactory) -> Column:
     def format_day(record: ShownRecord) -> str:
         at = case_words.began_at(record)
         if table.has_only_checks:
@@ -241,7 +241,7 @@ def _day_column(table: _RecordColumnFactory) -> Column:
     return table.make_column("day", get_min_column_width("day"), format_day, "data")
 
 
-def _people_column(table: _RecordColumnFactory) -> Column:
+def _make_people_column(table: _RecordColumnFactory) -> Column:
     """Return the column with the people of a refund: the maker and the approvers."""
 
     def format_people(record: ShownRecord) -> str:
@@ -253,21 +253,21 @@ def _people_column(table: _RecordColumnFactory) -> Column:
     return table.make_column("people", 160, format_people, stretches=True)
 
 
-def _payer_column(table: _RecordColumnFactory) -> Column:
+def _make_payer_column(table: _RecordColumnFactory) -> Column:
     def format_payer(record: ShownRecord) -> str:
         return case_words.mask_payer(record.payer) if isinstance(record, Payment) else ""
 
     return table.make_column("payer", 104, format_payer, "data", title="field.payer")
 
 
-def _result_column(table: _RecordColumnFactory) -> Column:
+def _make_result_column(table: _RecordColumnFactory) -> Column:
     def format_result(record: ShownRecord) -> str:
         return words.result_word(record, table.context) if isinstance(record, CreditCheck) else ""
 
     return table.make_column("result", 84, format_result)
 
 
-def _document_column(table: _RecordColumnFactory) -> Column:
+def _make_document_column(table: _RecordColumnFactory) -> Column:
     def format_document(record: ShownRecord) -> str:
         has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
         return table.context.translate("column.document.pdf") if has_pdf else ""
@@ -275,7 +275,7 @@ def _document_column(table: _RecordColumnFactory) -> Column:
     return table.make_column("document", 64, format_document)
 
 
-def _expiry_column(table: _RecordColumnFactory) -> Column:
+def _make_expiry_column(table: _RecordColumnFactory) -> Column:
     def format_until(record: ShownRecord) -> str:
         end = record.expired_at if isinstance(record, CreditCheck) else None
         return wording.format_instant(end, "until") if end else ""
@@ -284,25 +284,25 @@ def _expiry_column(table: _RecordColumnFactory) -> Column:
 
 
 _COLUMN_FACTORY_BY_NAME: Mapping[str, Callable[[_RecordColumnFactory], Column]] = {
-    "corporation": _corporation_column,
-    "company": _company_column,
-    "number": _number_column,
-    "record": _record_column,
-    "name": _name_column,
-    "kind": _kind_column,
+    "corporation": _make_corporation_column,
+    "company": _make_company_column,
+    "number": _make_number_column,
+    "record": _make_record_id_column,
+    "name": _make_name_column,
+    "kind": _make_kind_column,
     "client": _make_client_column,
-    "provider": _provider_column,
-    "amount": _amount_column,
-    "state": _state_column,
-    "certainty": _certainty_column,
-    "work": _work_column,
-    "cause": _cause_column,
-    "why": _why_column,
-    "next": _next_step_column,
-    "day": _day_column,
-    "people": _people_column,
-    "payer": _payer_column,
-    "result": _result_column,
-    "document": _document_column,
-    "until": _expiry_column,
+    "provider": _make_provider_column,
+    "amount": _make_amount_column,
+    "state": _make_state_column,
+    "certainty": _make_certainty_column,
+    "work": _make_work_column,
+    "cause": _make_cause_column,
+    "why": _make_why_column,
+    "next": _make_next_step_column,
+    "day": _make_day_column,
+    "people": _make_people_column,
+    "payer": _make_payer_column,
+    "result": _make_result_column,
+    "document": _make_document_column,
+    "until": _make_expiry_column,
 }

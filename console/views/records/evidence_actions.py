@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from console.services.evidence.pack import PackWritten
 
 EVIDENCE_EXPORT_ACTIONS = ("copy_story", "evidence_pack")
-_SHORTCUT_OF_ACTION = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
+_SHORTCUTS_AND_ACTIONS = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
 EVIDENCE_EXPORT_KEY_HINTS = ((("Ctrl+Shift+E",), "key.evidence_pack"), (("Ctrl+Shift+T",), "key.copy_story"))
 MAX_COPIED_EVENTS = 1_000
 """Largest number of events in a copied timeline. If the record has more events, the last line of the copy says this.
@@ -36,7 +36,7 @@ class EvidenceExportActions(QObject):
         person types its shortcut; it must do the same as the button of the action."""
         super().__init__(acts)
         self._context, self._acts = context, acts
-        for keys, name in _SHORTCUT_OF_ACTION:
+        for keys, name in _SHORTCUTS_AND_ACTIONS:
             acts.page.bind_shortcut(keys, partial(press_button, name))
         self._records_in_progress: set[tuple[str, int]] = set()
         self._chosen_record: tuple[str, int] = ("", 0)
@@ -94,7 +94,7 @@ class EvidenceExportActions(QObject):
 
         def show_written(written: "PackWritten") -> None:
             self._records_in_progress.discard(subject)
-            context.toast_requested.emit(_pack_toast(context, written))
+            context.toast_requested.emit(_make_pack_toast(context, written))
 
         context.run_acting_call(
             lambda services, _: services.recovery.write_evidence_pack(kind, id, path),
@@ -102,14 +102,14 @@ class EvidenceExportActions(QObject):
             show_failure,
             owner=self,
             label=context.translate("action.evidence_pack"),
-            describe=lambda written: _pack_toast(context, written),
+            describe=lambda written: _make_pack_toast(context, written),
             attempt=("evidence pack", kind, id, path),
             key=("pack", *subject),
             provider="",
         )
 
 
-def _pack_toast(context: WindowContext, written: "PackWritten") -> Toast:
+def _make_pack_toast(context: WindowContext, written: "PackWritten") -> Toast:
     if written.left_out:
         words = context.translate("pack.told_part", size=written.bytes, n=len(written.left_out))
         return Toast(words, written.file, "square_bang", "care", path=written.file)

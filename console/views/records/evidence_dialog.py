@@ -92,12 +92,12 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         return content
 
     @abstractmethod
-    def _act_button_wording_key(self) -> str:
+    def _get_act_button_wording_key(self) -> str:
         """Return the wording key of the acting button's text, which says whether the decision takes effect now or
         waits for a second person."""
 
     @abstractmethod
-    def _act_button_hint_key(self) -> str:
+    def _get_act_button_hint_key(self) -> str:
         """Return the wording key of the hint that stands beside the acting button while the button is enabled."""
 
     @abstractmethod
@@ -108,11 +108,11 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
     @Slot()
     def _update_act_button(self) -> None:
         translate, disabled_reason = self._context.translate, self.form.find_disabled_reason()
-        self.act_button.show_text(translate(self._act_button_wording_key()))
+        self.act_button.show_text(translate(self._get_act_button_wording_key()))
         if disabled_reason:
             self.disable_act_button(disabled_reason)
         else:
-            self.enable_act_button(translate(self._act_button_hint_key()))
+            self.enable_act_button(translate(self._get_act_button_hint_key()))
 
     @Slot()
     def _send_decision(self) -> None:
@@ -121,7 +121,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         context, record, form = self._context, self._record, self.form
         kind, id = ref = case_words.get_subject_kind_and_id(record)
         expected_version = None if isinstance(record, Operation) else record.version
-        outcome, evidence, provider_id = form.outcome, form.evidence(), form.provider_id
+        outcome, evidence, provider_id = form.outcome, form.get_evidence(), form.provider_id
         self.set_busy(context.translate("dialog.resolve.busy"))
         form.setEnabled(False)
         context.run_acting_call(
@@ -132,7 +132,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             self._show_failure,
             owner=self,
             label=self._label,
-            describe=lambda result: _decision_toast(context, result),
+            describe=lambda result: _make_decision_toast(context, result),
             attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version),
             key=ref,
             provider=self._provider,
@@ -140,7 +140,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
 
     def _show_result(self, result: ResolveResult) -> None:
         self._draft.delete()
-        toast = _decision_toast(self._context, result)
+        toast = _make_decision_toast(self._context, result)
         bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
         self._show_final_content(
             toast.words, self._add_badges(result.record, bar, awaiting=result.awaiting is not None)
@@ -162,14 +162,14 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         return NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
 
 
-def _decision_toast(context: WindowContext, result: ResolveResult) -> Toast:
+def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast:
     if result.awaiting:
         words = context.translate("dialog.resolve.awaiting_title"), context.translate("dialog.resolve.awaiting")
         return Toast(*words, "hourglass", "progress")
-    return Toast(context.translate("dialog.resolve.done_title"), _decided_text(context, result.record))
+    return Toast(context.translate("dialog.resolve.done_title"), _format_decision(context, result.record))
 
 
-def _decided_text(context: WindowContext, record: CreditCheck | Order | Payment | Refund | Operation) -> str:
+def _format_decision(context: WindowContext, record: CreditCheck | Order | Payment | Refund | Operation) -> str:
     """Return the sentence about a settled record: its title and its new state, and for a credit check AlarmBox's
     number."""
     if isinstance(record, Operation):

@@ -149,13 +149,13 @@ class EvidenceForm(QWidget):
         none."""
         return None
 
-    def evidence(self) -> str | Path:
+    def get_evidence(self) -> str | Path:
         """Return the evidence that the person has given: the path of a file, or a text."""
         if self.evidence_kind == FILE_EVIDENCE:
             return Path(self.file.text().strip())
-        return self._written_statement() if self.evidence_kind == NUMBER_EVIDENCE else self.text.text().strip()
+        return self._format_statement() if self.evidence_kind == NUMBER_EVIDENCE else self.text.text().strip()
 
-    def _written_statement(self) -> str:
+    def _format_statement(self) -> str:
         """Return the text to store as evidence if the evidence is the provider's number."""
         return self.number.text().strip()
 
@@ -181,7 +181,8 @@ class EvidenceForm(QWidget):
         missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
         for name in self.outcomes:
             self._enable_result(
-                name, self._exclusion_reason(name) or missing_evidence or self._find_outcome_disabled_reason(name)
+                name,
+                self._find_exclusion_reason(name) or missing_evidence or self._find_outcome_disabled_reason(name),
             )
         self._choose_only_result()
         self._show_effect()
@@ -194,7 +195,7 @@ class EvidenceForm(QWidget):
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
         self._update_results()
 
-    def _exclusion_reason(self, name: str) -> str:
+    def _find_exclusion_reason(self, name: str) -> str:
         """Return why the stored facts exclude the result `name` for every person and every evidence; "" if they
         don't exclude it. Reasons that depend on the person come from `_find_outcome_disabled_reason`."""
         choice = self._choices.get(name)

@@ -20,7 +20,7 @@ from console.views.widgets.record_parts import ExplanationForm
 from console.wording import catalogue as wording
 
 
-class RecordHead(Surface):
+class RecordHeader(Surface):
     """The header of a record's page. The corporation and the badges are beside the title; in a narrow window,
     below it.
 
@@ -99,7 +99,7 @@ class RecordHead(Surface):
         self._grid.addWidget(self._identity, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)), middle)
         self._grid.addWidget(self._right, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
 
-    def _available_width(self) -> int:
+    def _measure_available_width(self) -> int:
         """Return the width in px that the header can use: the visible width of the scroll area around it, or the
         header's own width if that is smaller."""
         ancestor = self.parentWidget()
@@ -109,7 +109,9 @@ class RecordHead(Surface):
 
     def _fit_to_width(self) -> None:
         room = (
-            self._available_width() - 2 * tokens().px("spacing", "page_margin") - 2 * self._grid.horizontalSpacing()
+            self._measure_available_width()
+            - 2 * tokens().px("spacing", "page_margin")
+            - 2 * self._grid.horizontalSpacing()
         )
         title, identity, right = (part.sizeHint().width() for part in (self.title, self._identity, self._right))
         self._place_parts(identity_below=title + identity + right > room, badges_below=title + right > room)
@@ -188,7 +190,7 @@ class RecordHead(Surface):
         self.step_requested.emit(1)
 
 
-def explanation_form(context: WindowContext) -> ExplanationForm:
+def make_explanation_form(context: WindowContext) -> ExplanationForm:
     """Return an empty form for the explanation of a record, with four lines: verdict, reason, next step,
     recommended actions."""
     translate = context.translate

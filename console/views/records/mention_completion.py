@@ -38,34 +38,34 @@ class MentionCompletion(QObject):
             self._edit.completion_popup = self.popup
             self._completer.setWidget(self._edit)
             self._completer.activated[str].connect(self.insert_name)  # type: ignore[index]  # an overload
-            self._edit.textChanged.connect(self.update)
+            self._edit.textChanged.connect(self.update_names)
 
     @Slot()
-    def update(self) -> None:
+    def update_names(self) -> None:
         """Show the names that begin with the typed text after `@`, and say below the field whom the note mentions."""
         cursor = self._edit.textCursor()
         text, place = self._edit.toPlainText(), cursor.positionInBlock()
         beginning = find_typed_beginning(cursor.block().text()[:place])
-        fitting = [] if beginning is None else self._find_fitting(beginning)
+        fitting = [] if beginning is None else self._find_fitting_names(beginning)
         if beginning is None or not fitting or any(is_same_person(name, beginning) for name in fitting):
             self.popup.hide()
         else:
-            self._offer(beginning)
+            self._offer_names(beginning)
             # A name that is not typed to its end is not unknown yet.
             text = text[: cursor.position() - len(beginning) - 1] + text[cursor.position() :]
-        self._field.show_hint(self._describe(text))
+        self._field.show_hint(self._describe_mentions(text))
 
-    def _find_fitting(self, beginning: str) -> list[str]:
+    def _find_fitting_names(self, beginning: str) -> list[str]:
         return [name for name in self._names if name.casefold().startswith(beginning.casefold())]
 
-    def _offer(self, beginning: str) -> None:
+    def _offer_names(self, beginning: str) -> None:
         self._completer.setCompletionPrefix(beginning)
         place = self._edit.cursorRect()
         place.setWidth(current_appearance().icon_px(_POPUP_WIDTH_PX))
         self._completer.complete(place)
         self.popup.setCurrentIndex(self._completer.completionModel().index(0, 0))
 
-    def _describe(self, text: str) -> str:
+    def _describe_mentions(self, text: str) -> str:
         """Return the sentence with the people whom the text mentions, and a sentence about the first name that is
         unknown."""
         found, translate = find_names(text, self._names, self._author), self._context.translate

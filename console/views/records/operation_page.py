@@ -12,7 +12,7 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.records.actions import RecordActionHandlers
-from console.views.records.header import explanation_form, show_explanation
+from console.views.records.header import make_explanation_form, show_explanation
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, route_to
 from console.views.runtime.tasks import Failure
@@ -51,7 +51,7 @@ class OperationPage(Page):
         self.id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
         self.id.copied.connect(self.acts.show_copied_toast)
         self.badges = make_row(gap=8)
-        self.form = explanation_form(context)
+        self.form = make_explanation_form(context)
         self.facts = Surface(edge="bottom")
         self.timeline = TimelineList(translate("record.tab.timeline"))
         self._build_layout()

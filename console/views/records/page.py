@@ -22,7 +22,7 @@ from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions as evidence_acts
 from console.views.records.action_bar import SHORTCUT_BY_ACTION, ActionButtons
 from console.views.records.actions import RecordActionHandlers
-from console.views.records.header import RecordHead, explanation_form, show_explanation
+from console.views.records.header import RecordHeader, make_explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
 from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.context import WindowContext
@@ -42,7 +42,7 @@ ViewT = TypeVar("ViewT", bound=RecordView)
 SHARED_ACTIONS = (*collaboration_actions.COLLABORATION_ACTIONS, *evidence_acts.EVIDENCE_EXPORT_ACTIONS)
 
 
-def record_hints(*names: str) -> tuple[KeyHint, ...]:
+def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
     """Return the shortcuts that the line at the bottom of a record's page shows: those of the actions `names`, and
     those that every record's page has."""
     return (
@@ -87,9 +87,9 @@ class RecordPage(Page, Generic[ViewT]):
         self.collaboration = collaboration_actions.CollaborationActions(
             context, self.acts, self._run_action_by_shortcut
         )
-        self.head = RecordHead(context)
+        self.head = RecordHeader(context)
         self.sides_strip = RecordSideStrip((), context.translate("record.sides"))
-        self.form = explanation_form(context)
+        self.form = make_explanation_form(context)
         self.tabs = tabs
         self.action_bar = ActionButtons(context, self.action_names)
         self.answers = LinkButton(context.translate("action.open_raw"), chevron=True, role="small")
@@ -109,7 +109,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.tabs.related_record_requested.connect(self._open_related_record)
         self.tabs.tabs.currentChanged.connect(self.screen_state_changed)
         self.answers.clicked.connect(self.tabs.show_answers)
-        self.action_bar.action_requested.connect(self.act_on_record)
+        self.action_bar.action_requested.connect(self.run_action_on_record)
         for name in self.action_names:
             if name in SHORTCUT_BY_ACTION:
                 self.bind_shortcut(SHORTCUT_BY_ACTION[name], partial(self._run_action_by_shortcut, name))
@@ -147,27 +147,27 @@ class RecordPage(Page, Generic[ViewT]):
         """Run the action `name`, which only this kind of record has, such as `refund` of a payment. Implemented by
         the subclass."""
 
-    def name(self, view: ViewT) -> str:
+    def get_copied_name(self, view: ViewT) -> str:
         """Return the text that the copy button beside the title copies; by default, the id of the record."""
         return str(view.record.id)
 
-    def clipboard_text(self, view: ViewT) -> str:
+    def get_clipboard_text(self, view: ViewT) -> str:
         """Return the text that the shortcut Ctrl+C copies; by default, the same text as `name`."""
-        return self.name(view)
+        return self.get_copied_name(view)
 
-    def number(self, view: ViewT) -> str:
+    def get_corporation_number(self, view: ViewT) -> str:
         """Return the corporation number of the record; "" if the record has none."""
         return case_words.corporation_number_of(view.record)
 
-    def related_records(self, view: ViewT) -> frozenset[tuple[str, int]]:
+    def list_related_records(self, view: ViewT) -> frozenset[tuple[str, int]]:
         """Return the kind and id of each other record that this page shows. If one of them changes, the page is
         read again."""
         return frozenset()
 
-    def button(self, name: str) -> KeyButton | None:
+    def find_button(self, name: str) -> KeyButton | None:
         """Return the button of the action `name`; None if the page has no such button. The shortcut of an action
         works only while its button is enabled."""
-        return self.action_bar.button(name)
+        return self.action_bar.find_button(name)
 
     # -- reading
 
@@ -180,12 +180,12 @@ class RecordPage(Page, Generic[ViewT]):
             self.view, self._shown_state = None, ()
             for name in self.list_bar_names():
                 self.hide_bar(name)
-            self.head.show_reading(self.reading_title(route.id), str(route.id))
+            self.head.show_reading(self.format_reading_title(route.id), str(route.id))
             self.set_page_name(self.head.title.short_form)
         self.head.show_position(route)
         self.refresh("entered")
 
-    def reading_title(self, id: int) -> str:
+    def format_reading_title(self, id: int) -> str:
         """Return the title to show while the record with this id is being read."""
         return self.context.translate(f"kind.{self.kind}")
 
@@ -206,7 +206,7 @@ class RecordPage(Page, Generic[ViewT]):
         return self.route.id
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        related_refs = self.related_records(self.view) if self.view is not None else frozenset()
+        related_refs = self.list_related_records(self.view) if self.view is not None else frozenset()
         return (self.kind, self.id) in changes or bool(related_refs & changes)
 
     def read_data(self, reason: str) -> None:
@@ -243,14 +243,14 @@ class RecordPage(Page, Generic[ViewT]):
     # -- display
 
     def _show_view(self, view: ViewT) -> None:
-        self.head.title.show_id(case_words.title(view.record, self.context), self.name(view))
+        self.head.title.show_id(case_words.title(view.record, self.context), self.get_copied_name(view))
         self.fill_header(view)
         show_explanation(self.form, view.explanation, self.context)
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
         self._announce_change()
         self._update_actions()
         self._show_holder(view.holder if not isinstance(view, OrderView) else None)
-        self.collaboration.show_taken(view.taken)
+        self.collaboration.show_take(view.taken)
         self._set_tab_order()
 
     def _announce_change(self) -> None:
@@ -297,12 +297,12 @@ class RecordPage(Page, Generic[ViewT]):
             *self.head.focus_stops,
             *(tool for panel in self.sides_strip.panels for tool in panel.findChildren(PaintedButton)),
             *self.form.findChildren(KeyButton),
-            *self.focus_stops_below(),
+            *self.list_focus_stops_below(),
             *self.tabs.focus_stops,
             *self.action_bar.bar.findChildren(KeyButton),
         )
 
-    def focus_stops_below(self) -> tuple[QWidget, ...]:
+    def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         """Return the widgets between the explanation and the tabs that can have the focus, in tab order."""
         return ()
 
@@ -383,7 +383,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     @Slot()
     def _open_company(self) -> None:
-        number = self.number(self.view) if self.view is not None else ""
+        number = self.get_corporation_number(self.view) if self.view is not None else ""
         if number:
             self.context.navigate(LookupRoute(wording.format_number(number)))
 
@@ -392,20 +392,20 @@ class RecordPage(Page, Generic[ViewT]):
     def _run_action_by_shortcut(self, name: str) -> None:
         """Run the action whose shortcut the person has typed: on the related record whose row has the focus,
         otherwise on the record of the page. If the button of the action is disabled, show the reason."""
-        row = self.tabs.focused_row()
+        row = self.tabs.find_focused_row()
         if isinstance(row, CreditCheck | Payment | Order | Refund):
-            self._act_on_row(name, row)
+            self._run_action_on_row(name, row)
             return
-        button = self.button(name)
+        button = self.find_button(name)
         if button is not None and button.isEnabled():
-            self.act_on_record(name)
+            self.run_action_on_record(name)
         elif button is not None:
             self.press_button(button)
 
-    def _act_on_row(self, name: str, row: ShownRecord) -> None:
+    def _run_action_on_row(self, name: str, row: ShownRecord) -> None:
         """Run an action on the related record whose row has the focus. If this record can't have the action, show
         a bar that names the record, because the action must not run on the record of the page instead."""
-        shared_acts, button = (self.evidence, self.collaboration), self.button(name)
+        shared_acts, button = (self.evidence, self.collaboration), self.find_button(name)
         if button is not None and name in SHARED_ACTIONS:  # every record has them, with the same rights
             if button.isEnabled():
                 any(acts.run_action(name, *case_words.make_record_ref(row)) for acts in shared_acts)
@@ -428,19 +428,21 @@ class RecordPage(Page, Generic[ViewT]):
             self.collaboration.end_own_take(name, self.view.taken)
 
     @Slot(str)
-    def act_on_record(self, name: str) -> None:
+    def run_action_on_record(self, name: str) -> None:
         """Run the action `name` on the record of the page. Do nothing until the record is read."""
         shared_acts = (self.evidence, self.collaboration)
         if self.view is None:
             return
         if name == "print":
-            self.printing.print_record(self.kind, self.id, self.head.title.short_form, self.printed_lines(self.view))
+            self.printing.print_record(
+                self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
+            )
         elif not any(acts.run_action(name, self.kind, self.id) for acts in shared_acts):
             self.do_action(name, self.view)
 
-    def printed_lines(self, view: ViewT) -> list[str]:
+    def list_printed_lines(self, view: ViewT) -> list[str]:
         """Return the texts that the page shows above the tabs, as the lines of a printout."""
-        company = " ".join(filter(None, (self.head.company.plain, self.number(view))))
+        company = " ".join(filter(None, (self.head.company.plain, self.get_corporation_number(view))))
         badges = ", ".join(badge.word for badge in self.head.badges)
         sides = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
         explanation = record_words.format_explanation(view.explanation, self.context)
@@ -449,7 +451,7 @@ class RecordPage(Page, Generic[ViewT]):
     @Slot()
     def _copy_number(self) -> None:
         if self.view is not None:
-            self.acts.copy_text(self.clipboard_text(self.view))
+            self.acts.copy_text(self.get_clipboard_text(self.view))
 
     @Slot()
     def _copy_summary(self) -> None:

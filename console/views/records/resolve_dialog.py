@@ -59,7 +59,7 @@ class ResolveForm(EvidenceForm):
             int(digits) if self.evidence_kind == NUMBER_EVIDENCE and digits.isascii() and digits.isdecimal() else None
         )
 
-    def _written_statement(self) -> str:
+    def _format_statement(self) -> str:
         return self._context.translate("dialog.resolve.number_statement", number=self.number.text().strip())
 
     def _has_evidence(self) -> bool:
@@ -84,9 +84,9 @@ class ResolveForm(EvidenceForm):
         self.effect.show_text(
             translate(key, before=before, after=after) if key else translate("dialog.resolve.no_effect")
         )
-        self.second_person_text.show_text(self._second_person_text())
+        self.second_person_text.show_text(self._format_second_person_text())
 
-    def _second_person_text(self) -> str:
+    def _format_second_person_text(self) -> str:
         """Return the text which says whether a second person must confirm the decision, with the names of the
         people who may."""
         translate, context = self._context.translate, self._context
@@ -107,34 +107,34 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         self, context: WindowContext, record: CreditCheck | Operation, proposer: str | None, parent: QWidget
     ) -> None:
         self._credit_check, self._proposer = record, proposer
-        self._subtitle_line = _dialog_subtitle(context, record)
+        self._subtitle_line = _format_dialog_subtitle(context, record)
         super().__init__(
             context,
             record,
             ResolveForm(context, proposer),
             parent,
-            title=_dialog_title(context, record),
+            title=_format_dialog_title(context, record),
             subtitle=self._subtitle_line,
             label=context.translate("act.resolve", id=record.id),
             provider=ALARMBOX,
         )
 
-    def _act_button_wording_key(self) -> str:
+    def _get_act_button_wording_key(self) -> str:
         is_second = self._proposer is not None and self._proposer != self._context.operator
         if self.form.outcome != "error":
             return "dialog.resolve.act_now"
         return "dialog.resolve.act_second" if is_second else "dialog.resolve.act"
 
-    def _act_button_hint_key(self) -> str:
+    def _get_act_button_hint_key(self) -> str:
         return (
             "dialog.resolve.nothing_yet"
-            if self._act_button_wording_key() == "dialog.resolve.act"
+            if self._get_act_button_wording_key() == "dialog.resolve.act"
             else "dialog.enter_cancels"
         )
 
     def _show_failure(self, failure: Failure) -> None:
         if failure.code == ErrorCode.STALE_VIEW:
-            self._show_final_content(self._context.translate("dialog.stale.title"), self._stale_content(failure))
+            self._show_final_content(self._context.translate("dialog.stale.title"), self._make_stale_content(failure))
         elif failure.code in _FINAL_REFUSAL_CODES:
             self._show_final_content(self._context.translate("act.refused"), self._make_refusal_bar(failure))
         else:
@@ -149,7 +149,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         self.show_content(content)
         self._update_act_button()
 
-    def _stale_content(self, failure: Failure) -> QWidget:
+    def _make_stale_content(self, failure: Failure) -> QWidget:
         """Return the content of the dialog after a refusal because the record has changed: the refusal, the badges
         of the stored record, and its changed fields."""
         context, stored_record = self._context, failure.detail.get("record")
@@ -178,13 +178,13 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             self._context.navigate(RecordRoute(int(id)))
 
 
-def _dialog_title(context: WindowContext, record: CreditCheck | Operation) -> str:
+def _format_dialog_title(context: WindowContext, record: CreditCheck | Operation) -> str:
     if isinstance(record, CreditCheck):
         return context.translate("dialog.resolve.title", id=record.id)
     return context.translate("dialog.resolve.title_operation", operation=record.id)
 
 
-def _dialog_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
+def _format_dialog_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
     number, client = record.corporation_number, record.client_id
     if isinstance(record, CreditCheck):
         company = words.provider_or_registry_name(record, context) or None

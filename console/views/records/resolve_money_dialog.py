@@ -70,7 +70,7 @@ class ResolveMoneyForm(EvidenceForm):
             self._context.translate("dialog.resolve_money.needs_number") if is_number_missing else ""
         )
 
-    def _written_statement(self) -> str:
+    def _format_statement(self) -> str:
         return self._context.translate("dialog.resolve_money.number_statement", number=self.number.text().strip())
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
@@ -108,36 +108,36 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
     After the service has stored or refused the decision, the person can only close the dialog."""
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None, parent: QWidget) -> None:
-        self._name = _dialog_title(context, record)
+        self._name = _format_dialog_title(context, record)
         super().__init__(
             context,
             record,
             ResolveMoneyForm(context, record, proposer),
             parent,
             title=context.translate("dialog.resolve_money.title", title=self._name),
-            subtitle=_dialog_subtitle(context, record),
+            subtitle=_format_dialog_subtitle(context, record),
             label=context.translate("act.resolve_case", title=self._name),
             provider="",
         )
 
-    def _act_button_wording_key(self) -> str:
+    def _get_act_button_wording_key(self) -> str:
         return "dialog.resolve.act_now" if self.form.evidence_kind == NUMBER_EVIDENCE else "dialog.resolve.act"
 
-    def _act_button_hint_key(self) -> str:
+    def _get_act_button_hint_key(self) -> str:
         return "dialog.resolve.nothing_yet"
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
         self.show_outcome(title, self._name, content, close=self._context.translate("action.close"))
 
 
-def _dialog_title(context: WindowContext, record: MoneyRecord) -> str:
+def _format_dialog_title(context: WindowContext, record: MoneyRecord) -> str:
     """Return the title of the dialog: the title of the record; for an operation, a text with its id."""
     if isinstance(record, Operation):
         return context.translate("operation_screen.named", operation=record.id)
     return case_words.title(record, context)
 
 
-def _dialog_subtitle(context: WindowContext, record: MoneyRecord) -> str:
+def _format_dialog_subtitle(context: WindowContext, record: MoneyRecord) -> str:
     if isinstance(record, Operation):
         return context.translate("operation.refund.submit")
     return context.translate(

@@ -13,7 +13,7 @@ from console.views.pages.static_table import StaticTable
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_column
 from console.views.presenters.records import RecordView, ShownRecord
-from console.views.records.collaboration_actions import note_lines
+from console.views.records.collaboration_actions import make_note_lines
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.theme import current_appearance
@@ -56,7 +56,7 @@ class RecordTabs(QWidget):
             TimelineList(translate("record.tab.timeline")),
             TimelineList(translate("record.tab.notes")),
         )
-        self._evidence, self._audit = EvidenceView(context), audit_table(context)
+        self._evidence, self._audit = EvidenceView(context), make_audit_table(context)
         self._tabs = (
             RecordTab("timeline", self._timeline, (self._timeline,)),
             *kind_tabs,
@@ -90,7 +90,7 @@ class RecordTabs(QWidget):
         beside the titles of the `kind_tabs`.
         """
         self._timeline.show_lines(lines)
-        self._notes.show_lines(note_lines(view.notes, self._context))
+        self._notes.show_lines(make_note_lines(view.notes, self._context))
         self._evidence.show_items(list(reversed(view.evidence)))
         self._audit.show_rows(list(enumerate(reversed(view.timeline))))
         counts = (len(lines), *between, len(view.notes), len(view.evidence), len(view.timeline))
@@ -105,7 +105,7 @@ class RecordTabs(QWidget):
         """The widgets of the tabs that can have the focus, in tab order."""
         return self.tabs, *(stop for tab in self._tabs for stop in tab.focus_stops)
 
-    def focused_row(self) -> object | None:
+    def find_focused_row(self) -> object | None:
         """Return the current row of the table that has the focus; None if no table of these tabs has the focus."""
         tables = (stop for tab in self._tabs for stop in tab.focus_stops)
         table = next((stop for stop in tables if isinstance(stop, StaticTable) and stop.hasFocus()), None)
@@ -137,7 +137,7 @@ def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
     return both
 
 
-def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
+def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
     """Return the timeline line about the next step that is scheduled for the record, in a list; an empty list if
     no step is scheduled."""
     at, reason = record.work.at, record.work.reason
@@ -159,7 +159,7 @@ def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineL
     ]
 
 
-def audit_table(context: WindowContext) -> StaticTable:
+def make_audit_table(context: WindowContext) -> StaticTable:
     """Return an empty table for the audit entries of a record. Its rows are pairs of a number and a TimelineEntry."""
     translate = context.translate
 
@@ -198,7 +198,7 @@ def audit_table(context: WindowContext) -> StaticTable:
     )
 
 
-def readable_answer(body: str | None) -> str:
+def format_answer(body: str | None) -> str:
     """Return the text of a stored answer. JSON is returned with one value per line, any other text unchanged, and
     "" for None."""
     try:
@@ -217,7 +217,7 @@ class EvidenceView(QWidget):
         translate = context.translate
         columns = [
             Column("when", translate("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
-            Column("source", translate("column.source_of"), 190, self._source_text),
+            Column("source", translate("column.source_of"), 190, self._format_source),
             Column(
                 "summary",
                 translate("column.summary"),
@@ -248,7 +248,7 @@ class EvidenceView(QWidget):
     def focus_stops(self) -> tuple[QWidget, ...]:
         return self._table, self._text
 
-    def _source_text(self, item: EvidenceItem) -> str:
+    def _format_source(self, item: EvidenceItem) -> str:
         return evidence_words.source_text(item.source, self._context.language)
 
     def show_items(self, items: Sequence[EvidenceItem]) -> None:
@@ -263,4 +263,4 @@ class EvidenceView(QWidget):
     def _show_item(self, item: object) -> None:
         if isinstance(item, EvidenceItem):
             placeholder_text = self._context.translate("record.no_answer_text")
-            self._text.setPlainText(readable_answer(item.body) or placeholder_text)
+            self._text.setPlainText(format_answer(item.body) or placeholder_text)

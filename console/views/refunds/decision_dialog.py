@@ -40,7 +40,7 @@ class _DecisionDialog(DialogFrame):
         translate, amount = context.translate, wording.format_amount(view.record.amount_minor, view.record.currency)
         super().__init__(
             translate(f"dialog.{self.name}.title", amount=amount),
-            dialog_subtitle(context, view),
+            format_dialog_subtitle(context, view),
             cancel_text=translate("action.cancel"),
             act_text=translate(f"dialog.{self.name}.act", amount=amount),
             kind="danger" if self.name == "reject" else "primary",
@@ -62,7 +62,7 @@ class _DecisionDialog(DialogFrame):
         """Return why the person can't send the decision yet; "" if the person can."""
         return ""
 
-    def _reason_words(self) -> str:
+    def _get_reason(self) -> str:
         """Return the reason that the person has typed; "" for a decision without a reason."""
         return ""
 
@@ -97,7 +97,7 @@ class _DecisionDialog(DialogFrame):
                 case_words.title(refund, context),
                 record_words.make_state_cell(case_words.state_key(refund), context.language).word,
             ),
-            attempt=(f"refund {self.name}", id, self._view.record.version, self._reason_words()),
+            attempt=(f"refund {self.name}", id, self._view.record.version, self._get_reason()),
             key=("refund", id),
             provider=self._view.payment.provider if self.name == "approve" else "",
         )
@@ -112,16 +112,16 @@ class _DecisionDialog(DialogFrame):
     def _show_decision(self, refund: Refund) -> None:
         context = self._context
         amount = wording.format_amount(refund.amount_minor, refund.currency)
-        ending = context.translate(_ending_key(self.name, refund), id=refund.id, amount=amount)
+        ending = context.translate(_get_result_wording_key(self.name, refund), id=refund.id, amount=amount)
         bar = NotificationBar("", ending, tone="good", shape="check")
         self._show_final_content(
-            context.translate(f"dialog.{self.name}.done"), decision_content(context, refund, bar)
+            context.translate(f"dialog.{self.name}.done"), make_decision_content(context, refund, bar)
         )
 
     def _show_failure(self, failure: Failure) -> None:
         context, stored_record = self._context, failure.detail.get("record")
         if is_withdrawn(failure):
-            content = decision_content(context, None, make_withdrawn_bar(context, failure))
+            content = make_decision_content(context, None, make_withdrawn_bar(context, failure))
             self._show_final_content(context.translate("dialog.withdraw.done"), content)
             return
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
@@ -130,7 +130,7 @@ class _DecisionDialog(DialogFrame):
         refusal_title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
         title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title)
         self._show_final_content(
-            title, decision_content(context, stored_record if isinstance(stored_record, Refund) else None, bar)
+            title, make_decision_content(context, stored_record if isinstance(stored_record, Refund) else None, bar)
         )
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
@@ -138,7 +138,11 @@ class _DecisionDialog(DialogFrame):
         self._close_timer.stop()
         act = translate("action.open_refund")
         self.show_outcome(
-            title, dialog_subtitle(self._context, self._view), content, close=translate("action.close"), act=act
+            title,
+            format_dialog_subtitle(self._context, self._view),
+            content,
+            close=translate("action.close"),
+            act=act,
         )
         self.act_button.clicked.connect(self._open_refund)
 
@@ -169,7 +173,7 @@ class ApproveDialog(_DecisionDialog):
         self.needs_order_number = record.checkers_needed > 1
         final = NotificationBar(
             translate("dialog.approve.final_lead"),
-            translate(self._next_step_wording_key()),
+            translate(self._get_next_step_wording_key()),
             tone="care",
             shape="warning",
         )
@@ -189,7 +193,7 @@ class ApproveDialog(_DecisionDialog):
         content.setLayout(make_column(*parts, gap=12))
         return content
 
-    def _next_step_wording_key(self) -> str:
+    def _get_next_step_wording_key(self) -> str:
         record, now = self._view.record, self._context.now()
         if len(record.checkers) + 1 < record.checkers_needed:
             return "dialog.approve.then_second"
@@ -295,13 +299,13 @@ class DeclineDialog(_DecisionDialog):
         super()._show_failure(failure)
 
     def _find_disabled_reason(self) -> str:
-        return "" if self._reason_words() else self._context.translate("dialog.reject.needs_words")
+        return "" if self._get_reason() else self._context.translate("dialog.reject.needs_words")
 
-    def _reason_words(self) -> str:
+    def _get_reason(self) -> str:
         return self.words.text().strip()
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        id, expected_version, words = self._view.record.id, self._view.record.version, self._reason_words()
+        id, expected_version, words = self._view.record.id, self._view.record.version, self._get_reason()
         return lambda services, request_id: services.refunds.reject(
             id, words, expected_version, request_id=request_id
         )
@@ -326,7 +330,7 @@ class WithdrawDialog(_DecisionDialog):
         return lambda services, request_id: services.refunds.withdraw(id, request_id=request_id)
 
 
-def _ending_key(name: str, refund: Refund) -> str:
+def _get_result_wording_key(name: str, refund: Refund) -> str:
     """Return the wording key of the text to show after the decision `name`. After an approval, the text says
     whether a second approval is needed and whether the refund has been sent."""
     if name != "approve":
@@ -336,7 +340,7 @@ def _ending_key(name: str, refund: Refund) -> str:
     return "dialog.approve.ended" if refund.state is RefundState.APPROVED else "dialog.approve.ended_sent"
 
 
-def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget) -> QWidget:
+def make_decision_content(context: WindowContext, refund: Refund | None, bar: QWidget) -> QWidget:
     """Return the content of the dialog after a decision: `bar` and, if `refund` isn't None, its badges, the reason
     for its state, and its next step."""
     parts: list[QWidget] = [bar]
@@ -349,7 +353,7 @@ def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget
     return holder
 
 
-def dialog_subtitle(context: WindowContext, view: RefundView) -> str:
+def format_dialog_subtitle(context: WindowContext, view: RefundView) -> str:
     """Return the subtitle of a decision dialog: the number, corporation and provider of the payment, and the maker
     and time of the refund request."""
     payment = view.payment

@@ -36,7 +36,7 @@ class RefundDialog(DialogFrame):
         number = plan.payment.merchant_payment_id
         super().__init__(
             translate("dialog.refund.title", number=number),
-            _dialog_subtitle(context, plan),
+            _format_dialog_subtitle(context, plan),
             cancel_text=translate("action.cancel"),
             act_text=translate("dialog.refund.review"),
             close_name=translate("action.close"),
@@ -69,7 +69,7 @@ class RefundDialog(DialogFrame):
         self._close_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
         self._close_timer.timeout.connect(self._allow_closing)
         self._update_act_button()
-        if self.is_answer_old and not self._refusal_reason() and not context.find_disabled_reason("probe"):
+        if self.is_answer_old and not self._find_refusal_reason() and not context.find_disabled_reason("probe"):
             QTimer.singleShot(0, self, self._probe_payment)  # it costs nothing, and the form needs a fresh answer
 
     # -- form
@@ -95,14 +95,14 @@ class RefundDialog(DialogFrame):
         return self.form.amount_edit if self.form.isEnabled() else self.cancel_button
 
     def _make_bars(self) -> list[QWidget]:
-        refusal_reason = self._refusal_reason()
+        refusal_reason = self._find_refusal_reason()
         return (
             [NotificationBar(self._context.translate("dialog.refund.off"), refusal_reason, tone="care", shape="lock")]
             if refusal_reason
             else []
         )
 
-    def _refusal_reason(self) -> str:
+    def _find_refusal_reason(self) -> str:
         """Return why a refund of this payment can't be requested by any person at present; "" if it can."""
         plan = self.plan
         set_aside = self.set_aside is not None and plan.refusal_code == "refund_nothing_left"
@@ -124,7 +124,7 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def _update_act_button(self) -> None:
-        refusal_reason = self._refusal_reason()
+        refusal_reason = self._find_refusal_reason()
         self.form.setEnabled(not refusal_reason)
         is_answer_old = self.is_answer_old and not refusal_reason
         self._old_answer_bar.setVisible(is_answer_old)
@@ -213,7 +213,7 @@ class RefundDialog(DialogFrame):
         self.review = RefundReview(context, self.plan, self.form)
         self.review.changed.connect(self._update_review)
         self.show_title(
-            context.translate("dialog.refund.confirm", amount=amount), _dialog_subtitle(context, self.plan)
+            context.translate("dialog.refund.confirm", amount=amount), _format_dialog_subtitle(context, self.plan)
         )
         self.show_content(self.review)
         self.act_button.show_text(context.translate("dialog.refund.act"))
@@ -235,7 +235,7 @@ class RefundDialog(DialogFrame):
         context, self.review = self._context, None
         self.show_title(
             context.translate("dialog.refund.title", number=self.plan.payment.merchant_payment_id),
-            _dialog_subtitle(context, self.plan),
+            _format_dialog_subtitle(context, self.plan),
         )
         self.clear_footer()
         self.show_content(self._holder)
@@ -270,7 +270,7 @@ class RefundDialog(DialogFrame):
             self._show_failure,
             owner=self,
             label=context.translate("act.refund", number=self.plan.payment.merchant_payment_id),
-            describe=lambda refund: Toast(_requested_text(context, refund), "", "hourglass", "progress"),
+            describe=lambda refund: Toast(_format_requested_text(context, refund), "", "hourglass", "progress"),
             attempt=("refund request", request),
             key=("payment", request.payment_id),
             provider="",
@@ -290,8 +290,8 @@ class RefundDialog(DialogFrame):
         if self._draft is not None:
             self._draft.delete()
         self._show_final_content(
-            _requested_text(context, refund),
-            request_content(context, refund, self.plan),
+            _format_requested_text(context, refund),
+            make_request_content(context, refund, self.plan),
             act="action.open_refund",
         )
         self.act_button.clicked.connect(self._open_refund)
@@ -313,7 +313,7 @@ class RefundDialog(DialogFrame):
     def _show_final_content(self, title: str, content: QWidget, act: str = "") -> None:
         translate = self._context.translate
         self._close_timer.stop()
-        subtitle = _dialog_subtitle(self._context, self.plan)
+        subtitle = _format_dialog_subtitle(self._context, self.plan)
         self.show_outcome(
             title,
             subtitle,
@@ -334,7 +334,7 @@ class RefundDialog(DialogFrame):
         self._context.navigate(route_to(kind, id))
 
 
-def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) -> QWidget:
+def make_request_content(context: WindowContext, refund: Refund, plan: RefundPlan) -> QWidget:
     """Return the content of the dialog after the service has stored the refund request: the people who may approve
     the refund, its badges, the reason for its state, and its next step."""
     translate = context.translate
@@ -354,13 +354,13 @@ def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) ->
     return holder
 
 
-def _requested_text(context: WindowContext, refund: Refund) -> str:
+def _format_requested_text(context: WindowContext, refund: Refund) -> str:
     """Return the sentence which says that the refund was requested, with its number and amount."""
     amount = wording.format_amount(refund.amount_minor, refund.currency)
     return context.translate("dialog.refund.asked_title", id=refund.id, amount=amount)
 
 
-def _dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:
+def _format_dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:
     payment = plan.payment
     return context.translate(
         "dialog.refund.subtitle",

@@ -27,7 +27,7 @@ _ALWAYS_SHOWN_RULES = frozenset(
     {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, WindowReason.REFUND_PERIOD_OVER}
 )
 """Rules of refunds that the form shows even if they are fulfilled. Every other rule is shown only if it is broken."""
-_PLAN_DELAY_MS = 350
+_PLAN_REQUEST_DELAY_MS = 350
 _MAX_TEXT_CHARACTERS = 300
 
 
@@ -55,7 +55,7 @@ class RefundForm(QWidget):
         self._make_inputs()
         self._risk_signals = QWidget()
         self._rules = QWidget()
-        self._timer = QTimer(self, singleShot=True, interval=_PLAN_DELAY_MS)
+        self._timer = QTimer(self, singleShot=True, interval=_PLAN_REQUEST_DELAY_MS)
         self._timer.timeout.connect(self._request_plan)
         self._form_layout = self._build_layout()
         self.setLayout(self._form_layout)
@@ -73,7 +73,7 @@ class RefundForm(QWidget):
         amount = translate("dialog.refund.amount", currency=translate(f"currency.{currency}"))
         self.amount = Field(amount, role="figure", right=True)
         self.full_amount_box = RadioButton(
-            translate("dialog.refund.all_left", amount=self._amount_text(self.largest_minor))
+            translate("dialog.refund.all_left", amount=self._format_amount(self.largest_minor))
         )
         self.part_amount_box = RadioButton(translate("dialog.refund.part"))
         group = QButtonGroup(self)
@@ -88,7 +88,7 @@ class RefundForm(QWidget):
         self.words = Field(translate("dialog.refund.words"))
         self.ticket = Field(translate("field.ticket"), role="data")
         self.amount_edit, self.words_edit, self.ticket_edit = (
-            _line_edit_of(field) for field in (self.amount, self.words, self.ticket)
+            _get_line_edit(field) for field in (self.amount, self.words, self.ticket)
         )
         self.amount_edit.setText(decimal_text(Money(self.largest_minor, currency)))
         self.words_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
@@ -187,10 +187,10 @@ class RefundForm(QWidget):
         `answer` is the text typed so far; `last` is True for the last group of the box."""
         line = Surface(edge="none" if last else "bottom")
         heads = [self._make_risk_signal_line(hit) for hit in hits]
-        rule, words = hits[0].rule, refund_words.risk_signal_sentence(hits[0], self._context)
+        rule, words = hits[0].rule, refund_words.format_risk_signal(hits[0], self._context)
         field = Field(self._context.translate("dialog.refund.answer"))
         field.label.hide()
-        edit = _line_edit_of(field)
+        edit = _get_line_edit(field)
         edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", hit=words))
         edit.setPlaceholderText(self._context.translate("dialog.refund.answer"))
         edit.setMaxLength(_MAX_TEXT_CHARACTERS)
@@ -206,10 +206,10 @@ class RefundForm(QWidget):
     def _make_risk_signal_line(self, hit: RiskSignal) -> QWidget:
         head = make_row(
             ShapeIcon("look_alike", "care", 14),
-            TextLabel(refund_words.risk_signal_sentence(hit, self._context), wrap=True),
+            TextLabel(refund_words.format_risk_signal(hit, self._context), wrap=True),
             gap=8,
         )
-        link = refund_words.risk_signal_link(hit, self._context)
+        link = refund_words.make_risk_signal_link(hit, self._context)
         if link is not None:
             link.clicked.connect(self._open_risk_signal)
             head.addWidget(link)
@@ -219,13 +219,17 @@ class RefundForm(QWidget):
 
     def _make_rule_lines(self) -> QWidget:
         currency = self.plan.payment.currency
-        checks = [check for check in self._shown_checks() if check.rule in _ALWAYS_SHOWN_RULES or not check.holds]
-        lines = [refund_words.make_check_line(check, self._context, currency) for check in checks]
+        checks = [
+            check for check in self._list_shown_checks() if check.rule in _ALWAYS_SHOWN_RULES or not check.holds
+        ]
+        lines = [refund_words.make_rule_check_line(check, self._context, currency) for check in checks]
         lines.append(
-            refund_words.make_icon_line("clock", "muted", refund_words.cooling_off_text(self.plan, self._context))
+            refund_words.make_icon_line(
+                "clock", "muted", refund_words.format_cooling_off_period(self.plan, self._context)
+            )
         )
         lines.append(
-            refund_words.make_icon_line("person", "muted", refund_words.checkers_text(self.plan, self._context))
+            refund_words.make_icon_line("person", "muted", refund_words.format_checkers(self.plan, self._context))
         )
         return make_flow_widget(*lines, gap=20, line_gap=6)
 
@@ -252,11 +256,11 @@ class RefundForm(QWidget):
         """The reason that the person has selected in the list of reasons; None if none is selected."""
         return RefundReason(self.reason.currentData()) if self.reason.currentIndex() >= 0 else None
 
-    def reason_words(self) -> str:
+    def format_reason(self) -> str:
         """Return the reason as a text for people: the text of the selected reason, and the person's own text."""
         return record_texts.reason_line(self.reason_code, self.words_edit.text().strip(), self._context)
 
-    def answers(self) -> tuple[tuple[str, str], ...]:
+    def list_risk_signal_answers(self) -> tuple[tuple[str, str], ...]:
         """Return the maker's answers to the risk signals, each as a pair of the rule's name and the text."""
         return tuple((rule, field.text().strip()) for rule, field in self._answers.items())
 
@@ -272,13 +276,13 @@ class RefundForm(QWidget):
             ticket=self.ticket_edit.text().strip() or None,
             set_aside_id=self._set_aside.id if self._set_aside else None,
             saw=self.plan.payment.version,
-            answers=self.answers(),
+            answers=self.list_risk_signal_answers(),
         )
 
     def find_disabled_reason(self) -> str:
         """Return why the person can't go on to the review yet; "" if the person can. An error in the amount is
         also shown at its field."""
-        translate, amount_error = self._context.translate, self._amount_problem()
+        translate, amount_error = self._context.translate, self._find_amount_problem()
         self.amount.show_error(amount_error)
         if amount_error:
             return amount_error
@@ -286,18 +290,18 @@ class RefundForm(QWidget):
             return translate("dialog.refund.needs_reason")
         if self.reason_code == "other" and not self.words_edit.text().strip():
             return translate("dialog.refund.needs_words")
-        if any(not words for _, words in self.answers()):
+        if any(not words for _, words in self.list_risk_signal_answers()):
             return translate("dialog.refund.needs_answers")
         if EXACT_LOOK_ALIKE_RULE in self._answers and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
-        broken_check = next((check for check in self._shown_checks() if not check.holds), None)
+        broken_check = next((check for check in self._list_shown_checks() if not check.holds), None)
         return (
-            refund_words.check_sentence(broken_check, self._context, self.plan.payment.currency)
+            refund_words.format_rule_check(broken_check, self._context, self.plan.payment.currency)
             if broken_check
             else ""
         )
 
-    def _shown_checks(self) -> list[RuleCheck]:
+    def _list_shown_checks(self) -> list[RuleCheck]:
         """Return the results of the plan's rules that the form shows. For a refund from money set aside, the rule
         `ExceedsReason.MORE_THAN_REFUNDABLE` is left out."""
         return [
@@ -306,7 +310,7 @@ class RefundForm(QWidget):
             if self._set_aside is None or check.rule != ExceedsReason.MORE_THAN_REFUNDABLE
         ]
 
-    def _amount_problem(self) -> str:
+    def _find_amount_problem(self) -> str:
         """Return the text about the error in the typed amount, with the correction; "" if the amount is valid."""
         translate, text, money = self._context.translate, self.amount_edit.text().strip(), self.entered_money
         if not text:
@@ -351,8 +355,8 @@ class RefundForm(QWidget):
         remaining_minor = max(
             0, self.plan.money.refundable - (0 if self._set_aside or money is None else money.minor)
         )
-        has_problem = bool(self._amount_problem())
-        amount_text = wording.NO_VALUE if has_problem else self._amount_text(remaining_minor)
+        has_problem = bool(self._find_amount_problem())
+        amount_text = wording.NO_VALUE if has_problem else self._format_amount(remaining_minor)
         self.after.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
         self._rules.setVisible(not has_problem)  # the shown results are those of the last valid amount
 
@@ -373,11 +377,11 @@ class RefundForm(QWidget):
         sender = self.sender()
         self.risk_signal_opened.emit(str(sender.property("kind")), int(sender.property("case")))
 
-    def _amount_text(self, amount_minor: int) -> str:
+    def _format_amount(self, amount_minor: int) -> str:
         return wording.format_amount(amount_minor, self.plan.payment.currency)
 
 
-def _line_edit_of(field: Field) -> LineEdit:
+def _get_line_edit(field: Field) -> LineEdit:
     edit = field.edit
     assert isinstance(edit, LineEdit)  # noqa: S101  # a field of one line: tells the type checker
     return edit

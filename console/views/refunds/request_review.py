@@ -46,7 +46,7 @@ class RefundReview(QWidget):
         strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
         rows, rest = money_facts.make_money_parts(
-            amounts_after(plan.money, self._minor, set_aside=form.make_request().set_aside_id), context
+            compute_amounts_after(plan.money, self._minor, set_aside=form.make_request().set_aside_id), context
         )
         strip.show_parts([part for part in rows if not part.quiet], rest)
         money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)
@@ -57,8 +57,10 @@ class RefundReview(QWidget):
                 money_after,
                 self._make_refundable_list(),
                 make_flow_widget(
-                    refund_words.make_icon_line("clock", "muted", refund_words.cooling_off_text(plan, context)),
-                    refund_words.make_icon_line("person", "muted", refund_words.checkers_text(plan, context)),
+                    refund_words.make_icon_line(
+                        "clock", "muted", refund_words.format_cooling_off_period(plan, context)
+                    ),
+                    refund_words.make_icon_line("person", "muted", refund_words.format_checkers(plan, context)),
                     gap=20,
                     line_gap=6,
                 ),
@@ -85,11 +87,11 @@ class RefundReview(QWidget):
             (translate("field.order_number"), order),
             (translate("field.corporation_number"), wording.format_number(payment.corporation_number or "") or "–"),
             (translate("field.payer"), case_words.mask_payer(payment.payer) or wording.NO_VALUE),
-            (translate("field.reason"), form.reason_words()),
+            (translate("field.reason"), form.format_reason()),
         ]
-        answers = dict(form.answers())
+        answers = dict(form.list_risk_signal_answers())
         labelled_facts += [
-            (refund_words.risk_signal_sentence(hit, context), answers.get(hit.rule, "")) for hit in plan.risk_signals
+            (refund_words.format_risk_signal(hit, context), answers.get(hit.rule, "")) for hit in plan.risk_signals
         ]
         for label, value in labelled_facts[:4]:
             facts.add_fact(label, TextLabel(value, wrap=True, selectable=True))
@@ -138,7 +140,7 @@ class OrderNumberCheck(QWidget):
         return "" if typed_text == self._last_four else self._context.translate("dialog.refund.needs_last_four")
 
 
-def amounts_after(money: MoneyParts, amount_minor: int, *, set_aside: int | None = None) -> MoneyParts:
+def compute_amounts_after(money: MoneyParts, amount_minor: int, *, set_aside: int | None = None) -> MoneyParts:
     """Return the parts of the payment's amount as they will be after a refund request of `amount_minor` minor
     units, for display only: the service computes the stored amounts. `set_aside` is the id of the money set
     aside from which the refund is taken; None for an ordinary refund.

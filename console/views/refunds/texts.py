@@ -19,15 +19,15 @@ LARGE_TEXT_SCALE = 1.2
 """Text scale from which `arrange_side_by_side` puts widgets one below the other."""
 
 
-def risk_signal_sentence(hit: RiskSignal, context: WindowContext) -> str:
+def format_risk_signal(hit: RiskSignal, context: WindowContext) -> str:
     """Return the sentence that describes a risk signal of a refund."""
     key = f"radar.{hit.rule}"
     if not wording.has_sentence(key):
         return context.translate("radar.other", rule=hit.rule)
-    return context.translate(key, **wording.format_amounts(_add_times(hit.facts)))
+    return context.translate(key, **wording.format_amounts(_parse_fact_times(hit.facts)))
 
 
-def _add_times(facts: Mapping[str, object]) -> dict[str, object]:
+def _parse_fact_times(facts: Mapping[str, object]) -> dict[str, object]:
     """Return the facts of a risk signal, with `at` and `until` as datetime values in place of the texts that the
     database stores."""
     return {name: _parse_time(value) if name in ("at", "until") else value for name, value in facts.items()}
@@ -40,7 +40,7 @@ def _parse_time(value: object) -> object:
         return value
 
 
-def risk_signal_link(hit: RiskSignal, context: WindowContext) -> LinkButton | None:
+def make_risk_signal_link(hit: RiskSignal, context: WindowContext) -> LinkButton | None:
     """Return a link to the record that a risk signal is about; None if it is about no record."""
     if hit.kind is None or hit.id is None:
         return None
@@ -50,7 +50,7 @@ def risk_signal_link(hit: RiskSignal, context: WindowContext) -> LinkButton | No
     return link
 
 
-def check_sentence(check: RuleCheck, context: WindowContext, currency: str) -> str:
+def format_rule_check(check: RuleCheck, context: WindowContext, currency: str) -> str:
     """Return the sentence about the result of a checked refund rule: that it is fulfilled, or why it isn't.
     `currency` is the currency of the amounts in the sentence."""
     key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
@@ -62,9 +62,9 @@ def check_sentence(check: RuleCheck, context: WindowContext, currency: str) -> s
     )
 
 
-def make_check_line(rule_check: RuleCheck, context: WindowContext, currency: str) -> QWidget:
+def make_rule_check_line(rule_check: RuleCheck, context: WindowContext, currency: str) -> QWidget:
     shape, tone = ("check", "good") if rule_check.holds else ("cross", "bad")
-    return make_icon_line(shape, tone, check_sentence(rule_check, context, currency))  # type: ignore[arg-type]  # a tone
+    return make_icon_line(shape, tone, format_rule_check(rule_check, context, currency))  # type: ignore[arg-type]  # a tone
 
 
 def arrange_side_by_side(*parts: QWidget, stretched: QWidget) -> QLayout:
@@ -89,13 +89,13 @@ def make_icon_line(shape: str, tone: Tone, words: str) -> QWidget:
     return holder
 
 
-def cooling_off_text(plan: RefundPlan, context: WindowContext) -> str:
+def format_cooling_off_period(plan: RefundPlan, context: WindowContext) -> str:
     if plan.cooling_off_until is None:
         return context.translate("dialog.refund.no_cooling_off")
     return context.translate("dialog.refund.cooling_off", at=plan.cooling_off_until)
 
 
-def checkers_text(plan: RefundPlan, context: WindowContext) -> str:
+def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
     """Return the text about the people who may approve the refund, with their names if these are known, and about
     whether two of them are needed."""
     if plan.second_checker:

@@ -84,8 +84,8 @@ class CompanyList(QWidget):
     ) -> None:
         super().__init__()
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
-        columns = _company_columns(context, has_registry=registry_date is not None)
-        self.table = StaticTable(context, columns, _number_of, title, hideable_columns=("furigana", "address"))
+        columns = _make_company_columns(context, has_registry=registry_date is not None)
+        self.table = StaticTable(context, columns, _get_number, title, hideable_columns=("furigana", "address"))
         self.table.opened.connect(self._open_company)
         head = Surface(edge="bottom")
         head.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
@@ -111,11 +111,11 @@ class CompanyList(QWidget):
         self.opened.emit(company.number)
 
 
-def _number_of(company: FoundCompany) -> str:
+def _get_number(company: FoundCompany) -> str:
     return company.number
 
 
-def _company_columns(context: WindowContext, *, has_registry: bool) -> list[Column]:
+def _make_company_columns(context: WindowContext, *, has_registry: bool) -> list[Column]:
     """Return the columns of the table. Without a corporation registry, only the columns that our records can fill
     are returned."""
     translate = context.translate

@@ -57,11 +57,11 @@ class CorporationFactsView(QWidget):
             self._content = None
         if facts is not None:
             self._content = QWidget()
-            self._content.setLayout(make_column(*self._make_parts(facts, names), gap=4))
+            self._content.setLayout(make_column(*self._make_fact_widgets(facts, names), gap=4))
             self._layout.addWidget(self._content)
         self.setVisible(facts is not None)
 
-    def _make_parts(self, facts: CorporationFacts, names: tuple[str | None, ...]) -> list[QWidget]:
+    def _make_fact_widgets(self, facts: CorporationFacts, names: tuple[str | None, ...]) -> list[QWidget]:
         translate, corporation = self._context.translate, facts.corporation
         source = TextLabel(registry_words.source_line(facts.registry_date, translate), "small", "muted", wrap=True)
         if corporation is None:

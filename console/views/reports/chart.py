@@ -1,4 +1,4 @@
-"""The widget that paints a chart from a Picture, and the legend of the chart."""
+"""The widget that paints a chart from a ChartContent, and the legend of the chart."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -7,7 +7,14 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from console.views.reports.picture import BAND_STYLE, Bar, BarStrip, LegendEntry, PartStyle, Picture
+from console.views.reports.chart_content import (
+    MARKED_RANGE_STYLE,
+    Bar,
+    BarPartStyle,
+    BarStrip,
+    ChartContent,
+    LegendEntry,
+)
 from console.views.theme.mixed_font_text import (
     centred_baseline,
     draw_font_runs,
@@ -32,32 +39,32 @@ _BAND_ICON_PX = 14
 
 
 class Chart(PaintedWidget):
-    """Paints the strips of bars of a Picture. The description of the Picture, with all figures as text, is the
-    widget's accessible description; the widget can have the focus, so that a screen reader reads it."""
+    """Paints the strips of bars of a ChartContent. Its description, with all figures as text, is the widget's
+    accessible description; the widget can have the focus, so that a screen reader reads it."""
 
     accessible_role = QAccessible.Role.Graphic
 
     def __init__(self, name: str, min_bars_px: float = _MIN_BAR_AREA_HEIGHT_PX) -> None:
         super().__init__()
-        self.picture = Picture((), (), "")
+        self.content = ChartContent((), (), "")
         self._min_bars_px = min_bars_px
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def show_picture(self, picture: Picture) -> None:
-        self.picture = picture
-        self.setAccessibleDescription(picture.description)
+    def show_content(self, content: ChartContent) -> None:
+        self.content = content
+        self.setAccessibleDescription(content.description)
         self._fit_height()
         self.update()
 
     # -- sizes
 
     def sizeHint(self) -> QSize:
-        return QSize(400, self._least_height())
+        return QSize(400, self._compute_minimum_height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(200, self._least_height())
+        return QSize(200, self._compute_minimum_height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -66,30 +73,32 @@ class Chart(PaintedWidget):
     def _fit_height(self) -> None:
         """Set the minimum height that the strips of bars need at the present width. In a narrow window fewer
         strips stand side by side, so the chart becomes higher."""
-        if self.minimumHeight() != self._least_height():
-            self.setMinimumHeight(self._least_height())
+        if self.minimumHeight() != self._compute_minimum_height():
+            self.setMinimumHeight(self._compute_minimum_height())
 
-    def _least_height(self) -> int:
-        lines = ceil(len(self.picture.strips) / self._column_count())
+    def _compute_minimum_height(self) -> int:
+        lines = ceil(len(self.content.strips) / self._count_columns())
         bars = self._min_bars_px * current_appearance().scale
-        return ceil(lines * (bars + self._text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _CHART_PADDING_PX)
+        return ceil(
+            lines * (bars + self._measure_text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _CHART_PADDING_PX
+        )
 
-    def _column_count(self) -> int:
-        places = max((len(strip.bars) for strip in self.picture.strips), default=1)
-        strip_width = max(1, places) * self.picture.min_place_px * current_appearance().scale + _STRIP_GAP_PX
+    def _count_columns(self) -> int:
+        places = max((len(strip.bars) for strip in self.content.strips), default=1)
+        strip_width = max(1, places) * self.content.min_place_px * current_appearance().scale + _STRIP_GAP_PX
         room = self.width() - 2 * _CHART_PADDING_PX + _STRIP_GAP_PX
-        return max(1, min(len(self.picture.strips), int(room // strip_width)))
+        return max(1, min(len(self.content.strips), int(room // strip_width)))
 
-    def strip_boxes(self) -> list[QRectF]:
+    def compute_strip_boxes(self) -> list[QRectF]:
         """Return the rectangle of each strip of bars, in px relative to the widget."""
-        columns = self._column_count()
-        lines = max(1, ceil(len(self.picture.strips) / columns))
+        columns = self._count_columns()
+        lines = max(1, ceil(len(self.content.strips) / columns))
         box = QRectF(self.rect()).adjusted(
             _CHART_PADDING_PX, _CHART_PADDING_PX, -_CHART_PADDING_PX, -_CHART_PADDING_PX
         )
         width = (box.width() - (columns - 1) * _STRIP_GAP_PX) / columns
         room = (box.height() - (lines - 1) * _STRIP_GAP_PX) / lines
-        height = min(room, _MAX_BAR_AREA_HEIGHT_PX * current_appearance().scale + self._text_height())
+        height = min(room, _MAX_BAR_AREA_HEIGHT_PX * current_appearance().scale + self._measure_text_height())
         return [
             QRectF(
                 box.left() + number % columns * (width + _STRIP_GAP_PX),
@@ -97,26 +106,26 @@ class Chart(PaintedWidget):
                 width,
                 height,
             )
-            for number in range(len(self.picture.strips))
+            for number in range(len(self.content.strips))
         ]
 
-    def _text_height(self) -> float:
+    def _measure_text_height(self) -> float:
         """Return the height in px of the title, icons, figures and labels of a strip: everything except the bars."""
         look = current_appearance()
-        return look.line_height("body") + self._band_height() + 2 * look.line_height("small") + 12
+        return look.line_height("body") + self._measure_band_height() + 2 * look.line_height("small") + 12
 
-    def _band_height(self) -> float:
+    def _measure_band_height(self) -> float:
         """Return the height in px of the line with the icons of the marked ranges; 0 if no strip has a marked
         range."""
-        has_bands = any(strip.bands for strip in self.picture.strips)
+        has_bands = any(strip.bands for strip in self.content.strips)
         return current_appearance().icon_px(_BAND_ICON_PX) + 2.0 if has_bands else 0.0
 
     # -- painting
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        for strip, box in zip(self.picture.strips, self.strip_boxes(), strict=True):
-            _draw_strip(painter, strip, box, self._band_height())
+        for strip, box in zip(self.content.strips, self.compute_strip_boxes(), strict=True):
+            _draw_strip(painter, strip, box, self._measure_band_height())
         if self.hasFocus():
             draw_frame(painter, QRectF(self.rect()), 4, current_appearance().colour("focus"), None, 2)
 
@@ -205,12 +214,12 @@ def _draw_bands(painter: QPainter, strip: BarStrip, area: QRectF, place_width: f
     """Draw the marked ranges of a strip behind its bars, each with an icon above and a thick line below the axis,
     so that the bars can't hide it."""
     look = current_appearance()
-    side, colour = look.icon_px(_BAND_ICON_PX), look.colour(BAND_STYLE.tone)
+    side, colour = look.icon_px(_BAND_ICON_PX), look.colour(MARKED_RANGE_STYLE.tone)
     top = area.top() - look.line_height("small") - 4 - side
     for band in strip.bands:
         left = area.left() + band.start * place_width
         width = max(_MIN_BAND_WIDTH_PX, (band.end - band.start) * place_width)
-        fill_area(painter, QRectF(left, area.top(), width, area.height()), BAND_STYLE)
+        fill_area(painter, QRectF(left, area.top(), width, area.height()), MARKED_RANGE_STYLE)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
         x = min(max(area.left(), left + width / 2 - side / 2), area.right() - side)
         draw_cached_shape(painter, "warning", x, top, side, colour)
@@ -223,7 +232,7 @@ def _draw_mark_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
 
 
-def fill_area(painter: QPainter, area: QRectF, look: PartStyle) -> None:
+def fill_area(painter: QPainter, area: QRectF, look: BarPartStyle) -> None:
     """Fill an area with the pattern and the colour of `look`, and draw its border."""
     colour = current_appearance().colour(look.tone)
     if area.isEmpty():
@@ -271,7 +280,7 @@ class Swatch(PaintedWidget):
 
     is_decoration = True
 
-    def __init__(self, look: PartStyle) -> None:
+    def __init__(self, look: BarPartStyle) -> None:
         super().__init__()
         self._look = look
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

@@ -67,15 +67,15 @@ class DailyCloseSection(ReportSection):
         self.show_button = KeyButton(translate("close.read"))
         self.state = TextLabel("", "section", wrap=True)
         self.about = TextLabel("", "small", "muted", wrap=True)
-        self.sums = StaticTable(context, _sum_columns(context), _sum_key, translate("close.table.money"))
+        self.sums = StaticTable(context, _make_sum_columns(context), _get_sum_row_key, translate("close.table.money"))
         self.unknown = StaticTable(
-            context, _unknown_columns(context), lambda row: row.name, translate("close.table.unknown")
+            context, _make_unknown_columns(context), lambda row: row.name, translate("close.table.unknown")
         )
         self.changes = TextLabel("", "small", wrap=True)
         self._build_layout()
-        self.provider.currentIndexChanged.connect(self._read_chosen)
-        self._day_edit.returnPressed.connect(self._read_chosen)
-        self.show_button.clicked.connect(self._read_chosen)
+        self.provider.currentIndexChanged.connect(self._read_chosen_close)
+        self._day_edit.returnPressed.connect(self._read_chosen_close)
+        self.show_button.clicked.connect(self._read_chosen_close)
         self.unknown.opened.connect(self._open_record)
 
     def _build_layout(self) -> None:
@@ -148,7 +148,7 @@ class DailyCloseSection(ReportSection):
         for widget in (self.provider, self.show_button):
             widget.setEnabled(bool(providers))
         if providers:
-            self._read_chosen()
+            self._read_chosen_close()
         else:
             self.was_read.emit(self._context.now())
 
@@ -158,7 +158,7 @@ class DailyCloseSection(ReportSection):
         index = self.provider.currentIndex()
         return self._providers[index] if 0 <= index < len(self._providers) else ""
 
-    def typed_day(self) -> date | None:
+    def parse_typed_day(self) -> date | None:
         """Return the day that the person has typed. If the text isn't a valid day, or a day after today in Japan,
         show the error at the field and return None."""
         text = self._day_edit.text().strip()
@@ -171,8 +171,8 @@ class DailyCloseSection(ReportSection):
         return day if is_valid else None
 
     @Slot()
-    def _read_chosen(self) -> None:
-        provider, day = self.chosen_provider, self.typed_day()
+    def _read_chosen_close(self) -> None:
+        provider, day = self.chosen_provider, self.parse_typed_day()
         if not provider or day is None:
             return
         self._context.run_read(
@@ -190,7 +190,7 @@ class DailyCloseSection(ReportSection):
         self.about.show_text("\n".join(close_words.make_about_lines(close, language)))
         self.changes.show_text("\n".join(close_words.change_lines(close, language)))
         self.changes.setVisible(bool(close.changes))
-        self._sums_rows.show_rows([row for money in close.money for row in _sums_of(money)])
+        self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
         self._unknown_rows.show_rows(close.unknown)
         if is_other:
             announce(
@@ -241,7 +241,7 @@ class DailyCloseSection(ReportSection):
         self.is_writing = False
         words = self._context.translate("close.written", file=Path(written.file).name)
         self._context.toast_requested.emit(Toast(words, written.file, path=written.file))
-        self._read_chosen()
+        self._read_chosen_close()
 
     def _show_failure(self, failure: Failure) -> None:
         self.is_writing = False
@@ -249,18 +249,18 @@ class DailyCloseSection(ReportSection):
         self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad")
 
 
-def _sums_of(money: CloseMoney) -> list[_SumRow]:
+def _make_sum_rows(money: CloseMoney) -> list[_SumRow]:
     sums = [
         _SumRow(money.currency, name, money.sum_of(name).count, money.sum_of(name).minor) for name in DAILY_SUM_NAMES
     ]
     return [*sums, _SumRow(money.currency, "net", None, money.net_minor)]
 
 
-def _sum_key(row: _SumRow) -> tuple[str, str]:
+def _get_sum_row_key(row: _SumRow) -> tuple[str, str]:
     return row.currency, row.name
 
 
-def _sum_columns(context: WindowContext) -> Sequence[Column]:
+def _make_sum_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
     return [
         Column("currency", translate("reports.currency"), 96, lambda row: row.currency, "data"),
@@ -288,7 +288,7 @@ def _sum_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-def _unknown_columns(context: WindowContext) -> Sequence[Column]:
+def _make_unknown_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
     return [
         Column("record", translate("column.record"), 150, lambda row: close_words.record_name(row, language)),

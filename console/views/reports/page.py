@@ -14,18 +14,18 @@ from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 from console.views.reports.daily_close import DailyCloseSection
-from console.views.reports.section import PICTURE_SHORTCUT, PictureSection, ReportSection
+from console.views.reports.section import CHART_SHORTCUT, ChartSection, ReportSection
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
 from console.views.widgets.base import Surface, make_row
 from console.views.widgets.tabs import Tabs
 
 SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
-    partial(PictureSection, form=provider_success.REPORT_DEFINITION),
-    partial(PictureSection, form=queue_ages.REPORT_DEFINITION),
-    partial(PictureSection, form=refund_funnel.REPORT_DEFINITION),
-    partial(PictureSection, form=settlement.REPORT_DEFINITION),
-    partial(PictureSection, form=time_to_truth.REPORT_DEFINITION),
+    partial(ChartSection, form=provider_success.REPORT_DEFINITION),
+    partial(ChartSection, form=queue_ages.REPORT_DEFINITION),
+    partial(ChartSection, form=refund_funnel.REPORT_DEFINITION),
+    partial(ChartSection, form=settlement.REPORT_DEFINITION),
+    partial(ChartSection, form=time_to_truth.REPORT_DEFINITION),
     DailyCloseSection,
 )
 """Functions that create the sections of the page, in the order of their tabs."""
@@ -39,7 +39,7 @@ class ReportsPage(Page):
     help_key = "help.reports"
     key_hints = (
         (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
-        ((PICTURE_SHORTCUT,), "key.picture_or_table"),
+        ((CHART_SHORTCUT,), "key.picture_or_table"),
         *list_export.EXPORT_KEY_HINTS,
         (("↓", "↑"), "key.move"),
         (("F5",), "key.reread"),
@@ -66,7 +66,7 @@ class ReportsPage(Page):
         self.add_content(bar)
         self.add_content(self.stack, 1)
         self.add_key_hints()
-        self.bind_shortcut(PICTURE_SHORTCUT, self._switch_view)
+        self.bind_shortcut(CHART_SHORTCUT, self._switch_view)
 
     @property
     def section(self) -> ReportSection:
@@ -116,5 +116,5 @@ class ReportsPage(Page):
 
     @Slot()
     def _switch_view(self) -> None:
-        if isinstance(self.section, PictureSection):
+        if isinstance(self.section, ChartSection):
             self.press_button(self.section.switch)

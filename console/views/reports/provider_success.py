@@ -8,23 +8,27 @@ from datetime import datetime
 from console.domain.calendar_days import start_of_day
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
-from console.views.reports.picture import (
-    BAND_STYLE,
+from console.views.reports.chart_content import (
+    MARKED_RANGE_STYLE,
     Bar,
     BarPart,
+    BarPartStyle,
     BarStrip,
+    ChartContent,
     LegendEntry,
     MarkedRange,
-    PartStyle,
-    Picture,
 )
-from console.views.reports.section import ReportDefinition, count_column
+from console.views.reports.section import ReportDefinition, make_number_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_PAID, _UNPAID_LOOK, _UNKNOWN = PartStyle("solid", "good"), PartStyle("hatch", "bad"), PartStyle("dots", "unknown")
+_PAID, _UNPAID_LOOK, _UNKNOWN = (
+    BarPartStyle("solid", "good"),
+    BarPartStyle("hatch", "bad"),
+    BarPartStyle("dots", "unknown"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +41,22 @@ class _TableRow:
     outages: tuple[Outage, ...]
 
 
-def _make_picture(report: ProviderSuccess, context: WindowContext) -> Picture:
+def _make_chart_content(report: ProviderSuccess, context: WindowContext) -> ChartContent:
     translate = context.translate
     legend = (
         LegendEntry(translate("reports.success.paid"), _PAID),
         LegendEntry(translate("reports.success.unpaid"), _UNPAID_LOOK),
         LegendEntry(translate("reports.success.unknown"), _UNKNOWN),
-        LegendEntry(translate("reports.success.outage"), BAND_STYLE),
+        LegendEntry(translate("reports.success.outage"), MARKED_RANGE_STYLE),
     )
     strips = tuple(_make_strip(series, report, context) for series in report.providers)
-    return Picture(strips, legend, "\n".join(report_words.provider_success_lines(report, context.language)))
+    return ChartContent(strips, legend, "\n".join(report_words.provider_success_lines(report, context.language)))
 
 
 def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> BarStrip:
-    bands = (_make_band(outage, report.period, report.read_at) for outage in _outages_of(series.provider, report))
+    bands = (
+        _make_outage_range(outage, report.period, report.read_at) for outage in _list_outages(series.provider, report)
+    )
     return BarStrip(
         wording.provider_name(series.provider, context.language),
         report_words.provider_success_summary(series, context.language),
@@ -68,7 +74,7 @@ def _make_bar(day: ProviderDay) -> Bar:
     return Bar(f"{day.day:%m-%d}", report_words.percent_text(day.percent), parts)
 
 
-def _make_band(outage: Outage, period: Period, now: datetime) -> MarkedRange:
+def _make_outage_range(outage: Outage, period: Period, now: datetime) -> MarkedRange:
     day_seconds = 86_400  # Japan has no summer time
 
     def compute_place(at: datetime) -> float:
@@ -77,23 +83,23 @@ def _make_band(outage: Outage, period: Period, now: datetime) -> MarkedRange:
     return MarkedRange(compute_place(outage.since), compute_place(outage.until or now))
 
 
-def _outages_of(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:
+def _list_outages(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:
     return tuple(outage for outage in report.outages if outage.provider == provider)
 
 
-def _rows_of(report: ProviderSuccess) -> list[_TableRow]:
+def _make_rows(report: ProviderSuccess) -> list[_TableRow]:
     return [
-        _TableRow(series.provider, day, report_words.outages_on_day(day.day, _outages_of(series.provider, report)))
+        _TableRow(series.provider, day, report_words.outages_on_day(day.day, _list_outages(series.provider, report)))
         for series in report.providers
         for day in reversed(series.days)
     ]
 
 
-def _success_columns(context: WindowContext) -> Sequence[Column]:
+def _make_success_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def make_count_column(key: str) -> Column:
-        return count_column(key, translate(f"reports.success.{key}"), lambda row: getattr(row.day, key), 104)
+        return make_number_column(key, translate(f"reports.success.{key}"), lambda row: getattr(row.day, key), 104)
 
     def format_outages(row: _TableRow) -> str:
         return translate("list.separator").join(
@@ -124,9 +130,9 @@ REPORT_DEFINITION: ReportDefinition[ProviderSuccess] = ReportDefinition(
     "success",
     lambda services: services.reports.read_provider_success(),
     lambda report, context: report_words.provider_success_note(report, context.language),
-    _make_picture,
-    _success_columns,
-    _rows_of,
+    _make_chart_content,
+    _make_success_columns,
+    _make_rows,
     lambda row: (row.provider, row.day.day) if isinstance(row, _TableRow) else None,
     lambda report: not any(day.total for series in report.providers for day in series.days),
 )

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
-from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
-from console.views.reports.section import ReportDefinition, count_column
+from console.views.reports.chart_content import Bar, BarPart, BarPartStyle, BarStrip, ChartContent, LegendEntry
+from console.views.reports.section import ReportDefinition, make_number_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
 _LOOK_BY_AGE_CLASS = (
-    PartStyle("dots", "progress"),
-    PartStyle("back_hatch", "progress"),
-    PartStyle("hatch", "care"),
-    PartStyle("cross", "care"),
-    PartStyle("solid", "bad"),
+    BarPartStyle("dots", "progress"),
+    BarPartStyle("back_hatch", "progress"),
+    BarPartStyle("hatch", "care"),
+    BarPartStyle("cross", "care"),
+    BarPartStyle("solid", "bad"),
 )
 """The older the class, the darker its fill."""
 
@@ -28,7 +28,7 @@ class _TableRow:
     queue: QueueAges
 
 
-def make_picture(report: QueueAgeReport, context: WindowContext) -> Picture:
+def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartContent:
     """Return the chart of the queues of a report."""
     top = float(max((count for queue in report.queues for count in queue.counts), default=0))
     strips = tuple(
@@ -51,14 +51,14 @@ def make_picture(report: QueueAgeReport, context: WindowContext) -> Picture:
         LegendEntry(context.translate(f"reports.age.{name}"), look)
         for name, look in zip(AGE_CLASSES, _LOOK_BY_AGE_CLASS, strict=True)
     )
-    return Picture(strips, legend, "\n".join(report_words.queue_age_lines(report, context.language)), 68)
+    return ChartContent(strips, legend, "\n".join(report_words.queue_age_lines(report, context.language)), 68)
 
 
-def _age_columns(context: WindowContext) -> Sequence[Column]:
+def _make_age_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def make_count_column(place: int, name: str) -> Column:
-        return count_column(name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[place], 110)
+        return make_number_column(name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[place], 110)
 
     return [
         Column(
@@ -69,7 +69,7 @@ def _age_columns(context: WindowContext) -> Sequence[Column]:
             is_stretched=True,
         ),
         *(make_count_column(place, name) for place, name in enumerate(AGE_CLASSES)),
-        count_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated, 110),
+        make_number_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated, 110),
         Column(
             "total",
             translate("reports.success.total"),
@@ -84,8 +84,8 @@ REPORT_DEFINITION: ReportDefinition[QueueAgeReport] = ReportDefinition(
     "queue_ages",
     lambda services: services.reports.read_queue_ages(),
     lambda report, context: report_words.queue_age_note(report, context.language),
-    make_picture,
-    _age_columns,
+    make_chart_content,
+    _make_age_columns,
     lambda report: [_TableRow(queue) for queue in report.queues],
     lambda row: row.queue.queue if isinstance(row, _TableRow) else None,
     lambda report: not any(queue.total for queue in report.queues),

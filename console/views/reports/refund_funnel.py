@@ -11,17 +11,17 @@ from console.domain.reports.refund_funnel import (
     RefundFunnel,
     RefundFunnelReport,
 )
-from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
-from console.views.reports.section import ReportDefinition, count_column
+from console.views.reports.chart_content import Bar, BarPart, BarPartStyle, BarStrip, ChartContent, LegendEntry
+from console.views.reports.section import ReportDefinition, make_number_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
 _STEP_LOOK, _OTHER, _UNKNOWN = (
-    PartStyle("solid", "progress"),
-    PartStyle("hatch", "muted"),
-    PartStyle("dots", "unknown"),
+    BarPartStyle("solid", "progress"),
+    BarPartStyle("hatch", "muted"),
+    BarPartStyle("dots", "unknown"),
 )
 _STEP_AND_ENDING_NAMES = (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")
 
@@ -37,11 +37,11 @@ class _TableRow:
     requested: int
 
 
-def _look_of(name: str) -> PartStyle:
+def _get_style(name: str) -> BarPartStyle:
     return _STEP_LOOK if name in FUNNEL_STEPS else _UNKNOWN if name == "unknown" else _OTHER
 
 
-def _make_picture(report: RefundFunnelReport, context: WindowContext) -> Picture:
+def _make_chart_content(report: RefundFunnelReport, context: WindowContext) -> ChartContent:
     translate = context.translate
     legend = (
         LegendEntry(translate("reports.refund_funnel.steps"), _STEP_LOOK),
@@ -49,7 +49,7 @@ def _make_picture(report: RefundFunnelReport, context: WindowContext) -> Picture
         LegendEntry(translate("reports.refund_funnel.unknown"), _UNKNOWN),
     )
     strips = tuple(_make_strip(funnel, context) for funnel in report.funnels)
-    return Picture(strips, legend, "\n".join(report_words.refund_funnel_lines(report, context.language)), 96)
+    return ChartContent(strips, legend, "\n".join(report_words.refund_funnel_lines(report, context.language)), 96)
 
 
 def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
@@ -57,18 +57,18 @@ def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
         Bar(
             context.translate(f"reports.refund_funnel.{name}"),
             report_words.count_and_sum_text(funnel.step(name), funnel.currency, context.language),
-            (BarPart(float(funnel.step(name).count), _look_of(name)),),
+            (BarPart(float(funnel.step(name).count), _get_style(name)),),
         )
         for name in _STEP_AND_ENDING_NAMES
     )
     return BarStrip(funnel.currency, "", bars, float(funnel.requested.count))
 
 
-def _share_text(row: _TableRow) -> str:
+def _format_share(row: _TableRow) -> str:
     return report_words.percent_text(100 * row.value.count / row.requested if row.requested else None)
 
 
-def _funnel_columns(context: WindowContext) -> Sequence[Column]:
+def _make_funnel_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
     return [
         Column("currency", translate("reports.currency"), 96, lambda row: row.currency, "data"),
@@ -79,8 +79,8 @@ def _funnel_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: translate(f"reports.refund_funnel.{row.name}"),
             is_stretched=True,
         ),
-        count_column("count", translate("reports.count"), lambda row: row.value.count, 96),
-        Column("share", translate("reports.share"), 96, _share_text, "amount"),
+        make_number_column("count", translate("reports.count"), lambda row: row.value.count, 96),
+        Column("share", translate("reports.share"), 96, _format_share, "amount"),
         Column(
             "sum",
             translate("column.amount"),
@@ -95,8 +95,8 @@ REPORT_DEFINITION: ReportDefinition[RefundFunnelReport] = ReportDefinition(
     "refund_funnel",
     lambda services: services.reports.read_refund_funnel(),
     lambda report, context: report_words.refund_funnel_note(report, context.language),
-    _make_picture,
-    _funnel_columns,
+    _make_chart_content,
+    _make_funnel_columns,
     lambda report: [
         _TableRow(funnel.currency, name, funnel.step(name), funnel.requested.count)
         for funnel in report.funnels

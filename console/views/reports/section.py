@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.views.pages.static_table import StaticTable
 from console.views.reports.chart import Chart, make_legend
-from console.views.reports.picture import Picture
+from console.views.reports.chart_content import ChartContent
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from console.app import Console
 
-PICTURE_SHORTCUT = "G"
+CHART_SHORTCUT = "G"
 
 
 class Report(Protocol):
@@ -43,7 +43,7 @@ class ReportDefinition(Generic[ReportT]):
 
     - `read`: reads the report from the services
     - `note`: returns the sentence above the chart, which says which records were counted
-    - `make_picture`: returns the chart
+    - `make_content`: returns the chart
     - `columns`, `rows_of`, `row_key`: return the columns, the rows, and the key of a row, of the report's table
     - `is_empty`: returns True if the report has no figures to show
     """
@@ -51,14 +51,14 @@ class ReportDefinition(Generic[ReportT]):
     name: str
     read: "Callable[[Console], ReportT]"
     note: Callable[[ReportT, WindowContext], str]
-    make_picture: Callable[[ReportT, WindowContext], Picture]
+    make_content: Callable[[ReportT, WindowContext], ChartContent]
     columns: Callable[[WindowContext], Sequence[Column]]
     rows_of: Callable[[ReportT], Sequence[object]]
     row_key: Callable[[object], Hashable]
     is_empty: Callable[[ReportT], bool]
 
 
-def count_column(key: str, title: str, count: Callable[[Any], int], width_px: int) -> Column:
+def make_number_column(key: str, title: str, count: Callable[[Any], int], width_px: int) -> Column:
     """Return a table column of numbers. `count` returns the number of a row; `width_px` is the width in px at text
     scale 1.0."""
     return Column(key, title, width_px, lambda row: wording.format_count(count(row)), "amount")
@@ -85,7 +85,7 @@ class ReportSection(QWidget):
         return ()
 
 
-class PictureSection(ReportSection):
+class ChartSection(ReportSection):
     """A section that shows a report as a chart. The person can switch between the chart and a table with a button
     or its shortcut."""
 
@@ -95,7 +95,7 @@ class PictureSection(ReportSection):
         title = context.translate(f"reports.{form.name}.title")
         self.setAccessibleName(title)
         self.note = TextLabel("", "small", "muted", wrap=True)
-        self.switch = KeyButton(context.translate("reports.show_table"), PICTURE_SHORTCUT, icon="list", binds=False)
+        self.switch = KeyButton(context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds=False)
         self.switch.clicked.connect(self.switch_view)
         self.chart = Chart(title)
         self.table = StaticTable(context, form.columns(context), form.row_key, title)
@@ -108,15 +108,15 @@ class PictureSection(ReportSection):
 
     def _build_layout(self, title: str) -> None:
         margin = tokens().px("spacing", "page_margin")
-        self._picture = QWidget()
+        self._chart_panel = QWidget()
         self._legend_place = make_column(gap=0, margins=(margin, 8, margin, 0))
         chart_place = make_row(self.chart, margins=(margin - 8, 0, margin - 8, 8))
         box = make_column(gap=0)
         box.addLayout(self._legend_place)
         box.addLayout(chart_place, 1)
-        self._picture.setLayout(box)
+        self._chart_panel.setLayout(box)
         self.body = QStackedWidget()
-        for part in (self._picture, self.table, self.nothing):
+        for part in (self._chart_panel, self.table, self.nothing):
             self.body.addWidget(part)
         head = Surface(edge="bottom")
         words = make_column(TextLabel(title, "section", heading=2), self.note, gap=2)
@@ -139,22 +139,22 @@ class PictureSection(ReportSection):
     def _show_report(self, report: Report) -> None:
         context, form = self._context, self._form
         self.note.show_text(form.note(report, context))
-        picture = form.make_picture(report, context)
-        self.chart.show_picture(picture)
+        content = form.make_content(report, context)
+        self.chart.show_content(content)
         self._legend.hide()
         self._legend.deleteLater()
-        self._legend = make_legend(picture.legend)
+        self._legend = make_legend(content.legend)
         self._legend_place.addWidget(self._legend)
         self.table.show_rows(form.rows_of(report))
         self._has_figures = not form.is_empty(report)
-        self._show_body()
+        self._show_chart_or_table()
         self.was_read.emit(report.read_at)
 
     @Slot()
     def switch_view(self) -> None:
         """Show the table in place of the chart, or the chart in place of the table, and give it the focus."""
         self._shows_table = not self._shows_table
-        self._show_body()
+        self._show_chart_or_table()
         shown = self.body.currentWidget()
         focus = self.table if shown is self.table else self.chart
         if shown is not self.nothing:
@@ -162,10 +162,10 @@ class PictureSection(ReportSection):
             if self._shows_table and self.table.current_item is None:
                 self.table.go_to_first()
 
-    def _show_body(self) -> None:
+    def _show_chart_or_table(self) -> None:
         key, icon = ("show_picture", "bars") if self._shows_table else ("show_table", "list")
         self.switch.setVisible(self._has_figures)
         self.switch.icon_name = icon
         self.switch.show_text(self._context.translate(f"reports.{key}"))
-        shown = self.table if self._shows_table else self._picture
+        shown = self.table if self._shows_table else self._chart_panel
         self.body.setCurrentWidget(shown if self._has_figures else self.nothing)

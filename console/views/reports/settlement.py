@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
-from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
-from console.views.reports.section import ReportDefinition, count_column
+from console.views.reports.chart_content import Bar, BarPart, BarPartStyle, BarStrip, ChartContent, LegendEntry
+from console.views.reports.section import ReportDefinition, make_number_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_PAID, _REFUNDED = PartStyle("solid", "good"), PartStyle("hatch", "care")
+_PAID, _REFUNDED = BarPartStyle("solid", "good"), BarPartStyle("hatch", "care")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class _TableRow:
         return self.series.provider, self.series.currency, self.day.day
 
 
-def _make_picture(report: SettlementReport, context: WindowContext) -> Picture:
+def _make_chart_content(report: SettlementReport, context: WindowContext) -> ChartContent:
     translate = context.translate
     legend = (
         LegendEntry(translate("reports.settlement.paid"), _PAID),
         LegendEntry(translate("reports.settlement.refunded"), _REFUNDED),
     )
     strips = tuple(_make_strip(series, context) for series in report.series)
-    return Picture(strips, legend, "\n".join(report_words.settlement_lines(report, context.language)), 60)
+    return ChartContent(strips, legend, "\n".join(report_words.settlement_lines(report, context.language)), 60)
 
 
 def _make_strip(series: SettlementSeries, context: WindowContext) -> BarStrip:
@@ -54,11 +54,11 @@ def _make_strip(series: SettlementSeries, context: WindowContext) -> BarStrip:
     )
 
 
-def _settlement_columns(context: WindowContext) -> Sequence[Column]:
+def _make_settlement_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def make_count_column(key: str) -> Column:
-        return count_column(key, translate(f"reports.settlement.{key}"), lambda row: getattr(row.day, key), 96)
+        return make_number_column(key, translate(f"reports.settlement.{key}"), lambda row: getattr(row.day, key), 96)
 
     def make_money_column(key: str) -> Column:
         return Column(
@@ -90,8 +90,8 @@ REPORT_DEFINITION: ReportDefinition[SettlementReport] = ReportDefinition(
     "settlement",
     lambda services: services.reports.read_settlement(),
     lambda report, context: report_words.settlement_note(report, context.language),
-    _make_picture,
-    _settlement_columns,
+    _make_chart_content,
+    _make_settlement_columns,
     lambda report: [_TableRow(series, day) for series in report.series for day in reversed(series.days)],
     lambda row: row.key if isinstance(row, _TableRow) else None,
     lambda report: not report.series,

@@ -7,16 +7,16 @@ from datetime import timedelta
 from math import log1p
 
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
-from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
-from console.views.reports.section import ReportDefinition, count_column
+from console.views.reports.chart_content import Bar, BarPart, BarPartStyle, BarStrip, ChartContent, LegendEntry
+from console.views.reports.section import ReportDefinition, make_number_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import reports as report_words
 
 _IN_TIME_LOOK, _LATE_LOOK, _OPEN = (
-    PartStyle("solid", "progress"),
-    PartStyle("hatch", "bad"),
-    PartStyle("dots", "unknown"),
+    BarPartStyle("solid", "progress"),
+    BarPartStyle("hatch", "bad"),
+    BarPartStyle("dots", "unknown"),
 )
 _DURATION_NAMES = ("median", "p90", "longest", "oldest_open")
 
@@ -28,13 +28,13 @@ class _TableRow:
     kind: TimeToTruth
 
 
-def _bar_height(time: timedelta | None) -> float:
+def _compute_bar_height(time: timedelta | None) -> float:
     """Return the height of the bar for a duration: the logarithm of its seconds, because a minute and a week must
     both be visible in one chart. 0 for None."""
     return log1p(max(0.0, time.total_seconds())) if time is not None else 0.0
 
 
-def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
+def _make_chart_content(report: TimeToTruthReport, context: WindowContext) -> ChartContent:
     translate = context.translate
     legend = (
         LegendEntry(translate("reports.time_to_truth.in_time"), _IN_TIME_LOOK),
@@ -42,13 +42,13 @@ def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
         LegendEntry(translate("reports.time_to_truth.oldest_open"), _OPEN),
     )
     times = [getattr(kind, name) for kind in report.kinds for name in (*_DURATION_NAMES, "schedule")]
-    top = max(_bar_height(time) for time in times) * 1.15
+    top = max(_compute_bar_height(time) for time in times) * 1.15
     strips = tuple(_make_strip(kind, top, context) for kind in report.kinds)
-    return Picture(strips, legend, "\n".join(report_words.time_to_truth_lines(report, context.language)), 84)
+    return ChartContent(strips, legend, "\n".join(report_words.time_to_truth_lines(report, context.language)), 84)
 
 
 def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStrip:
-    def look_of(name: str) -> PartStyle:
+    def look_of(name: str) -> BarPartStyle:
         time: timedelta | None = getattr(kind, name)
         return (
             _OPEN
@@ -62,7 +62,7 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStr
         Bar(
             context.translate(f"reports.time_to_truth.{name}"),
             report_words.duration_text(getattr(kind, name), context.language),
-            (BarPart(_bar_height(getattr(kind, name)), look_of(name)),),
+            (BarPart(_compute_bar_height(getattr(kind, name)), look_of(name)),),
         )
         for name in _DURATION_NAMES
     )
@@ -73,15 +73,17 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStr
     )
     name = report_words.kind_name(kind.kind, context.language)
     return BarStrip(
-        name, context.translate("list.separator").join(details), bars, top, mark=_bar_height(kind.schedule)
+        name, context.translate("list.separator").join(details), bars, top, mark=_compute_bar_height(kind.schedule)
     )
 
 
-def _time_columns(context: WindowContext) -> Sequence[Column]:
+def _make_time_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def make_count_column(key: str) -> Column:
-        return count_column(key, translate(f"reports.time_to_truth.{key}"), lambda row: getattr(row.kind, key), 100)
+        return make_number_column(
+            key, translate(f"reports.time_to_truth.{key}"), lambda row: getattr(row.kind, key), 100
+        )
 
     def make_time_column(key: str) -> Column:
         return Column(
@@ -112,8 +114,8 @@ REPORT_DEFINITION: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     "time_to_truth",
     lambda services: services.reports.read_time_to_truth(),
     lambda report, context: report_words.time_to_truth_note(report, context.language),
-    _make_picture,
-    _time_columns,
+    _make_chart_content,
+    _make_time_columns,
     lambda report: [_TableRow(kind) for kind in report.kinds],
     lambda row: row.kind.kind if isinstance(row, _TableRow) else None,
     lambda report: not any(kind.settled or kind.open for kind in report.kinds),

@@ -32,7 +32,7 @@ _ICON_AND_TONE_BY_STATE: Mapping[TrainingState, tuple[str, Tone]] = {
     TrainingState.RIGHT: ("ring_check", "good"),
     TrainingState.WRONG: ("cross", "bad"),
 }
-_TASK_KEY = "training"
+_CALL_KEY = "training"
 _BUTTON_WORD_BY_KEY = {"S": "training.begin", "C": "training.check", "N": "training.next"}
 
 
@@ -56,7 +56,7 @@ class TrainingPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.training"), translate("training.sentence"))
-        self.table = StaticTable(context, _columns(context), lambda row: row.key, translate("screen.training"))
+        self.table = StaticTable(context, _make_columns(context), lambda row: row.key, translate("screen.training"))
         self.list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
         self.add_content(self.head)
         self.add_content(self.list, 1)
@@ -110,7 +110,7 @@ class TrainingPage(Page):
             self._show_view,
             self.show_reading_failure,
             owner=self,
-            key=_TASK_KEY,
+            key=_CALL_KEY,
         )
 
     def _show_view(self, view: TrainingView | None) -> None:
@@ -171,7 +171,7 @@ class TrainingPage(Page):
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
             self.context.bind_services(call), self._show_view, self._show_failure,
-            owner=self, label=button.text(), key=_TASK_KEY, lane="slow",
+            owner=self, label=button.text(), key=_CALL_KEY, lane="slow",
         )  # fmt: skip
 
     def _end_busy_buttons(self) -> None:
@@ -196,7 +196,7 @@ class TrainingPage(Page):
                 return
 
 
-def _columns(context: WindowContext) -> list[Column]:
+def _make_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def state(incident: TrainingIncident) -> StateCell:

@@ -9,7 +9,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.records.actions import probe_toast
+from console.views.records.actions import make_probe_toast
 from tests.views.invented_checks import check, window_context
 from tests.views.invented_payments import ORDER, payment, refund
 
@@ -31,7 +31,7 @@ def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
     context = window_context()
     context.language = language
     record = RECORDS[name]
-    toast = probe_toast(context, record, replace(record, version=record.version + 1))
+    toast = make_probe_toast(context, record, replace(record, version=record.version + 1))
     assert toast.words == context.translate("record.no_change", at=context.now())
     assert "15:04:05" in toast.words
     assert case_words.title(record, context) in toast.detail
@@ -55,6 +55,6 @@ def test_a_change_names_state_and_record(name: str) -> None:
     context = window_context()
     context.language = "en"
     before, after, word = CHANGED[name]
-    toast = probe_toast(context, before, after)
+    toast = make_probe_toast(context, before, after)
     assert word in toast.words
     assert (toast.detail, toast.tone) == (case_words.title(after, context), "good")

@@ -118,7 +118,7 @@ def test_another_plan_keeps_what_was_answered(the_look: object) -> None:
     made = form(PAYER)
     made._answers["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     made.show_plan(plan(PAYER, SAME))
-    assert dict(made.answers()) == {"payer_often": "four returns", EXACT_LOOK_ALIKE_RULE: ""}
+    assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EXACT_LOOK_ALIKE_RULE: ""}
 
 
 def test_a_broken_rule_is_told_with_its_figures(the_look: object) -> None:

@@ -30,11 +30,11 @@ from console.domain.reports.queue_ages import QueueAgeReport, QueueAges
 from console.domain.reports.refund_funnel import CountAndSum, RefundFunnel, RefundFunnelReport
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
-from console.views.reports import picture as pictures
+from console.views.reports import chart_content
 from console.views.reports.chart import Chart
 from console.views.reports.daily_close import DailyCloseSection
 from console.views.reports.page import ReportsPage
-from console.views.reports.section import PictureSection
+from console.views.reports.section import ChartSection
 from console.views.runtime.routes import ReportsRoute
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance
@@ -105,8 +105,8 @@ def page_of(reports: Reports, qtbot: QtBot, language: Literal["ja", "en"] = "en"
     return page
 
 
-def section_of(page: ReportsPage) -> PictureSection:
-    assert isinstance(page.section, PictureSection)
+def section_of(page: ReportsPage) -> ChartSection:
+    assert isinstance(page.section, ChartSection)
     return page.section
 
 
@@ -138,14 +138,14 @@ def test_every_picture_tells_its_figures(qtbot: QtBot, the_look: Appearance, lan
     page = page_of(Reports(), qtbot, language)
     for name, (_, row_count, figures) in OTHERS.items():
         section = next(one for one in page.sections if one.name == name)
-        assert isinstance(section, PictureSection)
-        assert not section.chart.picture.strips, "not read before it is opened"
+        assert isinstance(section, ChartSection)
+        assert not section.chart.content.strips, "not read before it is opened"
         page.show_route(ReportsRoute(name))
         assert page.section is section
         spoken = section.chart.accessibleDescription()
         assert all(figure in spoken for figure in figures), (name, spoken)
         assert len(section.table.all_rows) == row_count
-        fills = [entry.look.fill for entry in section.chart.picture.legend]
+        fills = [entry.look.fill for entry in section.chart.content.legend]
         assert len(set(fills)) == len(fills)
         assert section.chart.grab().width() > 0
         cells = [column.text(row) for column in section.table.rows.columns for row in section.table.all_rows]
@@ -168,7 +168,7 @@ def test_figures_that_could_not_be_read(qtbot: QtBot, the_look: Appearance) -> N
     reports.success = None
     page.refresh("asked")
     assert "failed" in page.list_bar_names()
-    assert section_of(page).chart.picture.strips
+    assert section_of(page).chart.content.strips
     reports.success = SUCCESS
     page.refresh("asked")
     assert "failed" not in page.list_bar_names()
@@ -184,19 +184,19 @@ def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, th
     the_look.set_scale(scale)
     fills = ("solid", "hatch", "back_hatch", "cross", "dots")
     parts = tuple(
-        pictures.Bar(fill, "", (pictures.BarPart(100, pictures.PartStyle(fill, "text")),))  # type: ignore[arg-type]
+        chart_content.Bar(fill, "", (chart_content.BarPart(100, chart_content.BarPartStyle(fill, "text")),))  # type: ignore[arg-type]
         for fill in fills
     )
     chart = Chart("fills")
     qtbot.addWidget(chart)
     chart.resize(700, 300)
-    chart.show_picture(pictures.Picture((pictures.BarStrip("One", "", parts, 100),) * 3, (), ""))
+    chart.show_content(chart_content.ChartContent((chart_content.BarStrip("One", "", parts, 100),) * 3, (), ""))
     assert chart.minimumHeight() >= 3 * the_look.line_height("body")
-    boxes = chart.strip_boxes()
+    boxes = chart.compute_strip_boxes()
     assert not any(a.intersects(b) for a in boxes for b in boxes if a is not b)
     assert all(chart.minimumHeight() >= box.height() for box in boxes)
     chart.resize(700, chart.minimumHeight())
-    image, box = chart.grab().toImage(), chart.strip_boxes()[0]
+    image, box = chart.grab().toImage(), chart.compute_strip_boxes()[0]
     ratio, width = image.devicePixelRatio(), box.width() / len(fills)
     inked = []
     for number in range(len(fills)):

@@ -12,7 +12,7 @@ sign.
 
 
 @dataclass(frozen=True, slots=True)
-class PartStyle:
+class BarPartStyle:
     """The fill pattern and the colour tone of a part of a bar. Parts with the same meaning have the same style."""
 
     fill: FillPattern
@@ -25,7 +25,7 @@ class BarPart:
     colour tone."""
 
     value: float
-    look: PartStyle
+    look: BarPartStyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class LegendEntry:
     """One entry of a chart's legend: a style (`look`), and the word for the parts of bars that have this style."""
 
     word: str
-    look: PartStyle
+    look: BarPartStyle
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ChartContent:
     """The contents of a whole chart. `description` is a text with all figures, for screen readers. `min_place_px`
     is the minimum width for one bar, in px at text scale 1.0."""
 
@@ -82,4 +82,4 @@ class Picture:
     min_place_px: int = 44
 
 
-BAND_STYLE = PartStyle("cross", "care")
+MARKED_RANGE_STYLE = BarPartStyle("cross", "care")
