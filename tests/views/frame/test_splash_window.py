@@ -36,6 +36,18 @@ def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
     assert len([name for name in loaded if name.startswith("console")]) <= 7
 
 
+def test_no_source_is_read_at_an_import() -> None:
+    """PySide's search in the source of each imported module is off; otherwise linecache keeps all their lines."""
+    program = (
+        "import linecache, console, console.views.frame.main_window; "
+        "print([name for name in linecache.cache if name.startswith(console.__path__[0])])"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert completed.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: ThemeName) -> None:
     """Edge, bars and page lie where they will be and have their colours, so that nothing jumps."""
