@@ -143,8 +143,11 @@ def mask_payer(text: str | None) -> str:
 
 
 def corporation_number_of(record: ShownRecord) -> str:
-    """Return the corporation number of a record; "" if it has none, as a refund."""
-    return "" if isinstance(record, Refund) else record.corporation_number or ""
+    """Return the corporation number of a record; for a refund that of its payment. Return "" if it has none."""
+    if isinstance(record, Refund):
+        payment = record.relations.payment if record.relations is not None else None
+        return corporation_number_of(payment) if payment is not None else ""
+    return record.corporation_number or ""
 
 
 def company_name(record: ShownRecord, context: TextContext) -> str:

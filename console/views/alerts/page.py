@@ -32,6 +32,7 @@ from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, RowGroup
+from console.views.theme.theme import current_appearance
 from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import ElidedLabel, Surface, make_column
 from console.views.widgets.buttons import KeyButton
@@ -43,6 +44,7 @@ from console.wording import incident_words
 _MIN_VISIBLE_INCIDENT_ROWS = 4
 """The number of rows for which the list always has room, however long the card below the list is."""
 _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
+_MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
 """Height of the card, as a part of the page's height."""
 _RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
 """Rules of alerts that an acknowledgement closes: the person confirms it, because it can't be taken back."""
@@ -151,7 +153,8 @@ class AlertsPage(Page):
         """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
         the list becomes lower; the buttons below it stay under the mouse pointer."""
         super().resizeEvent(event)
-        self.card.setFixedHeight(round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE))
+        max_height = round(_MAX_CARD_HEIGHT_PX * current_appearance().scale)
+        self.card.setFixedHeight(min(max_height, round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE)))
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
         """Adapt the page to a low window (`is_low_window`), or undo this. In a low window the list has no headings of

@@ -273,7 +273,7 @@ class ApprovalView(QScrollArea):
         if answer:
             texts.append(TextLabel(answer, "body", "muted", wrap=True, selectable=True))
         box = make_row(gap=12, margins=(14, 8, 12, 8))
-        box.addWidget(ShapeIcon(shape, "care"), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon(shape, "care", line="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*texts, gap=0), 1)
         if hit is not None and hit.kind is not None and hit.id is not None:
             button = KeyButton(self._context.translate("approvals.open_hit"), kind="inline")
@@ -291,7 +291,7 @@ class ApprovalView(QScrollArea):
         button.clicked.connect(self.probed)
         hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wrap=True)
         box = make_row(gap=12, margins=(14, 8, 12, 8))
-        box.addWidget(ShapeIcon("clock", "care"), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon("clock", "care", line="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(TextLabel(words, wrap=True), hint, gap=0), 1)
         box.addWidget(button)
         line.setLayout(box)
@@ -327,8 +327,9 @@ class ApprovalView(QScrollArea):
         grid = QGridLayout(holder)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(16)
-        grid.setVerticalSpacing(2)
-        grid.setColumnStretch(3, 1)
+        grid.setVerticalSpacing(4)
+        for place in (1, 2, 3):
+            grid.setColumnStretch(place, 1)
         for place, word, version in ((1, "then", view.version_at_request), (2, "now", payment.version)):
             title = translate(f"approvals.{word}")
             if version is not None:
@@ -392,7 +393,9 @@ class ApprovalView(QScrollArea):
             money.set_aside,
             money.refundable,
         )
-        rows, rest = money_facts.make_money_parts(amounts, context)
+        own_reserve = own_minor if view.record.state in _STATES_BEFORE_SENDING else 0
+        before = money.refundable + (0 if view.record.set_aside_id is not None else own_reserve)
+        rows, rest = money_facts.make_money_parts(amounts, context, before)
         amount = wording.format_amount(-own_minor, money.currency)
         rows.append(MoneyPart(context.translate("money.part.this"), amount, own_minor, "back_hatch", "care"))
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
@@ -463,7 +466,7 @@ class ApprovalView(QScrollArea):
         lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
         lines += [TextLabel(sentence, wrap=True) for sentence in rest if sentence]
         panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
-        box.addWidget(ShapeIcon(shape, tone), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon(shape, tone, line="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*lines, gap=2), 1)
         panel.setLayout(box)
         return panel

@@ -99,6 +99,7 @@ class WindowFrame(CoveredWindow):
         self.window_cover = WindowCover(window)
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
         self.toasts = Toasts(window, find_lower_bars=self._find_lower_bars)
+        self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
         self._covered_toasts: list[Toast] = []

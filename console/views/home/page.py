@@ -55,9 +55,8 @@ _QUEUE_ICONS_AND_TONES = (
 )
 _NARROW_RECENT_PX = 248  # width of the recent records beside a table that needs the room
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
-_MIN_NARROW_PANEL_WIDTH_PX = 240  # the same for four panels, of which the ages give way first
 _MIN_VISIBLE_ROWS = 4  # rows of the table that stay visible at any text size
-_MAX_SAVED_VIEW_LINES = 7
+_MAX_SAVED_VIEW_LINES = 4
 _REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
 
@@ -107,9 +106,9 @@ class HomePage(Page):
         set_tab_order(
             *self.head.stops,
             *self.my_panel.focus_stops,
-            *self.first_tasks_panel.focus_stops,
-            *self.team_panel.focus_stops,
             *self.age_panel.focus_stops,
+            *self.team_panel.focus_stops,
+            *self.first_tasks_panel.focus_stops,
             self.link,
             self.table,
         )
@@ -117,19 +116,16 @@ class HomePage(Page):
     def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
         own_column, provider_column = QWidget(), QWidget()
-        own_column.setLayout(column := make_column(self.my_panel, self.first_tasks_panel, gap=16))
-        column.setStretch(0, 1)
-        provider_column.setLayout(column := make_column(self.provider_panel, self.age_panel, gap=16))
+        own_column.setLayout(column := make_column(self.my_panel, self.age_panel, gap=16))
         column.setStretch(1, 1)
+        provider_parts = self.provider_panel, self.first_tasks_panel, self.views_panel
+        provider_column.setLayout(column := make_column(*provider_parts, gap=16))
+        for place in (0, 2):
+            column.setStretch(place, 1)
         box = self._panel_box = make_row(
-            own_column,
-            self.team_panel,
-            provider_column,
-            self.views_panel,
-            gap=16,
-            margins=(margin, 0, margin, 20),
+            own_column, self.team_panel, provider_column, gap=16, margins=(margin, 0, margin, 20)
         )
-        for place in range(4):
+        for place in range(3):
             box.setStretch(place, 1)
         return box
 
@@ -242,16 +238,17 @@ class HomePage(Page):
 
     @Slot()
     def _show_saved_views(self) -> None:
-        """Show the saved views with their record counts. If no view is saved, hide the panel."""
+        """Show the saved views with their record counts. If no view is saved, the panel says how to save one; while
+        the person has first tasks, it is hidden then."""
         views, translate = self.context.saved_views, self.context.translate
-        self.views_panel.setVisible(bool(views))
+        self.views_panel.setVisible(bool(views) or self.first_tasks_panel.isHidden())
         further = len(views) - _MAX_SAVED_VIEW_LINES
         foot = translate("home.views_further", n=further) if further > 0 else translate("home.views_foot")
+        foot = foot if views else translate("home.views_none")
         self.views_panel.show_lines(
             [_make_view_line(self.context, one) for one in views[:_MAX_SAVED_VIEW_LINES]], foot
         )
-        set_tab_order(*self.age_panel.focus_stops, *self.views_panel.focus_stops, self.link)
-        self._fit_panels()
+        set_tab_order(*self.first_tasks_panel.focus_stops, *self.views_panel.focus_stops, self.link)
 
     def _show_unfinished(self) -> None:
         """Show a bar about the acting person's oldest unfinished operation among those whose record is known. If
@@ -312,13 +309,13 @@ class HomePage(Page):
             self._fit_panels()
 
     def _fit_panels(self) -> None:
-        needed = _MIN_PANEL_WIDTH_PX * 3 if self.views_panel.isHidden() else _MIN_NARROW_PANEL_WIDTH_PX * 4
-        side_by_side = self.width() >= needed * current_appearance().scale
+        side_by_side = self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._panel_box.setDirection(across if side_by_side else down)
-        self.recent.setVisible(self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale)
+        self.recent.setVisible(side_by_side)
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
-        self.recent.setFixedWidth(tokens().px("layout", "preview_width") if is_wide else _NARROW_RECENT_PX)
+        wide_px = max(tokens().px("layout", "preview_width"), self.width() // 4)
+        self.recent.setFixedWidth(wide_px if is_wide else _NARROW_RECENT_PX)
         self.recent.show_times(has_times=is_wide)
 
 

@@ -79,7 +79,10 @@ def _make_visit_line(context: WindowContext, visit: Visit, *, has_time: bool) ->
     record = visit.record
     badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
     if isinstance(record, CreditCheck):
-        name = context.translate("home.recent_line", id=record.id, name=words.format_company_name(record, context))
+        # Without a name, the line shows no corporation number, because it has no room for one.
+        company = case_words.company_name(record, context)
+        name = context.translate("home.recent_line", id=record.id, name=company) if company else ""
+        name = name or case_words.title(record, context)
     else:
         title = case_words.title(record, context)
         name = context.translate("home.recent_case", title=title, amount=case_words.amount_text(record))

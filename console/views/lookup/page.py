@@ -211,12 +211,7 @@ class LookupPage(Page):
             self.content.currentWidget() is not self.company or self.company.number != result.corporation_number
         )
         self.company.show_result(result, is_automatic=is_automatic and not is_first)
-        if result.corporation is not None:
-            known = "known_number" if result.corporation.corporation is not None else "unknown_number"
-            day = result.corporation.registry_date.isoformat()
-            self.number.show_registry_fact(
-                result.corporation_number, self.context.translate(f"corporation.{known}", day=day)
-            )
+        self.number.field.show_hint("")  # the company below says more than the check digit
         self.content.setCurrentWidget(self.company)
         if is_first:
             self.take_focus()

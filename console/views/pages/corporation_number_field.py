@@ -125,16 +125,6 @@ class CorporationNumberField(QWidget):
         if words:
             self.field.show_error(words)
 
-    def show_registry_fact(self, number: str, words: str) -> None:
-        """Show a sentence about `number` from the corporation registry below the field, in place of the remark on
-        the check digit. Do nothing if the field now contains another number."""
-        try:
-            typed_number = parse_number(self.text, allow_dummies=True).value
-        except InvalidCorporationNumber:
-            return
-        if typed_number == number:
-            self.field.show_hint(words)
-
     # -- numbers that differ from the typed one by a single typing error
 
     @Slot()

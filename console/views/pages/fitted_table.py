@@ -64,11 +64,11 @@ class FittedTable(RecordTable):
         self.viewport().update()
 
     def fit_columns(self) -> None:
-        """Set the widths of the columns. If the table is too narrow, take these steps until they fit: make figures
-        and states as narrow as their contents; hide the columns of `hideable_columns`, one after the other;
-        make columns of sentences narrow, except those whose width the person has set; hide the columns of
-        `naming_columns`. If they still don't fit, the table scrolls sideways, and the columns up to the one
-        that names the record stay visible.
+        """Set the widths of the columns. If a text would be cut off, make figures and states as narrow as their
+        contents. If the table is still too narrow, take these steps until the columns fit: hide the columns of
+        `hideable_columns`, one after the other; make columns of sentences narrow, except those whose width the
+        person has set; hide the columns of `naming_columns`. If they still don't fit, the table scrolls sideways,
+        and the columns up to the one that names the record stay visible.
         """
         self._measured_px.clear()
         room, hidden = self.viewport().width(), set(self.hidden_keys)
@@ -77,7 +77,8 @@ class FittedTable(RecordTable):
         }
         compact = {column.key: self._compute_compact_width(place) for place, column in enumerate(self.rows.columns)}
         _hide_columns_until_fit(self._hideable_keys, compact, hidden, room)
-        widths = preferred if _sum_visible_widths(preferred, hidden) <= room else compact
+        whole = {key: max(width, self._measure_whole_text_width(key)) for key, width in preferred.items()}
+        widths = preferred if _sum_visible_widths(whole, hidden) <= room else compact
         self._widen_first_column(hidden, widths)
         for narrow_width in (self._compute_defined_width, self._compute_min_width):
             if _sum_visible_widths(widths, hidden) > room:
@@ -88,24 +89,18 @@ class FittedTable(RecordTable):
             self._widen_first_column(hidden, widths)
         excess = _sum_visible_widths(widths, hidden) - room
         self._pin_columns(hidden if excess > 0 else None)
+        if excess <= 0:
+            self._share_free_width(widths, hidden, -excess)
+        last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden), "")
         for place, column in enumerate(self.rows.columns):
+            takes_rest = column.is_stretched and excess <= 0 and column.key == last_key
             if column.is_stretched:
-                self._set_column_stretch(place, is_too_narrow=excess > 0)
-            if not column.is_stretched or excess > 0:
+                self._set_column_stretch(place, takes_rest=takes_rest)
+            if not takes_rest:
                 self.setColumnWidth(place, widths[column.key])
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
-        self._share_free_width(self._compute_unused_width(hidden, widths) - excess)
-
-    def _compute_unused_width(self, hidden: set[str], widths: Mapping[str, int]) -> int:
-        """Return how many px of their widths the stretched naming columns don't need for their contents; negative if
-        they need more."""
-        return sum(
-            widths[column.key] - self._measure_contents_width(place)
-            for place, column in enumerate(self.rows.columns)
-            if column.is_stretched and column.key in self._naming_keys and column.key not in hidden
-        )
 
     def _widen_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""
@@ -127,20 +122,31 @@ class FittedTable(RecordTable):
             self.pinned_columns = pinned
             self.viewport().update()
 
-    def _share_free_width(self, rest: int) -> None:
-        """Distribute `rest` px of free width to the columns whose texts would be cut off. A stretched column needs no
-        share, because it takes the free width that the others leave."""
-        for place, column in enumerate(self.rows.columns):
-            if rest > 0 and column.kind == "text" and not column.is_stretched and not self.isColumnHidden(place):
-                more = min(rest, self._measure_contents_width(place) - self.columnWidth(place))
-                if more > 0:
-                    self.setColumnWidth(place, self.columnWidth(place) + more)
-                    rest -= more
+    def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free: int) -> None:
+        """Give `free` px of the table's width to the columns whose texts would be cut off: first to the columns that
+        aren't stretched, then to the stretched ones. A stretched naming column lends what its contents don't need.
+        If the last visible column is stretched, it takes the rest; otherwise the rest stays empty at the right, so
+        that the values of a row stand near each other."""
+        shown = [(place, column) for place, column in enumerate(self.rows.columns) if column.key not in hidden]
+        lent: dict[str, int] = {}
+        for place, column in shown:
+            unused = widths[column.key] - self._measure_contents_width(place)
+            if column.is_stretched and column.key in self._naming_keys and unused > 0:
+                lent[column.key] = unused
+                widths[column.key] -= unused
+                free += unused
+        for place, column in sorted(shown, key=lambda one: one[1].is_stretched):
+            if column.kind == "text" or column.is_stretched:
+                more = max(0, min(free, self._measure_contents_width(place) - widths[column.key]))
+                widths[column.key] += more
+                free -= more
+        for key, unused in lent.items():
+            widths[key] += min(free, unused)
+            free -= min(free, unused)
 
-    def _set_column_stretch(self, place: int, *, is_too_narrow: bool) -> None:
-        """Let the column take the free width, unless the table is too narrow, because the column would then shrink
-        to nothing."""
-        mode = QHeaderView.ResizeMode.Interactive if is_too_narrow else QHeaderView.ResizeMode.Stretch
+    def _set_column_stretch(self, place: int, *, takes_rest: bool) -> None:
+        """Let the column take the rest of the table's width (True), or keep the width that is set for it."""
+        mode = QHeaderView.ResizeMode.Stretch if takes_rest else QHeaderView.ResizeMode.Interactive
         if self.horizontalHeader().sectionResizeMode(place) != mode:
             self.horizontalHeader().setSectionResizeMode(place, mode)
 
@@ -158,6 +164,11 @@ class FittedTable(RecordTable):
         if column.kind != "text" or column.is_stretched or has_own_width:
             return width
         return max(width, min(2 * width, self._measure_contents_width(place)))
+
+    def _measure_whole_text_width(self, key: str) -> int:
+        """Return the width in px in which no text of a column of sentences is cut off; 0 for any other column."""
+        place = next(place for place, column in enumerate(self.rows.columns) if column.key == key)
+        return self._measure_contents_width(place) if self.rows.columns[place].kind == "text" else 0
 
     def _compute_compact_width(self, place: int) -> int:
         """Return the width in px that the contents of a column need, but at most its preferred width. A column of

@@ -126,9 +126,12 @@ def _translate_source_name(source: str, context: WindowContext) -> str:
     return context.translate(key) if wording.has_sentence(key) else source
 
 
-def make_money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPart], MoneyPart]:
+def make_money_parts(
+    money: MoneyParts, context: WindowContext, refundable_before: int | None = None
+) -> tuple[list[MoneyPart], MoneyPart]:
     """Return the parts of a payment's amount: first a list that begins with the whole paid amount and continues
-    with the parts that can't be refunded; then the refundable part."""
+    with the parts that can't be refunded; then the refundable part. If the refundable amount was
+    `refundable_before` minor units before a request, that part shows both amounts."""
     translate, currency = context.translate, money.currency
 
     def make_part(name: str, amount_minor: int, fill: str, tone: str) -> MoneyPart:
@@ -147,10 +150,14 @@ def make_money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[Mo
     ]
     if money.set_aside:
         rows.append(make_part("set_aside", money.set_aside, "back_hatch", "bad"))
+    refundable_text = wording.format_amount(money.refundable, currency)
+    if refundable_before not in (None, money.refundable):
+        before = wording.format_amount(refundable_before, currency)
+        refundable_text = translate("case.becomes", before=before, after=refundable_text)
     is_untouched = money.refundable == money.captured and money.captured > 0
     refundable_part = MoneyPart(
         translate("money.part.refundable"),
-        wording.format_amount(money.refundable, currency),
+        refundable_text,
         money.refundable,
         "solid" if is_untouched else "empty",
         "good",

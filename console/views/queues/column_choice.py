@@ -25,10 +25,11 @@ _COLUMNS_PREFERENCE = "shown_columns.queues"
 
 def arrange_columns(columns: Sequence[Column], keys: Sequence[str]) -> list[Column]:
     """Return the column of check boxes, followed by the columns with these keys in the order of `keys`. If none of
-    the keys is a key of a column, return all columns."""
+    the keys is a key of a column, return the default columns."""
     by_key = {column.key: column for column in columns if column.kind != "check"}
     chosen = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
-    return [column for column in columns if column.kind == "check"] + (chosen or list(by_key.values()))
+    default = [column for key, column in by_key.items() if key not in queue_rows.OPTIONAL_COLUMN_KEYS]
+    return [column for column in columns if column.kind == "check"] + (chosen or default)
 
 
 class ColumnChoice(QObject):
@@ -181,9 +182,9 @@ class ColumnsDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        self._context, self._usual = context, [column.key for column in columns]
+        self._context, self._usual = context, [column.key for column in arrange_columns(columns, ())]
         titles = {column.key: column.title for column in columns}
-        order = [*shown, *(key for key in self._usual if key not in shown)]
+        order = [*shown, *(key for key in titles if key not in shown)]
         self.boxes = {key: CheckBox(titles[key]) for key in order}
         self._lines = QVBoxLayout()
         self._lines.setSpacing(6)
@@ -238,10 +239,10 @@ class ColumnsDialog(DialogFrame):
 
     @Slot()
     def _show_usual_columns(self) -> None:
-        for key in self._usual:
+        for key in (*self._usual, *(key for key in self.order if key not in self._usual)):
             self._lines.removeWidget(self.boxes[key])
             self._lines.addWidget(self.boxes[key])
-            self.boxes[key].setChecked(True)
+            self.boxes[key].setChecked(key in self._usual)
         self._order_boxes()
 
     @Slot()

@@ -26,7 +26,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import FilterChip, LineEdit
 
 _TYPING_PAUSE_MS = 200
-_FIELD_WIDTH_PX = 220
+_FIELD_WIDTH_PX = 192
 _OFFERED_ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
 _WORDING_KEY_BY_COLUMN = {SortColumn.OWNER: "taken_by"}
 _PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")

@@ -50,9 +50,13 @@ def get_row_record(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-HIDEABLE_COLUMN_NAMES = ("number", "kind", "owner", "provider", "next", "people", "work")
+HIDEABLE_COLUMN_NAMES = ("number", "kind", "owner", "next", "provider", "people", "work")
 """Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always
 visible; the work state is hidden only at the largest text, because the cause contains more information.
+"""
+OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
+"""Keys of the columns that a queue shows only if the person has chosen them: the columns of the company and of the
+record contain their texts.
 """
 RECORD_NAMING_COLUMN_KEYS = ("corporation", "company")
 """Keys of the columns that say whose record a row is: they are hidden last, at the largest text."""
@@ -94,7 +98,8 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
         return make_credit_check_columns(context, names, _get_credit_check, lambda row: row.item.since)
     if queue == "refunds":
-        names = ["age", "name", "people", "provider", "amount", "state", "certainty", "work", "cause", "next"]
+        names = ["age", "company", "name", "people", "provider", "amount", "state", "certainty", "work", "cause"]
+        names.append("next")
         return make_record_columns(context, names, get_row_record, lambda row: row.item.since, ("refund",))
     if queue == DISAGREEMENT_QUEUE:
         names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty", "work"]

@@ -13,7 +13,7 @@ from console.domain.bulk.records import ChosenRecord
 from console.domain.queues.filters import NO_CAUSE, cause_of
 from console.domain.tasks.records import BulkAction
 from console.views.bulk.request import BulkRequest
-from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
 from console.views.queues.cause_groups import CauseRow, restrict_to_cause
@@ -23,9 +23,9 @@ from console.views.records.collaboration_actions import GIVE_BACK_SHORTCUT
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.tables.paged_model import PagedModel
-from console.views.widgets.base import Surface, TextLabel, make_column
+from console.views.widgets.action_row import ActionRow
+from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.flow_layout import make_flow_widget
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -73,17 +73,23 @@ class SelectionBar(Surface):
         self.give_back = bind_button_to_right(context, give_back, "take")
         packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.BUNDLE_SHORTCUT, binds=False)
         self.packs = bind_button_to_right(context, packs, evidence_bundle.BUNDLE_RIGHT)
-        acts: list[QWidget] = [*self.buttons.values(), self.packs]
-        acts.insert(list(self.buttons).index(BulkAction.TAKE) + 1, self.give_back)
-        no_money = TextLabel(translate("bulk.bar.no_money"), "small", "muted")
-        reasons = DisabledReasonsLabel(*self.buttons.values(), self.give_back, self.packs)
-        line = make_flow_widget(self.count, self.all, self.none, *acts, no_money, gap=10, line_gap=6)
-        self.setLayout(make_column(line, reasons, gap=4, margins=(24, 8, 24, 8)))
+        acts = [self.none, *self.buttons.values(), self.packs]
+        acts.insert(acts.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back)
+        self.row = ActionRow(
+            [self.all, *acts],
+            (),
+            (),
+            more=translate("action.more"),
+            explain=lambda action, reason: translate("act.about", title=action, message=reason),
+        )
+        line = make_row(self.count, self.row, gap=16, margins=(24, 8, 24, 8))
+        line.setStretch(1, 1)
+        self.setLayout(line)
         self.hide()
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        return self.all, self.none, *self.buttons.values(), self.give_back, self.packs
+        return self.all, self.none, *self.buttons.values(), self.give_back, self.packs, self.row.more
 
 
 class QueueSelection(QObject):

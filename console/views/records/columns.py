@@ -86,6 +86,11 @@ class _RecordColumnFactory:
         """True if all rows of the table are credit checks."""
         return self.kinds == CREDIT_CHECK_KIND_ONLY
 
+    @property
+    def has_several_kinds(self) -> bool:
+        """True if the rows of the table are records of several kinds."""
+        return len({"credit_check", "payment", "refund", "order"} & set(self.kinds)) > 1
+
     def make_column(
         self,
         name: str,
@@ -144,15 +149,16 @@ def _make_record_id_column(table: _RecordColumnFactory) -> Column:
 
 
 def _make_name_column(table: _RecordColumnFactory) -> Column:
-    """Return the column with the short title of a record: the order number of a payment or an order, otherwise the
-    record's id."""
-    longest = round(
-        current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
-        / current_appearance().scale
-    )
-    width = longest + CELL_PADDING_PX + 4
+    """Return the column with the number of a payment or an order, or the id of another record. In a table of
+    several kinds of records, the kind stands before it."""
+    context, longest = table.context, "ORD-20261120-000123"
+    format_name = case_words.title if table.has_several_kinds else case_words.short_title
+    if table.has_several_kinds:
+        longest = context.translate("case.title.payment", number=longest)
+    advance = current_appearance().font_metrics("data").horizontalAdvance(longest)
+    width = round(advance / current_appearance().scale) + CELL_PADDING_PX + 4
     return table.make_column(
-        "name", width, lambda record: case_words.short_title(record, table.context), "data", title="column.record"
+        "name", width, lambda record: format_name(record, context), "data", title="column.record"
     )
 
 

@@ -255,7 +255,7 @@ class RefundDialog(DialogFrame):
         if disabled_reason:
             self.disable_act_button(disabled_reason)
         else:
-            self.enable_act_button(self._context.translate("dialog.refund.nothing_sent", provider=self.provider))
+            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
 
     # -- call
 

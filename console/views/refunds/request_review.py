@@ -45,9 +45,8 @@ class RefundReview(QWidget):
         )
         strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        rows, rest = money_facts.make_money_parts(
-            compute_amounts_after(plan.money, self._minor, set_aside=form.make_request().set_aside_id), context
-        )
+        amounts = compute_amounts_after(plan.money, self._minor, set_aside=form.make_request().set_aside_id)
+        rows, rest = money_facts.make_money_parts(amounts, context, plan.money.refundable)
         strip.show_parts([part for part in rows if not part.quiet], rest)
         money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)
         self.setLayout(
@@ -55,7 +54,6 @@ class RefundReview(QWidget):
                 no_effect_bar,
                 self._make_request_facts(form),
                 money_after,
-                self._make_refundable_list(),
                 make_flow_widget(
                     refund_words.make_icon_line(
                         "clock", "muted", refund_words.format_cooling_off_period(plan, context)
@@ -98,19 +96,6 @@ class RefundReview(QWidget):
         for hit, answer in labelled_facts[4:]:
             sentence = translate("case.answered", hit=hit, answer=answer)
             facts.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wrap=True))
-        return facts
-
-    def _make_refundable_list(self) -> FactList:
-        """Return a list with the refundable amount before and after the request."""
-        plan, translate = self._plan, self._context.translate
-        currency = plan.money.currency
-        before, refundable_after = plan.money.refundable, max(0, plan.money.refundable - self._minor)
-        facts = FactList()
-        amounts = [wording.format_amount(minor, currency) for minor in (before, refundable_after)]
-        facts.add_fact(
-            translate("money.part.refundable"),
-            TextLabel(translate("case.becomes", before=amounts[0], after=amounts[1])),
-        )
         return facts
 
 

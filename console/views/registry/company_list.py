@@ -59,13 +59,19 @@ def list_found_companies(
         for match in matches.items
     ]
     known = {company.number for company in found}
+    records, nameless = tuple(records), translate("record.no_name")
+    # A payment has no name, but a credit check of the same company often has one.
+    names = {
+        case_words.corporation_number_of(record): name
+        for record in records
+        if (name := case_words.company_name(record, context))
+    }
     ours: dict[str, FoundCompany] = {}
     for record in records:
         number = case_words.corporation_number_of(record)
         if number and number not in known and number not in ours:
-            name = case_words.company_or_title(record, context)
             word = translate("corporation.ours_open" if case_words.is_record_open(record) else "corporation.ours")
-            ours[number] = FoundCompany(number, name, False, "", "", "", "", "", word)
+            ours[number] = FoundCompany(number, names.get(number, nameless), False, "", "", "", "", "", word)
     return (*ours.values(), *found)
 
 

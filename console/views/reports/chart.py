@@ -30,7 +30,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 _CHART_PADDING_PX = 8.0
 _STRIP_GAP_PX = 24.0
 _MIN_BAR_AREA_HEIGHT_PX = 72.0  # height of the bars of a strip, at text size 1
-_MAX_BAR_AREA_HEIGHT_PX = 200.0
+_MAX_BAR_AREA_HEIGHT_PX = 320.0
 _MAX_BAR_WIDTH_PX = 40.0
 _LINE_SPACING_PX = 5.0
 _DOT_SPACING_PX = 5.0

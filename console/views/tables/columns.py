@@ -49,7 +49,8 @@ class Column:
     of a row.
 
     `cell` returns a StateCell if `kind` is "state", an AgeCell if it is "age", otherwise text; "" is shown as a
-    muted –. With `is_stretched`, the column takes the free width of the table; with `is_muted`, its text has the
+    muted –. With `is_stretched`, the column takes free width of the table: as much as its cells need, and all of it
+    if it is the last column; with `is_muted`, its text has the
     muted colour. `spoken` returns the text for screen readers if it must differ from the cell's text; if it
     returns "", the screen reader leaves the cell out.
     """

@@ -219,13 +219,22 @@ class ElidedLabel(PaintedWidget):
 
 class ShapeIcon(PaintedWidget):
     """A widget that shows an icon shape in the colour of a tone. A label beside the icon always says the same, so
-    the icon has no accessible name."""
+    the icon has no accessible name. With `line`, the widget is as high as a line of that text role, so that an icon
+    at the top of a text of several lines is centred on the first one."""
 
     is_decoration = True
 
-    def __init__(self, shape: str, tone: Tone = "text", px: int = 16, *, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        shape: str,
+        tone: Tone = "text",
+        px: int = 16,
+        *,
+        line: TypeRoleName | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._px = px
+        self._px, self._line = px, line
         self.show_shape(shape, tone)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
@@ -235,7 +244,8 @@ class ShapeIcon(PaintedWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(current_appearance().icon_px(self._px), current_appearance().icon_px(self._px))
+        side = current_appearance().icon_px(self._px)
+        return QSize(side, max(side, current_appearance().line_height(self._line)) if self._line else side)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         side = current_appearance().icon_px(self._px)

@@ -61,7 +61,7 @@ class NotificationBar(QFrame):
         self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._texts: QBoxLayout | None = None
         buttons = self._buttons = [item for item in (button, second) if item is not None]
-        sign = ShapeIcon(shape, "muted" if tone == "text" else tone)
+        sign = ShapeIcon(shape, "muted" if tone == "text" else tone, line="body")
         if narrow:
             box = make_row(gap=8, margins=(12, 8, 12, 8))
             box.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
@@ -74,14 +74,15 @@ class NotificationBar(QFrame):
             self._texts.addWidget(self._words, 1)
             self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
             self._body.setSpacing(8)
-            self._body.addLayout(self._texts, 1)
-            self._body.setAlignment(self._texts, Qt.AlignmentFlag.AlignVCenter)
+            texts = make_row(gap=12)
+            texts.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+            texts.addLayout(self._texts, 1)
+            self._body.addLayout(texts, 1)
+            self._body.setAlignment(texts, Qt.AlignmentFlag.AlignVCenter)
             self._lead.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)  # on the first line
             if buttons:
                 self._body.addWidget(make_flow_widget(*buttons), 0, Qt.AlignmentFlag.AlignVCenter)
-            box = make_row(gap=8, margins=(12, 5, 12, 5))
-            box.addWidget(sign)
-            box.addSpacing(4)
+            box = make_row(margins=(12, 5, 12, 5))
             box.addLayout(self._body, 1)
             self.setLayout(box)
         self.setMinimumHeight(36)
@@ -201,7 +202,7 @@ class ToastFrame(QFrame):
         button.clicked.connect(self.closed)
         self._close_button = button
         box = make_row(gap=8, margins=(12, 8, 8, 8))
-        box.addWidget(ShapeIcon(shape, tone), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon(shape, tone, line="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(texts, 1)
         box.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.setLayout(box)

@@ -4,10 +4,11 @@ lines "verdict", "why", "next" and "you can"."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QBoxLayout, QFormLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import (
     ElidedLabel,
     ShapeIcon,
@@ -52,6 +53,13 @@ class RecordSide:
         return ", ".join(part for part in parts if part)
 
 
+class _SourceLabel(TextLabel):
+    """A line of text that is as high as a line with a button, so that the last lines of all panels are aligned."""
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(QSize(0, current_appearance().control_height("target_min")))
+
+
 class RecordSidePanel(Surface):
     """The panel that shows the state of a record as one party knows it (see RecordSide). `add_tool` adds a button
     or link to its last line."""
@@ -64,7 +72,7 @@ class RecordSidePanel(Surface):
         self._own = ElidedLabel("", "small", "muted")
         self._amount = TextLabel("", "figure", bold=True)
         self._fact = TextLabel("", "small", "muted", wrap=True)
-        self._source = TextLabel("", "small", "muted")
+        self._source = _SourceLabel("", "small", "muted")
         word = QWidget()
         word.setLayout(make_row(self._sign, self._word, gap=6))
         first = make_flow_widget(word, self._own, gap=6, line_gap=0)
@@ -177,7 +185,7 @@ class DocumentStrip(Surface):
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
         self._parts: list[QWidget] = []
-        self._tail = QWidget()
+        self._tail = Surface(edge="left")
         if tail is not None:
             self._tail.setLayout(make_column(None, tail, None, margins=(16, 8, 16, 8)))
         self._box.addWidget(self._tail)
@@ -198,13 +206,13 @@ class DocumentStrip(Surface):
         for widget in self._parts:
             self._box.removeWidget(widget)
             widget.deleteLater()
-        self._parts = [_make_document_panel(part) for part in parts]
+        self._parts = [_make_document_panel(part, is_last=part is parts[-1]) for part in parts]
         for place, widget in enumerate(self._parts):
             self._box.insertWidget(place, widget, 1)
 
 
-def _make_document_panel(part: DocumentSummary) -> Surface:
-    panel = Surface(edge="all" if part.is_missing else "right")
+def _make_document_panel(part: DocumentSummary, *, is_last: bool) -> Surface:
+    panel = Surface(edge="all" if part.is_missing else "none" if is_last else "right")
     panel.setProperty("differs", part.is_missing)
     spoken_texts = (part.name, part.missing_word, part.words, part.detail)
     panel.setAccessibleName(", ".join(words for words in spoken_texts if words))
@@ -214,7 +222,8 @@ def _make_document_panel(part: DocumentSummary) -> Surface:
         head.addWidget(TextLabel(part.missing_word, "body", "bad"))
     head.addStretch(1)
     detail = TextLabel(part.detail, "small", "muted", wrap=True)
-    margins = (16, 10, 12, 10)
+    frame = tokens().px("borders", "differs") if part.is_missing else 0  # the texts of all panels stay aligned
+    margins = (16 - frame, 10 - frame, 12 - frame, 10 - frame)
     panel.setLayout(make_column(head, TextLabel(part.words, wrap=True), detail, gap=0, margins=margins))
     return panel
 
@@ -226,7 +235,7 @@ class ExplanationForm(QWidget):
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
         """`labels` are the labels of the four lines: verdict, why, next step, and "you can"."""
         super().__init__(parent)
-        self._sign = ShapeIcon("check", "muted")
+        self._sign = ShapeIcon("check", "muted", line="section")
         self._verdict = TextLabel("", "section", bold=True, wrap=True, selectable=True)
         self._why = TextLabel("", wrap=True, selectable=True)
         self._next = TextLabel("", wrap=True, selectable=True)
@@ -308,6 +317,7 @@ def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading:
     inner = QVBoxLayout(box)
     inner.setContentsMargins(16, 12, 16, 12)
     inner.addWidget(content)
+    inner.addStretch(1)
     title_label = TextLabel(title, "panel_title", "muted", heading=heading)
     head = make_row(title_label, TextLabel(count, "small_data", "muted"), None)
     holder = QWidget()

@@ -30,3 +30,24 @@ def test_what_is_hidden_leaves_no_room(the_look: object, qtbot: QtBot, room: int
         if name in visible_columns:
             assert header.sectionViewportPosition(place) == at, name
             at += header.sectionSize(place)
+
+
+@pytest.mark.parametrize(("stretched", "expected"), [("next", True), ("what", False)])
+def test_only_the_last_column_takes_more_than_it_needs(
+    the_look: object, qtbot: QtBot, stretched: str, expected: bool
+) -> None:
+    """In a wide window, the values of a row stand near each other: the rest of the width is at the right end."""
+    columns = [
+        Column(name, name, 120, lambda line: f"{line} " * 20, is_stretched=name == stretched)
+        for name in ("what", "next")
+    ]
+    table = StaticTable(window_context(), columns, lambda line: line, "Lines")
+    qtbot.addWidget(table)
+    table.resize(1600, 200)
+    table.show()
+    table.show_rows(["word"])
+    header, room = table.horizontalHeader(), table.viewport().width()
+    assert (header.length() == room) is expected
+    for place in range(2):
+        text_px = table.delegates[place].width_of(columns[place].cell("word"))
+        assert header.sectionSize(place) > text_px, "a text is cut off though the table has room"

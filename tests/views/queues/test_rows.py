@@ -1,17 +1,24 @@
 """Rows of a queue: grouped with their counts, narrowed by a text, never read without end."""
 
+from dataclasses import replace
+
 import pytest
 
+from console.domain.payments.records import RefundRelations
 from console.domain.queues.filter_text import parse_filter
 from console.domain.records import Work, WorkState
+from console.views.queues.column_choice import arrange_columns
 from console.views.queues.rows import (
+    QUEUE_NAMES,
     QueueListQuery,
+    QueueRow,
     make_heading_function,
     make_item_filter,
     make_queue_columns,
     make_row_reader,
 )
-from tests.views.invented_checks import NOW, QueueServices, check, window_context
+from tests.views.invented_checks import NOW, QueueServices, check, item, window_context
+from tests.views.invented_payments import payment, refund
 
 PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
 
@@ -58,6 +65,25 @@ def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, 
     keys = [column.key for column in make_queue_columns(window_context(), queue)]
     assert ("work" not in keys) is grouped
     assert {"state", "certainty"} <= set(keys)
+
+
+def test_a_refund_has_the_corporation_of_its_payment(the_look: object) -> None:
+    """A row says whose refund it is, and which kind of record it is."""
+    paid = replace(payment(), corporation_number="2010401907731")
+    record = replace(refund(), relations=RefundRelations(paid))
+    row = QueueRow(replace(item(check()), record=record))
+    cells = {column.key: column.cell(row) for column in make_queue_columns(window_context(), "unknown")}
+    assert (cells["company"], cells["name"]) == ("2 0104 0190 7731", f"Refund R-{row.item.record.id}")
+
+
+@pytest.mark.parametrize("queue", QUEUE_NAMES)
+def test_no_default_column_repeats_another(queue: str, the_look: object) -> None:
+    """The number stands in the column of the company if the name is unknown, the kind in that of the record."""
+    columns = make_queue_columns(window_context(), queue)
+    shown = {column.key for column in arrange_columns(columns, ())}
+    assert not shown & {"number", "kind"}
+    chosen = {"check", *(column.key for column in columns)} & {"check", "number", "age"}
+    assert {column.key for column in arrange_columns(columns, ("number", "age"))} == chosen
 
 
 def test_an_export_has_what_the_list_has() -> None:
