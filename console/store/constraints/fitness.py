@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect
 
 from console.store.access import account_properties, grants, lock_holders, operators
-from console.store.constraints import server_triggers, sqlite_money
+from console.store.constraints import sqlite_money
 from console.store.database import row_counters
 from console.store.database.engine import Database
 from console.store.database.server import reads_views
@@ -196,6 +196,8 @@ def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[Fitnes
     """Check that the triggers, roles and rights are as this program creates them, as far as the connected account may
     see them.
     """
+    from console.store.constraints import server_triggers  # imports the dialect of MySQL, which a file doesn't need
+
     for name, faults in (
         ("guards", server_triggers.find_trigger_faults(conn)),
         ("grants", grants.find_right_faults(conn)),
