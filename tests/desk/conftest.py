@@ -34,6 +34,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_of_desks", ways.values(), ids=ways, indirect=True, scope="session")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what a desk that asks a worker can't have."""
+    mark = item.get_closest_marker("embedded")
+    if mark is not None and item.config.getoption("--through-worker"):
+        pytest.skip(mark.args[0])
+
+
 @pytest.fixture(scope="session")
 def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase | None]:
     """The database whose people ask a worker; None if the desks are embedded."""
@@ -72,13 +79,6 @@ def seats(
     yield made
     made.close()
     current_appearance().choose_theme("light")
-
-
-@pytest.fixture
-def embedded(database_of_desks: PooledDatabase | None) -> None:
-    """For what only an embedded desk has."""
-    if database_of_desks is not None:
-        pytest.skip("only an embedded desk has this")
 
 
 @pytest.fixture

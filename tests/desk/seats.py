@@ -27,7 +27,7 @@ from console.views.widgets.password_field import PasswordField
 from tests.desk.hands import Person
 from tests.support import servers
 from tests.support.asking import executing
-from tests.support.desks import environment, opened
+from tests.support.desks import STORE_KEY, environment, opened
 from tests.support.first_use import note_earlier_use
 from tests.support.furnished import TEAM
 from tests.support.pooled_databases import PooledDatabase
@@ -209,7 +209,7 @@ class AskingSeats(Seats):
             return told
         return {
             key: text for key, text in told.items() if not key.removeprefix("CONSOLE_").startswith(_PROVIDER_SECRETS)
-        }
+        } | {"CONSOLE_SECRET_DRAFT_KEY": STORE_KEY}  # from the keyring, which tests don't have
 
     @contextmanager
     def acting(self, name: str) -> Iterator[Console]:

@@ -1,7 +1,5 @@
 """The columns of a queue at a desk: chosen by menu, dialog and drag, kept for the person, and saved in a view."""
 
-import pytest
-
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.queues.column_choice import ColumnsDialog
@@ -71,7 +69,6 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     assert person.frame.context.preferences.value("shown_columns.queues.unknown") == ["provider", "state"]
 
 
-@pytest.mark.usefixtures("embedded")
 def test_a_hidden_queue_reads_its_list_for_the_next_person(sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """Another person has other columns, so the table is made anew while the page is hidden; a record changes before
     the page is shown again, which alone would only compare the rows.

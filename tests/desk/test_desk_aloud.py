@@ -40,7 +40,8 @@ def text_size() -> Iterator[None]:
     current_appearance().set_scale(1.0)
 
 
-@pytest.mark.usefixtures("embedded", "text_size")
+@pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
+@pytest.mark.usefixtures("text_size")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_desk_is_heard(

@@ -1,7 +1,5 @@
 """Where a person was, and what was typed and not sent, is there again, even if the process died."""
 
-import pytest
-
 from console.app import Console
 from console.domain.payments.records import Payment
 from console.sandbox.server import Sandbox
@@ -14,6 +12,7 @@ from console.views.runtime.routes import HomeRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
+from tests.desk.seats import Seats
 from tests.desk.test_refunds import ask, at_payment, payment
 
 __all__ = ["payment"]
@@ -45,7 +44,6 @@ def home_bars(person: Person) -> list[NotificationBar]:
     return [page._named_bars[name] for name in page.list_bar_names() if name.startswith("draft.")]
 
 
-@pytest.mark.usefixtures("embedded")
 def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment) -> None:
     person = sit()
     dialog = type_refund(person, payment)
@@ -75,7 +73,6 @@ def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment
     assert home_bars(again) == []
 
 
-@pytest.mark.usefixtures("embedded")
 def test_what_has_changed_meanwhile_is_seen(sit: Sit, payment: Payment) -> None:
     """The draft of a refund whose payment somebody else has refunded can't be sent, and says why."""
     person = sit()
@@ -107,7 +104,6 @@ def test_what_has_changed_meanwhile_is_seen(sit: Sit, payment: Payment) -> None:
     other.no_dialog()
 
 
-@pytest.mark.usefixtures("embedded")
 def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
     person = sit()
     dialog = type_refund(person, payment)
@@ -124,7 +120,6 @@ def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
     assert dialog._draft.bar is None
 
 
-@pytest.mark.usefixtures("embedded")
 def test_an_untouched_dialog_leaves_no_draft(sit: Sit, payment: Payment) -> None:
     person = sit()
     dialog = type_refund(person, payment)
@@ -155,8 +150,7 @@ def test_review_goes_back_to_the_form(sit: Sit, payment: Payment) -> None:
     assert dialog.form.make_request().amount == "7500"
 
 
-@pytest.mark.usefixtures("embedded")
-def test_a_note_is_kept_and_nobody_else_sees_it(sit: Sit, payment: Payment) -> None:
+def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment: Payment) -> None:
     person = sit()
     at_payment(person, payment)
     person.press("N")
@@ -172,8 +166,7 @@ def test_a_note_is_kept_and_nobody_else_sees_it(sit: Sit, payment: Payment) -> N
     assert other.dialog(NoteDialog).words_field.text() == ""
     other.press("Esc")
     other.no_dialog()
-    other.opening.context.change_operator("op-a")
-    other.rest()
+    other = seats.become(other, "op-a")
     at_payment(other, payment)
     other.press("N")
     dialog = other.dialog(NoteDialog)
@@ -184,7 +177,6 @@ def test_a_note_is_kept_and_nobody_else_sees_it(sit: Sit, payment: Payment) -> N
     assert other.opening.context.own_state.drafts() == ()
 
 
-@pytest.mark.usefixtures("embedded")
 def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
     for number in ("1180301018771", "1010001112577", "4010401050341"):
         buy_unknown(console, sandbox, number)
@@ -213,7 +205,6 @@ def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sand
     assert page.row_model.row_count == 1
 
 
-@pytest.mark.usefixtures("embedded")
 def test_visited_records_come_back_as_they_are_now(sit: Sit, payment: Payment) -> None:
     person = sit()
     at_payment(person, payment)
@@ -224,7 +215,6 @@ def test_visited_records_come_back_as_they_are_now(sit: Sit, payment: Payment) -
     assert [visit.record.id for visit in again.opening.context.visits] == [payment.id]
 
 
-@pytest.mark.usefixtures("embedded")
 def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
     person = sit()
     state = person.opening.context.own_state
@@ -238,7 +228,6 @@ def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
     assert again.opening.context.own_state.drafts() == ()
 
 
-@pytest.mark.usefixtures("embedded")
 def test_a_record_that_is_gone_says_so(sit: Sit) -> None:
     person = sit()
     person.frame.show_route(PaymentRoute(4711))

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication
 
@@ -21,8 +20,6 @@ from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person, name_of
 from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS, MovedClock
-
-pytestmark = pytest.mark.usefixtures("embedded")
 
 
 def panel_of(person: Person) -> FirstTasksPanel:

@@ -211,7 +211,7 @@ def test_the_lock_speaks_the_other_language_and_has_names(seats: Seats, sit: Sit
     assert person.frame.side.accessibleName() == "画面"
 
 
-@pytest.mark.usefixtures("embedded")
+@pytest.mark.embedded("an account of a server is unlocked with its own password, not by choosing a name")
 def test_where_things_are_tried_out_another_person_may_come_back(seats: Seats, sit: Sit) -> None:
     """SQLite has no passwords: who comes back is chosen, and acts from then on."""
     person = sit()

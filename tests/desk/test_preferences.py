@@ -27,7 +27,7 @@ from console.views.theme.theme import current_appearance, install_appearance
 from tests.desk.conftest import Sit
 from tests.desk.hands import Person
 
-pytestmark = pytest.mark.usefixtures("embedded", "the_default_look")
+pytestmark = pytest.mark.usefixtures("the_default_look")
 
 
 @pytest.fixture
@@ -76,8 +76,10 @@ def test_the_window_comes_back_where_it_was(console: Console, sit: Sit) -> None:
     person.window.resize(1180, 690)
     person.close()
     opening = WindowOpener(console.settings, lambda: console)
-    assert opening.window.height() == 690  # Qt fits the width to the narrow screen of the tests
-    opening.window.deleteLater()
+    opening.window.show()
+    # On a server the person is known as soon as the services are open. Qt fits the width to the screen of the tests.
+    person.until(lambda: opening.window.height() == 690)
+    opening.close()
 
 
 def test_a_change_is_written_while_the_window_is_open(console: Console, sit: Sit) -> None:
@@ -126,6 +128,7 @@ def test_a_dragged_column_keeps_its_width(sit: Sit) -> None:
     assert page.table.columnWidth(number) in (width, 0), "a narrow window may hide the column"
 
 
+@pytest.mark.embedded("each person of the test's server has a desk, and so a folder, of the own")
 def test_each_person_has_their_own(console: Console, sit: Sit, qapp: QApplication) -> None:
     """Another person at the same desk gets the defaults, and the first one's choices stay."""
     person = sit()

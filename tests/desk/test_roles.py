@@ -36,7 +36,6 @@ def bars_of(page: QWidget) -> str:
     return "\n".join(bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible())
 
 
-@pytest.mark.usefixtures("embedded")
 def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: Sit, console: Console) -> None:
     """No screen of records and no page that failed: the reason, who may, and the commands for them."""
     seats.add(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
@@ -56,7 +55,11 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: 
     assert person.frame.current_page.sidebar_key == "audit"
     person = seats.become(person, "aud-e")
     person.page(AuditPage)
-    person = seats.become(person, "nobody-here")
+
+
+@pytest.mark.embedded("a server lets nobody sign in whose name it doesn't know")
+def test_an_unknown_name_is_told_what_to_do(seats: Seats, sit: Sit) -> None:
+    person = seats.become(sit(), "nobody-here")
     page = person.page(NoRightPage)
     assert (
         page.reason_text.plain

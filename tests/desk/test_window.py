@@ -215,7 +215,7 @@ def test_another_theme_and_text_size_at_once(sit: Sit) -> None:
     current_appearance().set_scale(1.0)
 
 
-@pytest.mark.usefixtures("embedded")
+@pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
 def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: Sit) -> None:
     """On a test desk everybody is there; whom one chooses acts from then on."""
     person = sit()
