@@ -34,22 +34,28 @@ class NextStep:
 
 
 class CertaintyBadge(StrEnum):
-    """Certainty of a record, as its badge shows it. Only UNKNOWN and KNOWN are stored."""
+    """Certainty of a record, as its badge shows it. Only UNKNOWN and KNOWN are stored. UNCONFIRMED: the provider has
+    not confirmed the record's state yet, for example while the call for a purchase is running.
+    """
 
     UNKNOWN = "unknown"
     SIDES_DISAGREE = "sides_disagree"
     MAY_BE_REVERSED = "may_be_reversed"
     OLD = "old"
+    UNCONFIRMED = "unconfirmed"
     KNOWN = "known"
 
 
 class WorkBadge(StrEnum):
-    """Actor of a record's next step, as the badge of work shows it. WAITING_FOR_APPROVAL isn't stored."""
+    """Actor of a record's next step, as the badge of work shows it. NONE, SCHEDULED and NEEDS_REVIEW are stored work
+    states. POSSIBLE: no work is stored, but a person may do the next step.
+    """
 
     NONE = "none"
     SCHEDULED = "scheduled"
     NEEDS_REVIEW = "needs_review"
     WAITING_FOR_APPROVAL = "waiting_for_approval"
+    POSSIBLE = "possible"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,18 @@ def summary_text(
     return "\n".join(_summary_lines(result, name, open_records, now, language))
 
 
+def _name_of(record: CreditCheck | Order | Payment | Refund) -> str:
+    """Return the number by which people know a record: that of an order or payment, otherwise the id."""
+    match record:
+        case Payment():
+            return record.merchant_payment_id
+        case Order():
+            return record.merch_txn_id
+        case Refund():
+            return f"R-{record.id}"
+    return str(record.id)
+
+
 def _summary_lines(
     result: LookupResult,
     name: str,
@@ -60,6 +72,10 @@ def _summary_lines(
         kind = _KIND_BY_RECORD_CLASS[type(record)]
         state = state_word(kind, record.state.value, language)
         yield translate(
-            "company_page.summary.open", language, kind=translate(f"kind.{kind}", language), id=record.id, state=state
+            "company_page.summary.open",
+            language,
+            kind=translate(f"kind.{kind}", language),
+            name=_name_of(record),
+            state=state,
         )
     yield translate("company_page.summary.at", language, at=now)

@@ -38,11 +38,11 @@ have contradictory states or amounts.
 
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work: the stored work state. If no work is stored, but a person may act, the badge says
-    that a person must act.
+    """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. If no work
+    is stored, but a person may do the next step, the badge says that this step is possible.
     """
     if work.state is WorkState.NONE and explanation.may_act and explanation.next_step.action is not None:
-        return WorkBadge.NEEDS_REVIEW
+        return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)
 
 

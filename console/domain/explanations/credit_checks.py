@@ -28,9 +28,20 @@ def explain(record: CreditCheck, now: datetime) -> Explanation:
     certainty = CertaintyBadge(record.certainty.value)
     if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
         certainty = CertaintyBadge.SIDES_DISAGREE
+    elif certainty is CertaintyBadge.KNOWN and _is_unconfirmed(record):
+        certainty = CertaintyBadge.UNCONFIRMED
     is_awaiting = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
     work = WorkBadge.WAITING_FOR_APPROVAL if is_awaiting else find_work_badge(record.work, explanation)
     return wait_for_switch(replace(explanation, certainty=certainty, work=work), relations.read_only)
+
+
+def _is_unconfirmed(record: CreditCheck) -> bool:
+    """True if AlarmBox has not confirmed the state: the purchase has not ended, or another application has recorded a
+    purchase without AlarmBox's number.
+    """
+    return record.state is CheckState.PENDING or (
+        record.state is CheckState.SUCCESS and record.credit_check_id is None
+    )
 
 
 def _explain_situation(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:

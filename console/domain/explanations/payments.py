@@ -163,13 +163,17 @@ def _compare_sides_of(record: Payment, relations: PaymentRelations, now: datetim
 
 def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, now: datetime) -> CertaintyBadge:
     """Return the badge of certainty: the first that applies. The outcome of the payment or of one of its refunds is
-    unknown; the sides disagree; the bank may reverse the payment; the provider's answer is old; known.
+    unknown; the sides disagree; the provider has not confirmed the state; the bank may reverse the payment; the
+    provider's answer is old; known.
     """
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
     sides = _compare_sides_of(record, relations, now)
     if verdict in DISAGREEING_VERDICTS or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
+    is_only_noticed = record.state in NOTICED_STATES and relations.provider_meaning not in PAID_STATES
+    if record.state is PaymentState.INITIALIZING or is_only_noticed:
+        return CertaintyBadge.UNCONFIRMED
     until = find_reversal_deadline(record)
     if until is not None and now < until:
         return CertaintyBadge.MAY_BE_REVERSED
@@ -180,7 +184,13 @@ def _find_work(record: Payment, relations: PaymentRelations, explanation: Explan
     """Return the badge of work, which shows the actor of the explained next step."""
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND:
-        return explain_refund(pending_refund, now).work
+        badge = explain_refund(pending_refund, now).work
+        if badge is WorkBadge.WAITING_FOR_APPROVAL:
+            return badge
+        # the work of the refund isn't the work of the payment, by which queues sort and filter the payment
+        if record.work.state is WorkState.NONE and badge is not WorkBadge.NONE:
+            return WorkBadge.POSSIBLE
+        return WorkBadge(record.work.state.value)
     if relations.awaits_second_person:
         return WorkBadge.WAITING_FOR_APPROVAL
     return find_work_badge(record.work, explanation)
@@ -192,8 +202,12 @@ def explain_order(record: Order, now: datetime) -> Explanation:
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
-    disagrees = explanation.verdict in DISAGREEING_VERDICTS
-    certainty = CertaintyBadge.SIDES_DISAGREE if disagrees else CertaintyBadge.KNOWN
+    if explanation.verdict in DISAGREEING_VERDICTS:
+        certainty = CertaintyBadge.SIDES_DISAGREE
+    elif record.work.reason == WorkReason.STATE_UNREADABLE:
+        certainty = CertaintyBadge.UNCONFIRMED
+    else:
+        certainty = CertaintyBadge.KNOWN
     return replace(explanation, certainty=certainty, work=find_work_badge(record.work, explanation))
 
 

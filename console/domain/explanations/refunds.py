@@ -43,6 +43,8 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
     certainty = CertaintyBadge(record.certainty.value)
     if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
         certainty = CertaintyBadge.SIDES_DISAGREE
+    elif certainty is CertaintyBadge.KNOWN and record.state is RefundState.SUBMITTING:
+        certainty = CertaintyBadge.UNCONFIRMED
     explained = replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation))
     return wait_for_switch(explained, relations.read_only)
 
@@ -51,9 +53,6 @@ def _find_work(record: Refund, relations: RefundRelations, explanation: Explanat
     """Return the badge of work, which shows the actor of the explained next step."""
     if relations.awaits_second_person or explanation.next_step.action == "approve":
         return WorkBadge.WAITING_FOR_APPROVAL
-    is_in_progress = record.state in (RefundState.REQUESTED, RefundState.SUBMITTING) and not explanation.may_act
-    if is_in_progress and record.work.state is WorkState.NONE:
-        return WorkBadge.SCHEDULED
     return find_work_badge(record.work, explanation)
 
 

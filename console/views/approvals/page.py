@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QStackedWidget, QWidget
 
 from console.domain.access.permissions import is_same_person
 from console.domain.exports.tables import ExportRequest, ListName
@@ -179,13 +179,19 @@ class ApprovalsPage(Page):
         self._timer.start()
         self.view.focus_moved.connect(self._show_key_hints)
 
-    @Slot(bool)
-    def _show_key_hints(self, is_in_request: bool) -> None:
+    @Slot()
+    def _show_key_hints(self) -> None:
         """Show the keyboard shortcuts of the current proposal, of the list, or, while the focus is inside the
-        request, of the request."""
+        request, of the request. A decision that the person can't take on the shown request has no hint."""
+        focused = QApplication.focusWidget()
+        is_in_request = focused is not None and (focused is self.view or self.view.isAncestorOf(focused))
         hints = self.request_key_hints if is_in_request else self.key_hints
         if self.proposal is not None:
             hints = self.proposal_key_hints
+        elif self.shown_view is not None:
+            buttons = {"A": self.approve, "D": self.decline, "W": self.withdraw}
+            hidden = {key for key, button in buttons.items() if button.isHidden()}
+            hints = tuple(hint for hint in hints if not hidden.intersection(hint[0]))
         self.hint_bar.show_key_hints([(keys, self.context.translate(words)) for keys, words in hints])
 
     @property
@@ -276,7 +282,7 @@ class ApprovalsPage(Page):
         self.proposal_view.show_proposal(proposal)
         self.content.setCurrentWidget(self.proposal_view)
         set_tab_order(self.list.requests, self.proposal_view.open_button)
-        self._show_key_hints(False)
+        self._show_key_hints()
 
     @Slot()
     def _open_or_focus_current(self) -> None:
@@ -290,7 +296,7 @@ class ApprovalsPage(Page):
         """Read the refund request with this id from the service, show it, and select its card in the list."""
         if self.proposal is not None:
             self.proposal = None
-            self._show_key_hints(False)
+            self._show_key_hints()
         self.refund_id = id
         self.list.select_card(("refund", id))
         self.hide_bar("act")
@@ -396,6 +402,7 @@ class ApprovalsPage(Page):
         )
         self.reads.setVisible(is_own or undecided)
         self._show_footer()
+        self._show_key_hints()
         for button, disabled_reason in (
             (self.decline, self._find_disabled_reason(view, "reject")),
             (self.approve, self.find_approval_disabled_reason(view)),

@@ -91,9 +91,7 @@ def format_difference_advice(item: DifferenceItem, context: WindowContext) -> st
     if item.case is None:
         return context.translate("reconcile.to_do.settled")
     has_words = wording.has_sentence(f"reconcile.to_do.{item.case.rule_id}")
-    return context.translate(
-        f"reconcile.to_do.{item.case.rule_id}" if has_words else "reconcile.to_do.case", id=item.case.id
-    )
+    return context.translate(f"reconcile.to_do.{item.case.rule_id}" if has_words else "reconcile.to_do.case")
 
 
 # -- files

@@ -110,6 +110,10 @@ def format_operator_value(name: str, value: str, context: WindowContext) -> str:
             return " / ".join(words) or value
         case "certainty" | "work":
             is_known = value in set(map(str, Certainty if name == "certainty" else WorkState))
+            # one stored value can have several badges: then the filter has a word of its own
+            own_word = f"queue.filter.{name}.{value}"
+            if is_known and wording.has_sentence(own_word):
+                return context.translate(own_word)
             return wording.badge_word(f"{name}.{value}", context.language) if is_known else value
         case "cause":
             return _format_cause(value, context)

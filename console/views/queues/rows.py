@@ -14,6 +14,7 @@ from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
+from console.views.queues.filter_lists import operator_value_text
 from console.views.records.columns import ALL_RECORD_KINDS, make_credit_check_columns, make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
@@ -141,9 +142,10 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
     passed to it."""
 
     def make_group(row: QueueRow) -> RowGroup:
-        look = tokens().badges[f"work.{row.item.record.work.state.value}"]
+        state = row.item.record.work.state.value
+        look = tokens().badges[f"work.{state}"]
         count = wording.format_count(row.group_size) if row.group_size is not None else ""
-        return RowGroup(row.item.record.work.state, look.word(context.language), look.shape, look.tone, count)
+        return RowGroup(state, operator_value_text("work", state, context), look.shape, look.tone, count)
 
     return make_group
 

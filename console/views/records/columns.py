@@ -204,7 +204,7 @@ def _make_state_column(table: _RecordColumnFactory) -> Column:
 
 def _make_certainty_column(table: _RecordColumnFactory) -> Column:
     disagree = ("old",) if table.has_only_checks else ("sides_disagree", "may_be_reversed")
-    longest = table.find_longest_word("certainty", "known", "unknown", *disagree)
+    longest = table.find_longest_word("certainty", "known", "unknown", "unconfirmed", *disagree)
     return table.make_badge_column(
         "certainty", longest, lambda record: case_words.certainty_key(record, table.context.now())
     )
@@ -212,7 +212,7 @@ def _make_certainty_column(table: _RecordColumnFactory) -> Column:
 
 def _make_work_column(table: _RecordColumnFactory) -> Column:
     awaiting = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
-    longest = table.find_longest_word("work", "none", "scheduled", "needs_review", *awaiting)
+    longest = table.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting)
     return table.make_badge_column("work", longest, lambda record: case_words.work_key(record, table.context.now()))
 
 

@@ -156,7 +156,11 @@ def test_the_facts_that_sentences_name() -> None:
 @pytest.mark.parametrize(
     ("record", "relations", "certainty", "work"),
     [
-        (UNKNOWN, {}, "unknown", "needs_review"),
+        (UNKNOWN, {}, "unknown", "possible"),
+        (PENDING, {}, "unconfirmed", "none"),
+        (replace(PENDING, work=review("written_by_other")), {}, "unconfirmed", "needs_review"),
+        (replace(BOUGHT, credit_check_id=None), {}, "unconfirmed", "none"),
+        (LACKING, {}, "known", "possible"),
         (replace(UNKNOWN, work=due("unknown")), {}, "unknown", "scheduled"),
         (replace(UNKNOWN, work=due("unknown")), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
         (replace(ERROR, work=due("x")), {"awaits_second_person": True}, "known", "scheduled"),
@@ -165,7 +169,8 @@ def test_the_facts_that_sentences_name() -> None:
     ],
 )
 def test_the_badges(record: CreditCheck, relations: dict[str, bool], certainty: str, work: str) -> None:
-    """Only an unknown outcome waits for a second person; sides disagree only about what is known."""
+    """Only an unknown outcome waits for a second person; sides disagree only about what is known; a running purchase
+    isn't confirmed."""
     told = explain(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
 

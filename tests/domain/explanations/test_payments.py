@@ -268,16 +268,17 @@ UNSURE_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Cert
     ("refund", "verdict", "following", "certainty", "work"),
     [
         (OPEN_REFUND, "refund_requested", "refund_requested", "known", "waiting_for_approval"),
-        (UNSURE_REFUND, "refund_unknown", "refund_unknown", "unknown", "needs_review"),
-        (replace(UNSURE_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "scheduled"),
-        (replace(UNSURE_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "scheduled"),
+        (UNSURE_REFUND, "refund_unknown", "refund_unknown", "unknown", "possible"),
+        (replace(UNSURE_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "possible"),
+        (replace(UNSURE_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "possible"),
         (replace(OPEN_REFUND, state=RefundState.SUBMITTED), "refund_submitted", "refund_submitted", "known", "none"),
     ],
 )
 def test_a_payment_shows_its_open_refund(
     refund: Refund, verdict: str, following: str, certainty: str, work: str
 ) -> None:
-    """Its verdict, next step and badges are those of the refund; an unknown one comes before anything else."""
+    """Its verdict, next step and certainty are those of the refund; an unknown one comes before anything else. The
+    work of the refund isn't the payment's own, by which queues sort and filter the payment."""
     relations = PaymentRelations(ORDER, refunds=(refund,))
     told = explain_payment(replace(DONE, relations=relations), NOW)
     assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{following}")

@@ -22,6 +22,11 @@ from tests.views.invented_payments import refund, sides, view
 HIT = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
 
 
+def decision_keys(page: ApprovalsPage) -> set[str]:
+    """The keys of the hint bar that act on the shown request."""
+    return {key for keys, _ in page.hint_bar.key_hints for key in keys} & {"P", "A", "D", "W"}
+
+
 def words(widget: ApprovalView) -> list[str]:
     content = widget.widget()
     assert content is not None
@@ -90,6 +95,9 @@ def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
     assert page.decline.isHidden()
     assert not page.withdraw.isHidden()
     assert page.reads.plain.startswith("This is your own request")
+    assert decision_keys(page) == {"P", "W"}
+    page._show_view(9, view(refund(maker="op-c")))
+    assert decision_keys(page) == {"P", "A", "D"}
 
 
 def test_no_request_moves_under_the_pointer(the_look: object) -> None:

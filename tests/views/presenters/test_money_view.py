@@ -105,7 +105,7 @@ def test_rupees_stay_rupees() -> None:
         (payment(provider="atom"), ("payment.completed", "certainty.may_be_reversed", "work.none")),
         (
             payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN),
-            ("payment.user_payment", "certainty.unknown", "work.needs_review"),
+            ("payment.user_payment", "certainty.unknown", "work.possible"),
         ),
         (
             payment(work=Work(WorkState.NEEDS_REVIEW, None, "amount_differs")),
@@ -115,6 +115,14 @@ def test_rupees_stay_rupees() -> None:
         (
             refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=Work(WorkState.SCHEDULED, NOW)),
             ("refund.submitting", "certainty.unknown", "work.scheduled"),
+        ),
+        (
+            payment(state=PaymentState.INITIALIZING),
+            ("payment.initializing", "certainty.unconfirmed", "work.none"),
+        ),
+        (
+            refund(state=RefundState.SUBMITTING),
+            ("refund.submitting", "certainty.unconfirmed", "work.none"),
         ),
         (replace(ORDER, state=OrderState.SHIPPED), ("order.shipped", "certainty.known", "work.none")),
         (check(), ("credit_check.success", "certainty.known", "work.none")),

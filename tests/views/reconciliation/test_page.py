@@ -94,7 +94,7 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
          "Completed ¥700", "", "−¥700", "Only ours", "Waiting for its order", None),
         (difference(8, ReconciliationVerdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY",
                     f"返金完了 500 JPY {LINE}"),
-         "refund 3 Accepted ¥500", "返金完了 ¥500", "", "Different state", "Waiting for its order", None),
+         "refund R-3 Accepted ¥500", "返金完了 ¥500", "", "Different state", "Waiting for its order", None),
         (difference(9, ReconciliationVerdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
          "返金完了 ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
     ],

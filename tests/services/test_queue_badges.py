@@ -1,0 +1,47 @@
+"""The badge of work in a queue says the same as the queue's order, filter and count."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.domain.explanations.records import explain_record
+from console.domain.queues.filters import RecordFilter, kind_of
+from console.domain.records import WorkState
+from console.domain.service_results import WorkBadge
+from console.domain.views.any_record import QueueItem
+from tests.support.furnished import Furnished, furnished
+
+QUEUES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
+STORED_BADGES = {WorkBadge.NEEDS_REVIEW: WorkState.NEEDS_REVIEW, WorkBadge.SCHEDULED: WorkState.SCHEDULED}
+"""Badges that name a stored work state: only records of this state may show them."""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    home: Path = tmp_path_factory.mktemp("badges") / "desk"
+    with furnished(home, LANGUAGE="en") as made, made.console.acting_as("op-a"):
+        yield made
+
+
+def badges(desk: Furnished, name: str, chosen: RecordFilter) -> list[tuple[str, int, WorkBadge, WorkState]]:
+    """The records of a queue with the badge of work that every screen, text and export shows."""
+    items: tuple[QueueItem, ...] = desk.console.recovery.read_queue(name, 1_000, None, chosen).items
+    now = desk.console._context.clock.now()
+    return [
+        (kind_of(one.record), one.record.id, explain_record(one.record, now).work, one.record.work.state)
+        for one in items
+    ]
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_the_badge_agrees_with_order_filter_and_count(desk: Furnished, name: str) -> None:
+    """A record that "needs a person" stands with those that do, is found by that filter, and no other is."""
+    rows = badges(desk, name, RecordFilter())
+    assert rows
+    assert [row for row in rows if STORED_BADGES.get(row[2], row[3]) != row[3]] == []
+    for badge, state in STORED_BADGES.items():
+        filtered = badges(desk, name, RecordFilter(work_states=frozenset({state})))
+        assert [row for row in rows if row[2] is badge] == [row for row in filtered if row[2] is badge]
+        others = badges(desk, name, RecordFilter(work_states=frozenset(set(WorkState) - {state})))
+        assert badge not in {row[2] for row in others}
