@@ -114,7 +114,7 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
         "Order, Payment",
         "10 states",
         "Not unknown, Unknown",
-        "Other work states",
+        "Other work",
         "4 causes",
         "client:7",
     ]
