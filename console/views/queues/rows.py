@@ -14,7 +14,7 @@ from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.queues.filter_lists import operator_value_text
+from console.views.queues.filter_lists import format_operator_value
 from console.views.records.columns import ALL_RECORD_KINDS, make_credit_check_columns, make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
@@ -145,7 +145,7 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
         state = row.item.record.work.state.value
         look = tokens().badges[f"work.{state}"]
         count = wording.format_count(row.group_size) if row.group_size is not None else ""
-        return RowGroup(state, operator_value_text("work", state, context), look.shape, look.tone, count)
+        return RowGroup(state, format_operator_value("work", state, context), look.shape, look.tone, count)
 
     return make_group
 
