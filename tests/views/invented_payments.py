@@ -85,7 +85,7 @@ WITHIN_LIMIT = RuleCheck(LimitReason.LIMIT_PER_REFUND, True, {"limit": 1_000_000
 
 def plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
     made = RefundPlan(
-        payment(), ORDER, STRIP, LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), False,
+        payment(), ORDER, STRIP, LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), (),
         None, ("lead-b", "lead-c"), read_at=NOW,
     )  # fmt: skip
     return replace(made, **other)

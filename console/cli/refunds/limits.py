@@ -61,7 +61,7 @@ def limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
     """Yield the answer of `limits set` as text: a sentence that says whether the limit is set or waits for a
     second person, and the limit.
     """
-    yield translator("cli.limit.set" if limit.proposed is None else "next.second_person")
+    yield translator("cli.limit.set" if limit.proposed is None else "dialog.limit.second")
     yield from limit_list_lines((limit,), translator)
 
 

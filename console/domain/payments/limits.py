@@ -1,21 +1,61 @@
-"""Limits of refunds per currency, and proposals to change them."""
+"""Limits of refunds per currency, the conditions for a second approver, and proposals to change them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+
+from console.domain.payments import provider_registry
 
 LIMIT_KIND = "limit"
 LIMIT_NAMES = (
     "per_refund", "per_person_day", "second_checker_above", "cooling_off_above", "cooling_off_seconds",
 )  # fmt: skip
+"""The limits that every currency has. Without a row, the strictest value counts."""
+CHECKER_AMOUNT, CHECKER_TODAY = "second_checker_above", "second_checker_today"
+CHECKER_AGE, CHECKER_PAYER = "second_checker_age", "second_checker_payer"
+CONDITION_NAMES = (CHECKER_TODAY, CHECKER_AGE, CHECKER_PAYER)
+"""Further conditions, each of which needs a second approver. Without a row, a condition doesn't apply. The values are
+minor units (the sum that the maker has requested on a Japanese day), days (since the payment was paid), and a number
+of refunds (of the payer within PAYER_HISTORY).
+"""
+PROVIDER_CONDITION_PREFIX = "second_above_"
+"""Begins the name of a condition on the amount of refunds at one provider; the provider's name ends it."""
+PAYER_HISTORY = timedelta(days=30)
+"""Time before a refund request in which the refunds of the same payer are counted."""
 LARGEST_LIMIT = 10**15 - 1
 PROPOSAL_TIME_LIMIT = timedelta(hours=24)
 """Time for which a proposed change of a refund limit waits for a second administrator."""
 
 
+class LimitUnit(StrEnum):
+    """The unit of a limit's value."""
+
+    AMOUNT = "amount"
+    """Minor units of the limit's currency."""
+    SECONDS = "seconds"
+    DAYS = "days"
+    REFUNDS = "refunds"
+    """A number of refunds."""
+
+
+_UNIT_BY_NAME: Mapping[str, LimitUnit] = {
+    "cooling_off_seconds": LimitUnit.SECONDS,
+    CHECKER_AGE: LimitUnit.DAYS,
+    CHECKER_PAYER: LimitUnit.REFUNDS,
+}
+
+
+def get_limit_unit(name: str) -> LimitUnit:
+    """Return the unit of the values of the limit or condition `name`."""
+    return _UNIT_BY_NAME.get(name, LimitUnit.AMOUNT)
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of refunds in one currency. `value` is in minor units or seconds; None if the database has no row, in
-    which case the strictest value counts. `proposed` is the value that `proposed_by` has proposed; None without a
+    """A limit of refunds, or a condition for a second approver, in one currency. `value` is in minor units, seconds,
+    days or a number of refunds; None if the database has no row: for a limit the strictest value counts then, and a
+    condition doesn't apply. `proposed` is the value that `proposed_by` has proposed; None without a
     proposal.
     """
 
@@ -24,6 +64,48 @@ class Limit:
     value: int | None
     proposed: int | None = None
     proposed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckerFacts:
+    """The facts of a refund that decide whether it needs a second approver. Amounts are in minor units: `today_minor`
+    is the sum that the maker has requested today, without this refund. `paid_for` is the time since the payment was
+    paid, None if that isn't known. `payer_refunds` is the number of other refunds of the payer within PAYER_HISTORY.
+    """
+
+    provider: str
+    amount_minor: int
+    today_minor: int
+    paid_for: timedelta | None
+    payer_refunds: int
+
+
+def find_second_checker_reasons(
+    facts: CheckerFacts, above_minor: int, conditions: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Return the names of the limits and conditions by which this refund needs a second approver; () if one approver
+    is enough. `above_minor` is the limit `second_checker_above`; `conditions` are the values of the conditions that
+    apply, by name.
+    """
+    provider_condition = f"{PROVIDER_CONDITION_PREFIX}{facts.provider}"
+    compared_values = {
+        provider_condition: facts.amount_minor,
+        CHECKER_TODAY: facts.today_minor + facts.amount_minor,
+        CHECKER_PAYER: facts.payer_refunds,
+    }
+    exceeded = [name for name, amount in compared_values.items() if name in conditions and amount > conditions[name]]
+    if facts.amount_minor > above_minor:
+        exceeded.insert(0, CHECKER_AMOUNT)
+    days = conditions.get(CHECKER_AGE)
+    if days is not None and (facts.paid_for is None or facts.paid_for > timedelta(days=days)):
+        exceeded.append(CHECKER_AGE)
+    return tuple(exceeded)
+
+
+def list_condition_names() -> tuple[str, ...]:
+    """Return the names of all conditions for a second approver, those of the providers last."""
+    providers = provider_registry.list_provider_names()
+    return (*CONDITION_NAMES, *(f"{PROVIDER_CONDITION_PREFIX}{provider}" for provider in providers))
 
 
 def limit_subject(name: str, currency: str, value: int | None) -> str:

@@ -1,5 +1,6 @@
 """Immutable values of stored orders, payments, refunds and accounts. Amounts are integers in minor units."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -293,7 +294,7 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of refunds in one currency, from the table `limits`: amounts in minor units, `cooling_off_seconds` in
-    seconds.
+    seconds. `conditions` are the values of the conditions for a second approver that apply, by name.
     """
 
     currency: str
@@ -302,6 +303,7 @@ class Limits:
     second_checker_above: int
     cooling_off_above: int
     cooling_off_seconds: int
+    conditions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,8 +133,9 @@ class RuleCheck:
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
     """Facts that a maker sees before a refund request; nothing is reserved. `today_minor` is the amount that the
-    maker has requested today, in minor units. `refusal_code` is a wording code if no refund of this payment can be
-    requested now; `refusal_facts` are the facts of this code.
+    maker has requested today, in minor units. `second_checker_reasons` are the names of the limits by which the
+    refund needs two approvers, () if one is enough. `refusal_code` is a wording code if no refund of this payment can
+    be requested now; `refusal_facts` are the facts of this code.
     """
 
     payment: Payment
@@ -145,12 +146,17 @@ class RefundPlan:
     risk_signals: tuple[RiskSignal, ...]
     checks: tuple[RuleCheck, ...]
     earlier: tuple[Refund, ...]
-    second_checker: bool
+    second_checker_reasons: tuple[str, ...]
     cooling_off_until: datetime | None
     approvers: tuple[str, ...]
     refusal_code: str | None = None
     refusal_facts: Mapping[str, object] = field(default_factory=dict)
     read_at: datetime | None = None
+
+    @property
+    def second_checker(self) -> bool:
+        """True if the refund needs two approvers."""
+        return bool(self.second_checker_reasons)
 
 
 @dataclass(frozen=True, slots=True)

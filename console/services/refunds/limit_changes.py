@@ -7,7 +7,14 @@ from console.domain.access.permissions import is_same_person
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import AmountProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, LIMIT_NAMES, Limit, limit_subject
+from console.domain.payments.limits import (
+    LARGEST_LIMIT,
+    LIMIT_KIND,
+    LIMIT_NAMES,
+    Limit,
+    limit_subject,
+    list_condition_names,
+)
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
@@ -44,7 +51,8 @@ class RefundLimitService:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.LIMIT_SET, f"{name} {currency}"[:40], kind=LIMIT_KIND):
             person = context.require_right("limits").name
-            if name not in LIMIT_NAMES or len(currency) != 3 or not (currency.isascii() and currency.isupper()):
+            is_known = name in (*LIMIT_NAMES, *list_condition_names())
+            if not is_known or len(currency) != 3 or not (currency.isascii() and currency.isupper()):
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": LIMIT_KIND, "id": f"{name} {currency}"})
             if not 0 <= value <= LARGEST_LIMIT:
                 raise ConsoleError(
@@ -68,7 +76,7 @@ class RefundLimitService:
             context.record_audit(tx, AuditAction.LIMIT_CHANGED, f"{name} {currency}", facts, kind=LIMIT_KIND)
             return replace(limit, value=value)
         if proposers:
-            raise ConsoleError(ErrorCode.SAME_PERSON, {"first": proposers[0]})
+            raise ConsoleError(ErrorCode.SAME_PERSON, {"first": proposers[0], "about": LIMIT_KIND})
         limit_changes.insert_proposal(tx.conn, subject, value, person, now)
         context.record_audit(tx, AuditAction.LIMIT_PROPOSED, f"{name} {currency}", facts, kind=LIMIT_KIND)
         return replace(limit, proposed=value, proposed_by=person)

@@ -114,7 +114,8 @@ class RefundRequests:
             payment = refund_records.require_payment(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
             minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
-            signals = risk_signals.read_signals(conn, refund_facts, minor) if minor else ()
+            signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
+            signals = risk_signals.find_signals(signal_facts, minor) if minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
             checks, reason, facts = self._check_all_rules(conn, refund_facts, minor)
             switch = find_read_only_switch(conn, payment.provider)
@@ -129,7 +130,9 @@ class RefundRequests:
             risk_signals=signals,
             checks=checks,
             earlier=refund_facts.refunds,
-            second_checker=minor > refund_facts.limits.second_checker_above,
+            second_checker_reasons=refund_rules.find_second_checker_reasons(
+                refund_facts, minor, len(signal_facts.payer_refunds), now
+            ),
             cooling_off_until=refund_rules.find_cooling_off_end(context, payment, minor, refund_facts.limits, now),
             approvers=approvers,
             refusal_code=reason,
@@ -306,7 +309,7 @@ class RefundRequests:
         set_aside = _find_set_aside(tx.conn, request, valid.minor)
         if valid.by_program:
             _refuse_second_proposal(refund_facts, request)
-        signals = self._judge_request(tx.conn, refund_facts, valid, set_aside)
+        signals, payer_refund_count = self._judge_request(tx.conn, refund_facts, valid, set_aside)
         if not payments.reserve_amount(tx.conn, payment.id, valid.minor, now, from_set_aside=set_aside is not None):
             facts: ExceedsCaptured = {
                 "record": payment,
@@ -315,7 +318,12 @@ class RefundRequests:
                 "currency": payment.currency,
             }
             raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
-        new_refund = self._make_new_refund(refund_facts, valid, signals, current_time(tx.conn, now))
+        database_now = current_time(tx.conn, now)
+        reasons = refund_rules.find_second_checker_reasons(
+            refund_facts, valid.minor, payer_refund_count, database_now
+        )
+        needed = 2 if valid.by_program or reasons else 1
+        new_refund = self._make_new_refund(refund_facts, valid, signals, needed, database_now)
         refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
         if set_aside is not None:
             set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
@@ -324,6 +332,7 @@ class RefundRequests:
             "minor": valid.minor,
             "currency": payment.currency,
             "radar": _list_rule_names(signals),
+            **({"second_checker": list(reasons)} if reasons else {}),
         }
         context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=REFUND_KIND)
         return refund_id
@@ -342,7 +351,9 @@ class RefundRequests:
 
     def _judge_request(
         self, conn: Connection, refund_facts: RefundFacts, valid: _ValidRequest, aside: SetAside | None
-    ) -> tuple[RiskSignal, ...]:
+    ) -> tuple[tuple[RiskSignal, ...], int]:
+        """Return the risk signals of the request with the maker's answers, and the number of the payer's refunds
+        within PAYER_HISTORY. Raises the errors of the rules."""
         context, minor, payment = self._context, valid.minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment.id):
             raise refund_rules.make_lost_refund_error(payment, intent)
@@ -359,13 +370,20 @@ class RefundRequests:
         checks = refund_rules.check_rules(refund_facts, minor, valid.reader, is_request=True, aside=aside_minor)
         refund_rules.raise_first_broken_rule(checks, refund_facts, payment)
         answers = dict(valid.request.answers)
-        return tuple(
+        signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
+        signals = tuple(
             replace(signal, answer=answers.get(signal.rule))
-            for signal in risk_signals.read_signals(conn, refund_facts, minor)
+            for signal in risk_signals.find_signals(signal_facts, minor)
         )
+        return signals, len(signal_facts.payer_refunds)
 
     def _make_new_refund(
-        self, refund_facts: RefundFacts, valid: _ValidRequest, signals: Sequence[RiskSignal], now: datetime
+        self,
+        refund_facts: RefundFacts,
+        valid: _ValidRequest,
+        signals: Sequence[RiskSignal],
+        checkers_needed: int,
+        now: datetime,
     ) -> NewRefund:
         payment, request, minor = refund_facts.payment, valid.request, valid.minor
         return NewRefund(
@@ -380,7 +398,7 @@ class RefundRequests:
             risk_signals=json.dumps(
                 [_make_signal_facts(signal) for signal in signals], ensure_ascii=False, default=str
             ),
-            checkers_needed=2 if valid.by_program or minor > refund_facts.limits.second_checker_above else 1,
+            checkers_needed=checkers_needed,
             decide_by=now + self._context.scale.scaled_delta(REFUND_DECISION_TIME_LIMIT),
             sends_after=refund_rules.find_cooling_off_end(self._context, payment, minor, refund_facts.limits, now),
             ticket=request.ticket,

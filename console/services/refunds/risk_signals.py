@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from console.domain.payments import provider_registry
 from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.limits import PAYER_HISTORY
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import RiskSignal
 from console.services.refunds.rules import RefundFacts
@@ -18,7 +19,7 @@ from console.store.refunds import refunds
 
 RecordT = TypeVar("RecordT", Payment, Refund)
 
-LOOK_BACK_PERIOD = timedelta(days=30)
+LOOK_BACK_PERIOD = PAYER_HISTORY
 FREQUENT_REFUND_COUNT = 3
 SIMILAR_AMOUNT_PERCENT = 1
 DOUBLE_CHARGE_PERIOD = timedelta(hours=1)
@@ -40,11 +41,6 @@ class SignalFacts:
     open_cases: tuple[str, ...]
     order_refunds: tuple[Refund, ...]
     payer_refunds: tuple[Refund, ...]
-
-
-def read_signals(conn: Connection, refund_facts: RefundFacts, amount_minor: int) -> tuple[RiskSignal, ...]:
-    """Return the risk signals of a refund of `amount_minor` (minor units) that nobody has requested yet."""
-    return find_signals(read_signal_facts(conn, [refund_facts])[0], amount_minor)
 
 
 def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tuple[SignalFacts, ...]:

@@ -16,7 +16,9 @@ from console.domain.error_reasons import (
 )
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import InProgress, NotAllowed
+from console.domain.payments import limits as limit_rules
 from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.limits import CheckerFacts
 from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
 from console.domain.payments.states import RefundState
@@ -257,6 +259,24 @@ def refuse_unsendable(
         raise ConsoleError(
             ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.COOLING_OFF_NOT_OVER, "until": until}
         )
+
+
+def find_second_checker_reasons(
+    facts: RefundFacts, amount_minor: int, payer_refund_count: int, now: datetime
+) -> tuple[str, ...]:
+    """Return the names of the limits and conditions by which a refund of `amount_minor` (minor units) that nobody has
+    requested yet needs a second approver; () if one is enough. `payer_refund_count` is the number of the payer's
+    refunds within PAYER_HISTORY; `now` is the time by the database's clock.
+    """
+    payment, limited = facts.payment, facts.limits
+    checker_facts = CheckerFacts(
+        provider=payment.provider,
+        amount_minor=amount_minor,
+        today_minor=facts.today_minor,
+        paid_for=None if payment.paid_at is None else now - payment.paid_at,
+        payer_refunds=payer_refund_count,
+    )
+    return limit_rules.find_second_checker_reasons(checker_facts, limited.second_checker_above, limited.conditions)
 
 
 def find_cooling_off_end(

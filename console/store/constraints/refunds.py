@@ -14,6 +14,13 @@ from collections.abc import Mapping
 
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.money import LARGEST_MINOR
+from console.domain.payments.limits import (
+    CHECKER_AGE,
+    CHECKER_PAYER,
+    CHECKER_TODAY,
+    PAYER_HISTORY,
+    PROVIDER_CONDITION_PREFIX,
+)
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
@@ -139,6 +146,29 @@ _IS_WORKER_PROPOSAL = (
 """SQL condition: a worker requests the refund of a whole set-aside, for which no refund was requested before, and two
 people must approve it.
 """
+_HAS_EFFECT = f"r.status NOT IN {state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
+_NOW_WITH_LAG = _add_clock_lag_sql(UTC_NOW)
+_MIDNIGHT_IN_JAPAN = f"(DATE({_NOW_WITH_LAG} + INTERVAL 9 HOUR) - INTERVAL 9 HOUR)"
+_MAKER_SUM_TODAY = aggregate_sql(
+    "COALESCE(SUM(r.refund_amount), 0)",
+    "refunds r WHERE r.maker = NEW.maker AND r.currency = NEW.currency"
+    f" AND r.created_at >= {_MIDNIGHT_IN_JAPAN} AND {_HAS_EFFECT}",
+)
+_PAYER_REFUND_COUNT = aggregate_sql(
+    "COUNT(*)",
+    "payments p JOIN payments q ON q.payer_ref = p.payer_ref JOIN refunds r ON r.payment_id = q.id"
+    f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG} - INTERVAL {PAYER_HISTORY.days} DAY"
+    f" AND {_HAS_EFFECT}",
+)
+_EXCEEDED_CONDITION = exists_sql(
+    "limits l JOIN payments p ON p.id = NEW.payment_id WHERE l.currency = NEW.currency AND ("
+    f"(l.name = '{CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY})"
+    f" OR (l.name = '{CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
+    f" {UTC_NOW} - INTERVAL {LARGEST_LAG_SECONDS} SECOND - INTERVAL l.value DAY, FALSE))"
+    f" OR (l.name = '{CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT})"
+    f" OR (l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', p.provider) AND l.value < NEW.refund_amount))"
+)
+"""SQL condition: the refund fulfils a condition by which it needs a second approver."""
 INSERT_RULES = (
     TriggerRule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL})", "this role asks for no refund"),
     TriggerRule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
@@ -183,6 +213,10 @@ INSERT_RULES = (
         )
         + " = 3",
         "beyond the limits: the sum, a second checker, or the cooling-off",
+    ),
+    TriggerRule(
+        f"NEW.checkers_needed > 1 OR NOT {_EXCEEDED_CONDITION}",
+        "the day's sum, the payment's age, its payer or provider needs a second checker",
     ),
     TriggerRule(
         exists_sql(

@@ -1,9 +1,10 @@
-"""Limits of refunds per currency, from the table `limits`."""
+"""Limits of refunds per currency, and conditions for a second approver, from the table `limits`."""
 
 from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, bindparam, select
 
+from console.domain.payments.limits import CONDITION_NAMES, PROVIDER_CONDITION_PREFIX
 from console.domain.payments.records import Limits
 from console.store.schema.payments import limits
 
@@ -23,14 +24,24 @@ one would need a second checker and a cooling-off time.
 
 
 def read_limits(conn: Connection, currency: str) -> Limits:
-    """Return the limits of a currency in its minor units. A limit without a row has its strictest value."""
+    """Return the limits of a currency in its minor units. A limit without a row has its strictest value; a condition
+    without a row doesn't apply.
+    """
     return read_limits_by_currency(conn, [currency])[currency]
 
 
 def read_limits_by_currency(conn: Connection, currencies: Collection[str]) -> Mapping[str, Limits]:
     """Return the limits of each of these currencies, as `read_limits` does."""
     values = {currency: dict(_STRICTEST_LIMITS) for currency in currencies}
+    conditions: dict[str, dict[str, int]] = {currency: {} for currency in currencies}
     for currency, name, value in conn.execute(_BY_CURRENCIES_QUERY, {"some": sorted(values)}) if values else ():
-        if name in _STRICTEST_LIMITS and currency in values:
+        if currency not in values:
+            continue
+        if name in _STRICTEST_LIMITS:
             values[currency][name] = int(value)
-    return {currency: Limits(currency, **of_currency) for currency, of_currency in values.items()}
+        elif name in CONDITION_NAMES or name.startswith(PROVIDER_CONDITION_PREFIX):
+            conditions[currency][name] = int(value)
+    return {
+        currency: Limits(currency, **of_currency, conditions=conditions[currency])
+        for currency, of_currency in values.items()
+    }

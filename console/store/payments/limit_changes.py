@@ -6,7 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from console.domain.payments.limits import LIMIT_KIND, PROPOSAL_TIME_LIMIT, Limit, limit_subject
+from console.domain.payments.limits import (
+    LIMIT_KIND,
+    PROPOSAL_TIME_LIMIT,
+    Limit,
+    limit_subject,
+    list_condition_names,
+)
 from console.store.access.people_views import LIMIT_PROPOSALS
 from console.store.database.instants import convert_to_naive_utc
 from console.store.database.server import reads_views
@@ -28,14 +34,24 @@ def find_value(conn: Connection, name: str, currency: str) -> int | None:
 
 
 def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
-    """Return all limits, each with its newest proposal that hasn't expired or been closed at `now`."""
+    """Return all limits and, after those of each currency, the conditions for a second approver that have no row
+    yet; each with its newest proposal that hasn't expired or been closed at `now`.
+    """
     proposals = {row.subject_id: row for row in _open_proposals(conn, now)}
+    stored: dict[str, dict[str, int | None]] = {}
+    for name, currency, value in conn.execute(_ALL_QUERY):
+        stored.setdefault(currency, {})[name] = int(value)
+    for values in stored.values():
+        for name in list_condition_names():
+            values.setdefault(name, None)
     return tuple(
-        _add_proposal(name, currency, int(value), proposals) for name, currency, value in conn.execute(_ALL_QUERY)
+        _add_proposal(name, currency, value, proposals)
+        for currency, values in stored.items()
+        for name, value in values.items()
     )
 
 
-def _add_proposal(name: str, currency: str, value: int, proposals: Mapping[str, Row[Any]]) -> Limit:
+def _add_proposal(name: str, currency: str, value: int | None, proposals: Mapping[str, Row[Any]]) -> Limit:
     proposal = proposals.get(limit_subject(name, currency, value))
     if proposal is None:
         return Limit(name, currency, value)

@@ -2,34 +2,28 @@
 another administrator has proposed."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from PySide6.QtWidgets import QWidget
 
 from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
-from console.domain.payments.limits import LARGEST_LIMIT, Limit
+from console.domain.payments.limits import LARGEST_LIMIT, Limit, LimitUnit, get_limit_unit
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.base import TextLabel
 from console.views.widgets.inputs import Field, LineEdit
-from console.wording import catalogue as wording
-
-_COOLING_OFF_LIMIT_NAME = "cooling_off_seconds"
+from console.wording import limit_words
 
 
 def translate_limit_name(context: WindowContext, name: str) -> str:
     """Return the name of the limit `name` in the window's language."""
-    return context.translate(f"limit.{name}")
+    return limit_words.format_name(name, context.language)
 
 
 def format_limit_value(context: WindowContext, limit: Limit, value: int | None) -> str:
-    """Return `value`, in minor units or seconds, as text: an amount in the currency of `limit`, or a
-    duration in words for the cooling-off period. Return "" for None."""
+    """Return the `value` of `limit` as text, in its unit; for None, that the limit isn't set."""
     if value is None:
-        return ""
-    if limit.name == _COOLING_OFF_LIMIT_NAME:
-        return wording.format_duration(timedelta(seconds=value), context.language)
-    return wording.format_amount(value, limit.currency)
+        return context.translate("limit.not_set")
+    return limit_words.format_value(limit.name, value, limit.currency, context.language)
 
 
 class LimitDialog(FormDialog):
@@ -48,7 +42,8 @@ class LimitDialog(FormDialog):
             act_text=translate("dialog.limit.act"),
         )
         self._limit = limit
-        key = "dialog.limit.seconds" if limit.name == _COOLING_OFF_LIMIT_NAME else "dialog.limit.value"
+        unit = get_limit_unit(limit.name)
+        key = "dialog.limit.value" if unit is LimitUnit.AMOUNT else f"dialog.limit.{unit}"
         self.value_field = Field(translate(key), right=True)
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))
@@ -61,16 +56,16 @@ class LimitDialog(FormDialog):
 
     def _format_value(self, value: int) -> str:
         return (
-            str(value)
-            if self._limit.name == _COOLING_OFF_LIMIT_NAME
-            else decimal_text(Money(value, self._limit.currency))
+            decimal_text(Money(value, self._limit.currency))
+            if get_limit_unit(self._limit.name) is LimitUnit.AMOUNT
+            else str(value)
         )
 
     def _parse_typed_value(self) -> int | None:
-        """Return the typed value in minor units, or in seconds for the cooling-off period; None if the text is no
-        valid value."""
+        """Return the typed value in the limit's unit (minor units for an amount); None if the text is no valid
+        value."""
         text = self.value_field.text().strip().replace(",", "")
-        if self._limit.name == _COOLING_OFF_LIMIT_NAME:
+        if get_limit_unit(self._limit.name) is not LimitUnit.AMOUNT:
             return int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_LIMIT else None
         try:
             return money_from_text(text, self._limit.currency).minor

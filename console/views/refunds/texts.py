@@ -7,6 +7,7 @@ from datetime import datetime
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLayout, QWidget
 
+from console.domain.payments.limits import CHECKER_AMOUNT
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
@@ -14,6 +15,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
 from console.wording import catalogue as wording
+from console.wording import limit_words
 
 LARGE_TEXT_SCALE = 1.2
 """Text scale from which `arrange_side_by_side` puts widgets one below the other."""
@@ -99,5 +101,15 @@ def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
     """Return the text about the people who may approve the refund, with their names if these are known, and about
     whether two of them are needed."""
     if plan.second_checker:
-        return context.translate("dialog.refund.asked_two", people=plan.approvers)
+        asked = context.translate("dialog.refund.asked_two", people=plan.approvers)
+        reasons = [format_second_checker_reason(plan, name, context) for name in plan.second_checker_reasons]
+        return context.translate("dialog.refund.two_because", asked=asked, reasons=reasons)
     return context.translate("dialog.refund.asked_one", people=plan.approvers)
+
+
+def format_second_checker_reason(plan: RefundPlan, name: str, context: WindowContext) -> str:
+    """Return the limit or condition `name`, by which the planned refund needs two approvers, with its value."""
+    limited = plan.limits
+    value = limited.second_checker_above if name == CHECKER_AMOUNT else limited.conditions[name]
+    words = limit_words.format_name(name, context.language)
+    return f"{words}: {limit_words.format_value(name, value, limited.currency, context.language)}"

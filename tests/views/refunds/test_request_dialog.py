@@ -198,7 +198,7 @@ def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
 
 def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
     """Of the order's number, so that it isn't pressed through."""
-    dialog, desk, _ = open_dialog(parent, qtbot, plan(second_checker=True))
+    dialog, desk, _ = open_dialog(parent, qtbot, plan(second_checker_reasons=("second_checker_above",)))
     qtbot.waitUntil(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert not dialog.act_button.isEnabled()

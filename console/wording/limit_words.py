@@ -1,0 +1,28 @@
+"""Names and values of the limits of refunds, and of the conditions for a second approver, in both languages."""
+
+from datetime import timedelta
+
+from console.domain.payments.limits import PROVIDER_CONDITION_PREFIX, LimitUnit, get_limit_unit
+from console.wording import catalogue as wording
+
+
+def format_name(name: str, language: str) -> str:
+    """Return the name of the limit `name`."""
+    if name.startswith(PROVIDER_CONDITION_PREFIX):
+        provider = name.removeprefix(PROVIDER_CONDITION_PREFIX)
+        provider_name = wording.translate(f"provider.{provider}", language)
+        return wording.translate("limit.second_above", language, provider=provider_name)
+    return wording.translate(f"limit.{name}", language)
+
+
+def format_value(name: str, value: int, currency: str, language: str) -> str:
+    """Return the value of the limit `name` with its unit: an amount of the currency, a duration, days, or refunds."""
+    match get_limit_unit(name):
+        case LimitUnit.SECONDS:
+            return wording.format_duration(timedelta(seconds=value), language)
+        case LimitUnit.DAYS:
+            return wording.translate("limit.days", language, n=value)
+        case LimitUnit.REFUNDS:
+            return wording.translate("limit.refunds", language, n=value)
+        case LimitUnit.AMOUNT:
+            return wording.format_amount(value, currency)

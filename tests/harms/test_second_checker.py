@@ -1,0 +1,72 @@
+"""Conditions for a second approver hold in the database, too: a refund that fulfils one can't be written for one
+approver, by whatever program."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harms.test_asked_for import FREE, PEOPLE, SUM, Bench, _insert, _money, refund
+from tests.store.forbidden import UTC
+from tests.support import server_fixtures
+from tests.support.places import shared_nodes
+from tests.support.teams import apply, team
+
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+PAYER = "pat@example.com"
+
+
+@pytest.fixture(scope="module", params=_ENGINES)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
+        entries = [
+            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": True}
+            for name, roles in PEOPLE.items()
+        ]
+        apply(people.owner, entries, {})
+        made = Bench(people)
+        made.run("owner", *_money(people.names["op-a"]))
+        made.run(
+            "owner",
+            "SET SESSION sql_mode = ''",
+            f"UPDATE payments SET payer_ref = '{PAYER}', paid_at = {UTC} - INTERVAL 10 DAY + INTERVAL 1 HOUR,"
+            " version = version + 1",
+        )
+        yield made
+
+
+def make_request(checkers: int) -> tuple[str, str]:
+    """The statements of a request of op-a that so many people have to approve."""
+    reserve, row = refund("me")
+    columns, values = row.split(") VALUES (")
+    position = columns.split("(", 1)[1].split(", ").index("checkers_needed")
+    written = values.split(", ")
+    written[position] = f"'{checkers}'"
+    return reserve, f"{columns}) VALUES ({', '.join(written)}"
+
+
+def try_request(bench: Bench, checkers: int) -> None:
+    """op-a writes a request with a plain client; it is undone afterwards."""
+    bench.run("op-a", "START TRANSACTION", *make_request(checkers), "ROLLBACK")
+
+
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [
+        ("second_above_paypay", SUM),
+        ("second_checker_today", 2 * SUM),
+        ("second_checker_payer", 1),
+        ("second_checker_age", 10),
+    ],
+)
+def test_one_approver_where_two_are_needed(bench: Bench, name: str, fact: int) -> None:
+    """With a condition of one less than the fact the request is refused for one approver and written for two; with
+    the fact itself, and without a row, it is written for one."""
+    try_request(bench, 1)
+    bench.run("owner", _insert("limits", {"name": name, "currency": "JPY", "value": fact - 1}))
+    bench.refuses("op-a", "START TRANSACTION", *make_request(1))
+    try_request(bench, 2)
+    bench.run("owner", f"UPDATE limits SET value = {fact} WHERE name = '{name}'")
+    try_request(bench, 1)
+    bench.run("owner", f"DELETE FROM limits WHERE name = '{name}'")
+    assert bench.run("owner", f"SELECT COUNT(*) FROM refunds WHERE payment_id = {FREE}") == [(0,)]

@@ -1,0 +1,63 @@
+"""Refunds that need two approvers: by amount, provider, the maker's day, the payment's age, the payer's refunds."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.support.refund_desks import RefundDesk
+
+
+def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:
+    desk.sql("INSERT INTO limits (name, currency, value) VALUES (:n, :c, :v)", n=name, c=currency, v=value)
+
+
+def give_back_twice(desk: RefundDesk) -> None:
+    """Two refunds of the same payer, requested and approved."""
+    for number in ("EARLIER-1", "EARLIER-2"):
+        desk.approve(desk.ask(desk.paid(number, payer="pat@example.com"), "100"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "needed"),
+    [
+        ("second_above_paypay", 999, 2),
+        ("second_above_paypay", 1_000, 1),
+        ("second_above_atom", 1, 1),
+        ("second_checker_today", 1_199, 2),
+        ("second_checker_today", 1_200, 1),
+        ("second_checker_payer", 1, 2),
+        ("second_checker_payer", 2, 1),
+        ("second_checker_age", 9, 2),
+        ("second_checker_age", 10, 1),
+    ],
+)
+def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int, needed: int) -> None:
+    """A refund of 1,000 yen after 200 yen of the same maker, payer and day; the payment is ten days old less an hour.
+    One below the fact asks for two; a condition of another currency, or without a row, for one."""
+    give_back_twice(desk)
+    payment = desk.paid(payer="pat@example.com")
+    age = timedelta(days=10, hours=-1)
+    desk.sql(
+        "UPDATE payments SET paid_at = :at, version = version + 1 WHERE id = :id",
+        at=desk.context.now().replace(tzinfo=None) - age,
+        id=payment.id,
+    )
+    set_condition(desk, name, value)
+    plan = desk.refunds.make_plan(payment.id, "1000")
+    assert plan.second_checker_reasons == ((name,) if needed == 2 else ())
+    refund = desk.ask(payment, "1000")
+    assert refund.checkers_needed == needed
+    first = desk.approve(refund, "lead-b")
+    assert first.state.value == ("requested" if needed == 2 else "submitted")
+    if needed == 2:
+        assert desk.approve(refund, "lead-c").state.value == "submitted"
+        entries = desk.sql("SELECT detail FROM audit_log WHERE what = 'refund.requested' ORDER BY id DESC LIMIT 1")
+        assert name in str(entries[0][0])
+
+
+def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
+    """Without the time of payment the age is taken as too high."""
+    payment = desk.paid()
+    desk.sql("UPDATE payments SET paid_at = NULL, version = version + 1 WHERE id = :id", id=payment.id)
+    set_condition(desk, "second_checker_age", 36_500)
+    assert desk.ask(payment, "1000").checkers_needed == 2
