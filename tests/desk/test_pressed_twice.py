@@ -776,7 +776,7 @@ def bulk_discard(stage: Stage) -> Press:
 
 
 @case(
-    "begin_run",
+    "execute_run_in_background",
     dialog=BulkDialog,
     trail=(
         "bulk.begun",
