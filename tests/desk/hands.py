@@ -14,7 +14,7 @@ from console.domain.clock import Clock
 from console.settings.settings import Settings
 from console.views.app.main import WindowOpener
 from console.views.frame.main_window import WindowFrame
-from console.views.left_open.unfinished_dialog import UnfinishedDialog
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.pages.base import Page
 from console.views.widgets.dialog import DialogFrame
 from tests.support.first_use import note_earlier_use
@@ -153,7 +153,7 @@ class Person:
 
     def leaves(self) -> bool:
         """Press the button of the dialog about what is left open, if it is there; True if the window closed."""
-        asking = next((one for one in self.window.findChildren(UnfinishedDialog) if one.leave_button), None)
+        asking = next((one for one in self.window.findChildren(UnfinishedWorkDialog) if one.leave_button), None)
         if asking is not None and asking.leave_button is not None:
             asking.leave_button.click()
         return not self.window.isVisible()

@@ -14,7 +14,7 @@ from console.domain.tasks.records import BulkAction
 from console.sandbox.server import Sandbox
 from console.services.process.context import WORKER, act_as
 from console.views.bulk.dialog import BulkDialog
-from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import QueuesRoute
@@ -207,7 +207,7 @@ def test_closed_found_again_and_stopped(
     assert sandbox.control.wait_until_reached(held=1)
     person.press("Esc")
     person.no_dialog()
-    unfinished = open_unfinished_dialog(person.frame)
+    unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("runs")
     person.until(lambda: unfinished.runs.current_item is not None)
     person.press("Return")
@@ -292,13 +292,13 @@ def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[Credi
     assert current is not None
     person.press("T")
     person.until(lambda: [take.subject_id for take in console.recovery.list_takes()] == [current.record.id])
-    unfinished = open_unfinished_dialog(person.frame)
+    unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("held")
     person.until(lambda: unfinished.holders.current_item is not None)
     assert _spoken(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")
 
 
-def _spoken(dialog: UnfinishedDialog) -> str:
+def _spoken(dialog: UnfinishedWorkDialog) -> str:
     return dialog.holders.rows.spoken_text(dialog.holders.current_item)
 
 
@@ -360,7 +360,7 @@ def test_results_are_narrowed_and_taken_along(
     (row,) = outcome.table.rows.loaded_rows()
     assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.spoken_text(row)
     file = tmp_path / "results.csv"
-    outcome.export.export_to(str(file))
+    outcome.export.export_list_to(str(file))
     person.until(file.exists)
     person.rest()
     (written,) = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())

@@ -13,7 +13,7 @@ from console.sandbox.registry.files import write_whole
 from console.sandbox.registry.rows import RegistryRow, company_row
 from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
-from console.views.lookup.found_records import FoundRecords
+from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
@@ -59,7 +59,7 @@ def search(person: Person, text: str) -> LookupPage:
 def companies_of(page: LookupPage) -> CompanyList:
     """The companies above the records of a search."""
     found = page.content.currentWidget()
-    assert isinstance(found, FoundRecords)
+    assert isinstance(found, FoundRecordsPanel)
     assert found.table.all_rows
     assert found.company_list is not None
     return found.company_list

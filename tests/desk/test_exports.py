@@ -56,8 +56,8 @@ def test_a_queue_is_taken_along(sit: Sit, lacking: list[CreditCheck], tmp_path: 
     person.until(lambda: (tmp_path / "filtered.csv").exists() and not page.export.is_running)
     assert [row["Record"] for row in read(tmp_path / "filtered.csv")] == [f"Credit check {lacking[1].id}"]
 
-    page.export.export_to(str(tmp_path / "cancelled.csv"))
-    page.export.cancel()
+    page.export.export_list_to(str(tmp_path / "cancelled.csv"))
+    page.export.cancel_export()
     person.until(lambda: not page.export.is_running)
     person.rest()
     is_there = (tmp_path / "cancelled.csv").exists()

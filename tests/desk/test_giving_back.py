@@ -12,7 +12,7 @@ from console.domain.service_results import OperationView
 from console.sandbox.server import Sandbox
 from console.views.app.notices_dialog import open_notices_dialog
 from console.views.audit.page import AuditPage
-from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.lookup.page import LookupPage
 from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import HandOverDialog
@@ -62,7 +62,7 @@ def test_the_take_of_somebody_else_cant_be_given_back(seats: Seats, sit: Sit, pa
     person.press("Shift+T")
     person.rest()
     assert takes(seats.console) == ["lead-b"]
-    dialog: UnfinishedDialog = open_unfinished_dialog(person.frame)
+    dialog: UnfinishedWorkDialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
     person.until(lambda: dialog.holders.current_item is not None)
     assert not dialog.own_takes.give_button.isEnabled()
@@ -74,7 +74,7 @@ def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, paym
     at_payment(person, payment)
     person.press("T")
     person.until(lambda: takes(console) == ["op-a"])
-    dialog = open_unfinished_dialog(person.frame)
+    dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
     person.until(dialog.own_takes.give_button.isEnabled)
     person.until(dialog.act_button.isEnabled)
@@ -211,7 +211,7 @@ def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, pa
     """The export of the trail and of a bulk run's results; a message without a file has no such buttons."""
     person = sit("aud-e")
     person.frame.show_route(AuditRoute())
-    person.page(AuditPage).export.export_to(str(tmp_path / "trail.csv"))
+    person.page(AuditPage).export.export_list_to(str(tmp_path / "trail.csv"))
     person.until(lambda: bool(toasts(person.frame.toasts.visible_toasts)))
     assert file_in_messages(person, "Copy path") == str(tmp_path / "trail.csv")
     context = person.opening.context
@@ -238,7 +238,7 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
         desk.recovery.take("credit-check", check.id)
     person = sit()
     person.press("Ctrl+Shift+O")
-    dialog = person.dialog(UnfinishedDialog)
+    dialog = person.dialog(UnfinishedWorkDialog)
     rows = dialog.own_items
     person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken", "taken"])
     assert not dialog.own_takes.give_button.isEnabled()
@@ -263,7 +263,7 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     person.no_dialog()
 
     person.window.close()
-    asking = person.dialog(UnfinishedDialog)
+    asking = person.dialog(UnfinishedWorkDialog)
     assert person.window.isVisible()
     person.until(lambda: asking.own_items.current_item is not None)
     person.until(asking.act_button.isEnabled)
@@ -278,7 +278,7 @@ def test_a_window_with_nothing_open_closes(sit: Sit) -> None:
     person = sit()
     person.window.close()
     person.until(lambda: not person.window.isVisible())
-    assert person.window.findChildren(UnfinishedDialog) == []
+    assert person.window.findChildren(UnfinishedWorkDialog) == []
 
 
 def test_leaving_goes_on_from_the_list(seats: Seats, sit: Sit, payment: Payment) -> None:
@@ -286,7 +286,7 @@ def test_leaving_goes_on_from_the_list(seats: Seats, sit: Sit, payment: Payment)
         desk.recovery.take("payment", payment.id)
     person = sit()
     person.window.close()
-    asking = person.dialog(UnfinishedDialog)
+    asking = person.dialog(UnfinishedWorkDialog)
     assert asking.leave_button is not None
     asking.leave_button.click()
     person.until(lambda: not person.window.isVisible())

@@ -5,7 +5,7 @@ from PySide6.QtTest import QTest
 
 from console.app import Console
 from console.domain.payments.records import Payment
-from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.records.note_dialog import NoteDialog
 from console.views.widgets.inputs import MultiLineEdit
 from tests.desk.conftest import Sit
@@ -31,7 +31,7 @@ def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: C
     person.until(lambda: mention_count(person) == "2")
     shown = person.frame.current_route
     person.frame.side.open_entry("mentions")
-    dialog = person.dialog(UnfinishedDialog)
+    dialog = person.dialog(UnfinishedWorkDialog)
     person.until(dialog.mention_buttons.done_button.isEnabled)
     assert dialog.tabs.currentIndex() == dialog.TAB_NAMES.index("mentions")
     assert person.frame.current_route == shown
@@ -47,7 +47,7 @@ def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: C
 
     console.mentions.mark_done(console.mentions.list_open()[0].id)  # at another desk of the person
     person.until(lambda: mention_count(person) is None)
-    dialog = open_unfinished_dialog(person.frame)
+    dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("mentions")
     person.until(lambda: bool(dialog.mention_buttons.done_button.reason))
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
-from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.pages.withdrawal import WithdrawButton
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.runtime.routes import RecordRoute
@@ -133,7 +133,7 @@ def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: C
     """What was asked, for which record, how it ended, and a way to the record. A desk that acts has no such tab."""
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = sit()
-    dialog = open_unfinished_dialog(person.frame)
+    dialog = open_unfinished_work_dialog(person.frame)
     assert (
         (dialog.requests is not None)
         == (dialog.tabs.count() == len(dialog.TAB_NAMES))
@@ -161,7 +161,7 @@ def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sa
         purchase.allow_closing("Close", "")
         purchase.reject()
         person.no_dialog()
-        dialog = open_unfinished_dialog(person.frame)
+        dialog = open_unfinished_work_dialog(person.frame)
         dialog.show_tab("requests")
         assert dialog.requests is not None
         person.until(lambda: current(dialog) != "")
@@ -190,13 +190,13 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
     assert spool.own_requests(console._context.database_id) == frozenset()
     spool.store_own_request(asked, console._context.database_id, "")
     purchase.reject()
-    dialog = open_unfinished_dialog(person.frame)
+    dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("requests")
     person.until(lambda: "This desk closed before the answer arrived" in current(dialog))
     assert dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 1"
 
 
-def current(dialog: UnfinishedDialog) -> str:
+def current(dialog: UnfinishedWorkDialog) -> str:
     """What a screen reader says of the current request; "" without one."""
     table = dialog.requests
     return "" if table is None or table.current_item is None else table.rows.spoken_text(table.current_item)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QAccessible
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from console.views.documents.compare_page import ComparePage
+from console.views.documents.compare_page import PdfComparisonPage
 from console.views.documents.pdf_page import PdfPage
 from console.views.runtime.routes import PdfRoute
 from tests.desk.conftest import Sit, buy
@@ -52,10 +52,10 @@ def test_t_switches_to_the_text_and_back(sit: Sit, console: Console, heard: list
     assert order == sorted(order)
     assert any(line.startswith("Item 24 of report") for line in lines[order[1] :])
     assert page.text.hasFocus()
-    assert page.text.page_at_cursor() == 1
+    assert page.text.get_page_at_cursor() == 1
     assert heard[-1].sentence.startswith("The text of the document.")
     person.press("PgUp")
-    assert page.text.page_at_cursor() == 0
+    assert page.text.get_page_at_cursor() == 0
     person.control("Pages", role=QAccessible.Role.Button).press()
     person.until(lambda: page.canvas.hasFocus())
     assert page.page_index == 0
@@ -81,7 +81,7 @@ def test_the_search_finds_in_the_text(sit: Sit, console: Console, heard: list[He
 
 def test_a_pdf_of_images_says_that_it_has_no_text(sit: Sit, console: Console, heard: list[Heard]) -> None:
     person, page = open_pdf(sit, console)
-    page.switch_view()
+    page.toggle_text_view()
     person.until(lambda: "Revision" in page.text.toPlainText())
     page._show_text(["", " \r\n"])
     assert page.text.toPlainText().startswith("This PDF has no text")
@@ -100,7 +100,7 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     console.credit_checks.refetch(shown.route.record)
     person.press("C")
-    page = person.page(ComparePage)
+    page = person.page(PdfComparisonPage)
     person.until(lambda: len(page.list.all_rows) > 2 and bool(page.old_view.marks) and bool(page.new_view.marks))
     first = page.current_difference
     assert first is not None

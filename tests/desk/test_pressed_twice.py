@@ -45,8 +45,8 @@ from console.views.alerts.incident_dialogs import (
 from console.views.alerts.page import AlertsPage
 from console.views.bulk.dialog import BulkDialog
 from console.views.credit_checks.page import CreditCheckPage
-from console.views.left_open.unfinished_dialog import open_unfinished_dialog
-from console.views.links.routes import route_of_link
+from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
+from console.views.links.routes import convert_link_to_route
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
 from console.views.purchase.dialog import PurchaseDialog
@@ -545,10 +545,10 @@ def hand_over(stage: Stage) -> Press:
     return ready(stage, dialog, stays=False)
 
 
-@case("OwnTakeButtons._give_back", trail=("record.given_up",))
+@case("OwnTakeButtons._give_back_subject", trail=("record.given_up",))
 def give_back_in_list(stage: Stage) -> Press:
     taken(stage)
-    dialog = open_unfinished_dialog(stage.person.frame)
+    dialog = open_unfinished_work_dialog(stage.person.frame)
     dialog.show_tab("held")
     return page_press(stage, dialog.own_takes.give_button, "")
 
@@ -559,7 +559,7 @@ def mention_done(stage: Stage) -> Press:
     with stage.seats.acting("lead-b") as lead:
         lead.recovery.add_note("payment", payment.id, f"@{me} please look")
         lead.recovery.add_note("payment", payment.id, f"@{me} and here")
-    dialog = open_unfinished_dialog(stage.person.frame)
+    dialog = open_unfinished_work_dialog(stage.person.frame)
     dialog.show_tab("mentions")
     return page_press(stage, dialog.mention_buttons.done_button, "")
 
@@ -717,7 +717,7 @@ def at_saved_view(stage: Stage) -> QueuesPage:
         view = desk.saved_views.save_view(f"view {stage.number}", False, ViewContent("unknown", "", "", "-age"))
     stage.person.opening.context.saved_views_outdated.emit()
     stage.person.until(lambda: any(one.view.id == view.id for one in stage.person.opening.context.saved_views))
-    stage.person.frame.show_route(route_of_link(Link("view", str(view.id))))
+    stage.person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
     page = stage.person.page(QueuesPage)
     stage.person.until(lambda: page.shown_view.view is not None and page.shown_view.view.id == view.id)
     stage.person.rest()
@@ -852,7 +852,7 @@ ELSEWHERE = {
 """Places that start a call and have no case here, with the test that presses them twice."""
 NOT_ACTING = {
     "RunningCallsDialog", "ColumnsDialog", "HelpDialog", "NoticesDialog", "NotificationsDialog",
-    "UnfinishedDialog",
+    "UnfinishedWorkDialog",
 }  # fmt: skip
 """Dialogs whose acting button starts no acting call."""
 

@@ -5,7 +5,7 @@ from console.domain.links.link import Link
 from console.domain.queues.saved_views import ViewContent
 from console.sandbox.server import Sandbox
 from console.views.home.page import HomePage
-from console.views.links.routes import link_of_route, route_of_link
+from console.views.links.routes import convert_link_to_route, find_link_to_route
 from console.views.queues.page import QueuesPage
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
@@ -61,10 +61,10 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     person.frame.show_route(QueuesRoute("review"))
     person.until(lambda: page.queue == "review" and page.sidebar_key == "queues")
     page.filter.clear_filter()
-    person.frame.show_route(route_of_link(Link("view", str(view.id))))
+    person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
     person.until(lambda: page.queue == "unknown" and listed(page) == ids[::-1])
     assert page.filter.chips["provider"].operator == "provider:alarmbox"
-    assert link_of_route(person.frame.current_route) == Link("view", str(view.id))
+    assert find_link_to_route(person.frame.current_route) == Link("view", str(view.id))
 
     page.shown_view.open_rename_dialog()
     renaming = person.dialog(RenameViewDialog)

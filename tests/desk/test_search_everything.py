@@ -7,7 +7,7 @@ from console.sandbox.server import Sandbox
 from console.views.admin.page import AdminPage
 from console.views.app.command_palette import CommandPalette
 from console.views.app.window_commands import MAX_USED_COMMANDS, WindowCommand, list_used_commands
-from console.views.lookup.found_records import FoundRecords
+from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
 from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRoute
 from console.views.theme.theme import current_appearance
@@ -115,9 +115,9 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     search(person, palette, "provider:alarmbox")
     person.press("Ctrl+Return")
     page = person.page(LookupPage)
-    person.until(lambda: isinstance(page.content.currentWidget(), FoundRecords))
+    person.until(lambda: isinstance(page.content.currentWidget(), FoundRecordsPanel))
     found = page.content.currentWidget()
-    assert isinstance(found, FoundRecords)
+    assert isinstance(found, FoundRecordsPanel)
     assert {one.id for one in found.table.all_rows} == {good.id, unknown.id}
     assert not found.more_button.isVisible()
     page._limit = 1
@@ -125,13 +125,13 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     person.until(lambda: page.content.currentWidget() is not found)
     person.rest()
     fewer = page.content.currentWidget()
-    assert isinstance(fewer, FoundRecords)
+    assert isinstance(fewer, FoundRecordsPanel)
     assert len(fewer.table.all_rows) == 1
     fewer.more_button.click()
     person.until(lambda: page.content.currentWidget() is not fewer)
     person.rest()
     more = page.content.currentWidget()
-    assert isinstance(more, FoundRecords)
+    assert isinstance(more, FoundRecordsPanel)
     assert len(more.table.all_rows) == 2
     person.frame.show_route(LookupRoute("status:zzz client:1"))
     person.until(lambda: "status:zzz" in page.number.edit.accessibleDescription())

@@ -24,7 +24,7 @@ from console.views.help.about_dialog import open_about_dialog
 from console.views.help.help_dialog import open_help_dialog
 from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.home.page import HomePage
-from console.views.left_open.unfinished_dialog import open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 from console.views.lookup.page import LookupPage
 from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog
@@ -98,7 +98,7 @@ def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sa
     person = sit()
     context, window = person.opening.context, person.window
     dialogs = [
-        open_unfinished_dialog(person.frame),
+        open_unfinished_work_dialog(person.frame),
         open_shortcuts_dialog(person.frame, person.frame.current_page),
         open_help_dialog(person.frame, person.frame.current_page),
         open_about_dialog(person.frame),

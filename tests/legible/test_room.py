@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.domain.errors import ErrorCode
 from console.domain.notifications.events import EventKind
 from console.views.alerts.page import AlertsPage
-from console.views.left_open.unfinished_dialog import open_unfinished_dialog
-from console.views.notifications.switches import store_switch
+from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
+from console.views.notifications.switches import store_notification_switch
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.page import QueuesPage
@@ -185,11 +185,11 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800, scale=scale)) as stage:
         toasts, context = stage.frame.toasts, stage.frame.context
         for kind in EventKind:  # what has happened to the person's requests would come between
-            store_switch(context.preferences, kind, is_on=False)
+            store_notification_switch(context.preferences, kind, is_on=False)
         stage.go(QueuesRoute("unknown"))
         for words in ("Copied A.", "Copied B."):
             context.show_toast(words)
-        dialog = open_unfinished_dialog(stage.frame)
+        dialog = open_unfinished_work_dialog(stage.frame)
         stage.settle()
         assert [toast.accessibleName() for toast in toasts.visible_toasts] == ["Copied B."]
         for words in ("", "Copied C.", "A longer sentence, which says in two lines what has happened. " * 3):

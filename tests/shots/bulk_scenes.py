@@ -9,7 +9,7 @@ from console.domain.bulk.records import ChosenRecord
 from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog import BulkDialog
-from console.views.left_open.unfinished_dialog import open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import QueuesRoute
 from tests.shots.scenes import Scene
@@ -96,7 +96,7 @@ def running(stage: Stage) -> None:
 def unfinished(stage: Stage) -> None:
     """Runs of every state, who holds what, and what is begun."""
     _runs(stage)
-    dialog = open_unfinished_dialog(stage.frame)
+    dialog = open_unfinished_work_dialog(stage.frame)
     for name in dialog.TAB_NAMES[: dialog.tabs.count()]:
         dialog.show_tab(name)
         stage.shoot(f"unfinished-{name}")

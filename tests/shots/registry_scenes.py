@@ -74,7 +74,7 @@ def registry(stage: Stage) -> None:
     stage.go(LookupRoute(free_number(22)))
     stage.shoot("company-not-in-registry")
     stage.go(LookupRoute(merged))
-    stage.find(LookupPage).company.open_purchase()
+    stage.find(LookupPage).company.open_purchase_dialog()
     dialog = stage.find(PurchaseDialog)
     stage.settle()
     stage.shoot("dialog-purchase-merged")

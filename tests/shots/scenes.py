@@ -16,13 +16,13 @@ from console.views.admin.page import AdminPage
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.audit.page import AuditPage
 from console.views.credit_checks.page import CreditCheckPage
-from console.views.documents.compare_page import ComparePage
+from console.views.documents.compare_page import PdfComparisonPage
 from console.views.documents.pdf_page import PdfPage
 from console.views.help.about_dialog import open_about_dialog
 from console.views.help.help_dialog import open_help_dialog
 from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.home.first_tasks_panel import FirstTasksPanel
-from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.lookup.page import LookupPage
 from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog
@@ -144,10 +144,10 @@ def pdf(stage: Stage) -> None:
 def compare(stage: Stage) -> None:
     """Two versions of a PDF side by side, and a difference on their second page."""
     stage.go(CompareRoute(stage.desk.of("two_reports")[0].id))
-    page = stage.find(ComparePage)
+    page = stage.find(PdfComparisonPage)
     stage.until(lambda: len(page.list.all_rows) > 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare")
-    page.move_selection(1)
+    page.select_difference_by_step(1)
     stage.until(lambda: page.page_index == 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare-changed")
 
@@ -209,8 +209,8 @@ def menu(stage: Stage) -> None:
 def dialogs(stage: Stage) -> None:
     assert stage.opening.controller is not None
     stage.go(QueuesRoute("unknown"))
-    _show(stage, open_unfinished_dialog(stage.frame), "dialog-unfinished")
-    left_open = open_unfinished_dialog(stage.frame)
+    _show(stage, open_unfinished_work_dialog(stage.frame), "dialog-unfinished")
+    left_open = open_unfinished_work_dialog(stage.frame)
     left_open.show_tab("own")
     _show(stage, left_open, "dialog-left-open")
     _show(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
@@ -341,7 +341,7 @@ def resolve(stage: Stage) -> None:
 
 
 def _show(stage: Stage, dialog: DialogFrame, name: str) -> None:
-    if isinstance(dialog, UnfinishedDialog):
+    if isinstance(dialog, UnfinishedWorkDialog):
         stage.settle()
     stage.shoot(name)
     dialog.reject()

@@ -21,7 +21,7 @@ def training(stage: Stage) -> None:
     with open_training(own, approver_pause=_NEVER) as console:
         service = desk.training = console.training
         assert service is not None
-        stage.frame.rebuild()
+        stage.frame.rebuild_bars_and_page()
         stage.go(TrainingRoute())
         page = stage.find(TrainingPage)
         stage.until(lambda: page.current_incident is not None)
@@ -39,7 +39,7 @@ def training(stage: Stage) -> None:
             stage.shoot(name)
         stage.go(HomeRoute())
         desk.training = None
-        stage.frame.rebuild()
+        stage.frame.rebuild_bars_and_page()
 
 
 TRAINING: Mapping[str, Scene] = {"training": training}

@@ -20,7 +20,7 @@ from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_card import IncidentCard
 from console.views.alerts.incident_dialogs import DIALOG_CLASS_BY_INCIDENT_ACTION, HandOverIncidentDialog
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, add_hidden_buttons_to_menu, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
@@ -79,7 +79,7 @@ class AlertsPage(Page):
         self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
         self.closed_button.clicked.connect(self._toggle_closed_incidents)
         self.head = self.make_page_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
-        self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
+        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),

@@ -200,7 +200,7 @@ class WindowOpener(QObject):
         """Build the frame again in the new language, if the services aren't open yet. Later the WindowController
         does this."""
         if self.controller is None:
-            self.frame.rebuild()
+            self.frame.rebuild_bars_and_page()
 
     def _start_with_services(self, services: "Console") -> None:
         from console.views.app.window_controller import WindowController

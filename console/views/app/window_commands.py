@@ -16,10 +16,10 @@ from console.views.app.appearance_choices import (
     apply_and_store_text_size,
     apply_and_store_theme,
 )
-from console.views.exports.list_export import EXPORT_KEY, ListExport
+from console.views.exports.list_export import EXPORT_SHORTCUT, ListExporter
 from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
-from console.views.help.command_keys import COMMAND_KEYS
-from console.views.links.routes import link_of_route
+from console.views.help.command_keys import SHORTCUT_BY_COMMAND
+from console.views.links.routes import find_link_to_route
 from console.views.pages.no_permission import find_needed_right
 from console.views.presenters.saved_views import format_record_count, get_view_icon
 from console.views.queues.tabs import QUEUE_TABS
@@ -144,7 +144,7 @@ def _list_action_commands(
     def make_action_command(
         name: str, find_refusal: Callable[[], str] = lambda: "", icon: str = "terminal"
     ) -> WindowCommand:
-        key = COMMAND_KEYS.get(name, "")
+        key = SHORTCUT_BY_COMMAND.get(name, "")
         return WindowCommand(
             name, _make_title_function(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal
         )
@@ -155,7 +155,7 @@ def _list_action_commands(
     yield _make_purchase_command(frame, typed_number)
     yield _make_export_command(frame)
     yield make_action_command(
-        "copy_link", lambda: "" if link_of_route(frame.current_route) else context.translate("link.none")
+        "copy_link", lambda: "" if find_link_to_route(frame.current_route) else context.translate("link.none")
     )
     yield make_action_command("reread")
     yield make_action_command("notices")
@@ -199,16 +199,16 @@ def _make_export_command(frame: WindowFrame) -> WindowCommand:
     export = getattr(page, "export", None)
 
     def find_refusal() -> str:
-        if isinstance(export, ListExport) and export.has_list:
+        if isinstance(export, ListExporter) and export.can_export:
             return ""
         return frame.context.translate("reason.no_list")
 
     def run() -> None:
-        if isinstance(export, ListExport):
-            export.choose_file()
+        if isinstance(export, ListExporter):
+            export.choose_export_path()
 
     return WindowCommand(
-        "export", _make_title_function("command.export"), run, key=EXPORT_KEY, find_refusal=find_refusal
+        "export", _make_title_function("command.export"), run, key=EXPORT_SHORTCUT, find_refusal=find_refusal
     )
 
 

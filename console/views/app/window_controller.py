@@ -17,9 +17,9 @@ from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.last_screen import LastScreenStorage
 from console.views.app.window_links import WindowLinkHandler
 from console.views.frame.main_window import WindowFrame
-from console.views.help.command_keys import COMMAND_KEYS
-from console.views.left_open.leaving import LeavingQuestion
-from console.views.notifications.watch import NotificationWatch
+from console.views.help.command_keys import SHORTCUT_BY_COMMAND
+from console.views.left_open.leaving import LeaveConfirmation
+from console.views.notifications.watch import NotificationWatcher
 from console.views.pages.base import Page
 from console.views.runtime.context import WindowContext
 from console.views.runtime.first_tasks import FirstTask
@@ -71,7 +71,7 @@ _PAGE_CLASS_BY_ROUTE: dict[type, tuple[str, str]] = {
     AdminRoute: ("console.views.admin.page", "AdminPage"),
     RecordRoute: ("console.views.credit_checks.page", "CreditCheckPage"),
     OperationRoute: ("console.views.records.operation_page", "OperationPage"),
-    CompareRoute: ("console.views.documents.compare_page", "ComparePage"),
+    CompareRoute: ("console.views.documents.compare_page", "PdfComparisonPage"),
     PdfRoute: ("console.views.documents.pdf_page", "PdfPage"),
     PaymentRoute: ("console.views.money.payment_page", "PaymentPage"),
     OrderRoute: ("console.views.money.order_page", "OrderPage"),
@@ -93,7 +93,7 @@ def import_page_class(route: Route) -> Callable[[WindowContext], Page]:
 
 
 class WindowController(QObject):
-    """Connects the pages, shortcuts, search box, menus and timers of one window with each other. WindowOpening
+    """Connects the pages, shortcuts, search box, menus and timers of one window with each other. WindowOpener
     creates it when the services are open.
 
     Signals:
@@ -115,8 +115,8 @@ class WindowController(QObject):
         self.idle_lock.other_requested.connect(self.sign_out_requested)
         self.idle_lock.attended_changed.connect(self.background_refresh.set_intervals_by_attendance)
         self.links = WindowLinkHandler(frame, self)
-        self.leaving = LeavingQuestion(frame)
-        self.notifications = NotificationWatch(frame)
+        self.leaving = LeaveConfirmation(frame)
+        self.notifications = NotificationWatcher(frame)
         self.notifications.link_opened.connect(self.links.show_link)
         self.notifications.runs_opened.connect(self._open_new_messages)
         self.acts: dict[str, Callable[[], object]] = {
@@ -198,7 +198,9 @@ class WindowController(QObject):
             "Ctrl+Tab": partial(self._show_neighbour_tab, 1),
             "Ctrl+Shift+Tab": partial(self._show_neighbour_tab, -1),
         }
-        keys: dict[str, Callable[[], object]] = {key: self.acts[name] for name, key in COMMAND_KEYS.items()} | tabs
+        keys: dict[str, Callable[[], object]] = {
+            key: self.acts[name] for name, key in SHORTCUT_BY_COMMAND.items()
+        } | tabs
         self._shortcuts: list[QShortcut] = []
         for key_sequence, act in keys.items():
             shortcut = QShortcut(QKeySequence(key_sequence), self.frame.window)
@@ -282,21 +284,21 @@ class WindowController(QObject):
 
     @Slot()
     def _open_unfinished_dialog(self) -> None:
-        from console.views.left_open.unfinished_dialog import open_unfinished_dialog
+        from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
-        open_unfinished_dialog(self.frame)
+        open_unfinished_work_dialog(self.frame)
 
     @Slot()
     def _open_left_open_tab(self) -> None:
-        from console.views.left_open.unfinished_dialog import open_unfinished_dialog
+        from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
-        open_unfinished_dialog(self.frame).show_tab("own")
+        open_unfinished_work_dialog(self.frame).show_tab("own")
 
     @Slot()
     def _open_mentions_tab(self) -> None:
-        from console.views.left_open.unfinished_dialog import open_unfinished_dialog
+        from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
-        open_unfinished_dialog(self.frame).show_tab("mentions")
+        open_unfinished_work_dialog(self.frame).show_tab("mentions")
 
     @Slot()
     def _request_sign_out(self) -> None:
@@ -323,7 +325,7 @@ class WindowController(QObject):
         for part in (self._command_palette, self._person_menu):
             if part is not None:
                 part.deleteLater()
-        self.frame.rebuild()
+        self.frame.rebuild_bars_and_page()
         self._connect_bars()
         self._rollback_bar = self._shown_state = None
         self._show_connection_bar()

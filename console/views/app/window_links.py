@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QApplication
 from console.domain.links.link import Link, link_text
 from console.views.frame.main_window import WindowFrame
 from console.views.links.listener import LinkListener
-from console.views.links.routes import link_of_route, route_of_link
+from console.views.links.routes import convert_link_to_route, find_link_to_route
 
 
 class WindowLinkHandler(QObject):
@@ -59,13 +59,13 @@ class WindowLinkHandler(QObject):
             self._context.show_toast(words, shape="square_bang", tone="care")
             return
         self._waiting = None
-        self._context.navigate(route_of_link(link))
+        self._context.navigate(convert_link_to_route(link))
 
     @Slot()
     def copy_link(self) -> None:
         """Copy the link of the visible page to the clipboard and show a toast about it. If the page has no link,
         the toast says so."""
-        link = link_of_route(self._frame.current_route)
+        link = find_link_to_route(self._frame.current_route)
         if link is None:
             self._context.show_toast(self._context.translate("link.none"), shape="square_bang", tone="care")
             return

@@ -21,7 +21,7 @@ from console.views.approvals.detail import ApprovalView, format_approval_title, 
 from console.views.approvals.list import ApprovalListPanel
 from console.views.approvals.proposal import ProposalPanel, make_proposal_route
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
@@ -87,7 +87,7 @@ class ApprovalsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.acts = RecordActionHandlers(context, self, in_bar=True)
-        self.export = ListExport(context, self, lambda: ExportRequest(ListName.APPROVALS))
+        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.APPROVALS))
         self.inbox = ApprovalInbox((), ())
         self.proposals: tuple[WaitingProposal, ...] = ()
         self.refund_id = 0

@@ -10,7 +10,7 @@ from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.records import AuditEntry
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import FittedTable
@@ -55,7 +55,7 @@ class AuditPage(Page):
         self.head = self.make_page_head(translate("screen.audit"), translate("audit_screen.sentence"))
         self.verify = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
         self.verify.clicked.connect(self._verify_trail)
-        self.export = ListExport(context, self, lambda: ExportRequest(ListName.AUDIT))
+        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.AUDIT))
         self.rows = PagedModel(_make_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
         self.table = FittedTable(self.rows, translate("screen.audit"), hideable_columns=("chain",))
         ColumnWidthStorage(context, self.table, "audit")

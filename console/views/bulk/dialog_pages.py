@@ -18,7 +18,7 @@ from console.domain.bulk.records import (
 )
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import bulk as bulk_words
@@ -123,7 +123,7 @@ class BulkProgressPage(QWidget):
         for only in _RESULT_FILTERS:
             self.filter.addItem(translate(f"bulk.filter.{only or 'all'}"), only)
         self.filter.currentIndexChanged.connect(self._filter_rows)
-        self.export = ListExport(context, self, self._make_export_request)
+        self.export = ListExporter(context, self, self._make_export_request)
         self.discard = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
         self.discard.clicked.connect(self.discard_requested)
         self.discard.hide()

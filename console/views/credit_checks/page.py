@@ -116,12 +116,12 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         fields = context.translate("record.changed_fields", fields=list(changed_names))
         self._difference = facts.format_differences(before.record, view.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")
-        button.clicked.connect(self._show_difference)
+        button.clicked.connect(self._show_difference_in_bar)
         who = words.actor_name(last_entry.actor, context)
         self.show_change_bar(context.translate("record.changed_by", who=who, at=last_entry.at, fields=fields), button)
 
     @Slot()
-    def _show_difference(self) -> None:
+    def _show_difference_in_bar(self) -> None:
         close = self.make_close_button()
         self.show_change_bar(self._difference or self.context.translate("record.changed_nothing"), close)
         close.setFocus()

@@ -21,9 +21,9 @@ from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.timeline import TimelineList
 from console.wording import catalogue as wording
 
-_MIN_TABLE_ROWS = 4
+_MIN_VISIBLE_TABLE_ROWS = 4
 _HISTORY_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "until", "work")
-_FETCH_AUDIT_ACTIONS = (
+_DOCUMENT_FETCH_AUDIT_ACTIONS = (
     AuditAction.CREDIT_CHECK_PDF_STORED,
     AuditAction.CREDIT_CHECK_PDF_FAILED,
     AuditAction.CREDIT_CHECK_DETAIL_STORED,
@@ -81,7 +81,7 @@ class CreditCheckTabs(RecordTabs):
             RecordTab("documents", documents, (self._document_table, self._attempts)),
             RecordTab("history", self._viewing_over_words, (self._history,)),
         )
-        super().__init__(context, between, least_rows=_MIN_TABLE_ROWS)
+        super().__init__(context, between, least_rows=_MIN_VISIBLE_TABLE_ROWS)
         self._document_table.opened.connect(self.open_document)
         self._compare_button.clicked.connect(self.compare_document)
         self._history.opened.connect(self.related_record_requested)
@@ -94,7 +94,7 @@ class CreditCheckTabs(RecordTabs):
         self._document_table.show_rows(rows)
         self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))
         self._compare_button.setVisible(len(view.documents) > 1)
-        attempts = [entry for entry in entries if entry.what in _FETCH_AUDIT_ACTIONS]
+        attempts = [entry for entry in entries if entry.what in _DOCUMENT_FETCH_AUDIT_ACTIONS]
         self._attempts.show_lines(
             [*next_lines, *(words.make_entry_timeline_line(entry, self._context) for entry in attempts)]
         )
@@ -141,7 +141,7 @@ def _make_document_rows(view: CreditCheckView, context: WindowContext) -> list[D
 def _make_document_table(context: WindowContext) -> StaticTable:
     translate = context.translate
 
-    def document_text(row: DocumentRow, form: str) -> str:
+    def format_document(row: DocumentRow, form: str) -> str:
         document = row.document
         if document is None:
             return ""
@@ -155,9 +155,9 @@ def _make_document_table(context: WindowContext) -> StaticTable:
     columns = [
         Column("document", translate("column.document"), 260, lambda row: row.name),
         Column("state", translate("column.state"), 140, lambda row: row.state, "state"),
-        Column("fetched", translate("column.fetched"), 176, lambda row: document_text(row, "fetched"), "data"),
-        Column("size", translate("column.size"), 96, lambda row: document_text(row, "size"), "amount"),
-        Column("sha256", translate("column.sha256"), 140, lambda row: document_text(row, "sha256"), "data"),
+        Column("fetched", translate("column.fetched"), 176, lambda row: format_document(row, "fetched"), "data"),
+        Column("size", translate("column.size"), 96, lambda row: format_document(row, "size"), "amount"),
+        Column("sha256", translate("column.sha256"), 140, lambda row: format_document(row, "sha256"), "data"),
         Column(
             "source", translate("column.source"), 140, lambda _: words.CREDIT_CHECK_PROVIDER_NAME, is_stretched=True
         ),

@@ -14,7 +14,7 @@ from console.domain.documents.comparison import DIFFERENCE_SIGNS, Comparison, Di
 from console.domain.documents.pdf_pages import PageImage
 from console.domain.errors import ErrorCode
 from console.domain.records import Document
-from console.views.documents.pdf_view import PageMark, PdfView
+from console.views.documents.pdf_view import PdfPageMark, PdfPageView
 from console.views.pages.base import Page
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.announcer import announce
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from console.services.credit_checks.pdf import PdfComparison
 
 _MIN_PAGE_WIDTH_PX = 240  # px
-_PAGE_MARGINS_PX = 60  # px beside a page, with its scroll bar
+_PAGE_MARGINS_WIDTH_PX = 60  # px beside a page, with its scroll bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _DifferenceRow:
     difference: PageDifference
 
 
-class ComparePage(Page):
+class PdfComparisonPage(Page):
     """The page that compares two versions of a credit check's PDF. A mark has a colour and a sign: + for words
     only in the new version, − for words only in the old one, ≠ for replaced words. The arrow keys select a
     difference in the list; the keys N and B select the next or the previous one from anywhere on the page; both
@@ -75,10 +75,10 @@ class ComparePage(Page):
         self.position = TextLabel("", "data", "muted")
         self.back = KeyButton(translate("action.back"), "Esc", binds=False)
         self.old_words, self.new_words = (TextLabel("", "small", "muted", wrap=True) for _ in range(2))
-        self.old_view = PdfView(translate("compare.old"))
-        self.new_view = PdfView(translate("compare.new"))
+        self.old_view = PdfPageView(translate("compare.old"))
+        self.new_view = PdfPageView(translate("compare.new"))
         self.list = StaticTable(
-            context, _difference_columns(context), lambda row: row.number, translate("compare.list")
+            context, _make_difference_columns(context), lambda row: row.number, translate("compare.list")
         )
         self._rows = TableOrEmptyState(self.list, EmptyState(translate("compare.empty"), shape="check"))
         head = Surface(edge="bottom")
@@ -98,12 +98,12 @@ class ComparePage(Page):
         self.add_content(sides, 3)
         self.add_content(self._rows, 1)
         self.add_key_hints()
-        self.back.clicked.connect(self._leave_page)
+        self.back.clicked.connect(self._go_back)
         self.list.current_changed.connect(self._show_current_difference)
-        self.list.rows.page_applied.connect(self._select_first)
+        self.list.rows.page_applied.connect(self._select_first_difference)
         for keys, act in (
-            ("N", partial(self.move_selection, 1)),
-            ("B", partial(self.move_selection, -1)),
+            ("N", partial(self.select_difference_by_step, 1)),
+            ("B", partial(self.select_difference_by_step, -1)),
             ("PgDown", partial(self._turn_pages, 1)),
             ("PgUp", partial(self._turn_pages, -1)),
         ):
@@ -132,14 +132,14 @@ class ComparePage(Page):
         for view in (self.old_view, self.new_view):
             view.show_message(self.context.translate("pdf.reading"))
 
-        def open_both(services: "Console") -> "tuple[PdfComparison, tuple[Document, ...]]":
+        def open_both_pdfs(services: "Console") -> "tuple[PdfComparison, tuple[Document, ...]]":
             versions = services.pdfs.list_versions(route.record)
             return services.pdfs.open_comparison(route.record, route.old, route.new), versions
 
         self.context.run_read(
-            open_both,
+            open_both_pdfs,
             lambda opened: self._show_opened_pdfs(route, *opened),
-            self._show_unreadable,
+            self._show_unreadable_pdfs,
             owner=self,
             key=self,
         )
@@ -148,7 +148,7 @@ class ComparePage(Page):
         self, route: CompareRoute, documents: "PdfComparison", versions: tuple[Document, ...]
     ) -> None:
         if route != self.route:
-            self._end_processes(documents)
+            self._end_pdf_processes(documents)
             return
         self._close_documents()
         self.hide_reading_failure()
@@ -165,12 +165,12 @@ class ComparePage(Page):
         cancelled = self._cancelled = threading.Event()
 
         def compare(report: ProgressReporter) -> Comparison:
-            def progress(page: int, pages: int) -> None:
+            def report_compared_pages(page: int, pages: int) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
                 report((page, pages))
 
-            return documents.compare(progress)
+            return documents.compare(report_compared_pages)
 
         self.context.runner.watch(
             compare,
@@ -193,14 +193,14 @@ class ComparePage(Page):
         self.summary.show_text(" ".join(document_words.summary_lines(comparison, self.context.language)))
         announce(self.summary, self.summary.plain, is_stored=False)
         self._rows.show_rows([_DifferenceRow(number, item) for number, item in enumerate(comparison.differences, 1)])
-        self._show_pages()
+        self._render_pages()
         self.restore_focus()
 
     def _show_comparison_failure(self, documents: "PdfComparison", failure: Failure) -> None:
         if documents is self._documents and failure.code != "cancelled":
-            self._show_unreadable(failure)
+            self._show_unreadable_pdfs(failure)
 
-    def _show_unreadable(self, failure: Failure) -> None:
+    def _show_unreadable_pdfs(self, failure: Failure) -> None:
         words = self.context.translate("pdf.unreadable", reason=failure.detail.get("reason"))
         if failure.code != ErrorCode.PROVIDER_ANSWER_UNUSABLE:
             words = self.context.failure_message(failure)
@@ -221,9 +221,9 @@ class ComparePage(Page):
         self._rows.show_rows(())
         self.summary.show_text("")
         if documents is not None:
-            self._end_processes(documents)
+            self._end_pdf_processes(documents)
 
-    def _end_processes(self, documents: "PdfComparison") -> None:
+    def _end_pdf_processes(self, documents: "PdfComparison") -> None:
         self.context.runner.run(documents.close, lambda _: None, lambda _: None, owner=self.context)
 
     # -- differences
@@ -234,14 +234,14 @@ class ComparePage(Page):
         row = self.list.current_item
         return row.difference if isinstance(row, _DifferenceRow) else None
 
-    def move_selection(self, step: int) -> None:
+    def select_difference_by_step(self, step: int) -> None:
         """Select the difference that is `step` rows further down in the list (−1 is the previous one)."""
         rows = self.list.all_rows
         if rows:
             self.list.go_to(min(max(self.list.current_row + step, 0), len(rows) - 1))
 
     @Slot()
-    def _select_first(self) -> None:
+    def _select_first_difference(self) -> None:
         if self.list.current_item is None:
             self.list.go_to_first()
 
@@ -250,7 +250,7 @@ class ComparePage(Page):
         difference = self.current_difference
         if difference is not None:
             self.page_index = difference.page
-            self._show_pages()
+            self._render_pages()
             announce(self.list, document_words.difference_line(difference, self.context.language), is_stored=False)
 
     def _turn_pages(self, step: int) -> None:
@@ -258,10 +258,10 @@ class ComparePage(Page):
         if comparison is not None:
             last = max(comparison.old_pages, comparison.new_pages) - 1
             self.page_index = min(max(self.page_index + step, 0), last)
-            self._show_pages()
+            self._render_pages()
             announce(self.position, self.position.plain, is_stored=False)
 
-    def _show_pages(self) -> None:
+    def _render_pages(self) -> None:
         """Let the child processes render the page at `page_index` of both PDFs, and show the two images."""
         documents, comparison, index = self._documents, self._comparison, self.page_index
         if documents is None or comparison is None:
@@ -276,7 +276,7 @@ class ComparePage(Page):
             if index >= pages:
                 view.show_message(self.context.translate(f"compare.no_page.{side}"))
                 continue
-            width = max(view.width() - _PAGE_MARGINS_PX, _MIN_PAGE_WIDTH_PX)
+            width = max(view.width() - _PAGE_MARGINS_WIDTH_PX, _MIN_PAGE_WIDTH_PX)
             self.context.runner.run(
                 partial(document.page_image, index, round(width * self.devicePixelRatioF())),
                 partial(self._show_page_image, view, side, index, width),
@@ -286,13 +286,13 @@ class ComparePage(Page):
                 cancellable=True,
             )
 
-    def _show_page_image(self, view: PdfView, side: str, index: int, width: int, image: PageImage) -> None:
+    def _show_page_image(self, view: PdfPageView, side: str, index: int, width: int, image: PageImage) -> None:
         comparison = self._comparison
         if comparison is None or index != self.page_index:
             return
         current = self.current_difference
         marks = [
-            PageMark(box, DIFFERENCE_SIGNS[item.kind], _TONE_BY_DIFFERENCE_KIND[item.kind], item is current)
+            PdfPageMark(box, DIFFERENCE_SIGNS[item.kind], _TONE_BY_DIFFERENCE_KIND[item.kind], item is current)
             for item in comparison.differences
             if item.page == index
             for box in (item.old_boxes if side == "old" else item.new_boxes)
@@ -300,11 +300,11 @@ class ComparePage(Page):
         name = self.context.translate(f"compare.{side}")
         view.show_marked_page(image, width, marks, f"{name}. {self.position.plain}")
 
-    def _show_page_failure(self, view: PdfView, failure: Failure) -> None:
+    def _show_page_failure(self, view: PdfPageView, failure: Failure) -> None:
         view.show_message(self.context.translate("pdf.unreadable", reason=failure.detail.get("reason")))
 
     @Slot()
-    def _leave_page(self) -> None:
+    def _go_back(self) -> None:
         self.context.back_requested.emit()
 
 
@@ -316,7 +316,7 @@ _TONE_BY_DIFFERENCE_KIND: dict[DifferenceKind, Tone] = {
 """The colour of the marks of each kind that has marks."""
 
 
-def _difference_columns(context: WindowContext) -> Sequence[Column]:
+def _make_difference_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
 
     def format_text(row: _DifferenceRow) -> str:

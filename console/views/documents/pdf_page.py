@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.domain.documents.pdf_pages import PageHit, PageImage
 from console.domain.errors import ErrorCode
 from console.domain.records import Document
-from console.views.documents.pdf_text import PdfText, clean_text, find_text
-from console.views.documents.pdf_view import PdfView
+from console.views.documents.pdf_text import PdfTextField, clean_pdf_text, find_text_matches
+from console.views.documents.pdf_view import PdfPageView
 from console.views.pages.base import Page
 from console.views.printing.page_print import PagePrint
 from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 _ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
 _DEFAULT_ZOOM_INDEX = _ZOOMS_PERCENT.index(100)
 _FULL_SIZE_PAGE_WIDTH_PX = 760
-_FIT_WIDTH, _FIT_PAGE = "width", "page"
-_PAGE_FIT_MODES = (_FIT_WIDTH, _FIT_PAGE)
-_FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and scroll bar
+_FIT_TO_WIDTH, _FIT_TO_PAGE = "width", "page"
+_PAGE_FIT_MODES = (_FIT_TO_WIDTH, _FIT_TO_PAGE)
+_PAGE_FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and scroll bar
 _MIN_PAGE_WIDTH_PX = 120
-_ZOOM_PREFERENCE, _FIT_PREFERENCE = "pdf_zoom", "pdf_fit"
+_ZOOM_PREFERENCE_NAME, _PAGE_FIT_PREFERENCE_NAME = "pdf_zoom", "pdf_fit"
 
 
 class PdfPage(Page):
@@ -72,9 +72,9 @@ class PdfPage(Page):
         self._pages: PdfDocument | None = None
         self.page_count = 0
         self.page_index = 0
-        percent = context.preferences.number(_ZOOM_PREFERENCE, _ZOOMS_PERCENT[0], _ZOOMS_PERCENT[-1])
+        percent = context.preferences.number(_ZOOM_PREFERENCE_NAME, _ZOOMS_PERCENT[0], _ZOOMS_PERCENT[-1])
         self._zoom_index = _ZOOMS_PERCENT.index(int(percent)) if percent in _ZOOMS_PERCENT else _DEFAULT_ZOOM_INDEX
-        self._fit = context.preferences.text(_FIT_PREFERENCE, _PAGE_FIT_MODES) or ""
+        self._fit = context.preferences.text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
         self.quarter_turns = 0
         self._aspect = 2**0.5  # height by width of the visible page, as it is turned
         self._hits: tuple[PageHit, ...] = ()
@@ -86,8 +86,8 @@ class PdfPage(Page):
         self.position = TextLabel("", "data", "muted")
         self.zoom_words = TextLabel("", "data", "muted")
         self.match_count = TextLabel("", "small", "muted")
-        self.canvas = PdfView(context.translate("pdf.page_image"))
-        self.text = PdfText(context.translate("pdf.text_name"))
+        self.canvas = PdfPageView(context.translate("pdf.page_image"))
+        self.text = PdfTextField(context.translate("pdf.text_name"))
         self._views = QStackedWidget()
         for view in (self.canvas, self.text):
             self._views.addWidget(view)
@@ -140,14 +140,14 @@ class PdfPage(Page):
             (self.next.clicked, self.show_next_page),
             (self.smaller.clicked, self.zoom_out),
             (self.larger.clicked, self.zoom_in),
-            (self.text_button.clicked, self.switch_view),
+            (self.text_button.clicked, self.toggle_text_view),
             (self.compare_button.clicked, self._compare_versions),
-            (self.save_button.clicked, self.choose_file),
+            (self.save_button.clicked, self.choose_save_path),
             (self.print_button.clicked, self.print_document),
-            (self.fit_width.clicked, self.show_full_width),
-            (self.fit_page.clicked, self.show_full_page),
+            (self.fit_width.clicked, self.fit_page_width),
+            (self.fit_page.clicked, self.fit_whole_page),
             (self.rotate.clicked, self.rotate_pages),
-            (self.back.clicked, self._leave_page),
+            (self.back.clicked, self._go_back),
             (self.search.returnPressed, self._search_text),
         ]
         for signal, act in acts:
@@ -155,12 +155,12 @@ class PdfPage(Page):
         for keys, act in (
             ("PgUp", self.show_previous_page),
             ("PgDown", self.show_next_page),
-            ("T", self.switch_view),
+            ("T", self.toggle_text_view),
             ("C", self._compare_versions),
-            ("Ctrl+S", self.choose_file),
+            ("Ctrl+S", self.choose_save_path),
             (PRINT_KEY, self.print_document),
-            ("W", self.show_full_width),
-            ("H", self.show_full_page),
+            ("W", self.fit_page_width),
+            ("H", self.fit_whole_page),
             ("R", self.rotate_pages),
             ("+", self.zoom_in),
             ("-", self.zoom_out),
@@ -198,7 +198,7 @@ class PdfPage(Page):
         self.context.run_read(
             open_pdf,
             lambda opened_pdf: self._show_document(route, *opened_pdf),
-            self._show_unreadable,
+            self._show_unreadable_pdf,
             owner=self,
             key=self,
         )
@@ -214,15 +214,15 @@ class PdfPage(Page):
         if self.shows_text:
             self._read_text()
 
-    def _show_unreadable(self, failure: Failure) -> None:
+    def _show_unreadable_pdf(self, failure: Failure) -> None:
         reason = failure.detail.get("reason")
         words = self.context.translate("pdf.unreadable", reason=reason)
         self.canvas.show_message(
             words if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.failure_message(failure)
         )
         self.position.show_text("")
-        self.text.show_message(self.canvas.words)
-        announce(self, self.canvas.words, shape="cross", tone="bad")
+        self.text.show_message(self.canvas.message_text)
+        announce(self, self.canvas.message_text, shape="cross", tone="bad")
 
     def _close_document(self) -> None:
         """End the child process that reads the shown PDF, and clear the matches of the search."""
@@ -241,7 +241,7 @@ class PdfPage(Page):
     # -- text
 
     @Slot()
-    def switch_view(self) -> None:
+    def toggle_text_view(self) -> None:
         """Switch from the images of the PDF's pages to its text, or back, and stay at the same page."""
         self.shows_text = not self.shows_text
         translate = self.context.translate
@@ -258,7 +258,7 @@ class PdfPage(Page):
         elif self.shows_text:
             self.text.go_to_page(self.page_index)
         else:
-            self.page_index = self.text.page_at_cursor()
+            self.page_index = self.text.get_page_at_cursor()
             self._render_page()
         self.take_focus()
 
@@ -272,13 +272,13 @@ class PdfPage(Page):
         self.context.runner.run(
             lambda: [pages.page_text(index) for index in range(count)],
             self._show_text,
-            self._show_unreadable,
+            self._show_unreadable_pdf,
             owner=self,
             cancellable=True,
         )
 
     def _show_text(self, texts: list[str]) -> None:
-        if not any(clean_text(text) for text in texts):
+        if not any(clean_pdf_text(text) for text in texts):
             self.text.show_message(self.context.translate("pdf.no_text"))
             announce(self.text, self.context.translate("pdf.no_text"), shape="square_bang", tone="care")
             return
@@ -297,7 +297,7 @@ class PdfPage(Page):
         if pages is None:
             return
         self.position.show_text(self.context.translate("pdf.page", page=index + 1, count=self.page_count))
-        width = self._shown_width_px()
+        width = self._compute_shown_width_px()
         percent = round(100 * width / _FULL_SIZE_PAGE_WIDTH_PX)
         self.zoom_words.show_text(self.context.translate("menu.percent", percent=percent))
         is_turned = self.quarter_turns % 2 == 1
@@ -307,30 +307,30 @@ class PdfPage(Page):
         self.next.setEnabled(index < self.page_count - 1)
         self.context.runner.run(
             lambda: pages.page_image(index, width_dots),
-            lambda image: self._show_page(index, image),
-            self._show_unreadable,
+            lambda image: self._show_page_image(index, image),
+            self._show_unreadable_pdf,
             owner=self,
             cancellable=True,
         )
 
-    def _shown_width_px(self) -> int:
+    def _compute_shown_width_px(self) -> int:
         """Return the width of the page on the screen in px: by the selected zoom, or by the size of the view if
         the page is fitted to its width or height."""
         view = self.canvas.viewport()
-        room = self.canvas.width() - _FIT_MARGIN_PX
-        if self._fit == _FIT_PAGE:
-            room = min(room, round((max(view.height(), 1) - _FIT_MARGIN_PX) / self._aspect))
-        elif self._fit != _FIT_WIDTH:
+        room = self.canvas.width() - _PAGE_FIT_MARGIN_PX
+        if self._fit == _FIT_TO_PAGE:
+            room = min(room, round((max(view.height(), 1) - _PAGE_FIT_MARGIN_PX) / self._aspect))
+        elif self._fit != _FIT_TO_WIDTH:
             return round(_FULL_SIZE_PAGE_WIDTH_PX * _ZOOMS_PERCENT[self._zoom_index] / 100)
         return max(room, _MIN_PAGE_WIDTH_PX)
 
-    def _show_page(self, index: int, image: PageImage) -> None:
+    def _show_page_image(self, index: int, image: PageImage) -> None:
         if index == self.page_index:
             aspect = image.height / image.width
             shown_aspect = 1 / aspect if self.quarter_turns % 2 else aspect
             has_other_form = abs(shown_aspect - self._aspect) > 0.01
             self._aspect = shown_aspect
-            width = self._shown_width_px()
+            width = self._compute_shown_width_px()
             if has_other_form and (self._fit or self.quarter_turns % 2):
                 self._render_page()  # at the resolution of its true width
             current_hit = self._hits[self._hit_index] if 0 <= self._hit_index < len(self._hits) else None
@@ -368,25 +368,25 @@ class PdfPage(Page):
         """Show the next larger (`step` 1) or smaller (−1) zoom and store it as the person's preference. If the
         page was fitted to the view, use the nearest zoom in this direction."""
         if self._fit:
-            percent = 100 * self._shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
+            percent = 100 * self._compute_shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
             nearest = [place for place, zoom in enumerate(_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
             self._zoom_index = (nearest[0] if step > 0 else nearest[-1]) if nearest else self._zoom_index
         else:
             self._zoom_index = min(max(self._zoom_index + step, 0), len(_ZOOMS_PERCENT) - 1)
-        self._store_and_show_size("")
+        self._store_and_apply_fit_mode("")
 
     @Slot()
-    def show_full_width(self) -> None:
-        self._store_and_show_size(_FIT_WIDTH)
+    def fit_page_width(self) -> None:
+        self._store_and_apply_fit_mode(_FIT_TO_WIDTH)
 
     @Slot()
-    def show_full_page(self) -> None:
-        self._store_and_show_size(_FIT_PAGE)
+    def fit_whole_page(self) -> None:
+        self._store_and_apply_fit_mode(_FIT_TO_PAGE)
 
-    def _store_and_show_size(self, fit: str) -> None:
+    def _store_and_apply_fit_mode(self, fit: str) -> None:
         self._fit = fit
-        self.context.preferences.store(_FIT_PREFERENCE, fit or None)
-        self.context.preferences.store(_ZOOM_PREFERENCE, _ZOOMS_PERCENT[self._zoom_index])
+        self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit or None)
+        self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _ZOOMS_PERCENT[self._zoom_index])
         self._render_page()
         announce(self.zoom_words, self.zoom_words.plain, is_stored=False)
 
@@ -426,7 +426,7 @@ class PdfPage(Page):
             return
         self._searched_text = words
         self.context.runner.run(
-            lambda: pages.search(words), self._show_matches, self._show_unreadable, owner=self, cancellable=True
+            lambda: pages.search(words), self._show_matches, self._show_unreadable_pdf, owner=self, cancellable=True
         )
 
     def _search_in_text(self, words: str) -> None:
@@ -434,17 +434,17 @@ class PdfPage(Page):
         the last search."""
         if words != self._searched_text:
             self._searched_text, self._hit_index = words, -1
-            self._matches = find_text(self.text.toPlainText(), words)
+            self._matches = find_text_matches(self.text.toPlainText(), words)
         if not self._matches:
             self._show_match_position(self.context.translate("pdf.none_found"))
             return
         self._hit_index = (self._hit_index + 1) % len(self._matches)
         self.text.select_match(self._matches[self._hit_index])
-        self.page_index = self.text.page_at_cursor()
+        self.page_index = self.text.get_page_at_cursor()
         line = self.text.textCursor().block().text().strip()
-        self._show_match_position(self._match_position_text(len(self._matches)), line)
+        self._show_match_position(self._format_match_position(len(self._matches)), line)
 
-    def _match_position_text(self, total: int) -> str:
+    def _format_match_position(self, total: int) -> str:
         return self.context.translate("queue.position", position=self._hit_index + 1, total=total)
 
     def _show_match_position(self, words: str, line: str = "") -> None:
@@ -465,7 +465,7 @@ class PdfPage(Page):
         if self._hits:
             self._hit_index = number % len(self._hits)
             self.page_index = self._hits[self._hit_index].page
-            self._show_match_position(self._match_position_text(len(self._hits)))
+            self._show_match_position(self._format_match_position(len(self._hits)))
         self._render_page()
 
     @Slot()
@@ -497,13 +497,13 @@ class PdfPage(Page):
         self.printing.print_pdf(self.route.record, self.route.sha256)
 
     @Slot()
-    def choose_file(self) -> None:
+    def choose_save_path(self) -> None:
         """Open the dialog in which the person selects the path for a copy of the shown PDF."""
         name = f"credit-check-{self.route.record}.pdf"
-        ask_for_save_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_to, name)
+        ask_for_save_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_copy_to, name)
 
     @Slot(str)
-    def save_to(self, path: str) -> None:
+    def save_copy_to(self, path: str) -> None:
         """Save a copy of the shown PDF to a new file at `path`, then show a toast with the file's name."""
         context, route = self.context, self.route
 
@@ -515,17 +515,23 @@ class PdfPage(Page):
 
         label = context.translate("action.save_pdf")
         context.runner.watch(
-            save, self._show_saved, self._show_not_saved, lambda _: None, owner=self, label=label, lane="long"
+            save,
+            self._show_saved_toast,
+            self._show_save_failure,
+            lambda _: None,
+            owner=self,
+            label=label,
+            lane="long",
         )
 
-    def _show_saved(self, saved: "SavedPdf") -> None:
+    def _show_saved_toast(self, saved: "SavedPdf") -> None:
         words = self.context.translate("pdf.saved", file=Path(saved.file).name, size=saved.bytes)
         self.context.toast_requested.emit(Toast(words, saved.file, path=saved.file))
 
-    def _show_not_saved(self, failure: Failure) -> None:
+    def _show_save_failure(self, failure: Failure) -> None:
         message = self.context.failure_message(failure)
         self.context.show_toast(self.context.translate("act.refused"), message, "square_bang", "bad")
 
     @Slot()
-    def _leave_page(self) -> None:
+    def _go_back(self) -> None:
         self.context.back_requested.emit()

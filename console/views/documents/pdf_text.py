@@ -10,7 +10,7 @@ _HYPHEN_MARK = "\ufffe"  # pdfium's mark for a hyphen at the end of a line
 _NULL_CHARACTER = "\0"
 
 
-class PdfText(QPlainTextEdit):
+class PdfTextField(QPlainTextEdit):
     """A read-only text field that shows the text layer of a PDF, page after page, each under a heading. The person
     can select and copy the text and move the cursor with the keys of a text field."""
 
@@ -27,9 +27,9 @@ class PdfText(QPlainTextEdit):
         self._page_starts = []
         for heading, text in zip(headings, texts, strict=True):
             self._page_starts.append(length)
-            part = f"{heading}\n\n{clean_text(text)}\n\n"
+            part = f"{heading}\n\n{clean_pdf_text(text)}\n\n"
             parts.append(part)
-            length += _utf16_length(part)
+            length += _count_utf16_units(part)
         self.setPlainText("".join(parts).rstrip())
         self.go_to_page(0)
 
@@ -46,15 +46,15 @@ class PdfText(QPlainTextEdit):
             cursor.setPosition(self._page_starts[index])
             self.setTextCursor(cursor)
 
-    def page_at_cursor(self) -> int:
+    def get_page_at_cursor(self) -> int:
         """Return the index (from 0) of the page that contains the cursor."""
         at = self.textCursor().selectionStart()
         return max((index for index, start in enumerate(self._page_starts) if start <= at), default=0)
 
     def select_match(self, match: tuple[int, int]) -> None:
-        """Select a match, given as (start, end) in characters as `find_text` returns it, and scroll to it."""
+        """Select a match, given as (start, end) in characters as `find_text_matches` returns it, and scroll to it."""
         text = self.toPlainText()
-        start, end = (_utf16_length(text[:place]) for place in match)
+        start, end = (_count_utf16_units(text[:place]) for place in match)
         cursor = self.textCursor()
         cursor.setPosition(start)
         cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
@@ -62,19 +62,19 @@ class PdfText(QPlainTextEdit):
         self.ensureCursorVisible()
 
 
-def clean_text(text: str) -> str:
+def clean_pdf_text(text: str) -> str:
     """Return the text of a page with line feeds as its only line breaks, and without the special characters that
     the PDF library inserts, such as its mark for a hyphen."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace(_HYPHEN_MARK, "-").replace(_NULL_CHARACTER, "")
     return "\n".join(line.rstrip() for line in lines.split("\n")).strip()
 
 
-def find_text(text: str, words: str) -> list[tuple[int, int]]:
+def find_text_matches(text: str, words: str) -> list[tuple[int, int]]:
     """Return all matches of `words` in `text` as (start, end), in characters. The comparison ignores character
     width, case and white space, as the search on the page images does."""
-    letters = [(form, place) for place, letter in enumerate(text) for form in _comparable_form(letter)]
+    letters = [(form, place) for place, letter in enumerate(text) for form in _normalize_letter(letter)]
     plain = "".join(form for form, _ in letters)
-    searched = "".join(form for letter in words for form in _comparable_form(letter))
+    searched = "".join(form for letter in words for form in _normalize_letter(letter))
     matches: list[tuple[int, int]] = []
     at = plain.find(searched) if searched else -1
     while at >= 0:
@@ -83,10 +83,10 @@ def find_text(text: str, words: str) -> list[tuple[int, int]]:
     return matches
 
 
-def _comparable_form(letter: str) -> str:
+def _normalize_letter(letter: str) -> str:
     return "".join(form for form in unicodedata.normalize("NFKC", letter).casefold() if not form.isspace())
 
 
-def _utf16_length(text: str) -> int:
+def _count_utf16_units(text: str) -> int:
     """Return the length of `text` in UTF-16 code units, in which Qt counts positions."""
     return len(text.encode("utf-16-le")) // 2

@@ -17,11 +17,11 @@ from console.wording.line_breaks import keep_phrases_whole
 _PAGE_MARGIN_PX = 16
 _MATCH_COLOUR = QColor(255, 232, 120)
 _CURRENT_MATCH_COLOUR = QColor(255, 190, 70)
-_SIGN_COLUMNS, _SIGN_COLUMN_PX = "+−≠", 14
+_MARK_SIGNS_BY_COLUMN, _MARK_SIGN_COLUMN_WIDTH_PX = "+−≠", 14
 
 
 @dataclass(frozen=True, slots=True)
-class PageMark:
+class PdfPageMark:
     """A marked rectangle on a PDF page: the rectangle in fractions (0 to 1) of the page's width and height, the
     sign at the page's left edge, the tone of its colour, and whether it is the current mark."""
 
@@ -40,14 +40,14 @@ def rotate_box(box: Box, quarter_turns: int) -> Box:
     return left, top, right, bottom
 
 
-class PdfView(QScrollArea):
+class PdfPageView(QScrollArea):
     """The widget that shows one PDF page on a grey background. The arrow keys and the page keys scroll it."""
 
     focus_ring = -2  # inside its edges
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._sheet = _PageSheet()
+        self._sheet = _PdfPageSheet()
         self.setWidget(self._sheet)
         self.setWidgetResizable(False)
         self.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -78,7 +78,7 @@ class PdfView(QScrollArea):
             x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
             self.ensureVisible(round(x), round(y), 120, 160)
 
-    def show_marked_page(self, image: PageImage, width: int, marks: Sequence[PageMark], name: str) -> None:
+    def show_marked_page(self, image: PageImage, width: int, marks: Sequence[PdfPageMark], name: str) -> None:
         """Show the image of a PDF page, `width` px wide, with `marks`, and scroll to the current mark. `name` is
         the description for screen readers."""
         self._sheet.show_page(image, width, (), (), marks)
@@ -90,7 +90,7 @@ class PdfView(QScrollArea):
             self.ensureVisible(round(x), round(y), 80, 120)
 
     @property
-    def marks(self) -> Sequence[PageMark]:
+    def marks(self) -> Sequence[PdfPageMark]:
         return self._sheet.marks
 
     def show_message(self, words: str) -> None:
@@ -108,22 +108,22 @@ class PdfView(QScrollArea):
         return self._sheet.size()
 
     @property
-    def words(self) -> str:
-        return self._sheet.words
+    def message_text(self) -> str:
+        return self._sheet.message_text
 
     @property
     def has_page(self) -> bool:
         return self._sheet.image is not None
 
 
-class _PageSheet(QWidget):
+class _PdfPageSheet(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.image: QImage | None = None
-        self.words = ""
+        self.message_text = ""
         self._boxes: Sequence[Box] = ()
         self._current: Sequence[Box] = ()
-        self.marks: Sequence[PageMark] = ()
+        self.marks: Sequence[PdfPageMark] = ()
         self.resize(480, 120)
 
     def show_page(
@@ -132,19 +132,19 @@ class _PageSheet(QWidget):
         width: int,
         boxes: Sequence[Box],
         current: Sequence[Box],
-        marks: Sequence[PageMark] = (),
+        marks: Sequence[PdfPageMark] = (),
         quarter_turns: int = 0,
     ) -> None:
         # A copy is needed, because QImage doesn't keep the bytes of `page` alive; a turned image is one.
         image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888)
         self.image = image.transformed(QTransform().rotate(90 * quarter_turns)) if quarter_turns else image.copy()
-        self.words, self._boxes, self._current, self.marks = "", boxes, current, marks
+        self.message_text, self._boxes, self._current, self.marks = "", boxes, current, marks
         height = round(width * self.image.height() / self.image.width())
         self.resize(width + 2 * _PAGE_MARGIN_PX, height + 2 * _PAGE_MARGIN_PX)
         self.update()
 
     def show_message(self, words: str) -> None:
-        self.image, self.words, self.marks = None, words, ()
+        self.image, self.message_text, self.marks = None, words, ()
         self.resize(QSize(720, 160))
         self.update()
 
@@ -156,7 +156,7 @@ class _PageSheet(QWidget):
             painter.setFont(current_appearance().font("body"))
             painter.setPen(current_appearance().colour("muted"))
             wrap = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(sheet, wrap, keep_phrases_whole(self.words))
+            painter.drawText(sheet, wrap, keep_phrases_whole(self.message_text))
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(sheet, self.image)
@@ -182,7 +182,7 @@ def _scale_box(box: Box, sheet: QRectF) -> QRectF:
     )
 
 
-def _draw_mark(painter: QPainter, mark: PageMark, place: QRectF, page_left: float) -> None:
+def _draw_mark(painter: QPainter, mark: PdfPageMark, place: QRectF, page_left: float) -> None:
     """Draw a mark: a frame in the colour of its tone, thick if the mark is the current one, and its sign at the
     left edge of the page, where it covers no text. `place` is the mark's rectangle in px, `page_left` the left
     edge of the page. The page is always white, so the colours are those of the light theme.
@@ -196,8 +196,8 @@ def _draw_mark(painter: QPainter, mark: PageMark, place: QRectF, page_left: floa
     fill.setAlpha(70 if mark.is_current else 36)
     painter.fillRect(frame, fill)
     painter.setFont(current_appearance().font("caption"))
-    width, height = (current_appearance().icon_px(side) for side in (_SIGN_COLUMN_PX, 24))
-    column = page_left + 2 + width * max(_SIGN_COLUMNS.find(mark.sign), 0)
+    width, height = (current_appearance().icon_px(side) for side in (_MARK_SIGN_COLUMN_WIDTH_PX, 24))
+    column = page_left + 2 + width * max(_MARK_SIGNS_BY_COLUMN.find(mark.sign), 0)
     painter.drawText(
         QRectF(column, frame.center().y() - height / 2, width, height), Qt.AlignmentFlag.AlignCenter, mark.sign
     )

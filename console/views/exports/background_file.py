@@ -22,7 +22,7 @@ ProgressCallback = Callable[..., None]
 """Function that the writing service calls with its progress. It raises Cancelled when the person has cancelled."""
 
 
-class BackgroundFile(QObject):
+class BackgroundFileWriter(QObject):
     """Writes files for a page or a dialog in a worker thread, one file at a time. The writing continues while
     another page is shown. `name` identifies the progress bar on the page; `label` names the task on screen."""
 
@@ -49,12 +49,12 @@ class BackgroundFile(QObject):
         cancelled = self._cancelled
 
         def write_in_thread(report: ProgressReporter) -> WrittenFile:
-            def show(*facts: object) -> None:
+            def show_progress(*facts: object) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
                 report(facts)
 
-            return context.bind_services(lambda services: call(services, show))()
+            return context.bind_services(lambda services: call(services, show_progress))()
 
         def show_written(written: WrittenFile) -> None:
             self._end_writing()

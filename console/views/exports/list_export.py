@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, ExportWritten, FileFormat
-from console.views.exports.background_file import BackgroundFile, ProgressCallback
+from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
 from console.views.pages.base import Page, PageHead
 from console.views.printing.page_print import PagePrint
 from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
@@ -20,12 +20,12 @@ from console.views.widgets.save_file import ask_for_save_path
 if TYPE_CHECKING:
     from console.app import Console
 
-EXPORT_KEY = "Ctrl+E"
-EXPORT_KEY_HINTS = (((EXPORT_KEY,), "key.export"), PRINT_KEY_HINT)
+EXPORT_SHORTCUT = "Ctrl+E"
+EXPORT_KEY_HINTS = (((EXPORT_SHORTCUT,), "key.export"), PRINT_KEY_HINT)
 _FILE_FORMATS = [file_format.value for file_format in FileFormat]
 
 
-class ListExport(QObject):
+class ListExporter(QObject):
     """Exports the list of a page or a dialog to a file, one file at a time. The export continues while another
     page is shown, and a toast names the written file. During the export a bar of the page shows the progress
     and a button that cancels it.
@@ -45,15 +45,15 @@ class ListExport(QObject):
         super().__init__(parent)
         self._context, self._parent, self._make_request = context, parent, make_request
         self._request: ExportRequest | None = None
-        self._file = BackgroundFile(context, parent, "export", context.translate("action.export"))
-        self.button = KeyButton(context.translate("action.export"), EXPORT_KEY, binds=False)
-        self.button.clicked.connect(self.choose_file)
+        self._file = BackgroundFileWriter(context, parent, "export", context.translate("action.export"))
+        self.button = KeyButton(context.translate("action.export"), EXPORT_SHORTCUT, binds=False)
+        self.button.clicked.connect(self.choose_export_path)
         if head is not None:
             head.add_button(self.button)
         self.printing = PagePrint(context, parent)
         if isinstance(parent, Page):
             parent.bind_shortcut(PRINT_KEY, self.print_list)
-            parent.bind_shortcut(EXPORT_KEY, self.choose_file)
+            parent.bind_shortcut(EXPORT_SHORTCUT, self.choose_export_path)
 
     @property
     def is_running(self) -> bool:
@@ -61,7 +61,7 @@ class ListExport(QObject):
         return self._file.is_running
 
     @property
-    def has_list(self) -> bool:
+    def can_export(self) -> bool:
         """True if there is a list to export and no export is being written."""
         return not self.is_running and self._make_request() is not None
 
@@ -74,7 +74,7 @@ class ListExport(QObject):
             self.printing.print_list(request)
 
     @Slot()
-    def choose_file(self) -> None:
+    def choose_export_path(self) -> None:
         """Open the dialog in which the person selects the path of the new file. Do nothing if an export is running
         or there is no list."""
         self._request = None if self.is_running else self._make_request()
@@ -84,31 +84,31 @@ class ListExport(QObject):
         translate = self._context.translate
         title = translate("action.export") if chosen is None else translate("export.chosen_title", n=len(chosen))
         name = f"{self._request.name}-{self._context.now():%Y%m%d}.{_FILE_FORMATS[0]}"
-        ask_for_save_path(self._parent, title, _FILE_FORMATS, self.export_to, name)
+        ask_for_save_path(self._parent, title, _FILE_FORMATS, self.export_list_to, name)
 
     @Slot(str)
-    def export_to(self, path: str) -> None:
+    def export_list_to(self, path: str) -> None:
         """Write the list to a new file at `path`, whose suffix names the file format."""
         context, request = self._context, self._request or self._make_request()
         if request is None or self.is_running:
             return
         language, translate = context.language, context.translate
 
-        def call(services: "Console", report: ProgressCallback) -> ExportWritten:
+        def write_list(services: "Console", report: ProgressCallback) -> ExportWritten:
             return services.exports.write(request, Path(path), language, report)
 
         def make_toast(written: ExportWritten) -> Toast:
             words = translate("export.written", rows=written.rows, file=Path(written.file).name)
             return Toast(words, written.file, path=written.file)
 
-        def progress_words(rows: int) -> str:
+        def format_progress(rows: int) -> str:
             return translate("progress.export", rows=rows)
 
-        self._file.show_progress_text(progress_words(0))
-        self._file.write_file(call, make_toast, progress_words)
+        self._file.show_progress_text(format_progress(0))
+        self._file.write_file(write_list, make_toast, format_progress)
 
     @Slot()
-    def cancel(self) -> None:
+    def cancel_export(self) -> None:
         """Cancel the running export at its next progress report. A toast then says that the person has cancelled
         it, or names the file if it was already complete."""
         self._file.cancel()

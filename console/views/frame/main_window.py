@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStack
 
 from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
 from console.views.frame.splash_window import FirstWindow
-from console.views.frame.status_bar import StatusCells
+from console.views.frame.status_bar import StatusBarCells
 from console.views.pages.base import Page
 from console.views.pages.no_permission import NoRightPage, find_needed_right
 from console.views.pages.scroll_container import PageScrollArea
@@ -56,7 +56,7 @@ ROUTE_BY_SIDEBAR_KEY: dict[str, Route] = {
     "admin": AdminRoute(),
     "training": TrainingRoute(),
 }
-_MENTIONS_KEY = "mentions"
+_MENTIONS_ENTRY_KEY = "mentions"
 _MAX_HISTORY_LENGTH = 50
 _MAX_SIDEBAR_VIEWS = 10
 _MIN_WINDOW_SIZE_PX = (960, 600)
@@ -64,7 +64,7 @@ _MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX = 800  # width of the smallest window with a s
 
 
 @dataclass(slots=True)
-class _HistoryEntry:
+class _NavigationHistoryEntry:
     """One entry of the navigation history: a route, and the widget that had the focus when the person left its
     page."""
 
@@ -95,7 +95,7 @@ class WindowFrame(CoveredWindow):
         self.make_page: Callable[[Route], Page] | None = None
         self._pages: dict[type, Page] = {}
         self._scroll_areas: dict[Page, PageScrollArea] = {}
-        self._visits: list[_HistoryEntry] = []
+        self._visits: list[_NavigationHistoryEntry] = []
         self.window_cover = WindowCover(window)
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
         self.toasts = Toasts(window, find_lower_bars=self._find_lower_bars)
@@ -109,12 +109,12 @@ class WindowFrame(CoveredWindow):
         context.navigation_requested.connect(self.show_route)
         context.replacement_requested.connect(self.replace_route)
         context.back_requested.connect(self.go_back)
-        context.services_opened.connect(self._show_training_place)
+        context.services_opened.connect(self._show_training_entry)
         context.toast_requested.connect(self._show_toast)
-        context.work_counts_changed.connect(self._show_counts)
-        context.saved_views_changed.connect(self._show_saved_views)
-        context.people_changed.connect(self._check_rights)
-        context.person_changed.connect(self._check_rights)
+        context.work_counts_changed.connect(self._show_sidebar_counts)
+        context.saved_views_changed.connect(self._show_sidebar_views)
+        context.people_changed.connect(self._reopen_route_if_right_changed)
+        context.person_changed.connect(self._reopen_route_if_right_changed)
         context.person_changed.connect(self.announcer.forget_notices)
         application = QApplication.instance()
         if isinstance(application, QApplication):
@@ -137,7 +137,7 @@ class WindowFrame(CoveredWindow):
             context.operator or context.translate("person.nobody"),
             context.translate("screen.places"),
         )
-        self.top.page_menu_requested.connect(self._open_places_menu)
+        self.top.page_menu_requested.connect(self._open_sidebar_menu)
         self.side = SideBar(self.list_sidebar_entries(), context.translate("screen.places"))
         self.side.page_requested.connect(self._open_sidebar_entry)
         self.side.bind_shortcuts(frame)
@@ -156,12 +156,12 @@ class WindowFrame(CoveredWindow):
         frame.inside.addWidget(self.status)
         self.window.setCentralWidget(frame)
         self._fit_sidebar()
-        self._show_title()
+        self._show_window_title()
         self._show_placeholder_rows()
-        StatusCells(context, self.status)
+        StatusBarCells(context, self.status)
         self._show_clock()
-        self._show_counts()
-        self._show_saved_views()
+        self._show_sidebar_counts()
+        self._show_sidebar_views()
 
     def _fit_sidebar(self) -> None:
         """Show the sidebar or, if the window is narrow for the text size, a button that opens its entries as a
@@ -171,7 +171,7 @@ class WindowFrame(CoveredWindow):
         self.top.show_page_menu_button(shown=is_narrow)
 
     @Slot()
-    def _open_places_menu(self) -> None:
+    def _open_sidebar_menu(self) -> None:
         button = self.top.page_menu
         self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
@@ -194,7 +194,7 @@ class WindowFrame(CoveredWindow):
         return places
 
     @Slot()
-    def _show_training_place(self) -> None:
+    def _show_training_entry(self) -> None:
         """Add the entry "training" to the sidebar, if the opened services are those of a training."""
         if self.context.has_training and not self.side.has_entry("training"):
             self.side.add_entry(self.list_sidebar_entries()[-1], self._frame)
@@ -212,7 +212,7 @@ class WindowFrame(CoveredWindow):
         self.side.show_current("home")
 
     @Slot()
-    def rebuild(self) -> None:
+    def rebuild_bars_and_page(self) -> None:
         """Build the bars and the visible page again in the context's language. Every other page is built again
         when the person next opens it. The current route and the history stay."""
         self._pages.clear()
@@ -230,7 +230,7 @@ class WindowFrame(CoveredWindow):
         if self.current_route != route:
             if self._visits:
                 self._visits[-1].focus = self.window.focusWidget()
-            self._visits = [*self._visits[-_MAX_HISTORY_LENGTH:], _HistoryEntry(route)]
+            self._visits = [*self._visits[-_MAX_HISTORY_LENGTH:], _NavigationHistoryEntry(route)]
         self._show_page(route, state)
 
     @Slot()
@@ -272,13 +272,13 @@ class WindowFrame(CoveredWindow):
         page.show_route(route)
         if state:
             page.restore_screen_state(state)
-        self._show_title()
+        self._show_window_title()
         self._mark_sidebar_entry(page)
         page.take_focus()
         self.page_shown.emit()
 
     @Slot()
-    def _mark_sender_entry(self) -> None:
+    def _mark_entry_of_sender_page(self) -> None:
         """Mark the sidebar entry of the visible page, after this page has changed its `sidebar_key`."""
         if self.current_page is not None and self.current_page is self.sender():
             self._mark_sidebar_entry(self.current_page)
@@ -294,14 +294,14 @@ class WindowFrame(CoveredWindow):
         if kind not in self._pages and self.make_page is not None:
             page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
             self._scroll_areas[page] = PageScrollArea(page, self.stack)
-            page.renamed.connect(self._show_title)
+            page.renamed.connect(self._show_window_title)
             self.stack.addWidget(self._scroll_areas[page])
             page.screen_state_changed.connect(self.page_shown)
-            page.screen_state_changed.connect(self._mark_sender_entry)
+            page.screen_state_changed.connect(self._mark_entry_of_sender_page)
         return self._pages.get(kind)
 
     @Slot()
-    def _check_rights(self) -> None:
+    def _reopen_route_if_right_changed(self) -> None:
         """Open the current route again if the acting person has gained or lost the right to see its page."""
         route, page = self.current_route, self.current_page
         if route is not None and page is not None:
@@ -311,7 +311,7 @@ class WindowFrame(CoveredWindow):
 
     @Slot(str)
     def _open_sidebar_entry(self, key: str) -> None:
-        if key == _MENTIONS_KEY:
+        if key == _MENTIONS_ENTRY_KEY:
             self.mentions_requested.emit()
             if self.current_page is not None:
                 self._mark_sidebar_entry(self.current_page)
@@ -328,7 +328,7 @@ class WindowFrame(CoveredWindow):
     # -- bars around the pages
 
     @Slot()
-    def _show_title(self) -> None:
+    def _show_window_title(self) -> None:
         """Set the window's title: the name of the page, the name of the program, and the environment."""
         translate = self.context.translate
         environment = translate(f"environment.{self.context.settings.environment}")
@@ -344,7 +344,7 @@ class WindowFrame(CoveredWindow):
             self.top.clock.show_text(clock)
 
     @Slot()
-    def _show_counts(self) -> None:
+    def _show_sidebar_counts(self) -> None:
         """Show the counts of the sidebar entries: records that need a review together with changed companies and
         unmatched notices; refunds and proposals that the acting person may decide; unacknowledged alerts; and
         the person's mentions. The entry of the mentions is below the home page and only exists while there is a
@@ -362,12 +362,12 @@ class WindowFrame(CoveredWindow):
         mention_count = len(self.context.work_counts.mentions)
         mentions = wording.format_count(mention_count, is_capped=mention_count >= MAX_LISTED_MENTIONS)
         place = SidebarEntry(
-            _MENTIONS_KEY, "person", self.context.translate("screen.mentions"), "", mentions, is_nested=True
+            _MENTIONS_ENTRY_KEY, "person", self.context.translate("screen.mentions"), "", mentions, is_nested=True
         )
         self.side.show_nested("home", [place] if mention_count else [])
 
     @Slot()
-    def _show_saved_views(self) -> None:
+    def _show_sidebar_views(self) -> None:
         """Show the first ten saved views below the sidebar entry of the queues. The search box lists all of them."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
         self.side.show_nested("queues", [make_view_sidebar_entry(one) for one in views])

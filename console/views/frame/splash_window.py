@@ -38,7 +38,7 @@ class FirstWindow(QMainWindow):
         self._has_painted = False
         self.resize(1440, 900)
         self.setCentralWidget(_make_first_frame())
-        self.setStyleSheet(_make_style_sheet(environment, theme or _system_theme()))
+        self.setStyleSheet(_make_style_sheet(environment, theme or _detect_system_theme()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -83,7 +83,7 @@ def _make_style_sheet(environment: str, theme: ThemeName) -> str:
     return _STYLE_SHEET_TEMPLATE.substitute(colours, environment=colours[f"env_{environment}"], **sizes)
 
 
-def _system_theme() -> ThemeName:
+def _detect_system_theme() -> ThemeName:
     """Return the light or the dark theme, whichever fits the brightness of the operating system's palette. The
     function doesn't read Qt's own colour scheme, because that is in the namespace `Qt` (see the module's
     docstring).

@@ -13,7 +13,7 @@ from console.views.widgets.window_bars import StatusBar, StatusCellContent
 SLOW_RESPONSE_SECONDS = 3.0
 
 
-class StatusCells(QObject):
+class StatusBarCells(QObject):
     """Shows the state of the WindowContext in the cells of the status bar, and updates the cells after each change
     of this state."""
 

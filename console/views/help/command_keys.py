@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-COMMAND_KEYS: Mapping[str, str] = {
+SHORTCUT_BY_COMMAND: Mapping[str, str] = {
     "search": "Ctrl+K",
     "reread": "F5",
     "notices": "Ctrl+Shift+N",

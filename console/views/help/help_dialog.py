@@ -20,7 +20,7 @@ from console.wording.terms import Term, is_term_in_text, list_terms
 
 _MAX_DIALOG_WIDTH_PX = 960
 _VISIBLE_TERM_ROWS = 8
-_MAX_SEARCHED_ROWS = 50
+_MAX_SEARCHED_TABLE_ROWS = 50
 """Number of rows of a table whose text is searched for terms; more than a window shows at once."""
 
 
@@ -48,10 +48,10 @@ class HelpDialog(DialogFrame):
         self.search.setAccessibleName(translate("help.find"))
         self.table = StaticTable(
             context,
-            _term_columns(context),
+            _make_term_columns(context),
             lambda term: term.name,
             translate("help.words"),
-            group_of=self._row_group_of,
+            group_of=self._make_row_group,
         )
         self._list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
         self._list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_TERM_ROWS))
@@ -60,20 +60,20 @@ class HelpDialog(DialogFrame):
         content = QWidget()
         content.setLayout(make_column(TextLabel(about, wrap=True), self.search, self._list, self.meaning, gap=12))
         self.show_content(content)
-        self.search.textChanged.connect(self._show_matches)
-        self.table.current_changed.connect(self._show_meaning)
-        self.table.rows.page_applied.connect(self._select_first)
-        self._show_matches()
+        self.search.textChanged.connect(self._show_matching_terms)
+        self.table.current_changed.connect(self._show_term_meaning)
+        self.table.rows.page_applied.connect(self._select_first_term)
+        self._show_matching_terms()
 
     def find_first_focus(self) -> QWidget:
         return self.search
 
-    def _row_group_of(self, term: Term) -> RowGroup:
+    def _make_row_group(self, term: Term) -> RowGroup:
         is_here = term in self._shown_here
         return RowGroup(is_here, self._here_word if is_here else self._all_word)
 
     @Slot()
-    def _show_matches(self) -> None:
+    def _show_matching_terms(self) -> None:
         wanted = self.search.text().strip().casefold()
         matches = [
             term
@@ -81,21 +81,21 @@ class HelpDialog(DialogFrame):
             if wanted in term.word.casefold() or wanted in term.meaning.casefold()
         ]
         self._list.show_rows(matches)
-        self._show_meaning()
+        self._show_term_meaning()
 
     @Slot()
-    def _select_first(self) -> None:
+    def _select_first_term(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
-        self._show_meaning()
+        self._show_term_meaning()
 
     @Slot()
-    def _show_meaning(self) -> None:
+    def _show_term_meaning(self) -> None:
         term = self.table.current_item
         self.meaning.show_text(f"{term.word}: {term.meaning}" if isinstance(term, Term) else "")
 
 
-def _term_columns(context: WindowContext) -> list[Column]:
+def _make_term_columns(context: WindowContext) -> list[Column]:
     return [
         Column("word", context.translate("help.word"), 200, lambda term: term.word),
         Column("meaning", context.translate("help.meaning"), 480, lambda term: term.meaning, is_stretched=True),
@@ -105,12 +105,12 @@ def _term_columns(context: WindowContext) -> list[Column]:
 def open_help_dialog(frame: WindowFrame, page: Page | None) -> HelpDialog:
     """Open the help of `page` (None: of the home page) over the window, and return the dialog."""
     about = frame.context.translate(page.help_key if page else "help.home")
-    dialog = HelpDialog(frame.context, about, "\n".join(_visible_texts(frame.window)), frame.window)
+    dialog = HelpDialog(frame.context, about, "\n".join(_list_visible_texts(frame.window)), frame.window)
     dialog.open()
     return dialog
 
 
-def _visible_texts(window: QWidget) -> Iterator[str]:
+def _list_visible_texts(window: QWidget) -> Iterator[str]:
     """Yield the text of the visible labels, badges, buttons and tables of a window."""
     for widget in window.findChildren(QWidget):
         if not widget.isVisible():
@@ -122,12 +122,12 @@ def _visible_texts(window: QWidget) -> Iterator[str]:
         elif isinstance(widget, Badge):
             yield widget.accessibleName()
         elif isinstance(widget, QTableView):
-            yield from _table_texts(widget)
+            yield from _list_table_texts(widget)
 
 
-def _table_texts(table: QTableView) -> Iterator[str]:
+def _list_table_texts(table: QTableView) -> Iterator[str]:
     model, role = table.model(), Qt.ItemDataRole.DisplayRole
     columns = [column for column in range(model.columnCount()) if not table.isColumnHidden(column)]
     yield from (str(model.headerData(column, Qt.Orientation.Horizontal, role) or "") for column in columns)
-    for row in range(min(model.rowCount(), _MAX_SEARCHED_ROWS)):
+    for row in range(min(model.rowCount(), _MAX_SEARCHED_TABLE_ROWS)):
         yield from (str(model.index(row, column).data(role) or "") for column in columns)

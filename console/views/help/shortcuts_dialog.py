@@ -5,23 +5,23 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from console.views.frame.main_window import WindowFrame
-from console.views.help.command_keys import COMMAND_KEYS
+from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.pages.base import KeyHint, Page
 from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 
 _WINDOW_KEY_HINTS: Sequence[KeyHint] = (
-    ((COMMAND_KEYS["search"],), "key.search"),
+    ((SHORTCUT_BY_COMMAND["search"],), "key.search"),
     (("Alt+1", "…", "Alt+9"), "key.screens"),
     (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
-    ((COMMAND_KEYS["reread"],), "key.reread"),
-    ((COMMAND_KEYS["notices"],), "key.notices"),
-    ((COMMAND_KEYS["lock"],), "key.lock"),
-    ((COMMAND_KEYS["copy_link"],), "key.copy_link"),
-    ((COMMAND_KEYS["left_open"],), "key.left_open"),
-    ((COMMAND_KEYS["help"],), "key.help"),
-    ((COMMAND_KEYS["keys"],), "key.list"),
+    ((SHORTCUT_BY_COMMAND["reread"],), "key.reread"),
+    ((SHORTCUT_BY_COMMAND["notices"],), "key.notices"),
+    ((SHORTCUT_BY_COMMAND["lock"],), "key.lock"),
+    ((SHORTCUT_BY_COMMAND["copy_link"],), "key.copy_link"),
+    ((SHORTCUT_BY_COMMAND["left_open"],), "key.left_open"),
+    ((SHORTCUT_BY_COMMAND["help"],), "key.help"),
+    ((SHORTCUT_BY_COMMAND["keys"],), "key.list"),
     (("Esc",), "key.back"),
     (("Ctrl+C",), "key.copy"),
 )

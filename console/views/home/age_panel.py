@@ -12,12 +12,12 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
 
-_QUEUE = "review"
-_MIN_BARS_PX = 24.0
-_REPORT = "queue_ages"
+_CHART_QUEUE_NAME = "review"
+_MIN_CHART_HEIGHT_PX = 24.0
+_LINKED_REPORT_NAME = "queue_ages"
 
 
-class AgePanel(Surface):
+class QueueAgePanel(Surface):
     """A chart of the waiting times in the queue `review`, and a link to the report, which has all queues and a table.
     If the times can't be read, the panel keeps those that it has, and the home page says why.
     """
@@ -25,9 +25,9 @@ class AgePanel(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="all")
         self._context = context
-        title = context.translate(f"reports.{_REPORT}.title")
+        title = context.translate(f"reports.{_LINKED_REPORT_NAME}.title")
         self.setAccessibleName(title)
-        self.chart = Chart(title, _MIN_BARS_PX)
+        self.chart = Chart(title, _MIN_CHART_HEIGHT_PX)
         self.link = LinkButton(context.translate("home.ages_open"))
         self.link.clicked.connect(self._open_report)
         head = make_row(TextLabel(title, "panel_title"), None, self.link, margins=(16, 8, 16, 0))
@@ -44,19 +44,19 @@ class AgePanel(Surface):
     def read_ages(self) -> None:
         """Read the waiting times and show them."""
         self._context.run_read(
-            lambda services: services.reports.read_queue_ages((_QUEUE,)),
-            self._show,
-            self._keep_last,
+            lambda services: services.reports.read_queue_ages((_CHART_QUEUE_NAME,)),
+            self._show_ages,
+            self._keep_shown_ages,
             owner=self,
             key="home ages",
         )
 
-    def _show(self, report: QueueAgeReport) -> None:
+    def _show_ages(self, report: QueueAgeReport) -> None:
         self.chart.show_content(make_chart_content(report, self._context))
 
-    def _keep_last(self, _failure: Failure) -> None:
+    def _keep_shown_ages(self, _failure: Failure) -> None:
         """Keep the last chart: the table of the page reads the same queue and shows the failure."""
 
     @Slot()
     def _open_report(self) -> None:
-        self._context.navigate(ReportsRoute(_REPORT))
+        self._context.navigate(ReportsRoute(_LINKED_REPORT_NAME))

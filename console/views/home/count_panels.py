@@ -22,7 +22,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import PaintedButton
 
-_LINE_PADDING_PX = 16
+_COUNT_LINE_PADDING_PX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class CountLine:
     figure_tone: Tone = "text"
 
 
-class LineButton(PaintedButton):
+class CountLineButton(PaintedButton):
     """A button that shows one CountLine. It draws its focus ring inside its own rectangle."""
 
     def __init__(self, line: CountLine) -> None:
@@ -85,7 +85,7 @@ class LineButton(PaintedButton):
     def _draw_count_or_state(self, painter: QPainter, box: QRectF, baseline: float) -> float:
         """Draw the number or the state at the right end of the line. Return the x coordinate of its left edge in
         px."""
-        line, right = self.line, box.right() - _LINE_PADDING_PX
+        line, right = self.line, box.right() - _COUNT_LINE_PADDING_PX
         is_state = bool(line.figure_shape)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
         role: TypeRoleName = "body" if is_state else "figure"
@@ -100,7 +100,7 @@ class LineButton(PaintedButton):
         return x
 
     def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
-        line, side, x = self.line, current_appearance().icon_px(16), box.left() + _LINE_PADDING_PX
+        line, side, x = self.line, current_appearance().icon_px(16), box.left() + _COUNT_LINE_PADDING_PX
         if line.shape:
             draw_cached_shape(
                 painter, line.shape, x, (box.height() - side) / 2, side, current_appearance().colour(line.tone)
@@ -110,7 +110,7 @@ class LineButton(PaintedButton):
         draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(line.word), right_x - x - 12))
         runs = split_font_runs(line.detail)
         detail_x = (
-            min(right_x, box.right() - _LINE_PADDING_PX - 48 * current_appearance().scale)
+            min(right_x, box.right() - _COUNT_LINE_PADDING_PX - 48 * current_appearance().scale)
             - 12
             - font_runs_width(runs, "small")
         )
@@ -133,14 +133,16 @@ class CountPanel(Surface):
         self.setAccessibleName(title)
         head = Surface(edge="bottom")
         head.setLayout(
-            make_row(TextLabel(title, "panel_title"), None, margins=(_LINE_PADDING_PX, 8, _LINE_PADDING_PX, 8))
+            make_row(
+                TextLabel(title, "panel_title"), None, margins=(_COUNT_LINE_PADDING_PX, 8, _COUNT_LINE_PADDING_PX, 8)
+            )
         )
         self._lines = QVBoxLayout()
         self._lines.setSpacing(0)
-        self._buttons: list[LineButton] = []
+        self._buttons: list[CountLineButton] = []
         self._foot_words = TextLabel("", "small", "muted")
         footer = Surface(edge="top")
-        footer.setLayout(make_row(self._foot_words, margins=(_LINE_PADDING_PX, 6, _LINE_PADDING_PX, 6)))
+        footer.setLayout(make_row(self._foot_words, margins=(_COUNT_LINE_PADDING_PX, 6, _COUNT_LINE_PADDING_PX, 6)))
         self.setLayout(make_column(head, self._lines, None, footer, gap=0, margins=(1, 1, 1, 1)))
 
     def show_lines(self, lines: Sequence[CountLine], footer: str = "") -> None:
@@ -158,7 +160,7 @@ class CountPanel(Surface):
         return [button for button in self._buttons if not button.isHidden()]
 
     def _add_line(self, line: CountLine) -> None:
-        button = LineButton(line)
+        button = CountLineButton(line)
         button.clicked.connect(self._open_pressed_line)
         self._buttons.append(button)
         self._lines.addWidget(button)
@@ -166,7 +168,7 @@ class CountPanel(Surface):
     @Slot()
     def _open_pressed_line(self) -> None:
         button = self.sender()
-        if isinstance(button, LineButton):
+        if isinstance(button, CountLineButton):
             self.chosen.emit(button.line.key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -6,8 +6,8 @@ from PySide6.QtCore import Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
-from console.views.help.command_keys import COMMAND_KEYS
-from console.views.home.count_panels import CountLine, LineButton
+from console.views.help.command_keys import SHORTCUT_BY_COMMAND
+from console.views.home.count_panels import CountLine, CountLineButton
 from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.context import WindowContext
 from console.views.runtime.first_tasks import MAX_SHOWN_SECONDS, FirstTask
@@ -16,10 +16,10 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
 from console.views.widgets.flow_layout import make_flow_widget
 
-_KEY_BY_TASK = {
-    FirstTask.SEARCH: COMMAND_KEYS["search"],
+_SHORTCUT_BY_FIRST_TASK = {
+    FirstTask.SEARCH: SHORTCUT_BY_COMMAND["search"],
     FirstTask.RECORD: "Enter",
-    FirstTask.HELP: COMMAND_KEYS["help"],
+    FirstTask.HELP: SHORTCUT_BY_COMMAND["help"],
 }
 
 
@@ -38,7 +38,7 @@ class FirstTasksPanel(Surface):
         head = Surface(edge="bottom")
         title = TextLabel(translate("first_tasks.title"), "panel_title")
         head.setLayout(make_row(title, None, self.until, margins=(16, 8, 16, 8)))
-        self.buttons = {task: LineButton(self._make_line(task)) for task in FirstTask}
+        self.buttons = {task: CountLineButton(self._make_line(task)) for task in FirstTask}
         self.buttons[FirstTask.SEARCH].clicked.connect(self._open_search)
         self.buttons[FirstTask.RECORD].clicked.connect(self._open_queue)
         self.buttons[FirstTask.HELP].clicked.connect(self._open_help)
@@ -63,7 +63,7 @@ class FirstTasksPanel(Surface):
         state = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
         word = self._context.translate(f"first_tasks.{task}")
         shape, tone = ("ring_check", "good") if is_done else ("ring", "text")
-        return CountLine(task, shape, tone, word, state, _KEY_BY_TASK[task])  # type: ignore[arg-type]  # a tone
+        return CountLine(task, shape, tone, word, state, _SHORTCUT_BY_FIRST_TASK[task])  # type: ignore[arg-type]  # a tone
 
     @Slot()
     def _show_tasks(self) -> None:

@@ -15,11 +15,11 @@ from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, UnfinishedWork
 from console.views.frame.status_bar import make_alarmbox_cell, make_database_cell, make_gateway_cell
-from console.views.home.age_panel import AgePanel
+from console.views.home.age_panel import QueueAgePanel
 from console.views.home.count_panels import CountLine, CountPanel
 from console.views.home.draft_bars import DraftBars
 from console.views.home.first_tasks_panel import FirstTasksPanel
-from console.views.home.recent_records import RecentPanel
+from console.views.home.recent_records import RecentRecordsPanel
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
@@ -53,9 +53,9 @@ _QUEUE_ICONS_AND_TONES = (
     ("notices", "question", "care"),
     ("companies", "not_equal", "care"),
 )
-_NARROW_RECENT_PX = 248  # width of the recent records beside a table that needs the room
+_NARROW_RECENT_PANEL_WIDTH_PX = 248  # width of the recent records beside a table that needs the room
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
-_MIN_VISIBLE_ROWS = 4  # rows of the table that stay visible at any text size
+_MIN_VISIBLE_TABLE_ROWS = 4  # rows of the table that stay visible at any text size
 _MAX_SAVED_VIEW_LINES = 4
 _REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
@@ -87,7 +87,7 @@ class HomePage(Page):
         self.first_tasks_panel = FirstTasksPanel(context, self)
         self.team_panel = CountPanel(translate("home.team"))
         self.provider_panel = CountPanel(translate("home.providers"))
-        self.age_panel = AgePanel(context)
+        self.age_panel = QueueAgePanel(context)
         self.views_panel = CountPanel(translate("home.views"))
         self.views_panel.chosen.connect(self._open_saved_view)
         context.saved_views_changed.connect(self._show_saved_views)
@@ -136,9 +136,9 @@ class HomePage(Page):
                 replace(
                     column, is_stretched=column.key == "why"
                 )  # not the company: its names are short in a wide window
-                for column in make_record_columns(context, _REVIEW_COLUMN_NAMES, _record_of, _waiting_since)
+                for column in make_record_columns(context, _REVIEW_COLUMN_NAMES, _get_item_record, _get_waiting_start)
             ],
-            _item_ref,
+            _make_item_ref,
             context.runner,
             parent=self,
         )
@@ -164,7 +164,7 @@ class HomePage(Page):
         )
         list_pane = Surface(edge="top")
         list_pane.setLayout(make_column(title, self.list, gap=0))
-        self.recent = RecentPanel(context)
+        self.recent = RecentRecordsPanel(context)
         lower = QWidget()
         box = make_row(list_pane, self.recent, gap=0)
         box.setStretch(0, 1)
@@ -175,7 +175,7 @@ class HomePage(Page):
         """Set the least height of the table so that four rows stay visible at any text size; the page scrolls if
         the window is too low for it."""
         look = current_appearance()
-        self.list.setMinimumHeight(look.row_height("header") + _MIN_VISIBLE_ROWS * look.row_height())
+        self.list.setMinimumHeight(look.row_height("header") + _MIN_VISIBLE_TABLE_ROWS * look.row_height())
 
     def _make_empty_state(self) -> QWidget:
         """Return the widget that replaces the table if no record needs a review."""
@@ -233,7 +233,7 @@ class HomePage(Page):
         self.provider_panel.show_lines(_make_provider_lines(context), due)
         review = standing.find_count("review")
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
-        self._show_unfinished()
+        self._show_unfinished_operation_bar()
         self.table.repaint_ages()
 
     @Slot()
@@ -246,11 +246,11 @@ class HomePage(Page):
         foot = translate("home.views_further", n=further) if further > 0 else translate("home.views_foot")
         foot = foot if views else translate("home.views_none")
         self.views_panel.show_lines(
-            [_make_view_line(self.context, one) for one in views[:_MAX_SAVED_VIEW_LINES]], foot
+            [_make_saved_view_line(self.context, one) for one in views[:_MAX_SAVED_VIEW_LINES]], foot
         )
         set_tab_order(*self.first_tasks_panel.focus_stops, *self.views_panel.focus_stops, self.link)
 
-    def _show_unfinished(self) -> None:
+    def _show_unfinished_operation_bar(self) -> None:
         """Show a bar about the acting person's oldest unfinished operation among those whose record is known. If
         there is none, hide the bar."""
         stopped_works = [
@@ -267,7 +267,7 @@ class HomePage(Page):
             return
         self._shown_words, self._shown_work = words, work
         button = KeyButton(self.context.translate("action.open"), kind="inline")
-        button.clicked.connect(self._open_unfinished)
+        button.clicked.connect(self._open_unfinished_operation)
         bar = NotificationBar(
             self.context.translate("home.unfinished"), words, tone="progress", shape="clock", button=button
         )
@@ -277,11 +277,11 @@ class HomePage(Page):
 
     @Slot(object)
     def _open_queue_item(self, item: QueueItem) -> None:
-        trail = tuple(_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL))
+        trail = tuple(_make_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL))
         self.context.navigate(case_words.make_record_route(item.record, trail, "queues"))
 
     @Slot()
-    def _open_unfinished(self) -> None:
+    def _open_unfinished_operation(self) -> None:
         record = self._shown_work.record if self._shown_work else None
         if record is not None:
             self.context.navigate(case_words.make_record_route(record, (), "home"))
@@ -300,23 +300,23 @@ class HomePage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_panels()
+        self._fit_panels_to_width()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "recent"):
             self._set_min_table_height()
-            self._fit_panels()
+            self._fit_panels_to_width()
 
-    def _fit_panels(self) -> None:
+    def _fit_panels_to_width(self) -> None:
         side_by_side = self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._panel_box.setDirection(across if side_by_side else down)
         self.recent.setVisible(side_by_side)
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         wide_px = max(tokens().px("layout", "preview_width"), self.width() // 4)
-        self.recent.setFixedWidth(wide_px if is_wide else _NARROW_RECENT_PX)
-        self.recent.show_times(has_times=is_wide)
+        self.recent.setFixedWidth(wide_px if is_wide else _NARROW_RECENT_PANEL_WIDTH_PX)
+        self.recent.set_times_visible(has_times=is_wide)
 
 
 def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Rows:
@@ -324,15 +324,15 @@ def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Row
     return Rows(page.items, page.next_cursor)
 
 
-def _item_ref(item: QueueItem) -> RecordRef:
+def _make_item_ref(item: QueueItem) -> RecordRef:
     return case_words.make_record_ref(item.record)
 
 
-def _record_of(item: QueueItem) -> ShownRecord:
+def _get_item_record(item: QueueItem) -> ShownRecord:
     return item.record
 
 
-def _waiting_since(item: QueueItem) -> datetime | None:
+def _get_waiting_start(item: QueueItem) -> datetime | None:
     return item.since
 
 
@@ -352,7 +352,7 @@ def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) 
     return CountLine(queue, shape, tone, word, oldest, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
 
 
-def _make_view_line(context: WindowContext, view: ViewCount) -> CountLine:
+def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:
     tone = "care" if view.problems else ("text" if view.count else "muted")
     oldest = context.translate("queue.oldest", age=context.age_text(view.oldest)) if view.oldest else ""
     shape = get_view_icon(view)

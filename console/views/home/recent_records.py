@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout
 
 from console.domain.records import CreditCheck
-from console.views.home.count_panels import CountLine, LineButton
+from console.views.home.count_panels import CountLine, CountLineButton
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import Visit, WindowContext
@@ -15,7 +15,7 @@ from console.wording import catalogue as wording
 _MAX_RECENT_RECORDS = 12
 
 
-class RecentPanel(Surface):
+class RecentRecordsPanel(Surface):
     """The panel with one line for each record that the acting person has opened recently; a press on a line opens
     the record again."""
 
@@ -34,12 +34,12 @@ class RecentPanel(Surface):
         self._empty = TextLabel(context.translate("home.recent_empty"), "small", "muted", wrap=True)
         self._box.addLayout(make_row(self._empty, margins=(16, 12, 16, 0)))
         self._box.addStretch(1)
-        self._lines: list[LineButton] = []
+        self._lines: list[CountLineButton] = []
         context.visits_changed.connect(self.show_visits)
         context.person_changed.connect(self.show_visits)
         self.show_visits()
 
-    def show_times(self, *, has_times: bool) -> None:
+    def set_times_visible(self, *, has_times: bool) -> None:
         """Show the time of each visit; a narrow panel has no room for it."""
         if has_times is not self._has_times:
             self._has_times = has_times
@@ -61,7 +61,7 @@ class RecentPanel(Surface):
         self._empty.setVisible(not visits)
 
     def _add_line(self, line: CountLine) -> None:
-        button = LineButton(line)
+        button = CountLineButton(line)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         button.clicked.connect(self._open_pressed_line)
         self._box.insertWidget(2 + len(self._lines), button)
@@ -70,7 +70,7 @@ class RecentPanel(Surface):
     @Slot()
     def _open_pressed_line(self) -> None:
         button = self.sender()
-        if isinstance(button, LineButton):
+        if isinstance(button, CountLineButton):
             kind, _, id = button.line.key.rpartition(" ")
             self._context.navigate(route_to(kind, int(id), (), "home"))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 
-class LeavingQuestion(QObject):
+class LeaveConfirmation(QObject):
     """Shows the acting person a list of the own unfinished work when the person closes the window or signs out.
     Each window shows it at most once, and the second attempt to leave always succeeds. It is also not shown
     while the database is unreachable, while the window is covered, while the operating system ends the session,
@@ -43,16 +43,16 @@ class LeavingQuestion(QObject):
         def read(services: "Console") -> tuple[LeftOpen, ...]:
             return services.left_open.list_items(drafts)
 
-        def ask(items: tuple[LeftOpen, ...]) -> None:
+        def show_list_or_leave(items: tuple[LeftOpen, ...]) -> None:
             if items:
                 self._open_list(leave, key)
             else:
                 leave()
 
-        def leave_unasked(_failure: Failure) -> None:
+        def leave_after_failure(_failure: Failure) -> None:
             leave()
 
-        context.run_read(read, ask, leave_unasked, owner=self)
+        context.run_read(read, show_list_or_leave, leave_after_failure, owner=self)
         return False
 
     def skip_question(self) -> None:
@@ -60,8 +60,8 @@ class LeavingQuestion(QObject):
         self._is_asked = True
 
     def _open_list(self, leave: Callable[[], object], key: str) -> None:
-        from console.views.left_open.unfinished_dialog import open_unfinished_dialog
+        from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         translate = self._context.translate
-        dialog = open_unfinished_dialog(self._frame)
+        dialog = open_unfinished_work_dialog(self._frame)
         dialog.offer_to_leave(translate("dialog.unfinished.leaving"), translate(key), leave)

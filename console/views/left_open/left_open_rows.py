@@ -21,12 +21,12 @@ _ICON_AND_TONE_BY_REASON = {
 }
 
 
-def left_open_columns(context: WindowContext) -> list[Column]:
+def make_left_open_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the table with the person's own unfinished work: reason, record, since when, and until
     when."""
     translate = context.translate
 
-    def reason_cell(item: LeftOpen) -> StateCell:
+    def make_reason_cell(item: LeftOpen) -> StateCell:
         return StateCell(translate(f"left_open.{item.reason.value}"), *_ICON_AND_TONE_BY_REASON[item.reason])  # type: ignore[arg-type]  # a tone
 
     def format_since(item: LeftOpen) -> str:
@@ -36,16 +36,20 @@ def left_open_columns(context: WindowContext) -> list[Column]:
         return wording.format_instant(item.until, "clock") if item.until is not None else ""
 
     return [
-        Column("why", translate("column.what"), 260, reason_cell, "state"),
+        Column("why", translate("column.what"), 260, make_reason_cell, "state"),
         Column(
-            "record", translate("column.record"), 220, lambda item: subject_text(item, context), is_stretched=True
+            "record",
+            translate("column.record"),
+            220,
+            lambda item: format_left_open_subject(item, context),
+            is_stretched=True,
         ),
         Column("since", translate("column.since"), 112, format_since, "data"),
         Column("until", translate("column.until"), 96, format_until, "data"),
     ]
 
 
-def subject_text(item: LeftOpen, context: WindowContext) -> str:
+def format_left_open_subject(item: LeftOpen, context: WindowContext) -> str:
     """Return the name of the record, the bulk run or the draft that the row is about."""
     if item.reason is LeftReason.BULK_RUN:
         return item.name
@@ -59,7 +63,7 @@ def subject_text(item: LeftOpen, context: WindowContext) -> str:
     return f"{context.translate(f'kind.{item.kind}')} {shorten_identifier(item.id)}"
 
 
-def route_of_left_open(item: LeftOpen) -> Route | None:
+def find_left_open_route(item: LeftOpen) -> Route | None:
     """Return the route to the page on which the person continues this work; None for a draft, a bulk run, or a
     request that concerns no record."""
     if item.reason in (LeftReason.DRAFT, LeftReason.BULK_RUN):

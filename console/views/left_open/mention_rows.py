@@ -17,19 +17,19 @@ from console.views.widgets.base import make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.wording import catalogue as wording
 
-MENTION_DONE_KEY = "D"
+MENTION_DONE_SHORTCUT = "D"
 
 
-def mention_columns(context: WindowContext) -> list[Column]:
+def make_mention_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the table with mentions: record, note, how it reached the person, author and time."""
     translate = context.translate
 
-    def record_text(mention: Mention) -> str:
+    def format_record(mention: Mention) -> str:
         return f"{translate(f'kind.{mention.note.kind}')} {shorten_identifier(str(mention.note.subject_id))}"
 
     return [
-        Column("record", translate("column.record"), 160, record_text),
-        Column("note", translate("column.note"), 300, one_line_note_text, is_stretched=True),
+        Column("record", translate("column.record"), 160, format_record),
+        Column("note", translate("column.note"), 300, format_note_in_one_line, is_stretched=True),
         Column("how", translate("column.how"), 104, lambda mention: translate(f"mention.how.{mention.how}")),
         Column(
             "who", translate("column.author"), 104, lambda mention: words.actor_name(mention.note.person, context)
@@ -44,12 +44,12 @@ def mention_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def one_line_note_text(mention: Mention) -> str:
+def format_note_in_one_line(mention: Mention) -> str:
     """Return the text of the mention's note in one line."""
     return " ".join(mention.note.words.split())
 
 
-def route_of_mention(mention: Mention) -> RecordPageRoute:
+def make_mention_route(mention: Mention) -> RecordPageRoute:
     """Return the route to the page of the record that has the note."""
     return route_to(mention.note.kind, mention.note.subject_id)
 
@@ -69,12 +69,12 @@ class MentionDoneButton(QWidget):
         self._context, self._show_refusal = context, show_refusal
         self._mention: Mention | None = None
         self.done_button = bind_button_to_worker(
-            context, KeyButton(context.translate("action.mention_done"), MENTION_DONE_KEY, kind="tool")
+            context, KeyButton(context.translate("action.mention_done"), MENTION_DONE_SHORTCUT, kind="tool")
         )
         self.done_button.clicked.connect(self._mark_done)
         self.setLayout(make_row(self.done_button, ReasonLabel(self.done_button, self), None))
 
-    def show_item(self, item: object) -> None:
+    def enable_for_row(self, item: object) -> None:
         """Enable the button if `item`, the selected row of the table, is a mention; otherwise disable it."""
         self._mention = item if isinstance(item, Mention) else None
         reason = self._context.missing_right_text("note") or (
@@ -92,7 +92,7 @@ class MentionDoneButton(QWidget):
         context, id = self._context, self._mention.id
         context.run_acting_call(
             lambda services, request_id: services.mentions.mark_done(id, request_id=request_id),
-            self._show_done,
+            self._show_done_toast,
             self._show_refusal,
             owner=self,
             label=context.translate("action.mention_done"),
@@ -105,6 +105,6 @@ class MentionDoneButton(QWidget):
     def _make_done_toast(self, _mention: Mention) -> Toast:
         return Toast(self._context.translate("mention.done_toast"))
 
-    def _show_done(self, mention: Mention) -> None:
+    def _show_done_toast(self, mention: Mention) -> None:
         self._context.toast_requested.emit(self._make_done_toast(mention))
         self.ended.emit()

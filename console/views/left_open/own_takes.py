@@ -45,15 +45,15 @@ class OwnTakeButtons(QWidget):
             bind_button_to_worker(context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"))
             for name, key in SHORTCUT_BY_OWN_TAKE_ACTION.items()
         )
-        self.give_button.clicked.connect(self._give_back)
-        self.hand_over_button.clicked.connect(self._hand_over)
+        self.give_button.clicked.connect(self._give_back_subject)
+        self.hand_over_button.clicked.connect(self._open_hand_over_dialog)
         reason = ReasonLabel(self.give_button, self)
         self.setLayout(make_row(self.give_button, self.hand_over_button, reason, None))
 
-    def show_item(self, item: object) -> None:
+    def enable_for_row(self, item: object) -> None:
         """Enable the buttons if the acting person has taken the record, or owns the incident, of `item`, the
         selected row; otherwise disable them. None means that no row is selected."""
-        self._subject = _find_subject(item, self._context.operator or "")
+        self._subject = _find_taken_subject(item, self._context.operator or "")
         for button in (self.give_button, self.hand_over_button):
             if self._subject is None:
                 button.disable_with_reason(self._context.translate("reason.not_your_take"))
@@ -61,7 +61,7 @@ class OwnTakeButtons(QWidget):
                 button.enable_button()
 
     @Slot()
-    def _give_back(self) -> None:
+    def _give_back_subject(self) -> None:
         if self._subject is None:
             return
         context, (kind, id) = self._context, self._subject
@@ -74,7 +74,7 @@ class OwnTakeButtons(QWidget):
 
         context.run_acting_call(
             end,
-            self._show_given_back,
+            self._show_give_back_toast,
             self._show_refusal,
             owner=self,
             label=context.translate("action.give_back"),
@@ -84,12 +84,12 @@ class OwnTakeButtons(QWidget):
             provider="",
         )
 
-    def _show_given_back(self, was_taken: bool) -> None:
+    def _show_give_back_toast(self, was_taken: bool) -> None:
         self._context.toast_requested.emit(make_give_back_toast(self._context, was_taken=was_taken))
         self.ended.emit()
 
     @Slot()
-    def _hand_over(self) -> None:
+    def _open_hand_over_dialog(self) -> None:
         if self._subject is None:
             return
         kind, id = self._subject
@@ -103,20 +103,20 @@ class OwnTakeButtons(QWidget):
         else:
             from console.views.records.note_dialog import HandOverDialog
 
-            self._open_dialog(partial(HandOverDialog, self._context, kind, id))
+            self._open_dialog_of_taken_subject(partial(HandOverDialog, self._context, kind, id))
 
     def _open_incident_dialog(self, answer: tuple[Incident, tuple[str, ...]]) -> None:
         from console.views.alerts.incident_dialogs import HandOverIncidentDialog
 
-        self._open_dialog(partial(HandOverIncidentDialog, self._context, *answer))
+        self._open_dialog_of_taken_subject(partial(HandOverIncidentDialog, self._context, *answer))
 
-    def _open_dialog(self, make_dialog: Callable[[QWidget], Any]) -> None:
+    def _open_dialog_of_taken_subject(self, make_dialog: Callable[[QWidget], Any]) -> None:
         dialog = make_dialog(self.window())
         dialog.answered.connect(self.ended)
         dialog.open()
 
 
-def _find_subject(item: object, operator: str) -> _SubjectRef | None:
+def _find_taken_subject(item: object, operator: str) -> _SubjectRef | None:
     """Return kind and id of the record that the person has taken, or of the incident that the person owns; None
     for any other row."""
     if isinstance(item, Take) and is_same_person(item.person, operator):

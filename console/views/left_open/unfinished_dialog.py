@@ -20,12 +20,12 @@ from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
 from console.views.frame.main_window import WindowFrame
-from console.views.left_open.left_open_rows import left_open_columns, route_of_left_open
+from console.views.left_open.left_open_rows import find_left_open_route, make_left_open_columns
 from console.views.left_open.mention_rows import (
     MentionDoneButton,
-    mention_columns,
-    one_line_note_text,
-    route_of_mention,
+    format_note_in_one_line,
+    make_mention_columns,
+    make_mention_route,
 )
 from console.views.left_open.own_takes import OwnTakeButtons
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -58,7 +58,7 @@ _MAX_NOTE_CHARACTERS = 300
 LeaseOrTake = LeaseHolder | Take
 
 
-class UnfinishedLists(NamedTuple):
+class UnfinishedWorkLists(NamedTuple):
     """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting
     person's own unfinished work; the person's open mentions; the person's own desk requests."""
 
@@ -70,7 +70,7 @@ class UnfinishedLists(NamedTuple):
     requests: tuple[OwnRequest, ...]
 
 
-class UnfinishedDialog(DialogFrame):
+class UnfinishedWorkDialog(DialogFrame):
     """The dialog that lists unfinished work in five tabs: operations, bulk runs, leases with takes, the acting
     person's own unfinished work, and the person's mentions. The person's own work comes first. From the tab of
     operations the person can only open a record; a bulk run is stopped, resumed or discarded in its own dialog.
@@ -104,15 +104,17 @@ class UnfinishedDialog(DialogFrame):
         self.tabs = Tabs(translate("dialog.unfinished.title"), margin=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add(title, data=name)
-        self.works = _make_work_table(context, _work_columns(context), lambda work: work.operation.id, titles[0])
-        self.runs = _make_work_table(context, _run_columns(context), lambda item: item.run.id, titles[1])
-        self.holders = _make_work_table(context, _holder_columns(context), _holder_key, titles[2])
-        self.own_items = _make_work_table(context, left_open_columns(context), _left_open_key, titles[3])
-        self.mentions = _make_work_table(context, mention_columns(context), lambda mention: mention.id, titles[4])
+        self.works = _make_work_table(context, _make_work_columns(context), lambda work: work.operation.id, titles[0])
+        self.runs = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
+        self.holders = _make_work_table(context, _make_holder_columns(context), _make_holder_key, titles[2])
+        self.own_items = _make_work_table(context, make_left_open_columns(context), _make_left_open_key, titles[3])
+        self.mentions = _make_work_table(
+            context, make_mention_columns(context), lambda mention: mention.id, titles[4]
+        )
         self.requests: StaticTable | None = None
         if context.asks_worker:
             self.requests = _make_work_table(
-                context, _request_columns(context), lambda request: request.id, titles[5]
+                context, _make_request_columns(context), lambda request: request.id, titles[5]
             )
         requests = (self.requests,) if self.requests else ()
         self._tables = (self.works, self.runs, self.holders, self.own_items, self.mentions, *requests)
@@ -122,9 +124,9 @@ class UnfinishedDialog(DialogFrame):
             table.rows.page_applied.connect(partial(self._select_first_row, table))
             table.current_changed.connect(self._update_buttons)
         self.act_button.clicked.connect(self._open_selected_item)
-        self.tabs.currentChanged.connect(self._apply_tab)
+        self.tabs.currentChanged.connect(self._show_tab_contents)
         context.work_counts_changed.connect(self.read_lists)
-        context.changed.connect(self._read_if_changed)
+        context.changed.connect(self._read_lists_if_affected)
         self.read_lists()
 
     def _build_content(self, translate: Callable[[str], str]) -> None:
@@ -152,7 +154,7 @@ class UnfinishedDialog(DialogFrame):
         self.own_takes.ended.connect(self.read_lists)
         self.own_takes.hide()
         self.mention_buttons = MentionDoneButton(self._context, self._show_refusal)
-        self.mention_buttons.ended.connect(self._read_after_mention)
+        self.mention_buttons.ended.connect(self._read_lists_after_mention)
         self.mention_buttons.hide()
         content = QWidget()
         content.setLayout(
@@ -163,7 +165,7 @@ class UnfinishedDialog(DialogFrame):
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
         self.withdraw_reason = TextLabel("", "small", "muted", wrap=True)
         self.withdraw_button.reason_changed.connect(self.withdraw_reason.show_text)
-        self.withdraw_button.clicked.connect(self._withdraw_current)
+        self.withdraw_button.clicked.connect(self._withdraw_selected_request)
         self.withdraw_button.hide()
         self.withdraw_reason.hide()
         self.show_in_footer(self.withdraw_button, self.withdraw_reason)
@@ -173,7 +175,7 @@ class UnfinishedDialog(DialogFrame):
     # -- reading
 
     @Slot(object)
-    def _read_if_changed(self, changes: frozenset[tuple[str, int]]) -> None:
+    def _read_lists_if_affected(self, changes: frozenset[tuple[str, int]]) -> None:
         if any(kind == "bulk-run" for kind, _ in changes):
             self.read_lists()
 
@@ -181,7 +183,7 @@ class UnfinishedDialog(DialogFrame):
     def read_lists(self) -> None:
         drafts = self._context.own_state.drafts()
 
-        def read(services: "Console") -> UnfinishedLists:
+        def read(services: "Console") -> UnfinishedWorkLists:
             holders: tuple[LeaseOrTake, ...] = (
                 *services.recovery.list_lease_holders(),
                 *services.recovery.list_takes(),
@@ -189,11 +191,11 @@ class UnfinishedDialog(DialogFrame):
             works, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
-            return UnfinishedLists(works, runs, holders, own_items, mentions, services.own_requests.list_recent())
+            return UnfinishedWorkLists(works, runs, holders, own_items, mentions, services.own_requests.list_recent())
 
         self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
 
-    def _show_lists(self, work_lists: UnfinishedLists) -> None:
+    def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
         works = sorted(work_lists.works, key=lambda work: work.operation.operator != operator)
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
@@ -206,7 +208,7 @@ class UnfinishedDialog(DialogFrame):
         self._update_buttons()
 
     @Slot()
-    def _read_after_mention(self) -> None:
+    def _read_lists_after_mention(self) -> None:
         """Read the lists again after a mention was marked as done, and let the window read its counts again."""
         self._context.work_counts_outdated.emit()
         self.read_lists()
@@ -252,7 +254,7 @@ class UnfinishedDialog(DialogFrame):
         self.tabs.setCurrentIndex(self.TAB_NAMES.index(name))
 
     @Slot(int)
-    def _apply_tab(self, number: int) -> None:
+    def _show_tab_contents(self, number: int) -> None:
         self._stack.setCurrentIndex(number)
         hints = (
             "dialog.unfinished.hint",
@@ -264,9 +266,9 @@ class UnfinishedDialog(DialogFrame):
         )
         self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[number]))
         self._update_buttons()
-        self._keep_focus()
+        self._focus_tab_bar_if_hidden()
 
-    def _keep_focus(self) -> None:
+    def _focus_tab_bar_if_hidden(self) -> None:
         """Give the focus to the bar of tabs if the focused widget has been hidden together with its tab."""
         focused = cast("QWidget | None", self.focusWidget())  # None when it is hidden; Qt's types don't say so
         if focused is None or not focused.isVisible():
@@ -281,9 +283,9 @@ class UnfinishedDialog(DialogFrame):
         has_rows = self._lists[number].currentWidget() is table
         item = table.current_item if has_rows else None
         self.own_takes.setVisible(table in (self.holders, self.own_items))
-        self.own_takes.show_item(item)
+        self.own_takes.enable_for_row(item)
         self.mention_buttons.setVisible(table is self.mentions)
-        self.mention_buttons.show_item(item)
+        self.mention_buttons.enable_for_row(item)
         if item is None:
             self.disable_act_button(translate("dialog.unfinished.open_off"))
         elif table is self.holders and not _is_take_of_record(item):
@@ -293,9 +295,9 @@ class UnfinishedDialog(DialogFrame):
         else:
             self.enable_act_button()
         self._update_withdraw_button(item if isinstance(item, OwnRequest) else None)
-        self._show_sentence(item)
+        self._show_row_sentence(item)
 
-    def _show_sentence(self, item: object) -> None:
+    def _show_row_sentence(self, item: object) -> None:
         """Show a sentence about the selected row below the table: the next step of an operation, the result of a
         run, the answer to a request, or the text of a note. The table doesn't contain it, because many rows
         have the same long sentence.
@@ -308,7 +310,7 @@ class UnfinishedDialog(DialogFrame):
         elif isinstance(item, OwnRequest):
             sentence = request_words.format_worker_answer(item, self._context)
         elif isinstance(item, Mention):
-            sentence = textwrap.shorten(one_line_note_text(item), _MAX_NOTE_CHARACTERS, placeholder="…")
+            sentence = textwrap.shorten(format_note_in_one_line(item), _MAX_NOTE_CHARACTERS, placeholder="…")
         self.answer.show_text(sentence)
         self.answer.setVisible(self._tables[self.tabs.currentIndex()] not in (self.holders, self.own_items))
 
@@ -330,7 +332,7 @@ class UnfinishedDialog(DialogFrame):
     # -- withdrawing
 
     @Slot()
-    def _withdraw_current(self) -> None:
+    def _withdraw_selected_request(self) -> None:
         request = self.requests.current_item if self.requests is not None else None
         if not isinstance(request, OwnRequest) or request.state is not OwnRequestState.WAITING:
             return
@@ -377,7 +379,7 @@ class UnfinishedDialog(DialogFrame):
             self._open_request(item)
         elif isinstance(item, Mention):
             self.accept()
-            self._context.navigate(route_of_mention(item))
+            self._context.navigate(make_mention_route(item))
         elif isinstance(item, Take) and _is_take_of_record(item):
             self.accept()
             self._context.navigate(route_to(item.kind, item.subject_id))
@@ -388,7 +390,7 @@ class UnfinishedDialog(DialogFrame):
         if isinstance(item, LeftOpen):
             return any(
                 found is not None
-                for found in (route_of_left_open(item), self._find_draft(item), self._find_run(item))
+                for found in (find_left_open_route(item), self._find_draft(item), self._find_run(item))
             )
         return not isinstance(item, OwnRequest) or _can_open_request(item)
 
@@ -401,7 +403,7 @@ class UnfinishedDialog(DialogFrame):
 
     def _open_own_item(self, item: LeftOpen) -> None:
         """Open the page or dialog in which the acting person continues this unfinished work."""
-        route, draft, run = route_of_left_open(item), self._find_draft(item), self._find_run(item)
+        route, draft, run = find_left_open_route(item), self._find_draft(item), self._find_run(item)
         if run is not None:
             self._open_item(run)
         elif draft is not None:
@@ -448,18 +450,18 @@ def _can_open_request(request: OwnRequest) -> bool:
     return request_words.find_request_route(request) is not None or request_words.is_about_bulk_run(request)
 
 
-def open_unfinished_dialog(frame: WindowFrame) -> UnfinishedDialog:
+def open_unfinished_work_dialog(frame: WindowFrame) -> UnfinishedWorkDialog:
     """Open the dialog of unfinished work over the window and return it."""
-    dialog = UnfinishedDialog(frame.context, frame.window)
+    dialog = UnfinishedWorkDialog(frame.context, frame.window)
     dialog.open()
     return dialog
 
 
-def _left_open_key(item: LeftOpen) -> tuple[str, str, str, str]:
+def _make_left_open_key(item: LeftOpen) -> tuple[str, str, str, str]:
     return item.reason.value, item.kind, item.id, item.name
 
 
-def _work_columns(context: WindowContext) -> list[Column]:
+def _make_work_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_since(work: UnfinishedWork) -> str:
@@ -478,7 +480,7 @@ def _work_columns(context: WindowContext) -> list[Column]:
     def format_number(work: UnfinishedWork) -> str:
         return wording.format_number(work.operation.corporation_number or "")
 
-    def work_state(work: UnfinishedWork) -> StateCell:
+    def make_work_cell(work: UnfinishedWork) -> StateCell:
         state = WorkState.NEEDS_REVIEW.value
         key = case_words.work_key(work.record, context.now()) if work.record else f"work.{state}"
         return words.make_state_cell(key, context.language)
@@ -489,23 +491,23 @@ def _work_columns(context: WindowContext) -> list[Column]:
         Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("state", translate("column.state"), 104, make_state_cell, "state"),
         Column("who", translate("column.who"), 80, lambda work: words.actor_name(work.operation.operator, context)),
-        Column("work", translate("column.work"), 160, work_state, "state", is_stretched=True),
+        Column("work", translate("column.work"), 160, make_work_cell, "state", is_stretched=True),
     ]
 
 
-def _run_columns(context: WindowContext) -> list[Column]:
+def _make_run_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def creation_text(item: BulkItem) -> str:
+    def format_creation_time(item: BulkItem) -> str:
         return wording.format_moment(item.run.made_at, context.now())
 
-    def action_text(item: BulkItem) -> str:
+    def format_action(item: BulkItem) -> str:
         return translate(f"bulk.action.{item.run.action.value}")
 
-    def progress_text(item: BulkItem) -> str:
+    def format_progress(item: BulkItem) -> str:
         return translate("bulk.progress", done=item.run.done, of=item.run.size)
 
-    def state_text(item: BulkItem) -> str:
+    def format_state(item: BulkItem) -> str:
         return bulk_words.make_run_status(item, context).words
 
     longest_state = max(
@@ -514,8 +516,8 @@ def _run_columns(context: WindowContext) -> list[Column]:
     longest_action = max((translate(f"bulk.action.{action.value}") for action in BulkAction), key=len)
     return [
         Column("name", translate("dialog.unfinished.run"), 84, lambda item: item.run.name, "data"),
-        Column("what", translate("column.what"), measure_column_width(longest_action, 24), action_text),
-        Column("since", translate("bulk.column.frozen"), 112, creation_text, "data"),
+        Column("what", translate("column.what"), measure_column_width(longest_action, 24), format_action),
+        Column("since", translate("bulk.column.frozen"), 112, format_creation_time, "data"),
         Column(
             "state",
             translate("column.state"),
@@ -527,31 +529,31 @@ def _run_columns(context: WindowContext) -> list[Column]:
             "done",
             translate("dialog.unfinished.done"),
             measure_column_width(translate("bulk.progress", done=10_000, of=10_000), 24),
-            progress_text,
+            format_progress,
         ),
         Column("who", translate("column.who"), 96, lambda item: words.actor_name(item.run.made_by, context)),
-        Column("told", translate("bulk.column.standing"), 240, state_text, is_stretched=True),
+        Column("told", translate("bulk.column.standing"), 240, format_state, is_stretched=True),
     ]
 
 
-def _holder_key(holder: LeaseOrTake) -> tuple[str, int]:
+def _make_holder_key(holder: LeaseOrTake) -> tuple[str, int]:
     return (holder.kind, holder.subject_id) if isinstance(holder, Take) else (holder.name, -1)
 
 
-def _holder_columns(context: WindowContext) -> list[Column]:
+def _make_holder_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def lease_text(holder: LeaseOrTake) -> str:
+    def format_lease(holder: LeaseOrTake) -> str:
         return (
             translate("dialog.holders.take", kind=holder.kind, id=holder.subject_id)
             if isinstance(holder, Take)
             else holder.name
         )
 
-    def holder_name(holder: LeaseOrTake) -> str:
+    def get_holder_name(holder: LeaseOrTake) -> str:
         return words.actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
 
-    def desk_name(holder: LeaseOrTake) -> str:
+    def get_desk_name(holder: LeaseOrTake) -> str:
         return (
             ""
             if isinstance(holder, Take)
@@ -562,9 +564,9 @@ def _holder_columns(context: WindowContext) -> list[Column]:
         return wording.format_instant(holder.taken_at if isinstance(holder, Take) else holder.since, "clock")
 
     return [
-        Column("lease", translate("column.lease"), 280, lease_text),
-        Column("who", translate("column.who"), 104, holder_name),
-        Column("desk", translate("column.desk"), 160, desk_name, is_stretched=True),
+        Column("lease", translate("column.lease"), 280, format_lease),
+        Column("who", translate("column.who"), 104, get_holder_name),
+        Column("desk", translate("column.desk"), 160, get_desk_name, is_stretched=True),
         Column("since", translate("column.since"), 96, format_since, "data"),
         Column(
             "until",
@@ -576,14 +578,14 @@ def _holder_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def _request_columns(context: WindowContext) -> list[Column]:
+def _make_request_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def time_text(request: OwnRequest) -> str:
+    def format_time(request: OwnRequest) -> str:
         return wording.format_moment(request.at, context.now())
 
     return [
-        Column("since", translate("column.when"), 112, time_text, "data"),
+        Column("since", translate("column.when"), 112, format_time, "data"),
         Column(
             "what",
             translate("column.what"),

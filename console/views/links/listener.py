@@ -15,7 +15,7 @@ from console.settings.window_socket import (
     socket_name,
 )
 
-_MAX_WAITING_CLIENTS = 4
+_MAX_PENDING_CONNECTIONS = 4
 _window_log = logging.getLogger("console.window")
 
 
@@ -34,7 +34,7 @@ class LinkListener(QObject):
         super().__init__(parent)
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
-        self._server.setMaxPendingConnections(_MAX_WAITING_CLIENTS)
+        self._server.setMaxPendingConnections(_MAX_PENDING_CONNECTIONS)
         self._server.newConnection.connect(self._accept_clients)
         try:
             self._listen_at(socket_name(home))
@@ -60,14 +60,14 @@ class LinkListener(QObject):
         while (client := self._server.nextPendingConnection()) is not None:
             client.setParent(self)
             client.setReadBufferSize(MAX_MESSAGE_BYTES)
-            client.readyRead.connect(self._read_signal_sender)
+            client.readyRead.connect(self._read_from_signal_sender)
             client.disconnected.connect(client.deleteLater)
             QTimer.singleShot(int(TIMEOUT_SECONDS * 1000), client, client.abort)
             if client.bytesAvailable():
                 self._read_from(client)
 
     @Slot()
-    def _read_signal_sender(self) -> None:
+    def _read_from_signal_sender(self) -> None:
         client = self.sender()
         if isinstance(client, QLocalSocket):
             self._read_from(client)

@@ -28,7 +28,7 @@ from console.views.runtime.routes import (
 _CORPORATION_NUMBER_LENGTH = 13
 
 
-def route_of_link(link: Link) -> Route:
+def convert_link_to_route(link: Link) -> Route:
     """Return the route to the page that the link names: a record, operation, corporation, queue, saved view,
     incident or screen. The route opens no dialog, so a link never acts."""
     match link.place:
@@ -48,7 +48,7 @@ def route_of_link(link: Link) -> Route:
             return screen_route(link.value)
 
 
-def link_of_route(route: Route | None) -> Link | None:
+def find_link_to_route(route: Route | None) -> Link | None:
     """Return the link to the page that `route` opens; None if no link can name this page."""
     match route:
         case RecordRoute() | PaymentRoute() | OrderRoute() | RefundRoute():

@@ -14,7 +14,7 @@ from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
-from console.views.lookup.company_totals import CompanyTotalsView
+from console.views.lookup.company_totals import CompanyTotalsPanel
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
 from console.views.pages.base import find_focused_widget, set_tab_order
@@ -46,7 +46,7 @@ _RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 _CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
 
 
-class CompanyView(QWidget):
+class CompanyPanel(QWidget):
     """The widget that shows all records of one corporation number, as part of the lookup page.
 
     Signals:
@@ -70,27 +70,27 @@ class CompanyView(QWidget):
         self.open_items = OpenItemList(context)
         self.table = StaticTable(
             context,
-            _check_columns(context),
-            _record_id,
+            _make_check_columns(context),
+            _get_record_id,
             context.translate("lookup.checks"),
             hideable_columns=("next", "client", "work"),
         )
         ColumnWidthStorage(context, self.table, "company.checks")
-        self.money = {name: self._make_money_list(name) for name in MONEY_LIST_COLUMNS}
+        self.money = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
         self.tabs = Tabs(context.translate("record.tabs"))
         self.panel = LiveCheckPanel(context)
         self._empty = QStackedWidget()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._make_head())
+        layout.addWidget(self._make_company_head())
         layout.addWidget(self.open_items)
-        middle = make_row(self._make_lists(), self.panel, gap=0)
+        middle = make_row(self._make_list_tabs(), self.panel, gap=0)
         middle.setStretch(0, 1)
         layout.addLayout(middle, 1)
         self._connect_signals()
 
-    def _make_head(self) -> QWidget:
+    def _make_company_head(self) -> QWidget:
         translate = self._context.translate
         self.name = TextLabel("", "title", heading=2)
         self.copyable = CopyableId("", "", translate("field.corporation_number"), copy_word=translate("action.copy"))
@@ -98,14 +98,14 @@ class CompanyView(QWidget):
         self.furigana = TextLabel("", "small", "muted")
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
-        self.totals = CompanyTotalsView(self._context)
+        self.totals = CompanyTotalsPanel(self._context)
         self.copy_button = KeyButton(translate("company_page.copy_summary"), "Ctrl+Shift+C", icon="copy", binds=False)
         self.copy_button.clicked.connect(self.copy_summary)
         self.facts = TextLabel("", "body", "muted")
         self.read_at = TextLabel("", "small", "muted")
         buy = KeyButton(translate("action.purchase"), "B", "primary", binds=False)
         self.buy_button = bind_button_to_right(self._context, buy, "purchase")
-        self.buy_button.clicked.connect(self.open_purchase)
+        self.buy_button.clicked.connect(self.open_purchase_dialog)
         label = TextLabel(translate("field.corporation_number"), "small", "muted")
         head = Surface(edge="bottom")
         numbers = make_flow_widget(label, self.copyable, self.facts, self.read_at, gap=12)
@@ -117,7 +117,7 @@ class CompanyView(QWidget):
         head.setLayout(make_column(line, self.registry_facts, self.totals, gap=2, margins=(24, 12, 24, 14)))
         return head
 
-    def _make_lists(self) -> QWidget:
+    def _make_list_tabs(self) -> QWidget:
         """Return the widget with the tabs: one per kind of record, and those for documents, notes and history."""
         translate = self._context.translate
         self.lists = QStackedWidget()
@@ -134,9 +134,9 @@ class CompanyView(QWidget):
         for tab in self.company_tabs:
             tab.place = self.tabs.add(translate(f"company_page.tab.{tab.name}"), data=tab.name)
             tab.counted.connect(self._count_rows)
-            tab.opened.connect(self._open_ref)
+            tab.opened.connect(self._emit_opened)
             self.lists.addWidget(tab)
-        self.tabs.currentChanged.connect(self._show_list)
+        self.tabs.currentChanged.connect(self._show_list_of_tab)
         head = Surface(edge="bottom")
         head.setLayout(make_row(self.tabs, None))
         holder = QWidget()
@@ -169,7 +169,7 @@ class CompanyView(QWidget):
         self.result = result
         self.number, self.records = result.corporation_number, result.credit_checks
         self.all_records = (*result.payments, *result.refunds, *result.orders, *result.credit_checks)
-        self._show_names(result)
+        self._show_company_names(result)
         self.totals.show_totals(result.totals)
         refs = tuple(case_words.make_record_ref(record) for record in self.all_records)
         for tab in self.company_tabs:
@@ -192,7 +192,7 @@ class CompanyView(QWidget):
         self.checks.setCurrentWidget(self.table if self.records else self.no_records)
         if is_other_number:
             self.tabs.setCurrentIndex(0 if result.payments else len(lists))
-        self._show_list(self.tabs.currentIndex())
+        self._show_list_of_tab(self.tabs.currentIndex())
         self._show_selected_check(self.table.current_item)
         tables = [table_or_nothing.table for table_or_nothing in self.money.values()]
         head_stops = (self.copyable, *self.registry_facts.focus_stops, self.copy_button, self.buy_button)
@@ -200,7 +200,7 @@ class CompanyView(QWidget):
         stops = (*head_stops, *self.open_items.focus_stops, self.tabs, *tables, self.table, *late_tables)
         set_tab_order(*stops, *self.panel.focus_stops)
 
-    def _show_names(self, result: LookupResult) -> None:
+    def _show_company_names(self, result: LookupResult) -> None:
         """Show the company's official name and its reading in kana from the corporation registry (without a
         registry entry, the name from one of the credit checks), and the registry's data about it."""
         context, facts = self._context, result.corporation
@@ -215,14 +215,14 @@ class CompanyView(QWidget):
         self.registry_facts.show_facts(facts, our_names)
 
     @Slot(int)
-    def _show_list(self, place: int) -> None:
+    def _show_list_of_tab(self, place: int) -> None:
         """Show the list of the tab with the index `place`. The panel with the live credit check is visible only
         beside the list of credit checks."""
         self.lists.setCurrentIndex(place)
         shown = self.lists.currentWidget()
         if isinstance(shown, CompanyTab):
             shown.read_rows()
-        self.panel.setVisible(self._has_room and bool(self.records) and self.shows_checks)
+        self.panel.setVisible(self._has_room and bool(self.records) and self.is_showing_checks)
         self._show_position()
 
     @property
@@ -230,13 +230,13 @@ class CompanyView(QWidget):
         """The name of the visible list of records: payments, refunds, orders or checks; "" for documents, notes
         and history."""
         name = str(self.tabs.data(self.tabs.currentIndex()))
-        return name if name in (*MONEY_LIST_COLUMNS, "checks") else ""
+        return name if name in (*COLUMN_NAMES_BY_MONEY_LIST, "checks") else ""
 
     @property
-    def shows_checks(self) -> bool:
+    def is_showing_checks(self) -> bool:
         return self.lists.currentWidget() is self.checks
 
-    def _visible_table(self) -> StaticTable:
+    def _get_visible_table(self) -> StaticTable:
         visible_list = self.lists.currentWidget()
         if isinstance(visible_list, CompanyTab):
             return visible_list.table
@@ -246,7 +246,7 @@ class CompanyView(QWidget):
     def _show_position(self) -> None:
         """Emit `counted` with the position of the selected row, and show the actions that are possible for its
         record."""
-        table = self._visible_table()
+        table = self._get_visible_table()
         position, total = table.current_row + 1, wording.format_count(len(table.all_rows))
         words = self._context.translate("queue.position", position=position, total=total) if position else ""
         self.counted.emit(words)
@@ -285,7 +285,7 @@ class CompanyView(QWidget):
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page opens, in order of preference: the visible table
         if it has rows, the purchase button, and the corporation number."""
-        table = self._visible_table()
+        table = self._get_visible_table()
         return table if table.all_rows else None, self.buy_button, self.copyable
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
@@ -304,16 +304,16 @@ class CompanyView(QWidget):
         self._show_position()
 
     @Slot(object)
-    def _open_ref(self, ref: RecordRef) -> None:
+    def _emit_opened(self, ref: RecordRef) -> None:
         """Emit `opened` for the record with this kind and id, to which a document, note or event belongs."""
         record = next((one for one in self.all_records if case_words.make_record_ref(one) == ref), None)
         if record is not None:
             self.opened.emit(record)
 
-    def list_trail(self) -> tuple[RecordRef, ...]:
+    def list_visible_refs(self) -> tuple[RecordRef, ...]:
         """Return kind and id of all records in the visible list; () for documents, notes and history. A route
         stores them, so that the page of a record has keys for the previous and the next record of this list."""
-        rows = self._visible_table().all_rows
+        rows = self._get_visible_table().all_rows
         if isinstance(self.lists.currentWidget(), CompanyTab):
             return ()
         return tuple(case_words.make_record_ref(record) for record in rows)
@@ -329,11 +329,11 @@ class CompanyView(QWidget):
             return self.open_items.find_record(focus)
         if focus is not None and (id := self.panel.find_check_id(focus)) is not None:
             return next((check for check in self.records if check.id == id), None)
-        row = self._visible_table().current_item
+        row = self._get_visible_table().current_item
         return row if isinstance(row, CreditCheck | Payment | Refund | Order) else None
 
     @Slot()
-    def open_purchase(self) -> None:
+    def open_purchase_dialog(self) -> None:
         """Open the dialog that buys a credit check for this corporation. If the purchase button is disabled, show
         the reason."""
         if self.number and self.buy_button.isEnabled():
@@ -344,7 +344,7 @@ class CompanyView(QWidget):
             )
 
     @Slot()
-    def refetch_current(self) -> None:
+    def refetch_current_record(self) -> None:
         """Open the re-fetch dialog for the current record. If no re-fetch of this record is possible, show the
         reason."""
         self._refetch_record(self.current_record)
@@ -358,28 +358,28 @@ class CompanyView(QWidget):
         if isinstance(record, CreditCheck) and refusal is None:
             self._acts.refetch(record)
         else:
-            self._refuse_key(record, f"reason.{refusal}" if refusal else "act.only_checks")
+            self._show_key_refusal(record, f"reason.{refusal}" if refusal else "act.only_checks")
 
     @Slot()
-    def probe_current(self) -> None:
+    def probe_current_record(self) -> None:
         """Ask the provider for the outcome of the current record. If there is no current record, say so."""
         record = self.current_record
         if record is not None:
             self._acts.probe(record)
         else:
-            self._refuse_key(record, "")
+            self._show_key_refusal(record, "")
 
     @Slot()
-    def request_refund_of_current(self) -> None:
+    def request_refund_of_current_record(self) -> None:
         """Open the dialog that requests a refund of the current record. If the record is no payment, show the
         reason."""
         record = self.current_record
         if isinstance(record, Payment):
             self._acts.refund(record.id)
         else:
-            self._refuse_key(record, "act.only_payments")
+            self._show_key_refusal(record, "act.only_payments")
 
-    def _refuse_key(self, record: ShownRecord | None, reason_key: str) -> None:
+    def _show_key_refusal(self, record: ShownRecord | None, reason_key: str) -> None:
         """Show why a shortcut does nothing: no record is selected, or the sentence with the key `reason_key` about
         the selected one."""
         self._acts.page.show_key_refusal(
@@ -423,27 +423,27 @@ class CompanyView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._has_room = self.width() >= _MIN_WIDTH_WITH_PANEL_PX * current_appearance().scale
-        self.panel.setVisible(self._has_room and bool(self.records) and self.shows_checks)
+        self.panel.setVisible(self._has_room and bool(self.records) and self.is_showing_checks)
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         self.panel.setFixedWidth(tokens().px("layout", "company_side_panel" if is_wide else "approval_list"))
 
 
-def _check_columns(context: WindowContext) -> list[Column]:
+def _make_check_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the table of credit checks. The column `work` (the next step) takes the remaining
     width."""
-    columns = make_credit_check_columns(context, _CHECK_COLUMN_NAMES, _row_record)
+    columns = make_credit_check_columns(context, _CHECK_COLUMN_NAMES, _return_record)
     return [replace(column, is_stretched=column.key == "work") for column in columns]
 
 
-def _row_record(record: CreditCheck) -> CreditCheck:
+def _return_record(record: CreditCheck) -> CreditCheck:
     return record
 
 
-def _record_id(record: CreditCheck) -> int:
+def _get_record_id(record: CreditCheck) -> int:
     return record.id
 
 
-MONEY_LIST_COLUMNS: Mapping[str, tuple[str, ...]] = {
+COLUMN_NAMES_BY_MONEY_LIST: Mapping[str, tuple[str, ...]] = {
     "payments": ("day", "name", "provider", "amount", "state", "certainty", "work", "payer", "next", "age"),
     "refunds": ("day", "name", "amount", "state", "certainty", "work", "people", "next", "age"),
     "orders": ("day", "name", "amount", "state", "certainty", "work", "age"),
@@ -453,7 +453,7 @@ MONEY_LIST_COLUMNS: Mapping[str, tuple[str, ...]] = {
 def make_money_table(context: WindowContext, name: str) -> StaticTable:
     """Return the table for the records of one kind; `name` is "payments", "refunds" or "orders"."""
     kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
-    columns = make_record_columns(context, MONEY_LIST_COLUMNS[name], return_record, kinds=kinds)
+    columns = make_record_columns(context, COLUMN_NAMES_BY_MONEY_LIST[name], return_record, kinds=kinds)
     table = StaticTable(
         context,
         columns,

@@ -57,7 +57,7 @@ class CompanyTab(QWidget):
         self.failure = TextLabel("", "small", "care", wrap=True)
         self.failure.hide()
         self.table = StaticTable(
-            context, _COLUMNS_BY_TAB[name](context), _row_key, context.translate(f"company_page.tab.{name}")
+            context, _COLUMN_MAKER_BY_TAB[name](context), _make_row_key, context.translate(f"company_page.tab.{name}")
         )
         self.table.opened.connect(self._open_row)
         empty_state = EmptyState(context.translate(f"company_page.{name}.empty"), shape="dash")
@@ -116,34 +116,34 @@ class CompanyTab(QWidget):
 
     @Slot(object)
     def _open_row(self, row: object) -> None:
-        self.opened.emit(_row_record_ref(row))
+        self.opened.emit(_make_row_record_ref(row))
 
 
-def _row_record_ref(row: Any) -> RecordRef:
+def _make_row_record_ref(row: Any) -> RecordRef:
     return row.record if isinstance(row, CompanyDocument | CompanyEvent) else (row.kind, row.subject_id)
 
 
-def _row_key(row: Any) -> Hashable:
+def _make_row_key(row: Any) -> Hashable:
     if isinstance(row, CompanyEvent):
         return row.event.source, row.event.row
     return (row.record, row.document.sha256) if isinstance(row, CompanyDocument) else row.id
 
 
-def _record_column(context: WindowContext) -> Column:
+def _make_record_column(context: WindowContext) -> Column:
     def format_name(row: Any) -> str:
-        kind, id = _row_record_ref(row)
+        kind, id = _make_row_record_ref(row)
         return f"{context.translate(f'kind.{kind}')} {id}"
 
     return Column("record", context.translate("column.record"), 150, format_name, "data")
 
 
-def _time_column(context: WindowContext, instant: Callable[[Any], datetime]) -> Column:
+def _make_time_column(context: WindowContext, instant: Callable[[Any], datetime]) -> Column:
     return Column(
         "when", context.translate("column.when"), 190, lambda row: wording.format_instant(instant(row))[:-4], "data"
     )
 
 
-def _document_columns(context: WindowContext) -> Sequence[Column]:
+def _make_document_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def format_version(row: CompanyDocument) -> str:
@@ -154,8 +154,8 @@ def _document_columns(context: WindowContext) -> Sequence[Column]:
         return AgeCell(number, unit)
 
     return [
-        _time_column(context, lambda row: row.document.fetched_at),
-        _record_column(context),
+        _make_time_column(context, lambda row: row.document.fetched_at),
+        _make_record_column(context),
         Column("version", translate("company_page.column.version"), 80, format_version),
         Column(
             "size",
@@ -169,11 +169,11 @@ def _document_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-def _note_columns(context: WindowContext) -> Sequence[Column]:
+def _make_note_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
     return [
-        _time_column(context, lambda row: row.at),
-        _record_column(context),
+        _make_time_column(context, lambda row: row.at),
+        _make_record_column(context),
         Column("who", translate("column.who"), 110, lambda row: words.actor_name(row.person, context)),
         Column(
             "note",
@@ -185,7 +185,7 @@ def _note_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-def _history_columns(context: WindowContext) -> Sequence[Column]:
+def _make_history_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def format_actor(row: CompanyEvent) -> str:
@@ -199,15 +199,15 @@ def _history_columns(context: WindowContext) -> Sequence[Column]:
         return event_sentence(row.event, context.language)
 
     return [
-        _time_column(context, lambda row: row.event.at),
-        _record_column(context),
+        _make_time_column(context, lambda row: row.event.at),
+        _make_record_column(context),
         Column("who", translate("column.who"), 110, format_actor),
         Column("event", translate("company_page.column.event"), 400, format_event, is_stretched=True),
     ]
 
 
-_COLUMNS_BY_TAB: dict[str, Callable[[WindowContext], Sequence[Column]]] = {
-    "documents": _document_columns,
-    "notes": _note_columns,
-    "history": _history_columns,
+_COLUMN_MAKER_BY_TAB: dict[str, Callable[[WindowContext], Sequence[Column]]] = {
+    "documents": _make_document_columns,
+    "notes": _make_note_columns,
+    "history": _make_history_columns,
 }

@@ -14,7 +14,7 @@ from console.wording import catalogue as wording
 from console.wording.company import totals_text
 
 
-class CompanyTotalsView(QWidget):
+class CompanyTotalsPanel(QWidget):
     """The widget that shows a company's totals per currency: paid, refunded, refunds being sent, and refunds with
     an unknown outcome. It is hidden if the company has no totals."""
 

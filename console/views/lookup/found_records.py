@@ -23,7 +23,7 @@ _MAX_COMPANY_ROWS = 6
 _ICON_BY_RECORD_KIND = {"payment": "card", "refund": "arrow_back", "credit-check": "document", "order": "list"}
 
 
-class FoundRecords(QWidget):
+class FoundRecordsPanel(QWidget):
     """The widget with the companies and records that a search by text has found. The records are grouped by kind.
 
     Signals:
@@ -51,11 +51,11 @@ class FoundRecords(QWidget):
         self.table = StaticTable(
             context,
             make_record_columns(context, _FOUND_COLUMN_NAMES, return_record),
-            _record_key,
+            _make_record_key,
             title,
             hideable_columns=("number",),
             naming_columns=("company",),
-            group_of=lambda record: self._row_group_of(record, found),
+            group_of=lambda record: self._make_row_group(record, found),
         )
         self.table.opened.connect(self.record_opened)
         head = Surface(edge="bottom")
@@ -83,7 +83,7 @@ class FoundRecords(QWidget):
         self.table.rows.page_applied.connect(self._select_first_row)
         self.table.show_rows(records)
 
-    def _row_group_of(self, record: ShownRecord, found: SearchResult) -> RowGroup:
+    def _make_row_group(self, record: ShownRecord, found: SearchResult) -> RowGroup:
         kind = case_words.kind_of(record)
         group = found.groups[kind]
         title = self._context.translate(f"search.group.{kind}")
@@ -96,5 +96,5 @@ class FoundRecords(QWidget):
             self.table.go_to_first()
 
 
-def _record_key(record: ShownRecord) -> Hashable:
+def _make_record_key(record: ShownRecord) -> Hashable:
     return case_words.kind_of(record), record.id

@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.records import Certainty, CheckState, CreditCheck
-from console.views.home.count_panels import CountLine, LineButton
+from console.views.home.count_panels import CountLine, CountLineButton
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -58,7 +58,7 @@ class LiveCheckPanel(Surface):
             return
         self._shown_key, self.record = key, live_check
         content = Surface(raised=True)
-        parts: list[QWidget] = [self._make_head(live_check, client)]
+        parts: list[QWidget] = [self._make_panel_head(live_check, client)]
         if live_check is not None:
             parts.append(self._make_live_check_section(live_check))
         if earlier_checks:
@@ -79,10 +79,10 @@ class LiveCheckPanel(Surface):
         id = widget.property("record")
         return int(id) if id is not None else self.record.id if self.record is not None else None
 
-    def _make_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
+    def _make_panel_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
         head = Surface(raised=True, edge="bottom")
-        key = "lookup.live" if live is None else f"lookup.{_live_check_kind(live)}"
+        key = "lookup.live" if live is None else f"lookup.{_get_panel_kind(live)}"
         title = TextLabel(translate(f"{key}_of", client=client) if client else translate(key), "panel_title")
         number = TextLabel(str(live.id) if live else "", "data", "muted")
         head.setLayout(make_row(title, None, number, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
@@ -170,7 +170,7 @@ class LiveCheckPanel(Surface):
             day = wording.format_instant(record.created_at or record.purchased_at, "day")
             word = context.translate("lookup.earlier_line", day=day, id=record.id)
             tone = "text" if badge.tone == "good" else badge.tone
-            button = LineButton(CountLine(str(record.id), "", "text", word, "", badge.word, badge.shape, tone))
+            button = CountLineButton(CountLine(str(record.id), "", "text", word, "", badge.word, badge.shape, tone))
             button.setProperty("record", record.id)
             button.clicked.connect(self._open_clicked_check)
             buttons.append(button)
@@ -187,7 +187,7 @@ class LiveCheckPanel(Surface):
         self.pdf_requested.emit(int(self.sender().property("record")))
 
 
-def _live_check_kind(record: CreditCheck) -> str:
+def _get_panel_kind(record: CreditCheck) -> str:
     """Return the kind of `record`, which decides the panel's title: `unknown` (the outcome of its purchase is
     unknown), `running` (it is being bought) or `live` (it is bought and valid)."""
     if record.certainty is Certainty.UNKNOWN:

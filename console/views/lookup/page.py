@@ -15,9 +15,9 @@ from console.domain.lookup.results import SearchResult, SearchSubject
 from console.domain.registry.corporations import RegistryMatches
 from console.domain.views.any_record import LookupResult
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
-from console.views.lookup.company_page import CompanyView
-from console.views.lookup.found_records import FoundRecords
+from console.views.exports.list_export import ListExporter
+from console.views.lookup.company_page import CompanyPanel
+from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.pages.base import Page, PageHead, add_hidden_buttons_to_menu
 from console.views.pages.corporation_number_field import CorporationNumberField
 from console.views.presenters import records as case_words
@@ -38,9 +38,9 @@ from console.wording.search import search_problem_text
 if TYPE_CHECKING:
     from console.app import Console
 
-_MIN_NUMBER_DIGITS = 11
+_MIN_DIGITS_OF_INTENDED_NUMBER = 11
 """A text with fewer digits is meant as something else than a corporation number, such as an order."""
-_FIRST_RECORDS, _MORE_FACTOR, _MOST_RECORDS = 50, 4, 1_000
+_FIRST_SEARCH_LIMIT, _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT = 50, 4, 1_000
 """Records of each kind that a search lists at first and at most, and by how many times more each further reading."""
 
 
@@ -72,16 +72,16 @@ class LookupPage(Page):
             context.translate("lookup.sentence"),
             more=context.translate("action.more"),
         )
-        self.export = ListExport(context, self, self._make_export_request, self.head)
+        self.export = ListExporter(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
-        self.bind_shortcut(evidence_bundle.BUNDLE_SHORTCUT, self._export_evidence)
+        self.bind_shortcut(evidence_bundle.BUNDLE_SHORTCUT, self._export_evidence_bundle)
         self.number = CorporationNumberField(context)
-        self.company = CompanyView(context, self.acts)
+        self.company = CompanyPanel(context, self.acts)
         self.head.menu_parts.append(lambda menu: add_hidden_buttons_to_menu(self.company.panel, menu))
         self.content = QStackedWidget()
         self.content.addWidget(QWidget())
         self.content.addWidget(self.company)
-        self._number, self._limit = "", _FIRST_RECORDS
+        self._number, self._limit = "", _FIRST_SEARCH_LIMIT
         self._opens_purchase = False
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
@@ -91,16 +91,16 @@ class LookupPage(Page):
         self.add_content(self.content, 1)
         self.add_key_hints()
         self.number.lookup_requested.connect(self._look_up_text)
-        self.number.edit.textEdited.connect(self._clear_result)
+        self.number.edit.textEdited.connect(self._remove_result_on_edit)
         self.content.currentChanged.connect(self._choose_primary_button)
         self.company.opened.connect(self._open_record)
         self.company.counted.connect(self.hint_bar.count.show_text)
-        self.company.number_requested.connect(self._open_number)
+        self.company.number_requested.connect(self._open_corporation_number)
         acts = {
-            "B": self.company.open_purchase,
-            "F": self.company.refetch_current,
-            "P": self.company.probe_current,
-            "R": self.company.request_refund_of_current,
+            "B": self.company.open_purchase_dialog,
+            "F": self.company.refetch_current_record,
+            "P": self.company.probe_current_record,
+            "R": self.company.request_refund_of_current_record,
         }
         for key, act in acts.items():
             self.bind_shortcut(key, act)
@@ -123,7 +123,7 @@ class LookupPage(Page):
         if is_company_shown:
             return self.company.list_focus_targets()
         shown = self.content.currentWidget()
-        if isinstance(shown, FoundRecords):
+        if isinstance(shown, FoundRecordsPanel):
             companies = shown.company_list.table if shown.company_list is not None else None
             return (
                 companies,
@@ -142,7 +142,7 @@ class LookupPage(Page):
         return bool(self._number) and self.company.is_affected_by(changes)
 
     @Slot(str)
-    def _clear_result(self, text: str) -> None:
+    def _remove_result_on_edit(self, text: str) -> None:
         """Remove the shown records when the person edits the text in the input field."""
         if text != self._number and self._number:
             self._number = ""
@@ -161,12 +161,12 @@ class LookupPage(Page):
         shown = self.content.currentWidget()
         if shown is self.company and self.company.number:
             return ExportRequest(ListName.LOOKUP, self.company.number, self.company.visible_list_name)
-        if isinstance(shown, FoundRecords):
+        if isinstance(shown, FoundRecordsPanel):
             return ExportRequest(ListName.SEARCH, self._number)
         return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown, CompanyList) else None
 
     @Slot()
-    def _export_evidence(self) -> None:
+    def _export_evidence_bundle(self) -> None:
         """Export the evidence packs of the records in the visible tab of a company (for documents, notes and
         history: of all the company's records), or of the records that a search has found."""
         request = self._make_export_request()
@@ -185,7 +185,7 @@ class LookupPage(Page):
             self.context.navigate(LookupRoute(text))
 
     def _start_lookup(self, text: str) -> None:
-        self._number, self._limit = text, _FIRST_RECORDS
+        self._number, self._limit = text, _FIRST_SEARCH_LIMIT
         if self.isVisible():
             self.read_data("asked")
         else:
@@ -198,7 +198,7 @@ class LookupPage(Page):
         self.context.run_read(
             lambda services: services.lookup.find_records(text),
             lambda result: self._show_result(text, result, is_automatic=reason == "changed"),
-            lambda failure: self._show_refusal(text, failure),
+            lambda failure: self._show_lookup_failure(text, failure),
             owner=self,
             key=self,
         )
@@ -217,9 +217,9 @@ class LookupPage(Page):
             self.take_focus()
         if self._opens_purchase:
             self._opens_purchase = False
-            self.company.open_purchase()
+            self.company.open_purchase_dialog()
 
-    def _show_refusal(self, text: str, failure: Failure) -> None:
+    def _show_lookup_failure(self, text: str, failure: Failure) -> None:
         """Show why the lookup of `text` failed: a wrong corporation number in place of the records, any other
         failure in a bar. If `text` isn't meant as a number, search for it. Ignore the failure if the person has
         looked up another text since.
@@ -228,7 +228,7 @@ class LookupPage(Page):
             return
         reason, digits = failure.detail.get("reason"), sum(character.isdecimal() for character in text)
         is_other_text = reason == NumberReason.OTHER_CHARACTER or (
-            reason == NumberReason.WRONG_LENGTH and digits < _MIN_NUMBER_DIGITS
+            reason == NumberReason.WRONG_LENGTH and digits < _MIN_DIGITS_OF_INTENDED_NUMBER
         )
         if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER and is_other_text:
             self._search_text(text)
@@ -250,13 +250,13 @@ class LookupPage(Page):
         limit = self._limit
         self.context.run_read(
             lambda services: services.lookup.search(text, limit),
-            lambda found: self._show_found(text, found),
+            lambda found: self._show_search_result(text, found),
             self.show_reading_failure,
             owner=self,
             key=self,
         )
 
-    def _show_found(self, text: str, found: SearchResult) -> None:
+    def _show_search_result(self, text: str, found: SearchResult) -> None:
         if text != self._number:
             return
         problems = " ".join(search_problem_text(problem, self.context.translate) for problem in found.query.problems)
@@ -264,38 +264,38 @@ class LookupPage(Page):
         records = tuple(found.records)
         companies = list_found_companies(found.companies, records, self.context) if found.query.words else ()
         if found.exact is not None and not problems:
-            self.context.replacement_requested.emit(_route_of_subject(found.exact))
+            self.context.replacement_requested.emit(_make_subject_route(found.exact))
         elif len(companies) == 1 and not found.query.has_conditions and not problems:
             number = wording.format_number(companies[0].number)
             self.context.replacement_requested.emit(LookupRoute(number))
         elif records:
-            self._show_records(found, companies if not found.query.has_conditions else ())
+            self._show_found_records(found, companies if not found.query.has_conditions else ())
         elif companies and not found.query.has_conditions:
-            self._show_companies(found, companies)
+            self._show_found_companies(found, companies)
         else:
             self._number = ""
             self._replace_result(self._make_nothing_found_message(text.strip()[:40], found.companies))
             self.take_focus()
 
-    def _show_records(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
-        view = FoundRecords(self.context, found, companies)
-        view.company_opened.connect(self._open_number)
+    def _show_found_records(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
+        view = FoundRecordsPanel(self.context, found, companies)
+        view.company_opened.connect(self._open_corporation_number)
         view.record_opened.connect(self._open_found_record)
         view.more_requested.connect(self._search_more)
         self._replace_result(view)
         self.take_focus()
 
-    def _show_companies(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
+    def _show_found_companies(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
         title = self.context.translate("corporation.found_for", text=found.query.words[:40], n=len(companies))
         company_list = CompanyList(self.context, companies, title, found.companies.registry_date)
-        company_list.opened.connect(self._open_number)
+        company_list.opened.connect(self._open_corporation_number)
         self._replace_result(company_list)
         self.take_focus()
 
     @Slot()
     def _search_more(self) -> None:
         """Search for the same text again with a higher limit of records per kind."""
-        self._limit = min(self._limit * _MORE_FACTOR, _MOST_RECORDS)
+        self._limit = min(self._limit * _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT)
         self._search_text(self._number)
 
     @Slot(object)
@@ -312,7 +312,7 @@ class LookupPage(Page):
         return EmptyState(translate("lookup.nothing", text=typed), hint, shape="search")
 
     @Slot(str)
-    def _open_number(self, number: str) -> None:
+    def _open_corporation_number(self, number: str) -> None:
         self.context.navigate(LookupRoute(wording.format_number(number)))
 
     def _replace_result(self, widget: QWidget) -> None:
@@ -325,7 +325,7 @@ class LookupPage(Page):
 
     @Slot(object)
     def _open_record(self, record: ShownRecord) -> None:
-        self.context.navigate(case_words.make_record_route(record, self.company.list_trail(), "lookup"))
+        self.context.navigate(case_words.make_record_route(record, self.company.list_visible_refs(), "lookup"))
 
     @Slot()
     def _focus_number_field(self) -> None:
@@ -337,7 +337,9 @@ def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[R
     """Return kind and id of all records in the list that `request` names: records of a corporation number, or of a
     search."""
     if request.name is ListName.SEARCH:
-        return list(map(case_words.make_record_ref, services.lookup.search(request.subject, _MOST_RECORDS).records))
+        return list(
+            map(case_words.make_record_ref, services.lookup.search(request.subject, _MAX_SEARCH_LIMIT).records)
+        )
     found = services.lookup.find_records(request.subject)
     of_tab: Mapping[str, Sequence[ShownRecord]] = {
         "payments": found.payments,
@@ -349,6 +351,6 @@ def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[R
     return [case_words.make_record_ref(record) for records in lists for record in records]
 
 
-def _route_of_subject(subject: SearchSubject) -> Route:
+def _make_subject_route(subject: SearchSubject) -> Route:
     kind, subject_id = subject
     return OperationRoute(subject_id) if isinstance(subject_id, str) else route_to(kind, subject_id)

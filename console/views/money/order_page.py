@@ -61,7 +61,7 @@ class OrderPage(MoneyPage[OrderView]):
         total = wording.format_amount(record.total_minor, record.currency)
         badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(record.corporation_number or "", "", total, badges)
-        self._show_steps(view.sagas)
+        self._show_saga_steps(view.sagas)
         self.tabs.show_view(view, payments=view.payments, refunds=view.refunds)
         facts = make_fact_list(
             (translate("column.number_short"), wording.format_number(record.corporation_number or "")),
@@ -73,7 +73,7 @@ class OrderPage(MoneyPage[OrderView]):
         )
         self.show_aside_panel(translate("case.this_order"), facts)
 
-    def _show_steps(self, sagas: Sequence[SagaView]) -> None:
+    def _show_saga_steps(self, sagas: Sequence[SagaView]) -> None:
         """Show the steps of one saga after an expired payment: of the newest unfinished saga, or else of the
         newest one. Hide the widget if there is no saga."""
         unfinished_sagas = [saga for saga in sagas if saga.record.ended_at is None]
@@ -85,7 +85,7 @@ class OrderPage(MoneyPage[OrderView]):
                 saga_wording.saga_state_text(visible_sagas[0], language),
                 saga_wording.saga_time_text(visible_sagas[0], language),
             )
-            lines = [make_step_line(step, language) for step in visible_sagas[0].steps]
+            lines = [make_saga_step_line(step, language) for step in visible_sagas[0].steps]
             self.steps.show_steps(saga_wording.saga_title(language), " · ".join(standing), lines)
 
     def list_helpful_actions(self, view: OrderView) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class OrderPage(MoneyPage[OrderView]):
             self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
 
 
-def make_step_line(step: SagaStep, language: str) -> StepLine:
+def make_saga_step_line(step: SagaStep, language: str) -> StepLine:
     """Return the line that shows this step of a saga in the list of steps."""
     shape, tone = _ICON_AND_TONE_BY_STEP_STATE[step.state]
     return StepLine(

@@ -77,7 +77,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         _, _, next_step = record_words.format_explanation(explain_refund(unknown_refund, context.now()), context)
         button = KeyButton(context.translate("action.open_refund"), kind="inline")
         button.setProperty("refund", unknown_refund.id)
-        button.clicked.connect(self._open_refund)
+        button.clicked.connect(self._open_unknown_refund)
         words = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
         bar = NotificationBar(
             context.translate("money.blocked_refund"), words, tone="unknown", shape="lock", button=button
@@ -85,7 +85,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         self.show_state_bar("refund", bar, above=True)
 
     @Slot()
-    def _open_refund(self) -> None:
+    def _open_unknown_refund(self) -> None:
         self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.sidebar_key))
 
     def _show_side_links(self, view: PaymentView) -> None:
@@ -98,7 +98,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         number = view.record.provider_payment_id
         self._reference.setVisible(number is not None)
         self._reference.show_id(
-            self.context.translate("money.side.reference", number=_shorten_number(number)), number or ""
+            self.context.translate("money.side.reference", number=_shorten_provider_number(number)), number or ""
         )
         has_answer = view.sides[money_facts.GATEWAY_SIDE_INDEX].asked is not None
         self.answers.setVisible(has_answer)
@@ -118,7 +118,7 @@ class PaymentPage(MoneyPage[PaymentView]):
             (translate("field.payer"), case_words.mask_payer(record.payer)),
             (translate("field.paid_at"), paid_at),
             (translate("field.merchant_payment_id"), record.merchant_payment_id),
-            (translate("field.provider_payment_id"), _shorten_number(record.provider_payment_id)),
+            (translate("field.provider_payment_id"), _shorten_provider_number(record.provider_payment_id)),
             (translate("field.currency"), record.currency),
             (translate("field.asked"), wording.format_amount(record.asked_minor, record.currency)),
         ]
@@ -175,7 +175,7 @@ def _find_only_set_aside(view: PaymentView) -> SetAside | None:
     return next((item for item in view.set_asides if item.state is SetAsideState.OPEN), None)
 
 
-def _shorten_number(number: str | None) -> str:
+def _shorten_provider_number(number: str | None) -> str:
     """Return the first and last four characters of an identifier with more than 12 characters, a shorter one
     unchanged, and "" for None."""
     if number is None:

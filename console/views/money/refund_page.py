@@ -74,7 +74,7 @@ class RefundPage(MoneyPage[RefundView]):
                 translate("field.provider_refund_id"),
                 self._make_copyable_id("provider_refund_id", record.provider_refund_id),
             ),
-            (translate("field.sent"), self._format_sent(view)),
+            (translate("field.sent"), self._format_sending_time(view)),
             (translate("field.version"), str(record.version)),
         )
         self.show_aside_panel(translate("case.this_refund"), facts)
@@ -88,7 +88,7 @@ class RefundPage(MoneyPage[RefundView]):
             else None
         )
 
-    def _format_sent(self, view: RefundView) -> str | None:
+    def _format_sending_time(self, view: RefundView) -> str | None:
         record = view.record
         if not record.sent_count or record.last_sent_at is None:
             return None

@@ -11,7 +11,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.records import SetAsideState
 from console.domain.payments.service_results import SetAsideItem
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
@@ -56,11 +56,11 @@ class SetAsidesPage(Page):
         translate = context.translate
         self.acts = RecordActionHandlers(context, self)
         self.head = self.make_page_head(translate("screen.set_asides"), translate("set_asides.sentence"))
-        self.export = ListExport(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
+        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
         self.table = StaticTable(
             context,
-            _set_aside_columns(context),
-            _set_aside_id,
+            _make_set_aside_columns(context),
+            _get_set_aside_id,
             translate("screen.set_asides"),
             hideable_columns=("limit",),
         )
@@ -83,9 +83,9 @@ class SetAsidesPage(Page):
         self.add_content(footer)
         self.add_key_hints()
         self.table.opened.connect(self._open_payment)
-        self.table.current_changed.connect(self._show_buttons)
+        self.table.current_changed.connect(self._update_buttons)
         self.table.current_changed.connect(self._report_selected_record)
-        self.table.rows.page_applied.connect(self._select_first)
+        self.table.rows.page_applied.connect(self._select_first_row)
         self.bind_shortcut("R", self._press_request_button)
         set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
 
@@ -101,28 +101,28 @@ class SetAsidesPage(Page):
     def read_data(self, reason: str) -> None:
         self.context.run_read(
             lambda services: services.payments.list_set_asides(_MAX_SET_ASIDES),
-            partial(self._show_items, is_automatic=reason == "changed"),
+            partial(self._show_set_asides, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
             key="set-asides",
         )
 
-    def _show_items(self, items: tuple[SetAsideItem, ...], *, is_automatic: bool = False) -> None:
+    def _show_set_asides(self, items: tuple[SetAsideItem, ...], *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
         self.list.show_rows(items, is_automatic=is_automatic)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
-        self._show_buttons(self.table.current_item)
+        self._update_buttons(self.table.current_item)
 
     @Slot()
-    def _select_first(self) -> None:
+    def _select_first_row(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
-        self._show_buttons(self.table.current_item)
+        self._update_buttons(self.table.current_item)
 
     @Slot()
     def _report_selected_record(self) -> None:
         item = self.current_item
-        self.acts.set_current_record(("set-aside", _set_aside_id(item)) if item is not None else None)
+        self.acts.set_current_record(("set-aside", _get_set_aside_id(item)) if item is not None else None)
 
     @property
     def current_item(self) -> SetAsideItem | None:
@@ -130,7 +130,7 @@ class SetAsidesPage(Page):
         return row if isinstance(row, SetAsideItem) else None
 
     @Slot(object)
-    def _show_buttons(self, item: object) -> None:
+    def _update_buttons(self, item: object) -> None:
         has_refund = isinstance(item, SetAsideItem) and item.record.refund_id is not None
         self.request_button.setVisible(isinstance(item, SetAsideItem) and item.record.state is SetAsideState.OPEN)
         self.open_refund.setVisible(has_refund)
@@ -156,11 +156,11 @@ class SetAsidesPage(Page):
             self.context.navigate(RefundRoute(item.record.refund_id, (), "approvals"))
 
 
-def _set_aside_id(item: SetAsideItem) -> int:
+def _get_set_aside_id(item: SetAsideItem) -> int:
     return item.record.id
 
 
-def _set_aside_columns(context: WindowContext) -> list[Column]:
+def _make_set_aside_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def make_state_cell(item: SetAsideItem) -> StateCell:

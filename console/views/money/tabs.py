@@ -14,7 +14,7 @@ from console.views.runtime.context import WindowContext
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.timeline import TimelineList
 
-_MIN_TABLE_ROWS = 3
+_MIN_VISIBLE_TABLE_ROWS = 3
 _COLUMN_NAMES_BY_TAB = {
     "payments": ("day", "name", "provider", "amount", "state", "certainty", "work", "next"),
     "refunds": ("day", "name", "amount", "state", "certainty", "work", "people", "next"),
@@ -33,7 +33,7 @@ class MoneyTabs(RecordTabs):
             for name, table_or_nothing in self._lists.items()
         )
         between = (RecordTab("attempts", self._attempts, (self._attempts,)), *related_tabs)
-        super().__init__(context, between, least_rows=_MIN_TABLE_ROWS)
+        super().__init__(context, between, least_rows=_MIN_VISIBLE_TABLE_ROWS)
         for table_or_nothing in self._lists.values():
             table_or_nothing.table.opened.connect(self.related_record_requested)
 
@@ -57,7 +57,7 @@ class MoneyTabs(RecordTabs):
         attempts = [
             words.make_entry_timeline_line(entry, context)
             for entry in reversed(view.timeline)
-            if records_provider_call(entry)
+            if is_provider_call_entry(entry)
         ]
         self._attempts.show_lines(attempts)
         for name, table in self._lists.items():
@@ -65,7 +65,7 @@ class MoneyTabs(RecordTabs):
         self.show_record(view, lines, [len(attempts), *(len(lists[name]) for name in self._lists)])
 
 
-def records_provider_call(entry: TimelineEntry) -> bool:
+def is_provider_call_entry(entry: TimelineEntry) -> bool:
     """Return True if the audit entry records a call to the provider or the outcome of such a call."""
     code = entry.what.rsplit(".", 1)[-1]
     return any(part in code for part in ("probe", "submit", "start", "sent", "poll", "unknown", "lapsed"))

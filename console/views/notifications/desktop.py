@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from console.domain.links.link import Link
 
 
-class DesktopMessages(QObject):
+class DesktopMessageTray(QObject):
     """Shows desktop messages through the program's icon in the tray. The icon appears with the first message.
 
     Signals:
@@ -30,14 +30,14 @@ class DesktopMessages(QObject):
         """Show a desktop message. A click on it emits `opened` with `link`."""
         if self._icon is None:
             self._icon = QSystemTrayIcon(QApplication.windowIcon(), self)
-            self._icon.messageClicked.connect(self.emit_last_link)
+            self._icon.messageClicked.connect(self.emit_link_of_newest_message)
         self._link = link
         self._icon.setToolTip(title)
         self._icon.show()
         self._icon.showMessage(title, text, QApplication.windowIcon())
 
     @Slot()
-    def emit_last_link(self) -> None:
+    def emit_link_of_newest_message(self) -> None:
         """Emit `opened` with the link of the newest message, because the person has clicked it."""
         self.opened.emit(self._link)
 

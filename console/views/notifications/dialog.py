@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.notifications.events import EventKind
-from console.views.notifications.switches import is_switched_on, store_switch
+from console.views.notifications.switches import is_notification_on, store_notification_switch
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
@@ -31,7 +31,7 @@ class NotificationsDialog(DialogFrame):
         lines = QVBoxLayout()
         lines.setSpacing(6)
         for kind, box in self.boxes.items():
-            box.setChecked(is_switched_on(context.preferences, kind))
+            box.setChecked(is_notification_on(context.preferences, kind))
             box.checkStateChanged.connect(partial(self._store_switch, kind))
             lines.addWidget(box)
         place = "desktop" if has_desktop else "window"
@@ -44,4 +44,4 @@ class NotificationsDialog(DialogFrame):
         return self.boxes[EventKind.APPROVAL]
 
     def _store_switch(self, kind: EventKind, state: Qt.CheckState) -> None:
-        store_switch(self._context.preferences, kind, is_on=state == Qt.CheckState.Checked)
+        store_notification_switch(self._context.preferences, kind, is_on=state == Qt.CheckState.Checked)

@@ -3,7 +3,7 @@ payer or the text of a note."""
 
 from console.domain.links.link import RECORD_KINDS
 from console.domain.notifications.events import EventKind, PersonalEvent
-from console.views.links.routes import route_of_link
+from console.views.links.routes import convert_link_to_route
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
@@ -19,32 +19,34 @@ _ICON_AND_TONE_BY_EVENT_KIND: dict[EventKind, tuple[str, Tone]] = {
 }
 
 
-def event_text(event: PersonalEvent, context: WindowContext) -> str:
+def format_event(event: PersonalEvent, context: WindowContext) -> str:
     """Return the sentence about one event, in the window's language."""
     record = f"{context.translate(f'kind.{event.subject_kind}')} {event.number or event.subject_id}"
     return context.translate(f"notification.{event.kind}.{event.act}", record=record)
 
 
-def events_text(events: tuple[PersonalEvent, ...], context: WindowContext) -> tuple[str, str]:
+def format_events_title_and_detail(events: tuple[PersonalEvent, ...], context: WindowContext) -> tuple[str, str]:
     """Return title and detail of a notification: for one event its sentence and "", for several events their
     number and the sentences of the first three."""
     if len(events) == 1:
-        return event_text(events[0], context), ""
-    sentences = [event_text(event, context) for event in events[:_MAX_EVENT_SENTENCES]]
+        return format_event(events[0], context), ""
+    sentences = [format_event(event, context) for event in events[:_MAX_EVENT_SENTENCES]]
     return context.translate("notification.several", n=len(events)), "\n".join(sentences)
 
 
 def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) -> Toast:
     """Return the toast about these events. If there is one event and it concerns a record, a click on the toast
     opens this record."""
-    words, detail = events_text(events, context)
+    words, detail = format_events_title_and_detail(events, context)
     shape, tone = _ICON_AND_TONE_BY_EVENT_KIND[events[0].kind]
-    return Toast(words, " ".join(detail.splitlines()), shape, tone, _find_route(events) if len(events) == 1 else None)
+    return Toast(
+        words, " ".join(detail.splitlines()), shape, tone, _find_event_route(events) if len(events) == 1 else None
+    )
 
 
-def _find_route(events: tuple[PersonalEvent, ...]) -> RecordPageRoute | None:
+def _find_event_route(events: tuple[PersonalEvent, ...]) -> RecordPageRoute | None:
     link = events[0].link
     if link is None or link.kind not in RECORD_KINDS:
         return None
-    route = route_of_link(link)
+    route = convert_link_to_route(link)
     return route if isinstance(route, RecordPageRoute) else None

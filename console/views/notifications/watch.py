@@ -6,15 +6,15 @@ from console.domain.links.link import Link
 from console.domain.notifications.events import EventKind, PersonalEvent
 from console.domain.payments.records import Refund
 from console.views.approvals.arrivals import make_arrival_toast
-from console.views.notifications.desktop import DesktopMessages
-from console.views.notifications.switches import is_switched_on
-from console.views.notifications.texts import events_text, make_event_toast
+from console.views.notifications.desktop import DesktopMessageTray
+from console.views.notifications.switches import is_notification_on
+from console.views.notifications.texts import format_events_title_and_detail, make_event_toast
 from console.views.sign_in.hide_contents import CoveredWindow
 
 _APPROVAL_KEY_PREFIXES = ("approval/refund/", "approval/proposal/")
 
 
-class NotificationWatch(QObject):
+class NotificationWatcher(QObject):
     """Finds new events each time the window has read its counts (WorkCounts), and shows them. The events in a
     person's first reading count as known, so that a restart doesn't show them again; the sidebar counts them.
 
@@ -36,8 +36,8 @@ class NotificationWatch(QObject):
         self._frame, self._context = frame, frame.context
         self._person: str | None = None
         self._known: set[str] = set()
-        self.desktop = DesktopMessages(self)
-        self.desktop.opened.connect(self._emit_clicked)
+        self.desktop = DesktopMessageTray(self)
+        self.desktop.opened.connect(self._emit_clicked_link)
         self._context.work_counts_changed.connect(self._show_new_events)
 
     @Slot()
@@ -50,17 +50,17 @@ class NotificationWatch(QObject):
         if is_first:
             self._known.clear()
         self._known.update(event.key for event in counts.events)
-        wanted = tuple(event for event in new if is_switched_on(self._context.preferences, event.kind))
+        wanted = tuple(event for event in new if is_notification_on(self._context.preferences, event.kind))
         if wanted:
-            self._show_message(wanted)
+            self._show_desktop_message(wanted)
             self._show_toasts(wanted)
 
-    def _show_message(self, events: tuple[PersonalEvent, ...]) -> None:
+    def _show_desktop_message(self, events: tuple[PersonalEvent, ...]) -> None:
         is_covered = self._frame.window_cover.is_covered
         if not self.desktop.is_available or (self._frame.window.isActiveWindow() and not is_covered):
             return
         translate = self._context.translate
-        words, detail = events_text(events, self._context)
+        words, detail = format_events_title_and_detail(events, self._context)
         text = translate("notification.covered") if is_covered else "\n".join(filter(None, (words, detail)))
         self.desktop.show_message(translate("app.name"), text, events[0].link if len(events) == 1 else None)
 
@@ -85,7 +85,7 @@ class NotificationWatch(QObject):
         return event.kind is EventKind.BULK_RUN and int(event.subject_id) in self._context.own_bulk_runs
 
     @Slot(object)
-    def _emit_clicked(self, link: Link | None) -> None:
+    def _emit_clicked_link(self, link: Link | None) -> None:
         if link is None:
             self.runs_opened.emit()
         else:

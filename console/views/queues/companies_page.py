@@ -16,7 +16,7 @@ from console.domain.tasks.records import AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right, bind_button_to_worker
@@ -73,7 +73,7 @@ class ChangedCompaniesPage(Page):
         translate = context.translate
         self.acts = RecordActionHandlers(context, self)
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
-        self.export = ListExport(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
+        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))

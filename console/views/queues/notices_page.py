@@ -20,7 +20,7 @@ from console.domain.views.unmatched_notices import (
 )
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
@@ -70,7 +70,7 @@ class UnmatchedNoticesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
-        self.export = ListExport(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
+        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
         self.tabs = QueueTabs(context, QUEUE_NAME)
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))

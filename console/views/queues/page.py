@@ -13,7 +13,7 @@ from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order,
 from console.domain.queues.saved_views import SavedView, ViewContent, read_view, split_filter
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
@@ -120,7 +120,7 @@ class QueuesPage(Page):
     def _build_head(self) -> None:
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
-        self.export = ListExport(self.context, self, self._make_export_request, self.head)
+        self.export = ListExporter(self.context, self, self._make_export_request, self.head)
         self.shown_view = ShownView(self.context, self, self.head, self._make_view_content)
         self.shown_view.further_entries.append(("queue.by_cause", _GROUP_KEY, self.toggle_grouping))
         self.bind_shortcut(_GROUP_KEY, self.toggle_grouping)

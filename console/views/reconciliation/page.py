@@ -10,7 +10,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART, DifferenceItem, RunState, RunView
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
@@ -71,7 +71,7 @@ class ReconcilePage(Page):
         self._shown_run_and_tab: tuple[int, str] | None = None
         self._must_focus_rows = False
         self.head = self.make_page_head(translate("screen.reconcile"), translate("reconcile.sentence"))
-        self.export = ListExport(context, self, self._make_export_request, self.head)
+        self.export = ListExporter(context, self, self._make_export_request, self.head)
         self._build_tools()
         self.run_head = RunHeader(context)
         self.tabs = Tabs(translate("reconcile.parts"))

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.reconciliation.service_results import RunItem
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import FittedTable
@@ -46,7 +46,7 @@ class ReconcileRunsPage(Page):
         translate = context.translate
         self.acts = ReconciliationActions(context, self)
         self.head = self.make_page_head(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"))
-        self.export = ListExport(context, self, self._make_export_request, self.head)
+        self.export = ListExporter(context, self, self._make_export_request, self.head)
         self.provider = FilterChip(translate("column.provider"))
         self.provider.addItem(translate("reconcile.every_provider"))
         self._provider_names: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
-from console.views.exports.background_file import BackgroundFile, ProgressCallback
+from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordRef
@@ -30,7 +30,9 @@ class EvidenceBundleExport(QObject):
     def __init__(self, context: WindowContext, page: Page) -> None:
         super().__init__(page)
         self._context, self._page = context, page
-        self._file = BackgroundFile(context, page, "evidence_bundle", context.translate("action.evidence_bundle"))
+        self._file = BackgroundFileWriter(
+            context, page, "evidence_bundle", context.translate("action.evidence_bundle")
+        )
         self._read_records: RecordReader | None = None
 
     @property

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.views.exports import list_export
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 from console.views.reports.daily_close import DailyCloseSection
@@ -50,7 +50,7 @@ class ReportsPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.reports"), translate("reports.sentence"))
-        self.export = ListExport(context, self, self._make_export_request, self.head)
+        self.export = ListExporter(context, self, self._make_export_request, self.head)
         self.tabs = Tabs(translate("reports.tabs"))
         self.stack = QStackedWidget()
         self.sections = [make(context) for make in SECTION_FACTORIES]

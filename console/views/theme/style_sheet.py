@@ -90,7 +90,7 @@ QComboBox QAbstractItemView, QListView, QTableView, QTreeView, QScrollArea {
 QComboBox QAbstractItemView {
   border: 1px solid $border; selection-background-color: $selected; selection-color: $text; padding: 4px;
 }
-PdfView { background: $sunken; }
+PdfPageView { background: $sunken; }
 QAbstractScrollArea::corner { background: $base; border: 0; }
 QListView#side_bar { background: $raised; border-right: 1px solid $line; padding: 8px 0; }
 QHeaderView { background: $raised; border: 0; }

@@ -159,6 +159,6 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
 def test_set_asides_offer_their_refund(the_look: object) -> None:
     """Only for the one that is current and open."""
     page = SetAsidesPage(window_context())
-    page._show_items(())
+    page._show_set_asides(())
     assert page.request_button.isHidden()
     assert page.list.currentWidget() is page.list.empty_state

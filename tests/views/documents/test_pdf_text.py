@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtGui import QAccessible
 from pytestqt.qtbot import QtBot
 
-from console.views.documents.pdf_text import PdfText, clean_text, find_text
+from console.views.documents.pdf_text import PdfTextField, clean_pdf_text, find_text_matches
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from console.views.documents.pdf_text import PdfText, clean_text, find_text
     ],
 )
 def test_marks_of_the_library_are_no_text(text: str, clean: str) -> None:
-    assert clean_text(text) == clean
+    assert clean_pdf_text(text) == clean
 
 
 @pytest.mark.parametrize(
@@ -35,24 +35,24 @@ def test_marks_of_the_library_are_no_text(text: str, clean: str) -> None:
 )
 def test_words_are_found_as_on_the_images(text: str, words: str, found: list[str]) -> None:
     """Width, case and line breaks make no difference, and the place is that of the letters as they stand."""
-    assert [text[start:end] for start, end in find_text(text, words)] == found
+    assert [text[start:end] for start, end in find_text_matches(text, words)] == found
 
 
 def test_the_cursor_knows_its_page(qtbot: QtBot) -> None:
     """Also behind letters that have two units in Qt."""
-    view = PdfText("Text of the document")
+    view = PdfTextField("Text of the document")
     qtbot.addWidget(view)
     view.show_pages(["Page 1 of 2", "Page 2 of 2"], ["𠮷野家\nfirst", "second 𠮷 third"])
-    assert view.page_at_cursor() == 0
+    assert view.get_page_at_cursor() == 0
     view.go_to_page(1)
     assert view.textCursor().block().text() == "Page 2 of 2"
-    (match,) = find_text(view.toPlainText(), "THIRD")
+    (match,) = find_text_matches(view.toPlainText(), "THIRD")
     view.select_match(match)
-    assert (view.textCursor().selectedText(), view.page_at_cursor()) == ("third", 1)
+    assert (view.textCursor().selectedText(), view.get_page_at_cursor()) == ("third", 1)
 
 
 def test_a_screen_reader_reads_it_and_cannot_change_it(qtbot: QtBot) -> None:
-    view = PdfText("Text of the document")
+    view = PdfTextField("Text of the document")
     qtbot.addWidget(view)
     view.show_pages(["Page 1 of 1"], ["Result hold"])
     node = QAccessible.queryAccessibleInterface(view)

@@ -3,7 +3,7 @@
 import pytest
 
 from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, Link
-from console.views.links.routes import link_of_route, route_of_link
+from console.views.links.routes import convert_link_to_route, find_link_to_route
 from console.views.runtime.routes import LookupRoute, PdfRoute, Route, route_to
 
 LINKS = (
@@ -16,8 +16,8 @@ LINKS = (
 
 @pytest.mark.parametrize("link", LINKS, ids=str)
 def test_there_and_back(link: Link) -> None:
-    route = route_of_link(link)
-    assert link_of_route(route) == link
+    route = convert_link_to_route(link)
+    assert find_link_to_route(route) == link
     assert not getattr(route, "buy", False)
 
 
@@ -32,4 +32,4 @@ def test_there_and_back(link: Link) -> None:
 )
 def test_what_a_link_leaves_out(route: Route, link: Link) -> None:
     """The list that it was opened from, a typed name, the wish to buy."""
-    assert link_of_route(route) == link
+    assert find_link_to_route(route) == link

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
-from console.views.lookup.company_page import CompanyView
+from console.views.lookup.company_page import CompanyPanel
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import ShapeIcon, TextLabel
@@ -18,10 +18,10 @@ RUNNING = check(state=CheckState.PENDING, pdf_file_path=None, result=None)
 NO_PDF = check(pdf_file_path=None, incomplete=("pdf",))
 
 
-def page_of(record: CreditCheck, language: Literal["ja", "en"] = "en") -> CompanyView:
+def page_of(record: CreditCheck, language: Literal["ja", "en"] = "en") -> CompanyPanel:
     context = window_context()
     context.language = language
-    page = CompanyView(context, RecordActionHandlers(context, Page(context)))
+    page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     page.show_result(LookupResult(record.corporation_number, (record,)))
     return page
 

@@ -14,7 +14,7 @@ from console.domain.records import Document
 from console.domain.tasks.records import Note
 from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyDocument, CompanyEvent, CompanyTotals
-from console.views.lookup.company_page import CompanyView
+from console.views.lookup.company_page import CompanyPanel
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import TextLabel
@@ -58,11 +58,11 @@ class LookupService:
         return read
 
 
-def view_of(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyView:
+def view_of(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyPanel:
     context = window_context()
     context.language = language
     context.use_services(SimpleNamespace(lookup=lookup, acting_as=nullcontext))  # type: ignore[arg-type]  # enough
-    view = CompanyView(context, RecordActionHandlers(context, Page(context)))
+    view = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     qtbot.addWidget(view)
     view.resize(1080, 700)
     view.show()

@@ -6,10 +6,10 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 
 from console.domain.links.link import Link
 from console.domain.notifications.events import EventKind, PersonalEvent
-from console.views.notifications.desktop import DesktopMessages
+from console.views.notifications.desktop import DesktopMessageTray
 from console.views.notifications.dialog import NotificationsDialog
-from console.views.notifications.texts import event_text
-from console.views.notifications.watch import NotificationWatch
+from console.views.notifications.texts import format_event
+from console.views.notifications.watch import NotificationWatcher
 from console.views.runtime.context import Toast, WorkCounts
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.wording.catalogue import LANGUAGES
@@ -31,7 +31,7 @@ DECISIONS = [
 EVERY = (ARRIVED, PROPOSED, MENTIONED, HANDED, OWNED, WORSE, ENDED, *DECISIONS)
 
 
-class Recorded(DesktopMessages):
+class Recorded(DesktopMessageTray):
     """A desktop with a tray, which the machine of a test doesn't have: it notes what it is told to show."""
 
     def __init__(self, parent: QObject) -> None:
@@ -55,9 +55,9 @@ class Desk(CoveredWindow):
         self.context = window_context()
         self.window = QMainWindow()
         self.window_cover = WindowCover(self.window)
-        self.watch = NotificationWatch(self)
+        self.watch = NotificationWatcher(self)
         self.desktop = Recorded(self)
-        self.desktop.opened.connect(self.watch._emit_clicked)
+        self.desktop.opened.connect(self.watch._emit_clicked_link)
         self.watch.desktop = self.desktop
         self.toasts: list[Toast] = []
         self.opened: list[object] = []
@@ -90,7 +90,7 @@ def test_a_new_event_is_shown_once(desk: Desk) -> None:
     assert desk.desktop.shown == [("Refund A-10442: your request was declined.", Link("record", "4", "refund"))]
     (toast,) = desk.toasts
     assert (toast.words, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
-    desk.desktop.emit_last_link()
+    desk.desktop.emit_link_of_newest_message()
     assert desk.opened == [Link("record", "4", "refund")]
 
 
@@ -117,7 +117,7 @@ def test_several_events_are_one_message(desk: Desk) -> None:
         "Payment 6 was handed over to you.",
     ]
     assert link is None
-    desk.desktop.emit_last_link()
+    desk.desktop.emit_link_of_newest_message()
     assert desk.opened == ["messages"]
     assert [toast.words for toast in desk.toasts] == ["1 new decision is waiting for you.", "3 new messages for you."]
 
@@ -166,9 +166,9 @@ def test_every_event_has_its_words(the_look: object, language: str) -> None:
     context.language = language  # type: ignore[assignment]  # one of the languages
     assert {event.kind for event in EVERY} == set(EventKind)
     for event in EVERY:
-        assert (event.number or event.subject_id) in event_text(event, context)
+        assert (event.number or event.subject_id) in format_event(event, context)
 
 
 def test_a_machine_without_a_tray_says_so(the_look: object) -> None:
     """As here, where Qt has no desktop."""
-    assert not DesktopMessages(QObject()).is_available
+    assert not DesktopMessageTray(QObject()).is_available

@@ -240,7 +240,7 @@ def end_mention(at: Seat) -> Click:
     author.recovery.add_note("credit-check", record.id, f"@{me}")
     buttons = MentionDoneButton(at.context, lambda _failure: None)
     buttons.setParent(at.parent)
-    buttons.show_item(at.desk.mentions.list_open()[0])
+    buttons.enable_for_row(at.desk.mentions.list_open()[0])
     return buttons.done_button.click
 
 
