@@ -108,26 +108,38 @@ def _page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int) -> in
     return small if (turn + shift) % 3 == 0 else 500
 
 
+def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Database) -> bool:
+    """Whether this one of the filters or orders is taken here: every second one. SQLite leaves out the ones that a
+    server takes, and the test with lapsed calls those that the test without takes. So each queue meets each of them
+    on each engine, and in each of these tests. The soak takes all.
+    """
+    return (turn + queues.QUEUE_NAMES.index(name) + bool(lapsed) + database.is_server) % 2 == 0
+
+
 @EITHER
 @EACH
 def test_a_filtered_queue_has_what_the_filter_chooses(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
-    _check_filters(database, name, lapsed, lambda turn: _page_size(turn, name, lapsed, 11))
+    turns = [turn for turn in range(len(FILTERS)) if _is_in_turn(turn, name, lapsed, database)]
+    _check_filters(database, name, lapsed, turns, lambda turn: _page_size(turn, name, lapsed, 11))
 
 
 @pytest.mark.soak
 @EITHER
 @EACH
 def test_a_filtered_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    _check_filters(database, name, lapsed, lambda _turn: 11)
+    _check_filters(database, name, lapsed, range(len(FILTERS)), lambda _turn: 11)
 
 
-def _check_filters(database: Database, name: str, lapsed: queues.LapsedIds, page_size: Callable[[int], int]) -> None:
+def _check_filters(
+    database: Database, name: str, lapsed: queues.LapsedIds, turns: Sequence[int], page_size: Callable[[int], int]
+) -> None:
     """In the order of the queue, each record once; the count says how many."""
     with database.read() as conn:
         whole = [_with_relations(conn, record) for _, record in plain.walk(conn, name, 500, lapsed)]
-        for turn, text in enumerate(FILTERS):
+        for turn in turns:
+            text = FILTERS[turn]
             chosen = parse_filter(text).chosen
             right = [
                 one for one in whole if matches(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
@@ -168,23 +180,29 @@ SORTED = pytest.mark.parametrize("name", ["unknown", "review", "refunds"])
 def test_a_sorted_queue_has_each_record_once_and_in_order(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
-    _check_orders(database, name, lapsed, lambda turn, small: _page_size(turn, name, lapsed, small))
+    turns = [turn for turn in range(len(SortColumn)) if _is_in_turn(turn, name, lapsed, database)]
+    _check_orders(database, name, lapsed, turns, lambda turn, small: _page_size(turn, name, lapsed, small))
 
 
 @pytest.mark.soak
 @EITHER
 @SORTED
 def test_a_sorted_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    _check_orders(database, name, lapsed, lambda _turn, small: small)
+    _check_orders(database, name, lapsed, range(len(SortColumn)), lambda _turn, small: small)
 
 
 def _check_orders(
-    database: Database, name: str, lapsed: queues.LapsedIds, page_size: Callable[[int, int], int]
+    database: Database,
+    name: str,
+    lapsed: queues.LapsedIds,
+    turns: Sequence[int],
+    page_size: Callable[[int, int], int],
 ) -> None:
     """In both directions, in pages of several sizes; the descending order is the other one reversed."""
     with database.read() as conn:
         whole = _refs([record for _, record in plain.walk(conn, name, 500, lapsed)])
-        for turn, column in enumerate(SortColumn):
+        for turn in turns:
+            column = list(SortColumn)[turn]
             up, down = (_choice(RecordFilter(), QueueOrder(column, is_down)) for is_down in (False, True))
             if column is not SortColumn.WORK:  # its ascending order is the queue's own one
                 records = _walk(conn, name, lapsed, up, 500)
