@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
 
 from console.app import Console
 from console.domain.bulk.records import ForecastKind
@@ -98,6 +99,28 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     person.no_dialog()
     assert not page.selection
     assert [console.credit_checks.read_credit_check(one.id).record.incomplete for one in lacking] == [()] * 3
+
+
+def test_the_box_above_the_rows_takes_all_and_none(sit: Sit, lacking: list[CreditCheck]) -> None:
+    """A click selects every match, the next one nothing; a row that is deselected leaves the box empty."""
+    person = sit()
+    page = queue(person)
+    header = page.table.horizontalHeader()
+
+    def click_box() -> None:
+        at = QPoint(header.sectionViewportPosition(0) + 20, header.height() // 2)
+        QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+    click_box()
+    assert page.selection.bar.count.plain == f"All {len(lacking)} matches selected"
+    boxes = [page.row_model.has_all_rows_selected]
+    page.table.setFocus()
+    person.press("Space")
+    boxes.append(page.row_model.has_all_rows_selected)
+    assert boxes == [True, False]
+    click_box()
+    click_box()
+    assert not page.selection
 
 
 def test_confirmed_twice_it_is_one_run(

@@ -321,6 +321,7 @@ class QueuesPage(Page):
         table.enable_sorting()
         self.columns.bind_header(table)
         table.sort_requested.connect(self._sort_by)
+        table.all_toggled.connect(self.selection.toggle_all)
         table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current)
         model.page_applied.connect(self._show_rows)

@@ -157,6 +157,14 @@ class QueueSelection(QObject):
             self.update_bar()
 
     @Slot()
+    def toggle_all(self) -> None:
+        """Select all matching records; if all rows are selected already, deselect them."""
+        if self._rows is not None and self._rows.has_all_rows_selected:
+            self.clear_selection()
+        else:
+            self.select_all()
+
+    @Slot()
     def clear_selection(self) -> None:
         """Deselect all records."""
         self.has_all_selected = False

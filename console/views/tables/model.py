@@ -114,6 +114,11 @@ class PageCacheModel(QAbstractTableModel):
         item = self.row_at(row)
         return item is not None and self.key_of(item) in self.selected_keys
 
+    @property
+    def has_all_rows_selected(self) -> bool:
+        """True if every loaded row is selected and there is at least one."""
+        return bool(self.selected_keys) and all(self.key_of(row) in self.selected_keys for row in self.loaded_rows())
+
     def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self._page_cache)
 

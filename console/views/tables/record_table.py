@@ -36,12 +36,14 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     - current_changed(object): this row is now the current one; None if no row is.
     - widths_changed: the person has changed `preferred_widths`.
     - sort_requested(str): the person has clicked the title of the column with this key, after `enable_sorting`.
+    - all_toggled: the person has clicked the check box above the rows, after `enable_sorting`.
     """
 
     opened = Signal(object)
     current_changed = Signal(object)
     widths_changed = Signal()
     sort_requested = Signal(str)
+    all_toggled = Signal()
 
     def __init__(
         self, rows: PagedModel, name: str, *, margin: int | None = None, parent: QWidget | None = None
@@ -121,9 +123,12 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     # -- called by the page
 
     def enable_sorting(self) -> None:
-        """Make the titles of the columns clickable; a click emits `sort_requested`."""
+        """Make the titles of the columns clickable; a click emits `sort_requested`. A column of check boxes has a
+        check box as its title; a click on it emits `all_toggled`."""
         self._header.setSectionsClickable(True)
-        self._header.sectionClicked.connect(self._request_sort)
+        self._header.sectionClicked.connect(self._handle_title_click)
+        for signal in (self.rows.dataChanged, self.rows.modelReset, self.rows.page_applied):
+            signal.connect(self._repaint_header)
 
     def show_sort_mark(self, mark: tuple[str, bool] | None) -> None:
         """Show an arrow in the title of the column by which the rows are sorted. `mark` is the key of this column,
@@ -132,8 +137,16 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._header.viewport().update()
 
     @Slot(int)
-    def _request_sort(self, number: int) -> None:
-        self.sort_requested.emit(self.rows.columns[number].key)
+    def _handle_title_click(self, number: int) -> None:
+        column = self.rows.columns[number]
+        if column.kind == "check":
+            self.all_toggled.emit()
+        else:
+            self.sort_requested.emit(column.key)
+
+    @Slot()
+    def _repaint_header(self) -> None:
+        self._header.viewport().update()
 
     def set_preferred_widths(self, widths: Mapping[str, float]) -> None:
         """Use these column widths in place of those in the columns' definitions. The widths are in px at text

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHeaderView
 
@@ -11,6 +11,7 @@ from console.views.tables.delegates import CELL_PADDING_PX, CellBox, CellDelegat
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import centred_baseline
+from console.views.theme.painting import check_box_pixmap
 from console.views.theme.theme import current_appearance
 
 # a column, its delegate, the x coordinate and the width of its contents in px
@@ -149,6 +150,12 @@ class TableHeader(QHeaderView):
         colour, column = current_appearance().colour, self._table.rows.columns[section]
         self._paint_header_background(painter, rect)
         left_padding, _ = self._delegates[section].paddings(section)
+        if column.kind == "check" and self.sectionsClickable():
+            side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
+            ratio, is_checked = painter.device().devicePixelRatio(), self._table.rows.has_all_rows_selected
+            image = check_box_pixmap(current_appearance().theme, side_px, ratio, is_checked)
+            painter.drawPixmap(QPoint(rect.left() + left_padding, rect.top() + (rect.height() - side_px) // 2), image)
+            return
         painter.setFont(current_appearance().font("small"))
         painter.setPen(colour("muted"))
         side = Qt.AlignmentFlag.AlignRight if column.is_right_aligned else Qt.AlignmentFlag.AlignLeft

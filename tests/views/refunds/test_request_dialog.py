@@ -17,6 +17,8 @@ from console.views.refunds.request_dialog import RefundDialog
 from console.views.refunds.request_form import EXACT_LOOK_ALIKE_RULE, RefundForm
 from console.views.refunds.request_review import OrderNumberCheck
 from console.views.runtime.context import WindowContext
+from console.views.widgets.money_strip import MoneyPanel
+from console.views.widgets.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, window_context
 from tests.views.invented_payments import ASIDE, payment, plan, refund
@@ -163,7 +165,11 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     qtbot.waitUntil(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert dialog.windowTitle() == "Request refund of ¥12,000?"
-    assert dialog.hint.plain == "Nothing is sent to PayPay yet."
+    assert dialog.review is not None
+    (bar,) = dialog.review.findChildren(NotificationBar)
+    assert "Nothing is sent to PayPay until another person approves." in bar.sentence
+    assert dialog.hint.plain == "Enter cancels"
+    assert [panel.rest_amount.plain for panel in dialog.review.findChildren(MoneyPanel)] == ["¥12,000 → ¥0"]
     assert desk.requests == []
     at.runner = runner = InlineRunner(paused=True)
     dialog.act_button.click()
