@@ -52,7 +52,7 @@ class BulkDialog(BulkRunDialog):
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.setPlainText(written)
             self.words_field.edit.textChanged.connect(self._update_note_button)
-        self.show_content(*above, self.words_field)
+        self.show_widgets_in_column(*above, self.words_field)
         self.show_act_button(translate("bulk.next"), self._create_run_with_note)
         self._update_note_button()
 
@@ -99,7 +99,7 @@ class BulkDialog(BulkRunDialog):
             self._show_note_form(self._request, bar, written=written)
             return
         self.show_title(context.translate("act.refused"))
-        self.show_content(bar)
+        self.show_widgets_in_column(bar)
         self.act_button.hide()
 
     # -- dry run
@@ -115,7 +115,7 @@ class BulkDialog(BulkRunDialog):
             context.translate("bulk.looking"), context.translate("bulk.frozen", name=run.name, at=run.made_at)
         )
         progress = TextLabel(context.translate("bulk.looked", n=0, of=run.size - run.done), wrap=True)
-        self.show_content(progress)
+        self.show_widgets_in_column(progress)
         self.act_button.hide()
 
         def call(report: ProgressReporter) -> BulkPlan:
@@ -134,14 +134,14 @@ class BulkDialog(BulkRunDialog):
         self.plan = BulkPlanPage(self._context, plan)
         self.plan.resized.connect(self._update_run_button)
         self.plan.table.rows.page_applied.connect(self.fit_size)
-        self.show_content(self.plan)
+        self.show_widgets_in_column(self.plan)
         self.show_act_button(" ", self._begin_run)
         self.cancel_button.setFocus()
         self._update_run_button()
 
     def _show_plan_failure(self, failure: Failure) -> None:
         self.show_title(self._context.translate("bulk.not_looked"))
-        self.show_content(
+        self.show_widgets_in_column(
             NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
         )
 

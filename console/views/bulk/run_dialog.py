@@ -116,7 +116,7 @@ class BulkRunDialog(DialogFrame):
         )
         self.outcome = BulkProgressPage(context, run)
         self.outcome.discard_requested.connect(self._discard_run)
-        self.show_content(self.outcome)
+        self.show_widgets_in_column(self.outcome)
         self.cancel_button.show_text(translate("action.close"))
         self.hint.show_text("")
         self.act_button.hide()
@@ -257,7 +257,7 @@ class BulkRunDialog(DialogFrame):
                 self._context.translate("act.refused"), self._context.failure_message(failure), "square_bang", "bad"
             )
 
-    def show_content(self, *parts: QWidget) -> None:
+    def show_widgets_in_column(self, *parts: QWidget) -> None:
         """Replace the content of the dialog with these widgets, one below the other."""
         content = QWidget()
         content.setLayout(make_column(*parts, gap=12))
