@@ -113,7 +113,7 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     assert shown == [
         "Order, Payment",
         "10 states",
-        "Not unknown, Unknown",
+        "Other, Unknown",
         "Other work",
         "4 causes",
         "client:7",
