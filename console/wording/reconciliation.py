@@ -4,6 +4,7 @@ side of a difference."""
 import re
 from datetime import date
 
+from console.domain.payments.provider_registry import list_provider_names
 from console.domain.reconciliation.service_results import DifferenceItem, RunItem
 from console.domain.tasks.records import ReconciliationVerdict
 from console.wording import catalogue as wording
@@ -51,8 +52,8 @@ def provider_side_text(item: DifferenceItem, context: TextContext) -> str:
 
 def _side_text(text: str | None, item: DifferenceItem, context: TextContext, *, is_ours: bool) -> str:
     """Return the state and amount on one side of a difference as text. `text` is the stored form, such as
-    "completed 12000 JPY". Our own state (`is_ours`) is translated; the provider's word stays unchanged, and so
-    does a stored text in another form.
+    "completed 12000 JPY". Our own state (`is_ours`) is translated, and so is a word that the provider's history is
+    known to use; any other word, and a stored text in another form, stay unchanged.
     """
     match = _SIDE_PATTERN.fullmatch(text or "")
     if match is None:
@@ -63,9 +64,26 @@ def _side_text(text: str | None, item: DifferenceItem, context: TextContext, *, 
         return context.translate("reconcile.side.refunded", amount=_amount_text(match, item))
     if is_ours and wording.has_sentence(f"state.{kind}.{word}"):
         word = wording.state_word(kind, word, context.language)
+    elif not is_ours:
+        word = _translate_history_word(word, context)
     amount = _amount_text(match, item)
     key = "reconcile.side.refund" if match["refund"] else "reconcile.side.payment"
     return context.translate(key, id=match["refund"], word=word, amount=amount)
+
+
+def _translate_history_word(word: str, context: TextContext) -> str:
+    """Return our word for a state in a provider's history; the provider's own word if no provider uses it."""
+    keys = (f"history_state.{name}.{word}" for name in list_provider_names())
+    return next((context.translate(key) for key in keys if wording.has_sentence(key)), word)
+
+
+def history_word(item: DifferenceItem, context: TextContext) -> str:
+    """Return the state in the provider's own word if `provider_side_text` shows ours in its place; otherwise ""."""
+    match = _SIDE_PATTERN.fullmatch(item.found.theirs or "")
+    if match is None or item.found.verdict is ReconciliationVerdict.REFUSED:
+        return ""
+    word = match["word"]
+    return word if _translate_history_word(word, context) != word else ""
 
 
 def _amount_text(side: re.Match[str], item: DifferenceItem) -> str:

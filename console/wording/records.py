@@ -10,7 +10,7 @@ from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import cause_of
-from console.domain.records import CreditCheck
+from console.domain.records import Certainty, CreditCheck
 from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
 from console.wording.text_context import TextContext
@@ -46,6 +46,12 @@ def certainty_key(record: ShownRecord, now: datetime) -> str:
 def work_key(record: ShownRecord, now: datetime) -> str:
     """Return the design tokens' key of the badge that shows the next step of a record at the instant `now`."""
     return f"work.{explain_record(record, now).work}"
+
+
+def unanswered_side_word(payment: Payment) -> str:
+    """Return the last part of the wording key `record.side.…` for the provider of a payment whose state the provider
+    hasn't reported. If the outcome is unknown, the provider was asked in vain."""
+    return "no_answer" if payment.certainty is Certainty.UNKNOWN else "never_asked_short"
 
 
 def short_title(record: ShownRecord, context: TextContext) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from console.cli.text_output.records import TableRow, aligned_lines
 from console.cli.text_output.translator import Lines, Translator
+from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
 from console.wording import catalogue as wording
+from console.wording import records as payment_words
 
 _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside")
 
@@ -23,17 +25,17 @@ def money_table(money: MoneyParts, translator: Translator) -> Lines:
     )
 
 
-def compared_states_table(compared: Iterable[ComparedSide], provider: str, translator: Translator) -> Lines:
-    """Return the states of a payment here, at its provider and in its order as aligned lines, each with the time
+def compared_states_table(compared: Iterable[ComparedSide], payment: Payment, translator: Translator) -> Lines:
+    """Return the states of `payment` here, at its provider and in its order as aligned lines, each with the time
     at which the state was learnt.
     """
-    return aligned_lines(_side_row(side, provider, translator) for side in compared)
+    return aligned_lines(_side_row(side, payment, translator) for side in compared)
 
 
-def _side_row(side: ComparedSide, provider: str, translator: Translator) -> TableRow:
+def _side_row(side: ComparedSide, payment: Payment, translator: Translator) -> TableRow:
     return (
-        _side_name(side, provider, translator),
-        _state_word(side, translator),
+        _side_name(side, payment.provider, translator),
+        _state_word(side, payment, translator),
         wording.NO_VALUE if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
         wording.format_instant(side.asked or side.since, "short"),
         translator("money.side.differs", fields=side.differs) if side.differs else "",
@@ -46,9 +48,9 @@ def _side_name(side: ComparedSide, provider: str, translator: Translator) -> str
     return translator("money.side.gateway", provider=wording.provider_name(provider, translator.language))
 
 
-def _state_word(side: ComparedSide, translator: Translator) -> str:
+def _state_word(side: ComparedSide, payment: Payment, translator: Translator) -> str:
     """Return the word for the state on one compared side: this program's word for our payment and the order, the
-    provider's own word for the provider.
+    provider's own word for the provider. Without an answer of the provider, it says the same as the window.
     """
     if not side.there:
         return translator("money.side.no_order" if side.name == "order" else "record.side.not_found")
@@ -56,7 +58,7 @@ def _state_word(side: ComparedSide, translator: Translator) -> str:
         return translator(f"state.payment.{side.state}")
     if side.name == "order" and side.state:
         return translator(f"state.order.{side.state}")
-    return side.word or side.state or translator("record.side.never_asked_short")
+    return side.word or side.state or translator(f"record.side.{payment_words.unanswered_side_word(payment)}")
 
 
 def risk_signal_lines(signals: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:

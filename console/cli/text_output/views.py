@@ -50,7 +50,7 @@ def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
             yield from section_lines("money.strip", cli_text_money.money_table(view.money, translator), translator)
             yield from section_lines(
                 "cli.sides",
-                cli_text_money.compared_states_table(view.sides, view.record.provider, translator),
+                cli_text_money.compared_states_table(view.sides, view.record, translator),
                 translator,
             )
             yield from section_lines("cli.refunds", table_of_one_kind(view.refunds, translator), translator)

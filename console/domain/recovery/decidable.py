@@ -6,11 +6,12 @@ from datetime import datetime
 
 from console.domain.access.permissions import is_same_person
 from console.domain.error_reasons import InProgressReason, NothingToResolveReason
-from console.domain.errors import ErrorCode
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, NOTICED_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, find_payment_path
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
+from console.domain.transitions.tables import ENDED_REFUND_STATES
 
 CONTRADICTED_REASONS = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
 """Work reasons of a refund whose state the provider contradicts."""
@@ -103,7 +104,29 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
     reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
     if target is not payment.state and not find_decision_path(payment.state, target):
         return "no_such_step"
-    return None if is_open or reversal else "outcome_known"
+    return None if is_open or reversal else find_undecidable_reason(payment)
+
+
+def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
+    """Return the reason for which people have nothing to decide about a record whose outcome isn't unknown: the
+    outcome is known, or the program still expects it.
+    """
+    match record:
+        case CreditCheck():
+            is_expected = record.state is CheckState.PENDING
+        case Payment():
+            is_expected = record.state in WAITING_STATES | NOTICED_STATES
+        case Refund():
+            is_expected = record.state not in ENDED_REFUND_STATES
+    return "outcome_expected" if is_expected else "outcome_known"
+
+
+def make_undecidable_error(record: CreditCheck | Payment | Refund) -> ConsoleError:
+    """Return the error `nothing_to_resolve` of a record about which people have nothing to decide."""
+    if find_undecidable_reason(record) == "outcome_expected":
+        reason = NothingToResolveReason.OUTCOME_EXPECTED
+        return ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record, "reason": reason})
+    return ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record})
 
 
 def find_order_move_refusal(payment: Payment, order: Order | None, *, covered: bool) -> NothingToResolveReason | None:

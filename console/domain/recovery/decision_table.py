@@ -21,6 +21,7 @@ from console.domain.recovery.decidable import (
     find_order_move_refusal,
     find_payment_decision_refusal,
     find_refetch_refusal,
+    find_undecidable_reason,
     is_decidable_check,
     is_decidable_refund,
 )
@@ -105,11 +106,13 @@ def _claimed_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _decided_check_reason(facts: ChoiceFacts) -> str | None:
-    return None if is_decidable_check(_require_check(facts)) else "outcome_known"
+    check = _require_check(facts)
+    return None if is_decidable_check(check) else find_undecidable_reason(check)
 
 
 def _decided_refund_reason(facts: ChoiceFacts) -> str | None:
-    return None if is_decidable_refund(_require_refund(facts)) else "outcome_known"
+    refund = _require_refund(facts)
+    return None if is_decidable_refund(refund) else find_undecidable_reason(refund)
 
 
 def _decided_payment_rule(target: PaymentState) -> Rule:
@@ -417,9 +420,15 @@ def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     proposed = [choice for row, choice in zip(rows, choices, strict=True) if target and row.target == target]
     refused = next(
         (by_reason[reason] for reason in telling if reason in by_reason),
-        proposed[0] if proposed else by_reason.get("reason.outcome_known", choices[0]),
+        proposed[0] if proposed else _find_settled_choice(by_reason) or choices[0],
     )
     return AllowedAction(name, False, refused.reason, refused.facts)
+
+
+def _find_settled_choice(by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
+    """Return the choice that says why nothing can be decided: the outcome is still expected, or known."""
+    reasons = ("reason.outcome_expected", "reason.outcome_known")
+    return next((by_reason[reason] for reason in reasons if reason in by_reason), None)
 
 
 def _is_second(row: ChoiceRule, facts: ChoiceFacts) -> bool:

@@ -135,6 +135,10 @@ _PROVIDER_WORDS = {
         "en": "Uses the daily history file that PayPay announces. Days are in Japan time (JST). "
         "A day that was not announced can't be reconciled.",
     },
+    "history_state.paypay.取引完了": {"ja": "取引完了", "en": "paid"},
+    "history_state.paypay.取引失敗": {"ja": "取引失敗", "en": "payment failed"},
+    "history_state.paypay.返金完了": {"ja": "返金完了", "en": "refunded"},
+    "history_state.paypay.返金失敗": {"ja": "返金失敗", "en": "refund failed"},
     "provider.paypay": {"ja": "PayPay", "en": "PayPay"},
     "provider_state.paypay-payment.AUTHORIZED": {"ja": "与信確保済み", "en": "authorised, not captured"},
     "provider_state.paypay-payment.CANCELED": {"ja": "与信取消", "en": "authorisation cancelled"},

@@ -12,6 +12,7 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason
+from console.domain.recovery.decidable import make_undecidable_error
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
@@ -128,7 +129,7 @@ class PurchaseDecisions:
             self._purchases.record_lapse(record.operation_id)
             record = check_records.read_current(self._context, record_id)
         if record.certainty is not Certainty.UNKNOWN:
-            raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record})
+            raise make_undecidable_error(record)
         return record
 
     def _has_only_lapsed(self, record_id: int) -> bool:

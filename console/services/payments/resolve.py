@@ -17,7 +17,11 @@ from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, OperationState
-from console.domain.recovery.decidable import find_decision_path, find_payment_decision_refusal
+from console.domain.recovery.decidable import (
+    find_decision_path,
+    find_payment_decision_refusal,
+    make_undecidable_error,
+)
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -270,7 +274,7 @@ def _require_decidable(payment: Payment, target_state: str, expected_version: in
     if expected_version is not None and expected_version != payment.version:
         raise make_stale_view_error(payment, expected_version)
     if find_payment_decision_refusal(payment, PaymentState(target_state)) is not None:
-        raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment})
+        raise make_undecidable_error(payment)
 
 
 def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:

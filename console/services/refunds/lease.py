@@ -4,9 +4,8 @@ a person's decision about an unknown refund."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import WorkReason
-from console.domain.recovery.decidable import is_decidable_refund
+from console.domain.recovery.decidable import is_decidable_refund, make_undecidable_error
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import Settler
 from console.services.process.context import ServiceContext
@@ -59,5 +58,5 @@ class RefundLease:
             self._submit_action.record_lapse(refund.operation_id)
             pair = refund_records.read_with_payment(self._context, refund_id)
         if not is_decidable_refund(pair.refund):
-            raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": pair.refund})
+            raise make_undecidable_error(pair.refund)
         return pair

@@ -233,6 +233,7 @@ class WindowController(QObject):
             from console.views.pages.withdrawal import WithdrawButton
 
             owner.stays_open_words = self.context.translate("dialog.stays_open")
+            owner.too_early_words = self.context.translate("dialog.too_early")
             button = WithdrawButton(self.context, wait)
             owner.show_in_footer(button, button.words)
 

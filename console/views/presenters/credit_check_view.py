@@ -75,7 +75,9 @@ def _make_provider_side(view: CreditCheckView, context: WindowContext) -> Record
     word, shape, tone = _make_answer_word_icon_and_tone(record, answer, context)
     if answer is None and view.explanation.verdict == "verdict.pending":  # the call is under way
         word, shape, tone = context.translate("record.side.waiting"), "half_disc", "progress"
-    own_word = _format_check_result(record, context) if record.credit_check_id else ""
+    is_contradicted = record.work.reason == WorkReason.CONTRADICTED
+    # the result on record is what the provider said earlier, and not its contradicting answer
+    own_word = _format_check_result(record, context) if record.credit_check_id and not is_contradicted else ""
     fact = ""
     if answer is not None:
         fact = context.translate(
@@ -88,7 +90,7 @@ def _make_provider_side(view: CreditCheckView, context: WindowContext) -> Record
         tone,
         own_word=own_word,
         fact=fact,
-        is_different=record.work.reason == WorkReason.CONTRADICTED,
+        is_different=is_contradicted,
         differs_word=context.translate("record.side.differs"),
     )
 
@@ -99,11 +101,12 @@ def _make_answer_word_icon_and_tone(
     """Return the word, the icon shape and the colour tone that the panel of the provider shows for `answer`, the
     provider's last answer about the credit check."""
     summary_words = answer.summary.split() if answer is not None else []
-    outcome = (
-        "SUCCEEDED"
-        if record.credit_check_id is not None
-        else next((code for code in _WORD_ICON_AND_TONE_BY_ANSWER if code in summary_words), "")
-    )
+    outcome = next((code for code in _WORD_ICON_AND_TONE_BY_ANSWER if code in summary_words), "")
+    if record.work.reason == WorkReason.CONTRADICTED:
+        if outcome != "NOT_FOUND":
+            return context.translate("record.side.other_answer"), "not_equal", "bad"
+    elif record.credit_check_id is not None:
+        outcome = "SUCCEEDED"
     word, shape, tone = _WORD_ICON_AND_TONE_BY_ANSWER.get(outcome, ("never_asked_short", "dash", "muted"))
     return context.translate(f"record.side.{word}"), shape, tone
 

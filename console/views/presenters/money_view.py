@@ -7,7 +7,6 @@ from datetime import datetime
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext
@@ -83,9 +82,10 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
         return ShownSide(name, translate("record.side.refused"), "cross", "bad")
     if isinstance(record, Refund) and record.not_found:
         return ShownSide(name, translate("record.side.not_found"), "cross", "muted")
-    if isinstance(record, Refund) or record.certainty is Certainty.UNKNOWN:
-        return ShownSide(name, translate("record.side.no_answer"), "question", "unknown")
-    return ShownSide(name, translate("record.side.never_asked_short"), "dash", "muted")
+    word = "no_answer" if isinstance(record, Refund) else case_words.unanswered_side_word(record)
+    if word == "no_answer":
+        return ShownSide(name, translate(f"record.side.{word}"), "question", "unknown")
+    return ShownSide(name, translate(f"record.side.{word}"), "dash", "muted")
 
 
 def _format_marked_amount(side: ComparedSide, context: WindowContext) -> str:

@@ -79,7 +79,13 @@ def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
 
 
 def format_difference_advice(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the explanation of the difference and, if a person must act, the action."""
+    """Return the explanation of the difference and, if a person must act, the action. The provider's own word stands
+    here if the table shows our word in its place."""
+    advice, word = _format_advice(item, context), texts.history_word(item, context)
+    return f"{advice} {context.translate('reconcile.history_word', word=word)}" if word else advice
+
+
+def _format_advice(item: DifferenceItem, context: WindowContext) -> str:
     if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(
             "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{texts.unreadable_reason_code(item)}")

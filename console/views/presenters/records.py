@@ -32,6 +32,7 @@ from console.wording.records import provider_word as provider_word
 from console.wording.records import short_title as short_title
 from console.wording.records import state_key as state_key
 from console.wording.records import title as title
+from console.wording.records import unanswered_side_word as unanswered_side_word
 from console.wording.records import work_key as work_key
 
 RecordView: TypeAlias = CreditCheckView | OrderView | PaymentView | RefundView

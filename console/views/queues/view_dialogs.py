@@ -41,6 +41,7 @@ class SaveViewDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
+        self.too_early_words = translate("dialog.too_early")
         bind_button_to_worker(context, self.act_button)
         self._context, self._content, self._present = context, content, present
         self.name_field = Field(translate("dialog.save_view.name"))
@@ -57,7 +58,7 @@ class SaveViewDialog(DialogFrame):
             edit.textChanged.connect(self._update_act_button)
             edit.selectAll()
         self.act_button.clicked.connect(self._send_form)
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.act_button.click)
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)
         self._update_act_button()
 
     def find_first_focus(self) -> QWidget:

@@ -120,7 +120,10 @@ class RunHeader(Surface):
         if provider is None:
             return "reconcile.file.notices"
         has_daily_files = provider.history_source is HistoryKind.DAILY_FILES
-        return "reconcile.file.none_yet" if has_daily_files else "reconcile.file.asked_each"
+        if not has_daily_files:
+            return "reconcile.file.asked_each"
+        is_open = view.item.state in (RunState.RUNNING, RunState.RESUMABLE)
+        return "reconcile.file.none_yet" if is_open else "reconcile.file.none"
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:

@@ -38,7 +38,7 @@ class NoteDialog(FormDialog):
         title, draft_kind = context.translate("draft.subject", kind=kind, id=id), f"{self.name}-{kind}"
         self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.act_button.click)
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)
         self.update_submit_button()
 
     def find_first_focus(self) -> QWidget:

@@ -66,6 +66,7 @@ class RefundDialog(DialogFrame):
         self.show_content(self._holder)
         self.act_button.clicked.connect(self._review_or_send)
         self.act_button.show_key("Ctrl+Enter")
+        self.too_early_words = context.translate("dialog.too_early")
         self._close_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
         self._close_timer.timeout.connect(self._allow_closing)
         self._update_act_button()

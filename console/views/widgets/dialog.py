@@ -35,12 +35,14 @@ class DialogFrame(QDialog):
 
     Show the dialog with `open()`; its result is the signal `finished(int)`. The acting button is disabled for the
     first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays
-    open: Esc doesn't close it, but shows and announces `stays_open_words`. `show_outcome` shows the result of the
-    action.
+    open: Esc doesn't close it, but shows and announces `stays_open_words`. A shortcut of the acting button that is
+    pressed in the first 600 ms shows and announces `too_early_words`. `show_outcome` shows the result of the action.
     """
 
     stays_open_words = ""
     """Why the dialog can't be closed while its call runs; "" says nothing. The window sets it when a call begins."""
+    too_early_words = ""
+    """Why a shortcut had no effect in the first 600 ms; "" says nothing."""
 
     def __init__(
         self,
@@ -378,6 +380,8 @@ class DialogFrame(QDialog):
     @Slot()
     def _enable_act_button(self) -> None:
         self._ready = True
+        if self.hint.plain == self.too_early_words:
+            self.hint.show_text("")
         if not self._disabled_reason and not self._is_busy:
             self.act_button.enable_button()
         self.set_act_button_first(
@@ -404,13 +408,23 @@ class DialogFrame(QDialog):
         if is_enter and event.isAutoRepeat():
             return  # the key is held down: the press has already had its effect
         if is_enter and self.act_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
-            self.act_button.click()  # nothing happens while the button is off
+            self.press_act_button()
         elif is_enter:
             self._press_focused()
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab) and modifiers & Qt.KeyboardModifier.ControlModifier:
             show_adjacent_tab(self, 1 if event.key() == Qt.Key.Key_Tab else -1)
         else:
             super().keyPressEvent(event)
+
+    @Slot()
+    def press_act_button(self) -> None:
+        """Press the acting button by its shortcut. In the first 600 ms the press isn't taken, and the footer and a
+        screen reader say so; a disabled button has its reason in the footer already."""
+        if self.act_button.isEnabled():
+            self.act_button.click()
+        elif not self._ready and not self._disabled_reason and not self._is_busy:
+            self.hint.show_text(self.too_early_words)
+            announce(self, self.too_early_words, shape="square_bang", tone="care")
 
     def _press_focused(self) -> None:
         """Press the button that has the focus. If the focus isn't on a button, press Cancel."""

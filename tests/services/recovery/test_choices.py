@@ -20,7 +20,8 @@ from tests.support.choice_stage import Stage, stage
 from tests.support.quick_desks import quick_folder
 
 CODES: dict[str, str | tuple[str, ...]] = {
-    "outcome_known": "nothing_to_resolve", "no_such_step": "nothing_to_resolve",
+    "outcome_known": "nothing_to_resolve", "outcome_expected": "nothing_to_resolve",
+    "no_such_step": "nothing_to_resolve",
     "order_follows": "nothing_to_resolve",
     "no_payment": "nothing_to_resolve", "payment_no_order": "nothing_to_resolve",
     "payment_not_paid": "nothing_to_resolve", "order_knows": "nothing_to_resolve",

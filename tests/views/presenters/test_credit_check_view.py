@@ -82,9 +82,13 @@ def test_found_is_found_whatever_failed_later() -> None:
 def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
     """A difference is a sign and a word, not only a frame."""
     record = check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
-    _, provider, _ = facts.make_compared_sides(view(record), window_context())
+    ours, provider, _ = facts.make_compared_sides(view(record), window_context())
     assert provider.is_different
     assert "differs" in provider.spoken_text()
+    assert ours.own_word
+    assert (provider.word, provider.own_word) == ("A different answer", "")
+    _, provider, _ = facts.make_compared_sides(view(record, answer="HTTP 404 NOT_FOUND not_found"), window_context())
+    assert (provider.word, provider.own_word) == ("Not found", "")
 
 
 def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:

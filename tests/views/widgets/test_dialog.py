@@ -65,6 +65,18 @@ def test_off_stays_off_after_the_pause(qtbot: QtBot) -> None:
     assert dialog.act_button.isEnabled()
 
 
+def test_a_press_that_comes_too_early_is_not_silent(qtbot: QtBot) -> None:
+    """The shortcut of the acting button has no effect while the guard holds, and the footer says so; then it acts."""
+    _, dialog, _, pressed = opened(qtbot)
+    dialog.too_early_words = "Not accepted yet."
+    dialog.press_act_button()
+    assert (pressed, dialog.hint.plain) == ([], "Not accepted yet.")
+    dialog._enable_act_button()
+    assert dialog.hint.plain == ""
+    dialog.press_act_button()
+    assert pressed == ["act"]
+
+
 def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
     """While asking, a second press does nothing, and Esc is refused with a sentence; the answer takes the question's
     place.
