@@ -70,6 +70,7 @@ MERGED: dict[str, Ask] = {name: ask for name, (_, _, ask) in _ASKED.items() if n
 FILTERS = {
     "residual": "provider:paypay amount:>100 cause:timeout owner:- status:pending,submitting,payment_failed",
     "by age": "age:>2d provider:paypay",
+    "by day": "since:2026-11-18 provider:paypay",
     "by work": "work:scheduled,needs_review certainty:unknown",
 }
 _NOTHING_LAPSED: queues.LapsedIds = {}

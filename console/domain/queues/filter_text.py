@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
@@ -16,7 +16,7 @@ from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filters import NO_CAUSE, RECORD_KINDS, AgeRange, AmountRange, RecordFilter
+from console.domain.queues.filters import NO_CAUSE, RECORD_KINDS, AgeRange, AmountRange, RecordFilter, SinceDays
 from console.domain.records import Certainty, CheckState, WorkState
 
 FILTER_STATES = frozenset(
@@ -36,7 +36,10 @@ _AMOUNT_PATTERN = re.compile(
 _GROUPED_NUMBER = re.compile(r"(?<![0-9,])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?![0-9,])")
 _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "円": "JPY"})
 _AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mhdw])\.\.([0-9]{1,4})([mhdw]))")
+_DAY_PATTERN_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_SINCE_PATTERN = re.compile(rf"(>=|<=|=)?({_DAY_PATTERN_TEXT})(?:\.\.({_DAY_PATTERN_TEXT}))?")
 _CURRENCY_OF_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
+_FIRST_SINCE_YEAR, _LAST_SINCE_YEAR = 1970, 2999
 _DURATION_BY_UNIT: Mapping[str, timedelta] = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
@@ -101,6 +104,8 @@ def _operator_texts(record_filter: RecordFilter) -> Iterator[str]:
         yield f"amount:{_amount_text(record_filter.amount)}"
     if record_filter.age is not None:
         yield f"age:{_age_text(record_filter.age)}"
+    if record_filter.since is not None:
+        yield f"since:{_format_since(record_filter.since)}"
     if record_filter.owner is not None:
         yield f"owner:{record_filter.owner}"
     if record_filter.client is not None:
@@ -217,6 +222,27 @@ def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, age=AgeRange(None, age) if is_upper_bound else AgeRange(age, None))
 
 
+def _add_since(record_filter: RecordFilter, text: str) -> RecordFilter:
+    match = _SINCE_PATTERN.fullmatch(text.translate(_COMPARISON_SIGN_FOLDING))
+    if match is None:
+        raise InvalidFilterValue
+    comparison, first_text, last_text = match.groups()
+    try:
+        first = date.fromisoformat(first_text)
+        last = first if last_text is None else date.fromisoformat(last_text)
+    except ValueError:
+        raise InvalidFilterValue from None
+    is_known_year = first.year >= _FIRST_SINCE_YEAR and last.year <= _LAST_SINCE_YEAR
+    if first > last or (comparison and last_text is not None) or not is_known_year:
+        raise InvalidFilterValue
+    match comparison:
+        case ">=":
+            return replace(record_filter, since=SinceDays(first, None))
+        case "<=":
+            return replace(record_filter, since=SinceDays(None, first))
+    return replace(record_filter, since=SinceDays(first, last))
+
+
 _PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {
     "provider": _add_providers,
     "gw": _add_providers,
@@ -227,6 +253,7 @@ _PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] =
     "cause": _add_causes,
     "amount": _add_amount,
     "age": _add_age,
+    "since": _add_since,
     "owner": _add_owner,
     "taken": _add_owner,
     "client": _add_client,
@@ -261,6 +288,12 @@ def _age_text(age: AgeRange) -> str:
     if age.at_least is not None:
         return f">{_length_text(age.at_least)}"
     return f"<{_length_text(age.at_most or timedelta())}"
+
+
+def _format_since(days: SinceDays) -> str:
+    if days.first is not None and days.last is not None:
+        return f"{days.first}" if days.first == days.last else f"{days.first}..{days.last}"
+    return f">={days.first}" if days.first is not None else f"<={days.last}"
 
 
 def _length_text(length: timedelta) -> str:

@@ -1,18 +1,19 @@
-"""The filter of a list of records: conditions on provider, state, certainty, work, cause, amount, age, owner, client
-and kind. A record is in the filtered list if it fulfils all conditions; a condition with several values is fulfilled
-by each of them.
+"""The filter of a list of records: conditions on provider, state, certainty, work, cause, amount, age, day of the
+last change, owner, client and kind. A record is in the filtered list if it fulfils all conditions; a condition with
+several values is fulfilled by each of them.
 
 `filter_text` parses and writes the text form of a filter, such as `provider:paypay amount:>50000 age:>2d`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property
 from typing import TypeAlias
 
 from console.domain.access.permissions import is_same_person
+from console.domain.calendar_days import end_of_day, start_of_day
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
@@ -82,12 +83,15 @@ class AgeRange:
             now - self.at_least if self.at_least is not None else None,
         )
 
-    def contains(self, since: datetime | None, now: datetime) -> bool:
-        """True if a record whose last change was at the instant `since` fulfils the condition at `now`; False if
-        `since` is None.
-        """
-        earliest, latest = self.instants(now)
-        return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
+
+@dataclass(frozen=True, slots=True)
+class SinceDays:
+    """A condition on the Japanese day on which the state or certainty of a record last changed: from `first` to
+    `last`, both included; None for no bound. A record without a stored time of this change doesn't fulfil it.
+    """
+
+    first: date | None = None
+    last: date | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class RecordFilter:
     - `states`: stored business states, such as `pending`, of any kind of record
     - `causes`: codes of the cause, as `cause_of` returns them; NO_CAUSE for records without one
     - `owner`: the person whose take of the record is running; NO_OWNER for records without a running take
+    - `since`: the day of the last change; with `age`, both conditions count
     - `client`: the client id of a credit check; other kinds of records have no client
     - `kinds`: kinds of records, see RECORD_KINDS
     """
@@ -109,6 +114,7 @@ class RecordFilter:
     causes: frozenset[str] = frozenset()
     amount: AmountRange | None = None
     age: AgeRange | None = None
+    since: SinceDays | None = None
     owner: str | None = None
     client: str | None = None
     kinds: frozenset[str] = frozenset()
@@ -116,6 +122,24 @@ class RecordFilter:
     def __bool__(self) -> bool:
         """True if there is a condition."""
         return self._has_condition
+
+    @property
+    def restricts_since(self) -> bool:
+        """True if there is a condition on the time of the last change, as an age or as a day."""
+        return self.age is not None or self.since is not None
+
+    def find_since_bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return the bounds of the last change that the age and the days allow at `now`: its earliest and its latest
+        instant; None for no bound.
+        """
+        earliest, latest = self.age.instants(now) if self.age is not None else (None, None)
+        if self.since is not None and self.since.first is not None:
+            begin = start_of_day(self.since.first)
+            earliest = begin if earliest is None else max(earliest, begin)
+        if self.since is not None and self.since.last is not None:
+            end = end_of_day(self.since.last) - timedelta(microseconds=1)
+            latest = end if latest is None else min(latest, end)
+        return earliest, latest
 
     @cached_property
     def _has_condition(self) -> bool:
@@ -141,9 +165,14 @@ def matches(record: FilteredRecord, record_filter: RecordFilter, now: datetime, 
             lambda one: not record_filter.providers or bool(record_filter.providers & providers_of(one)),
             lambda one: record_filter.client in (None, one.client_id if isinstance(one, CreditCheck) else ""),
             lambda one: record_filter.amount is None or _is_amount_in(one, record_filter.amount),
-            lambda one: record_filter.age is None or record_filter.age.contains(one.state_since, now),
+            lambda one: not record_filter.restricts_since or _is_since_in(one.state_since, record_filter, now),
         )
     ) and is_owner(record_filter.owner, owner)
+
+
+def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:
+    earliest, latest = record_filter.find_since_bounds(now)
+    return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
 
 
 def _is_one_of(

@@ -217,7 +217,7 @@ def _index_ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[Col
         yield [_CERTAINTY_COLUMNS[part.kind] == Certainty.UNKNOWN.value, *lapsed_rows]
     if chosen.work_states and WorkState.NONE not in chosen.work_states:
         yield [*(part.work_state == state for state in sorted(chosen.work_states)), *lapsed_rows]
-    if chosen.age is not None:
+    if chosen.restricts_since:
         yield [
             and_(part.work_state == state, *filter_sql.make_age_conditions(part.state_since, search.choice))
             for state in sorted(WorkState)

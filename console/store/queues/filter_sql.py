@@ -101,13 +101,13 @@ def _filter_conditions(
 
 
 def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
-    """Yield the SQL conditions of the age filter: the lower and the upper bound of the column `state_since`. No
-    condition if the filter has no age. Without a lower bound, rows without a stored instant (EPOCH_START) are
-    left out. The indexes of the queues can answer both conditions.
+    """Yield the SQL conditions of the age and of the day of the last change: the lower and the upper bound of the
+    column `state_since`. No condition if the filter has neither. Without a lower bound, rows without a stored instant
+    (EPOCH_START) are left out. The indexes of the queues can answer both conditions.
     """
-    if choice.chosen.age is None or choice.now is None:
+    if not choice.chosen.restricts_since or choice.now is None:
         return
-    earliest, latest = choice.chosen.age.instants(choice.now)
+    earliest, latest = choice.chosen.find_since_bounds(choice.now)
     if earliest is not None:
         yield since >= literal(convert_to_naive_utc(earliest), Instant)
     else:

@@ -301,7 +301,7 @@ def _make_page_queries(
 
 def _reads_each_state(choice: QueueChoice) -> bool:
     """True if the filter restricts the work state or the age, so that each work state is a range of its own."""
-    return bool(choice.chosen.work_states) or choice.chosen.age is not None
+    return bool(choice.chosen.work_states) or choice.chosen.restricts_since
 
 
 def _states_of(choice: QueueChoice) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from console.domain.calendar_days import JST
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -20,7 +21,7 @@ from console.wording.formats import format_amount
 
 USUAL_FILTER_LISTS = ("provider", "age", "amount", "owner")
 """Names of the filter lists that the filter sentence above a queue always contains."""
-OPTIONAL_FILTER_LISTS = ("kind", "status", "certainty", "work", "cause", "client")
+OPTIONAL_FILTER_LISTS = ("kind", "status", "certainty", "work", "cause", "since", "client")
 """Names of the filter lists that the filter sentence contains only while they have a condition, or after a person
 has added them.
 """
@@ -53,6 +54,15 @@ def list_operators(name: str, context: WindowContext) -> Iterator[OfferedOperato
                 for bound in _AMOUNT_BOUNDS_MAJOR.get(currency, ()):
                     operator = f"amount:>={bound}{currency}"
                     yield operator, format_operator(operator, context)
+        case "since":
+            today = context.now().astimezone(JST).date()
+            for name_of_days, first, last in (
+                ("today", today, today),
+                ("yesterday", today - timedelta(days=1), today - timedelta(days=1)),
+                ("week", today - timedelta(days=6), today),
+            ):
+                words = context.translate(f"queue.filter.since.{name_of_days}")
+                yield f"since:{first}" if first == last else f"since:{first}..{last}", words
         case "owner":
             yield "owner:me", context.translate("queue.filter.owner.me")
             yield f"owner:{NO_OWNER}", context.translate("queue.filter.owner.nobody")
@@ -87,6 +97,8 @@ def format_operator(operator: str, context: WindowContext) -> str:
     name, _, text = operator.partition(":")
     if name in ("age", "amount"):
         return _format_range_operator(operator, context)
+    if name == "since":
+        return text
     if name == "owner":
         return context.translate("queue.filter.owner.nobody") if text == NO_OWNER else text
     if name not in ("kind", "status", "certainty", "work", "cause", "provider"):

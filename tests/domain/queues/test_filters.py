@@ -53,6 +53,12 @@ RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "ord
         ("cause:unknown", ""),  # the failed call is the cause, not the reason of the work
         ("cause:lapsed", "check"),
         ("client:42", "check"),
+        ("since:2026-11-18", "payment refund check"),  # 15:04 in Japan
+        ("since:2026-11-17", ""),
+        ("since:>=2026-11-19", ""),
+        ("since:<=2026-11-18", "payment refund check"),
+        ("since:2026-11-01..2026-11-18 age:>1d", "payment refund check"),
+        ("since:2026-11-01..2026-11-18 age:<1d", ""),
         ("kind:order,refund", "refund order"),
         ("amount:>500", "payment refund order"),
         ("amount:>500.01", "payment order"),  # a refund of ₹500.01 isn't above

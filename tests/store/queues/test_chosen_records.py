@@ -37,6 +37,8 @@ FILTERS = (
     "", "provider:atom", "provider:paypay,alarmbox", "status:pending,failed,submitting", "certainty:unknown",
     "work:needs_review", "work:none,scheduled", "cause:timeout", "cause:-", "cause:lapsed,TIMEOUT,poll",
     "amount:>3300", "amount:<=3300", "amount:1000..5000INR", "amount:=0.5JPY", "age:>24h", "age:<40h", "age:20h..45h",
+    "since:2026-11-19", "since:>=2026-11-20", "since:<=2026-11-19 provider:atom",
+    "since:2026-11-18..2026-11-20 age:>30h",
     "owner:op-a", "owner:-", "client:2", "client:1 certainty:unknown", "kind:refund,order", "kind:payment age:>20h",
     "provider:paypay work:scheduled,needs_review age:<2d amount:>100 owner:- cause:timeout,-",
 )  # fmt: skip
