@@ -30,7 +30,7 @@ class CorporationNumberField(QWidget):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self.field = Field(context.translate("field.corporation_number"), role="data")
+        self.field = Field(context.translate("lookup.field"), role="data")
         self.field.setFixedWidth(440)
         self.button = KeyButton(context.translate("action.look_up"), "Enter", "primary", binds=False)
         self.button.clicked.connect(self._request_lookup)

@@ -76,7 +76,7 @@ class FittedTable(RecordTable):
             column.key: self._compute_preferred_width(place) for place, column in enumerate(self.rows.columns)
         }
         compact = {column.key: self._compute_compact_width(place) for place, column in enumerate(self.rows.columns)}
-        _hide_columns_until_fit(self._hideable_keys, compact, hidden, room)
+        self._hide_least_important_columns(compact, hidden, room)
         whole = {key: max(width, self._measure_whole_text_width(key)) for key, width in preferred.items()}
         widths = preferred if _sum_visible_widths(whole, hidden) <= room else compact
         self._widen_first_column(hidden, widths)
@@ -101,6 +101,14 @@ class FittedTable(RecordTable):
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
+
+    def _hide_least_important_columns(self, compact: Mapping[str, int], hidden: set[str], room: int) -> None:
+        """Hide columns of `hideable_columns` in their order until the others fit into `room` px. Then show again
+        those that still have room, because a wide column was hidden after them."""
+        _hide_columns_until_fit(self._hideable_keys, compact, hidden, room)
+        for key in reversed(self._hideable_keys):
+            if key in hidden - self.hidden_keys and _sum_visible_widths(compact, hidden - {key}) <= room:
+                hidden.discard(key)
 
     def _widen_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""

@@ -1,6 +1,6 @@
 """The panel beside the table of a queue, with a summary of the current record and buttons for its main actions."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.evidence.timeline import TimelinePage
@@ -17,7 +17,15 @@ from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.badge import Badge
-from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_column, make_row, make_scroll_area
+from console.views.widgets.base import (
+    ElidedLabel,
+    ShapeIcon,
+    Surface,
+    TextLabel,
+    make_column,
+    make_row,
+    make_scroll_area,
+)
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import make_flow_widget
@@ -27,6 +35,7 @@ from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
 _PANEL_PADDING_PX = 16
+_SIGN_PX = 14  # side of the icons before states and steps
 _LAST_STEP_COUNT = 5
 
 
@@ -126,7 +135,6 @@ class RecordPreview(Surface):
                     context.translate(text_key),
                     tone="unknown",
                     shape="lock",
-                    narrow=True,
                     is_announced=False,  # the row that the person moves to says it
                 )
             )
@@ -147,11 +155,19 @@ class RecordPreview(Surface):
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
         facts = FactList()
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
-            mark = "≠ " if side.is_different else ""
-            words = "  ".join(part for part in (f"{mark}{side.word}", side.amount) if part)
-            label = TextLabel(words, "body", "bad" if side.is_different else "text", wrap=True)
-            label.setAccessibleName(side.spoken_text())
-            facts.add_fact(side.name, label)
+            sign = ShapeIcon(side.shape, side.tone, _SIGN_PX, line="body")
+            if side.is_different:
+                sign.show_shape("not_equal", "bad")
+            word = TextLabel(side.word, "body", "bad" if side.is_different else "text", wrap=True)
+            amount = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
+            state = QWidget()
+            row = make_row(gap=6)
+            row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+            row.addWidget(word, 1)
+            row.addWidget(amount, 0, Qt.AlignmentFlag.AlignTop)
+            state.setLayout(row)
+            state.setAccessibleName(side.spoken_text())
+            facts.add_fact(side.name, state)
         part = Surface(edge="bottom")
         part.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
         return part
@@ -182,7 +198,12 @@ class RecordPreview(Surface):
             line = words.make_event_timeline_line(event, story, self._context)
             label = TextLabel(f"{line.time_text}  {line.action_text}", "small", wrap=True)
             label.setAccessibleName(line.spoken_text())
-            self._steps.addWidget(label)
+            step = QWidget()
+            row = make_row(gap=8)
+            row.addWidget(ShapeIcon(line.shape, line.tone, _SIGN_PX, line="small"), 0, Qt.AlignmentFlag.AlignTop)
+            row.addWidget(label, 1)
+            step.setLayout(row)
+            self._steps.addWidget(step)
 
     def _make_action_buttons(self, item: QueueItem) -> "QVBoxLayout":
         """Return a layout with the buttons of the record's actions. The button of the recommended action is the

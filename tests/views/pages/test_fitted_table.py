@@ -32,6 +32,17 @@ def test_what_is_hidden_leaves_no_room(the_look: object, qtbot: QtBot, room: int
             at += header.sectionSize(place)
 
 
+def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(the_look: object, qtbot: QtBot) -> None:
+    """The first column to hide is the narrower one: hiding it isn't enough, hiding the other one alone is."""
+    columns = [Column(name, name, wide, lambda line: "x" * 40) for name, wide in (("a", 60), ("b", 300), ("c", 300))]
+    table = StaticTable(window_context(), columns, lambda line: line, "Lines", hideable_columns=("a", "b"))
+    qtbot.addWidget(table)
+    table.resize(420, 200)
+    table.show()
+    table.show_rows([1])
+    assert [table.isColumnHidden(place) for place in range(3)] == [False, True, False]
+
+
 @pytest.mark.parametrize(("stretched", "expected"), [("next", True), ("what", False)])
 def test_only_the_last_column_takes_more_than_it_needs(
     the_look: object, qtbot: QtBot, stretched: str, expected: bool
