@@ -9,6 +9,7 @@ import ast
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,6 +69,7 @@ from console.views.runtime.routes import (
     RecordRoute,
     RefundRoute,
 )
+from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import DropDownList, Field, LineEdit, MultiLineEdit
@@ -76,6 +78,7 @@ from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
 from tests.desk.test_incidents import raise_two
+from tests.desk.test_own_requests import through_a_worker
 from tests.desk.test_records import prepare_error
 from tests.desk.test_refunds import Away, order_of
 from tests.desk.test_resolving_refunds import unknown
@@ -96,6 +99,7 @@ class Stage:
     seats: Seats
     sandbox: Sandbox
     person: Person
+    folder: Path
     number: int = -1
     toasts: list[Toast] = field(default_factory=list)
 
@@ -499,6 +503,31 @@ def resolve_money(stage: Stage) -> Press:
     return ready(stage, dialog)
 
 
+# -- files
+
+
+@case("EvidenceExportActions.write_pack", trail=("evidence_pack.exported",))
+def evidence_pack(stage: Stage) -> Press:
+    """The file has been named."""
+    payment = payment_of(stage)
+    page = at_payment(stage, payment)
+    button = KeyButton("", parent=page)
+    path = stage.folder / f"pack-{stage.number}.zip"
+    button.clicked.connect(partial(page.evidence.write_pack, "payment", payment.id, path))
+    return page_press(stage, button, "")
+
+
+@case(trail=("list.exported",))
+def export(stage: Stage) -> Press:
+    """The file has been named."""
+    buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number])
+    page = at_queue(stage, "incomplete")
+    button = KeyButton("", parent=page)
+    path = stage.folder / f"list-{stage.number}.csv"
+    button.clicked.connect(partial(page.export.export_list_to, str(path)))
+    return page_press(stage, button, "", lambda: path.exists() and not page.export.is_running)
+
+
 # -- work shared by people
 
 
@@ -846,7 +875,6 @@ ELSEWHERE = {
     "ReconciliationActions.resume_run": "tests/views/reconciliation/test_page.py::test_going_on_twice_is_one_run",
     "RefundDialog._probe_payment": _GUARD_TEST,
     "BulkRunDialog._stop_run": _GUARD_TEST,
-    "EvidenceExportActions.write_pack": _GUARD_TEST,
     "LeftoverCredentialsDialog._delete_credentials": _GUARD_TEST,
 }
 """Places that start a call and have no case here, with the test that presses them twice."""
@@ -906,13 +934,44 @@ TOLERATES = {"move_order": (pytest.mark.expects_log("what was tolerated is told"
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=TOLERATES.get(name, ())) for name in sorted(CASES)])
-def test_pressed_twice_it_happens_once(seats: Seats, sit: Sit, sandbox: Sandbox, name: str) -> None:
+def test_pressed_twice_it_happens_once(seats: Seats, sit: Sit, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     """Clicked often, and with keys that are held down: one act in the trail, one outcome in sight."""
     one = CASES[name]
     if one.who == "adm-f":
         seats.add(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
-    stage = Stage(seats, sandbox, sit())
+    stage = Stage(seats, sandbox, sit(), tmp_path)
     stage.sit_as(one.who)
     stage.person.opening.context.toast_requested.connect(stage.keep_toast)
     for by_keys in (False, True):
         play(stage, one, by_keys)
+
+
+@through_a_worker
+@pytest.mark.parametrize("by_keys", [False, True], ids=["clicks", "keys"])
+def test_a_password_entered_twice_decides_once(
+    seats: Seats, sit: Sit, sandbox: Sandbox, tmp_path: Path, by_keys: bool
+) -> None:
+    """The dialog that asks for the password after a rejection: one request of the desk, one rejection."""
+    stage = Stage(seats, sandbox, sit(), tmp_path, number=0)
+    stage.sit_as("lead-b")
+    press, person = reject(stage), stage.person
+    press.button.click()  # type: ignore[attr-defined]  # a button
+    dialog = person.dialog(PasswordDialog)
+    dialog.password.line_edit.setText(seats.password_of("lead-b"))
+    password = Press(dialog.act_button, press.has_ended, dialog)
+    person.until(dialog.act_button.isEnabled)
+    if by_keys:
+        dialog.password.line_edit.setFocus()
+        QTest.keyPress(dialog.windowHandle(), Qt.Key.Key_Return)
+        assert press.dialog is not None
+        hold_enter(dialog if shiboken6.isValid(dialog) else press.dialog)
+    else:
+        click_often(password)
+    person.until(press.has_ended)
+    person.rest()
+    assert stage.trail()[-1] == "refund.rejected"
+    assert stage.trail().count("refund.rejected") == 1
+    with seats.past_the_console() as tx:
+        requests = tx.conn.exec_driver_sql("SELECT confirmed FROM requests WHERE action = 'refund reject'").all()
+    assert [tuple(row) for row in requests] == [(1,)]
+    assert not person.window.findChildren(PasswordDialog)

@@ -38,7 +38,7 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
         person.opening.close()
 
 
-def begin(person: Person, key: str) -> TrainingPage:
+def begin(person: Person, key: str, presses: int = 1) -> TrainingPage:
     """Go to the incident by keys, and start it."""
     person.press("Alt+0")
     page = person.page(TrainingPage)
@@ -46,9 +46,27 @@ def begin(person: Person, key: str) -> TrainingPage:
     place = next(place for place, row in enumerate(page.table.all_rows) if row.key == key)
     page.table.setFocus()
     page.table.go_to(place)
-    person.press("S")
+    person.press("S", presses)
+    if presses > 1:
+        page.begin_button.click()
     person.until(lambda: page.current_incident is not None and page.current_incident.state == "open")
     return page
+
+
+def test_a_start_pressed_twice_starts_once(trainee: Person) -> None:
+    """By key, by click and held down: a second start would make further records and forget the first ones."""
+    page = begin(trainee, "missing_pdf", presses=2)
+    trainee.rest()
+    read_number = trainee.opening.context.bind_services(
+        lambda services: services.training and services.training._scores.read_attempt("missing_pdf").number
+    )
+    assert read_number() == 1
+    page.table.setFocus()
+    for _ in range(2):
+        page.check_button.click()
+    trainee.until(lambda: bool(page.current_incident and page.current_incident.verdict))
+    trainee.rest()
+    assert read_number() == 1
 
 
 def check(person: Person) -> TrainingPage:
