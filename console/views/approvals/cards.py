@@ -19,7 +19,7 @@ from console.wording import records as record_texts
 PROPOSAL_KIND = "proposal"
 MAX_PROVIDER_ANSWER_AGE_SECONDS = 900.0
 """Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
-_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
+_REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _make_refund_remark(
     the state after the decision, the number of reasons against the refund, the checkers who have already
     approved it, the end of its cooling-off period, the maker's reason.
     """
-    if refund.state not in _STATES_BEFORE_SENDING:
+    if refund.state not in _REFUND_STATES_BEFORE_SENDING:
         badge = record_words.make_state_cell(case_words.state_key(refund), context.language)
         return badge.word, badge.shape, badge.tone
     count = count_reasons_against(summary, now) if summary is not None else 0

@@ -31,8 +31,8 @@ from console.wording import records as record_texts
 
 _MIN_TEXT_LINES = 10
 _CONTENT_MARGIN_PX = 24  # beside the content
-_MIN_LAID_OUT_HEIGHT_PX = 50  # a smaller content has not been laid out yet
-_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
+_MIN_HEIGHT_AFTER_LAYOUT_PX = 50  # a smaller content has not been laid out yet
+_REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 _COMPARED_PAYMENT_FIELDS = ("state", "captured_minor", "refunded_minor", "payer")
 
 
@@ -114,7 +114,7 @@ class ApprovalView(QScrollArea):
         """If the end of the request is visible, mark the shown version of the refund as read and emit
         `end_reached`."""
         view, bar, content = self.view, self.verticalScrollBar(), self.widget()
-        if view is None or not self.isVisible() or content is None or content.height() < _MIN_LAID_OUT_HEIGHT_PX:
+        if view is None or not self.isVisible() or content is None or content.height() < _MIN_HEIGHT_AFTER_LAYOUT_PX:
             return
         if bar.value() >= bar.maximum() - 4:
             self._mark_end_reached()
@@ -193,7 +193,7 @@ class ApprovalView(QScrollArea):
         content, had_focus = QWidget(), any(part.hasFocus() for part in self.findChildren(QWidget))
         if had_focus:  # the focused widget goes with the old content
             self.setFocus(Qt.FocusReason.OtherFocusReason)
-        is_waiting, self._end = view.record.state in _STATES_BEFORE_SENDING, None
+        is_waiting, self._end = view.record.state in _REFUND_STATES_BEFORE_SENDING, None
         parts = [
             *([] if is_waiting else [self._make_result_panel(view)]),
             self._make_reasons_against_panel(view),
@@ -393,7 +393,7 @@ class ApprovalView(QScrollArea):
             money.set_aside,
             money.refundable,
         )
-        own_reserve = own_minor if view.record.state in _STATES_BEFORE_SENDING else 0
+        own_reserve = own_minor if view.record.state in _REFUND_STATES_BEFORE_SENDING else 0
         before = money.refundable + (0 if view.record.set_aside_id is not None else own_reserve)
         rows, rest = money_facts.make_money_parts(amounts, context, before)
         amount = wording.format_amount(-own_minor, money.currency)
@@ -479,7 +479,7 @@ class ApprovalView(QScrollArea):
 
 def format_approval_title(view: RefundView, context: WindowContext) -> str:
     amount = wording.format_amount(view.record.amount_minor, view.record.currency)
-    if view.record.state not in _STATES_BEFORE_SENDING:
+    if view.record.state not in _REFUND_STATES_BEFORE_SENDING:
         return context.translate(
             "approvals.decided_title", title=case_words.title(view.record, context), amount=amount
         )

@@ -47,7 +47,7 @@ _DECISION_KEY_HINTS: tuple[KeyHint, ...] = (
     (("W",), "key.withdraw"),
     (("F1",), "key.help"),
 )
-_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
+_REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 class ApprovalsPage(Page):
@@ -148,8 +148,8 @@ class ApprovalsPage(Page):
 
     def _connect_signals(self) -> None:
         self.list.chosen.connect(self._show_selected_card)
-        self.list.requests.entered.connect(self._open_or_focus_current)
-        self.proposal_view.opened.connect(self._open_or_focus_current)
+        self.list.requests.entered.connect(self._open_proposal_or_focus_request)
+        self.proposal_view.opened.connect(self._open_proposal_or_focus_request)
         self.list.requests.read_on.connect(self.view.scroll_one_page)
         self.view.left.connect(self.list.requests.setFocus)
         self.view.end_reached.connect(self._update_buttons)
@@ -171,7 +171,7 @@ class ApprovalsPage(Page):
         ):
             signal.connect(self._update_buttons)
         self._reading_timer = QTimer(self, singleShot=True, interval=tokens().px("motion", "skeleton_after_ms"))
-        self._reading_timer.timeout.connect(self._show_reading_bars)
+        self._reading_timer.timeout.connect(self._show_placeholder_bars)
         self._timer = QTimer(
             self, interval=_ANSWER_AGE_CHECK_INTERVAL_MS
         )  # the provider's answer becomes too old while the person reads
@@ -285,7 +285,7 @@ class ApprovalsPage(Page):
         self._show_key_hints()
 
     @Slot()
-    def _open_or_focus_current(self) -> None:
+    def _open_proposal_or_focus_request(self) -> None:
         """Open the record of the current proposal, or move the focus into the current request."""
         if self.proposal is not None:
             self.context.navigate(make_proposal_route(self.proposal))
@@ -305,7 +305,7 @@ class ApprovalsPage(Page):
         self._reading_timer.start()
 
     @Slot()
-    def _show_reading_bars(self) -> None:
+    def _show_placeholder_bars(self) -> None:
         """Show grey bars in place of the previous request while the service still reads the current one."""
         if self.refund_id and self.shown_view is None:
             self.content.removeWidget(self.reading)
@@ -324,7 +324,7 @@ class ApprovalsPage(Page):
     def _is_decided(self) -> bool:
         """True if the shown request has been decided and no longer waits for an approval or for sending."""
         view = self.shown_view
-        return view is not None and view.record.state not in _STATES_BEFORE_SENDING
+        return view is not None and view.record.state not in _REFUND_STATES_BEFORE_SENDING
 
     def _read_refund(self, id: int) -> None:
         self.context.run_read(
@@ -392,8 +392,8 @@ class ApprovalsPage(Page):
         is_own = self.is_own_request(view)
         undecided = view.record.state is RefundState.REQUESTED
         self.decline.setVisible(not is_own and undecided)
-        self.approve.setVisible(not is_own and view.record.state in _STATES_BEFORE_SENDING)
-        self.withdraw.setVisible(is_own and view.record.state in _STATES_BEFORE_SENDING)
+        self.approve.setVisible(not is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
+        self.withdraw.setVisible(is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
         maker = view.record.maker
         self.reads.show_text(
             self.context.translate("approvals.own")
@@ -420,7 +420,7 @@ class ApprovalsPage(Page):
         """Show the footer with the decision buttons only below a request that isn't sent yet."""
         view = self.shown_view
         is_shown = self.content.currentWidget() is self.request_pane
-        self.footer.setVisible(is_shown and (view is None or view.record.state in _STATES_BEFORE_SENDING))
+        self.footer.setVisible(is_shown and (view is None or view.record.state in _REFUND_STATES_BEFORE_SENDING))
 
     def is_own_request(self, view: RefundView) -> bool:
         """Return True if the acting person is the maker of the refund. A maker can withdraw the refund but can't

@@ -53,7 +53,7 @@ def execute_run_in_background(
 def _make_end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress) -> Toast:
     words = context.translate("bulk.ended", name=run.name, done=run.done, of=run.most, state=run.state)
     tally = bulk_words.format_result_counts(progress.result_counts, run.action, context)
-    if not bulk_words.has_ended(run):
+    if not bulk_words.has_run_ended(run):
         return Toast(words, tally, shape="square_bang", tone="care")
     shape, tone = bulk_words.get_ended_run_icon_and_tone(progress.result_counts)
     return Toast(words, tally, shape=shape, tone=tone)

@@ -67,7 +67,7 @@ class BulkDialog(BulkRunDialog):
         if self._request is not None and self.words_field is not None and not self.is_busy:
             self._create_run(self._request, self.words_field.text())
 
-    # -- freezing
+    # -- creation of the run
 
     def _create_run(self, request: BulkRequest, words: str | None) -> None:
         context, action, source = self._context, request.action.value, request.source

@@ -44,7 +44,7 @@ _RESULT_FILTERS = (None, NOT_DONE_FILTER)
 
 
 class BulkPlanPage(QWidget):
-    """The view with the plan of a dry run. The person selects here how many rows the run will execute.
+    """The page of the dialog with the plan of a dry run. The person selects here how many rows the run will execute.
 
     Signals:
     - resized: the person has selected another number of rows.
@@ -103,7 +103,7 @@ class BulkPlanPage(QWidget):
 
 
 class BulkProgressPage(QWidget):
-    """The view with the progress of a bulk run and the table of its rows with their results.
+    """The page of the dialog with the progress of a bulk run and the table of its rows with their results.
 
     Signals:
     - discard_requested: the person has pressed the button that discards the rows still open.

@@ -41,9 +41,9 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
     content = QWidget()
     content.setLayout(
         make_row(
-            _make_hint_panel(frame, translate("dialog.keys.everywhere"), _WINDOW_KEY_HINTS),
+            _make_key_hint_panel(frame, translate("dialog.keys.everywhere"), _WINDOW_KEY_HINTS),
             24,
-            _make_hint_panel(frame, translate("dialog.keys.here"), page_hints),
+            _make_key_hint_panel(frame, translate("dialog.keys.here"), page_hints),
         )
     )
     dialog.show_content(content)
@@ -51,7 +51,7 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
     return dialog
 
 
-def _make_hint_panel(frame: WindowFrame, title: str, hints: Sequence[KeyHint]) -> QWidget:
+def _make_key_hint_panel(frame: WindowFrame, title: str, hints: Sequence[KeyHint]) -> QWidget:
     grid = QGridLayout()
     grid.setHorizontalSpacing(12)
     grid.setVerticalSpacing(6)

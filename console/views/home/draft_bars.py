@@ -33,10 +33,10 @@ class DraftBars(QObject):
             del self._shown[name]
         for draft in drafts:
             if draft.name not in self._shown:
-                self._page.show_bar(draft.name, self._make_bar(draft, words_by_name[draft.name]), above=True)
+                self._page.show_bar(draft.name, self._make_draft_bar(draft, words_by_name[draft.name]), above=True)
                 self._shown[draft.name] = words_by_name[draft.name]
 
-    def _make_bar(self, draft: Draft, words: str) -> NotificationBar:
+    def _make_draft_bar(self, draft: Draft, words: str) -> NotificationBar:
         translate = self._context.translate
         go_on = KeyButton(translate("draft.continue"), kind="inline")
         discard = KeyButton(translate("draft.discard"), kind="inline")

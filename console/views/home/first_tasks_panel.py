@@ -38,7 +38,7 @@ class FirstTasksPanel(Surface):
         head = Surface(edge="bottom")
         title = TextLabel(translate("first_tasks.title"), "panel_title")
         head.setLayout(make_row(title, None, self.until, margins=(16, 8, 16, 8)))
-        self.buttons = {task: CountLineButton(self._make_line(task)) for task in FirstTask}
+        self.buttons = {task: CountLineButton(self._make_task_line(task)) for task in FirstTask}
         self.buttons[FirstTask.SEARCH].clicked.connect(self._open_search)
         self.buttons[FirstTask.RECORD].clicked.connect(self._open_queue)
         self.buttons[FirstTask.HELP].clicked.connect(self._open_help)
@@ -58,7 +58,7 @@ class FirstTasksPanel(Surface):
         """The buttons of the panel, in tab order."""
         return [*self.buttons.values(), self.training_link, self.end_button]
 
-    def _make_line(self, task: FirstTask) -> CountLine:
+    def _make_task_line(self, task: FirstTask) -> CountLine:
         is_done = self._context.first_tasks.is_done(task)
         state = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
         word = self._context.translate(f"first_tasks.{task}")
@@ -69,7 +69,7 @@ class FirstTasksPanel(Surface):
     def _show_tasks(self) -> None:
         tasks = self._context.first_tasks
         for task, button in self.buttons.items():
-            button.show_line(self._make_line(task))
+            button.show_line(self._make_task_line(task))
         until = datetime.fromtimestamp((tasks.started or 0) + MAX_SHOWN_SECONDS, UTC)
         self.until.show_text(self._context.translate("first_tasks.until", at=until))
         self.setVisible(tasks.is_running)

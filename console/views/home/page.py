@@ -366,13 +366,13 @@ def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
     scheduled_works = [work for work in unknown_works if work.record is not None and work.record.work.at is not None]
     person_works = [work for work in unknown_works if work not in scheduled_works]
     return [
-        _make_work_line(context, "pending", "half_disc", "progress", "home.running", calling_works),
-        _make_work_line(context, "unknown", "question", "unknown", "home.to_settle", person_works),
-        _make_work_line(context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_works),
+        _make_unfinished_work_line(context, "pending", "half_disc", "progress", "home.running", calling_works),
+        _make_unfinished_work_line(context, "unknown", "question", "unknown", "home.to_settle", person_works),
+        _make_unfinished_work_line(context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_works),
     ]
 
 
-def _make_work_line(
+def _make_unfinished_work_line(
     context: WindowContext, queue: str, shape: str, tone: str, key: str, works: Sequence[UnfinishedWork]
 ) -> CountLine:
     word = context.translate(key)

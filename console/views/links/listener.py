@@ -64,20 +64,20 @@ class LinkListener(QObject):
             client.disconnected.connect(client.deleteLater)
             QTimer.singleShot(int(TIMEOUT_SECONDS * 1000), client, client.abort)
             if client.bytesAvailable():
-                self._read_from(client)
+                self._read_link_from_client(client)
 
     @Slot()
     def _read_from_signal_sender(self) -> None:
         client = self.sender()
         if isinstance(client, QLocalSocket):
-            self._read_from(client)
+            self._read_link_from_client(client)
 
-    def _read_from(self, client: QLocalSocket) -> None:
+    def _read_link_from_client(self, client: QLocalSocket) -> None:
         """Read one line from the client, send the answer (shown or refused), and disconnect. If no complete line
         has arrived yet, do nothing."""
         if not client.canReadLine() and client.bytesAvailable() < MAX_MESSAGE_BYTES:
             return
-        link = _parse_line(bytes(client.readLine(MAX_MESSAGE_BYTES).data()))
+        link = _parse_link_line(bytes(client.readLine(MAX_MESSAGE_BYTES).data()))
         client.write(ANSWER_REFUSED if link is None else ANSWER_SHOWN)
         client.flush()
         client.disconnectFromServer()
@@ -85,7 +85,7 @@ class LinkListener(QObject):
             self.link_received.emit(link)
 
 
-def _parse_line(line: bytes) -> Link | None:
+def _parse_link_line(line: bytes) -> Link | None:
     try:
         text = line.decode("ascii")
     except UnicodeDecodeError:

@@ -19,7 +19,7 @@ from console.views.widgets.money_strip import MoneyPanel
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
-_MIN_ASIDE_WIDTH_PX = 900  # px at text size 1; in a narrower window the facts beside the tabs are hidden
+_MIN_WIDTH_WITH_ASIDE_PANEL_PX = 900  # px at text size 1; in a narrower window the facts beside the tabs are hidden
 MoneyView = TypeVar("MoneyView", bound=PaymentView | OrderView | RefundView)
 
 
@@ -49,7 +49,7 @@ class MoneyPage(RecordPage[MoneyView]):
         self.sides_strip.setVisible(self.shows_sides_and_amounts)
         self.money.setVisible(self.shows_sides_and_amounts)
 
-    def show_money(
+    def show_money_panels(
         self,
         view: PaymentView | RefundView,
         provider: str,
@@ -76,7 +76,7 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.facts_panel.setVisible(self.width() >= _MIN_ASIDE_WIDTH_PX * current_appearance().scale)
+        self.facts_panel.setVisible(self.width() >= _MIN_WIDTH_WITH_ASIDE_PANEL_PX * current_appearance().scale)
 
 
 def make_fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:

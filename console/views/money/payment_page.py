@@ -60,7 +60,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         provider = case_words.provider_word(record.provider, context)
         badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(record.corporation_number or "", "", provider, badges)
-        self.show_money(view, record.provider, self._reference, self.answers, self._probe)
+        self.show_money_panels(view, record.provider, self._reference, self.answers, self._probe)
         self._show_side_links(view)
         self.tabs.show_view(view, refunds=view.refunds)
         self._fill_aside_panel(view)

@@ -53,7 +53,7 @@ class RefundPage(MoneyPage[RefundView]):
         )
         badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(payment.corporation_number or "", "", detail, badges)
-        self.show_money(view, payment.provider, self.answers)
+        self.show_money_panels(view, payment.provider, self.answers)
         self.answers.setVisible(bool(view.evidence))
         self.tabs.show_view(view, refunds=view.earlier)
         self._fill_aside_panel(view)

@@ -84,7 +84,7 @@ class SetAsidesPage(Page):
         self.add_key_hints()
         self.table.opened.connect(self._open_payment)
         self.table.current_changed.connect(self._update_buttons)
-        self.table.current_changed.connect(self._report_selected_record)
+        self.table.current_changed.connect(self._update_current_record)
         self.table.rows.page_applied.connect(self._select_first_row)
         self.bind_shortcut("R", self._press_request_button)
         set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
@@ -120,7 +120,7 @@ class SetAsidesPage(Page):
         self._update_buttons(self.table.current_item)
 
     @Slot()
-    def _report_selected_record(self) -> None:
+    def _update_current_record(self) -> None:
         item = self.current_item
         self.acts.set_current_record(("set-aside", _get_set_aside_id(item)) if item is not None else None)
 

@@ -8,7 +8,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton
 
 
-class _PermissionBinding(QObject):
+class _ButtonRightBinding(QObject):
     """Enables or disables one button by the acting person's right, and again after each change of the acting
     person, the list of people or the state of the connection."""
 
@@ -33,11 +33,11 @@ class _PermissionBinding(QObject):
 def bind_button_to_right(context: WindowContext, button: KeyButton, right: str) -> KeyButton:
     """Keep the button enabled only while the acting person has the right and the database is reachable; otherwise
     disable it with the reason. Return the button."""
-    _PermissionBinding(context, button, right)
+    _ButtonRightBinding(context, button, right)
     return button
 
 
-class _WorkerBinding(QObject):
+class _ButtonWorkerBinding(QObject):
     """Blocks one button while this desk asks a worker to act and no worker is present."""
 
     def __init__(self, context: WindowContext, button: KeyButton) -> None:
@@ -54,7 +54,7 @@ class _WorkerBinding(QObject):
 def bind_button_to_worker(context: WindowContext, button: KeyButton) -> KeyButton:
     """Block the button while this desk asks a worker to act and no worker is present. At other times the caller
     enables or disables it. Return the button."""
-    _WorkerBinding(context, button)
+    _ButtonWorkerBinding(context, button)
     return button
 
 

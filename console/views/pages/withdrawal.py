@@ -10,8 +10,8 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 
-_STATE_REFRESH_INTERVAL_MS = 200
-_BUTTON_DELAY_SECONDS = 0.4
+_REQUEST_STATE_REFRESH_INTERVAL_MS = 200
+_BUTTON_APPEARS_AFTER_SECONDS = 0.4
 
 
 class WithdrawButton(KeyButton):
@@ -29,7 +29,7 @@ class WithdrawButton(KeyButton):
         self._withdrawn_request: str | None = None
         self._began_at = context.monotonic()
         self.clicked.connect(self._withdraw_request)
-        self._timer = QTimer(self, interval=_STATE_REFRESH_INTERVAL_MS)
+        self._timer = QTimer(self, interval=_REQUEST_STATE_REFRESH_INTERVAL_MS)
         self._timer.timeout.connect(self._show_request_state)
         self._timer.start()
         self.hide()
@@ -39,7 +39,7 @@ class WithdrawButton(KeyButton):
     def _show_request_state(self) -> None:
         """Show whether the desk request waits for a worker or a worker has taken it. Show nothing in the first 0.4
         s, because a worker answers most requests in that time."""
-        wait, is_early = self._wait, self._context.monotonic() - self._began_at < _BUTTON_DELAY_SECONDS
+        wait, is_early = self._wait, self._context.monotonic() - self._began_at < _BUTTON_APPEARS_AFTER_SECONDS
         if wait.is_over:
             self._timer.stop()
         is_shown = wait.request is not None and not wait.is_over and not is_early
@@ -78,7 +78,7 @@ class WithdrawButton(KeyButton):
         )
 
 
-def is_withdrawn(failure: Failure) -> bool:
+def is_request_withdrawn(failure: Failure) -> bool:
     """Return True if the call has ended because the person withdrew its desk request, so that nothing was sent to
     a provider."""
     return failure.code == ErrorCode.INTERRUPTED and failure.detail.get("reason") == "withdrawn"

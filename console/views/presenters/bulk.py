@@ -121,7 +121,7 @@ def make_run_status(
     if runs_here:
         return RunStatusContent(context.translate("bulk.told.here"), "circle_arrow", "progress")
     sentence = _format_run_status(item, context)
-    if not has_ended(item.run):
+    if not has_run_ended(item.run):
         shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(item.run.state, ("dash", "muted"))
         return RunStatusContent(sentence, shape, tone)
     return RunStatusContent(sentence, *get_ended_run_icon_and_tone(counts))
@@ -140,7 +140,7 @@ def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, 
     return _ICON_AND_TONE_BY_ROW_RESULT[STILL_UNKNOWN] if STILL_UNKNOWN in open_names else ("square_bang", "care")
 
 
-def has_ended(run: BulkRun) -> bool:
+def has_run_ended(run: BulkRun) -> bool:
     """Return True if the bulk run has executed all rows, or as many of its first rows as the person has set as the
     limit."""
     return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED_REASON_CODE)
@@ -158,7 +158,7 @@ def _format_run_status(item: BulkItem, context: WindowContext) -> str:
         return context.translate("bulk.told.maker", maker=run.made_by)
     if run.state == "done" and code == DISCARDED_REASON:
         return context.translate("bulk.told.discarded")
-    state_name = _LIMIT_REACHED_REASON_CODE if has_ended(run) and run.state == "stopped" else run.state
+    state_name = _LIMIT_REACHED_REASON_CODE if has_run_ended(run) and run.state == "stopped" else run.state
     return context.translate(
         f"bulk.told.{state_name}", provider=actor, reason=code, most=run.most, left=run.size - run.done
     )

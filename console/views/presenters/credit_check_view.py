@@ -13,7 +13,15 @@ from console.views.theme.design_tokens import Tone
 from console.views.widgets.record_parts import DocumentSummary, RecordSide
 from console.wording import catalogue as wording
 
-_COMPARED_FIELDS = ("state", "certainty", "company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
+_COMPARED_CREDIT_CHECK_FIELDS = (
+    "state",
+    "certainty",
+    "company_name",
+    "result",
+    "purchased_at",
+    "expired_at",
+    "pdf_file_path",
+)
 _WORD_ICON_AND_TONE_BY_ANSWER: Mapping[str, tuple[str, str, Tone]] = {
     "SUCCEEDED": ("found", "disc", "good"),
     "NOT_FOUND": ("not_found", "cross", "muted"),
@@ -226,8 +234,8 @@ def _find_last_event_time(view: CreditCheckView, action: AuditAction) -> datetim
 
 def find_changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
     """Return the fields that differ between two versions of a credit check: by the name of the field, the value in
-    `before` and the value in `after`. Only the fields of _COMPARED_FIELDS are compared."""
-    pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED_FIELDS}
+    `before` and the value in `after`. Only the fields of _COMPARED_CREDIT_CHECK_FIELDS are compared."""
+    pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED_CREDIT_CHECK_FIELDS}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

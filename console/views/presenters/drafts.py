@@ -5,7 +5,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ApprovalsRoute, LookupRoute, OperationRoute, Route, route_to
 from console.wording import catalogue as wording
 
-_KINDS_WITH_PAGE = ("credit-check", "payment", "order", "refund")
+_RECORD_KINDS_WITH_PAGE = ("credit-check", "payment", "order", "refund")
 
 
 def format_draft_kind(draft: Draft, context: WindowContext) -> str:
@@ -26,7 +26,7 @@ def format_draft(draft: Draft, context: WindowContext) -> str:
 
 def continue_draft(draft: Draft, context: WindowContext) -> None:
     """Open the page of the draft's record, and on it the dialog with the inputs of the draft."""
-    if draft.record_kind in _KINDS_WITH_PAGE and draft.kind != "reject" and draft.subject.isdecimal():
+    if draft.record_kind in _RECORD_KINDS_WITH_PAGE and draft.kind != "reject" and draft.subject.isdecimal():
         context.request_action(draft.record_kind, int(draft.subject), draft.kind.partition("-")[0])
     context.navigate(_make_draft_route(draft))
 
@@ -36,6 +36,6 @@ def _make_draft_route(draft: Draft) -> Route:
         return LookupRoute(draft.subject, buy=True)
     if draft.kind == "reject":
         return ApprovalsRoute(int(draft.subject))
-    if draft.record_kind in _KINDS_WITH_PAGE:
+    if draft.record_kind in _RECORD_KINDS_WITH_PAGE:
         return route_to(draft.record_kind, int(draft.subject), (), "home")
     return OperationRoute(draft.subject)

@@ -20,7 +20,7 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import StateCell
 from console.wording import catalogue as wording
 
-_KINDS_WITH_PAGE = ("credit-check", "order", "payment", "refund")
+_RECORD_KINDS_WITH_PAGE = ("credit-check", "order", "payment", "refund")
 _LIST_ROUTE_BY_ACTION: dict[str, Route] = {
     "alerts ack": AlertsRoute(),
     "audit verify": AuditRoute(),
@@ -108,7 +108,7 @@ def find_request_route(request: OwnRequest) -> Route | None:
         return LookupRoute(id)
     if kind == "operation" and id is not None:
         return OperationRoute(id)
-    if kind in _KINDS_WITH_PAGE and id is not None and id.isdecimal():
+    if kind in _RECORD_KINDS_WITH_PAGE and id is not None and id.isdecimal():
         return route_to(kind, int(id))
     return _LIST_ROUTE_BY_ACTION.get(request.action)
 

@@ -10,7 +10,7 @@ from console.domain.service_results import PurchasePlan
 from console.views.pages.call_steps import CallStepList, CancelEnablingTimer, ReachedStepCollector
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_button_to_worker
-from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
+from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.purchase import outcome
 from console.views.purchase.form import PurchaseForm
 from console.views.runtime.context import Toast, WindowContext
@@ -113,7 +113,7 @@ class PurchaseDialog(DialogFrame):
             content = outcome.make_unknown_outcome_content(context, self._plan, record, self._steps, failure)
             self._show_final_content(context.translate("dialog.purchase.unknown_title"), content, record)
             self.hint.show_text(context.translate("dialog.purchase.no_list_call"))
-        elif is_withdrawn(failure):
+        elif is_request_withdrawn(failure):
             self._show_final_content(
                 context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure), None
             )

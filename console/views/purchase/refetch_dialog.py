@@ -9,7 +9,7 @@ from console.domain.records import CreditCheck
 from console.domain.service_results import RefetchResult
 from console.views.pages.call_steps import CallStepList, CancelEnablingTimer, ReachedStepCollector
 from console.views.pages.permission_buttons import bind_button_to_worker
-from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
+from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import Toast, WindowContext
@@ -124,7 +124,7 @@ class RefetchDialog(DialogFrame):
 
     def _show_failure(self, failure: Failure) -> None:
         context = self._context
-        if is_withdrawn(failure):
+        if is_request_withdrawn(failure):
             bar = make_withdrawn_bar(context, failure)
             self._show_final_content(context.translate("dialog.withdraw.done"), bar, offer_pdf=False)
             return

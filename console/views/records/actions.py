@@ -12,7 +12,7 @@ from console.domain.recovery.decidable import find_undecidable_reason
 from console.domain.service_results import PurchasePlan
 from console.services.desk_requests.waiting import RequestWait
 from console.views.pages.base import Page
-from console.views.pages.withdrawal import WithdrawButton, is_withdrawn
+from console.views.pages.withdrawal import WithdrawButton, is_request_withdrawn
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
@@ -127,7 +127,7 @@ class RecordActionHandlers(QObject):
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
             lead, tone, shape = context.translate("dialog.probe.still_unknown"), "unknown", "question"
-        elif is_withdrawn(failure):
+        elif is_request_withdrawn(failure):
             lead, tone, shape = context.translate("dialog.withdraw.done"), "text", "arrow_back"
         else:
             lead, tone, shape = context.translate("act.refused"), "bad", "square_bang"

@@ -14,7 +14,7 @@ from console.domain.views.any_record import ResolveResult
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_button_to_worker
-from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
+from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.records.evidence_wizard import EvidenceForm, read_choices
@@ -148,7 +148,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
 
     def _show_failure(self, failure: Failure) -> None:
         self._draft.stop_storing()
-        if is_withdrawn(failure):
+        if is_request_withdrawn(failure):
             bar = make_withdrawn_bar(self._context, failure)
             self._show_final_content(self._context.translate("dialog.withdraw.done"), self._add_badges(None, bar))
             return

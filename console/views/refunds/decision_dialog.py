@@ -12,7 +12,7 @@ from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_button_to_worker
-from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
+from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.refunds.request_review import OrderNumberCheck
@@ -120,7 +120,7 @@ class _DecisionDialog(DialogFrame):
 
     def _show_failure(self, failure: Failure) -> None:
         context, stored_record = self._context, failure.detail.get("record")
-        if is_withdrawn(failure):
+        if is_request_withdrawn(failure):
             content = make_decision_content(context, None, make_withdrawn_bar(context, failure))
             self._show_final_content(context.translate("dialog.withdraw.done"), content)
             return

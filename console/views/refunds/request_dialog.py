@@ -12,7 +12,7 @@ from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import FORM_STAGE, REVIEW_STAGE, DialogDraft
 from console.views.pages.permission_buttons import bind_button_to_worker
-from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
+from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.refunds.request_form import RefundForm
@@ -300,7 +300,7 @@ class RefundDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         """Show why the service has refused the refund request, and the next step."""
         context = self._context
-        if is_withdrawn(failure):
+        if is_request_withdrawn(failure):
             self._show_final_content(context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure))
             return
         title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
