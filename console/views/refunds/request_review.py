@@ -36,6 +36,10 @@ class RefundReview(QWidget):
         self.order_number_check = OrderNumberCheck(
             context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id
         )
+        self.second_checker_reasons = TextLabel(
+            refund_words.format_second_checker_reasons(plan, context), "small", "muted", wrap=True
+        )
+        self.second_checker_reasons.setVisible(plan.second_checker)
         self.order_number_check.changed.connect(self.changed)
         self.order_number_check.setVisible(self.needs_order_number)
         translate, provider = context.translate, case_words.provider_word(plan.payment.provider, context)
@@ -62,6 +66,7 @@ class RefundReview(QWidget):
                     gap=20,
                     line_gap=6,
                 ),
+                self.second_checker_reasons,
                 self.order_number_check,
                 gap=12,
             )

@@ -101,13 +101,20 @@ def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
     """Return the text about the people who may approve the refund, with their names if these are known, and about
     whether two of them are needed."""
     if plan.second_checker:
-        asked = context.translate("dialog.refund.asked_two", people=plan.approvers)
-        reasons = [format_second_checker_reason(plan, name, context) for name in plan.second_checker_reasons]
-        return context.translate("dialog.refund.two_because", asked=asked, reasons=reasons)
+        return context.translate("dialog.refund.asked_two", people=plan.approvers)
     return context.translate("dialog.refund.asked_one", people=plan.approvers)
 
 
-def format_second_checker_reason(plan: RefundPlan, name: str, context: WindowContext) -> str:
+def format_second_checker_reasons(plan: RefundPlan, context: WindowContext) -> str:
+    """Return the sentence with all limits and conditions by which the planned refund needs two approvers; "" if one
+    approver is enough."""
+    if not plan.second_checker:
+        return ""
+    reasons = [_format_second_checker_reason(plan, name, context) for name in plan.second_checker_reasons]
+    return context.translate("dialog.refund.two_because", reasons=reasons)
+
+
+def _format_second_checker_reason(plan: RefundPlan, name: str, context: WindowContext) -> str:
     """Return the limit or condition `name`, by which the planned refund needs two approvers, with its value."""
     limited = plan.limits
     value = limited.second_checker_above if name == CHECKER_AMOUNT else limited.conditions[name]

@@ -1,6 +1,7 @@
 """The form and review of a refund: what is refused before anybody is asked, and what is asked for then."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -214,6 +215,26 @@ def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> No
     assert dialog.act_button.isEnabled()
     assert desk.requests == []
     assert OrderNumberCheck(window_context(), "A-1").find_disabled_reason() != ""
+
+
+def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtbot: QtBot) -> None:
+    """Each with its value, in a text that wraps: the review becomes no wider than for one approver."""
+    conditions = {"second_above_paypay": 100, "second_checker_age": 9, "second_checker_payer": 1}
+    limited = replace(plan().limits, conditions=conditions)
+    widths = []
+    for made in (plan(), plan(limits=limited, second_checker_reasons=tuple(conditions))):
+        dialog, _, _ = open_dialog(parent, qtbot, made)
+        qtbot.waitUntil(dialog.act_button.isEnabled)
+        dialog.act_button.click()
+        assert dialog.review is not None
+        widths.append(dialog.review.minimumSizeHint().width())
+        words = dialog.review.second_checker_reasons.plain
+        dialog.reject()
+    assert words == (
+        "Two approvers are needed: Two approvers above, PayPay: ¥100, Two approvers for payments older than: 9 days, "
+        "Two approvers after refunds of the customer in 30 days: 1 refund."
+    )
+    assert widths[1] <= max(widths[0], 600)
 
 
 def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> None:
