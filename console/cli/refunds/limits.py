@@ -36,8 +36,13 @@ def limit_json(limit: "Limit", translate: Translate) -> JsonObject:
 
 
 def limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> JsonObject:
-    """Return the answer of `limits list` as a JSON object."""
-    return {"limits": [limit_json(limit, translate) for limit in limits]}
+    """Return the answer of `limits list` as a JSON object. Conditions without a value are in a list of their own, so
+    that each entry of `limits` has one.
+    """
+    return {
+        "limits": [limit_json(limit, translate) for limit in limits if limit.value is not None],
+        "not_set": [limit_json(limit, translate) for limit in limits if limit.value is None],
+    }
 
 
 def limit_list_lines(limits: "Sequence[Limit]", translator: Translator) -> Iterator[str]:
