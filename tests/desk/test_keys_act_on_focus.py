@@ -97,7 +97,9 @@ def test_queues(person: Person, acts: list[tuple[str, RecordRef]], queue: str) -
     """The row with the ring, wherever the arrows have gone."""
     person.frame.show_route(QueuesRoute(queue))
     page = person.page(QueuesPage)
-    person.until(lambda: page.queue == queue and page.table.ring_row >= 0)
+    person.until(lambda: page.queue == queue and page.table.current_item is not None)
+    person.active()  # the window of the test before may have taken the keyboard with it
+    person.until(lambda: page.table.ring_row == page.table.current_row)
     for steps in (0, 2, 1):
         person.press("Down", steps)
         ref = focused_ref(page.table.current_item)
