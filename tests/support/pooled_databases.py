@@ -40,9 +40,10 @@ class PooledDatabase:
         self._accounts = {short: _account(url) for short, url in self._team.urls.items()}
         self._accounts |= {"": _account(self._team.owner), _SHOP: self._admit_shop()}
         self._lines: dict[str, Any] = {}
-        self._numbered = {str(table) for (table,) in self.sql(_NUMBERED)}
-        self._truncate(self._filled() - {"alembic_version", "console_meta", "limits", "operators"})
-        self._kept = {table: self.sql(f"SELECT * FROM {table}") for table in self._filled()}
+        with self._line("").cursor() as cursor:
+            self._numbered = {str(table) for (table,) in _rows(cursor, _NUMBERED)}
+            _truncate(cursor, _filled(cursor) - {"alembic_version", "console_meta", "limits", "operators"})
+            self._kept = _contents(cursor, _filled(cursor))
 
     def account_of(self, person: str) -> str:
         """Accounts belong to the whole server: each database has its own ones."""
@@ -78,9 +79,9 @@ class PooledDatabase:
         """As it was when it was made, ids beginning at 1 included."""
         if self._unguarded:
             self._guard()
-        unchanged = self._unchanged()
-        self._truncate(self._filled() - unchanged)
         with self._line("").cursor() as cursor:
+            unchanged = self._unchanged(cursor)
+            _truncate(cursor, _filled(cursor) - unchanged)
             for table, rows in self._kept.items():
                 if table in unchanged:
                     continue
@@ -89,8 +90,9 @@ class PooledDatabase:
 
     def keep(self, statement: str) -> None:
         """Run it now, and begin each later test with its effect."""
-        self.sql(statement)
-        self._kept = {table: self.sql(f"SELECT * FROM {table}") for table in self._filled()}
+        with self._line("").cursor() as cursor:
+            cursor.execute(statement)
+            self._kept = _contents(cursor, _filled(cursor))
 
     def unguard(self, table: str) -> None:
         """Drop its triggers; until the database is emptied nothing is refused there."""
@@ -128,31 +130,40 @@ class PooledDatabase:
         self.nodes[0].sql(f"GRANT SELECT, INSERT, UPDATE ON {table} TO `{name}`@`%`")
         return name, password
 
-    def _unchanged(self) -> set[str]:
+    def _unchanged(self, cursor: Any) -> set[str]:
         """The kept tables that have the rows of the beginning: most tests leave them alone, and to truncate one takes
         the server twenty times as long as to read it. None that numbers its rows: the next number may have moved.
         """
-        unchanged = set()
-        with self._line("").cursor() as cursor:
-            for table in self._kept.keys() - self._numbered:
-                cursor.execute(f"SELECT * FROM {table}")
-                if list(cursor.fetchall()) == self._kept[table]:
-                    unchanged.add(table)
-        return unchanged
+        there = _contents(cursor, self._kept.keys() - self._numbered)
+        return {table for table, rows in there.items() if rows == self._kept[table]}
 
-    def _truncate(self, tables: set[str]) -> None:
-        """Past the triggers, which refuse to delete."""
-        self.sql("SET foreign_key_checks = 0", *(f"TRUNCATE {table}" for table in sorted(tables)))
 
-    def _filled(self) -> set[str]:
-        """Tables that have rows, or had some: their next id says so."""
-        seen = self.sql(
-            "SELECT table_name, auto_increment FROM information_schema.tables"
-            " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
-        )
-        each = (f"SELECT '{table}' FROM DUAL WHERE EXISTS (SELECT 1 FROM {table})" for table, _ in seen)
-        filled = {str(table) for (table,) in self.sql(" UNION ALL ".join(each))}
-        return filled | {str(table) for table, next_id in seen if (next_id or 1) > 1}
+def _rows(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
+    cursor.execute(statement)
+    return list(cursor.fetchall())
+
+
+def _contents(cursor: Any, tables: set[str]) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: _rows(cursor, f"SELECT * FROM {table}") for table in sorted(tables)}
+
+
+def _truncate(cursor: Any, tables: set[str]) -> None:
+    """Past the triggers, which refuse to delete."""
+    cursor.execute("SET foreign_key_checks = 0")
+    for table in sorted(tables):
+        cursor.execute(f"TRUNCATE {table}")
+
+
+def _filled(cursor: Any) -> set[str]:
+    """Tables that have rows, or had some: their next id says so."""
+    seen = _rows(
+        cursor,
+        "SELECT table_name, auto_increment FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'",
+    )
+    each = (f"SELECT '{table}' FROM DUAL WHERE EXISTS (SELECT 1 FROM {table})" for table, _ in seen)
+    filled = {str(table) for (table,) in _rows(cursor, " UNION ALL ".join(each))}
+    return filled | {str(table) for table, next_id in seen if (next_id or 1) > 1}
 
 
 def _account(url: str) -> tuple[str, str]:
