@@ -71,6 +71,7 @@ class FittedTable(RecordTable):
         and the columns up to the one that names the record stay visible.
         """
         self._measured_px.clear()
+        self.first_column = 0  # not that of the last fitting, by which the contents would be measured
         room, hidden = self.viewport().width(), set(self.hidden_keys)
         preferred = {
             column.key: self._compute_preferred_width(place) for place, column in enumerate(self.rows.columns)

@@ -62,3 +62,21 @@ def test_only_the_last_column_takes_more_than_it_needs(
     for place in range(2):
         text_px = table.delegates[place].width_of(columns[place].cell("word"))
         assert header.sectionSize(place) > text_px, "a text is cut off though the table has room"
+
+
+def test_a_first_column_that_was_hidden_is_whole_again(the_look: object, qtbot: QtBot) -> None:
+    """A narrow window hides the first column. In a wide one its contents stand whole beside the table's margin."""
+    columns = [
+        Column("day", "Day", 116, str, "data"),
+        Column("who", "Who", 150, str),
+        Column("what", "What", 150, lambda line: f"{line} " * 60),
+    ]
+    table = StaticTable(window_context(), columns, lambda line: line, "Lines", hideable_columns=("day",))
+    qtbot.addWidget(table)
+    table.show_rows(["11-17 17:36"])
+    table.show()
+    for room in (320, 900):
+        table.resize(room, 200)
+    assert not table.isColumnHidden(0)
+    needed = table.delegates[0].width_of("11-17 17:36") + sum(table.delegates[0].paddings(0))
+    assert table.columnWidth(0) >= needed
