@@ -15,7 +15,7 @@ from console.domain.records import AuditEntry
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.errors.details import AuditBroken
+    from console.domain.errors.details import AuditBrokenDetail
     from console.services.evidence.pack_verification import PackVerdict
 
 
@@ -74,7 +74,7 @@ def audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
         {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems
     ]
     bad = next((problem.row for problem in verdict.problems if problem.row is not None), None)
-    detail: AuditBroken = {
+    detail: AuditBrokenDetail = {
         "problem": "pack",
         "file": file,
         "part": first.file,

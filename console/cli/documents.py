@@ -19,7 +19,7 @@ from console.domain.records import Document
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.documents.comparison import Comparison
+    from console.domain.documents.comparison import DocumentComparison
     from console.services.exports.pdf_copies import SavedPdf
 
 _CREDIT_CHECK_KIND = "credit-check"
@@ -37,18 +37,18 @@ def _version_lines(versions: tuple[Document, ...], translator: Translator) -> Li
     return document_table(versions, translator)
 
 
-def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "Comparison":
+def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "DocumentComparison":
     """Compare two versions of a credit check's PDF. Ctrl+C or SIGTERM cancels the comparison before its next page."""
 
     def report(page: int, pages: int) -> None:
-        interrupts.raise_if_pending()
+        interrupts.raise_if_interrupt_pending()
         writer.show_progress("compare", page=page + 1, pages=pages)
 
     with console.pdfs.open_comparison(parse_row_id(_CREDIT_CHECK_KIND, args.id), args.old, args.new) as comparison:
         return comparison.compare(report)
 
 
-def _comparison_json(comparison: "Comparison", _: Translate) -> JsonObject:
+def _comparison_json(comparison: "DocumentComparison", _: Translate) -> JsonObject:
     return {
         "old_pages": comparison.old_pages,
         "new_pages": comparison.new_pages,
@@ -67,7 +67,7 @@ def _comparison_json(comparison: "Comparison", _: Translate) -> JsonObject:
     }
 
 
-def _comparison_lines(comparison: "Comparison", translator: Translator) -> Iterator[str]:
+def _comparison_lines(comparison: "DocumentComparison", translator: Translator) -> Iterator[str]:
     from console.wording.documents import difference_line, summary_lines
 
     yield from summary_lines(comparison, translator.language)

@@ -19,7 +19,7 @@ from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.views.any_record import AnyView
+    from console.domain.views.any_record import AnyRecordDetails
     from console.services.evidence.pack import PackWritten
     from console.services.evidence.pack_bundle import BundleWritten
 
@@ -30,7 +30,7 @@ class RecordWithPack:
     pack (None without `--pack`).
     """
 
-    view: "AnyView"
+    view: "AnyRecordDetails"
     pack: "PackWritten | None"
 
 
@@ -67,7 +67,7 @@ def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> 
         raise usage_error("evidence: either records, or --queue with an optional --filter")
 
     def report(done: int, of: int) -> None:
-        interrupts.raise_if_pending()
+        interrupts.raise_if_interrupt_pending()
         writer.show_progress("evidence", done=done, of=of)
 
     records = (

@@ -10,32 +10,32 @@ from console.cli.json_output.results import JsonObject, Translate
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.exports.tables import ExportRequest, ExportWritten, ListName
+from console.domain.exports.tables import ExportRequest, ListName, WrittenExport
 from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.app import Console
 
 
-def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> ExportWritten:
+def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> WrittenExport:
     """Write the list that the arguments name to a file, in the language of the command. Ctrl+C or SIGTERM cancels
     the export before its next page; then no file remains.
     """
     request = ExportRequest(ListName(args.action), getattr(args, "subject", ""), getattr(args, "part", None) or "")
 
     def report(rows: int) -> None:
-        interrupts.raise_if_pending()
+        interrupts.raise_if_interrupt_pending()
         if rows:
             writer.show_progress("export", rows=rows)
 
     return console.exports.write(request, Path(args.to), writer.translator.language, report)
 
 
-def _export_json(written: ExportWritten, _: Translate) -> JsonObject:
+def _export_json(written: WrittenExport, _: Translate) -> JsonObject:
     return asdict(written)
 
 
-def _export_lines(written: ExportWritten, translator: Translator) -> Lines:
+def _export_lines(written: WrittenExport, translator: Translator) -> Lines:
     return (translator("export.written", rows=written.rows, file=written.file),)
 
 

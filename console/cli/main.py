@@ -17,7 +17,7 @@ from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
-    from console.domain.errors.details import InternalError
+    from console.domain.errors.details import InternalErrorDetail
     from console.services.monitoring.installation import InstallationComparison
 
 log = logging.getLogger("console.cli")
@@ -86,7 +86,7 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
         support_code = os.urandom(4).hex().upper()
         message = "Internal error in version %s, support code %s"
         log.error(message, __version__, support_code, exc_info=error, extra=BUG_MARK)
-        facts: InternalError = {"support_code": support_code}
+        facts: InternalErrorDetail = {"support_code": support_code}
         damage = _find_damaged_installation()
         if damage is not None:
             # Plain English: the file of sentences may be the damaged one.

@@ -148,7 +148,7 @@ def _import_files(console: "Console", args: Namespace, writer: AnswerWriter) -> 
         return console.registry.import_files(
             [Path(name).absolute() for name in args.files],
             _ImportProgressWriter(writer).show,
-            interrupts.is_pending,
+            interrupts.is_interrupt_pending,
             request_id=args.request_id,
         )
 

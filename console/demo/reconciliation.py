@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
-from console.domain.payments.records import NoticePost
+from console.domain.payments.records import PostedNotice
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -57,4 +57,4 @@ def _announce_file(console: "Console", sandbox: "Sandbox", day: date) -> None:
         "path": url,
         "requestedAt": "1",
     }
-    console.payments.receive_notice(NoticePost("paypay", json.dumps(notice).encode(), (), "127.0.0.1"))
+    console.payments.receive_notice(PostedNotice("paypay", json.dumps(notice).encode(), (), "127.0.0.1"))

@@ -7,16 +7,16 @@ JST = timezone(timedelta(hours=9), "JST")
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 
 
-def start_of_day(day: date) -> datetime:
+def get_start_of_day(day: date) -> datetime:
     """Return the first instant (UTC) of a Japanese day."""
     return datetime.combine(day, time(), JST).astimezone(UTC)
 
 
-def end_of_day(day: date) -> datetime:
+def get_end_of_day(day: date) -> datetime:
     """Return the first instant (UTC) after a Japanese day. For the last valid day of a credit check this is its
     `expired_at`.
     """
-    return start_of_day(day + timedelta(days=1))
+    return get_start_of_day(day + timedelta(days=1))
 
 
 def compute_last_valid_day(expired_at: datetime) -> date:
@@ -24,7 +24,7 @@ def compute_last_valid_day(expired_at: datetime) -> date:
     return (expired_at.astimezone(JST) - timedelta(microseconds=1)).date()
 
 
-def instant_text(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """Return the instant in UTC as `2026-11-20T03:20:01Z`. All instants for other programs have this form."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

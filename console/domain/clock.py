@@ -50,7 +50,7 @@ def is_in_future(instant: datetime, now: datetime) -> bool:
     return instant > now + CLOCK_TOLERANCE
 
 
-def age_of(instant: datetime | None, now: datetime) -> timedelta | None:
+def compute_age(instant: datetime | None, now: datetime) -> timedelta | None:
     """Return the time from `instant` until `now`; 0 if `instant` is later by at most `CLOCK_TOLERANCE`. Return None
     for no instant, or if it is later by more: one of the clocks is wrong, so the age is unknown.
     """
@@ -69,15 +69,15 @@ class TimeScale:
     def __init__(self, factor: float = 1.0) -> None:
         self.factor = factor
 
-    def scaled_seconds(self, real: float) -> float:
+    def scale_seconds(self, real: float) -> float:
         """Return the seconds for which to wait: `real`, the seconds in production, divided by the factor."""
         return real / self.factor
 
-    def scaled_delta(self, real: timedelta) -> timedelta:
+    def scale_delta(self, real: timedelta) -> timedelta:
         """Return the duration for which to wait: `real`, the duration in production, divided by the factor."""
         return real / self.factor
 
-    def lease_seconds(self, real: float) -> float:
+    def scale_lease_seconds(self, real: float) -> float:
         """Return the length of a lease in seconds: `real` divided by the factor. With a factor other than 1 the
         length is at least SHORTEST_LEASE_SECONDS, so that a busy machine renews the lease before it expires.
         """

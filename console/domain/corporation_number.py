@@ -15,7 +15,7 @@ TEST_NUMBERS = frozenset({"0000000000001", "0000000000002", "0000000000003"})
 
 # Removed before any check: characters that forms, spreadsheets and input methods put between or around digits.
 _SEPARATOR_CHARACTERS = " \t\r\n\u3000\u00a0\u200b\ufeff-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\u30fc\uff70"
-_NORMAL_CHARACTERS = {ord(c): None for c in _SEPARATOR_CHARACTERS} | {0xFF10 + i: 0x30 + i for i in range(10)}
+_CHARACTER_NORMALISATION = {ord(c): None for c in _SEPARATOR_CHARACTERS} | {0xFF10 + i: 0x30 + i for i in range(10)}
 _NUMBER_PREFIXES = ("T", "t", "\uff34", "\uff54")
 _ASCII_DIGITS = frozenset("0123456789")
 # Longer input can't be a number of 13 digits; the limit keeps a very long pasted text from costing time.
@@ -50,7 +50,7 @@ def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber 
     removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
     digits of other scripts.
     """
-    bare, stripped = _strip_prefix(text[:_LONGEST_INPUT_CHARACTERS].translate(_NORMAL_CHARACTERS))
+    bare, stripped = _strip_prefix(text[:_LONGEST_INPUT_CHARACTERS].translate(_CHARACTER_NORMALISATION))
     if not bare:
         return RejectedNumber(NumberReason.NO_DIGITS)
     if not _ASCII_DIGITS.issuperset(bare):
@@ -72,7 +72,7 @@ def _strip_prefix(bare: str) -> tuple[str, bool]:
     return bare, False
 
 
-def check_digit(base: str) -> str:
+def compute_check_digit(base: str) -> str:
     """Return the check digit of a corporation number, computed from its last 12 digits (`base`).
 
     A digit counts once or twice (Qₙ), from the right: once, twice, once, … Modulo 9 the sum of all digits and the sum
@@ -83,7 +83,7 @@ def check_digit(base: str) -> str:
 
 def is_well_formed(number: str) -> bool:
     """True if the first digit of `number` (13 ASCII digits) is the right check digit for the other twelve digits."""
-    return check_digit(number[1:]) == number[0]
+    return compute_check_digit(number[1:]) == number[0]
 
 
 def are_well_formed(numbers: Iterable[str]) -> bool:

@@ -30,7 +30,7 @@ class Money:
             raise InvalidAmountText("no currency of ours")
 
 
-def stored_money(minor: int, currency: str) -> Money | None:
+def make_stored_money(minor: int, currency: str) -> Money | None:
     """Return a stored amount as Money; None for a value that Money refuses. Another program may have stored it."""
     try:
         return Money(minor, currency)
@@ -38,20 +38,20 @@ def stored_money(minor: int, currency: str) -> Money | None:
         return None
 
 
-def decimal_text(money: Money) -> str:
+def format_decimal(money: Money) -> str:
     """Return the amount with all decimal places of its currency: `3300` (yen), `150.50` (rupees)."""
     digits = MINOR_DIGITS_BY_CURRENCY[money.currency]
     units, part = divmod(money.minor, 10**digits)
     return f"{units}.{part:0{digits}}" if digits else str(units)
 
 
-def shortest_text(money: Money) -> str:
+def format_shortest(money: Money) -> str:
     """Return the amount as decimal text without zeros at the end of the fraction: `150.5`, `5`."""
-    text = decimal_text(money)
+    text = format_decimal(money)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def money_from_text(text: str, currency: str) -> Money:
+def parse_money(text: str, currency: str) -> Money:
     """Parse an amount in major units, written with ASCII digits and without sign or exponent. Raises
     InvalidAmountText for any other text.
 
@@ -62,10 +62,10 @@ def money_from_text(text: str, currency: str) -> Money:
     match = _PLAIN_AMOUNT_PATTERN.fullmatch(text)
     if match is None or len(match[2] or ".") - 1 > digits:
         raise InvalidAmountText("no plain amount")
-    return money_from_number(Decimal(text), currency)
+    return make_money_from_number(Decimal(text), currency)
 
 
-def money_from_number(value: int | Decimal, currency: str) -> Money:
+def make_money_from_number(value: int | Decimal, currency: str) -> Money:
     """Convert an amount in major units (yen, rupees) to Money. Raises InvalidAmountText if the amount isn't a whole
     number of minor units.
     """

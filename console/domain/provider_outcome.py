@@ -23,7 +23,7 @@ class OutcomeClass(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
 
 
-class Sent(StrEnum):
+class SendingCertainty(StrEnum):
     """Tells if a byte of the request has reached the provider: certainly not, possibly, or certainly."""
 
     NO = "no"
@@ -42,7 +42,7 @@ class Outcome(Generic[T_co]):
 
     kind: OutcomeClass
     reason: str
-    sent: Sent
+    sent: SendingCertainty
     found: T_co | None = None
     status: int | None = None
     evidence: str = ""

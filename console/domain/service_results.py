@@ -86,7 +86,7 @@ class AllowedAction:
 
 
 @dataclass(frozen=True, slots=True)
-class OperationView:
+class OperationDetails:
     """One guarded operation with its history. `awaiting` is "second_person" while a decision waits for its second
     person.
     """

@@ -14,7 +14,7 @@ from console.settings.provider_access import setting_name_by_profile_key
 from console.settings.value_parsers import RawSetting
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfile
+    from console.domain.errors.details import BadProfileDetail
 
 MAX_PROFILE_BYTES = 1 << 20
 # Key in the file → name of the setting: that of the environment variable which overrides it, without `CONSOLE_`. The
@@ -64,7 +64,7 @@ def _read_bytes(file: Path) -> bytes | None:
 
 
 def _require_own_file(
-    file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfile"]
+    file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
 ) -> None:
     """Check that only the current user or the administrator can write to the file or folder with this status.
     Raises bad_profile with `problem` otherwise.
@@ -139,7 +139,7 @@ def _line_number_of(content: bytes, key: str) -> int:
     return content.count(b"\n", 0, match.start()) + 1 if match else 1
 
 
-def _profile_error(file: Path, problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
+def _profile_error(file: Path, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
     return ConsoleError(
         ErrorCode.BAD_PROFILE, {"variable": file.name, "problem": problem, "file": str(file), **facts}
     )

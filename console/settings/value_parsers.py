@@ -11,7 +11,7 @@ from console.domain.process import failpoint_names
 from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfile
+    from console.domain.errors.details import BadProfileDetail
 
 CLIENT_ID_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 _OPERATOR_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,32}")
@@ -21,7 +21,7 @@ _FAILPOINT_PATTERN = re.compile(r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|rais
 WordT = TypeVar("WordT", bound=str)
 
 
-def bad_profile_error(variable: str, problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
+def bad_profile_error(variable: str, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
     """Return the error bad_profile about a setting. `variable` is the name of the setting, `problem` the code of
     the mistake; `facts` are added to the error's detail."""
     return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": problem, **facts})
@@ -39,10 +39,10 @@ class RawSetting:
     text: str
     file: Path | None = None
 
-    def setting_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
+    def setting_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
         """Return the error bad_profile about this setting. The error doesn't contain the text, because a URL may
         contain a password."""
-        file: BadProfile = {} if self.file is None else {"file": str(self.file)}
+        file: BadProfileDetail = {} if self.file is None else {"file": str(self.file)}
         return bad_profile_error(self.name, problem, **file | facts)
 
     def parse_flag(self) -> bool:

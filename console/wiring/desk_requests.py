@@ -14,7 +14,7 @@ from console.domain.annotations.mentions import MENTION_KIND
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
-from console.domain.payments.limits import LIMIT_KIND, limit_subject
+from console.domain.payments.limits import LIMIT_KIND, make_limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.queues.saved_views import VIEW_KIND, ViewContent
 from console.domain.records import PurchaseRequest
@@ -268,7 +268,7 @@ def _limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> Request
     name, currency, value = arguments
     with context.database.read() as conn:
         present = limit_changes.find_value(conn, name[:40], currency[:3])
-    return RequestFacts(LIMIT_KIND, limit_subject(name[:40], currency[:3], present), proposed=str(value))
+    return RequestFacts(LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present), proposed=str(value))
 
 
 def _switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:

@@ -10,7 +10,7 @@ from console.domain.bulk.records import NOT_DONE_FILTER
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
-from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART
+from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.views.any_record import QueueItem
 from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.store.queues.queues import QUEUE_NAMES
@@ -235,7 +235,7 @@ def _runs_list(services: ExportReadServices, request: ExportRequest, context: Te
 
 
 def _differences_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    part, run_id = request.part or ALL, _parse_id("reconciliation", request.subject)
+    part, run_id = request.part or PART_ALL, _parse_id("reconciliation", request.subject)
     if part not in VERDICTS_OF_PART:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": part[:40]})
 

@@ -6,8 +6,14 @@ from typing import NoReturn
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NothingToResolveReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.records import NoticePost, Order, Payment, PaymentImport
-from console.domain.payments.service_results import NoticeResult, OrderView, PaymentView, SetAsideItem, StartResult
+from console.domain.payments.records import Order, Payment, PaymentImport, PostedNotice
+from console.domain.payments.service_results import (
+    NoticeResult,
+    OrderDetails,
+    PaymentDetails,
+    SetAsideItem,
+    StartResult,
+)
 from console.domain.records import Certainty
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
@@ -73,13 +79,13 @@ class PaymentService:
             "payment import", request_id, (data,), lambda: self._imports.import_payment(data)
         )
 
-    def receive_notice(self, post: NoticePost) -> NoticeResult:
+    def receive_notice(self, post: PostedNotice) -> NoticeResult:
         """Check a provider's notice, store it, and apply the state that it reports to the payment or refund.
         Raises the errors of `NoticeReceiver.receive_notice`.
         """
         return self._notices.receive_notice(post)
 
-    def check_notice(self, post: NoticePost) -> CheckedNotice:
+    def check_notice(self, post: PostedNotice) -> CheckedNotice:
         """Check a provider's notice and return it. The caller stores it, answers its sender, and queries the
         provider if necessary.
         """
@@ -91,11 +97,11 @@ class PaymentService:
         """
         return self._notices.count_refused()
 
-    def read_payment(self, id: int) -> PaymentView:
+    def read_payment(self, id: int) -> PaymentDetails:
         """Return one payment with the data that its screen shows. Raises not_found, not_allowed."""
         return self._views.read_payment(id)
 
-    def read_order(self, id: int) -> OrderView:
+    def read_order(self, id: int) -> OrderDetails:
         """Return one order with its payments and refunds. Raises not_found, not_allowed."""
         return self._views.read_order(id)
 

@@ -12,7 +12,7 @@ from console.settings.settings import Settings
 
 if TYPE_CHECKING:
     from console.domain.alerts.events import Publisher
-    from console.domain.errors.details import BadProfile
+    from console.domain.errors.details import BadProfileDetail
     from console.providers.alarmbox.client import AlarmBox
     from console.providers.credit_checks.provider import CreditCheckProvider
     from console.providers.credit_checks.tokens import AuthorisationCalls, AuthorisedTokenStore
@@ -100,7 +100,7 @@ def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
     if context.asks_worker:  # the worker has the credentials; this desk reads the capabilities alone
         return plugin.make_adapter(make_adapter_arguments(context, plugin))
     if not settings.is_enabled(name):
-        facts: BadProfile = {
+        facts: BadProfileDetail = {
             "variable": f"CONSOLE_{name.upper()}_URL",
             "problem": SettingProblem.PROVIDER_DISABLED,
             "provider": name,

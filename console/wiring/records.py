@@ -13,13 +13,13 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.queues.causes import CausePage
-from console.domain.queues.filters import NO_FILTER, RecordFilter, kind_of
+from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.records import DecisionChoice, WaitingProposal
 from console.domain.service_results import QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
-from console.domain.views.any_record import AnyView, QueuePage, ResolveResult, UnfinishedWork
+from console.domain.views.any_record import AnyRecordDetails, QueuePage, ResolveResult, UnfinishedWork
 from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.hand_over import hand_over
 from console.services.annotations.notes import NoteService
@@ -122,7 +122,7 @@ class RecoveryService:
         default order of the queue. Raises usage, not_allowed.
         """
         page = self.read_queue(name, most, None, record_filter)
-        return tuple((kind_of(item.record), item.record.id) for item in page.items)
+        return tuple((get_record_kind(item.record), item.record.id) for item in page.items)
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that fulfil `record_filter` by cause. Return for each cause the
@@ -213,7 +213,7 @@ class RecoveryService:
         act = (kind, number, note_text)
         return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
 
-    def read_record(self, kind: str, id: int | str) -> AnyView:
+    def read_record(self, kind: str, id: int | str) -> AnyRecordDetails:
         """Return one record with the data that its screen shows. Raises not_found, not_allowed."""
         match kind:
             case "operation":

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from console.domain.payments.records import Refund, RefundRequest
-from console.domain.payments.service_results import ApprovalInbox, RefundPlan, RefundView, RequestSummary
+from console.domain.payments.service_results import ApprovalInbox, RefundDetails, RefundPlan, RefundRequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.views.any_record import ResolveResult
 from console.services.guarded.action import GuardedService
@@ -142,7 +142,7 @@ class RefundService:
             record_answers.make_resolve_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 
-    def read_refund(self, id: int) -> RefundView:
+    def read_refund(self, id: int) -> RefundDetails:
         """Return one refund with the data that its screen shows. Raises not_found, not_allowed."""
         return self._views.read_refund(id)
 
@@ -152,7 +152,7 @@ class RefundService:
         """
         return self._views.read_inbox()
 
-    def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
+    def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         """Return the summaries of these refunds by refund id; at most 30 refunds. The list of approvals shows
         them. Raises not_found, not_allowed.
         """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from console.domain.alerts.events import Publisher
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import PurchasePlan, RefetchResult
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.providers.credit_checks.provider import CreditCheckProvider
 from console.providers.payments.provider import PaymentProvider
 from console.services.alerts.changed_companies import ChangedCompanies
@@ -127,7 +127,7 @@ class CreditCheckService:
             record_answers.make_probe_answer_finder(self._context, "credit-check", id),
         )
 
-    def read_credit_check(self, id: int) -> CreditCheckView:
+    def read_credit_check(self, id: int) -> CreditCheckDetails:
         """Return one credit check with the data that its screen shows. Raises not_found, not_allowed."""
         return self._views.read_credit_check(id)
 

@@ -1,6 +1,6 @@
 """Texts of alerts, for the window and for exports: the alert's rule, its observed and expected values, its record."""
 
-from console.domain.alerts.queue_age import QUEUE_KIND, QUEUES_BY_NUMBER
+from console.domain.alerts.queue_age import QUEUE_BY_SUBJECT_ID, QUEUE_KIND
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem
 from console.wording import catalogue as wording
@@ -27,7 +27,7 @@ def record_text(item: AlertItem, context: TextContext) -> str:
         return wording.format_number(item.number or "")
     if alert.order_no is not None or item.number is not None:
         return alert.order_no or item.number or ""
-    queue = QUEUES_BY_NUMBER.get(alert.subject_id) if alert.subject_kind == QUEUE_KIND else None
+    queue = QUEUE_BY_SUBJECT_ID.get(alert.subject_id) if alert.subject_kind == QUEUE_KIND else None
     key = f"queue.{queue}.title" if queue else f"kind.{alert.subject_kind}"
     kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
     if alert.subject_kind == "refund":

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 
 from console.domain.money import Money
-from console.domain.reports.daily_close import DAILY_SUM_NAMES, CloseChange, DailyClose, OpenPoint, UnknownRecord
+from console.domain.reports.daily_close import (
+    DAILY_SUM_NAMES,
+    DailyClose,
+    DailyCloseChange,
+    OpenClosePoint,
+    UnknownRecord,
+)
 from console.domain.reports.refund_funnel import CountAndSum
 from console.wording import reports as report_words
 from console.wording.catalogue import provider_name, translate
@@ -27,7 +33,7 @@ def state_line(close: DailyClose, language: str) -> str:
     still_unknown = sum(record.settled_at is None for record in close.unknown)
     reasons = [
         translate(f"close.point.{point}", language, n=still_unknown)
-        if point is OpenPoint.STILL_UNKNOWN
+        if point is OpenClosePoint.STILL_UNKNOWN
         else translate(f"close.point.{point}", language)
         for point in close.open_points
     ]
@@ -65,7 +71,7 @@ def daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
     yield from make_about_lines(close, language)
     for money in close.money:
         for name in DAILY_SUM_NAMES:
-            value = report_words.count_and_sum_text(money.sum_of(name), money.currency, language)
+            value = report_words.count_and_sum_text(money.get_sum(name), money.currency, language)
             yield f"{money.currency} {sum_name(name, language)}: {value}"
         yield f"{money.currency} {sum_name(NET_SUM_NAME, language)}: {format_amount(money.net_minor, money.currency)}"
     for record in close.unknown:
@@ -105,7 +111,7 @@ def settled_text(record: UnknownRecord, language: str) -> str:
     return translate("close.unknown.settled", language, at=format_instant(record.settled_at))
 
 
-def change_name(change: CloseChange, language: str) -> str:
+def change_name(change: DailyCloseChange, language: str) -> str:
     """Return the name of what has changed since the day was closed for the first time: a sum with its currency, or
     another field of the daily close."""
     if change.currency:
@@ -113,7 +119,7 @@ def change_name(change: CloseChange, language: str) -> str:
     return translate(f"close.change.{change.what}", language)
 
 
-def change_values(change: CloseChange, language: str) -> tuple[str, str]:
+def change_values(change: DailyCloseChange, language: str) -> tuple[str, str]:
     """Return two texts: the value before and the value after a change."""
 
     def format_text(value: CountAndSum | str | None) -> str:

@@ -1,6 +1,6 @@
 """Texts about the comparison of two versions of a PDF, for the window, screen readers and the terminal."""
 
-from console.domain.documents.comparison import DIFFERENCE_SIGNS, Comparison, DifferenceKind, PageDifference
+from console.domain.documents.comparison import DIFFERENCE_SIGNS, DifferenceKind, DocumentComparison, PageDifference
 from console.wording.catalogue import translate
 
 _TEXT_KEY_BY_KIND = {
@@ -29,7 +29,7 @@ def difference_line(difference: PageDifference, language: str) -> str:
     )
 
 
-def summary_lines(comparison: Comparison, language: str) -> list[str]:
+def summary_lines(comparison: DocumentComparison, language: str) -> list[str]:
     """Return sentences with the number of differences, and with the pages that could not be compared."""
     counts = {"old": comparison.old_pages, "new": comparison.new_pages}
     count = len(comparison.differences)

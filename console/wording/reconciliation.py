@@ -5,7 +5,7 @@ import re
 from datetime import date
 
 from console.domain.payments.provider_registry import list_provider_names
-from console.domain.reconciliation.service_results import DifferenceItem, RunItem
+from console.domain.reconciliation.service_results import DifferenceItem, ReconciliationRunItem
 from console.domain.tasks.records import ReconciliationVerdict
 from console.wording import catalogue as wording
 from console.wording import records as record_words
@@ -17,7 +17,7 @@ _SIDE_PATTERN = re.compile(
 )
 
 
-def run_days_text(item: RunItem) -> str:
+def run_days_text(item: ReconciliationRunItem) -> str:
     """Return the days that a reconciliation run compares as text: one day, or the first and the last day."""
     return period_text(item.from_day, item.to_day)
 

@@ -9,7 +9,7 @@ from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.refund_reasons import RefundReason
-from console.domain.queues.filters import cause_of
+from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, CreditCheck
 from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
@@ -175,7 +175,7 @@ def company_or_title(record: ShownRecord, context: TextContext) -> str:
 def cause_text(record: ShownRecord, context: TextContext) -> str:
     """Return a text about the problem of a record for a list: the cause of its last failed call, otherwise the
     reason why it needs work. Return "" if there is no problem."""
-    return wording.cause_text(cause_of(record), context.translate)
+    return wording.cause_text(find_cause(record), context.translate)
 
 
 def began_at(record: ShownRecord) -> datetime | None:

@@ -4,7 +4,7 @@ a "summary" has the sums, "lines" are the whole report."""
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from console.domain.calendar_days import end_of_day, start_of_day
+from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import Money
 from console.domain.reports.provider_success import Outage, ProviderSeries, ProviderSuccess
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
@@ -22,7 +22,7 @@ def percent_text(percent: float | None) -> str:
 
 def outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
     """Return the outages of a provider that lie at least partly within a Japanese day."""
-    start, end = start_of_day(day), end_of_day(day)
+    start, end = get_start_of_day(day), get_end_of_day(day)
     return tuple(
         outage for outage in outages if outage.since < end and (outage.until is None or outage.until > start)
     )

@@ -1,6 +1,6 @@
 """Texts about a saga (the steps that follow an expired payment), for the window, the terminal and exports."""
 
-from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState
+from console.domain.tasks.saga_progress import SagaProgress, SagaStep, StepState
 from console.domain.tasks.states import SagaState
 from console.wording import catalogue as wording
 
@@ -26,14 +26,14 @@ def saga_title(language: str) -> str:
     return wording.translate("saga.title", language)
 
 
-def saga_state_text(view: SagaView, language: str) -> str:
+def saga_state_text(view: SagaProgress, language: str) -> str:
     """Return the state of a saga as text, with the reason if the saga isn't running."""
     word = wording.translate(f"state.saga.{view.record.state.value}", language)
     has_reason = view.record.state is not SagaState.RUNNING
     return _join_parts(word, reason_text(view.record.reason, language) if has_reason else "")
 
 
-def saga_time_text(view: SagaView, language: str) -> str:
+def saga_time_text(view: SagaProgress, language: str) -> str:
     """Return a text with the time at which the saga ended; for a saga that hasn't ended, the time at which it
     began."""
     record = view.record

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 
-from console.domain.evidence.timeline import Event, EventKind, TimelinePage, mask_text
+from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage, mask_text
 from console.domain.records import TimelineEntry
 from console.wording import catalogue as wording
 
 _EVENT_KINDS_WITH_SENTENCE = frozenset(
-    (EventKind.BEGUN, EventKind.ENDED, EventKind.ANSWER, EventKind.NOTICE, EventKind.PROOF)
+    (
+        TimelineEventKind.BEGUN,
+        TimelineEventKind.ENDED,
+        TimelineEventKind.ANSWER,
+        TimelineEventKind.NOTICE,
+        TimelineEventKind.PROOF,
+    )
 )
 _AUDIT_SOURCE = "audit_log"
 
@@ -46,7 +52,7 @@ def _state_texts(timeline: TimelinePage, language: str) -> Iterator[str]:
         yield wording.badge_word(str(name), language)
 
 
-def event_line(event: Event, timeline: TimelinePage, language: str) -> str:
+def event_line(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
     """Return an event of a timeline as one line: instant, person, sentence, and in brackets the operation and the
     evidence. Example: `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`."""
     who = wording.translate("who.worker", language) if event.who == "worker" else event.who
@@ -56,7 +62,7 @@ def event_line(event: Event, timeline: TimelinePage, language: str) -> str:
     return "".join(character if character.isprintable() else " " for character in entry)
 
 
-def sentence_with_record(event: Event, timeline: TimelinePage, language: str) -> str:
+def sentence_with_record(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
     """Return a sentence about an event of a timeline. If the event belongs to another record than the timeline,
     the sentence also names that record. References of payers are masked."""
     text = event_sentence(event, language)
@@ -65,7 +71,7 @@ def sentence_with_record(event: Event, timeline: TimelinePage, language: str) ->
     return mask_text(text, timeline.hidden)
 
 
-def _record_name(event: Event, timeline: TimelinePage, language: str) -> str:
+def _record_name(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
     """Return the kind of the event's record with the number by which people know the record; the kind alone if the
     number is unknown."""
     kind = wording.translate(f"kind.{event.kind}", language)
@@ -73,7 +79,7 @@ def _record_name(event: Event, timeline: TimelinePage, language: str) -> str:
     return f"{kind} {number}" if number else kind
 
 
-def event_sentence(event: Event, language: str) -> str:
+def event_sentence(event: TimelineEvent, language: str) -> str:
     """Return a sentence about an event of a timeline; the sentence doesn't name the event's record."""
     facts = wording.format_amounts(event.facts)
     if facts.get("reason") == "answered":  # it says no more than the outcome
@@ -85,7 +91,7 @@ def event_sentence(event: Event, language: str) -> str:
     return wording.audit_entry_sentence(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
 
 
-def _reference_texts(event: Event, language: str) -> Iterator[str]:
+def _reference_texts(event: TimelineEvent, language: str) -> Iterator[str]:
     if event.operation_id is not None:
         yield wording.translate("story.operation", language, id=event.operation_id)
     elif event.correlation is not None:

@@ -24,10 +24,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import BadProfile
+from console.domain.errors.details import BadProfileDetail
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import ProviderTraits
-from console.domain.payments.records import NoticePost
+from console.domain.payments.records import PostedNotice
 from console.domain.setting_problems import SettingProblem
 from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.signed_notices import SOURCE_NAME_PATTERN
@@ -147,7 +147,7 @@ class Receiver:
             raise RequestRefused("source")
         require_unambiguous(request, self._options.max_body_bytes)
         body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
-        post = NoticePost(source, body, _decode_headers(request), self._find_sender_address(request))
+        post = PostedNotice(source, body, _decode_headers(request), self._find_sender_address(request))
         return await self._verify_threads.run(lambda: self._console.payments.check_notice(post))
 
     async def _store_notice(self, source: str, notice: CheckedNotice) -> str:
@@ -341,7 +341,7 @@ def _open_socket(options: ReceiverOptions) -> socket.socket:
         listening_socket.bind((options.bind_address, options.port))
     except OSError:
         listening_socket.close()
-        detail: BadProfile = {
+        detail: BadProfileDetail = {
             "variable": "CONSOLE_RECEIVER_BIND, CONSOLE_RECEIVER_PORT",
             "problem": SettingProblem.ADDRESS_TAKEN,
         }

@@ -40,7 +40,7 @@ class JsonLineFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _make_message_text(record)[:MAX_MESSAGE_CHARACTERS],
-            **log_events.facts_of(record),
+            **log_events.get_event_facts(record),
             **tracing.get_current_facts(),
         }
         if record.exc_info and record.exc_info[1] is not None:

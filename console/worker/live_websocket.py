@@ -18,7 +18,7 @@ from dataclasses import replace
 from starlette.websockets import WebSocket
 
 from console.app import Console
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import FeedMark
 from console.domain.setting_problems import SettingProblem
@@ -418,7 +418,7 @@ def make_snapshot_text(snapshot: FeedSnapshot, channels: frozenset[str]) -> str:
             "queue": count.queue,
             "count": count.count,
             "capped": count.capped,
-            "oldest": instant_text(count.oldest) if count.oldest else None,
+            "oldest": format_instant(count.oldest) if count.oldest else None,
             "items": _make_change_objects(snapshot.items.get(count.queue, ()), channels),
         }
         for count in snapshot.counts
@@ -445,5 +445,5 @@ def _make_change_object(summary: RecordSummary) -> dict[str, object]:
         "work": summary.work,
         "reason": summary.reason,
         "version": summary.version,
-        "since": instant_text(summary.since) if summary.since else None,
+        "since": format_instant(summary.since) if summary.since else None,
     }

@@ -61,7 +61,7 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
             _run_receiver(console, stop_event, start_tasks)
         finally:
             stop_event.set()
-            _await_threads(threads, scheduler.scale.scaled_seconds(MAX_STOP_SECONDS), abort_event)
+            _await_threads(threads, scheduler.scale.scale_seconds(MAX_STOP_SECONDS), abort_event)
 
 
 def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[str, int], None]) -> None:

@@ -53,7 +53,7 @@ class TaskThreads:
         """
         poll_seconds = max(
             _MIN_POLL_PAUSE_SECONDS,
-            self._scale.scaled_seconds(POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS),
+            self._scale.scale_seconds(POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS),
         )
         failure_count = 0
         self._stop_event.wait(poll_seconds * index / TASK_THREAD_COUNT)
@@ -65,7 +65,7 @@ class TaskThreads:
             self._stop_event.wait(
                 min(
                     poll_seconds * 2**failure_count,
-                    max(poll_seconds, self._scale.scaled_seconds(MAX_PAUSE_AFTER_FAILURES_SECONDS)),
+                    max(poll_seconds, self._scale.scale_seconds(MAX_PAUSE_AFTER_FAILURES_SECONDS)),
                 )
             )
 

@@ -17,7 +17,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import BadProfile
+from console.domain.errors.details import BadProfileDetail
 from console.domain.setting_problems import SettingProblem
 from console.worker.connection_limits import (
     LAST_REQUEST_KEY,
@@ -86,7 +86,10 @@ def make_tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(options.certificate_file, options.key_file, password="")
     except (OSError, ValueError):
-        detail: BadProfile = {"variable": "CONSOLE_RECEIVER_CERTIFICATE", "problem": SettingProblem.BAD_CERTIFICATE}
+        detail: BadProfileDetail = {
+            "variable": "CONSOLE_RECEIVER_CERTIFICATE",
+            "problem": SettingProblem.BAD_CERTIFICATE,
+        }
         raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from None
     return context
 

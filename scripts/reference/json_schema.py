@@ -175,13 +175,13 @@ _OF_OUTCOMES = (
 
 def _facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
     """Return the facts of each code: those of its TypedDicts, and those that every error may get."""
-    kinds: dict[ErrorCode, list[Any]] = {code: [details._Shared] for code in ErrorCode}
+    kinds: dict[ErrorCode, list[Any]] = {code: [details._SharedFacts] for code in ErrorCode}
     for overload in typing.get_overloads(ConsoleError.__init__):
         hints = typing.get_type_hints(overload, {**names_of_module("console.domain.errors")})
         if "detail" in hints:
             for code in typing.get_args(hints["code"]):
                 kinds[code].append(hints["detail"])
-    for code in _OF_OUTCOMES:  # `error_of_outcome`
+    for code in _OF_OUTCOMES:  # `make_outcome_error`
         kinds[code].append(details.ProviderAnswerFacts)
     for code in _ERROR_CODE_OF_RULE_TYPE.values():
         kinds[code].append(details.RefundRuleFacts)

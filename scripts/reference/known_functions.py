@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from console.cli.json_output import records
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.records import Operation, Work
 from scripts.reference.code_reader import Reader, Special, attribute_of
 from scripts.reference.declared_types import Code, Unreadable, code_of, hints_of
@@ -135,7 +135,7 @@ KNOWN_FUNCTIONS: Mapping[Any, Special] = {
     records.record_json: _record,
     records.any_value_json: _same,
     records.instant_json: _same,
-    instant_text: _of_type(datetime),
+    format_instant: _of_type(datetime),
     getattr: _got,
     asdict: _dumped,
     dict: _as_dict,

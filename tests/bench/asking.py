@@ -13,7 +13,7 @@ from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
 
 from console.app import Console
-from console.domain.desk_requests.records import PRESENCE_LEASE
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
 from console.domain.records import PurchaseRequest
 from console.domain.service_results import FeedMark
 from console.sandbox.control.client import SandboxControl
@@ -49,7 +49,7 @@ _INTERVALS_MS = {
 }
 """How often a window reads the feed and its counts, by who is there."""
 _IDLE_SECONDS, _FIRST_READINGS_SECONDS = 20.0, 4.0
-_PRESENCE = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE}'"
+_PRESENCE = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE_NAME}'"
 _SECONDS_OF_REQUEST = (
     "SELECT UNIX_TIMESTAMP(CONVERT_TZ(at, '+00:00', @@session.time_zone)) FROM requests"
     " WHERE action = 'purchase' ORDER BY at DESC, id DESC LIMIT 1"

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 from console.store.migrations import upgrade as migrate
 from console.store.schema import core
 from tests.bench import filling_money
@@ -166,7 +166,7 @@ def person() -> str:
 def number_of(row: int) -> str:
     """The corporation number of row `row`, as the database computed it."""
     base = f"9900{(row - (row % 10 == 9)) * _STEP % 10**8:08d}"
-    return check_digit(base) + base
+    return compute_check_digit(base) + base
 
 
 def form() -> str:

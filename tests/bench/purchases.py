@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from console.app import Console, open_console
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, Person, PurchaseRequest
 from console.providers.credit_checks.provider import Capabilities, CreditCheckReader, PdfAnswer
 from console.services.guarded.idempotency import Idempotency
@@ -30,7 +30,7 @@ _PURCHASES = 300
 _CHECKS = 1_000
 _LARGEST_RATIO = 4.0
 """Goal of a guarded purchase: of its durable writes on SQLite, and of GET_LOCK around a naive one on MariaDB."""
-_NOTHING: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", Sent.NO)
+_NOTHING: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
 
 
 class InstantVendor:
@@ -45,16 +45,16 @@ class InstantVendor:
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         days = date(2026, 11, 20), date(2027, 11, 20)
         report = CheckReport(next(self._ids), request.corporation_number, "架空商事", "ok", *days)
-        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, report, 201, "{}", "0" * 64)
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report, 201, "{}", "0" * 64)
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         return _NOTHING
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        return Outcome(OutcomeClass.UNKNOWN, "not_asked", Sent.NO)
+        return Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        return Outcome(OutcomeClass.UNKNOWN, "not_asked", Sent.NO)
+        return Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
 
     def make_reader(self) -> CreditCheckReader:
         return self

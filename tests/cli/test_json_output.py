@@ -7,7 +7,7 @@ from typing import Any
 from console.cli.json_output import results as cli_json
 from console.domain import records as r
 from console.domain import service_results as results
-from console.domain.views.any_record import CreditCheckView, LookupResult, QueueItem, QueuePage, ResolveResult
+from console.domain.views.any_record import CreditCheckDetails, LookupResult, QueueItem, QueuePage, ResolveResult
 
 AT = datetime(2026, 11, 20, 3, 20, 1, 999_999, UTC)
 TEXT = "2026-11-20T03:20:01Z"
@@ -86,7 +86,7 @@ def test_an_operation_has_the_promised_fields() -> None:
 
 def test_show_adds_history_and_next_step() -> None:
     """`show` is the record with timeline, evidence and a next step that is text."""
-    seen = CreditCheckView(
+    seen = CreditCheckDetails(
         CHECK,
         EXPLAINED,
         (r.TimelineEntry(AT, "op-a", "purchase", {"before": None, "at": AT}),),

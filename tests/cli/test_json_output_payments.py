@@ -18,7 +18,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import AllowedAction, Explanation, NextStep
 from console.domain.tasks.records import Saga
-from console.domain.tasks.saga_progress import make_saga_view
+from console.domain.tasks.saga_progress import make_saga_progress
 from console.domain.tasks.states import SagaState
 from console.domain.views.any_record import LookupResult
 
@@ -111,7 +111,7 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
     """The record's own fields, the promised history, and what only a payment has."""
     action = AllowedAction("refund", False, "off.role", {"needs": ["approver"]})
-    view = views.PaymentView(
+    view = views.PaymentDetails(
         PAYMENT, EXPLAINED, SIDES, MONEY, ORDER, (REFUND,), (), (), (), (action,), awaiting="second_person"
     )
     encoded = told(cli_json.record_view_json(view, translate))
@@ -130,7 +130,7 @@ def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
 def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
     """The payment in it is masked as everywhere."""
     hit = views.RiskSignal("lookalike", {"n": 1}, "refund", 8, "asked twice")
-    view = views.RefundView(
+    view = views.RefundDetails(
         REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,),
         (views.RuleCheck(WindowReason.REFUND_PERIOD_OVER, True),),
         {"captured_minor": (3300, 3000)}, (), (), (), (),
@@ -144,7 +144,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
 
 def test_an_order_is_shown_with_its_payments() -> None:
     """Nothing is awaited of an order."""
-    view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
+    view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
     encoded = told(cli_json.record_view_json(view, translate))
     assert (encoded["kind"], encoded["awaiting"]) == ("order", None)
     assert (encoded["payments"][0]["id"], encoded["refunds"][0]["id"]) == (5, 9)
@@ -159,7 +159,7 @@ def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
         3, "payment_timeout", "payment", 5, SagaState.RUNNING, "expire_payment", facts, AT, AT, "unknown",
         AT + timedelta(minutes=5), 2,
     )  # fmt: skip
-    view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(make_saga_view(saga, names, AT),))
+    view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(make_saga_progress(saga, names, AT),))
     (one,) = told(cli_json.record_view_json(view, translate))["timeouts"]
     assert (one["payment_id"], one["state"], one["step"]) == (5, "running", "expire_payment")
     assert (one["reason"], one["attempts"]) == ("unknown", 2)

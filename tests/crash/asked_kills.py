@@ -56,7 +56,7 @@ class EndsAt(Failpoints):
 
     def reach(self, name: str) -> None:
         if get_executed_request_id() is None:
-            while name == "before_tx1" and not interrupts.is_pending():
+            while name == "before_tx1" and not interrupts.is_interrupt_pending():
                 time.sleep(0.02)  # house: until this process has ended
             return
         if name != self._step:
@@ -66,7 +66,7 @@ class EndsAt(Failpoints):
             os.kill(os.getpid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGTERM)
         deadline = time.monotonic() + LOCK_WAIT_SECONDS
-        while self._end == "told twice" and not interrupts.is_pending():
+        while self._end == "told twice" and not interrupts.is_interrupt_pending():
             assert time.monotonic() < deadline, "the second SIGTERM cuts nothing off"
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.02)  # house: the first signal must have been handled before the next one

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from console.app import Console
-from console.domain.tasks.saga_progress import SagaView
+from console.domain.tasks.saga_progress import SagaProgress
 from console.domain.tasks.states import SagaState
 from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_lease_name
@@ -138,7 +138,7 @@ def _kill(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | Non
 def _check(place: Place, console: Console, case: Case) -> None:
     """Each effect once, and the journal tells how it ended."""
     view = console.payments.read_order(case.order)
-    ended: tuple[SagaView, ...] = view.sagas
+    ended: tuple[SagaProgress, ...] = view.sagas
     found = (
         view.payments[0].state.value,
         view.record.state.value,

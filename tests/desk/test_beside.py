@@ -1,7 +1,7 @@
 """Taking a record and noting beside it, from the pages of every kind, by keyboard."""
 
 from console.app import Console
-from console.domain.service_results import OperationView
+from console.domain.service_results import OperationDetails
 from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.payment_page import PaymentPage
@@ -55,7 +55,7 @@ def test_taken_and_noted_by_keyboard(sit: Sit, console: Console, sandbox: Sandbo
         note(person, f"asked about {kind}")
         person.until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]  # a bound default
         view = console.recovery.read_record(kind, id)
-        assert not isinstance(view, OperationView)
+        assert not isinstance(view, OperationDetails)
         assert [(one.person, one.words) for one in view.notes] == [("op-a", f"asked about {kind}")]
         assert view.taken is not None
 

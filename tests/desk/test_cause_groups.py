@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt
 
 from console.app import Console
-from console.domain.queues.filters import cause_of
+from console.domain.queues.filters import find_cause
 from console.domain.tasks.records import BulkAction
 from console.sandbox.server import Sandbox
 from console.views.queues.cause_groups import CauseRow
@@ -34,7 +34,7 @@ def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, s
     person.until(lambda: len(rows()) == 1 and isinstance(rows()[0], CauseRow))
     (group,) = rows()
     assert isinstance(group, CauseRow)
-    assert (group.group.cause, group.group.count, group.is_open) == (cause_of(item.record), 2, False)
+    assert (group.group.cause, group.group.count, group.is_open) == (find_cause(item.record), 2, False)
     place = next(number for number, column in enumerate(page.row_model.columns) if column.key == "company")
     assert page.row_model.columns[place].text(group).startswith("▸ ")
     spoken = page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)

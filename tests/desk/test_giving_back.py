@@ -8,7 +8,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from console.app import Console
 from console.domain.payments.records import Payment
-from console.domain.service_results import OperationView
+from console.domain.service_results import OperationDetails
 from console.sandbox.server import Sandbox
 from console.views.app.notices_dialog import open_notices_dialog
 from console.views.audit.page import AuditPage
@@ -110,7 +110,7 @@ def test_a_record_is_handed_over_with_a_note(seats: Seats, sit: Sit, console: Co
     person.no_dialog()
     person.until(lambda: takes(console) == [])
     view = console.recovery.read_record("payment", payment.id)
-    assert not isinstance(view, OperationView)
+    assert not isinstance(view, OperationDetails)
     assert [(note.person, note.words) for note in view.notes] == [("op-a", "waits for their call")]
     whats = [entry.what for entry in view.timeline]
     assert [what for what in whats if what.startswith("record.")] == ["record.take", "record.given_up", "record.note"]

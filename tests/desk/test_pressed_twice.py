@@ -26,7 +26,7 @@ from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
 from console.domain.links.link import Link
 from console.domain.payments.records import Payment
-from console.domain.payments.service_results import RefundView
+from console.domain.payments.service_results import RefundDetails
 from console.domain.queues.saved_views import ViewContent
 from console.domain.records import CreditCheck
 from console.domain.records import Person as Operator
@@ -437,7 +437,7 @@ def at_refund(stage: Stage) -> RefundPage:
     return page
 
 
-def decided(stage: Stage, kind: type[D], act: Callable[[RefundPage], Callable[[RefundView], None]]) -> D:
+def decided(stage: Stage, kind: type[D], act: Callable[[RefundPage], Callable[[RefundDetails], None]]) -> D:
     page = at_refund(stage)
     assert page.view is not None
     act(page)(page.view)

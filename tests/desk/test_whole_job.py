@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtGui import QAccessible
 
 from console.app import Console
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.documents.pdf_page import PdfPage
@@ -18,9 +18,9 @@ from tests.support.desks import NUMBERS
 LACKING, UNANSWERED = NUMBERS[0], NUMBERS[1]
 
 
-def shown(console: Console, id: int) -> CreditCheckView:
+def shown(console: Console, id: int) -> CreditCheckDetails:
     view = console.credit_checks.read_credit_check(id)
-    assert isinstance(view, CreditCheckView)
+    assert isinstance(view, CreditCheckDetails)
     return view
 
 

@@ -11,9 +11,9 @@ AT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 
 
 def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
-    assert dates.start_of_day(date(2026, 11, 20)) == datetime(2026, 11, 19, 15, tzinfo=UTC)
-    assert dates.start_of_day(date(2026, 11, 20)).utcoffset() == timedelta(0)
-    assert dates.end_of_day(date(2026, 12, 31)) == datetime(2026, 12, 31, 15, tzinfo=UTC)
+    assert dates.get_start_of_day(date(2026, 11, 20)) == datetime(2026, 11, 19, 15, tzinfo=UTC)
+    assert dates.get_start_of_day(date(2026, 11, 20)).utcoffset() == timedelta(0)
+    assert dates.get_end_of_day(date(2026, 12, 31)) == datetime(2026, 12, 31, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_the_last_valid_day(ends: datetime, last: date) -> None:
 
 
 def test_instants_are_told_in_utc() -> None:
-    assert dates.instant_text(AT) == "2026-11-20T03:20:01Z"
-    assert dates.instant_text(AT.astimezone(dates.JST)) == "2026-11-20T03:20:01Z"
+    assert dates.format_instant(AT) == "2026-11-20T03:20:01Z"
+    assert dates.format_instant(AT.astimezone(dates.JST)) == "2026-11-20T03:20:01Z"
     assert AT.astimezone(dates.JST).isoformat() == "2026-11-20T12:20:01+09:00"
     assert AT.astimezone(dates.IST).isoformat() == "2026-11-20T08:50:01+05:30"
 

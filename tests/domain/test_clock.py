@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.clock import CLOCK_TOLERANCE, SystemClock, TimeScale, age_of, is_in_future
+from console.domain.clock import CLOCK_TOLERANCE, SystemClock, TimeScale, compute_age, is_in_future
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -37,13 +37,13 @@ def test_the_machines_clock() -> None:
 )
 def test_a_lease_is_never_scaled_to_death(factor: float, real: float, lasts: float) -> None:
     """Two seconds at least, where the scale is not one."""
-    assert TimeScale(factor).lease_seconds(real) == lasts
+    assert TimeScale(factor).scale_lease_seconds(real) == lasts
 
 
 def test_every_wait_is_divided() -> None:
     assert TimeScale().factor == 1
-    assert TimeScale(4).scaled_seconds(60) == 15
-    assert TimeScale(4).scaled_delta(timedelta(minutes=1)) == timedelta(seconds=15)
+    assert TimeScale(4).scale_seconds(60) == 15
+    assert TimeScale(4).scale_delta(timedelta(minutes=1)) == timedelta(seconds=15)
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_every_wait_is_divided() -> None:
 )
 def test_an_age_is_never_negative(ahead: float, age: timedelta | None) -> None:
     """An instant that is ahead by the tolerance has the age 0; beyond it, and without an instant, it is unknown."""
-    assert age_of(NOW + timedelta(seconds=ahead), NOW) == age
-    assert age_of(None, NOW) is None
+    assert compute_age(NOW + timedelta(seconds=ahead), NOW) == age
+    assert compute_age(None, NOW) is None

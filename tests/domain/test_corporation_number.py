@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from console.domain.corporation_number import (
     TEST_NUMBERS,
     CorporationNumber,
-    check_digit,
+    compute_check_digit,
     group_digits,
     is_well_formed,
     list_numbers_with_one_typing_error,
@@ -44,7 +44,7 @@ def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None
 @pytest.mark.parametrize("case", cases("corporation_number_check_digit"))
 def test_check_digit(case: dict[str, str]) -> None:
     """The digit is the one that the ordinance's formula gives."""
-    assert check_digit(case["base"]) == str(case["check_digit"])
+    assert compute_check_digit(case["base"]) == str(case["check_digit"])
 
 
 def test_the_invoice_prefix_is_told() -> None:
@@ -80,7 +80,7 @@ def test_hostile_input_is_refused(hostile: str) -> None:
 @given(BASES)
 def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
     """A number made by the rule passes it, and the digit is never 0."""
-    number = check_digit(base) + base
+    number = compute_check_digit(base) + base
     assert number[0] != "0"
     assert is_well_formed(number)
 
@@ -88,7 +88,7 @@ def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
 @given(BASES, st.integers(0, 12), st.sampled_from("0123456789"))
 def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
     """Whatever single digit was mistyped, the right number is among those offered."""
-    number = check_digit(base) + base
+    number = compute_check_digit(base) + base
     typed = number[:place] + digit + number[place + 1 :]
     if not is_well_formed(typed):
         assert number in list_numbers_with_one_typing_error(typed)
@@ -97,7 +97,7 @@ def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
 @given(BASES, st.integers(0, 12))
 def test_one_slip_finds_a_dropped_digit(base: str, place: int) -> None:
     """A digit left out, wherever, is explained too."""
-    number = check_digit(base) + base
+    number = compute_check_digit(base) + base
     assert number in list_numbers_with_one_typing_error(number[:place] + number[place + 1 :])
 
 
@@ -161,7 +161,7 @@ def test_each_spelling_of_the_prefix(prefix: str) -> None:
 @pytest.mark.parametrize("digit", range(10))
 def test_full_width_digits_are_digits(digit: int) -> None:
     """Each of the ten, and nothing beside them."""
-    number = check_digit(str(digit) * 12) + str(digit) * 12
+    number = compute_check_digit(str(digit) * 12) + str(digit) * 12
     assert parse_number("".join(chr(0xFF10 + int(one)) for one in number)).value == number
     with pytest.raises(InvalidCorporationNumber):
         parse_number("\uff1a" + number[1:])
@@ -172,7 +172,7 @@ def test_full_width_digits_are_digits(digit: int) -> None:
 @given(BASES, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))
 def test_one_slip_finds_a_swap_and_a_digit_too_many(base: str, swap: int, place: int, digit: str) -> None:
     """Neighbours that changed places, and a digit that was typed beside the others."""
-    number = check_digit(base) + base
+    number = compute_check_digit(base) + base
     swapped = number[:swap] + number[swap + 1] + number[swap] + number[swap + 2 :]
     assert swapped == number or is_well_formed(swapped) or number in list_numbers_with_one_typing_error(swapped)
     assert number in list_numbers_with_one_typing_error(number[:place] + digit + number[place:])

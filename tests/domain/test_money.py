@@ -11,10 +11,10 @@ from console.domain.money import (
     MINOR_DIGITS_BY_CURRENCY,
     InvalidAmountText,
     Money,
-    decimal_text,
-    money_from_number,
-    money_from_text,
-    shortest_text,
+    format_decimal,
+    format_shortest,
+    make_money_from_number,
+    parse_money,
 )
 
 AMOUNTS = st.builds(Money, st.integers(0, LARGEST_MINOR), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
@@ -23,17 +23,17 @@ AMOUNTS = st.builds(Money, st.integers(0, LARGEST_MINOR), st.sampled_from(sorted
 @given(AMOUNTS)
 def test_text_and_back(money: Money) -> None:
     """What is written in full or in short is read back to the last minor unit, as text and as number."""
-    for text in (decimal_text(money), shortest_text(money)):
-        assert money_from_text(text, money.currency) == money
-        assert money_from_number(Decimal(text), money.currency) == money
-    assert Decimal(decimal_text(money)) == Decimal(money.minor).scaleb(-MINOR_DIGITS_BY_CURRENCY[money.currency])
+    for text in (format_decimal(money), format_shortest(money)):
+        assert parse_money(text, money.currency) == money
+        assert make_money_from_number(Decimal(text), money.currency) == money
+    assert Decimal(format_decimal(money)) == Decimal(money.minor).scaleb(-MINOR_DIGITS_BY_CURRENCY[money.currency])
 
 
 @given(st.decimals(allow_nan=True, allow_infinity=True), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
 def test_a_number_is_exact_or_none(value: Decimal, currency: str) -> None:
     """Whatever number comes, it is refused or means exactly that many minor units."""
     try:
-        money = money_from_number(value, currency)
+        money = make_money_from_number(value, currency)
     except InvalidAmountText:
         return
     assert Decimal(money.minor) == value.scaleb(MINOR_DIGITS_BY_CURRENCY[currency])
@@ -43,11 +43,11 @@ def test_a_number_is_exact_or_none(value: Decimal, currency: str) -> None:
 def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
     """No text does anything but be an amount or not be one; what is read was written in ASCII."""
     try:
-        money = money_from_text(text, currency)
+        money = parse_money(text, currency)
     except InvalidAmountText:
         return
     assert text.isascii()
-    assert Decimal(text) == Decimal(decimal_text(money))
+    assert Decimal(text) == Decimal(format_decimal(money))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
 )
 def test_texts(money: Money, full: str, short: str) -> None:
     """Yen have no fraction, rupees two places; zeros before the point stay."""
-    assert (decimal_text(money), shortest_text(money)) == (full, short)
+    assert (format_decimal(money), format_shortest(money)) == (full, short)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_texts(money: Money, full: str, short: str) -> None:
 def test_what_is_no_amount_of_yen(text: str) -> None:
     """Signs, separators, exponents, other digits, fractions of a yen and 10^18 are refused."""
     with pytest.raises(InvalidAmountText):
-        money_from_text(text, "JPY")
+        parse_money(text, "JPY")
 
 
 @pytest.mark.parametrize("text", ["1.005", "1.000", "0.001"])
 def test_finer_than_a_paisa(text: str) -> None:
     """A third place is refused, even a zero."""
     with pytest.raises(InvalidAmountText):
-        money_from_text(text, "INR")
+        parse_money(text, "INR")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_finer_than_a_paisa(text: str) -> None:
 def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
     """Huge exponents are refused before they are worked out."""
     with pytest.raises(InvalidAmountText):
-        money_from_number(value, "JPY")
+        make_money_from_number(value, "JPY")
 
 
 @pytest.mark.parametrize(
@@ -112,17 +112,17 @@ def test_the_largest_amount_there_is() -> None:
     """10^15 minor units, as text too, and not one more."""
     largest = 1_000_000_000_000_000
     assert Money(largest, "JPY").minor == LARGEST_MINOR
-    assert money_from_text(str(largest), "JPY").minor == largest
-    assert money_from_text("10000000000000.00", "INR").minor == largest
+    assert parse_money(str(largest), "JPY").minor == largest
+    assert parse_money("10000000000000.00", "INR").minor == largest
     for text, currency in ((str(largest + 1), "JPY"), ("10000000000000.01", "INR")):
         with pytest.raises(InvalidAmountText):
-            money_from_text(text, currency)
+            parse_money(text, currency)
 
 
 def test_an_amount_in_no_currency_of_ours() -> None:
     """However it is written, and even where it has no fraction."""
     for text in ("5", "5.0", "0"):
         with pytest.raises(InvalidAmountText):
-            money_from_text(text, "USD")
+            parse_money(text, "USD")
         with pytest.raises(InvalidAmountText):
-            money_from_number(Decimal(text), "USD")
+            make_money_from_number(Decimal(text), "USD")

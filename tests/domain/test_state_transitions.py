@@ -36,29 +36,31 @@ def test_pending_may_end_both_ways() -> None:
 def test_schedules_end_with_a_person() -> None:
     """Probes and re-fetches follow their schedule, then nothing is due by itself any more."""
     scale = TimeScale()
-    assert schedules.next_attempt_at(schedules.PURCHASE_PROBES, 0, NOW, scale) == NOW + timedelta(minutes=1)
-    assert schedules.next_attempt_at(schedules.INCOMPLETE_REFETCHES, 4, NOW, scale) == NOW + timedelta(days=1)
-    assert schedules.next_attempt_at(schedules.INCOMPLETE_REFETCHES, 5, NOW, scale) is None
+    assert schedules.compute_next_attempt_time(schedules.PURCHASE_PROBES, 0, NOW, scale) == NOW + timedelta(minutes=1)
+    assert schedules.compute_next_attempt_time(schedules.INCOMPLETE_REFETCHES, 4, NOW, scale) == NOW + timedelta(
+        days=1
+    )
+    assert schedules.compute_next_attempt_time(schedules.INCOMPLETE_REFETCHES, 5, NOW, scale) is None
 
 
 @pytest.mark.parametrize(("attempts", "waits"), [(0, 1), (2, 15), (3, 60), (4, 60), (5, 60), (1_000, 60)])
 def test_an_endless_schedule_goes_on_with_its_last_step(attempts: int, waits: int) -> None:
     """Its last step is used for the first time when it is reached, and for each attempt after that."""
-    due = schedules.next_attempt_at_endless(schedules.PAYMENT_TIMEOUTS, attempts, NOW, TimeScale())
+    due = schedules.compute_next_attempt_time_endlessly(schedules.PAYMENT_TIMEOUTS, attempts, NOW, TimeScale())
     assert due - NOW == timedelta(minutes=waits)
 
 
 def test_the_scale_divides_waits_but_never_starves_a_lease() -> None:
     """A scaled lease lasts at least two seconds."""
-    assert TimeScale(20).scaled_seconds(60) == 3
-    assert TimeScale(100).lease_seconds(45) == 2
-    assert TimeScale(1).lease_seconds(45) == 45
+    assert TimeScale(20).scale_seconds(60) == 3
+    assert TimeScale(100).scale_lease_seconds(45) == 2
+    assert TimeScale(1).scale_lease_seconds(45) == 45
 
 
 def test_a_day_ends_at_midnight_in_japan() -> None:
     """The last valid day counts in full, in Japan."""
-    assert dates.instant_text(dates.end_of_day(date(2027, 11, 20))) == "2027-11-20T15:00:00Z"
-    assert dates.compute_last_valid_day(dates.end_of_day(date(2027, 11, 20))) == date(2027, 11, 20)
+    assert dates.format_instant(dates.get_end_of_day(date(2027, 11, 20))) == "2027-11-20T15:00:00Z"
+    assert dates.compute_last_valid_day(dates.get_end_of_day(date(2027, 11, 20))) == date(2027, 11, 20)
 
 
 def test_buying_takes_the_flag() -> None:
@@ -163,9 +165,11 @@ def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> No
 def test_a_schedule_has_an_end_and_each_of_its_steps() -> None:
     """One attempt after another; the scale divides the wait."""
     steps = schedules.REFUND_SENDINGS
-    due = [schedules.next_attempt_at(steps, attempts, NOW, TimeScale(2)) for attempts in range(len(steps) + 1)]
+    due = [
+        schedules.compute_next_attempt_time(steps, attempts, NOW, TimeScale(2)) for attempts in range(len(steps) + 1)
+    ]
     assert due == [*(NOW + step / 2 for step in steps), None]
-    assert schedules.next_attempt_at_endless(steps, 0, NOW, TimeScale(2)) == NOW + timedelta(seconds=30)
+    assert schedules.compute_next_attempt_time_endlessly(steps, 0, NOW, TimeScale(2)) == NOW + timedelta(seconds=30)
 
 
 MINUTES = {

@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from console.domain.errors import ErrorCode
-from console.domain.notifications.events import EventKind
+from console.domain.notifications.events import PersonalEventKind
 from console.views.alerts.page import AlertsPage
 from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 from console.views.notifications.switches import store_notification_switch
@@ -184,7 +184,7 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
     """
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800, scale=scale)) as stage:
         toasts, context = stage.frame.toasts, stage.frame.context
-        for kind in EventKind:  # what has happened to the person's requests would come between
+        for kind in PersonalEventKind:  # what has happened to the person's requests would come between
             store_notification_switch(context.preferences, kind, is_on=False)
         stage.go(QueuesRoute("unknown"))
         for words in ("Copied A.", "Copied B."):

@@ -246,8 +246,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 GUARDED,
-                'return Outcome(OutcomeClass.UNKNOWN, "broke_off", Sent.MAYBE)',
-                'return Outcome(OutcomeClass.FAILED_DEFINITE, "broke_off", Sent.NO)',
+                'return Outcome(OutcomeClass.UNKNOWN, "broke_off", SendingCertainty.MAYBE)',
+                'return Outcome(OutcomeClass.FAILED_DEFINITE, "broke_off", SendingCertainty.NO)',
             ),
         ),
         (BREAKS,),

@@ -28,7 +28,7 @@ _READ_FIRST = """    from sqlalchemy import select
     return _move_amount(conn, _ADD_TO_RESERVED, payment_id, amount_minor, now)
 """
 _BELIEVED = """            from console.domain.money import Money
-            from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+            from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
             from console.domain.payments.provider_messages import PaymentReport
 
             said = PaymentReport(
@@ -37,7 +37,7 @@ _BELIEVED = """            from console.domain.money import Money
                 amount=Money(event.amount_minor or 0, event.currency or "JPY"), paid_at=event.occurred_at,
                 refunds=None,
             )
-            told = Outcome(OutcomeClass.SUCCEEDED, "told", Sent.YES, said)
+            told = Outcome(OutcomeClass.SUCCEEDED, "told", SendingCertainty.YES, said)
             current = self._payment_probes.read_payment(event.payment_id)
             effect = self._payment_probes.apply_answer(current, told, self._context.now(), event_id=event.event_id)
 """

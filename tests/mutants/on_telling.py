@@ -119,7 +119,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a sum that no provider can have told is told as another one",
         _PAYMENTS,
-        "else stored_money(record.provider_minor, record.currency),\n",
+        "else make_stored_money(record.provider_minor, record.currency),\n",
         "else _find_amount(record.provider_minor, record.currency),\n",
         _RULES,
     ),
@@ -127,7 +127,7 @@ ON_TELLING: tuple[Mutant, ...] = (
         "a second refund is advised while one is open",
         _PAYMENTS,
         "    if pending_refund is not None:\n"
-        "        return _step_of_refund(pending_refund, facts, relations.read_only)\n",
+        "        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only)\n",
         "",
         _RULES,
     ),
@@ -176,8 +176,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "the facts of a company that were told are not stored",
         "console/store/registry/watched_corporations.py",
-        '        "now": facts_text(facts),\n',
-        '        "now": facts_text(row.facts or facts),\n',
+        '        "now": format_facts(facts),\n',
+        '        "now": format_facts(row.facts or facts),\n',
         _COMPANIES,
     ),
     _mutant(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from console.domain.clock import SystemClock
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 from tests.providers.raw_server import http
 
@@ -32,11 +32,11 @@ def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, lim
     )
 
 
-def failure(line: HttpTransport, **options: Any) -> tuple[OutcomeClass, str, Sent]:
+def failure(line: HttpTransport, **options: Any) -> tuple[OutcomeClass, str, SendingCertainty]:
     with pytest.raises(TransportFailure) as caught:
         send(line, **options)
     return caught.value.kind, caught.value.reason, caught.value.sent
 
 
-def never(reason: str) -> tuple[OutcomeClass, str, Sent]:
-    return OutcomeClass.FAILED_DEFINITE, reason, Sent.NO
+def never(reason: str) -> tuple[OutcomeClass, str, SendingCertainty]:
+    return OutcomeClass.FAILED_DEFINITE, reason, SendingCertainty.NO

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.explanations.records import explain_record
-from console.domain.queues.filters import RecordFilter, kind_of
+from console.domain.queues.filters import RecordFilter, get_record_kind
 from console.domain.records import WorkState
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
@@ -29,7 +29,7 @@ def badges(desk: Furnished, name: str, chosen: RecordFilter) -> list[tuple[str, 
     items: tuple[QueueItem, ...] = desk.console.recovery.read_queue(name, 1_000, None, chosen).items
     now = desk.console._context.clock.now()
     return [
-        (kind_of(one.record), one.record.id, explain_record(one.record, now).work, one.record.work.state)
+        (get_record_kind(one.record), one.record.id, explain_record(one.record, now).work, one.record.work.state)
         for one in items
     ]
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from console.domain.payments.service_results import RefundView
+from console.domain.payments.service_results import RefundDetails
 from console.domain.records import CreditCheck
 from console.services.alerts.evaluate import AlertRules
 from console.services.payments import timeout_start
@@ -180,7 +180,7 @@ def approvals(stage: Stage) -> None:
     stage.shoot("approvals-end")
     for kind, act in (("approve", page.acts.approve), ("decline", page.acts.reject)):
         view = page.view.view
-        assert isinstance(view, RefundView)
+        assert isinstance(view, RefundDetails)
         act(view)
         dialog = stage.find(ApproveDialog if kind == "approve" else DeclineDialog)
         stage.shoot(f"dialog-{kind}")

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from console.domain.access.permissions import ADMIN
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 from console.domain.errors import ErrorCode
 from console.domain.records import Person
 from console.services.process.context import act_as
@@ -351,7 +351,7 @@ def _show(stage: Stage, dialog: DialogFrame, name: str) -> None:
 def free_number(serial: int) -> str:
     """Well-formed, and of no sample."""
     base = f"97{serial:010d}"
-    return check_digit(base) + base
+    return compute_check_digit(base) + base
 
 
 MAIN: Mapping[str, Scene] = {

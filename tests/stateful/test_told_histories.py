@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.access.read_only import EVERYTHING
+from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.recovery.records import ProviderStatement
 from console.wording import catalogue as wording
@@ -66,7 +66,7 @@ def advice_of(history: told_histories.PaymentHistory, kind: str, record_id: int)
 
 
 @pytest.mark.usefixtures("cooling_off")
-@pytest.mark.parametrize("scope", [EVERYTHING, "paypay"])
+@pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: Stage, scope: str) -> None:
     """A requested refund that nobody can approve, then an approved one that is not sent, before and after the end of
     its cooling-off: its own page, its payment's page and every list say who stopped it and why. Then it goes on.

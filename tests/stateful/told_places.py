@@ -20,7 +20,7 @@ from console.cli.text_output.translator import Translator
 from console.cli.text_output.views import view_lines
 from console.domain.access.read_only import find_stopping_switch, is_action_stopped
 from console.domain.bulk.records import ChosenRecord
-from console.domain.clock import CLOCK_TOLERANCE, age_of
+from console.domain.clock import CLOCK_TOLERANCE, compute_age
 from console.domain.errors import ConsoleError
 from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
@@ -294,7 +294,7 @@ def _check_age(stage: Stage, told: Told, row: Any) -> None:
         told.since.clear()
     assert told.since.setdefault(key, row.state_since) == row.state_since, f"{told}: {key} began again"
     now = stage.context.now()
-    age = age_of(row.state_since, now)
+    age = compute_age(row.state_since, now)
     assert (age is None) == (row.state_since is None or row.state_since - now > CLOCK_TOLERANCE)
     assert age is None or age >= now - row.state_since
 

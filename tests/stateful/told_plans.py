@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from console.domain.access.read_only import EVERYTHING
+from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
@@ -92,13 +92,13 @@ PAYMENT_ACTS = st.one_of(
     _act("notice", *_NOTICES),
     _act("watch"),
     _act("clock", _JUMPS_MINUTES),
-    _act("switch", st.sampled_from((EVERYTHING, "paypay", "paypay")), st.sampled_from((True, True, False))),
+    _act("switch", st.sampled_from((EVERYTHING_SCOPE, "paypay", "paypay")), st.sampled_from((True, True, False))),
 )
 CHECK_ACTS = st.one_of(
     *(_act("do", st.just(name)) for name in ("probe", "refetch", "resolve.success", "resolve.error", "buy")),
     _act("follow_advice"),
     _act("clock", _JUMPS_MINUTES),
-    _act("switch", st.sampled_from((EVERYTHING, CREDIT_CHECK_PROVIDER)), st.sampled_from((True, True, False))),
+    _act("switch", st.sampled_from((EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER)), st.sampled_from((True, True, False))),
 )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from console.domain.errors import ConsoleError
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport
 from console.store.spool.cipher import Cipher
 from console.store.spool.spool import ChainHead, Intent, Spool
@@ -19,7 +19,13 @@ from console.store.spool.spool import ChainHead, Intent, Spool
 DATABASE = "db-1"
 KEY = "a key of enough characters"
 ANSWER = Outcome(
-    OutcomeClass.SUCCEEDED, "ok", Sent.YES, CheckReport(4711, "7123456789012"), 200, '{"id": 4711}', "a" * 64
+    OutcomeClass.SUCCEEDED,
+    "ok",
+    SendingCertainty.YES,
+    CheckReport(4711, "7123456789012"),
+    200,
+    '{"id": 4711}',
+    "a" * 64,
 )
 
 

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.store.alerts import cases
 from console.store.credit_checks import credit_checks
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 SECONDS = 60.0
 (NUMBER,) = numbers(1)
 TEXT = "名前 🏢 ' \" % :x \\ ends with spaces  "
-BOUGHT: Outcome[object] = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, None, 201, TEXT)
+BOUGHT: Outcome[object] = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, None, 201, TEXT)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.app import Console
 from console.domain.bulk.records import ChosenRecord
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CreditCheck, PurchaseRequest, Work, WorkState
 from console.store.credit_checks import credit_checks
@@ -25,7 +25,7 @@ A_FEW = 20
 def numbers(count: int) -> list[str]:
     """So many corporation numbers with their check digits."""
     bases = (f"{100_000_000_000 + place}" for place in range(count))
-    return [check_digit(base) + base for base in bases]
+    return [compute_check_digit(base) + base for base in bases]
 
 
 def vendor_of(count: int) -> LedgerVendor:

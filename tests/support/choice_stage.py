@@ -17,7 +17,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.states import PAYMENT_STEPS, PaymentState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, CreditCheck, Person, PurchaseRequest, Work, WorkState
 from console.domain.recovery.records import DecisionChoice, ProviderStatement
 from console.settings.settings import Settings
@@ -67,7 +67,7 @@ class TellingReader(LedgerReader):
         if told is ProviderStatement.NOTHING:
             return UNREADABLE
         if told is ProviderStatement.NOT_FOUND:
-            return Outcome(OutcomeClass.NOT_FOUND, "not_found", Sent.YES)
+            return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
         number = question.merchant_payment_id
         state = _MEANT.get(told, PaymentState.PAYMENT_SUCCESS)
         report = PaymentReport(
@@ -80,8 +80,8 @@ class TellingReader(LedgerReader):
         )
         if told is ProviderStatement.OTHER_AMOUNT:
             report = replace(report, amount=Money(MINOR - 1, "JPY"))
-            return Outcome(OutcomeClass.UNKNOWN, "other_amount", Sent.YES, report)
-        return Outcome(_KINDS[told], "answered", Sent.YES, report, evidence="{}")
+            return Outcome(OutcomeClass.UNKNOWN, "other_amount", SendingCertainty.YES, report)
+        return Outcome(_KINDS[told], "answered", SendingCertainty.YES, report, evidence="{}")
 
 
 class TellingProvider(TellingReader, LedgerProvider):

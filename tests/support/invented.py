@@ -2,7 +2,7 @@
 
 import random
 
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 
 
 def numbers(count: int, seed: int = 0) -> tuple[str, ...]:
@@ -11,5 +11,5 @@ def numbers(count: int, seed: int = 0) -> tuple[str, ...]:
     made: dict[str, None] = {}
     while len(made) < count:
         base = "".join(chance.choices("0123456789", k=12))
-        made[check_digit(base) + base] = None
+        made[compute_check_digit(base) + base] = None
     return tuple(made)

@@ -20,7 +20,7 @@ from console.domain.payments.provider_messages import (
 )
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import (
     PURCHASE_STATUSES,
@@ -115,9 +115,9 @@ class Line:
             judged = make_answer_converter(table, lambda told: read(parse_object(told)))(answer)
             kept = (judged.status, judged.evidence, judged.sha256)
             if judged.found is None:
-                return Outcome(judged.kind, judged.reason, Sent.YES, None, *kept)
+                return Outcome(judged.kind, judged.reason, SendingCertainty.YES, None, *kept)
             found, verdict = judged.found
-            return Outcome(verdict.kind, verdict.reason, Sent.YES, found, *kept)
+            return Outcome(verdict.kind, verdict.reason, SendingCertainty.YES, found, *kept)
 
         return send_once(self.transport, self.gate, question, judge, headers=headers, secrets=(key,))
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from console.domain.payments.records import NoticePost
+from console.domain.payments.records import PostedNotice
 
 SHOP, API_KEY, NOTICE_KEY = "shop-1", "kaede-canary-key", "kaede-notice-key"
 
@@ -85,8 +85,8 @@ class KaedeServer:
     def pay(self, number: str) -> None:
         self.payments[number] |= {"state": "paid", "paid_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
-    def notice(self, number: str, key: str = NOTICE_KEY) -> NoticePost:
+    def notice(self, number: str, key: str = NOTICE_KEY) -> PostedNotice:
         """The callback about a payment as it stands now, signed with `key`."""
         text = json.dumps(self.payments[number])
         made = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
-        return NoticePost("kaede", json.dumps({"payment": text, "signature": made}).encode(), (), "127.0.0.1")
+        return PostedNotice("kaede", json.dumps({"payment": text, "signature": made}).encode(), (), "127.0.0.1")

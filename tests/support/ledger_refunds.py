@@ -10,7 +10,7 @@ from typing import Any, Literal
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundOrder, RefundReport
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
 from tests.support.ledger_vendor import OpenTransactions, demand
 
@@ -20,22 +20,22 @@ Behaviour = Literal[
 ]  # fmt: skip
 HAPPENS: frozenset[Behaviour] = frozenset(("accepts", "completes", "other_amount", "silent_after"))
 Standing = Literal["accepted", "done", "void"]
-_WITHOUT_REPORT: dict[Behaviour, tuple[OutcomeClass, str, Sent]] = {
-    "refuses": (OutcomeClass.FAILED_DEFINITE, "not_refundable", Sent.YES),
-    "unauthorised": (OutcomeClass.AUTH, "credentials_refused", Sent.YES),
-    "too_fast": (OutcomeClass.RATE_LIMITED, "rate_limited", Sent.YES),
-    "throttled": (OutcomeClass.RATE_LIMITED, "similar_refund_running", Sent.YES),
-    "unreachable": (OutcomeClass.FAILED_DEFINITE, "not_connected", Sent.NO),
-    "other_amount": (OutcomeClass.UNKNOWN, "other_amount", Sent.YES),
-    "silent_after": (OutcomeClass.UNKNOWN, "read_timeout", Sent.MAYBE),
-    "silent_before": (OutcomeClass.UNKNOWN, "connection_broken", Sent.MAYBE),
+_WITHOUT_REPORT: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty]] = {
+    "refuses": (OutcomeClass.FAILED_DEFINITE, "not_refundable", SendingCertainty.YES),
+    "unauthorised": (OutcomeClass.AUTH, "credentials_refused", SendingCertainty.YES),
+    "too_fast": (OutcomeClass.RATE_LIMITED, "rate_limited", SendingCertainty.YES),
+    "throttled": (OutcomeClass.RATE_LIMITED, "similar_refund_running", SendingCertainty.YES),
+    "unreachable": (OutcomeClass.FAILED_DEFINITE, "not_connected", SendingCertainty.NO),
+    "other_amount": (OutcomeClass.UNKNOWN, "other_amount", SendingCertainty.YES),
+    "silent_after": (OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.MAYBE),
+    "silent_before": (OutcomeClass.UNKNOWN, "connection_broken", SendingCertainty.MAYBE),
 }
 _SAID: dict[Standing, tuple[OutcomeClass, RefundState]] = {
     "accepted": (OutcomeClass.PENDING, RefundState.SUBMITTED),
     "done": (OutcomeClass.SUCCEEDED, RefundState.COMPLETED),
     "void": (OutcomeClass.FAILED_DEFINITE, RefundState.FAILED),
 }
-UNREADABLE: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sent.YES)
+UNREADABLE: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
 
 
 @dataclass
@@ -114,7 +114,7 @@ class LedgerReader:
             return UNREADABLE
         found = self.ledger.of(order.key)
         if not found:
-            return Outcome(OutcomeClass.NOT_FOUND, "not_found", Sent.YES)
+            return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
         return _answer(found[0])
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
@@ -132,7 +132,7 @@ class LedgerReader:
             amount=question.amount,
             refunds=refunds,
         )
-        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, report)
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report)
 
     def find_refund_deadline(self, _paid_at: object) -> None:
         return None
@@ -176,4 +176,6 @@ def report_of(entry: Entry) -> RefundReport:
 
 
 def _answer(entry: Entry) -> Outcome[RefundReport]:
-    return replace(Outcome(_SAID[entry.standing][0], "answered", Sent.YES, report_of(entry)), evidence="{}")
+    return replace(
+        Outcome(_SAID[entry.standing][0], "answered", SendingCertainty.YES, report_of(entry)), evidence="{}"
+    )

@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 
 from console.domain.calendar_days import JST
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, PurchaseRequest
 from console.providers.credit_checks.provider import Capabilities, PdfAnswer
 from console.store.database.engine import Database
@@ -23,17 +23,17 @@ Behaviour = Literal[
     "silent_after_charge", "silent_before_charge", "other_number", "bad_id",
 ]  # fmt: skip
 CHARGING: frozenset[Behaviour] = frozenset(("answers", "silent_after_charge", "other_number", "bad_id"))
-_WITHOUT_ANSWER: dict[Behaviour, tuple[OutcomeClass, str, Sent, int | None]] = {
-    "refuses": (OutcomeClass.FAILED_DEFINITE, "http_422", Sent.YES, 422),
-    "unauthorised": (OutcomeClass.AUTH, "authorise_again", Sent.NO, None),
-    "too_fast": (OutcomeClass.RATE_LIMITED, "http_429", Sent.YES, 429),
-    "unreachable": (OutcomeClass.FAILED_DEFINITE, "connect_refused", Sent.NO, None),
-    "silent_after_charge": (OutcomeClass.UNKNOWN, "read_timeout", Sent.YES, None),
-    "silent_before_charge": (OutcomeClass.UNKNOWN, "http_503", Sent.YES, 503),
-    "other_number": (OutcomeClass.UNKNOWN, "other_number", Sent.YES, 201),
-    "bad_id": (OutcomeClass.UNKNOWN, "bad_id", Sent.YES, 201),
+_WITHOUT_ANSWER: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty, int | None]] = {
+    "refuses": (OutcomeClass.FAILED_DEFINITE, "http_422", SendingCertainty.YES, 422),
+    "unauthorised": (OutcomeClass.AUTH, "authorise_again", SendingCertainty.NO, None),
+    "too_fast": (OutcomeClass.RATE_LIMITED, "http_429", SendingCertainty.YES, 429),
+    "unreachable": (OutcomeClass.FAILED_DEFINITE, "connect_refused", SendingCertainty.NO, None),
+    "silent_after_charge": (OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES, None),
+    "silent_before_charge": (OutcomeClass.UNKNOWN, "http_503", SendingCertainty.YES, 503),
+    "other_number": (OutcomeClass.UNKNOWN, "other_number", SendingCertainty.YES, 201),
+    "bad_id": (OutcomeClass.UNKNOWN, "bad_id", SendingCertainty.YES, 201),
 }
-UNREADABLE: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sent.YES)
+UNREADABLE: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
 PDF = b"%PDF-1.4\n% invented\n%%EOF\n"
 
 
@@ -95,7 +95,9 @@ class LedgerVendor:
             self.charges.append(Charge(len(self.charges) + 1, number, client, self.today(), record_id))
         self.during()
         if self.behaviour == "answers":
-            return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, self.report(self.charges[-1]), 201, "{}")
+            return Outcome(
+                OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.report(self.charges[-1]), 201, "{}"
+            )
         kind, reason, sent, status = _WITHOUT_ANSWER[self.behaviour]
         return Outcome(kind, reason, sent, None, status)
 
@@ -133,8 +135,8 @@ class LedgerReader:
             return UNREADABLE
         found = next((charge for charge in self.world.charges if charge.id == credit_check_id), None)
         if found is None:
-            return Outcome(OutcomeClass.NOT_FOUND, "http_404", Sent.YES, None, 404)
-        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, self.world.report(found), 200, "{}")
+            return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.world.report(found), 200, "{}")
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         self.world.note("pdf")
@@ -142,16 +144,18 @@ class LedgerReader:
         if detail.found is None:
             return Outcome(detail.kind, detail.reason, detail.sent, None, detail.status)
         content = PDF + str(credit_check_id).encode()
-        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, PdfAnswer(detail.found, content), 200, "{}")
+        return Outcome(
+            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, PdfAnswer(detail.found, content), 200, "{}"
+        )
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         self.world.note("list")
         if not self.world.readable:
-            return Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sent.YES)
+            return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
         found = tuple(
             self.world.report(charge) for charge in self.world.charges if charge.number == corporation_number
         )
-        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, found, 200, "[]")
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, found, 200, "[]")
 
 
 class OpenTransactions:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from threading import Lock
 
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import NoticePost
+from console.domain.payments.records import PostedNotice
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.support.payment_desks import Scene
@@ -36,7 +36,7 @@ class Storm:
         return f"{len(took)} deliveries in {self.seconds:.1f} s: {rate:.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
 
 
-def prepare(scene: Scene, banks: int, paypays: int, atoms: int) -> list[NoticePost]:
+def prepare(scene: Scene, banks: int, paypays: int, atoms: int) -> list[PostedNotice]:
     """Orders, payments that were begun, and one notice of each; their payers have paid."""
     names = [f"B-{n}" for n in range(banks)] + [f"P-{n}" for n in range(paypays)] + [f"A-{n}" for n in range(atoms)]
     for start in range(0, len(names), 500):
@@ -55,7 +55,7 @@ def _row(name: str) -> str:
     return f"('{name}', {minor}, '{currency}')"
 
 
-def _begun(scene: Scene, provider: str, name: str, order_id: int) -> NoticePost:
+def _begun(scene: Scene, provider: str, name: str, order_id: int) -> PostedNotice:
     minor, currency = (RUPEES, "INR") if provider == "atom" else (YEN, "JPY")
     now = scene.context.now()
     new = NewPayment(provider, name, currency, minor, order_id=order_id, begun_at=now)
@@ -64,7 +64,7 @@ def _begun(scene: Scene, provider: str, name: str, order_id: int) -> NoticePost:
     return scene.post(provider, name)
 
 
-def rage(scene: Scene, posts: Sequence[NoticePost], seed: int) -> Storm:
+def rage(scene: Scene, posts: Sequence[PostedNotice], seed: int) -> Storm:
     """Deliver each one to five times, in any order, from eight senders; what the database couldn't take comes again,
     as its sender would send it.
     """
@@ -73,7 +73,7 @@ def rage(scene: Scene, posts: Sequence[NoticePost], seed: int) -> Storm:
     chance.shuffle(deliveries)
     storm, lock = Storm(), Lock()
 
-    def deliver(post: NoticePost) -> None:
+    def deliver(post: PostedNotice) -> None:
         began, again = time.perf_counter(), 0
         while True:
             try:
@@ -110,14 +110,14 @@ def settle(scene: Scene) -> None:
         scene.run_due()
 
 
-def check(scene: Scene, posts: Sequence[NoticePost]) -> None:
+def check(scene: Scene, posts: Sequence[PostedNotice]) -> None:
     """Each is booked once, with its money, its evidence and its order; no case, no refusal."""
     check_booked(scene, posts)
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events") == [(len(posts),)]
     assert scene.payments.count_refused_notices() == 0
 
 
-def check_booked(scene: Scene, posts: Sequence[NoticePost]) -> None:
+def check_booked(scene: Scene, posts: Sequence[PostedNotice]) -> None:
     """The same, whatever else was refused."""
     rows = scene.place.sql("SELECT provider, status, captured_minor, certainty, work_state FROM payments ORDER BY id")
     wrong = [row for row in rows if tuple(row[1:]) not in _RIGHT[str(row[0])]]

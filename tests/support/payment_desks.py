@@ -17,7 +17,7 @@ from typing import Any
 
 from console.app import Console
 from console.domain.clock import SystemClock
-from console.domain.payments.records import NoticePost, Order, Payment
+from console.domain.payments.records import Order, Payment, PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.service_results import TaskRun
 from console.sandbox import SandboxControl
@@ -144,14 +144,14 @@ class Scene:
         with act_as(WORKER):
             return tuple(TaskRun(name, task()) for name, task in self.machinery.due_tasks())
 
-    def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> NoticePost:
+    def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
         """What the simulated provider would send about a payment as it stands."""
         return notice_of(self.money, provider, number, peer, **more)
 
     def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
         return self.payments.receive_notice(self.post(provider, number, **more))
 
-    def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> NoticePost:
+    def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> PostedNotice:
         """A signed notice of a bank."""
         told = {
             "event_id": event,
@@ -167,16 +167,16 @@ class Scene:
         self.heartbeat.close()
 
 
-def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> NoticePost:
+def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
     """What the simulated provider would send, by the sandbox's hands."""
     _, body = money.compose_notice(provider, number, **more)
-    return NoticePost(provider, body, (), peer)
+    return PostedNotice(provider, body, (), peer)
 
 
-def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> NoticePost:
+def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> PostedNotice:
     stamp = str(int(at.timestamp()))
     made = hmac.new(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return NoticePost(source, body, (("x-notice-signature", f"t={stamp},v1={made}"),), "127.0.0.1")
+    return PostedNotice(source, body, (("x-notice-signature", f"t={stamp},v1={made}"),), "127.0.0.1")
 
 
 @contextmanager

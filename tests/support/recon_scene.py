@@ -11,10 +11,10 @@ from console.app import open_console
 from console.domain.calendar_days import JST
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentReport
-from console.domain.payments.records import NoticePost, Payment
+from console.domain.payments.records import Payment, PostedNotice
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.tasks.records import ReconcileReport
 from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.settings.settings import Settings
@@ -60,7 +60,7 @@ class Days:
             paid_at=at,
             refunds=None,
         )
-        answer = Outcome(OutcomeClass.SUCCEEDED, "told", Sent.YES, report, 200, "{}", "0" * 64)
+        answer = Outcome(OutcomeClass.SUCCEEDED, "told", SendingCertainty.YES, report, 200, "{}", "0" * 64)
         fact = ReportWithSource(report, at, ReportSource.READ, "payment", answer)
         scene.context.write(lambda tx: apply_report(scene.context, tx, payment, fact))
         return scene.payment(payment.id)
@@ -79,7 +79,9 @@ class Days:
             "path": url,
             "requestedAt": "1",
         }
-        result = self.scene.payments.receive_notice(NoticePost("paypay", json.dumps(told).encode(), (), "127.0.0.1"))
+        result = self.scene.payments.receive_notice(
+            PostedNotice("paypay", json.dumps(told).encode(), (), "127.0.0.1")
+        )
         assert not result.refused
 
     def run(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:

@@ -10,7 +10,7 @@ import console.providers
 import console.services
 import console.store
 from console.app import open_console
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 from console.domain.records import PurchaseRequest
 from console.settings.settings import Settings
 from console.store.spool.cipher import Cipher
@@ -37,7 +37,7 @@ def _buy() -> None:
 for part in (console.providers, console.services, console.store):
     _import_all(part)
 # These import or compute something when they are first asked, the last one slowly on purpose; it is remembered.
-WARMED = (check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
+WARMED = (compute_check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
 _buy()
 # What is here stays until the end: no child's garbage collector walks through it, and copies its pages by doing so.
 gc.collect()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from console.domain.clock import SystemClock
-from console.domain.explanations.credit_checks import explain
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckState, CreditCheck, Work
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.runtime.context import WindowContext
@@ -64,7 +64,7 @@ def check(id: int = 17, **other: Any) -> CreditCheck:
 
 
 def item(record: CreditCheck) -> QueueItem:
-    return QueueItem(record, explain(record, NOW), record.state_since)
+    return QueueItem(record, explain_credit_check(record, NOW), record.state_since)
 
 
 class QueueServices:

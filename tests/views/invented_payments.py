@@ -19,8 +19,8 @@ from console.domain.payments.records import (
 from console.domain.payments.service_results import (
     ComparedSide,
     MoneyParts,
+    RefundDetails,
     RefundPlan,
-    RefundView,
     RiskSignal,
     RuleCheck,
 )
@@ -91,9 +91,9 @@ def plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
     return replace(made, **other)
 
 
-def view(record: Refund | None = None, *against: RiskSignal, **other: Any) -> RefundView:
+def view(record: Refund | None = None, *against: RiskSignal, **other: Any) -> RefundDetails:
     requested = record or refund()
-    made = RefundView(
+    made = RefundDetails(
         requested, explain_refund(requested, NOW), payment(), ORDER, sides(),
         replace(STRIP, waiting=8_500, refundable=3_500), against,
         (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=sides(),

@@ -9,32 +9,32 @@ from console.domain.reconciliation.service_results import (
     VERDICTS_OF_PART,
     DifferenceItem,
     DifferencesPage,
-    ReadFile,
-    RunItem,
+    ReconciledFile,
+    ReconciliationRunDetails,
+    ReconciliationRunItem,
     RunsPage,
     RunState,
-    RunView,
 )
 from console.domain.tasks.records import Alert, ReconcileReport, ReconciliationDifference, ReconciliationVerdict
 from tests.views.invented_checks import NOW
 from tests.views.invented_payments import payment
 
 DAY = date(2026, 11, 19)
-FILE = ReadFile(DAY, "ab" * 32, 1_234, 7, 216_700, 66_000, (2,))
+FILE = ReconciledFile(DAY, "ab" * 32, 1_234, 7, 216_700, 66_000, (2,))
 CASE = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 1300 JPY", "completed 1200 JPY", NOW)
 
 
-def run(id: int = 3, **other: Any) -> RunItem:
+def run(id: int = 3, **other: Any) -> ReconciliationRunItem:
     """One that has ended, with one of everything."""
-    item = RunItem(
+    item = ReconciliationRunItem(
         id, "paypay", DAY, DAY, RunState.DONE, matched=3, imported=1, missing_there=1, different_state=0,
         different_amount=1, asked_by="op-a", begun_at=NOW - timedelta(minutes=2), changed_at=NOW, ended_at=NOW,
     )  # fmt: skip
     return replace(item, **other)
 
 
-def view(item: RunItem | None = None, **other: Any) -> RunView:
-    return replace(RunView(item or run(), refused=0, open_cases=2, files=(FILE,), older=2), **other)
+def view(item: ReconciliationRunItem | None = None, **other: Any) -> ReconciliationRunDetails:
+    return replace(ReconciliationRunDetails(item or run(), refused=0, open_cases=2, files=(FILE,), older=2), **other)
 
 
 def difference(
@@ -57,7 +57,9 @@ ALL = (AMOUNT, IMPORTED, REFUSED)
 class ReconcileServices:
     """Services with reconciliations alone. `run_views`: run ids to what it shows; `refusal`: why a run is refused."""
 
-    def __init__(self, *views: RunView, rows: tuple[DifferenceItem, ...] = ALL, refusal: str = "") -> None:
+    def __init__(
+        self, *views: ReconciliationRunDetails, rows: tuple[DifferenceItem, ...] = ALL, refusal: str = ""
+    ) -> None:
         self.run_views = {view.item.id: view for view in views}
         self.rows, self.refusal = rows, refusal
         self.runs_begun: list[tuple[str, date, date, bool]] = []
@@ -95,7 +97,7 @@ class ReconcileViewsOf:
     def providers(self) -> tuple[str, ...]:
         return ("paypay", "atom", "bank")
 
-    def read_run(self, run_id: int = 0) -> RunView | None:
+    def read_run(self, run_id: int = 0) -> ReconciliationRunDetails | None:
         run_views = self._services.run_views
         return run_views.get(run_id or max(run_views, default=0))
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.explanations.credit_checks import explain
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
 from console.wording.catalogue import LANGUAGES, error_message
 from tests.support.telling import require_whole, sentences
@@ -71,13 +71,15 @@ SITUATIONS: dict[str, CreditCheck] = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
     """What it is, why, what next: each there, with every fact that it names."""
-    require_whole(explain(SITUATIONS[situation], NOW), language)
+    require_whole(explain_credit_check(SITUATIONS[situation], NOW), language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_proposal_waits_for_the_second_person(language: str) -> None:
     """After the first decision the next step names who is missing."""
-    step = sentences(explain(replace(UNKNOWN, relations=CheckRelations(awaits_second_person=True)), NOW), language)[2]
+    step = sentences(
+        explain_credit_check(replace(UNKNOWN, relations=CheckRelations(awaits_second_person=True)), NOW), language
+    )[2]
     assert ("第二確認者" if language == "ja" else "second person") in step
 
 
@@ -95,7 +97,7 @@ def test_a_proposal_waits_for_the_second_person(language: str) -> None:
 )
 def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
     """The count of attempts, what is missing, the cause and the number are in the sentence."""
-    explained = explain(SITUATIONS[situation], NOW)
+    explained = explain_credit_check(SITUATIONS[situation], NOW)
     assert japanese in sentences(explained, "ja")[part]
     assert english in sentences(explained, "en")[part]
 
@@ -104,7 +106,7 @@ def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, e
 def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
     """It may have been charged: no sentence says otherwise or invites another purchase."""
     for language, maybe in (("ja", "料金が発生した可能性があります"), ("en", "may have been charged")):
-        verdict, why, _ = sentences(explain(SITUATIONS[situation], NOW), language)
+        verdict, why, _ = sentences(explain_credit_check(SITUATIONS[situation], NOW), language)
         assert maybe in verdict
         assert not any(
             word in verdict + why for word in ("失敗", "料金は発生していません", "failed", "Nothing was charged")

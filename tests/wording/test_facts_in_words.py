@@ -9,7 +9,7 @@ import pytest
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode, rebuild_error
-from console.domain.evidence.timeline import Event, EventKind, TimelinePage
+from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.domain.records import TimelineEntry, WorkReason
 from console.wording import catalogue as wording
 from console.wording import timelines
@@ -129,14 +129,18 @@ def test_each_action_of_the_trail_is_told_in_words(language: str) -> None:
 
 CODES = [code for code in ErrorCode if code not in (ErrorCode.INTERNAL_ERROR, ErrorCode.VIEWING_PERIOD_OVER)]
 STORY_STEPS = {
-    "begun": (EventKind.BEGUN, "operations"), "ended": (EventKind.ENDED, "operations:ended"),
-    "answer": (EventKind.ANSWER, "evidence"), "notice": (EventKind.NOTICE, "payment_events"),
-    "alert_raised": (EventKind.ALERT, "alerts"), "alert_resolved": (EventKind.ALERT, "alerts:resolved"),
-    "alert_acknowledged": (EventKind.ALERT, "alerts:acknowledged"),
-    "reconciliation_row": (EventKind.RECONCILIATION, "reconciliation_rows"),
-    "approval": (EventKind.DECISION, "approvals"),
-    "saga_begun": (EventKind.SAGA, "sagas"), "saga_ended": (EventKind.SAGA, "sagas:ended"),
-}  # fmt: skip
+    "begun": (TimelineEventKind.BEGUN, "operations"),
+    "ended": (TimelineEventKind.ENDED, "operations:ended"),
+    "answer": (TimelineEventKind.ANSWER, "evidence"),
+    "notice": (TimelineEventKind.NOTICE, "payment_events"),
+    "alert_raised": (TimelineEventKind.ALERT, "alerts"),
+    "alert_resolved": (TimelineEventKind.ALERT, "alerts:resolved"),
+    "alert_acknowledged": (TimelineEventKind.ALERT, "alerts:acknowledged"),
+    "reconciliation_row": (TimelineEventKind.RECONCILIATION, "reconciliation_rows"),
+    "approval": (TimelineEventKind.DECISION, "approvals"),
+    "saga_begun": (TimelineEventKind.SAGA, "sagas"),
+    "saga_ended": (TimelineEventKind.SAGA, "sagas:ended"),
+}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -147,7 +151,7 @@ def test_each_step_of_a_story_is_told_in_words(what: str, reason: str | None, la
     step, source = STORY_STEPS[what]
     story = TimelinePage("refund", "30", (), names=NAMES)
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
-        event = Event(NOW, step, "op-a", what, kind, id, source, "1", facts={**FACTS, "reason": reason})
+        event = TimelineEvent(NOW, step, "op-a", what, kind, id, source, "1", facts={**FACTS, "reason": reason})
         text = timelines.sentence_with_record(event, story, language)
         assert raw_parts(text) == [], text
         assert "4711" not in text, text

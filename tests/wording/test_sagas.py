@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.payments.records import OrderState
 from console.domain.tasks.records import Saga
-from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState, make_saga_view
+from console.domain.tasks.saga_progress import SagaProgress, SagaStep, StepState, make_saga_progress
 from console.domain.tasks.states import SagaState
 from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_STEPS
 from console.wording import catalogue as wording
@@ -23,8 +23,8 @@ def saga(**more: object) -> Saga:
     return Saga(7, PAYMENT_TIMEOUT_KIND, "payment", 5, begun_at=NOW, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
 
 
-def shown(**more: object) -> SagaView:
-    return make_saga_view(saga(**more), TIMEOUT_STEPS, NOW)
+def shown(**more: object) -> SagaProgress:
+    return make_saga_progress(saga(**more), TIMEOUT_STEPS, NOW)
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)

@@ -9,7 +9,7 @@ from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import aligned_lines
 from console.cli.text_output.translator import Translator
-from console.domain.access.read_only import EVERYTHING
+from console.domain.access.read_only import EVERYTHING_SCOPE
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -23,7 +23,7 @@ def _list_switches(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple
 
 
 def _set_switch(console: "Console", args: Namespace, _: AnswerWriter) -> "ReadOnlySwitch":
-    is_on, scope = args.action == "on", args.provider or EVERYTHING
+    is_on, scope = args.action == "on", args.provider or EVERYTHING_SCOPE
     return console.read_only.set_switch(scope, is_on, args.reason, request_id=args.request_id)
 
 

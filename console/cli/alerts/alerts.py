@@ -61,9 +61,9 @@ def _find_corporation_number(record: "Alert") -> str | None:
     record.
     """
     # imported here, because every command imports this module, and few need the registry's values
-    from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
+    from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
 
-    return number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
+    return format_number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
 
 
 def alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObject:

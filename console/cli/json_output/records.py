@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.clock import SystemClock
 from console.domain.payments.records import Order, Payment, Refund, mask_payer
 from console.domain.records import CreditCheck, Document, EvidenceItem, Operation, TimelineEntry, Work
@@ -119,7 +119,7 @@ def _attribute_json(value: object, translate: Translate) -> Any:
 
 def instant_json(at: datetime | None) -> str | None:
     """Return an instant as text such as `2026-11-20T03:20:01Z` (UTC); None for None."""
-    return None if at is None else instant_text(at)
+    return None if at is None else format_instant(at)
 
 
 def work_json(work: Work, translate: Translate) -> JsonObject:
@@ -146,7 +146,7 @@ def any_value_json(value: object, translate: Translate) -> Any:
         case CreditCheck() | Operation() | Order() | Payment() | Refund():
             return record_json(value, translate)
         case datetime():
-            return instant_text(value)
+            return format_instant(value)
         case Enum():
             return any_value_json(value.value, translate)
         case str():

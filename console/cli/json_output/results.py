@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from console.domain.queues.disagreements import Disagreement
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
-    from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
+    from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.views.company_actions import CompanyAction
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
@@ -41,7 +41,7 @@ def json_line(payload: JsonObject) -> bytes:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
-def record_view_json(record_view: "AnyView", translate: Translate) -> JsonObject:
+def record_view_json(record_view: "AnyRecordDetails", translate: Translate) -> JsonObject:
     """Return the answer of the command `show` as JSON: the record with explanation, timeline and evidence."""
     # imported here, because it imports the views of all kinds, and other commands start faster without them
     from console.cli.json_output.views import view_json
@@ -163,7 +163,7 @@ def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObjec
     change.
     """
     from console.cli.json_output.registry import match_json
-    from console.domain.registry.watched_facts import facts_json
+    from console.domain.registry.watched_facts import make_facts_object
 
     change = item.change
     return {
@@ -173,8 +173,8 @@ def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObjec
         "name": change.after.name,
         "alert_id": change.alert_id,
         "changed": sorted(change.changed),
-        "before": dict(facts_json(change.before)),
-        "after": dict(facts_json(change.after)),
+        "before": dict(make_facts_object(change.before)),
+        "after": dict(make_facts_object(change.after)),
         "registry_date": change.registry_date.isoformat(),
         "successors": [match_json(match) for match in item.related.successors] if item.related else [],
         "predecessors": [match_json(match) for match in item.related.predecessors] if item.related else [],

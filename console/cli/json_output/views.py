@@ -16,13 +16,13 @@ from console.cli.json_output.records import (
     timeline_entry_json,
 )
 from console.cli.json_output.registry import corporation_json
-from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import Operation
-from console.domain.tasks.saga_progress import SagaView
-from console.domain.views.any_record import AnyView, CreditCheckView
+from console.domain.tasks.saga_progress import SagaProgress
+from console.domain.views.any_record import AnyRecordDetails, CreditCheckDetails
 
 
-def view_json(view: AnyView, translate: Translate) -> JsonObject:
+def view_json(view: AnyRecordDetails, translate: Translate) -> JsonObject:
     """Return the answer of the command `show` as JSON: record, explanation, timeline, evidence, and the fields of the
     record's kind.
     """
@@ -32,30 +32,30 @@ def view_json(view: AnyView, translate: Translate) -> JsonObject:
         "badges": _badges_json(view, translate),
         "timeline": [timeline_entry_json(entry, translate) for entry in view.timeline],
         "evidence": [evidence_item_json(item, translate) for item in view.evidence],
-        "awaiting": None if isinstance(view, OrderView) else view.awaiting,
+        "awaiting": None if isinstance(view, OrderDetails) else view.awaiting,
         "corporation": corporation_json(view.corporation),
         **_kind_fields(view, translate),
     }
 
 
-def _badges_json(view: AnyView, translate: Translate) -> JsonObject | None:
+def _badges_json(view: AnyRecordDetails, translate: Translate) -> JsonObject | None:
     """Return the badges of the shown record as JSON; None for an operation, which has none."""
     return None if isinstance(view.record, Operation) else badges_json(view.record, view.explanation, translate)
 
 
-def _kind_fields(view: AnyView, translate: Translate) -> JsonObject:
+def _kind_fields(view: AnyRecordDetails, translate: Translate) -> JsonObject:
     """Return, as JSON, the fields that the answer has only for this kind of record."""
     match view:
-        case CreditCheckView():
+        case CreditCheckDetails():
             return _credit_check_fields(view, translate)
-        case OrderView():
+        case OrderDetails():
             timeouts = {"timeouts": [_timeout_saga_json(saga, translate) for saga in view.sagas]}
             return _attributes_json(view, translate, "payments", "refunds", "actions") | timeouts
-        case PaymentView():
+        case PaymentDetails():
             return _attributes_json(
                 view, translate, "sides", "money", "order", "refunds", "set_asides", "actions", "holder"
             )
-        case RefundView():
+        case RefundDetails():
             return _attributes_json(
                 view, translate, "payment", "order", "sides", "money", "against", "checks", "changed", "earlier",
                 "actions", "holder",
@@ -63,7 +63,7 @@ def _kind_fields(view: AnyView, translate: Translate) -> JsonObject:
     return {}
 
 
-def _timeout_saga_json(saga: SagaView, translate: Translate) -> JsonObject:
+def _timeout_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
     """Return, as JSON, a saga that ends an expired payment: its state, its current step, and all steps with their
     states.
     """
@@ -82,7 +82,7 @@ def _timeout_saga_json(saga: SagaView, translate: Translate) -> JsonObject:
     }
 
 
-def _credit_check_fields(view: CreditCheckView, translate: Translate) -> JsonObject:
+def _credit_check_fields(view: CreditCheckDetails, translate: Translate) -> JsonObject:
     return {
         "documents": [document_json(item, translate) for item in view.documents],
         "asked_at": instant_json(view.last_answer_at),
@@ -91,7 +91,7 @@ def _credit_check_fields(view: CreditCheckView, translate: Translate) -> JsonObj
     }
 
 
-def _attributes_json(view: AnyView, translate: Translate, *names: str) -> JsonObject:
+def _attributes_json(view: AnyRecordDetails, translate: Translate, *names: str) -> JsonObject:
     """Return a JSON object with the attributes of a view that `names` lists. A record among them becomes the JSON
     object of its kind.
     """

@@ -50,7 +50,7 @@ class ServiceCommand(Generic[T]):
         call, the answer says that it is a repetition.
         """
         with watch_repetition(args, writer) as repeated_answer, open_console_with_passwords(writer) as console:
-            interrupts.raise_if_pending()
+            interrupts.raise_if_interrupt_pending()
             try:
                 value = self.call_service(console, args, writer)
             except ConsoleError as refusal:

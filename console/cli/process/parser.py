@@ -13,7 +13,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.reason import ForeignText
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import Usage
+    from console.domain.errors.details import UsageDetail
 
 PROGRAM_NAME = "support-console"
 QUEUE_NAMES = (
@@ -70,7 +70,7 @@ def usage_error(problem: str, synopsis: str = "") -> ConsoleError:
     """Return the error `usage` about the problem; `synopsis` is the synopsis of the command. The text of the problem
     is cut to 300 characters, because it may contain long arguments.
     """
-    detail: Usage = {"problem": ForeignText(problem[:_MAX_PROBLEM_CHARACTERS])}
+    detail: UsageDetail = {"problem": ForeignText(problem[:_MAX_PROBLEM_CHARACTERS])}
     if synopsis:
         synopsis_text = " ".join(synopsis.split()).removeprefix("usage: ")
         detail["usage"] = synopsis_text  # house: a key of the detail

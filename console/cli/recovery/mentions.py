@@ -12,7 +12,7 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.annotations.mentions import MENTION_KIND, Mention
-from console.domain.links.link import Link, link_text
+from console.domain.links.link import Link, format_link
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _mention_json(mention: Mention, translate: Translate) -> JsonObject:
         "record": note.subject_id,
         "note": note.words,
         "author": note.person,
-        "link": link_text(Link("record", str(note.subject_id), note.kind)),
+        "link": format_link(Link("record", str(note.subject_id), note.kind)),
     }
 
 

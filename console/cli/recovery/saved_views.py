@@ -12,9 +12,9 @@ from console.cli.text_output.records import COLUMN_GAP, aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.links.link import Link, link_text
+from console.domain.links.link import Link, format_link
 from console.domain.queues.order import SortColumn, parse_order
-from console.domain.queues.saved_views import VIEW_KIND, SavedView, ViewContent, ViewCount, read_view, split_filter
+from console.domain.queues.saved_views import VIEW_KIND, SavedView, ViewContent, ViewCount, parse_view, split_filter
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _parse_view_content(args: Namespace) -> ViewContent:
     operators, words = split_filter(args.filter)
     columns = tuple(key for key in args.columns.split(",") if key)
     content = ViewContent(args.queue, operators, words, args.sort, columns, args.by_cause)
-    problems = read_view(content, "me").problems
+    problems = parse_view(content, "me").problems
     if args.sort and parse_order(args.sort) is None:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_SORT_COLUMN, "allowed": list(SortColumn)}
@@ -79,7 +79,7 @@ def saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
         **attributes_json(view, _SAVED_VIEW_FIELDS, translate),
         "team": view.is_team,
         **attributes_json(view.content, _VIEW_CONTENT_FIELDS, translate),
-        "link": link_text(Link("view", str(view.id))),
+        "link": format_link(Link("view", str(view.id))),
     }
 
 

@@ -15,27 +15,29 @@ from console.cli.text_output.translator import Translator
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.reports.daily_close import CloseWritten, DailyClose
-    from console.domain.reports.figures import Figures
+    from console.domain.reports.daily_close import DailyClose, WrittenDailyClose
+    from console.domain.reports.figures import ReportFigures
 
 
-def _read_figures(console: "Console", _: Namespace, __: AnswerWriter) -> "Figures":
+def _read_figures(console: "Console", _: Namespace, __: AnswerWriter) -> "ReportFigures":
     return console.reports.read_figures()
 
 
-def _figures_json(figures: "Figures", _: Translate) -> JsonObject:
+def _figures_json(figures: "ReportFigures", _: Translate) -> JsonObject:
     from console.cli.reports.json_output import figures_json
 
     return figures_json(figures)
 
 
-def _figure_lines(figures: "Figures", translator: Translator) -> Iterator[str]:
+def _figure_lines(figures: "ReportFigures", translator: Translator) -> Iterator[str]:
     from console.cli.reports.text_output import figure_lines
 
     return figure_lines(figures, translator)
 
 
-def _read_or_write_close(console: "Console", args: Namespace, writer: AnswerWriter) -> "DailyClose | CloseWritten":
+def _read_or_write_close(
+    console: "Console", args: Namespace, writer: AnswerWriter
+) -> "DailyClose | WrittenDailyClose":
     """Return the daily close that the arguments name. With `--out` also write it to this file."""
     day = parse_required_day(args.day, "--day")
     if args.out is None:
@@ -43,21 +45,21 @@ def _read_or_write_close(console: "Console", args: Namespace, writer: AnswerWrit
     return console.daily_closes.write(args.provider, day, Path(args.out), writer.translator.language)
 
 
-def _close_json(answer: "DailyClose | CloseWritten", _: Translate) -> JsonObject:
+def _close_json(answer: "DailyClose | WrittenDailyClose", _: Translate) -> JsonObject:
     from console.cli.reports.daily_close_json import close_json
-    from console.domain.reports.daily_close import CloseWritten
+    from console.domain.reports.daily_close import WrittenDailyClose
 
-    if isinstance(answer, CloseWritten):
+    if isinstance(answer, WrittenDailyClose):
         file = {"file": answer.file, "bytes": answer.bytes, "sha256": answer.sha256}
         return {**close_json(answer.close), **file}
     return close_json(answer)
 
 
-def _close_lines(answer: "DailyClose | CloseWritten", translator: Translator) -> Iterator[str]:
-    from console.domain.reports.daily_close import CloseWritten
+def _close_lines(answer: "DailyClose | WrittenDailyClose", translator: Translator) -> Iterator[str]:
+    from console.domain.reports.daily_close import WrittenDailyClose
     from console.wording.daily_close import daily_close_lines
 
-    if not isinstance(answer, CloseWritten):
+    if not isinstance(answer, WrittenDailyClose):
         yield from daily_close_lines(answer, translator.language)
         return
     yield from daily_close_lines(answer.close, translator.language)

@@ -1,13 +1,13 @@
 """Build the JSON object of the daily close. Other programs depend on the names and types of the fields."""
 
 from console.cli.json_output.records import JsonObject, instant_json
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.reports.daily_close import (
     DAILY_SUM_NAMES,
-    CloseChange,
-    CloseMoney,
     CloseReconciliation,
     DailyClose,
+    DailyCloseChange,
+    DailyCloseMoney,
     UnknownRecord,
 )
 from console.domain.reports.refund_funnel import CountAndSum
@@ -24,15 +24,15 @@ def close_json(close: DailyClose) -> JsonObject:
         "fees": None,
         "unknown": [_unknown_json(record) for record in close.unknown],
         "reconciliation": None if close.reconciliation is None else _reconciliation_json(close.reconciliation),
-        "first": None if close.first is None else {"at": instant_text(close.first.at), "who": close.first.person},
+        "first": None if close.first is None else {"at": format_instant(close.first.at), "who": close.first.person},
         "changes": [_change_json(change) for change in close.changes],
         "complete": close.is_complete,
-        "read_at": instant_text(close.read_at),
+        "read_at": format_instant(close.read_at),
     }
 
 
-def _money_json(money: CloseMoney) -> JsonObject:
-    sums = {name: _sum_json(money.sum_of(name)) for name in DAILY_SUM_NAMES}
+def _money_json(money: DailyCloseMoney) -> JsonObject:
+    sums = {name: _sum_json(money.get_sum(name)) for name in DAILY_SUM_NAMES}
     return {"currency": money.currency, **sums, "net_minor": money.net_minor}
 
 
@@ -47,7 +47,7 @@ def _unknown_json(record: UnknownRecord) -> JsonObject:
         "number": record.number,
         "currency": record.currency,
         "amount_minor": record.minor,
-        "since": instant_text(record.since),
+        "since": format_instant(record.since),
         "settled_at": instant_json(record.settled_at),
     }
 
@@ -62,7 +62,7 @@ def _reconciliation_json(run: CloseReconciliation) -> JsonObject:
     }
 
 
-def _change_json(change: CloseChange) -> JsonObject:
+def _change_json(change: DailyCloseChange) -> JsonObject:
     def value(given: CountAndSum | str | None) -> object:
         return _sum_json(given) if isinstance(given, CountAndSum) else given
 

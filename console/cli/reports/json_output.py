@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from console.cli.json_output.records import JsonObject
-from console.domain.calendar_days import instant_text
-from console.domain.reports.figures import Figures
+from console.domain.calendar_days import format_instant
+from console.domain.reports.figures import ReportFigures
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSuccess
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport
@@ -13,10 +13,10 @@ from console.domain.reports.settlement import SettlementDay, SettlementReport
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 
 
-def figures_json(figures: Figures) -> JsonObject:
+def figures_json(figures: ReportFigures) -> JsonObject:
     """Return the answer of the command `reports figures` as JSON. Durations are seconds, amounts minor units."""
     return {
-        "read_at": instant_text(figures.success.read_at),
+        "read_at": format_instant(figures.success.read_at),
         "success": _success_json(figures.success),
         "queue_ages": _queue_ages_json(figures.queue_ages),
         "refund_funnel": _funnel_report_json(figures.refund_funnel),
@@ -48,8 +48,8 @@ def _provider_day_json(day: ProviderDay) -> JsonObject:
 
 
 def _outage_json(outage: Outage) -> JsonObject:
-    until = None if outage.until is None else instant_text(outage.until)
-    return {"provider": outage.provider, "since": instant_text(outage.since), "until": until}
+    until = None if outage.until is None else format_instant(outage.until)
+    return {"provider": outage.provider, "since": format_instant(outage.since), "until": until}
 
 
 def _queue_ages_json(report: QueueAgeReport) -> JsonObject:

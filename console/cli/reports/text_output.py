@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from console.cli.text_output.translator import Translator
-from console.domain.reports.figures import Figures
+from console.domain.reports.figures import ReportFigures
 from console.wording import reports as report_words
 
 
-def figure_lines(figures: Figures, translator: Translator) -> Iterator[str]:
+def figure_lines(figures: ReportFigures, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `reports figures` as text."""
     language = translator.language
     parts: tuple[tuple[str, str, Iterable[str]], ...] = (

@@ -23,7 +23,7 @@ from console.demo import registry as demo_registry
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.calendar_days import JST
 from console.domain.clock import SystemClock
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 from console.domain.records import CheckReport, Person
 from console.settings.private_files import make_private_file
 from console.settings.provider_access import access_by_provider
@@ -62,7 +62,7 @@ def _demo_number(serial: int) -> str:
     98, which is not the code of any registry office. `serial` is the number in the last 10 digits.
     """
     base = f"98{serial:010d}"
-    return check_digit(base) + base
+    return compute_check_digit(base) + base
 
 
 TRIAL_PURCHASES = (

@@ -14,7 +14,7 @@ from console.cli.window.open_window import NO_DISPLAY_STATUS, has_display, show_
 from console.wording.training import incident_title, score_text, situation_text, verdict_text
 
 if TYPE_CHECKING:
-    from console.domain.training.results import TrainingIncident, TrainingView
+    from console.domain.training.results import TrainingIncident, TrainingOverview
 
 
 class TrainingCommand:
@@ -50,7 +50,7 @@ class TrainingCommand:
             show_window(console)
 
 
-def training_json(view: "TrainingView", language: str) -> JsonObject:
+def training_json(view: "TrainingOverview", language: str) -> JsonObject:
     """Return the incidents of the training and the person's score as a JSON object. `language` is the language of
     the sentences.
     """
@@ -83,7 +83,7 @@ def _incident_json(incident: "TrainingIncident", language: str) -> JsonObject:
     }
 
 
-def _training_lines(view: "TrainingView", translator: Translator) -> Lines:
+def _training_lines(view: "TrainingOverview", translator: Translator) -> Lines:
     language = translator.language
     for incident in view.incidents:
         state = translator(f"training.state.{incident.state}")

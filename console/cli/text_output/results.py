@@ -24,7 +24,7 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
-    from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
+    from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
 
@@ -76,7 +76,7 @@ def refused_record_lines(record: object, translator: Translator) -> Lines:
     return ("", *explained_record(cast("AnyRecord", record), translator))
 
 
-def record_view_lines(record_view: "AnyView", translator: Translator) -> Lines:
+def record_view_lines(record_view: "AnyRecordDetails", translator: Translator) -> Lines:
     """Return the answer of the command `show` as text: the record, its explanation, its next step and its
     timeline.
     """

@@ -15,16 +15,16 @@ from console.cli.text_output.records import (
 )
 from console.cli.text_output.registry import facts_section
 from console.cli.text_output.translator import Translator
-from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import EvidenceItem, TimelineEntry
-from console.domain.tasks.saga_progress import SagaView
-from console.domain.views.any_record import AnyView, CreditCheckView
+from console.domain.tasks.saga_progress import SagaProgress
+from console.domain.views.any_record import AnyRecordDetails, CreditCheckDetails
 from console.wording import catalogue as wording
 from console.wording import evidence_words
 from console.wording import sagas as saga_wording
 
 
-def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
+def view_lines(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `show` as text: record, explanation, next step, the sections of the record's
     kind, timeline and evidence.
     """
@@ -37,16 +37,16 @@ def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
     yield from section_lines("record.tab.evidence", _evidence_table(view.evidence, translator.language), translator)
 
 
-def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
+def _kind_sections(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
     """Yield the sections that the answer has only for this kind of record."""
     match view:
-        case CreditCheckView():
+        case CreditCheckDetails():
             yield from section_lines("record.tab.documents", document_table(view.documents, translator), translator)
-        case OrderView():
+        case OrderDetails():
             yield from section_lines("cli.payments", table_of_one_kind(view.payments, translator), translator)
             yield from section_lines("cli.refunds", table_of_one_kind(view.refunds, translator), translator)
             yield from section_lines("saga.steps", _saga_lines(view.sagas, translator), translator)
-        case PaymentView():
+        case PaymentDetails():
             yield from section_lines("money.strip", cli_text_money.money_table(view.money, translator), translator)
             yield from section_lines(
                 "cli.sides",
@@ -54,7 +54,7 @@ def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
                 translator,
             )
             yield from section_lines("cli.refunds", table_of_one_kind(view.refunds, translator), translator)
-        case RefundView():
+        case RefundDetails():
             yield from section_lines("money.strip", cli_text_money.money_table(view.money, translator), translator)
             yield from section_lines("cli.payments", record_table(view.payment, translator), translator)
             yield from section_lines(
@@ -62,7 +62,7 @@ def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
             )
 
 
-def _saga_lines(sagas: Iterable[SagaView], translator: Translator) -> Iterator[str]:
+def _saga_lines(sagas: Iterable[SagaProgress], translator: Translator) -> Iterator[str]:
     """Yield the sagas that end expired payments: for each saga a heading with its state, followed by its steps."""
     for saga in sagas:
         language = translator.language

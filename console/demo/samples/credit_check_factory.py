@@ -9,7 +9,7 @@ from typing import Any
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 from console.domain.records import CheckReport, WorkReason
 
 CLIENT_IDS = ("1", "2", "3", "7", "42")
@@ -107,7 +107,7 @@ class CheckSampleFactory:
             base = f"99{self.random.randrange(10**10):010d}"
             if base not in self._numbers:
                 self._numbers.add(base)
-                return check_digit(base) + base
+                return compute_check_digit(base) + base
 
     def workday_instant(self, least_days: float, most_days: float) -> datetime:
         """Return a random instant on a weekday between 09:00 and 18:00 in Japan, about `least_days` to `most_days`

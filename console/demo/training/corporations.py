@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
 from console.domain.clock import SystemClock
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 from console.domain.registry.publication_days import is_publication_day
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def invented_number() -> str:
     which is not the code of any registry office.
     """
     base = f"98{secrets.randbelow(10**10):010d}"
-    return check_digit(base) + base
+    return compute_check_digit(base) + base
 
 
 def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tuple[str, str]]:

@@ -14,7 +14,7 @@ from console.demo.training.corporations import invented_number
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import NoticePost, OrderState, PaymentImport, RefundRequest
+from console.domain.payments.records import OrderState, PaymentImport, PostedNotice, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
@@ -117,7 +117,7 @@ class SandboxWorld:
 
     def _receive(self, notice: dict[str, Any]) -> None:
         self._console.payments.receive_notice(
-            NoticePost(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
+            PostedNotice(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
         )
 
     def _day(self, days_ago: int) -> date:

@@ -31,7 +31,7 @@ from console.store.database.engine import Database
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.training.results import TrainingView
+    from console.domain.training.results import TrainingOverview
     from console.sandbox import Sandbox
 
 TRAINEE = "op-a"
@@ -83,7 +83,7 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
                 scores.write_training_run(None)
 
 
-def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingView":
+def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingOverview":
     """Return the incidents and the score of the desk's person. `must_check`: first check the incidents, if the
     person's training runs in another process. Raises bad_profile if the person has the name of an invented
     person; storage_full if the score can't be written.

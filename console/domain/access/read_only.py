@@ -1,8 +1,8 @@
 """The read-only switch: while it is on, the services refuse every action that costs or moves money, and every change
 by people.
 
-The switch of EVERYTHING stops the changes of all people. The switch of one provider stops only the actions that cost
-or move money at this provider. Reading stays possible in both cases, also at the providers: probes, re-fetches,
+The switch of EVERYTHING_SCOPE stops the changes of all people. The switch of one provider stops only the actions that
+cost or move money at this provider. Reading stays possible in both cases, also at the providers: probes, re-fetches,
 lookups, and the due tasks that only read. A call that was under way is finished, and its answer is recorded.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from console.domain.records import ReadOnlySwitch as ReadOnlySwitch
 
-EVERYTHING = "everything"
+EVERYTHING_SCOPE = "everything"
 """Scope of the switch that stops the changes of all people, at all providers."""
 SWITCH_KIND = "read-only"
 SWITCH_REASON = "reason.read_only_switch"
@@ -22,36 +22,36 @@ STOPPED_RIGHTS = frozenset(
         "refund_submit", "resolve", "resolve_second", "take",
     }
 )  # fmt: skip
-"""Rights that nobody can use while the switch of EVERYTHING is on. Withdrawing a refund request stays possible: it
-only prevents a refund.
+"""Rights that nobody can use while the switch of EVERYTHING_SCOPE is on. Withdrawing a refund request stays possible:
+it only prevents a refund.
 """
 
 STOPPED_ACTIONS: Mapping[str, bool] = {
     "approve": True, "buy": True, "note": False, "purchase": True, "refund": False, "reject": False, "renew": True,
     "resolve": False, "submit": True, "take": False,
 }  # fmt: skip
-"""Actions on a record that the switch of EVERYTHING stops, as `AllowedAction` and `NextStep` name them. True: the
-switch of the record's provider stops the action, too, because it costs or moves money.
+"""Actions on a record that the switch of EVERYTHING_SCOPE stops, as `AllowedAction` and `NextStep` name them. True:
+the switch of the record's provider stops the action, too, because it costs or moves money.
 """
 
 
 def find_stopping_switch(switches: Iterable[ReadOnlySwitch], provider: str | None = None) -> ReadOnlySwitch | None:
-    """Return the switch that stops a change at this provider; None if no switch does. The switch of EVERYTHING comes
-    before the provider's. Without a provider only the switch of EVERYTHING counts.
+    """Return the switch that stops a change at this provider; None if no switch does. The switch of EVERYTHING_SCOPE
+    comes before the provider's. Without a provider only the switch of EVERYTHING_SCOPE counts.
     """
     by_scope = {switch.scope: switch for switch in switches if switch.is_on}
-    return by_scope.get(EVERYTHING) or (None if provider is None else by_scope.get(provider))
+    return by_scope.get(EVERYTHING_SCOPE) or (None if provider is None else by_scope.get(provider))
 
 
 def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool:
-    """Return True if the switch stops the action. `switch` is a switch that is on, for EVERYTHING or for the
+    """Return True if the switch stops the action. `switch` is a switch that is on, for EVERYTHING_SCOPE or for the
     record's provider; None: no such switch is on. `action` may have a target state, such as `resolve.completed`.
     """
     costs = STOPPED_ACTIONS.get(action.partition(".")[0]) if action is not None else None
-    return switch is not None and costs is not None and (costs or switch.scope == EVERYTHING)
+    return switch is not None and costs is not None and (costs or switch.scope == EVERYTHING_SCOPE)
 
 
-def facts_of_switch(switch: ReadOnlySwitch) -> Mapping[str, object]:
+def make_switch_facts(switch: ReadOnlySwitch) -> Mapping[str, object]:
     """Return the values that a sentence about the switch contains: the person who set it, the instant (UTC) and
     the person's reason.
     """

@@ -7,7 +7,7 @@ from datetime import timedelta
 from zlib import crc32
 
 ALERT_RULE, CLOCK_KIND = "clock_drift", "clock"
-LIMIT_SECONDS = 2.0
+LARGEST_DRIFT_SECONDS = 2.0
 """Largest difference (seconds) between a machine's clock and the database's clock for which no alert is raised.
 """
 LONGEST_MEASUREMENT_SECONDS = 1.0
@@ -20,19 +20,19 @@ ALERT_LIFETIME = timedelta(days=1)
 """Time after which an alert is resolved although its desk was not measured again; the desk may be switched off."""
 
 
-def subject_id_of(desk: str) -> int:
+def compute_subject_id(desk: str) -> int:
     """Return the number that stands for a desk as the subject of an alert: the CRC-32 of its id."""
     return crc32(desk.encode())
 
 
-def observed_text(name: str, seconds: float) -> str:
+def format_observed(name: str, seconds: float) -> str:
     """Return the text `observed` of the alert, such as `clock of host-1: 4.2 s ahead`; positive seconds are ahead."""
     return f"clock of {name.replace(';', ' ')[:60]}: {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}"
 
 
-def expected_text() -> str:
+def format_expected() -> str:
     """Return the text `expected` of the alert: the largest difference without an alert, such as `within 2 s`."""
-    return f"within {LIMIT_SECONDS:.0f} s"
+    return f"within {LARGEST_DRIFT_SECONDS:.0f} s"
 
 
 def compute_clock_drift(delays: Sequence[float]) -> float | None:
@@ -47,4 +47,4 @@ def compute_clock_drift(delays: Sequence[float]) -> float | None:
     shortest = min(delays)
     if shortest < 0:
         return -shortest
-    return -shortest if len(delays) >= MIN_REQUESTS or shortest <= LIMIT_SECONDS else None
+    return -shortest if len(delays) >= MIN_REQUESTS or shortest <= LARGEST_DRIFT_SECONDS else None

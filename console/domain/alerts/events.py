@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from uuid import NAMESPACE_OID, uuid5
 
-from console.domain.calendar_days import instant_text
-from console.domain.registry.watched_facts import CHANGE_RULE, number_of_subject
+from console.domain.calendar_days import format_instant
+from console.domain.registry.watched_facts import CHANGE_RULE, format_number_of_subject
 from console.domain.tasks.records import ALERT_TOPIC, COMPANY_TOPIC, Alert
 
 EventName = Literal["AlertRaised", "AlertResolved"]
@@ -57,22 +57,22 @@ def make_alert_message(
         "event": event_name,
         "event_id": event_id,
         "alert_id": alert.id,
-        **_subject_member(alert),
+        **_make_subject_object(alert),
         "rule_id": alert.rule_id,
         "observed": alert.observed,
         "expected": alert.expected,
-        "detected_at": instant_text(alert.detected_at),
+        "detected_at": format_instant(alert.detected_at),
         **(facts or {}),
     }
     if alert.resolved_at is not None:
-        body["resolved_at"] = instant_text(alert.resolved_at)
+        body["resolved_at"] = format_instant(alert.resolved_at)
     key = alert.order_no or f"{alert.subject_kind}-{alert.subject_id}"
     topic = COMPANY_TOPIC if alert.rule_id == CHANGE_RULE else ALERT_TOPIC
     return AlertMessage(topic, event_id, key, json.dumps(body, ensure_ascii=False))
 
 
-def _subject_member(alert: Alert) -> Mapping[str, object]:
+def _make_subject_object(alert: Alert) -> Mapping[str, object]:
     """Return the member of an event's body that names the alert's subject: a corporation, or else an order."""
     if alert.rule_id == CHANGE_RULE:
-        return {"corporation_number": number_of_subject(alert.subject_id)}
+        return {"corporation_number": format_number_of_subject(alert.subject_id)}
     return {"order_no": alert.order_no}

@@ -157,11 +157,11 @@ class Incident:
         resolved one, then the oldest.
         """
         return min(
-            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _ORDER_RULES, one.id)
+            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _RULES_OF_ORDERS, one.id)
         )
 
 
-_ORDER_RULES = frozenset(rule.value for rule in AlertRule)
+_RULES_OF_ORDERS = frozenset(rule.value for rule in AlertRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def find_status(
     owner, owner_since = _find_owner(steps)
     last = next((step for step in reversed(steps) if step.action in _STATE_ACTIONS), None)
     if not has_open_alert:
-        return IncidentStatus(IncidentState.CLOSED, owner, owner_since, resolution=_resolution_step(last))
+        return IncidentStatus(IncidentState.CLOSED, owner, owner_since, resolution=_find_resolution_in_force(last))
     if last is None or last.action in (IncidentAction.WAKE, IncidentAction.REOPEN):
         return IncidentStatus(IncidentState.OPEN, owner, owner_since)
     if last.extent is not None and extent.is_worse_than(last.extent):
@@ -221,7 +221,7 @@ _STATE_ACTIONS = frozenset(
 )
 
 
-def _resolution_step(last: IncidentStep | None) -> IncidentStep | None:
+def _find_resolution_in_force(last: IncidentStep | None) -> IncidentStep | None:
     return last if last is not None and last.action is IncidentAction.RESOLVE else None
 
 
@@ -263,7 +263,7 @@ PLAYBOOK_OF_RULE: Mapping[str, str] = {
             ErrorCode.DATABASE_WENT_BACK,
         )
     },
-    **{name: name for name in sorted(_ORDER_RULES)},
+    **{name: name for name in sorted(_RULES_OF_ORDERS)},
     **{name: name for name in ("clock_drift", "corporation_changed", "events_unpublished", "provider_away")},
     **{name: name for name in ("queue_age", "task_late")},
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 
 ALERT_RULE, QUEUE_KIND = "queue_age", "queue"
 AGE_LIMITS: Mapping[str, timedelta] = {
@@ -17,20 +17,20 @@ AGE_LIMITS: Mapping[str, timedelta] = {
 """Age of the oldest record above which an alert is raised, by queue. The queue `error` has no limit: its records stay
 until a later success, and nobody has to do anything about them.
 """
-QUEUES_BY_NUMBER: Mapping[int, str] = {crc32(name.encode()): name for name in AGE_LIMITS}
+QUEUE_BY_SUBJECT_ID: Mapping[int, str] = {crc32(name.encode()): name for name in AGE_LIMITS}
 """The queues by the number that stands for each in the column `subject_id` of its alert."""
 
 
-def subject_id_of(queue: str) -> int:
+def compute_subject_id(queue: str) -> int:
     """Return the number that stands for a queue as the subject of an alert: the CRC-32 of its name."""
     return crc32(queue.encode())
 
 
-def observed_text(queue: str, oldest: datetime) -> str:
+def format_observed(queue: str, oldest: datetime) -> str:
     """Return the text `observed` of the alert, such as `queue unknown since 2026-11-20T03:20:01Z`."""
-    return f"queue {queue} since {instant_text(oldest)}"
+    return f"queue {queue} since {format_instant(oldest)}"
 
 
-def expected_text(limit: timedelta) -> str:
+def format_expected(limit: timedelta) -> str:
     """Return the text `expected` of the alert, such as `within 86400 s`."""
     return f"within {limit.total_seconds():.0f} s"

@@ -76,27 +76,30 @@ def find_broken_rule(
         (payment for payment in payments if payment.state in PAID_STATES and _has_unrefunded_money(payment)),
         key=lambda payment: payment.id,
     )
-    paid_too_late = _payments_paid_too_late(order, paid)
+    paid_too_late = _list_payments_paid_too_late(order, paid)
     if paid_too_late:
         return BrokenRule(
-            AlertRule.PAID_TOO_LATE, paid_too_late[-1].id, _observed_text(order, paid_too_late), "refund|compensation"
+            AlertRule.PAID_TOO_LATE,
+            paid_too_late[-1].id,
+            _format_observed(order, paid_too_late),
+            "refund|compensation",
         )
     if (
         order.state is OrderState.PENDING
         and paid
-        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_payment_known_since, paid)))
+        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_of_payment_knowledge, paid)))
     ):
         return BrokenRule(
-            AlertRule.PAID_UNNOTICED, paid[-1].id, _observed_text(order, paid), f"order={OrderState.PAID}"
+            AlertRule.PAID_UNNOTICED, paid[-1].id, _format_observed(order, paid), f"order={OrderState.PAID}"
         )
     if _has_no_successful_payment(order, payments) and grace.has_passed(
-        AlertRule.PAID_WITHOUT_PAYMENT, _order_state_since(order)
+        AlertRule.PAID_WITHOUT_PAYMENT, _get_order_state_start(order)
     ):
         by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
             AlertRule.PAID_WITHOUT_PAYMENT,
             by_id[-1].id,
-            _observed_text(order, by_id),
+            _format_observed(order, by_id),
             f"payment={PaymentState.COMPLETED}",
         )
     return None
@@ -111,11 +114,11 @@ def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> boo
     )
 
 
-def _order_state_since(order: Order) -> datetime:
+def _get_order_state_start(order: Order) -> datetime:
     return order.state_since or order.created_at or _EARLIEST_INSTANT
 
 
-def _payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[Payment]:
+def _list_payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[Payment]:
     """Return those of the paid payments that were paid too late: after the payment had expired or failed, or after
     the order was cancelled. If the order was shipped and has only one paid payment, this payment pays for the goods
     and isn't too late.
@@ -132,7 +135,7 @@ def _has_unrefunded_money(payment: Payment) -> bool:
     return payment.refunded_minor < max(payment.captured_minor, 1)
 
 
-def _payment_known_since(payment: Payment) -> datetime:
+def _get_instant_of_payment_knowledge(payment: Payment) -> datetime:
     """Return the instant at which the console learned that the payment was paid. If this instant isn't stored, return
     the time of the payment.
     """
@@ -156,16 +159,16 @@ class _GracePeriods:
         return (
             rule in self.open_rules
             or since > self.now
-            or self.now - since >= self.scale.scaled_delta(GRACE_PERIODS[rule])
+            or self.now - since >= self.scale.scale_delta(GRACE_PERIODS[rule])
         )
 
 
-def _observed_text(order: Order, payments: Sequence[Payment]) -> str:
-    text = "; ".join((f"order={order.state}", *map(_payment_text, payments)))
+def _format_observed(order: Order, payments: Sequence[Payment]) -> str:
+    text = "; ".join((f"order={order.state}", *map(_format_payment, payments)))
     return text[:_LONGEST_TEXT_CHARACTERS]
 
 
-def _payment_text(payment: Payment) -> str:
+def _format_payment(payment: Payment) -> str:
     minor = payment.captured_minor or payment.asked_minor
     suffix = f" after={payment.late_after}" if payment.late_after else ""
     return f"payment {payment.id}={payment.state} {minor} {payment.currency}{suffix}"

@@ -22,10 +22,10 @@ MENTION_KIND = "mention"
 MAX_LISTED_MENTIONS = 200
 """Number of open mentions that are listed, the newest ones."""
 _LONGEST_SHOWN_NAME = 64
-_ADDRESS_CHARACTER = re.compile(r"[A-Za-z0-9_%+@]")
-_NAME_GOES_ON = re.compile(r"[._-]*[a-z0-9@]", re.IGNORECASE)
-_TYPED_NAME = re.compile(r"[\w.-]*\w")
-_NAME_BEING_TYPED = re.compile(r"[\w.-]*\Z")
+_ADDRESS_CHARACTER_PATTERN = re.compile(r"[A-Za-z0-9_%+@]")
+_NAME_CONTINUATION_PATTERN = re.compile(r"[._-]*[a-z0-9@]", re.IGNORECASE)
+_TYPED_NAME_PATTERN = re.compile(r"[\w.-]*\w")
+_UNFINISHED_NAME_PATTERN = re.compile(r"[\w.-]*\Z")
 
 
 class MentionSource(StrEnum):
@@ -66,9 +66,9 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
     text, longest_first = _normalise(text), sorted(names, key=len, reverse=True)
     people: dict[str, None] = {}
     unknown: dict[str, None] = {}
-    for start in _name_starts(text):
+    for start in _find_name_starts(text):
         name = next((one for one in (*longest_first, author) if _is_name_at(text, start, one)), None)
-        typed = _TYPED_NAME.match(text, start)
+        typed = _TYPED_NAME_PATTERN.match(text, start)
         if name is None and typed is not None:
             unknown[typed[0][:_LONGEST_SHOWN_NAME]] = None
         elif name is not None and not is_same_person(name, author):
@@ -76,12 +76,12 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
     return NamesInNote(tuple(people), tuple(unknown))
 
 
-def find_typed_beginning(text: str) -> str | None:
+def find_unfinished_name(text: str) -> str | None:
     """Return the beginning of a name that is being typed at the end of `text`, without the `@`; None if the text
     doesn't end with an unfinished name.
     """
-    starts = list(_name_starts(text))
-    return text[starts[-1] :] if starts and _NAME_BEING_TYPED.match(text, starts[-1]) else None
+    starts = list(_find_name_starts(text))
+    return text[starts[-1] :] if starts and _UNFINISHED_NAME_PATTERN.match(text, starts[-1]) else None
 
 
 def _normalise(text: str) -> str:
@@ -89,14 +89,14 @@ def _normalise(text: str) -> str:
     return "".join(one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
 
 
-def _name_starts(text: str) -> Iterator[int]:
+def _find_name_starts(text: str) -> Iterator[int]:
     """Yield the positions after each `@` that isn't part of an e-mail address."""
     for place, character in enumerate(text):
-        if character in "@＠" and not (place and _ADDRESS_CHARACTER.match(text[place - 1])):
+        if character in "@＠" and not (place and _ADDRESS_CHARACTER_PATTERN.match(text[place - 1])):
             yield place + 1
 
 
 def _is_name_at(text: str, start: int, name: str) -> bool:
     """True if the name stands at this position, and no further letter makes it a longer name or an address."""
     end = start + len(name)
-    return bool(name) and is_same_person(text[start:end], name) and not _NAME_GOES_ON.match(text, end)
+    return bool(name) and is_same_person(text[start:end], name) and not _NAME_CONTINUATION_PATTERN.match(text, end)

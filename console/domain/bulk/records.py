@@ -117,7 +117,7 @@ class BulkItem:
 @dataclass(frozen=True, slots=True)
 class BulkProgress:
     """Progress of a bulk run: `done_count` of the `row_count` rows have a result; `result_counts` has the number of
-    rows for each outcome (see `outcome_of`).
+    rows for each outcome (see `get_row_outcome`).
     """
 
     done_count: int
@@ -125,7 +125,7 @@ class BulkProgress:
     result_counts: Mapping[str, int]
 
 
-def outcome_of(result: str | None, reason: str | None) -> str | None:
+def get_row_outcome(result: str | None, reason: str | None) -> str | None:
     """Return the outcome of a row: `still_unknown`, or its result; None for a row without a result."""
     return STILL_UNKNOWN if reason == STILL_UNKNOWN else result
 

@@ -15,15 +15,15 @@ from console.domain.errors import ConsoleError
 
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
 """Seconds for which a desk request waits for a worker. After this time no worker executes the request."""
-PRESENCE_LEASE = "desk_requests"
+PRESENCE_LEASE_NAME = "desk_requests"
 """Name of the lease that a worker holds while it executes desk requests. From this lease the desks know that a worker
 is running.
 """
 PRESENCE_SECONDS = 30.0
-"""Length (seconds) of the lease `PRESENCE_LEASE`. If no worker has renewed its lease for this time, the desks report
-that no worker is running.
+"""Length (seconds) of the lease `PRESENCE_LEASE_NAME`. If no worker has renewed its lease for this time, the desks
+report that no worker is running.
 """
-PRESENCE_BEAT_SECONDS = 1.0
+PRESENCE_RENEWAL_SECONDS = 1.0
 SILENT_WORKER_SECONDS = 2.0
 """Seconds after which a worker that hasn't renewed its presence lease counts as silent. Another worker that finds it
 silent at two consecutive checks takes over its desk requests.
@@ -43,7 +43,7 @@ CONFIRMED_ACTIONS = frozenset({"limits set", "refund approve", "refund reject"})
 """Actions of desk requests that always need the person's password. The action `resolve` of a second person needs the
 password too, but only the worker knows if a request comes from the second person.
 """
-LONGEST_ARGS_BYTES = 16 * 1024
+LONGEST_ARGUMENTS_BYTES = 16 * 1024
 """Largest size (bytes) of a desk request's arguments as JSON."""
 LONGEST_FILE_PART_BYTES = 1024 * 1024
 """Largest size (bytes) of one part in which a desk request's file is stored."""

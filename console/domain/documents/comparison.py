@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.domain.documents.pdf_pages import Box
+from console.domain.documents.pdf_pages import PageBox
 
 
 class DifferenceKind(StrEnum):
@@ -43,8 +43,8 @@ class PageDifference:
     kind: DifferenceKind
     old_text: str = ""
     new_text: str = ""
-    old_boxes: tuple[Box, ...] = ()
-    new_boxes: tuple[Box, ...] = ()
+    old_boxes: tuple[PageBox, ...] = ()
+    new_boxes: tuple[PageBox, ...] = ()
     reason: str = ""
 
 
@@ -61,7 +61,7 @@ class PageComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class DocumentComparison:
     """The comparison of all pages. `is_cut` is True if it stopped early, or left out a part of a page, because there
     are too many words or differences; `pages_without_text` is the number of pages that were compared as images alone.
     """

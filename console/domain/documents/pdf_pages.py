@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Box: TypeAlias = tuple[float, float, float, float]
+PageBox: TypeAlias = tuple[float, float, float, float]
 """A rectangle on a page: left, top, right, bottom as fractions (0 to 1) of the displayed page."""
 
 
@@ -25,7 +25,7 @@ class PageHit:
     """
 
     page: int
-    boxes: tuple[Box, ...]
+    boxes: tuple[PageBox, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class PageWord:
     """A word of a page with the boxes around it. A Chinese or Japanese character is a word of its own."""
 
     text: str
-    boxes: tuple[Box, ...]
+    boxes: tuple[PageBox, ...]
 
 
 @dataclass(frozen=True, slots=True)

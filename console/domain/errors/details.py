@@ -38,10 +38,10 @@ from console.domain.reason import ForeignText
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.setting_problems import SettingProblem
 
-Record = CreditCheck | Order | Payment | Refund | Operation
+AnyRecord = CreditCheck | Order | Payment | Refund | Operation
 
 
-class Holder(TypedDict, total=False):
+class LeaseHolderFacts(TypedDict, total=False):
     """The person and the process that hold a lease, or that execute the same action now."""
 
     operator: str
@@ -53,19 +53,19 @@ class Holder(TypedDict, total=False):
 class LeaseFacts(TypedDict, total=False):
     """Facts about a lease: its holder, its beginning and its end. `holder` is None if the lease is free again."""
 
-    holder: Holder | LeaseHolder | None
+    holder: LeaseHolderFacts | LeaseHolder | None
     since: datetime | None
     until: datetime
 
 
-class _Shared(TypedDict, total=False):
+class _SharedFacts(TypedDict, total=False):
     """Facts that the errors of most codes may have. `duplicate` is True for the stored answer of a repeated request
     id. `about` is a kind of record, by which the wording of the error is chosen. A probe of an order that a payment
     stops has the order in `record` and the payment in `payment`.
     """
 
-    record: Record | None
-    payment: Record | None
+    record: AnyRecord | None
+    payment: AnyRecord | None
     about: str
     duplicate: bool
 
@@ -99,7 +99,7 @@ class FailedPart(TypedDict):
     reason: str
 
 
-class InvalidNumber(TypedDict, total=False):
+class InvalidNumberDetail(TypedDict, total=False):
     """Facts of the error `invalid_corporation_number`. `normalized` has the digits of the typed text; `candidates`
     has similar corporation numbers that the database contains.
     """
@@ -110,7 +110,7 @@ class InvalidNumber(TypedDict, total=False):
     candidates: list[str]
 
 
-class InvalidAmount(_Shared, total=False):
+class InvalidAmountDetail(_SharedFacts, total=False):
     """Facts of the error `invalid_amount`. `amount` is the amount as the person typed it, `minor` the total of the
     order in minor units.
     """
@@ -121,14 +121,14 @@ class InvalidAmount(_Shared, total=False):
     minor: int
 
 
-class UnknownClient(TypedDict):
+class UnknownClientDetail(TypedDict):
     """Facts of the error `unknown_client`: the given client id, and the ids of the known clients."""
 
     client_id: str
     clients: list[str]
 
 
-class NotFound(TypedDict, total=False):
+class NotFoundDetail(TypedDict, total=False):
     """Facts of the error `not_found`: `kind` and `id` of the missing record, or the missing table, or the missing
     document with the reason.
     """
@@ -142,7 +142,7 @@ class NotFound(TypedDict, total=False):
     reason: DocumentNotFoundReason
 
 
-class NoEvidence(TypedDict, total=False):
+class NoEvidenceDetail(TypedDict, total=False):
     """Facts of the error `no_evidence`: the evidence for a decision is missing, empty, too large or can't be read.
     `largest` is the size limit in bytes.
     """
@@ -153,7 +153,7 @@ class NoEvidence(TypedDict, total=False):
     largest: int
 
 
-class Usage(TypedDict, total=False):
+class UsageDetail(TypedDict, total=False):
     """Facts of the error `usage`: a wrong argument, or a wrong file of accounts. `usage` is the synopsis of the
     command, `line` a line number in the file of accounts.
     """
@@ -174,7 +174,7 @@ class Usage(TypedDict, total=False):
     value: str
 
 
-class BadProfile(TypedDict, total=False):
+class BadProfileDetail(TypedDict, total=False):
     """Facts of the error `bad_profile`: the name of the wrong setting and its problem. The facts never contain
     the setting's value. The fields from `journal` on are findings about a database that isn't safe for real money
     (`store/constraints/fitness.py`).
@@ -213,7 +213,7 @@ class BadProfile(TypedDict, total=False):
     used_percent: float
 
 
-class BadRegistryFile(TypedDict, total=False):
+class BadRegistryFileDetail(TypedDict, total=False):
     """Facts of the error `bad_registry_file`. `file` is the name of the publisher's file, `line` the number of the
     bad line of its CSV (None if the fault isn't in a line), `field` the publisher's name of the wrong field.
     """
@@ -224,14 +224,14 @@ class BadRegistryFile(TypedDict, total=False):
     field: str
 
 
-class BadBackup(TypedDict, total=False):
+class BadBackupDetail(TypedDict, total=False):
     """Facts of the error `bad_backup`. `file` is the file of the backup at fault, or its folder."""
 
     problem: BackupProblem
     file: str
 
 
-class RegistryOrder(TypedDict, total=False):
+class RegistryOrderDetail(TypedDict, total=False):
     """Facts of the error `registry_order`. `file` is the file that can't be imported now, `registry_date` the day of
     the registry in use, `missing_days` the days whose differences must be imported before (both as YYYY-MM-DD).
     """
@@ -242,7 +242,7 @@ class RegistryOrder(TypedDict, total=False):
     missing_days: list[str]
 
 
-class AlreadyPurchased(_Shared, total=False):
+class AlreadyPurchasedDetail(_SharedFacts, total=False):
     """Facts of the errors `already_purchased` and `not_expired`: the live credit check of the corporation number, or
     the operation that only the spool of a desk has.
     """
@@ -254,7 +254,7 @@ class AlreadyPurchased(_Shared, total=False):
     expired_at: datetime | None
 
 
-class InProgress(LeaseFacts, _Shared, total=False):
+class InProgressDetail(LeaseFacts, _SharedFacts, total=False):
     """Facts of the errors `in_progress` and `lease_timeout`: the holder of the lease, or the other work that must end
     before the requested action.
     """
@@ -269,7 +269,7 @@ class InProgress(LeaseFacts, _Shared, total=False):
     operator: str
 
 
-class NotRefetchable(_Shared, total=False):
+class NotRefetchableDetail(_SharedFacts, total=False):
     """Facts of the error `not_refetchable`, raised for a re-fetch of a credit check that was not bought: the record
     and its stored state.
     """
@@ -277,7 +277,7 @@ class NotRefetchable(_Shared, total=False):
     state: str
 
 
-class NothingToResolve(_Shared, total=False):
+class NothingToResolveDetail(_SharedFacts, total=False):
     """Facts of the error `nothing_to_resolve`: the record's outcome is known already, or the record can't be
     decided.
     """
@@ -285,13 +285,13 @@ class NothingToResolve(_Shared, total=False):
     reason: NothingToResolveReason
 
 
-class EvidenceMismatch(_Shared, total=False):
+class EvidenceMismatchDetail(_SharedFacts, total=False):
     """Facts of the error `evidence_mismatch`: the evidence doesn't fit the record."""
 
     reason: MismatchReason | ForeignText
 
 
-class SamePerson(_Shared, total=False):
+class SamePersonDetail(_SharedFacts, total=False):
     """Facts of the error `same_person`: one person tried to be both persons of a two-person decision. `first` is the
     person who acted first.
     """
@@ -299,7 +299,7 @@ class SamePerson(_Shared, total=False):
     first: str
 
 
-class AlreadyDecided(_Shared, total=False):
+class AlreadyDecidedDetail(_SharedFacts, total=False):
     """Facts of the error `already_decided`. `case` is the id of the case that was opened about a late answer. For an
     alert, `who` is the person who acknowledged it, and `at` the time.
     """
@@ -316,7 +316,7 @@ class AlreadyDecided(_Shared, total=False):
     at: datetime | None
 
 
-class NotAllowed(_Shared, total=False):
+class NotAllowedDetail(_SharedFacts, total=False):
     """Facts of the error `not_allowed`. `needs` has the roles that may do the action, `needs_rights` the database
     rights that the account lacks.
     """
@@ -331,7 +331,7 @@ class NotAllowed(_Shared, total=False):
     problem: ForeignText
 
 
-class ExceedsCaptured(_Shared, total=False):
+class ExceedsCapturedDetail(_SharedFacts, total=False):
     """Facts of the error `exceeds_captured`: a refund is larger than the refundable amount. `left` is the refundable
     amount in minor units, `amount` the requested amount as decimal text.
     """
@@ -342,7 +342,7 @@ class ExceedsCaptured(_Shared, total=False):
     currency: str
 
 
-class OverLimit(_Shared, total=False):
+class OverLimitDetail(_SharedFacts, total=False):
     """Detail of the error `over_limit`. For the limit of a corporation's account, `limit`, `left` (the amount that
     is still free) and `asked` (the requested amount) are set. For a limit of refunds, only `reason` is set: the
     rule that the refund would break.
@@ -354,7 +354,7 @@ class OverLimit(_Shared, total=False):
     asked: Money
 
 
-class PossibleRepeat(_Shared, total=False):
+class PossibleRepeatDetail(_SharedFacts, total=False):
     """Facts of the error `possible_repeat`: the request looks like an earlier one, or its id was used for another
     request.
     """
@@ -368,7 +368,7 @@ class PossibleRepeat(_Shared, total=False):
     at: datetime | None
 
 
-class StaleView(_Shared, total=False):
+class StaleViewDetail(_SharedFacts, total=False):
     """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has the fields that
     differ.
     """
@@ -376,7 +376,7 @@ class StaleView(_Shared, total=False):
     changed: object
 
 
-class ReadOnly(TypedDict, total=False):
+class ReadOnlyDetail(TypedDict, total=False):
     """Facts of the error `read_only`. If a read-only switch stops the change: the person `who` set it at `since` with
     the text `note`; `provider` is the provider of the switch, missing for the switch of everything. If the database
     itself is read-only, `problem` is its message.
@@ -390,7 +390,7 @@ class ReadOnly(TypedDict, total=False):
     problem: ForeignText
 
 
-class SchemaMismatch(TypedDict, total=False):
+class SchemaMismatchDetail(TypedDict, total=False):
     """Facts of the error `schema_mismatch`: the found and the needed revision of the schema, or the obstacles that
     prevent an adoption.
     """
@@ -406,7 +406,7 @@ class SchemaMismatch(TypedDict, total=False):
     names: list[str]
 
 
-class NotOurDatabase(TypedDict, total=False):
+class NotOurDatabaseDetail(TypedDict, total=False):
     """Facts of the error `not_our_database`: another application has tables with the names that this program
     needs (`names_taken`), or a backup is of another database (`other_backup`). `database_id` is the id of this
     database, `backup_of` that of the database in the backup.
@@ -421,7 +421,7 @@ class NotOurDatabase(TypedDict, total=False):
     backup_of: str
 
 
-class AuditBroken(TypedDict, total=False):
+class AuditBrokenDetail(TypedDict, total=False):
     """Facts of the error `audit_broken`: the audit trail or an evidence pack is damaged. `first_bad` is the id of the
     first damaged audit entry.
     """
@@ -436,7 +436,7 @@ class AuditBroken(TypedDict, total=False):
     problems: list[dict[str, object]]
 
 
-class DatabaseWentBack(TypedDict, total=False):
+class DatabaseWentBackDetail(TypedDict, total=False):
     """Facts of the error `database_went_back`: the database was restored from an older copy. `missing` has the
     operations that it lacks; `alert` is the id of the alert about them.
     """
@@ -451,7 +451,7 @@ class DatabaseWentBack(TypedDict, total=False):
     file: str
 
 
-class OutcomeUnknown(LeaseFacts, _Shared, total=False):
+class OutcomeUnknownDetail(LeaseFacts, _SharedFacts, total=False):
     """Facts of the error `outcome_unknown` if the console itself set the reason. If the reason follows from a
     provider's answer, the facts are `ProviderAnswerFacts`.
     """
@@ -465,7 +465,7 @@ class OutcomeUnknown(LeaseFacts, _Shared, total=False):
     status: int | None
 
 
-class ProviderAnswerFacts(_Shared, total=False):
+class ProviderAnswerFacts(_SharedFacts, total=False):
     """Facts of an error that follows from a provider's answer: the reason of the outcome, and the HTTP status. The
     error code is derived from the outcome's class.
     """
@@ -482,7 +482,7 @@ class ProviderAnswerFacts(_Shared, total=False):
     changed: object
 
 
-class ProviderAnswerUnusable(_Shared, total=False):
+class ProviderAnswerUnusableDetail(_SharedFacts, total=False):
     """Facts of the error `provider_answer_unusable`. `rows` is the number of rows of a provider's file that can't be
     read.
     """
@@ -494,7 +494,7 @@ class ProviderAnswerUnusable(_Shared, total=False):
     status: int | None
 
 
-class DatabaseUnreachable(TypedDict, total=False):
+class DatabaseUnreachableDetail(TypedDict, total=False):
     """Facts of the error `database_unreachable`: the problem, or the database's own message. `folder` or `file`
     is the path of a database file that is missing or was replaced.
     """
@@ -505,14 +505,14 @@ class DatabaseUnreachable(TypedDict, total=False):
     cause: str
 
 
-class DatabaseLocked(TypedDict, total=False):
+class DatabaseLockedDetail(TypedDict, total=False):
     """Facts of the error `database_locked`: the database stayed busy, or another process changed the same rows."""
 
     problem: LockedProblem | ForeignText
     file: str
 
 
-class DocumentsUnreachable(TypedDict):
+class DocumentsUnreachableDetail(TypedDict):
     """Facts of the error `documents_unreachable`. `place` is the folder or bucket of the documents; `problem` is the
     storage's own message, or empty.
     """
@@ -522,7 +522,7 @@ class DocumentsUnreachable(TypedDict):
     problem: str
 
 
-class StorageFull(TypedDict, total=False):
+class StorageFullDetail(TypedDict, total=False):
     """Facts of the error `storage_full`: no space is free, or writing is forbidden. `free` and `needs` are in
     bytes.
     """
@@ -537,14 +537,14 @@ class StorageFull(TypedDict, total=False):
     needs: int
 
 
-class Interrupted(_Shared, total=False):
+class InterruptedDetail(_SharedFacts, total=False):
     """Facts of the error `interrupted`: the process was stopped before it sent the request."""
 
     reason: Literal["told_not_sent", "withdrawn", "registry_import"]
     operation_id: str
 
 
-class InternalError(_Shared, total=False):
+class InternalErrorDetail(_SharedFacts, total=False):
     """Facts of the error `internal_error`. `support_code` is also in the log, so that developers can find the
     failure. `altered` and `missing` are paths of the built application's files that are not as they were built.
     """
@@ -556,7 +556,7 @@ class InternalError(_Shared, total=False):
     operation_id: str
 
 
-class ErrorDetail(LeaseFacts, _Shared, total=False):
+class ErrorDetail(LeaseFacts, _SharedFacts, total=False):
     """All facts that a caller may read from `ConsoleError.detail` without a check of the error code. `reason` and
     `problem` are members of the code's enumeration, or a text of another program.
     """

@@ -13,7 +13,7 @@ from heapq import merge
 from typing import Any
 
 
-class EventKind(StrEnum):
+class TimelineEventKind(StrEnum):
     """Kind of an event in a timeline. Events of the same time are sorted in the order of these members."""
 
     BEGUN = "begun"
@@ -33,14 +33,14 @@ class EventKind(StrEnum):
     ENDED = "ended"
 
 
-_RANK_OF_STEP: Mapping[EventKind, int] = {step: place for place, step in enumerate(EventKind)}
+_RANK_BY_KIND: Mapping[TimelineEventKind, int] = {step: place for place, step in enumerate(TimelineEventKind)}
 _SHORTEST_HIDDEN_CHARACTERS = 4
 EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
-SortKey = tuple[datetime, int, str, int, str]
+EventSortKey = tuple[datetime, int, str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TimelineEvent:
     """One event of the record `kind` `id`; `at` is aware UTC.
 
     - `who` is the actor; `what` is the code of the event, with `facts`; `result` is done, refused or failed.
@@ -51,7 +51,7 @@ class Event:
     """
 
     at: datetime
-    step: EventKind
+    step: TimelineEventKind
     who: str
     what: str
     kind: str
@@ -90,7 +90,7 @@ class TimelinePage:
 
     kind: str
     id: str
-    events: tuple[Event, ...]
+    events: tuple[TimelineEvent, ...]
     next_cursor: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     hidden: tuple[str, ...] = field(default=(), repr=False)
@@ -101,7 +101,9 @@ EMPTY_TIMELINE_PAGE = TimelinePage("", "", ())
 """A page without events."""
 
 
-def merge_streams(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterator[tuple[datetime, Event]]:
+def merge_streams(
+    streams: Iterable[tuple[Iterable[TimelineEvent], datetime]],
+) -> Iterator[tuple[datetime, TimelineEvent]]:
     """Merge streams of events into one chain. Yield each event with its moment: the event's own time, or the moment
     of an earlier event of its stream if that is later because a clock was set back.
 
@@ -114,35 +116,37 @@ def merge_streams(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterat
         yield key[0], event
 
 
-def _add_sort_keys(events: Iterable[Event], reached: datetime) -> Iterator[tuple[SortKey, Event]]:
+def _add_sort_keys(
+    events: Iterable[TimelineEvent], reached: datetime
+) -> Iterator[tuple[EventSortKey, TimelineEvent]]:
     for event in events:
         reached = max(reached, event.moment)
         number = int(event.row) if event.row.isdecimal() else 0
-        yield (reached, _RANK_OF_STEP[event.step], event.source, number, event.row), event
+        yield (reached, _RANK_BY_KIND[event.step], event.source, number, event.row), event
 
 
 _DECISION_WORDS = (
     "resolve", "resolve_proposed", "resolved", "requested", "request", "approve", "approved", "half_approved",
     "reject", "rejected", "withdraw", "withdrawn", "acknowledged", "move_order",
 )  # fmt: skip
-_STEP_OF_FRAGMENT: tuple[tuple[str, EventKind], ...] = (
-    ("notice", EventKind.NOTICE),
-    ("saga", EventKind.SAGA),
-    ("timeout", EventKind.SAGA),
-    ("alert", EventKind.ALERT),
-    ("reconcil", EventKind.RECONCILIATION),
+_KIND_BY_FRAGMENT: tuple[tuple[str, TimelineEventKind], ...] = (
+    ("notice", TimelineEventKind.NOTICE),
+    ("saga", TimelineEventKind.SAGA),
+    ("timeout", TimelineEventKind.SAGA),
+    ("alert", TimelineEventKind.ALERT),
+    ("reconcil", TimelineEventKind.RECONCILIATION),
 )
 
 
-def get_event_kind(what: str) -> EventKind:
+def get_event_kind(what: str) -> TimelineEventKind:
     """Return the kind that an audit entry with the action `what` has as an event of a timeline."""
     name = what.rpartition(".")[2]
     if name in _DECISION_WORDS:
-        return EventKind.DECISION
-    return next((step for part, step in _STEP_OF_FRAGMENT if part in what), EventKind.CHANGE)
+        return TimelineEventKind.DECISION
+    return next((step for part, step in _KIND_BY_FRAGMENT if part in what), TimelineEventKind.CHANGE)
 
 
-def mask_event(event: Event, hidden: Collection[str]) -> Event:
+def mask_event(event: TimelineEvent, hidden: Collection[str]) -> TimelineEvent:
     """Return the event with the `hidden` texts masked in its facts."""
     return replace(event, facts=_mask_texts(event.facts, hidden)) if hidden else event
 

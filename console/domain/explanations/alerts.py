@@ -12,8 +12,8 @@ from datetime import datetime
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import is_action_stopped
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
-from console.domain.clock import age_of
-from console.domain.money import stored_money
+from console.domain.clock import compute_age
+from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.records import Certainty
@@ -72,9 +72,9 @@ def explain_alert(
     """
     payment = _find_payment(payments, finding)
     action = find_alert_action(order, payments, finding)
-    facts = _explanation_facts(order, payments, payment, finding, detected_at, now)
+    facts = _make_explanation_facts(order, payments, payment, finding, detected_at, now)
     step = NextStep(f"next.order_alert_{finding.rule}{action.suffix}", facts, action.command, "open_payment")
-    reason = f"why.order_alert_{finding.rule}{_late_suffix(order, payment, finding)}"
+    reason = f"why.order_alert_{finding.rule}{_find_late_suffix(order, payment, finding)}"
     verdict = f"verdict.order_alert_{finding.rule}"
     if action.suffix == "_short":
         verdict, reason = f"{verdict}_short", f"{reason}_short"
@@ -85,7 +85,7 @@ def _find_payment(payments: Sequence[Payment], finding: BrokenRule) -> Payment:
     return next(candidate for candidate in payments if candidate.id == finding.payment_id)
 
 
-def _late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
+def _find_late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
     """Return the suffix of the wording code for a payment that was paid too late: `_after` if the payment had expired
     or failed before, `_cancelled` if its order was cancelled before. Empty for another rule.
     """
@@ -94,7 +94,7 @@ def _late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
     return "_after" if payment.late_after is not None and order.state is not OrderState.CANCELLED else "_cancelled"
 
 
-def _explanation_facts(
+def _make_explanation_facts(
     order: Order,
     payments: Sequence[Payment],
     payment: Payment,
@@ -118,15 +118,15 @@ def _explanation_facts(
         "payment_state": payment.state,
         "number": payment.merchant_payment_id,
         "provider": payment.provider,
-        "amount": stored_money(payment.captured_minor or payment.asked_minor, payment.currency),
-        "left": stored_money(max(0, payment.refundable_minor), payment.currency),
-        "total": stored_money(order.total_minor, order.currency),
-        "paid": stored_money(paid_minor, payment.currency),
-        "missing": stored_money(max(0, order.total_minor - paid_minor), order.currency),
+        "amount": make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency),
+        "left": make_stored_money(max(0, payment.refundable_minor), payment.currency),
+        "total": make_stored_money(order.total_minor, order.currency),
+        "paid": make_stored_money(paid_minor, payment.currency),
+        "missing": make_stored_money(max(0, order.total_minor - paid_minor), order.currency),
         "refund": refund.id if refund else None,
         "refusal": relations.refund_refusal,
         "at": since,
-        "age": age_of(since, now),
+        "age": compute_age(since, now),
         "after": payment.late_after,
         "since": detected_at,
         "grace": GRACE_PERIODS[finding.rule],

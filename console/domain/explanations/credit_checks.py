@@ -11,7 +11,7 @@ from datetime import datetime
 
 from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
-from console.domain.explanations.read_only import wait_for_switch
+from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
@@ -19,7 +19,7 @@ from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_
 DECIDING_ROLES = ("approver", "operator")
 
 
-def explain(record: CreditCheck, now: datetime) -> Explanation:
+def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of a credit check at the instant `now`. The related facts are
     those of `record.relations`.
     """
@@ -32,7 +32,7 @@ def explain(record: CreditCheck, now: datetime) -> Explanation:
         certainty = CertaintyBadge.UNCONFIRMED
     is_awaiting = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
     work = WorkBadge.WAITING_FOR_APPROVAL if is_awaiting else find_work_badge(record.work, explanation)
-    return wait_for_switch(replace(explanation, certainty=certainty, work=work), relations.read_only)
+    return replace_stopped_next_step(replace(explanation, certainty=certainty, work=work), relations.read_only)
 
 
 def _is_unconfirmed(record: CreditCheck) -> bool:
@@ -45,7 +45,7 @@ def _is_unconfirmed(record: CreditCheck) -> bool:
 
 
 def _explain_situation(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
-    facts = _explanation_facts(record)
+    facts = _make_explanation_facts(record)
     if record.is_superseded:
         step = NextStep(
             "next.open_successor", facts, f"support-console show credit-check {record.superseded_by}", "successor"
@@ -66,12 +66,12 @@ def _explain_situation(record: CreditCheck, relations: CheckRelations, now: date
             command = f"support-console show credit-check {relations.claim_holder}"
             step = NextStep("next.bought_since", facts, command, "successor")
             return Explanation("verdict.error", "why.not_bought", step, facts)
-        step = NextStep("next.may_buy_again", facts, _purchase_command(record), "purchase")
+        step = NextStep("next.may_buy_again", facts, _format_purchase_command(record), "purchase")
         return Explanation("verdict.error", "why.not_bought", step, facts, tuple(sorted(ROLES_BY_RIGHT["purchase"])))
     return _explain_success(record, facts, now)
 
 
-def _explanation_facts(record: CreditCheck) -> Mapping[str, object]:
+def _make_explanation_facts(record: CreditCheck) -> Mapping[str, object]:
     return {
         "id": record.id,
         "client": record.client_id,
@@ -96,18 +96,22 @@ def _explain_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapp
         reason = "why.answer_does_not_fit"
     else:
         reason = "why.no_answer"
-    return Explanation("verdict.unknown", reason, _next_of_unknown(record, relations, facts), facts, roles)
+    return Explanation(
+        "verdict.unknown", reason, _choose_next_step_of_unknown(record, relations, facts), facts, roles
+    )
 
 
-def _next_of_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> NextStep:
+def _choose_next_step_of_unknown(
+    record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
+) -> NextStep:
     if relations.awaits_second_person:
-        return NextStep("next.second_person", facts, _resolve_command(record, "error"), "resolve")
+        return NextStep("next.second_person", facts, _format_resolve_command(record, "error"), "resolve")
     if record.work.state is WorkState.SCHEDULED and relations.finds_purchases:
         step_facts = {**facts, "of": len(PURCHASE_PROBES)}
         return NextStep(
             "next.probe_scheduled", step_facts, f"support-console probe credit-check {record.id}", "probe"
         )
-    return NextStep("next.resolve", facts, _resolve_command(record, "success --provider-id ID"), "resolve")
+    return NextStep("next.resolve", facts, _format_resolve_command(record, "success --provider-id ID"), "resolve")
 
 
 def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explanation:
@@ -131,17 +135,19 @@ def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: date
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         expired = record.expired_at is not None and record.expired_at <= now
-        step = NextStep("next.may_renew", facts, _purchase_command(record, renew=True), "renew")
+        step = NextStep("next.may_renew", facts, _format_purchase_command(record, renew=True), "renew")
         return Explanation(
             "verdict.complete", "why.complete", step if expired else NextStep("next.nothing", facts), facts
         )
-    return Explanation("verdict.incomplete", "why.incomplete", _next_of_incomplete(record, facts, now), facts, roles)
+    return Explanation(
+        "verdict.incomplete", "why.incomplete", _choose_next_step_of_incomplete(record, facts, now), facts, roles
+    )
 
 
-def _next_of_incomplete(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> NextStep:
+def _choose_next_step_of_incomplete(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> NextStep:
     if record.viewing_over:
         if record.expired_at is not None and record.expired_at <= now:
-            return NextStep("next.viewing_over", facts, _purchase_command(record, renew=True), "renew")
+            return NextStep("next.viewing_over", facts, _format_purchase_command(record, renew=True), "renew")
         return NextStep("next.viewing_over", facts, f"support-console show credit-check {record.id}")
     command = f"support-console refetch {record.id}"
     if record.work.state is WorkState.SCHEDULED:
@@ -149,9 +155,9 @@ def _next_of_incomplete(record: CreditCheck, facts: Mapping[str, object], now: d
     return NextStep("next.refetch_by_hand", facts, command, "refetch")
 
 
-def _purchase_command(record: CreditCheck, *, renew: bool = False) -> str:
+def _format_purchase_command(record: CreditCheck, *, renew: bool = False) -> str:
     return f"support-console purchase {record.corporation_number} --client {record.client_id}" + " --renew" * renew
 
 
-def _resolve_command(record: CreditCheck, outcome: str) -> str:
+def _format_resolve_command(record: CreditCheck, outcome: str) -> str:
     return f"support-console resolve credit-check {record.id} --as {outcome} --evidence FILE"

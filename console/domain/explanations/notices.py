@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from console.domain.access.permissions import APPROVER, OPERATOR
-from console.domain.money import Money, decimal_text, stored_money
+from console.domain.money import Money, format_decimal, make_stored_money
 from console.domain.payments import provider_registry
 from console.domain.payments.records import Order, Payment
 from console.domain.service_results import Explanation, NextStep, WorkBadge
@@ -27,14 +27,14 @@ def explain_notice(
         "source": notice.source,
         "type": notice.type,
         "number": notice.order_no,
-        "amount": _amount_of(notice),
+        "amount": _find_amount(notice),
         "occurred_at": notice.occurred_at,
         "received_at": notice.received_at,
         "case": cases[0].id if cases else None,
         "other": next((one.provider for one in same_number if isinstance(one, Payment)), None),
     }
     why = _find_reason(notice, same_number)
-    step = _find_step(notice, why, facts, can_import=can_import, asks_by_amount_and_day=asks_by_amount_and_day)
+    step = _choose_next_step(notice, why, facts, can_import=can_import, asks_by_amount_and_day=asks_by_amount_and_day)
     work = WorkBadge.SCHEDULED if step.code == "next.notice_wait" else WorkBadge.NEEDS_REVIEW
     return Explanation("verdict.notice_unmatched", why, step, facts, (APPROVER, OPERATOR), work=work)
 
@@ -44,12 +44,12 @@ def _find_reason(notice: UnmatchedNotice, same_number: Sequence[Order | Payment]
         return "why.notice_unverified"
     if not notice.order_no:
         return "why.notice_without_number"
-    if any(_takes_notice(notice, record) for record in same_number):
+    if any(_can_take_notice(notice, record) for record in same_number):
         return "why.notice_record_since"
     return "why.notice_other_provider" if same_number else "why.notice_no_record"
 
 
-def _takes_notice(notice: UnmatchedNotice, record: Order | Payment) -> bool:
+def _can_take_notice(notice: UnmatchedNotice, record: Order | Payment) -> bool:
     """True if the next run of the due task matches the notice with this record: a payment of its provider that has
     its number, or for a signed notice also the order with this number.
     """
@@ -58,7 +58,7 @@ def _takes_notice(notice: UnmatchedNotice, record: Order | Payment) -> bool:
     return notice.proof is NoticeProof.SIGNATURE
 
 
-def _find_step(
+def _choose_next_step(
     notice: UnmatchedNotice,
     why: str,
     facts: dict[str, object],
@@ -68,13 +68,13 @@ def _find_step(
 ) -> NextStep:
     if why == "why.notice_record_since":
         return NextStep("next.notice_wait", facts)
-    amount = _amount_of(notice)
+    amount = _find_amount(notice)
     lacks_fact = asks_by_amount_and_day and (amount is None or notice.occurred_at is None)
     if can_import and notice.order_no and not lacks_fact:
         command = f"support-console payment import {notice.source} {notice.order_no}"
         if asks_by_amount_and_day and amount is not None and notice.occurred_at is not None:
             day = notice.occurred_at.astimezone(provider_registry.get_time_zone(notice.source)).date()
-            command += f" --amount {decimal_text(amount)} --date {day}"
+            command += f" --amount {format_decimal(amount)} --date {day}"
         return NextStep("next.notice_import", facts, command)
     case = facts["case"]
     command = f"support-console alerts ack {case} --note TEXT"
@@ -82,7 +82,7 @@ def _find_step(
     return NextStep(code, facts, command if case is not None else None, "note")
 
 
-def _amount_of(notice: UnmatchedNotice) -> Money | None:
+def _find_amount(notice: UnmatchedNotice) -> Money | None:
     if notice.amount_minor is None or notice.currency is None:
         return None
-    return stored_money(notice.amount_minor, notice.currency)
+    return make_stored_money(notice.amount_minor, notice.currency)

@@ -13,23 +13,23 @@ from datetime import datetime, timedelta
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
-from console.domain.clock import TimeScale, age_of
+from console.domain.clock import TimeScale, compute_age
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
-from console.domain.explanations.read_only import switch_facts, wait_for_switch
+from console.domain.explanations.read_only import make_prefixed_switch_facts, replace_stopped_next_step
 from console.domain.explanations.refunds import explain_refund
-from console.domain.money import Money, stored_money
+from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import (
     NOTICED_STATES,
     PAID_STATES,
     WAITING_STATES,
     compare_sides,
+    compute_order_difference_minor,
     find_reversal_deadline,
-    holds_money,
+    has_money,
     is_order_covered,
     is_refunded_in_full,
     list_order_payments,
-    order_difference_minor,
 )
 from console.domain.payments.records import (
     Order,
@@ -83,7 +83,7 @@ _PROBE_REASONS = frozenset(
 _REFUND_REASONS = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
 OPEN_REFUND = "open_refund"
 """Name of the action that opens the page of the payment's pending refund."""
-_CALM_VERDICTS = frozenset(
+_VERDICTS_WITHOUT_PROBLEM = frozenset(
     {
         "verdict.payment_complete",
         "verdict.payment_partly",
@@ -111,27 +111,27 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     """
     relations = record.relations or PaymentRelations()
     explanation = _explain_situation(record, relations, now)
-    differs = any(side.differs for side in _compare_sides_of(record, relations, now))
-    if differs and explanation.verdict in _CALM_VERDICTS:
-        step = NextStep("next.payment_compare", explanation.facts, _probe_command(record), "probe")
+    differs = any(side.differs for side in _compare_payment_sides(record, relations, now))
+    if differs and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
+        step = NextStep("next.payment_compare", explanation.facts, _format_probe_command(record), "probe")
         explanation = Explanation(
             "verdict.payment_sides_differ", "why.payment_sides_differ", step, explanation.facts, DECIDING_ROLES
         )
     certainty = _find_certainty(record, relations, explanation.verdict, now)
     explained = replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation, now))
-    return wait_for_switch(explained, relations.read_only)
+    return replace_stopped_next_step(explained, relations.read_only)
 
 
 def _explain_situation(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
     """Explain a payment by the first circumstance that needs attention, for example an unknown outcome or an open
     case. The badges are added by the caller.
     """
-    order, facts = relations.order, _payment_facts(record, relations)
+    order, facts = relations.order, _make_payment_facts(record, relations)
     pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
     if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:
-        step = _step_of_refund(pending_refund, facts, relations.read_only)
+        step = _choose_next_step_of_refund(pending_refund, facts, relations.read_only)
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if relations.awaits_second_person:
@@ -145,7 +145,7 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
     )
-    if holds_money(record) and is_order_open:
+    if has_money(record) and is_order_open:
         return _explain_unmoved_order(record, relations, facts)
     if pending_refund is not None:
         return _explain_pending_refund(pending_refund, relations, facts)
@@ -157,7 +157,7 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
     return _explain_paid(record, relations, facts, now)
 
 
-def _compare_sides_of(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
+def _compare_payment_sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
     return compare_sides(record, relations.order, relations.provider_meaning, now)
 
 
@@ -168,7 +168,7 @@ def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, 
     """
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
-    sides = _compare_sides_of(record, relations, now)
+    sides = _compare_payment_sides(record, relations, now)
     if verdict in DISAGREEING_VERDICTS or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
     is_only_noticed = record.state in NOTICED_STATES and relations.provider_meaning not in PAID_STATES
@@ -230,7 +230,7 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         "total": _find_amount(record.total_minor, record.currency),
         "n": len(record.payment_ids),
         "since": record.state_since,
-        "age": age_of(record.state_since, now),
+        "age": compute_age(record.state_since, now),
         "reason": record.work.reason,
     }
     if record.work.state is WorkState.NONE and relations.is_saga_stuck:
@@ -241,7 +241,9 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         return _explain_idle_order(record, facts, unpaid=relations.is_cancelled_unpaid)
     shown = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
-    verdict, reason = ("verdict.order_paid_late", "why.order_paid_late") if is_paid_late else _order_review(record)
+    verdict, reason = (
+        ("verdict.order_paid_late", "why.order_paid_late") if is_paid_late else _make_order_review_codes(record)
+    )
     action = "open_payment" if record.payment_ids else None
     step = NextStep("next.order_open_payment", facts, f"support-console show {shown}", action)
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
@@ -262,17 +264,17 @@ def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explana
     return Explanation(f"verdict.order_{record.state}", reason, NextStep(following, facts), facts)
 
 
-def _order_review(record: Order) -> tuple[str, str]:
+def _make_order_review_codes(record: Order) -> tuple[str, str]:
     return f"verdict.order_{record.state}", "why.order_person"
 
 
 # Payments by situation
 
 
-def _payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
+def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
     captured = _find_amount(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
-    difference = 0 if order is None else order_difference_minor(record, order)
+    difference = 0 if order is None else compute_order_difference_minor(record, order)
     paid_minor = sum(payment.captured_minor for payment in list_order_payments(record))
     return {
         "id": record.id,
@@ -282,7 +284,7 @@ def _payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "order_state": order.state.value if order else None,
         "amount": captured if record.captured_minor else _find_amount(record.asked_minor, record.currency),
         "asked": _find_amount(record.asked_minor, record.currency),
-        "told": None if record.provider_minor is None else stored_money(record.provider_minor, record.currency),
+        "told": None if record.provider_minor is None else make_stored_money(record.provider_minor, record.currency),
         "refunded": _find_amount(record.refunded_minor, record.currency),
         "left": _find_amount(record.refundable_minor, record.currency),
         "aside": _find_amount(record.set_aside_minor, record.currency),
@@ -327,9 +329,9 @@ def _make_proposal_step(record: Payment, relations: PaymentRelations, facts: Fac
     else since, because the decision would be refused then.
     """
     if relations.is_proposal_denied and relations.can_ask:
-        return NextStep("next.payment_proposal_denied", facts, _probe_command(record), "probe")
+        return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
     usual_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
-    command = _resolve_command(record, relations.proposed_state or usual_state)
+    command = _format_resolve_command(record, relations.proposed_state or usual_state)
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
 
@@ -337,10 +339,10 @@ def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, fac
     if relations.awaits_second_person:
         return _make_proposal_step(record, relations, facts)
     if record.work.state is WorkState.SCHEDULED and relations.can_ask:
-        return NextStep("next.payment_probe_scheduled", facts, _probe_command(record), "probe")
+        return NextStep("next.payment_probe_scheduled", facts, _format_probe_command(record), "probe")
     if record.work.state is WorkState.NONE and relations.can_ask:
-        return NextStep("next.payment_probe", facts, _probe_command(record), "probe")
-    return NextStep("next.payment_resolve", facts, _resolve_command(record, "completed"), "resolve")
+        return NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
+    return NextStep("next.payment_resolve", facts, _format_resolve_command(record, "completed"), "resolve")
 
 
 def _explain_review(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
@@ -348,46 +350,46 @@ def _explain_review(record: Payment, relations: PaymentRelations, facts: Facts) 
     if reason == WorkReason.NOT_MOVED and relations.order is not None:
         return _explain_review_of_order(record, relations, relations.order, facts)
     if reason in _NEXT_STEP_CODES:
-        step = _next_of_review(record, relations, reason, facts)
+        step = _choose_next_step_of_review(record, relations, reason, facts)
         suffix = "reversed_there" if reason == WorkReason.REVERSED and record.state in PAID_STATES else reason
         return Explanation(f"verdict.payment_{suffix}", f"why.payment_{suffix}", step, facts, DECIDING_ROLES)
     step = NextStep("next.payment_look", facts, f"support-console show payment {record.id}")
     return Explanation("verdict.payment_person", "why.payment_person", step, facts, DECIDING_ROLES)
 
 
-def _next_of_review(record: Payment, relations: PaymentRelations, reason: str, facts: Facts) -> NextStep:
+def _choose_next_step_of_review(record: Payment, relations: PaymentRelations, reason: str, facts: Facts) -> NextStep:
     """Return the next step of a payment that a person must look at. A refund is advised only if one can be requested
     now; a probe only if the provider can be asked.
     """
     code = _NEXT_STEP_CODES[reason]
     if reason in _REFUND_REASONS:
-        return _step_to_refund(record, relations, code, facts)
+        return _make_step_to_refund(record, relations, code, facts)
     if reason == WorkReason.REVERSED:
-        return NextStep(code, facts, _resolve_command(record, "reversed"), "resolve")
+        return NextStep(code, facts, _format_resolve_command(record, "reversed"), "resolve")
     if reason in _PROBE_REASONS:
-        return NextStep(code, facts, _probe_command(record), "probe" if relations.can_ask else None)
-    return NextStep(code, facts, _show_command(record))
+        return NextStep(code, facts, _format_probe_command(record), "probe" if relations.can_ask else None)
+    return NextStep(code, facts, _format_show_command(record))
 
 
-def _step_to_refund(record: Payment, relations: PaymentRelations, code: str, facts: Facts) -> NextStep:
+def _make_step_to_refund(record: Payment, relations: PaymentRelations, code: str, facts: Facts) -> NextStep:
     """Return the next step "request a refund" with the wording code `code`. If a refund is on its way, follow that
     one instead; if none can be requested, say why.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None:
-        return _step_of_refund(pending_refund, facts, relations.read_only)
+        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only)
     if relations.refund_refusal is not None:
-        return NextStep("next.payment_refund_off", facts, _show_command(record))
+        return NextStep("next.payment_refund_off", facts, _format_show_command(record))
     is_only_aside = record.set_aside_minor > 0 and record.refundable_minor <= 0  # the terminal can't refund this part
     command = f"support-console refund request {record.id} --amount N --reason TEXT"
-    return NextStep(code, facts, _show_command(record) if is_only_aside else command, "refund")
+    return NextStep(code, facts, _format_show_command(record) if is_only_aside else command, "refund")
 
 
 def _explain_review_of_order(record: Payment, relations: PaymentRelations, order: Order, facts: Facts) -> Explanation:
     """Explain a payment whose order was not moved and that a person must look at, by the order's present state."""
     if order.state is OrderState.PENDING and record.state in PAID_STATES:
         return _explain_unmoved_order(record, relations, facts)
-    step = NextStep("next.payment_order_knows", facts, _resolve_command(record, "completed"), "resolve")
+    step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")
     return Explanation("verdict.payment_order_moved", "why.payment_order_moved", step, facts, DECIDING_ROLES)
 
 
@@ -398,7 +400,7 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     order = relations.order
     if order is not None and not is_order_covered(list_order_payments(record), order):
         code = "payment_other_currency" if order.currency != record.currency else "payment_short"
-        step = _step_to_refund(record, relations, "next.payment_ask_shop", facts)
+        step = _make_step_to_refund(record, relations, "next.payment_ask_shop", facts)
         return Explanation(f"verdict.{code}", f"why.{code}", step, facts, DECIDING_ROLES)
     scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
     following = "next.payment_moved_by_itself" if scheduled else "next.payment_move_order"
@@ -409,11 +411,11 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts) -> Explanation:
     """Explain a paid payment one of whose refunds has not ended. The refund's outcome is known so far."""
     code = f"payment_refund_{refund.state}"
-    step = _step_of_refund(refund, facts, relations.read_only)
+    step = _choose_next_step_of_refund(refund, facts, relations.read_only)
     return Explanation(f"verdict.{code}", f"why.{code}", step, facts)
 
 
-def _step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None) -> NextStep:
+def _choose_next_step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None) -> NextStep:
     """Return the next step of a payment whose refund has not ended: the step that the refund needs. While `switch` is
     on, it can't be approved or sent.
     """
@@ -423,7 +425,7 @@ def _step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None)
         return NextStep(code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND)
     code = f"next.payment_refund_{refund.state}"
     if switch is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
-        code, facts = f"{code}_read_only", {**facts, **switch_facts(switch)}
+        code, facts = f"{code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
     return NextStep(code, facts, f"support-console show refund {refund.id}", OPEN_REFUND)
 
 
@@ -433,19 +435,19 @@ def _explain_waiting(record: Payment, facts: Facts) -> Explanation:
     verdict = "verdict.payment_waiting" if has_code else "verdict.payment_starting"
     scheduled = record.work.state is WorkState.SCHEDULED
     following = "next.payment_probe_waiting" if scheduled else "next.payment_wait"
-    step = NextStep(following, facts, _probe_command(record), "probe")
+    step = NextStep(following, facts, _format_probe_command(record), "probe")
     return Explanation(verdict, reason, step, facts)
 
 
 def _explain_paid(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
     order = relations.order
     if record.work.state is WorkState.SCHEDULED:
-        step = NextStep("next.payment_confirmed_later", facts, _probe_command(record), "probe")
+        step = NextStep("next.payment_confirmed_later", facts, _format_probe_command(record), "probe")
         return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts)
     if record.state in NOTICED_STATES:
         return _explain_unconfirmed_notice(record, relations, facts)
-    if order is not None and holds_money(record) and order_difference_minor(record, order) > 0:
-        step = _step_to_refund(record, relations, "next.payment_refund_excess", facts)
+    if order is not None and has_money(record) and compute_order_difference_minor(record, order) > 0:
+        step = _make_step_to_refund(record, relations, "next.payment_refund_excess", facts)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, DECIDING_ROLES)
     until = find_reversal_deadline(record)
     if until is not None and now < until:
@@ -465,9 +467,9 @@ def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, fa
     application writes such payments.
     """
     if relations.can_ask:
-        step = NextStep("next.payment_probe", facts, _probe_command(record), "probe")
+        step = NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
     else:
-        step = NextStep("next.payment_look", facts, _show_command(record))
+        step = NextStep("next.payment_look", facts, _format_show_command(record))
     return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts, DECIDING_ROLES)
 
 
@@ -475,16 +477,16 @@ def _find_amount(amount_minor: int, currency: str) -> Money | None:
     """Return an amount or a difference, 0 for a negative one; None if it is stored in a currency that the console
     doesn't know, or too large.
     """
-    return stored_money(max(0, amount_minor), currency)
+    return make_stored_money(max(0, amount_minor), currency)
 
 
-def _show_command(record: Payment) -> str:
+def _format_show_command(record: Payment) -> str:
     return f"support-console show payment {record.id}"
 
 
-def _probe_command(record: Payment) -> str:
+def _format_probe_command(record: Payment) -> str:
     return f"support-console probe payment {record.id}"
 
 
-def _resolve_command(record: Payment, outcome: str) -> str:
+def _format_resolve_command(record: Payment, outcome: str) -> str:
     return f"support-console resolve payment {record.id} --as {outcome} --evidence FILE"

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from console.domain.explanations.credit_checks import explain
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import CreditCheck
 from console.domain.service_results import Explanation
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't ne
 def explain_record(record: "CreditCheck | Order | Payment | Refund", now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of a record at the instant `now`."""
     if isinstance(record, CreditCheck):
-        return explain(record, now)
+        return explain_credit_check(record, now)
     # imported late, because a list of credit checks doesn't need this module
     from console.domain.explanations import payments
     from console.domain.payments.records import Order, Payment

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
-from console.domain.explanations.read_only import LIST_COMMAND, switch_facts, wait_for_switch
+from console.domain.explanations.read_only import LIST_COMMAND, make_prefixed_switch_facts, replace_stopped_next_step
 from console.domain.money import Money
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
@@ -31,7 +31,7 @@ FINAL_REASONS = frozenset(
     }
 )
 """Reasons with which a provider refuses a refund and would also refuse every later refund of the same payment."""
-_SLOW_AFTER = timedelta(hours=24)
+_SLOW_REFUND_AGE = timedelta(hours=24)
 
 
 def explain_refund(record: Refund, now: datetime) -> Explanation:
@@ -46,7 +46,7 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
     elif certainty is CertaintyBadge.KNOWN and record.state is RefundState.SUBMITTING:
         certainty = CertaintyBadge.UNCONFIRMED
     explained = replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation))
-    return wait_for_switch(explained, relations.read_only)
+    return replace_stopped_next_step(explained, relations.read_only)
 
 
 def _find_work(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
@@ -57,18 +57,18 @@ def _find_work(record: Refund, relations: RefundRelations, explanation: Explanat
 
 
 def _explain_situation(record: Refund, relations: RefundRelations, now: datetime) -> Explanation:
-    facts = _explanation_facts(record)
+    facts = _make_explanation_facts(record)
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
     if record.work.state is WorkState.NEEDS_REVIEW:
         if relations.awaits_second_person:
-            step = NextStep("next.refund_second_person", facts, _resolve_command(record, "failed"), "resolve")
+            step = NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
         elif is_decidable_refund(record) and record.work.reason != WorkReason.CONTRADICTED:
             step = NextStep(
-                "next.refund_resolve", facts, _resolve_command(record, "completed --provider-id ID"), "resolve"
+                "next.refund_resolve", facts, _format_resolve_command(record, "completed --provider-id ID"), "resolve"
             )
         else:
-            step = NextStep("next.refund_look", facts, _show_command(record))
+            step = NextStep("next.refund_look", facts, _format_show_command(record))
         contradicted = record.work.reason == WorkReason.CONTRADICTED
         verdict = "verdict.refund_contradicted" if contradicted else f"verdict.refund_{record.state}"
         reason = "why.refund_contradicted" if contradicted else "why.refund_person"
@@ -79,14 +79,14 @@ def _explain_situation(record: Refund, relations: RefundRelations, now: datetime
         case RefundState.APPROVED:
             return _explain_approved(record, relations, facts, now)
         case RefundState.SUBMITTING:
-            step = NextStep("next.refund_wait", facts, _show_command(record))
+            step = NextStep("next.refund_wait", facts, _format_show_command(record))
             return Explanation("verdict.refund_submitting", "why.refund_submitting", step, facts)
         case RefundState.SUBMITTED:
             return _explain_accepted(record, facts, now)
     return _explain_ended(record, facts)
 
 
-def _explanation_facts(record: Refund) -> Facts:
+def _make_explanation_facts(record: Refund) -> Facts:
     return {
         "id": record.id,
         "payment": record.payment_id,
@@ -115,13 +115,13 @@ def _explanation_facts(record: Refund) -> Facts:
 def _explain_unknown(record: Refund, relations: RefundRelations, facts: Facts) -> Explanation:
     reason = "why.refund_not_found" if record.not_found else "why.refund_no_answer"
     if relations.awaits_second_person:
-        step = NextStep("next.refund_second_person", facts, _resolve_command(record, "failed"), "resolve")
+        step = NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
     elif record.work.state is WorkState.SCHEDULED:
-        step = NextStep("next.refund_probe_scheduled", facts, _probe_command(record), "probe")
+        step = NextStep("next.refund_probe_scheduled", facts, _format_probe_command(record), "probe")
     elif record.work.state is WorkState.NONE:
-        step = NextStep("next.refund_probe", facts, _probe_command(record), "probe")
+        step = NextStep("next.refund_probe", facts, _format_probe_command(record), "probe")
     else:
-        command = _resolve_command(record, "completed --provider-id ID")
+        command = _format_resolve_command(record, "completed --provider-id ID")
         step = NextStep("next.refund_resolve", facts, command, "resolve")
     return Explanation("verdict.refund_unknown", reason, step, facts, (APPROVER, OPERATOR))
 
@@ -145,12 +145,12 @@ def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, 
     command = f"support-console refund approve {record.id}"
     is_cooling_off = record.sends_after is not None and record.sends_after > now
     if relations.read_only is not None:
-        facts = {**facts, **switch_facts(relations.read_only)}
+        facts = {**facts, **make_prefixed_switch_facts(relations.read_only)}
         code = "next.refund_after_read_only_cooling_off" if is_cooling_off else "next.refund_after_read_only"
         step = NextStep(code, facts, LIST_COMMAND)
         return Explanation("verdict.refund_approved", "why.refund_read_only", step, facts)
     if is_cooling_off:
-        step = NextStep("next.refund_cooling_off", facts, _show_command(record))
+        step = NextStep("next.refund_cooling_off", facts, _format_show_command(record))
         return Explanation("verdict.refund_approved", "why.refund_cooling_off", step, facts)
     step = NextStep("next.refund_sent_by_itself", facts, command, "submit")
     if record.sent_count and record.not_found:
@@ -161,9 +161,9 @@ def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, 
 
 def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanation:
     since = record.last_sent_at or record.state_since
-    is_long = since is not None and now - since > _SLOW_AFTER
+    is_long = since is not None and now - since > _SLOW_REFUND_AGE
     reason = "why.refund_submitted_long" if is_long else "why.refund_submitted"
-    step = NextStep("next.refund_poll", facts, _probe_command(record), "probe")
+    step = NextStep("next.refund_poll", facts, _format_probe_command(record), "probe")
     return Explanation("verdict.refund_submitted", reason, step, facts)
 
 
@@ -178,13 +178,13 @@ def _explain_ended(record: Refund, facts: Facts) -> Explanation:
     )
 
 
-def _show_command(record: Refund) -> str:
+def _format_show_command(record: Refund) -> str:
     return f"support-console show refund {record.id}"
 
 
-def _probe_command(record: Refund) -> str:
+def _format_probe_command(record: Refund) -> str:
     return f"support-console probe refund {record.id}"
 
 
-def _resolve_command(record: Refund, outcome: str) -> str:
+def _format_resolve_command(record: Refund, outcome: str) -> str:
     return f"support-console resolve refund {record.id} --as {outcome} --evidence FILE"

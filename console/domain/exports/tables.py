@@ -97,7 +97,7 @@ class ExportTable:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportWritten:
+class WrittenExport:
     """A written export: the absolute path of the file, the number of its rows without the rows of titles, and its
     size in bytes.
     """

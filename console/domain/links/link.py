@@ -25,7 +25,7 @@ _TARGET_PATTERN_BY_KIND = {
     "screen": re.compile(rf"()({'|'.join(LINKED_SCREENS)})"),
 }
 
-Place = Literal["record", "operation", "corporation", "queue", "incident", "view", "screen"]
+LinkTargetKind = Literal["record", "operation", "corporation", "queue", "incident", "view", "screen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Link:
     incident, a saved view or a screen. Only a record has a `kind`; otherwise it is "".
     """
 
-    place: Place
+    place: LinkTargetKind
     value: str
     kind: str = ""
 
@@ -52,6 +52,6 @@ def parse_link(text: str) -> Link | None:
     return None if match is None else Link(place, match[2], match[1])  # type: ignore[arg-type]  # a key of _TARGET_PATTERN_BY_KIND
 
 
-def link_text(link: Link) -> str:
+def format_link(link: Link) -> str:
     """Return the text of a link, which `parse_link` reads."""
     return f"{LINK_SCHEME}:{link.place}/{link.kind}{'/' if link.kind else ''}{link.value}"

@@ -66,13 +66,13 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
     word = text[start:cursor].lower().replace("：", ":")
     found = (
         Completion(name, value, start, cursor)
-        for name, value in _continue_word(word)
+        for name, value in _list_word_completions(word)
         if f"{name}:{value}" != word.strip()
     )
     return tuple(found)[:MAX_COMPLETIONS]
 
 
-def _continue_word(word: str) -> Iterator[tuple[str, str]]:
+def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
     name, colon, values = word.partition(":")
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:

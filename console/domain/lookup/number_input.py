@@ -7,7 +7,7 @@ from console.domain.error_reasons import NumberReason
 from console.domain.errors import ConsoleError, ErrorCode
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import InvalidNumber
+    from console.domain.errors.details import InvalidNumberDetail
 
 
 class InvalidCorporationNumber(ConsoleError):
@@ -16,7 +16,7 @@ class InvalidCorporationNumber(ConsoleError):
     """
 
     def __init__(self, reason: NumberReason, normalized: str | None = None) -> None:
-        detail: InvalidNumber = {"reason": reason, "normalized": normalized}
+        detail: InvalidNumberDetail = {"reason": reason, "normalized": normalized}
         if reason is NumberReason.WRONG_LENGTH and normalized is not None and len(normalized) == DIGIT_COUNT - 1:
             detail["hint"] = "check_digit_missing"
         super().__init__(ErrorCode.INVALID_CORPORATION_NUMBER, detail)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from console.domain.calendar_days import end_of_day, start_of_day
+from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.queues.filter_text import InvalidFilterValue, add_operator, parse_amount
 from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
@@ -31,23 +31,23 @@ MAX_PROBLEMS = 5
 DAY_OPERATOR = "day"
 _DAY_OPERATORS = (DAY_OPERATOR, "date")
 
-_UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 _OPERATOR_PATTERN = re.compile(r"([^\W\d_]{1,32}):(\S*)")
-_AMOUNT_LIKE = re.compile(
+_AMOUNT_LIKE_PATTERN = re.compile(
     r"[-+]?(?:(?:[¥₹]|JPY|INR)[-+]?[0-9][0-9,.]*[千万億]*(?:円|JPY|INR)?|[0-9][0-9,.]*[千万億]*(?:円|JPY|INR))"
     r"|[0-9]{1,3}(?:,[0-9]{2,3})+(?:\.[0-9]+)?",
     re.IGNORECASE,
 )
 _AMOUNT_COMPARISON_PATTERN = re.compile(r"(?:>=|<=|>|<|[≧≥≦≤])(?=[0-9¥₹]).*")
-_APART_SIGN = re.compile(r"([¥₹￥])\s+(?=[0-9０-９])|(?<=[0-9０-９])\s+(?=円)")
+_SEPARATED_CURRENCY_SIGN_PATTERN = re.compile(r"([¥₹￥])\s+(?=[0-9０-９])|(?<=[0-9０-９])\s+(?=円)")
 _HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 _DAY_PATTERN_TEXT = (
     r"(?:(?P<year{0}>[0-9]{{4}})(?P<mark{0}>[-/.])(?P<month{0}>[0-9]{{1,2}})(?P=mark{0})(?P<day{0}>[0-9]{{1,2}})"
     r"|(?:(?P<kanji_year{0}>[0-9]{{4}})年)?(?P<kanji_month{0}>[0-9]{{1,2}})月(?P<kanji_day{0}>[0-9]{{1,2}})日"
     r"|(?P<short_month{0}>[0-9]{{1,2}})[-/](?P<short_day{0}>[0-9]{{1,2}}))"
 )
-_ONE_DAY = re.compile(_DAY_PATTERN_TEXT.format(1))
-_DAY_VALUE = re.compile(
+_DAY_PATTERN = re.compile(_DAY_PATTERN_TEXT.format(1))
+_DAY_VALUE_PATTERN = re.compile(
     rf"(?P<comparison>>=|<=|>|<|=)?{_DAY_PATTERN_TEXT.format(1)}(?:\.\.{_DAY_PATTERN_TEXT.format(2)})?"
 )
 _YEARS_BETWEEN_LEAP_DAYS = 8
@@ -85,7 +85,7 @@ class DayRange:
 
     def instants(self) -> tuple[datetime, datetime]:
         """Return the first instant of the range and the first instant after it (UTC)."""
-        return start_of_day(max(self.first, _FIRST_DAY)), end_of_day(min(self.last, _LAST_DAY))
+        return get_start_of_day(max(self.first, _FIRST_DAY)), get_end_of_day(min(self.last, _LAST_DAY))
 
 
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
@@ -110,7 +110,7 @@ class SearchQuery:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _SearchParser:
     """The parts of a search text that have been read so far, word by word."""
 
     today: date
@@ -134,10 +134,10 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
     are cut off.
     """
     seen = clean_text(text[:LONGEST_SEARCH_CHARACTERS])
-    reading = _Reading(today, person)
+    reading = _SearchParser(today, person)
     if len(text) > LONGEST_SEARCH_CHARACTERS:
         reading.report(SearchProblemKind.TOO_LONG, "")
-    typed_words = _APART_SIGN.sub(r"\1", seen).split()
+    typed_words = _SEPARATED_CURRENCY_SIGN_PATTERN.sub(r"\1", seen).split()
     for word in typed_words:
         _read_word(reading, word, is_alone=len(typed_words) == 1)
     _read_bare_days(reading)
@@ -149,12 +149,12 @@ def clean_text(text: str) -> str:
     shown = (
         " " if one.isspace() else one
         for one in text
-        if one.isspace() or unicodedata.category(one) not in _UNSEEN_CATEGORIES
+        if one.isspace() or unicodedata.category(one) not in _INVISIBLE_CATEGORIES
     )
     return "".join(shown).strip()
 
 
-def _read_word(reading: _Reading, typed: str, *, is_alone: bool) -> None:
+def _read_word(reading: _SearchParser, typed: str, *, is_alone: bool) -> None:
     """Read one word. An unknown operator that is the whole text, or is written in capitals, may be a name or a number
     (RE:BORN): it is searched as text, too.
     """
@@ -164,7 +164,7 @@ def _read_word(reading: _Reading, typed: str, *, is_alone: bool) -> None:
         is_known = _read_operator(reading, operator[1].lower(), operator[2], typed)
         if not is_known and (is_alone or operator[1].isupper()):
             reading.words.append(typed)
-    elif _AMOUNT_LIKE.fullmatch(word):
+    elif _AMOUNT_LIKE_PATTERN.fullmatch(word):
         _read_amount(reading, word, typed)
     elif _AMOUNT_COMPARISON_PATTERN.fullmatch(word):
         if _parse_days(word, reading.today) is not None:
@@ -172,12 +172,12 @@ def _read_word(reading: _Reading, typed: str, *, is_alone: bool) -> None:
         else:
             _read_amount(reading, word, typed)
     else:
-        if _ONE_DAY.fullmatch(word):
+        if _DAY_PATTERN.fullmatch(word):
             reading.bare_days.append((len(reading.words), word))
         reading.words.append(typed)
 
 
-def _read_operator(reading: _Reading, name: str, value: str, typed: str) -> bool:
+def _read_operator(reading: _SearchParser, name: str, value: str, typed: str) -> bool:
     """Read an operator; return False if its name is unknown."""
     if name in _DAY_OPERATORS:
         days = _parse_days(value, reading.today)
@@ -205,7 +205,7 @@ def _read_operator(reading: _Reading, name: str, value: str, typed: str) -> bool
     return True
 
 
-def _read_amount(reading: _Reading, word: str, typed: str) -> None:
+def _read_amount(reading: _SearchParser, word: str, typed: str) -> None:
     try:
         amount = parse_amount(word)
     except InvalidFilterValue:
@@ -213,23 +213,23 @@ def _read_amount(reading: _Reading, word: str, typed: str) -> None:
         return
     if reading.chosen.amount not in (None, amount):
         reading.report(SearchProblemKind.SECOND_AMOUNT, typed)
-    elif _is_too_fine(amount):
+    elif _has_too_many_decimals(amount):
         reading.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
     else:
         reading.chosen = replace(reading.chosen, amount=amount)
 
 
-def _is_too_fine(amount: AmountRange) -> bool:
+def _has_too_many_decimals(amount: AmountRange) -> bool:
     """True if no amount of any currency can be exactly this one: ¥100.50."""
     return amount.lowest == amount.highest and all(
-        amount.minor_bounds(currency) is None for currency in MINOR_DIGITS_BY_CURRENCY
+        amount.compute_minor_bounds(currency) is None for currency in MINOR_DIGITS_BY_CURRENCY
     )
 
 
 # -- days
 
 
-def _read_bare_days(reading: _Reading) -> None:
+def _read_bare_days(reading: _SearchParser) -> None:
     """Take a date for a condition if there is another condition; otherwise leave it in the words, and say so."""
     has_condition = bool(reading.chosen) or reading.days is not None
     for place, word in reading.bare_days:
@@ -250,37 +250,37 @@ def _read_bare_days(reading: _Reading) -> None:
 
 def _parse_days(value: str, today: date) -> DayRange | None:
     """Return the days of an operator's value: a day, `a..b`, or a day after a comparison sign."""
-    match = _DAY_VALUE.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
+    match = _DAY_VALUE_PATTERN.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:
         return None
-    first, comparison = _day_of(match, 1, today), match["comparison"]
+    first, comparison = _make_day_of_match(match, 1, today), match["comparison"]
     has_second = any(match[f"{part}2"] for part in ("month", "kanji_month", "short_month"))
-    last = _day_of(match, 2, today) if has_second else first
+    last = _make_day_of_match(match, 2, today) if has_second else first
     if first is None or last is None or first > last or (has_second and comparison):
         return None
     match comparison:
         case ">" | ">=":
-            return DayRange(first if comparison == ">=" else _next_day(first, 1), date.max)
+            return DayRange(first if comparison == ">=" else _add_days(first, 1), date.max)
         case "<" | "<=":
-            return DayRange(date.min, first if comparison == "<=" else _next_day(first, -1))
+            return DayRange(date.min, first if comparison == "<=" else _add_days(first, -1))
     return DayRange(first, last)
 
 
 _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<="})
 
 
-def _next_day(day: date, step: int) -> date:
+def _add_days(day: date, step: int) -> date:
     ordinal = day.toordinal() + step
     return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
 
 
 def _parse_day(word: str, today: date) -> date | None:
     """Return the day that a word means; None if there is no such day."""
-    match = _ONE_DAY.fullmatch(word)
-    return _day_of(match, 1, today) if match else None
+    match = _DAY_PATTERN.fullmatch(word)
+    return _make_day_of_match(match, 1, today) if match else None
 
 
-def _day_of(match: re.Match[str], number: int, today: date) -> date | None:
+def _make_day_of_match(match: re.Match[str], number: int, today: date) -> date | None:
     def read_part(name: str) -> int | None:
         text = match[f"{name}{number}"]
         return int(text) if text else None
@@ -289,10 +289,10 @@ def _day_of(match: re.Match[str], number: int, today: date) -> date | None:
     month = read_part("month") or read_part("kanji_month") or read_part("short_month") or 0
     day = read_part("day") or read_part("kanji_day") or read_part("short_day") or 0
     years = (year,) if year is not None else range(today.year, today.year - _YEARS_BETWEEN_LEAP_DAYS, -1)
-    return next((found for found in _valid_days(years, month, day) if year is not None or found <= today), None)
+    return next((found for found in _list_valid_days(years, month, day) if year is not None or found <= today), None)
 
 
-def _valid_days(years: "tuple[int, ...] | range", month: int, day: int) -> Iterator[date]:
+def _list_valid_days(years: "tuple[int, ...] | range", month: int, day: int) -> Iterator[date]:
     for year in years:
         try:
             yield date(year, month, day)

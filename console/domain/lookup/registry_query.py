@@ -19,7 +19,7 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, check_digit, read_number
+from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, compute_check_digit, read_number
 from console.domain.registry.legal_forms import remove_form, write_out_forms
 from console.domain.registry.spelling import fold_address, list_readings
 
@@ -29,11 +29,11 @@ the longest published text, a furigana.
 """
 _MIN_CHARACTERS = 2
 _MIN_DIGITS = 4
-_NUMBER_AMONG_WORDS = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
-_POST_CODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
+_NUMBER_AMONG_WORDS_PATTERN = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
+_POST_CODE_PATTERN = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
 _HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
 _KANA_RUN_PATTERN = re.compile(r"([ぁ-ゖー]{2,}|[ァ-ヺー]{2,})")
-_UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
 class QueryKind(Enum):
@@ -114,8 +114,8 @@ def find_number(text: str) -> str | None:
     if isinstance(number, CorporationNumber):
         return number.value
     if number.normalized is not None and len(number.normalized) == DIGIT_COUNT - 1:
-        return check_digit(number.normalized) + number.normalized
-    for found in _NUMBER_AMONG_WORDS.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
+        return compute_check_digit(number.normalized) + number.normalized
+    for found in _NUMBER_AMONG_WORDS_PATTERN.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
         part = read_number(found[1])
         if isinstance(part, CorporationNumber):
             return part.value
@@ -152,7 +152,7 @@ def _remove_invisible_characters(text: str) -> str:
         "".join(
             " " if one.isspace() else one
             for one in text
-            if one.isspace() or unicodedata.category(one) not in _UNSEEN_CATEGORIES
+            if one.isspace() or unicodedata.category(one) not in _INVISIBLE_CATEGORIES
         )
     )
 
@@ -173,5 +173,5 @@ def _read_post_code(word: str) -> str:
     plain = unicodedata.normalize("NFKC", word).translate(_HYPHEN_FOLDING)
     if len(plain) == 7 and plain.isascii() and plain.isdecimal():
         return plain
-    found = _POST_CODE.fullmatch(plain)
+    found = _POST_CODE_PATTERN.fullmatch(plain)
     return "".join(part or "" for part in found.groups()) if found else ""

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-_NAT64 = IPv6Network("64:ff9b::/96")
-_ISATAP = (0x00005EFE, 0x02005EFE)
+_NAT64_NETWORK = IPv6Network("64:ff9b::/96")
+_ISATAP_INTERFACE_IDS = (0x00005EFE, 0x02005EFE)
 """Upper half of an IPv6 interface identifier whose lower half is an IPv4 address (ISATAP, RFC 5214)."""
 
 
@@ -21,13 +21,13 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
-def embedded_address(address: Address) -> Address:
+def extract_embedded_address(address: Address) -> Address:
     """Return the IPv4 address that an IPv6 address contains (IPv4-mapped, 6to4 or NAT64); otherwise the given
     address.
     """
     if isinstance(address, IPv4Address):
         return address
-    if address in _NAT64:
+    if address in _NAT64_NETWORK:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
 
@@ -39,10 +39,10 @@ def is_public(address: Address) -> bool:
     Public IPv6 addresses are all in 2000::/3; compatible (::/96), site-local (fec0::/10) and local NAT64
     (64:ff9b:1::/48) addresses aren't public. A Teredo address counts as not public, because no provider uses Teredo.
     """
-    innermost = embedded_address(address)
+    innermost = extract_embedded_address(address)
     if isinstance(innermost, IPv6Address):
         if innermost not in _GLOBAL_UNICAST or innermost.teredo is not None:
             return False
-        if (int(innermost) >> 32) & 0xFFFFFFFF in _ISATAP:
+        if (int(innermost) >> 32) & 0xFFFFFFFF in _ISATAP_INTERFACE_IDS:
             return is_public(IPv4Address(int(innermost) & 0xFFFFFFFF))
     return innermost.is_global and not innermost.is_multicast

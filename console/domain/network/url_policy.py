@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.network.addresses import embedded_address, is_public, is_this_machine
+from console.domain.network.addresses import extract_embedded_address, is_public, is_this_machine
 from console.domain.setting_problems import SettingProblem
 
 _LABEL_PATTERN = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
@@ -58,7 +58,9 @@ class BaseUrl:
         parsed = ip_address(address.partition("%")[0])
         if self.is_loopback:
             return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
-        return is_public(parsed) or any(embedded_address(parsed) in network for network in self.private_networks)
+        return is_public(parsed) or any(
+            extract_embedded_address(parsed) in network for network in self.private_networks
+        )
 
 
 def check_base_url(url: str, variable: str = "provider_url") -> None:
@@ -128,7 +130,7 @@ def _read_host(parts: SplitResult) -> str:
     """Return the host of the URL in ASCII. Raises _InvalidUrl for forms that only some resolvers read as an address
     (`127.1`, `0x7f000001`).
     """
-    host = _ascii_host((parts.hostname or "").removesuffix("."))
+    host = _convert_host_to_ascii((parts.hostname or "").removesuffix("."))
     if _is_ip_address(host):
         return host
     if "[" in parts.netloc or not _HOST_NAME_PATTERN.fullmatch(host) or _ADDRESS_LIKE_PATTERN.fullmatch(host):
@@ -136,7 +138,7 @@ def _read_host(parts: SplitResult) -> str:
     return host
 
 
-def _ascii_host(host: str) -> str:
+def _convert_host_to_ascii(host: str) -> str:
     """Return an international host name in Punycode, an ASCII name unchanged. Raises _InvalidUrl for characters that
     look like ASCII (full width, other dots).
     """

@@ -6,7 +6,7 @@ from enum import StrEnum
 from console.domain.links.link import RECORD_KINDS, Link
 
 
-class EventKind(StrEnum):
+class PersonalEventKind(StrEnum):
     """Kinds of events. A person switches the notifications of each kind on and off; the values are stored."""
 
     APPROVAL = "approval"
@@ -33,7 +33,7 @@ class PersonalEvent:
       No name of a payer and no text that a person has written is part of an event, because a desktop shows it.
     """
 
-    kind: EventKind
+    kind: PersonalEventKind
     key: str
     act: str
     subject_kind: str

@@ -57,18 +57,18 @@ def compare_sides(
     name of the last writer of our payment.
     """
     return (
-        _own_side(payment, source),
-        _provider_side(payment, provider_meaning, now),
-        _order_side(payment, order, now),
+        _make_own_side(payment, source),
+        _make_provider_side(payment, provider_meaning, now),
+        _make_order_side(payment, order, now),
     )
 
 
-def _own_side(payment: Payment, source: str | None) -> ComparedSide:
+def _make_own_side(payment: Payment, source: str | None) -> ComparedSide:
     return ComparedSide(
         name="ours",
         state=payment.state.value,
         word=payment.state.value,
-        minor=_own_minor(payment),
+        minor=_get_own_minor(payment),
         refunded_minor=payment.refunded_minor,
         currency=payment.currency,
         reference=payment.merchant_payment_id,
@@ -79,7 +79,7 @@ def _own_side(payment: Payment, source: str | None) -> ComparedSide:
     )
 
 
-def _provider_side(payment: Payment, provider_meaning: PaymentState | None, now: datetime) -> ComparedSide:
+def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None, now: datetime) -> ComparedSide:
     answered_at = payment.told_at
     return ComparedSide(
         name="provider",
@@ -101,14 +101,14 @@ def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentSta
     fields = []
     if provider_meaning is not None and provider_meaning not in _AGREEING_STATES[payment.state]:
         fields.append("state")
-    if payment.provider_minor not in (None, _own_minor(payment)):
+    if payment.provider_minor not in (None, _get_own_minor(payment)):
         fields.append("amount")
     if payment.provider_refunded_minor not in (None, payment.refunded_minor):
         fields.append("refunded")
     return fields
 
 
-def _order_side(payment: Payment, order: Order | None, now: datetime) -> ComparedSide:
+def _make_order_side(payment: Payment, order: Order | None, now: datetime) -> ComparedSide:
     if order is None:
         return ComparedSide(name="order", there=False)
     return ComparedSide(
@@ -130,18 +130,18 @@ def _list_differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
     fields = []
     is_order_paid = order.state in _PAID_ORDER_STATES
     is_only_payment = len(order.payment_ids) <= 1  # an order with several payments may have been paid by another one
-    if (holds_money(payment) and not is_order_paid) or (
+    if (has_money(payment) and not is_order_paid) or (
         is_order_paid and is_only_payment and payment.state not in PAID_STATES
     ):
         fields.append("state")
-    if holds_money(payment) and order_difference_minor(payment, order):
+    if has_money(payment) and compute_order_difference_minor(payment, order):
         fields.append("amount")
     if order.currency != payment.currency:
         fields.append("currency")
     return fields
 
 
-def holds_money(payment: Payment) -> bool:
+def has_money(payment: Payment) -> bool:
     """True if the payment is paid and a part of its amount hasn't been refunded. Such a payment pays for its
     order.
     """
@@ -153,7 +153,7 @@ def is_refunded_in_full(payment: Payment) -> bool:
     return 0 < payment.captured_minor <= payment.refunded_minor
 
 
-def order_difference_minor(payment: Payment, order: Order) -> int:
+def compute_order_difference_minor(payment: Payment, order: Order) -> int:
     """Return the amount (minor units) by which the paid payments of the payment's order exceed the order's total;
     negative if they fall short of it. If an excess was refunded, the difference is 0. The other payments of the order
     are those of `payment.relations`; without them only this payment counts.
@@ -216,7 +216,7 @@ def compare_refund_sides(
         source=payment.provider,
         differs=("state",) if contradicts else (),
     )
-    order_side = _order_side(payment, order, now)
+    order_side = _make_order_side(payment, order, now)
     return ours, provider, replace(order_side, differs=())
 
 
@@ -230,7 +230,7 @@ _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
 """For each ended refund the states of the provider that contradict it."""
 
 
-def _own_minor(payment: Payment) -> int:
+def _get_own_minor(payment: Payment) -> int:
     """Return the captured amount of the payment in minor units; before the capture the requested amount."""
     return payment.captured_minor or payment.asked_minor
 
@@ -249,10 +249,10 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
     """Split the captured amount of a payment into its parts. The reserved amount has three parts: refunds that the
     provider has accepted, refunds with an unknown outcome, and refunds that aren't sent yet.
     """
-    on_its_way = _refund_sum(
+    on_its_way = _sum_refunds(
         refund for refund in refunds if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN
     )
-    unknown = _refund_sum(
+    unknown = _sum_refunds(
         refund for refund in refunds if refund.state in _SENT_STATES and refund.certainty is Certainty.UNKNOWN
     )
     return MoneyParts(
@@ -270,7 +270,7 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
 _SENT_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})
 
 
-def _refund_sum(refunds: Iterable[Refund]) -> int:
+def _sum_refunds(refunds: Iterable[Refund]) -> int:
     return sum(refund.amount_minor for refund in refunds)
 
 

@@ -108,7 +108,7 @@ def list_condition_names() -> tuple[str, ...]:
     return (*CONDITION_NAMES, *(f"{PROVIDER_CONDITION_PREFIX}{provider}" for provider in providers))
 
 
-def limit_subject(name: str, currency: str, value: int | None) -> str:
+def make_limit_subject(name: str, currency: str, value: int | None) -> str:
     """Return the id under which decisions about a limit are stored. The id contains the present `value`, so a
     decision counts only while the limit has this value.
     """

@@ -73,10 +73,10 @@ class ProviderTraits:
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-P = TypeVar("P", bound=ProviderTraits)
+TraitsT = TypeVar("TraitsT", bound=ProviderTraits)
 
 
-def list_registered_parts(part: type[P]) -> tuple[P, ...]:
+def list_registered_parts(part: type[TraitsT]) -> tuple[TraitsT, ...]:
     """Return all payment providers, typed as `part`. Raises TypeError if a plugin isn't an instance of `part`."""
     plugins = _load_traits(PROVIDER_MODULES)
     for plugin in plugins:

@@ -214,7 +214,7 @@ class PaymentRelations:
         requested, approved or being sent, then one that the provider has accepted. None if all have ended.
         """
         pending = [refund for refund in self.refunds if refund.state in _PENDING_REFUND_STATES]
-        return min(pending, key=_urgency_of_refund, default=None)
+        return min(pending, key=_make_refund_urgency_key, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ _PENDING_REFUND_STATES = frozenset(
 )
 
 
-def _urgency_of_refund(refund: Refund) -> tuple[bool, bool]:
+def _make_refund_urgency_key(refund: Refund) -> tuple[bool, bool]:
     return refund.certainty is Certainty.KNOWN, refund.state is RefundState.SUBMITTED
 
 
@@ -339,7 +339,7 @@ class PaymentImport:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticePost:
+class PostedNotice:
     """A provider's notice as the receiver got it: the raw body, the headers with names in lower case, and the network
     address of the sender (`peer`).
     """

@@ -49,34 +49,38 @@ class ReportEffect:
     is_newest: bool = True
 
 
-def report_effect(payment: Payment, report: PaymentReport, at: datetime, source: ReportSource) -> ReportEffect:
+def compute_report_effect(
+    payment: Payment, report: PaymentReport, at: datetime, source: ReportSource
+) -> ReportEffect:
     """Return the effect on the payment of a report that was true at the instant `at` and came from `source`."""
     newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
-        return _success_effect(payment, report, source, newer=newer)
+        return _compute_success_effect(payment, report, source, newer=newer)
     if not newer:
         return ReportEffect(is_newest=False)
     if report.state is PaymentState.PAYMENT_FAILED:
-        return _failure_effect(payment, report, source)
+        return _compute_failure_effect(payment, report, source)
     return (
-        _expiry_effect(payment, report)
+        _compute_expiry_effect(payment, report)
         if report.state is PaymentState.EXPIRED
-        else _waiting_effect(payment, report, source)
+        else _compute_waiting_effect(payment, report, source)
     )
 
 
-def _success_effect(payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool) -> ReportEffect:
+def _compute_success_effect(
+    payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool
+) -> ReportEffect:
     if payment.state is PaymentState.REVERSED:
-        return _contradiction_effect(report) if newer else ReportEffect(is_newest=False)
+        return _make_contradiction_effect(report) if newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
-        return _repeated_success_effect(payment, report, source, newer=newer)
+        return _compute_repeated_success_effect(payment, report, source, newer=newer)
     if not report.is_bookable or report.amount is None:
         return ReportEffect(unknown="not_bookable", is_newest=newer)
     if report.amount != Money(payment.asked_minor, payment.currency) and source is not ReportSource.PEOPLE:
         return ReportEffect(
-            unknown="other_amount", case=WorkReason.AMOUNT_DIFFERS, observed=_report_text(report), is_newest=newer
+            unknown="other_amount", case=WorkReason.AMOUNT_DIFFERS, observed=_format_report(report), is_newest=newer
         )
-    path, rule, observed = _steps_of_success(payment.state, source), *_find_further_capture_case(report)
+    path, rule, observed = _list_states_after_success(payment.state, source), *_find_further_capture_case(report)
     if (
         not newer and payment.state is PaymentState.PAYMENT_FAILED
     ):  # a newer failure is known, so the payment was reversed
@@ -88,16 +92,16 @@ def _success_effect(payment: Payment, report: PaymentReport, source: ReportSourc
     return ReportEffect(path, report.amount, case=rule, observed=observed, is_newest=newer)
 
 
-def _repeated_success_effect(
+def _compute_repeated_success_effect(
     payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool
 ) -> ReportEffect:
     provider_id, own_id = report.provider_payment_id, payment.provider_payment_id
     if provider_id is not None and own_id is not None and provider_id != own_id:
         return ReportEffect(case=WorkReason.PAID_TWICE, observed=provider_id, is_newest=False)
     if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
-        return _contradiction_effect(report, is_newest=newer)
+        return _make_contradiction_effect(report, is_newest=newer)
     rule, observed = _find_further_capture_case(report)
-    return ReportEffect(_steps_after_paid(payment.state, source), case=rule, observed=observed, is_newest=newer)
+    return ReportEffect(_list_states_after_paid(payment.state, source), case=rule, observed=observed, is_newest=newer)
 
 
 def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
@@ -107,12 +111,12 @@ def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
     return (WorkReason.PAID_TWICE, ", ".join(report.further_captures)) if report.further_captures else (None, "")
 
 
-def _steps_of_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
+def _list_states_after_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
     paid = find_payment_path(state, PaymentState.PAYMENT_SUCCESS)
-    return paid + _steps_after_paid(PaymentState.PAYMENT_SUCCESS, source)
+    return paid + _list_states_after_paid(PaymentState.PAYMENT_SUCCESS, source)
 
 
-def _steps_after_paid(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
+def _list_states_after_paid(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
     """Return the states that follow the paid state `state` and that a report of this source proves. A callback
     proves that it was received and that its signature is valid; a read or a decision of people proves that the
     payment is completed.
@@ -126,7 +130,7 @@ def _steps_after_paid(state: PaymentState, source: ReportSource) -> tuple[Paymen
     return ()
 
 
-def _failure_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
+def _compute_failure_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
     if payment.state in WAITING_STATES:
         return ReportEffect(find_payment_path(payment.state, PaymentState.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
@@ -141,15 +145,15 @@ def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
     return report.provider_payment_id not in (None, payment.provider_payment_id)
 
 
-def _expiry_effect(payment: Payment, report: PaymentReport) -> ReportEffect:
+def _compute_expiry_effect(payment: Payment, report: PaymentReport) -> ReportEffect:
     if payment.state in WAITING_STATES:
         return ReportEffect((PaymentState.EXPIRED,))
-    return _contradiction_effect(report) if payment.state in PAID_STATES else ReportEffect()
+    return _make_contradiction_effect(report) if payment.state in PAID_STATES else ReportEffect()
 
 
-def _waiting_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
+def _compute_waiting_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
     if payment.state is PaymentState.COMPLETED and source is ReportSource.READ:
-        return _contradiction_effect(report)
+        return _make_contradiction_effect(report)
     if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
         return ReportEffect(is_newest=payment.state in ENDED_UNPAID_STATES)
     return ReportEffect(
@@ -157,16 +161,16 @@ def _waiting_effect(payment: Payment, report: PaymentReport, source: ReportSourc
     )
 
 
-def _contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
-    return ReportEffect(case=WorkReason.CONTRADICTED, observed=_report_text(report), is_newest=is_newest)
+def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
+    return ReportEffect(case=WorkReason.CONTRADICTED, observed=_format_report(report), is_newest=is_newest)
 
 
-def _report_text(report: PaymentReport) -> str:
+def _format_report(report: PaymentReport) -> str:
     amount = f" {report.amount.minor} {report.amount.currency}" if report.amount else ""
     return f"{report.provider_state}{amount}"
 
 
-def ends_unknown(effect: ReportEffect, payment: Payment) -> bool:
+def is_end_of_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
     """True if the payment's outcome is unknown and the report ends this: the report is usable, and is the newest or
     changes the state.
     """

@@ -14,7 +14,7 @@ from console.domain.payments.records import Account, Limits, Order, Payment, Ref
 from console.domain.records import EvidenceItem, LeaseHolder, TimelineEntry
 from console.domain.service_results import AllowedAction, Explanation
 from console.domain.tasks.records import AlertItem, Note, Take
-from console.domain.tasks.saga_progress import SagaView
+from console.domain.tasks.saga_progress import SagaProgress
 
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import CorporationFacts
@@ -64,7 +64,7 @@ class MoneyParts:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentView:
+class PaymentDetails:
     """All data that the screen of a payment or the command `show` needs, read in one transaction."""
 
     record: Payment
@@ -86,7 +86,7 @@ class PaymentView:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderView:
+class OrderDetails:
     """All data that the screen of an order or the command `show` needs. `sagas` are the sagas that end expired
     payments of the order; `alert` is the open alert about the order.
     """
@@ -101,7 +101,7 @@ class OrderView:
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
-    sagas: tuple[SagaView, ...] = ()
+    sagas: tuple[SagaProgress, ...] = ()
     alert: AlertItem | None = None
     corporation: "CorporationFacts | None" = None
 
@@ -160,7 +160,7 @@ class RefundPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundView:
+class RefundDetails:
     """All data that the screens of a refund or the command `show` needs. `sides` are the sides of the refund itself,
     `payment_sides` those of its payment, which a checker compares before an approval.
 
@@ -201,7 +201,7 @@ class ApprovalInbox:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestSummary:
+class RefundRequestSummary:
     """Summary of a refund that waits for a decision, for a list: its payment, and the number of risk signals and
     broken rules.
     """

@@ -69,12 +69,12 @@ def find_payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentS
         for step in sorted(PAYMENT_STEPS[state]):
             if step is goal:
                 return (*path, step)
-            if step in _PASSED_THROUGH and step not in path:
+            if step in _INTERMEDIATE_STATES and step not in path:
                 shortest.append((*path, step))
     return ()
 
 
-_PASSED_THROUGH = frozenset(
+_INTERMEDIATE_STATES = frozenset(
     {
         PaymentState.TOKEN_GENERATED,
         PaymentState.USER_PAYMENT,

@@ -24,7 +24,7 @@ class Draft:
 
     @property
     def name(self) -> str:
-        return draft_name(self.kind, self.subject)
+        return make_draft_name(self.kind, self.subject)
 
     @property
     def record_kind(self) -> str:
@@ -35,12 +35,12 @@ class Draft:
         return {"refund": "payment", "reject": "refund"}.get(dialog, kind)
 
 
-def draft_name(kind: str, subject: str) -> str:
+def make_draft_name(kind: str, subject: str) -> str:
     """Return the name under which the draft of a dialog is stored."""
     return f"{DRAFT_PREFIX}{kind}.{subject}"
 
 
-def read_draft(entry: Any, now: datetime) -> Draft | None:
+def parse_draft(entry: Any, now: datetime) -> Draft | None:
     """Return the draft in a stored entry. None if there is no entry, if the entry is older than DRAFT_RETENTION, or
     if this program can't read it.
     """
@@ -57,5 +57,5 @@ def read_draft(entry: Any, now: datetime) -> Draft | None:
 
 def list_drafts(entries: Mapping[str, Any], now: datetime) -> tuple[Draft, ...]:
     """Return the drafts among the stored entries of a person, oldest first."""
-    found = (read_draft(entry, now) for name, entry in entries.items() if name.startswith(DRAFT_PREFIX))
+    found = (parse_draft(entry, now) for name, entry in entries.items() if name.startswith(DRAFT_PREFIX))
     return tuple(sorted((draft for draft in found if draft is not None), key=lambda draft: draft.at))

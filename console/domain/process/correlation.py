@@ -23,12 +23,12 @@ def get_current_facts() -> Mapping[str, str]:
     return _facts.get()
 
 
-def correlation_id() -> str | None:
+def find_correlation_id() -> str | None:
     """Return the correlation id of the current work; None if the caller runs outside of any work."""
     return _facts.get().get(CORRELATION_FACT)
 
 
-def retry_count() -> int:
+def get_retry_count() -> int:
     """Return the number of earlier attempts of the current call, from the fact `retries`; 0 if the fact is
     missing.
     """
@@ -51,8 +51,8 @@ def start_correlation(**facts: str) -> Iterator[str]:
     """Run the block with these facts and the present correlation id. If there is none, make a new id. Yield the
     id.
     """
-    with add_log_facts(**{CORRELATION_FACT: correlation_id() or _new_id(), **facts}):
-        yield correlation_id() or ""
+    with add_log_facts(**{CORRELATION_FACT: find_correlation_id() or _new_id(), **facts}):
+        yield find_correlation_id() or ""
 
 
 @contextmanager
@@ -60,10 +60,10 @@ def start_new_correlation(**facts: str) -> Iterator[str]:
     """Run the block with these facts and a new correlation id, and yield the new id. Inside the block the fact `run`
     is the correlation id that was present before.
     """
-    outer_id = correlation_id()
+    outer_id = find_correlation_id()
     outer = {"run": outer_id} if outer_id else {}
     with add_log_facts(**{**outer, CORRELATION_FACT: _new_id(), **facts}):
-        yield correlation_id() or ""
+        yield find_correlation_id() or ""
 
 
 def _new_id() -> str:

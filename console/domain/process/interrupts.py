@@ -3,8 +3,8 @@ be lost.
 
 Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
 between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception: its number is
-stored, waits for a provider's answer are ended, and waiting code checks `is_pending`. At the end of the outermost
-block the signal is raised again.
+stored, waits for a provider's answer are ended, and waiting code checks `is_interrupt_pending`. At the end of the
+outermost block the signal is raised again.
 """
 
 import signal
@@ -48,12 +48,12 @@ class _SignalState:
 _signal_state = _SignalState()
 
 
-def is_pending() -> bool:
+def is_interrupt_pending() -> bool:
     """True if this thread is asked to end: by a signal (main thread only) or by `end_calls` (every thread)."""
-    return _signal_state.is_ending or is_signalled()
+    return _signal_state.is_ending or has_received_signal()
 
 
-def is_signalled() -> bool:
+def has_received_signal() -> bool:
     """True if a signal has asked the process to end and the caller runs in the main thread."""
     return bool(_signal_state.received_signals) and _is_main_thread()
 
@@ -65,9 +65,9 @@ def has_action_begun() -> bool:
     return _signal_state.has_begun
 
 
-def raise_if_pending() -> None:
+def raise_if_interrupt_pending() -> None:
     """Raise Interrupted if this thread is asked to end. Call it only before an action has begun."""
-    if is_pending():
+    if is_interrupt_pending():
         raise Interrupted
 
 
@@ -101,8 +101,8 @@ def handle_signals(*, defers_first: bool) -> Iterator[None]:
     """Handle signals while a command runs in the main thread: SIGTERM acts like Ctrl+C.
 
     With `defers_first` (for commands that write or send) the first signal raises nothing; the command checks
-    `is_pending`, ends soon and reports its result. Without `defers_first`, and for a second signal outside of
-    `defer_signals`, KeyboardInterrupt is raised.
+    `is_interrupt_pending`, ends soon and reports its result. Without `defers_first`, and for a second signal outside
+    of `defer_signals`, KeyboardInterrupt is raised.
     """
     _signal_state.patient, _signal_state.has_begun = defers_first, False
     try:
@@ -119,7 +119,7 @@ def raise_at_signals() -> Iterator[None]:
     """
     deferred_first, _signal_state.patient = _signal_state.patient, False
     try:
-        raise_if_pending()
+        raise_if_interrupt_pending()
         yield
     except KeyboardInterrupt:
         raise Interrupted from None

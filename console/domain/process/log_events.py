@@ -32,7 +32,7 @@ def write_event(event: LogEvent, **facts: object) -> None:
     _log.info("%s", event.value, extra={"event": event.value, "event_facts": facts})
 
 
-def facts_of(record: logging.LogRecord) -> dict[str, object]:
+def get_event_facts(record: logging.LogRecord) -> dict[str, object]:
     """Return the name of the event and its facts from a log record that `write_event` made; empty for any other log
     record.
     """
@@ -49,4 +49,4 @@ class EventLineFormatter(logging.Formatter):
         """Return the log record as one line of JSON."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         header = {"at": at, "level": record.levelname.lower(), "logger": record.name}
-        return json.dumps({**header, **facts_of(record), **tracing.get_current_facts()}, default=str)
+        return json.dumps({**header, **get_event_facts(record), **tracing.get_current_facts()}, default=str)

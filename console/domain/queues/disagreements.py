@@ -39,13 +39,13 @@ def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: dat
     reason = getattr(getattr(record, "work", None), "reason", None)
     found = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]
     alert = min(found, key=lambda one: (one.rule_id != reason, one.id), default=None)
-    sides = _spoken_sides(record, now) if isinstance(record, Payment) else ()
+    sides = _compare_answered_sides(record, now) if isinstance(record, Payment) else ()
     if alert is None:
         return Disagreement(sides)
     return Disagreement(sides, alert.rule_id, alert.observed, alert.expected, alert.detected_at)
 
 
-def _spoken_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:
+def _compare_answered_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:
     relations = payment.relations or PaymentRelations()
     sides = compare_sides(payment, relations.order, relations.provider_meaning, now)
     return tuple(side for side in sides if side.there and side.asked is not None)

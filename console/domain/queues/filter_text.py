@@ -33,7 +33,9 @@ _DECIMAL_PATTERN_TEXT = r"[0-9]{1,13}(?:\.[0-9]{1,4})?"
 _AMOUNT_PATTERN = re.compile(
     rf"(>=|<=|>|<|=)?([¥₹]|[A-Z]{{3}})?(?:({_DECIMAL_PATTERN_TEXT})|({_DECIMAL_PATTERN_TEXT})\.\.({_DECIMAL_PATTERN_TEXT}))([A-Z]{{3}})?"
 )
-_GROUPED_NUMBER = re.compile(r"(?<![0-9,])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?![0-9,])")
+_GROUPED_NUMBER_PATTERN = re.compile(
+    r"(?<![0-9,])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?![0-9,])"
+)
 _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "円": "JPY"})
 _AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mhdw])\.\.([0-9]{1,4})([mhdw]))")
 _DAY_PATTERN_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -92,18 +94,18 @@ def add_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
 
 def format_filter(record_filter: RecordFilter) -> str:
     """Return the text form of a filter, from which `parse_filter` makes the same filter; "" for no condition."""
-    return " ".join(_operator_texts(record_filter))
+    return " ".join(_format_operators(record_filter))
 
 
-def _operator_texts(record_filter: RecordFilter) -> Iterator[str]:
+def _format_operators(record_filter: RecordFilter) -> Iterator[str]:
     for name, field_name in _SET_FIELDS.items():
         values = getattr(record_filter, field_name)
         if values:
             yield f"{name}:{','.join(sorted(str(value) for value in values))}"
     if record_filter.amount is not None:
-        yield f"amount:{_amount_text(record_filter.amount)}"
+        yield f"amount:{_format_amount(record_filter.amount)}"
     if record_filter.age is not None:
-        yield f"age:{_age_text(record_filter.age)}"
+        yield f"age:{_format_age(record_filter.age)}"
     if record_filter.since is not None:
         yield f"since:{_format_since(record_filter.since)}"
     if record_filter.owner is not None:
@@ -182,7 +184,7 @@ def parse_amount(text: str) -> AmountRange:
     `10000..50000JPY`. Commas must group digits as in Japan or in India. Raises InvalidFilterValue for any other
     text.
     """
-    plain = _GROUPED_NUMBER.sub(
+    plain = _GROUPED_NUMBER_PATTERN.sub(
         lambda grouped: grouped[0].replace(",", ""), text.translate(_COMPARISON_SIGN_FOLDING)
     ).upper()
     match = _AMOUNT_PATTERN.fullmatch(plain)
@@ -272,7 +274,7 @@ _SET_FIELDS: Mapping[str, str] = {
 """The field of RecordFilter with a set of values, by the name of its operator."""
 
 
-def _amount_text(amount: AmountRange) -> str:
+def _format_amount(amount: AmountRange) -> str:
     currency = amount.currency or ""
     low, high = (None if bound is None else f"{bound.normalize():f}" for bound in (amount.lowest, amount.highest))
     if low is not None and high is not None:
@@ -282,12 +284,12 @@ def _amount_text(amount: AmountRange) -> str:
     return f"<{'' if amount.is_below_strict else '='}{high}{currency}"
 
 
-def _age_text(age: AgeRange) -> str:
+def _format_age(age: AgeRange) -> str:
     if age.at_least is not None and age.at_most is not None:
-        return f"{_length_text(age.at_least)}..{_length_text(age.at_most)}"
+        return f"{_format_length(age.at_least)}..{_format_length(age.at_most)}"
     if age.at_least is not None:
-        return f">{_length_text(age.at_least)}"
-    return f"<{_length_text(age.at_most or timedelta())}"
+        return f">{_format_length(age.at_least)}"
+    return f"<{_format_length(age.at_most or timedelta())}"
 
 
 def _format_since(days: SinceDays) -> str:
@@ -296,7 +298,7 @@ def _format_since(days: SinceDays) -> str:
     return f">={days.first}" if days.first is not None else f"<={days.last}"
 
 
-def _length_text(length: timedelta) -> str:
+def _format_length(length: timedelta) -> str:
     """Return a length of time with the largest unit of which it is a multiple: `2d`, `36h`."""
     unit = next((unit for unit, one in _DURATION_BY_UNIT.items() if length >= one and not length % one), "m")
     return f"{length // _DURATION_BY_UNIT[unit]}{unit}"

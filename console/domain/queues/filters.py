@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from console.domain.access.permissions import is_same_person
-from console.domain.calendar_days import end_of_day, start_of_day
+from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
@@ -41,7 +41,7 @@ class AmountRange:
     is_above_strict: bool = False
     is_below_strict: bool = False
 
-    def minor_bounds(self, currency: str) -> tuple[int, int] | None:
+    def compute_minor_bounds(self, currency: str) -> tuple[int, int] | None:
         """Return the lowest and highest amount in minor units of this currency that fulfil the condition; None if
         none does.
         """
@@ -61,7 +61,7 @@ class AmountRange:
 
     def contains(self, amount_minor: int, currency: str) -> bool:
         """True if an amount in minor units of this currency fulfils the condition."""
-        bounds = self.minor_bounds(currency) if currency in MINOR_DIGITS_BY_CURRENCY else None
+        bounds = self.compute_minor_bounds(currency) if currency in MINOR_DIGITS_BY_CURRENCY else None
         return bounds is not None and bounds[0] <= amount_minor <= bounds[1]
 
 
@@ -100,7 +100,7 @@ class RecordFilter:
 
     - `providers`: names of providers; a refund has the provider of its payment, an order that of its payments
     - `states`: stored business states, such as `pending`, of any kind of record
-    - `causes`: codes of the cause, as `cause_of` returns them; NO_CAUSE for records without one
+    - `causes`: codes of the cause, as `find_cause` returns them; NO_CAUSE for records without one
     - `owner`: the person whose take of the record is running; NO_OWNER for records without a running take
     - `since`: the day of the last change; with `age`, both conditions count
     - `client`: the client id of a credit check; other kinds of records have no client
@@ -134,10 +134,10 @@ class RecordFilter:
         """
         earliest, latest = self.age.instants(now) if self.age is not None else (None, None)
         if self.since is not None and self.since.first is not None:
-            begin = start_of_day(self.since.first)
+            begin = get_start_of_day(self.since.first)
             earliest = begin if earliest is None else max(earliest, begin)
         if self.since is not None and self.since.last is not None:
-            end = end_of_day(self.since.last) - timedelta(microseconds=1)
+            end = get_end_of_day(self.since.last) - timedelta(microseconds=1)
             latest = end if latest is None else min(latest, end)
         return earliest, latest
 
@@ -149,7 +149,7 @@ class RecordFilter:
 NO_FILTER = RecordFilter()
 
 
-def matches(record: FilteredRecord, record_filter: RecordFilter, now: datetime, owner: str | None) -> bool:
+def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: datetime, owner: str | None) -> bool:
     """True if the record fulfils all conditions of the filter `record_filter`. `owner` is the person whose take
     of the record is running; None if there is none. The record must have its relations, because the providers of
     orders and refunds are read from them.
@@ -157,12 +157,12 @@ def matches(record: FilteredRecord, record_filter: RecordFilter, now: datetime, 
     return all(
         is_met(record)
         for is_met in (
-            _is_one_of(record_filter.kinds, kind_of),
-            _is_one_of(record_filter.states, lambda one: one.state.value),
-            _is_one_of(record_filter.certainties, certainty_of),
-            _is_one_of(record_filter.work_states, lambda one: one.work.state),
-            _is_one_of(record_filter.causes, lambda one: cause_of(one) or NO_CAUSE),
-            lambda one: not record_filter.providers or bool(record_filter.providers & providers_of(one)),
+            _make_value_check(record_filter.kinds, get_record_kind),
+            _make_value_check(record_filter.states, lambda one: one.state.value),
+            _make_value_check(record_filter.certainties, get_certainty),
+            _make_value_check(record_filter.work_states, lambda one: one.work.state),
+            _make_value_check(record_filter.causes, lambda one: find_cause(one) or NO_CAUSE),
+            lambda one: not record_filter.providers or bool(record_filter.providers & list_providers_of_record(one)),
             lambda one: record_filter.client in (None, one.client_id if isinstance(one, CreditCheck) else ""),
             lambda one: record_filter.amount is None or _is_amount_in(one, record_filter.amount),
             lambda one: not record_filter.restricts_since or _is_since_in(one.state_since, record_filter, now),
@@ -175,7 +175,7 @@ def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datet
     return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
 
 
-def _is_one_of(
+def _make_value_check(
     values: frozenset[str] | frozenset[Certainty] | frozenset[WorkState],
     value_of: Callable[[FilteredRecord], str | None],
 ) -> Callable[[FilteredRecord], bool]:
@@ -193,19 +193,19 @@ def is_owner(owner_condition: str | None, owner: str | None) -> bool:
     )
 
 
-def kind_of(record: FilteredRecord) -> str:
+def get_record_kind(record: FilteredRecord) -> str:
     """Return the kind of the record, as in RECORD_KINDS."""
     if isinstance(record, CreditCheck):
         return "credit-check"
     return type(record).__name__.lower()
 
 
-def certainty_of(record: FilteredRecord) -> Certainty:
+def get_certainty(record: FilteredRecord) -> Certainty:
     """Return the stored certainty of the record; an order is always known."""
     return Certainty.KNOWN if isinstance(record, Order) else record.certainty
 
 
-def cause_of(record: FilteredRecord) -> str | None:
+def find_cause(record: FilteredRecord) -> str | None:
     """Return the code of the record's problem: the cause of its last failed call, else the reason of its work; None
     if there is no problem.
     """
@@ -213,7 +213,7 @@ def cause_of(record: FilteredRecord) -> str | None:
     return failed_call or record.work.reason
 
 
-def providers_of(record: FilteredRecord) -> frozenset[str]:
+def list_providers_of_record(record: FilteredRecord) -> frozenset[str]:
     """Return the provider of a credit check or payment, that of a refund's payment, or those of an order's
     payments.
     """
@@ -228,7 +228,7 @@ def providers_of(record: FilteredRecord) -> frozenset[str]:
     return frozenset(payment.provider for payment in (record.relations.payments if record.relations else ()))
 
 
-def amount_of(record: FilteredRecord) -> tuple[int, str] | None:
+def find_amount(record: FilteredRecord) -> tuple[int, str] | None:
     """Return the amount by which a list shows, filters and sorts the record, in minor units, and its currency. A
     payment has its captured amount, before the capture its requested amount; a refund or an order has its whole
     amount. None for a credit check.
@@ -244,5 +244,5 @@ def amount_of(record: FilteredRecord) -> tuple[int, str] | None:
 
 
 def _is_amount_in(record: FilteredRecord, condition: AmountRange) -> bool:
-    amount = amount_of(record)
+    amount = find_amount(record)
     return amount is not None and condition.contains(*amount)

@@ -26,7 +26,7 @@ LONGEST_COLUMN_CHARACTERS = 40
 LONGEST_FIELD_CHARACTERS = LONGEST_FILTER_CHARACTERS
 
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_PILE_PATTERN = re.compile("MMM|^M")
+_PILED_MARKS_PATTERN = re.compile("MMM|^M")
 """Three combining marks in a row, or one without a letter before it, in the first letters of Unicode categories."""
 _COLUMN_PATTERN = re.compile(r"[a-z][a-z_]*")
 _OPERATOR_PATTERN = re.compile(r"[a-z_]+:\S*", re.IGNORECASE)
@@ -74,7 +74,7 @@ class SavedView:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadView:
+class ParsedView:
     """The parts of a view's content as this program understands them. `problems` are the parts that it doesn't
     understand; they are no condition.
     """
@@ -105,7 +105,9 @@ def clean_name(text: str) -> str:
     """
     composed = unicodedata.normalize("NFC", text)
     categories = [unicodedata.category(character) for character in composed]
-    if _REFUSED_CATEGORIES.intersection(categories) or _PILE_PATTERN.search("".join(one[0] for one in categories)):
+    if _REFUSED_CATEGORIES.intersection(categories) or _PILED_MARKS_PATTERN.search(
+        "".join(one[0] for one in categories)
+    ):
         raise InvalidViewName
     name = " ".join(composed.split())
     if not 0 < len(name) <= LONGEST_NAME_CHARACTERS:
@@ -119,7 +121,7 @@ def fold_name(name: str) -> str:
     return " ".join(folded.split())
 
 
-def name_claim(name: str, person: str | None) -> str:
+def make_name_claim(name: str, person: str | None) -> str:
     """Return the unique value of a view that isn't deleted: two views of the same person, or two of the team
     (`person` None), never have equal names.
     """
@@ -144,7 +146,7 @@ def _is_printable(text: str) -> bool:
     return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
-def read_view(content: ViewContent, person: str | None) -> ReadView:
+def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     """Read the content of a view for the person who looks at it. In the stored filter, a word that is no operator
     is a problem: it isn't searched, because a newer program may have meant it as a condition. The condition
     `owner:me` is a problem if `person` is None.
@@ -157,7 +159,7 @@ def read_view(content: ViewContent, person: str | None) -> ReadView:
     problems = [*parsed.words.split(), *parsed.problems, *(of_person if person is None else ())]
     problems += [content.sort] if order is None else []
     words = " ".join(content.words.split())
-    return ReadView(ParsedFilter(parsed.chosen, words), order or DEFAULT_ORDER, tuple(problems))
+    return ParsedView(ParsedFilter(parsed.chosen, words), order or DEFAULT_ORDER, tuple(problems))
 
 
 def split_filter(text: str) -> tuple[str, str]:

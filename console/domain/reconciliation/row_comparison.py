@@ -9,7 +9,7 @@ from console.domain.money import Money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment, Refund
-from console.domain.payments.report_rules import ReportSource, report_effect
+from console.domain.payments.report_rules import ReportSource, compute_report_effect
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.records import Certainty, WorkReason
@@ -103,7 +103,7 @@ def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, sourc
     """True if the report would change the payment. The report comes from `source` and was true at the instant
     `at`.
     """
-    effect = report_effect(payment, report, at, source)
+    effect = compute_report_effect(payment, report, at, source)
     if effect.unknown is not None:
         return payment.error_code != effect.unknown or payment.certainty is not Certainty.UNKNOWN
     ends_unknown = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.path))
@@ -137,20 +137,20 @@ def _may_match(refund: Refund, at: datetime) -> bool:
     return sent_at - CLOCK_TOLERANCE <= at and not was_completed_before
 
 
-def missing_refund_text(refund: Refund) -> str:
+def format_missing_refund(refund: Refund) -> str:
     """Return the text `observed` of a case about a refund that is completed in this database and missing at the
     provider.
     """
     return f"refund {refund.id} of {refund.amount_minor} {refund.currency}"
 
 
-def ours_text(payment: Payment | None) -> str | None:
+def format_own_state(payment: Payment | None) -> str | None:
     """Return state and amount of the stored payment as a short text; None if there is no payment."""
     if payment is None:
         return None
     return f"{payment.state.value} {payment.captured_minor or payment.asked_minor} {payment.currency}"
 
 
-def theirs_text(row: HistoryRow) -> str:
+def format_provider_state(row: HistoryRow) -> str:
     """Return state and amount of the provider's row as a short text."""
     return f"{row.word} {row.amount.minor} {row.amount.currency}"

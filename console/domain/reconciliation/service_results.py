@@ -23,13 +23,19 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
-ALL, DIFFER, ONLY_OURS, ONLY_THEIRS, REFUSED = "all", "differ", "only_ours", "only_theirs", "refused"
+PART_ALL, PART_DIFFER, PART_ONLY_OURS, PART_ONLY_THEIRS, PART_REFUSED = (
+    "all",
+    "differ",
+    "only_ours",
+    "only_theirs",
+    "refused",
+)
 VERDICTS_OF_PART: Mapping[str, frozenset[ReconciliationVerdict]] = {
-    ALL: frozenset(ReconciliationVerdict) - {ReconciliationVerdict.MATCHED},
-    DIFFER: frozenset({ReconciliationVerdict.DIFFERENT_STATE, ReconciliationVerdict.DIFFERENT_AMOUNT}),
-    ONLY_OURS: frozenset({ReconciliationVerdict.MISSING_THERE}),
-    ONLY_THEIRS: frozenset({ReconciliationVerdict.IMPORTED}),
-    REFUSED: frozenset({ReconciliationVerdict.REFUSED}),
+    PART_ALL: frozenset(ReconciliationVerdict) - {ReconciliationVerdict.MATCHED},
+    PART_DIFFER: frozenset({ReconciliationVerdict.DIFFERENT_STATE, ReconciliationVerdict.DIFFERENT_AMOUNT}),
+    PART_ONLY_OURS: frozenset({ReconciliationVerdict.MISSING_THERE}),
+    PART_ONLY_THEIRS: frozenset({ReconciliationVerdict.IMPORTED}),
+    PART_REFUSED: frozenset({ReconciliationVerdict.REFUSED}),
 }
 """Filters of a list of differences: the verdicts that each filter shows, by the filter's name, in the order on the
 screen.
@@ -37,7 +43,7 @@ screen.
 
 
 @dataclass(frozen=True, slots=True)
-class RunItem:
+class ReconciliationRunItem:
     """One reconciliation run. `matched` to `different_amount` are numbers of payments at the time of their
     comparison; `reason` is the error code of a failed run.
     """
@@ -70,7 +76,7 @@ class RunItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadFile:
+class ReconciledFile:
     """A provider's file that a reconciliation run has read, with the sums of its payments and refunds in yen. The
     optional fields are None if an older version of the program read the file. `before` has the ids of earlier runs
     that read a file with the same content.
@@ -86,16 +92,16 @@ class ReadFile:
 
 
 @dataclass(frozen=True, slots=True)
-class RunView:
+class ReconciliationRunDetails:
     """A reconciliation run with its files. `refused` is the number of rejected rows, `case` the open case about them.
     `open_cases` is the number of payments that wait for a person, at most 1,000. `newer` and `older` are the ids of
     the next and the previous run.
     """
 
-    item: RunItem
+    item: ReconciliationRunItem
     refused: int
     open_cases: int
-    files: tuple[ReadFile, ...] = ()
+    files: tuple[ReconciledFile, ...] = ()
     holder: LeaseHolder | None = None
     case: Alert | None = None
     newer: int | None = None
@@ -107,12 +113,12 @@ class RunView:
         """
         item = self.item
         of_part = {
-            DIFFER: item.differ,
-            ONLY_OURS: item.missing_there,
-            ONLY_THEIRS: item.imported,
-            REFUSED: self.refused,
+            PART_DIFFER: item.differ,
+            PART_ONLY_OURS: item.missing_there,
+            PART_ONLY_THEIRS: item.imported,
+            PART_REFUSED: self.refused,
         }
-        return sum(of_part.values()) if part == ALL else of_part[part]
+        return sum(of_part.values()) if part == PART_ALL else of_part[part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ class DifferenceItem:
 class RunsPage:
     """One page of reconciliation runs, newest first; `next` is the cursor of the next page, None on the last page."""
 
-    items: tuple[RunItem, ...]
+    items: tuple[ReconciliationRunItem, ...]
     next: int | None = None
 
 

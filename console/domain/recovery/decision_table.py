@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
-from console.domain.access.read_only import SWITCH_REASON, facts_of_switch, is_action_stopped
+from console.domain.access.read_only import SWITCH_REASON, is_action_stopped, make_switch_facts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import find_reversal_deadline
@@ -26,18 +26,18 @@ from console.domain.recovery.decidable import (
     is_decidable_refund,
 )
 from console.domain.recovery.records import (
-    CanAsk,
     ChoiceFacts,
     DecisionChoice,
     DecisionEffect,
     EvidenceKind,
     ProviderStatement,
+    QuestionPossibility,
     RecoverableRecord,
 )
 from console.domain.service_results import AllowedAction
 
 DOCUMENT_EVIDENCE = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
-Rule = Callable[[ChoiceFacts], str | None]
+RefusalFinder = Callable[[ChoiceFacts], str | None]
 """Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
 the facts don't exclude the choice.
 """
@@ -54,7 +54,7 @@ class ChoiceRule:
 
     what: str
     right: str
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RefusalFinder, ...] = ()
     possible_evidence: Callable[[ChoiceFacts], tuple[EvidenceKind, ...]] = lambda _facts: ()
     needs_second_person: Callable[[ChoiceFacts], bool] = lambda _facts: False
     effect: Callable[[ChoiceFacts], DecisionEffect | None] = lambda _facts: None
@@ -65,38 +65,38 @@ class ChoiceRule:
 # Rules
 
 
-def _running_reason(facts: ChoiceFacts) -> str | None:
+def _find_running_reason(facts: ChoiceFacts) -> str | None:
     return ErrorCode.IN_PROGRESS if facts.is_call_running else None
 
 
-def _running_or_leased_reason(facts: ChoiceFacts) -> str | None:
+def _find_running_or_leased_reason(facts: ChoiceFacts) -> str | None:
     return ErrorCode.IN_PROGRESS if facts.is_call_running or facts.is_leased else None
 
 
-def _probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
+def _find_probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a probe: for an unknown record if an operation runs or the record's lease is
     held, for a known record only if an operation runs. None if the probe isn't excluded.
     """
-    return _running_or_leased_reason(facts) if _is_unknown(facts.record) else _running_reason(facts)
+    return _find_running_or_leased_reason(facts) if _is_unknown(facts.record) else _find_running_reason(facts)
 
 
-def _cannot_ask_reason(facts: ChoiceFacts) -> str | None:
-    if facts.can_ask is CanAsk.NOT_SET_UP and _would_call_provider(facts.record):
+def _find_cannot_ask_reason(facts: ChoiceFacts) -> str | None:
+    if facts.can_ask is QuestionPossibility.NOT_SET_UP and _can_call_provider(facts.record):
         return "provider_not_set_up"
-    if facts.can_ask is not CanAsk.NO_CALL or not _is_unknown(facts.record):
+    if facts.can_ask is not QuestionPossibility.NO_CALL or not _is_unknown(facts.record):
         return None
     return UnknownReason.NO_LIST_CALL if isinstance(facts.record, CreditCheck) else UnknownReason.NO_READ_CALL
 
 
-def _not_set_up_reason(facts: ChoiceFacts) -> str | None:
-    return "provider_not_set_up" if facts.can_ask is CanAsk.NOT_SET_UP else None
+def _find_not_set_up_reason(facts: ChoiceFacts) -> str | None:
+    return "provider_not_set_up" if facts.can_ask is QuestionPossibility.NOT_SET_UP else None
 
 
-def _not_refetchable_reason(facts: ChoiceFacts) -> str | None:
+def _find_not_refetchable_reason(facts: ChoiceFacts) -> str | None:
     return find_refetch_refusal(_require_check(facts))
 
 
-def _claimed_reason(facts: ChoiceFacts) -> str | None:
+def _find_claimed_reason(facts: ChoiceFacts) -> str | None:
     check = _require_check(facts)
     if check.certainty is Certainty.UNKNOWN:
         return "bought_perhaps"
@@ -105,21 +105,21 @@ def _claimed_reason(facts: ChoiceFacts) -> str | None:
     return "claimed_by_other" if facts.claimed else None
 
 
-def _decided_check_reason(facts: ChoiceFacts) -> str | None:
+def _find_decided_check_reason(facts: ChoiceFacts) -> str | None:
     check = _require_check(facts)
     return None if is_decidable_check(check) else find_undecidable_reason(check)
 
 
-def _decided_refund_reason(facts: ChoiceFacts) -> str | None:
+def _find_decided_refund_reason(facts: ChoiceFacts) -> str | None:
     refund = _require_refund(facts)
     return None if is_decidable_refund(refund) else find_undecidable_reason(refund)
 
 
-def _decided_payment_rule(target: PaymentState) -> Rule:
+def _make_decided_payment_rule(target: PaymentState) -> RefusalFinder:
     return lambda facts: find_payment_decision_refusal(_require_payment(facts), target)
 
 
-def _proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> Rule:
+def _make_proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> RefusalFinder:
     """Return a rule that excludes a second decision by the person who made the first one. With
     `excludes_other_proposals`, the rule also excludes the choice while a first decision for another state is open.
     """
@@ -134,27 +134,27 @@ def _proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> Ru
     return check
 
 
-def _not_movable_reason(facts: ChoiceFacts) -> str | None:
+def _find_not_movable_reason(facts: ChoiceFacts) -> str | None:
     if facts.payment is None:
         return "no_payment"
     return find_order_move_refusal(facts.payment, facts.order, covered=facts.covered)
 
 
-def _no_payment_reason(facts: ChoiceFacts) -> str | None:
+def _find_no_payment_reason(facts: ChoiceFacts) -> str | None:
     return "no_payment" if facts.payment is None else None
 
 
-def _no_refund_reason(facts: ChoiceFacts) -> str | None:
+def _find_no_refund_reason(facts: ChoiceFacts) -> str | None:
     return facts.refund_off
 
 
-def _taken_by_other_reason(facts: ChoiceFacts) -> str | None:
+def _find_taken_by_other_reason(facts: ChoiceFacts) -> str | None:
     if facts.taken is None or facts.person is None:
         return None
     return None if is_same_person(facts.taken.person, facts.person.name) else "taken"
 
 
-def _order_decided_by_payments_reason(_facts: ChoiceFacts) -> str:
+def _get_order_decided_by_payments_reason(_facts: ChoiceFacts) -> str:
     return "order_follows"
 
 
@@ -165,7 +165,7 @@ def _is_unknown(record: RecoverableRecord) -> bool:
     return not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
 
 
-def _would_call_provider(record: RecoverableRecord) -> bool:
+def _can_call_provider(record: RecoverableRecord) -> bool:
     """True if a probe of the record would call the provider. A refund that was never sent, or a credit check that was
     not bought, needs no call.
     """
@@ -197,12 +197,12 @@ def _require_refund(facts: ChoiceFacts) -> Refund:
     return facts.record
 
 
-def _reversible_warning(facts: ChoiceFacts) -> str | None:
+def _find_reversible_warning(facts: ChoiceFacts) -> str | None:
     until = find_reversal_deadline(facts.payment) if facts.payment is not None else None
     return "warning.may_be_reversed" if until is not None and facts.now < until else None
 
 
-def _evidence_of_state(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
+def _list_evidence_of_state(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
     """Return the possible evidence for a decision: the provider's answer if it states the outcome, otherwise
     documents.
     """
@@ -211,7 +211,7 @@ def _evidence_of_state(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
 
 # The table
 
-_TAKE_RULE = ChoiceRule("take", "take", (_taken_by_other_reason,))
+_TAKE_RULE = ChoiceRule("take", "take", (_find_taken_by_other_reason,))
 _NOTE_RULE = ChoiceRule("note", "note")
 
 
@@ -231,107 +231,127 @@ def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bo
     return statement not in (*_AGREEING_STATEMENTS[target], *_SILENT_STATEMENTS)
 
 
-def _decision_rule(
+def _make_decision_rule(
     target: PaymentState | RefundState,
-    rules: tuple[Rule, ...],
+    rules: tuple[RefusalFinder, ...],
     effect: Callable[[ChoiceFacts], DecisionEffect | None],
 ) -> ChoiceRule:
     """Return the row of the decision that a payment or a refund has the state `target`."""
     return ChoiceRule(
-        f"resolve.{target}", "resolve", rules, _evidence_of_state, _needs_document, effect, target.value
+        f"resolve.{target}", "resolve", rules, _list_evidence_of_state, _needs_document, effect, target.value
     )
 
 
-def _payment_decision_rule(target: PaymentState) -> ChoiceRule:
+def _make_payment_decision_rule(target: PaymentState) -> ChoiceRule:
     rules = (
-        _running_or_leased_reason,
-        _decided_payment_rule(target),
+        _find_running_or_leased_reason,
+        _make_decided_payment_rule(target),
         lambda facts: "provider_says_otherwise" if is_decision_denied(target, facts.statement) else None,
-        _proposed_already_rule(target.value, excludes_other_proposals=True),
+        _make_proposed_already_rule(target.value, excludes_other_proposals=True),
     )
-    return _decision_rule(target, rules, lambda facts: choice_effects.compute_payment_effect(facts, target))
+    return _make_decision_rule(target, rules, lambda facts: choice_effects.compute_payment_effect(facts, target))
 
 
-def _refund_decision_rule(target: RefundState) -> ChoiceRule:
+def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
     rules = (
-        _decided_refund_reason,
-        _not_set_up_reason,
-        _running_or_leased_reason,
-        _proposed_already_rule(target.value, excludes_other_proposals=False),
+        _find_decided_refund_reason,
+        _find_not_set_up_reason,
+        _find_running_or_leased_reason,
+        _make_proposed_already_rule(target.value, excludes_other_proposals=False),
     )
-    return _decision_rule(target, rules, lambda facts: choice_effects.refund_effect(facts, target))
+    return _make_decision_rule(target, rules, lambda facts: choice_effects.compute_refund_effect(facts, target))
 
 
-_MOVE_ORDER_RULE = ChoiceRule("move_order", "probe", (_not_movable_reason,), effect=choice_effects.order_move_effect)
+_MOVE_ORDER_RULE = ChoiceRule(
+    "move_order", "probe", (_find_not_movable_reason,), effect=choice_effects.compute_order_move_effect
+)
 _REFUND_RULE = ChoiceRule(
     "refund",
     "refund_request",
-    (_no_refund_reason,),
+    (_find_no_refund_reason,),
     needs_second_person=lambda _facts: True,
-    warning=_reversible_warning,
+    warning=_find_reversible_warning,
 )
 
 
-def _rests_on_read(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
+def _list_evidence_of_read(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
     return (EvidenceKind.READ,)
 
 
 RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     "credit-check": (
-        ChoiceRule("probe", "probe", (_probe_in_progress_reason, _cannot_ask_reason), _rests_on_read),
         ChoiceRule(
-            "refetch", "refetch", (_not_refetchable_reason, _not_set_up_reason, _running_or_leased_reason),
-            _rests_on_read,
+            "probe", "probe", (_find_probe_in_progress_reason, _find_cannot_ask_reason), _list_evidence_of_read
         ),
         ChoiceRule(
-            "resolve.success", "resolve", (_decided_check_reason, _not_set_up_reason, _running_or_leased_reason),
-            _rests_on_read,
-            effect=lambda facts: choice_effects.check_effect(facts, CheckState.SUCCESS), target="success",
+            "refetch",
+            "refetch",
+            (_find_not_refetchable_reason, _find_not_set_up_reason, _find_running_or_leased_reason),
+            _list_evidence_of_read,
         ),
         ChoiceRule(
-            "resolve.error", "resolve",
+            "resolve.success",
+            "resolve",
+            (_find_decided_check_reason, _find_not_set_up_reason, _find_running_or_leased_reason),
+            _list_evidence_of_read,
+            effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
+            target="success",
+        ),
+        ChoiceRule(
+            "resolve.error",
+            "resolve",
             (
-                _decided_check_reason, _running_or_leased_reason,
-                _proposed_already_rule("error", excludes_other_proposals=False),
+                _find_decided_check_reason,
+                _find_running_or_leased_reason,
+                _make_proposed_already_rule("error", excludes_other_proposals=False),
             ),
-            lambda _facts: DOCUMENT_EVIDENCE, lambda _facts: True,
-            lambda facts: choice_effects.check_effect(facts, CheckState.ERROR), "error",
+            lambda _facts: DOCUMENT_EVIDENCE,
+            lambda _facts: True,
+            lambda facts: choice_effects.compute_check_effect(facts, CheckState.ERROR),
+            "error",
         ),
-        ChoiceRule("buy", "purchase", (_claimed_reason, _not_set_up_reason)),
+        ChoiceRule("buy", "purchase", (_find_claimed_reason, _find_not_set_up_reason)),
         _TAKE_RULE,
         _NOTE_RULE,
     ),
     "payment": (
-        ChoiceRule("probe", "probe", (_running_or_leased_reason, _cannot_ask_reason), _rests_on_read),
+        ChoiceRule(
+            "probe", "probe", (_find_running_or_leased_reason, _find_cannot_ask_reason), _list_evidence_of_read
+        ),
         _MOVE_ORDER_RULE,
-        _payment_decision_rule(PaymentState.COMPLETED),
-        _payment_decision_rule(PaymentState.PAYMENT_FAILED),
-        _payment_decision_rule(PaymentState.REVERSED),
+        _make_payment_decision_rule(PaymentState.COMPLETED),
+        _make_payment_decision_rule(PaymentState.PAYMENT_FAILED),
+        _make_payment_decision_rule(PaymentState.REVERSED),
         _REFUND_RULE,
         _TAKE_RULE,
         _NOTE_RULE,
     ),
     "order": (
         ChoiceRule(
-            "probe", "probe", (_no_payment_reason, _running_or_leased_reason, _cannot_ask_reason), _rests_on_read,
+            "probe",
+            "probe",
+            (_find_no_payment_reason, _find_running_or_leased_reason, _find_cannot_ask_reason),
+            _list_evidence_of_read,
         ),
         _MOVE_ORDER_RULE,
-        ChoiceRule("resolve", "resolve", (_order_decided_by_payments_reason,)),
+        ChoiceRule("resolve", "resolve", (_get_order_decided_by_payments_reason,)),
         _TAKE_RULE,
         _NOTE_RULE,
     ),
     "refund": (
-        ChoiceRule("probe", "probe", (_probe_in_progress_reason, _cannot_ask_reason), _rests_on_read),
-        _refund_decision_rule(RefundState.COMPLETED),
-        _refund_decision_rule(RefundState.FAILED),
+        ChoiceRule(
+            "probe", "probe", (_find_probe_in_progress_reason, _find_cannot_ask_reason), _list_evidence_of_read
+        ),
+        _make_refund_decision_rule(RefundState.COMPLETED),
+        _make_refund_decision_rule(RefundState.FAILED),
         _REFUND_RULE,
         _TAKE_RULE,
         _NOTE_RULE,
     ),
-}  # fmt: skip
+}
 
 
-def kind_of(record: RecoverableRecord) -> str:
+def get_record_kind(record: RecoverableRecord) -> str:
     """Return the record's kind, a key of `RULES_OF_KIND`."""
     if isinstance(record, CreditCheck):
         return "credit-check"
@@ -344,14 +364,14 @@ def list_all_choices(facts: ChoiceFacts) -> tuple[DecisionChoice, ...]:
     """Return all choices that the table has for this kind of record. An excluded choice has `allowed` False and a
     reason.
     """
-    return tuple(_make_choice(row, facts) for row in RULES_OF_KIND[kind_of(facts.record)])
+    return tuple(_make_choice(row, facts) for row in RULES_OF_KIND[get_record_kind(facts.record)])
 
 
 def find_choice(facts: ChoiceFacts, what: str) -> DecisionChoice:
     """Return the choice with the name `what`, such as `resolve.success`, for this record. Raises KeyError if the
     table has no such choice for the record's kind.
     """
-    rows = {row.what: row for row in RULES_OF_KIND[kind_of(facts.record)]}
+    rows = {row.what: row for row in RULES_OF_KIND[get_record_kind(facts.record)]}
     return _make_choice(rows[what], facts)
 
 
@@ -369,7 +389,7 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
     reason = next((code for rule in row.rules if (code := rule(facts)) is not None), None)
     if reason is not None:
         return replace(
-            plain, allowed=False, reason=f"reason.{reason}", facts=_facts_of_reason(reason, facts), effect=None
+            plain, allowed=False, reason=f"reason.{reason}", facts=_make_facts_of_reason(reason, facts), effect=None
         )
     if facts.person is None or has_right(facts.person, right):
         return _stop_by_switch(plain, facts)
@@ -381,10 +401,10 @@ def _stop_by_switch(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoic
     """Return the choice as it is while a read-only switch is on: excluded if the switch stops it."""
     if facts.read_only is None or not is_action_stopped(choice.what, facts.read_only):
         return choice
-    return replace(choice, allowed=False, reason=SWITCH_REASON, facts=facts_of_switch(facts.read_only), effect=None)
+    return replace(choice, allowed=False, reason=SWITCH_REASON, facts=make_switch_facts(facts.read_only), effect=None)
 
 
-def _facts_of_reason(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
+def _make_facts_of_reason(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
     """Return the facts that the sentence of the reason names."""
     if reason == "taken" and facts.taken is not None:
         return {"holder": facts.taken.person, "until": facts.taken.until}
@@ -404,7 +424,7 @@ def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     exists: the acting person has proposed the decision; a call or decision is running; the reason of the proposed
     choice; the outcome is known; the reason of the first choice.
     """
-    every = RULES_OF_KIND[kind_of(facts.record)]
+    every = RULES_OF_KIND[get_record_kind(facts.record)]
     rows = [row for row in every if row.what == name or row.what.startswith(f"{name}.")]
     choices = [_make_choice(row, facts) for row in rows]
     possible = next((choice for choice in choices if choice.allowed), None)

@@ -11,17 +11,17 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.recovery.records import ChoiceFacts, DecisionEffect, ProviderStatement
 
-_KNOWN_AFTER = Certainty.KNOWN
+_CERTAINTY_AFTER_DECISION = Certainty.KNOWN
 
 
-def check_effect(facts: ChoiceFacts, target: CheckState) -> DecisionEffect | None:
+def compute_check_effect(facts: ChoiceFacts, target: CheckState) -> DecisionEffect | None:
     """Return the effect of a decision that a credit check has the state `target`; None if the record isn't a credit
     check.
     """
     record = facts.record
     if not isinstance(record, CreditCheck):
         return None
-    return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER))
+    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION))
 
 
 def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect | None:
@@ -35,34 +35,36 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     if facts.statement is ProviderStatement.EXPIRED and record.state in WAITING_STATES:
         target = PaymentState.EXPIRED
     booked = (
-        _booked_minor(record, facts.statement)
+        _compute_booked_minor(record, facts.statement)
         if target is PaymentState.COMPLETED and record.state not in PAID_STATES
         else 0
     )
     payment_after = replace(
-        record, state=target, certainty=_KNOWN_AFTER, captured_minor=record.captured_minor + booked
+        record, state=target, certainty=_CERTAINTY_AFTER_DECISION, captured_minor=record.captured_minor + booked
     )
     news = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
     order = (
-        _order_change(facts.order, payment_after, covered=facts.covered) if news else _unchanged_order(facts.order)
+        _find_order_change(facts.order, payment_after, covered=facts.covered)
+        if news
+        else _get_unchanged_order(facts.order)
     )
     money = compute_money_parts(record, facts.refunds), compute_money_parts(payment_after, facts.refunds)
-    return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER), order, money)
+    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money)
 
 
-def _booked_minor(payment: Payment, statement: ProviderStatement) -> int:
+def _compute_booked_minor(payment: Payment, statement: ProviderStatement) -> int:
     provider_minor = payment.provider_minor if statement is ProviderStatement.OTHER_AMOUNT else None
     return payment.asked_minor if provider_minor is None else provider_minor
 
 
-def refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | None:
+def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | None:
     """Return the effect of a decision that a refund has the state `target`: its amount is refunded, or isn't reserved
     any more. None if the record isn't a refund.
     """
     record, paid = facts.record, facts.payment
     if not isinstance(record, Refund) or paid is None:
         return None
-    refund_after = replace(record, state=target, certainty=_KNOWN_AFTER)
+    refund_after = replace(record, state=target, certainty=_CERTAINTY_AFTER_DECISION)
     payment_after = replace(paid, reserved_minor=paid.reserved_minor - record.amount_minor)
     if target is RefundState.COMPLETED:
         payment_after = replace(payment_after, refunded_minor=paid.refunded_minor + record.amount_minor)
@@ -72,10 +74,10 @@ def refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | N
         compute_money_parts(paid, facts.refunds),
         compute_money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
-    return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER), money=money)
+    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money=money)
 
 
-def order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
+def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     """Return the effect of moving an order to paid; no other state and no amount changes. None without an order or
     payment.
     """
@@ -83,14 +85,14 @@ def order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
         return None
     paid, order = facts.payment, facts.order
     if facts.record is order:
-        return DecisionEffect((order.state, OrderState.PAID), (_KNOWN_AFTER, _KNOWN_AFTER))
+        return DecisionEffect((order.state, OrderState.PAID), (_CERTAINTY_AFTER_DECISION, _CERTAINTY_AFTER_DECISION))
     strip = compute_money_parts(paid, facts.refunds)
     return DecisionEffect(
         (paid.state, paid.state), (paid.certainty, paid.certainty), (order.state, OrderState.PAID), (strip, strip)
     )
 
 
-def _order_change(order: Order | None, paid: Payment, *, covered: bool) -> tuple[str, str] | None:
+def _find_order_change(order: Order | None, paid: Payment, *, covered: bool) -> tuple[str, str] | None:
     """Return the order's state before and after the payment's change: a pending order becomes paid if the paid
     amounts cover its total. None without an order.
     """
@@ -101,7 +103,7 @@ def _order_change(order: Order | None, paid: Payment, *, covered: bool) -> tuple
     return order.state, OrderState.PAID if follows else order.state
 
 
-def _unchanged_order(order: Order | None) -> tuple[str, str] | None:
+def _get_unchanged_order(order: Order | None) -> tuple[str, str] | None:
     """Return the order's present state as the state before and after, because the payment's state is only confirmed;
     None without an order.
     """

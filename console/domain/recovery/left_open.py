@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from console.domain.links.link import RECORD_KINDS, Link, link_text
+from console.domain.links.link import RECORD_KINDS, Link, format_link
 
 BULK_RUN_KIND = "bulk-run"
 OPERATION_KIND = "operation"
@@ -56,7 +56,7 @@ class LeftOpen:
     def link(self) -> str | None:
         """The link that shows this work in the window; None if there is no such link."""
         if self.kind in RECORD_KINDS:
-            return link_text(Link("record", self.id, self.kind))
+            return format_link(Link("record", self.id, self.kind))
         if self.kind == OPERATION_KIND:
-            return link_text(Link("operation", self.id))
-        return link_text(Link("incident", self.id)) if self.reason is LeftReason.INCIDENT else None
+            return format_link(Link("operation", self.id))
+        return format_link(Link("incident", self.id)) if self.reason is LeftReason.INCIDENT else None

@@ -40,7 +40,7 @@ class ProviderStatement(StrEnum):
     NOT_FOUND = "not_found"
 
 
-class CanAsk(StrEnum):
+class QuestionPossibility(StrEnum):
     """Tells if this desk can ask the provider about a record. `NO_CALL`: the provider has no such call. `NOT_SET_UP`:
     this desk has no settings for the provider.
     """
@@ -106,7 +106,7 @@ class ChoiceFacts:
     person: Person | None = None
     is_call_running: bool = False
     is_leased: bool = False
-    can_ask: CanAsk = CanAsk.YES
+    can_ask: QuestionPossibility = QuestionPossibility.YES
     statement: ProviderStatement = ProviderStatement.NOTHING
     proposed: OpenProposal | None = None
     taken: Take | None = None

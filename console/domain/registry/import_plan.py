@@ -49,17 +49,17 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
     after a missing day, the first of them is returned: its import fails, and the error has the missing days.
     """
     differences = sorted(file for file in files if file.is_difference)
-    following = _list_following(differences, status.registry_date) if status else []
+    following = _list_following_differences(differences, status.registry_date) if status else []
     reached = following[-1].day if following else status.registry_date if status else date.min
-    wholes = _choose_wholes(files)
-    if wholes and (wholes[0].day > reached or _completes_the_whole(wholes, status)):
-        return (*wholes, *_list_following(differences, wholes[0].day))
+    wholes = _choose_whole_files(files)
+    if wholes and (wholes[0].day > reached or _can_complete_whole(wholes, status)):
+        return (*wholes, *_list_following_differences(differences, wholes[0].day))
     if following or status is None:
         return tuple(following)
     return tuple(file for file in differences if file.day > status.registry_date)[:1]
 
 
-def _list_following(differences: Sequence[PublishedFile], reached: date) -> list[PublishedFile]:
+def _list_following_differences(differences: Sequence[PublishedFile], reached: date) -> list[PublishedFile]:
     """Return the differences after the day `reached`, up to the first missing day."""
     following: list[PublishedFile] = []
     for file in differences:
@@ -71,7 +71,7 @@ def _list_following(differences: Sequence[PublishedFile], reached: date) -> list
     return following
 
 
-def _choose_wholes(files: Collection[PublishedFile]) -> list[PublishedFile]:
+def _choose_whole_files(files: Collection[PublishedFile]) -> list[PublishedFile]:
     """Return the newest whole files: the nation's, or those of prefectures of the same day."""
     wholes = [file for file in files if not file.is_difference]
     newest = max((file.day for file in wholes), default=None)
@@ -79,7 +79,7 @@ def _choose_wholes(files: Collection[PublishedFile]) -> list[PublishedFile]:
     return [file for file in of_newest if file.place == NATION_CODE][:1] or of_newest
 
 
-def _completes_the_whole(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
+def _can_complete_whole(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
     """True if the registry in use was made from other whole files of the same day, so that these add prefectures."""
     if status is None or whole_files[0].day != status.registry_date:
         return False

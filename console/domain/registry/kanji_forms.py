@@ -51,7 +51,7 @@ _SURNAME_KANJI = """
 """
 
 
-COMPARISON_KANJI = {
+COMPARISON_FORM_BY_KANJI = {
     ord(kanji): group[-1]
     for group in f"{_COMMON_KANJI}{_NAME_KANJI}{_OTHER_KANJI}{_SURNAME_KANJI}".split()
     for kanji in group[:-1]

@@ -72,15 +72,17 @@ def write_out_forms(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", text.translate(_CIRCLED_ABBREVIATIONS))
     if "(" in plain or ")" in plain or not _OPENING_BRACKETS.isdisjoint(plain):
-        plain = _ABBREVIATION_PATTERN.sub(_write_out, plain)
-        plain = _TRANSFER_END_PATTERN.sub(_write_out, _TRANSFER_BEGINNING_PATTERN.sub(_write_out, plain))
+        plain = _ABBREVIATION_PATTERN.sub(_write_out_abbreviation, plain)
+        plain = _TRANSFER_END_PATTERN.sub(
+            _write_out_abbreviation, _TRANSFER_BEGINNING_PATTERN.sub(_write_out_abbreviation, plain)
+        )
     return remove_english_form(plain)
 
 
 _OPENING_BRACKETS = frozenset("[【〔<")
 
 
-def _write_out(match: re.Match[str]) -> str:
+def _write_out_abbreviation(match: re.Match[str]) -> str:
     folded = fold_text(match[1])
     return _FORM_BY_ABBREVIATION.get(folded, match[0])
 

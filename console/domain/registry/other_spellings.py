@@ -21,7 +21,7 @@ _LONG_VOWELS = {
 }
 """Spelling of a long vowel in readings, by the kana before it: ケイ for ケー, トウ for トー."""
 _VOWEL_BY_KANA = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in row}
-_LONG_MARK = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
+_LONG_MARK_PATTERN = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_READINGS = 4
 """Each other spelling costs a search."""
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
@@ -44,7 +44,7 @@ def list_other_spellings(text: str) -> Iterator[str]:
 def _list_readings_of_marks(plain: str) -> Iterator[str]:
     """Yield the text with its long vowel marks written as vowels: all of them, then fewer and fewer."""
     kana = plain.translate(_TO_KATAKANA)
-    first, *others = _LONG_MARK.split(kana)
+    first, *others = _LONG_MARK_PATTERN.split(kana)
     vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first, *others)[:-1]]
     for choice in islice(product((True, False), repeat=len(others)), _MAX_READINGS):
         written = (vowel if is_vowel else "ー" for vowel, is_vowel in zip(vowels, choice, strict=True))

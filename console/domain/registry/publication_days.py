@@ -31,35 +31,35 @@ def list_publication_days_between(after: date, before: date) -> list[date]:
 def is_publication_day(day: date) -> bool:
     """True if the publisher certainly publishes a difference of this day."""
     is_new_year = (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3)
-    return day.weekday() < _SATURDAY and not is_new_year and day not in _national_holidays(day.year)
+    return day.weekday() < _SATURDAY and not is_new_year and day not in _list_national_holidays(day.year)
 
 
 @cache
-def _national_holidays(year: int) -> frozenset[date]:
+def _list_national_holidays(year: int) -> frozenset[date]:
     """Return the national holidays of a year, with the substitutes for Sundays and the days between two holidays."""
     named = {
         *_FIXED_HOLIDAYS,
-        *(_nth_monday(year, *which) for which in _MONDAY_HOLIDAYS),
-        (3, _equinox_day(year, 20.8431)),
+        *(_find_nth_monday(year, *which) for which in _MONDAY_HOLIDAYS),
+        (3, _compute_equinox_day(year, 20.8431)),
     }
-    named.add((9, _equinox_day(year, 23.2488)))
+    named.add((9, _compute_equinox_day(year, 23.2488)))
     moved = _MOVED_HOLIDAYS.get(year, {})
     holidays = {date(year, *moved.get(day, day)) for day in named}
-    substitutes = {_next_free(day, holidays) for day in holidays if day.weekday() == _SUNDAY}
+    substitutes = {_find_next_free_day(day, holidays) for day in holidays if day.weekday() == _SUNDAY}
     between = {day + _ONE_DAY for day in holidays if day + 2 * _ONE_DAY in holidays}
     return frozenset(holidays | substitutes | between)
 
 
-def _nth_monday(year: int, month: int, number: int) -> tuple[int, int]:
+def _find_nth_monday(year: int, month: int, number: int) -> tuple[int, int]:
     first = date(year, month, 1).weekday()
     return month, 1 + (_MONDAY - first) % 7 + 7 * (number - 1)
 
 
-def _equinox_day(year: int, offset: float) -> int:
+def _compute_equinox_day(year: int, offset: float) -> int:
     return int(offset + 0.242194 * (year - 1980)) - (year - 1980) // 4
 
 
-def _next_free(day: date, holidays: set[date]) -> date:
+def _find_next_free_day(day: date, holidays: set[date]) -> date:
     while day in holidays:
         day += _ONE_DAY
     return day

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from console.domain.registry.kanji_forms import COMPARISON_KANJI
+from console.domain.registry.kanji_forms import COMPARISON_FORM_BY_KANJI
 
 _LONG_MARKS = frozenset("ー－‐-‑‒–—―−─━~〜～")
 _SMALL_KANA = "ァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ"
@@ -39,7 +39,7 @@ def _fold_character(character: str) -> str:
     plain = unicodedata.normalize("NFKD", character.lower())
     if "LATIN" in unicodedata.name(plain[0], ""):
         return "".join(one for one in plain if one.isalnum())
-    return character.lower().translate(_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_KANJI)
+    return character.lower().translate(_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_FORM_BY_KANJI)
 
 
 _CHARACTER_FOLDING = _Folding()
@@ -74,14 +74,14 @@ def _fold_all(texts: Sequence[str]) -> list[str]:
 
 
 # Other characters than katakana, and the edge of a text, because a part of a name may have been cut beside a kanji.
-_KA_BETWEEN_KANJI = re.compile(r"(?<![ァ-ヺー])[ヶケヵカ](?![ァ-ヺー])")
+_KA_BETWEEN_KANJI_PATTERN = re.compile(r"(?<![ァ-ヺー])[ヶケヵカ](?![ァ-ヺー])")
 _VU_SYLLABLES = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "ボ"}
-_VU_SYLLABLE = re.compile("|".join(_VU_SYLLABLES))
+_VU_SYLLABLE_PATTERN = re.compile("|".join(_VU_SYLLABLES))
 _ITERATION_MARK_PATTERN = re.compile(r"(.)([々ヽヾ])")
 _MARKS_OF_READINGS = frozenset("ヶケヵカヴゔ々ゝゞヽヾけ")
 # カ and ケ are in most readings, between other kana.
 _KANA_AS_TYPED = "ァ-ヺーぁ-ゖｦ-ﾝ"
-_SECOND_READING = re.compile(
+_SECOND_READING_PATTERN = re.compile(
     rf"[ヴゔ々ゝゞヽヾ]|(?<![{_KANA_AS_TYPED}])[ヶケヵカけかゕゖｶｹ㋕㋘](?![{_KANA_AS_TYPED}])"
 )
 
@@ -89,7 +89,7 @@ _SECOND_READING = re.compile(
 def list_readings(text: str) -> tuple[str, ...]:
     """Return the folded text, and a second reading if neighbours of a character permit one."""
     folded = fold_text(text)
-    if not has_second_reading(text) or _SECOND_READING.search(text) is None:
+    if not has_second_reading(text) or _SECOND_READING_PATTERN.search(text) is None:
         return (folded,)
     second = _read_by_neighbours(text)
     return (folded,) if second == folded else (folded, second)
@@ -98,16 +98,16 @@ def list_readings(text: str) -> tuple[str, ...]:
 def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """Return `list_readings` of each of many texts, faster than one by one."""
     return [
-        list_readings(text) if has_second_reading(text) and _SECOND_READING.search(text) else (folded,)
+        list_readings(text) if has_second_reading(text) and _SECOND_READING_PATTERN.search(text) else (folded,)
         for text, folded in zip(texts, _fold_all(texts), strict=True)
     ]
 
 
 def _read_by_neighbours(text: str) -> str:
     kana = unicodedata.normalize("NFKC", text).translate(_TO_KATAKANA)
-    kana = _VU_SYLLABLE.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
-    kana = _ITERATION_MARK_PATTERN.sub(_repeated_kana, _ITERATION_MARK_PATTERN.sub(_repeated_kana, kana))
-    return fold_text(_KA_BETWEEN_KANJI.sub("ガ", kana))
+    kana = _VU_SYLLABLE_PATTERN.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
+    kana = _ITERATION_MARK_PATTERN.sub(_repeat_kana, _ITERATION_MARK_PATTERN.sub(_repeat_kana, kana))
+    return fold_text(_KA_BETWEEN_KANJI_PATTERN.sub("ガ", kana))
 
 
 def has_second_reading(text: str) -> bool:
@@ -117,13 +117,15 @@ def has_second_reading(text: str) -> bool:
     return not _MARKS_OF_READINGS.isdisjoint(text)
 
 
-def _repeated_kana(match: re.Match[str]) -> str:
+def _repeat_kana(match: re.Match[str]) -> str:
     voicing = "\u3099" if match[2] == "ヾ" else ""
     return match[1] + unicodedata.normalize("NFC", match[1] + voicing)
 
 
 _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三四五六七八九")}
-_BLOCK_IN_KANJI = re.compile(r"(?=[一二三四五六七八九十])([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)")
+_BLOCK_IN_KANJI_PATTERN = re.compile(
+    r"(?=[一二三四五六七八九十])([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)"
+)
 _HYPHEN_AFTER_DIGIT_PATTERN = re.compile(r"(?<=\d)[ー－‐\-‑‒–—―−─━](?=\d)")
 _ADDRESS_UNIT_PATTERN = re.compile(r"(?<=\d)(?:丁目?|番地の|番地|番|号|の)(?:(?=(\d))|)")
 
@@ -132,7 +134,7 @@ def fold_address(text: str) -> str:
     """Return the comparison form of an address or a part of one. 3丁目1番2号, ３－１－２ and 三丁目1-2 are all 3-1-2;
     other text is folded as a name is.
     """
-    digits = _BLOCK_IN_KANJI.sub(_write_in_digits, unicodedata.normalize("NFKC", text))
+    digits = _BLOCK_IN_KANJI_PATTERN.sub(_write_in_digits, unicodedata.normalize("NFKC", text))
     blocks = _ADDRESS_UNIT_PATTERN.sub(_divide_blocks, _HYPHEN_AFTER_DIGIT_PATTERN.sub("/", digits))
     return "-".join(block if block in _SMALL_NUMBERS else list_readings(block)[-1] for block in blocks.split("/"))
 

@@ -89,14 +89,14 @@ def clear_closure(facts: WatchedFacts) -> WatchedFacts:
     return replace(facts, closure=None, successor=None)
 
 
-def subject_id_of(number: str) -> int:
+def compute_subject_id(number: str) -> int:
     """Return the id of an alert's subject for a corporation number: the number as an integer. The first of the 13
-    digits is never 0, so `number_of_subject` returns the same number.
+    digits is never 0, so `format_number_of_subject` returns the same number.
     """
     return int(number)
 
 
-def number_of_subject(subject_id: int) -> str:
+def format_number_of_subject(subject_id: int) -> str:
     """Return the corporation number of an alert's subject."""
     return f"{subject_id:013d}"
 
@@ -104,7 +104,7 @@ def number_of_subject(subject_id: int) -> str:
 # Stored form
 
 
-def facts_json(facts: WatchedFacts) -> Mapping[str, object]:
+def make_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
     """Return the facts as a JSON object. Facts that a corporation seldom has are left out if it doesn't have them."""
     closed = facts.closure and {"date": facts.closure.day.isoformat(), "cause": facts.closure.cause.name.lower()}
     stored: dict[str, object] = {
@@ -121,14 +121,14 @@ def facts_json(facts: WatchedFacts) -> Mapping[str, object]:
     return stored | {name: value for name, value in seldom.items() if value}
 
 
-def facts_text(facts: WatchedFacts) -> str:
+def format_facts(facts: WatchedFacts) -> str:
     """Return the facts as JSON text."""
-    return json.dumps(facts_json(facts), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(make_facts_object(facts), ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_facts(text: str) -> WatchedFacts:
     """Return the facts that a JSON text contains. Raises ValueError, KeyError, TypeError or AttributeError for a
-    text that `facts_text` didn't write.
+    text that `format_facts` didn't write.
     """
     stored = json.loads(text)
     closed, successor = stored["closed"], stored["successor"]
@@ -157,17 +157,17 @@ def _require_text(value: object) -> str:
 # Text of an alert
 
 
-def observed_text(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
+def format_observed(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
     """Return the changes as the text `observed` of an alert: parts with codes, dates and names, the closing of the
     corporation first. Names and addresses are cut where the text would be too long for its column.
     """
-    texts = (_joined_parts(before, after, successor_name, length) for length in _NAME_LENGTHS)
+    texts = (_join_parts(before, after, successor_name, length) for length in _NAME_LENGTHS)
     return next((text for text in texts if len(text) <= _LONGEST_TEXT_CHARACTERS), "")
 
 
-def _joined_parts(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
+def _join_parts(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
     changed = find_changes(before, after)
-    parts = [_closing_part(changed, after, _shorten_part(successor_name, length))]
+    parts = [_format_closing_part(changed, after, _shorten_part(successor_name, length))]
     if ChangedFact.NAME in changed:
         parts.append(
             f"company renamed {_shorten_part(before.name, length)}{PAIR_SEPARATOR}{_shorten_part(after.name, length)}"
@@ -178,7 +178,7 @@ def _joined_parts(before: WatchedFacts, after: WatchedFacts, successor_name: str
     return PART_SEPARATOR.join(part for part in parts if part)
 
 
-def _closing_part(changed: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
+def _format_closing_part(changed: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
     """Return the part about a closing, a merger, their undoing or a deletion; "" if none of them happened."""
     if ChangedFact.DELETED in changed:
         return "company deleted"

@@ -16,7 +16,7 @@ CLOSE_KIND = "daily-close"
 Facts = Mapping[str, object]
 
 
-class OpenPoint(StrEnum):
+class OpenClosePoint(StrEnum):
     """Reasons for which a close is not final yet."""
 
     DAY_RUNNING = "day_running"
@@ -25,7 +25,7 @@ class OpenPoint(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CloseMoney:
+class DailyCloseMoney:
     """Numbers and sums of one currency.
 
     - `captured`: payments that were paid on the day, without reversed ones and those whose outcome is unknown
@@ -47,7 +47,7 @@ class CloseMoney:
         """Captured less refunded, in minor units."""
         return self.captured.minor - self.refunded.minor
 
-    def sum_of(self, name: str) -> CountAndSum:
+    def get_sum(self, name: str) -> CountAndSum:
         """Return the number and sum with this name, which is one of DAILY_SUM_NAMES."""
         value: CountAndSum = getattr(self, name)
         return value
@@ -97,7 +97,7 @@ class CloseReconciliation:
 
 
 @dataclass(frozen=True, slots=True)
-class CloseChange:
+class DailyCloseChange:
     """A difference between the first close of the day and this one. `what` is a sum of DAILY_SUM_NAMES (with its
     currency), `unknown` (a record that was added to or removed from the records with an unknown outcome) or
     `reconciliation`. The values are texts for `unknown` and `reconciliation`; None if one of the two closes has
@@ -126,26 +126,26 @@ class DailyClose:
 
     provider: str
     day: date
-    money: tuple[CloseMoney, ...]
+    money: tuple[DailyCloseMoney, ...]
     unknown: tuple[UnknownRecord, ...]
     reconciliation: CloseReconciliation | None
-    open_points: tuple[OpenPoint, ...]
+    open_points: tuple[OpenClosePoint, ...]
     read_at: datetime
     first: FirstClose | None = None
-    changes: tuple[CloseChange, ...] = ()
+    changes: tuple[DailyCloseChange, ...] = ()
     is_complete: bool = True
 
     @property
     def is_final(self) -> bool:
         return not self.open_points
 
-    def add_changes(self, changes: tuple[CloseChange, ...]) -> "DailyClose":
+    def add_changes(self, changes: tuple[DailyCloseChange, ...]) -> "DailyClose":
         """Return the close with these changes since the first close of the day."""
         return replace(self, changes=changes)
 
 
 @dataclass(frozen=True, slots=True)
-class CloseWritten:
+class WrittenDailyClose:
     """A written close: the path of its file, its size in bytes, its SHA-256, and the close itself."""
 
     file: str
@@ -154,49 +154,49 @@ class CloseWritten:
     close: DailyClose
 
 
-def make_subject(provider: str, day: date) -> str:
+def make_close_subject(provider: str, day: date) -> str:
     """Return the id under which the audit trail stores the closes of a provider's day."""
     return f"{provider} {day.isoformat()}"
 
 
-def make_facts(close: DailyClose) -> Facts:
+def make_close_facts(close: DailyClose) -> Facts:
     """Return the facts of a close that its audit entry stores, so that a later close can be compared with it."""
     run = close.reconciliation
     return {
         "money": {
-            money.currency: {name: [money.sum_of(name).count, money.sum_of(name).minor] for name in DAILY_SUM_NAMES}
+            money.currency: {name: [money.get_sum(name).count, money.get_sum(name).minor] for name in DAILY_SUM_NAMES}
             for money in close.money
         },
         "unknown": [record.name for record in close.unknown],
-        "reconciliation": None if run is None else reconciliation_text(run),
+        "reconciliation": None if run is None else format_reconciliation(run),
         "final": close.is_final,
     }
 
 
-def reconciliation_text(run: CloseReconciliation) -> str:
+def format_reconciliation(run: CloseReconciliation) -> str:
     """Return the counts of a reconciliation as text: agreeing payments / differences."""
     return f"{run.matched} / {run.difference_count}"
 
 
-def compare_facts(first: Facts, now: Facts) -> tuple[CloseChange, ...]:
+def compare_close_facts(first: Facts, now: Facts) -> tuple[DailyCloseChange, ...]:
     """Return the changes since the first close: the changed sums per currency, then the added and removed records
     with an unknown outcome, then the reconciliation.
     """
     changes = []
-    before, after = (_money_of(facts) for facts in (first, now))
+    before, after = (_read_sums(facts) for facts in (first, now))
     for currency, name in sorted(
         before.keys() | after.keys(), key=lambda key: (key[0], DAILY_SUM_NAMES.index(key[1]))
     ):
         old, new = before.get((currency, name), CountAndSum()), after.get((currency, name), CountAndSum())
         if old != new:
-            changes.append(CloseChange(name, currency, old, new))
-    old_unknown, new_unknown = (_texts_of(facts.get("unknown")) for facts in (first, now))
-    changes += [CloseChange("unknown", before=name) for name in old_unknown if name not in new_unknown]
-    changes += [CloseChange("unknown", after=name) for name in new_unknown if name not in old_unknown]
+            changes.append(DailyCloseChange(name, currency, old, new))
+    old_unknown, new_unknown = (_list_texts(facts.get("unknown")) for facts in (first, now))
+    changes += [DailyCloseChange("unknown", before=name) for name in old_unknown if name not in new_unknown]
+    changes += [DailyCloseChange("unknown", after=name) for name in new_unknown if name not in old_unknown]
     if first.get("reconciliation") != now.get("reconciliation"):
         old_run, new_run = (facts.get("reconciliation") for facts in (first, now))
         changes.append(
-            CloseChange(
+            DailyCloseChange(
                 "reconciliation",
                 before=None if old_run is None else str(old_run),
                 after=None if new_run is None else str(new_run),
@@ -205,7 +205,7 @@ def compare_facts(first: Facts, now: Facts) -> tuple[CloseChange, ...]:
     return tuple(changes)
 
 
-def _money_of(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
+def _read_sums(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
     """Return the sums of stored facts by currency and name. A sum that this version doesn't know is left out."""
     money = facts.get("money")
     return {
@@ -216,5 +216,5 @@ def _money_of(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
     }
 
 
-def _texts_of(value: object) -> list[str]:
+def _list_texts(value: object) -> list[str]:
     return [str(name) for name in value] if isinstance(value, list | tuple) else []

@@ -10,7 +10,7 @@ from console.domain.reports.time_to_truth import TimeToTruthReport
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ReportFigures:
     """The values of all reports on the screen Reports."""
 
     success: ProviderSuccess

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from console.domain.calendar_days import JST, end_of_day, start_of_day
+from console.domain.calendar_days import JST, get_end_of_day, get_start_of_day
 
 DAYS_OF_DAILY_REPORTS = 14
 DAYS_OF_REFUNDS_AND_OUTCOMES = 90
@@ -23,12 +23,12 @@ class Period:
     @property
     def start(self) -> datetime:
         """The first instant (UTC) of the period."""
-        return start_of_day(self.first)
+        return get_start_of_day(self.first)
 
     @property
     def end(self) -> datetime:
         """The first instant (UTC) after the period."""
-        return end_of_day(self.last)
+        return get_end_of_day(self.last)
 
 
 def make_period_until(now: datetime, days: int) -> Period:

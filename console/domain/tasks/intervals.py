@@ -115,5 +115,5 @@ def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True
     if is_running(task) and task.begun_at is not None:
-        return now - scale.scaled_delta(max(LONGEST_RUN, 2 * task.every)) > task.begun_at
-    return now - scale.scaled_delta(max(OVERDUE_GRACE, task.every)) > task.next_at
+        return now - scale.scale_delta(max(LONGEST_RUN, 2 * task.every)) > task.begun_at
+    return now - scale.scale_delta(max(OVERDUE_GRACE, task.every)) > task.next_at

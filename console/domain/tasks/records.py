@@ -208,10 +208,10 @@ class BulkRun:
     @property
     def name(self) -> str:
         """The name of the run on screen, such as `BS-7`."""
-        return name_of_run(self.id)
+        return format_run_name(self.id)
 
 
-def name_of_run(run_id: int) -> str:
+def format_run_name(run_id: int) -> str:
     """Return the name of the bulk run with this id."""
     return f"BS-{run_id}"
 

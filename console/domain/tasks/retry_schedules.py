@@ -40,19 +40,21 @@ SLOW_REFUND_AGE = 24 * _HOUR
 """Time after which a case is opened for a refund that the provider has accepted and not completed."""
 
 
-def next_attempt_at(schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale) -> datetime | None:
+def compute_next_attempt_time(
+    schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
+) -> datetime | None:
     """Return the instant at which the next attempt of the schedule is due, after `attempts` attempts; None if the
     schedule has no more attempts.
     """
     if attempts >= len(schedule):
         return None
-    return now + scale.scaled_delta(schedule[attempts])
+    return now + scale.scale_delta(schedule[attempts])
 
 
-def next_attempt_at_endless(
+def compute_next_attempt_time_endlessly(
     schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
 ) -> datetime:
     """Return the instant at which the next attempt is due, after `attempts` attempts, for a schedule whose last wait
     is repeated.
     """
-    return now + scale.scaled_delta(schedule[min(attempts, len(schedule) - 1)])
+    return now + scale.scale_delta(schedule[min(attempts, len(schedule) - 1)])

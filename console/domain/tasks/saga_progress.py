@@ -39,7 +39,7 @@ class SagaStep:
 
 
 @dataclass(frozen=True, slots=True)
-class SagaView:
+class SagaProgress:
     """A saga with its steps in order, for display."""
 
     record: Saga
@@ -52,11 +52,11 @@ class SagaView:
         return next((step for step in self.steps if step.state in present_states), None)
 
 
-def make_saga_view(saga: Saga, names: Sequence[str], now: datetime) -> SagaView:
+def make_saga_progress(saga: Saga, names: Sequence[str], now: datetime) -> SagaProgress:
     """Return the saga's progress at the instant `now`; `names` are the names of its steps in order."""
     at = names.index(saga.step) if saga.step in names else len(names)
     steps = [_make_step(saga, name, now, is_later=index > at) for index, name in enumerate(names)]
-    return SagaView(saga, tuple(steps))
+    return SagaProgress(saga, tuple(steps))
 
 
 def _make_step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:

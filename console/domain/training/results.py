@@ -81,7 +81,7 @@ class TrainingScore:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingView:
+class TrainingOverview:
     """All incidents of the training, in their order, with the score of the person. `is_running` is True if the
     person's training runs now, so that the incidents can be judged.
     """

@@ -8,16 +8,16 @@ from console.domain.records import CreditCheck, Document, EvidenceItem, LeaseHol
 
 if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund
-    from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+    from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
     from console.domain.queues.disagreements import Disagreement
     from console.domain.registry.facts import CorporationFacts
-    from console.domain.service_results import AllowedAction, Explanation, NextStep, OperationView
+    from console.domain.service_results import AllowedAction, Explanation, NextStep, OperationDetails
     from console.domain.tasks.records import Note, Take
     from console.domain.views.company import CompanyTotals
 
 
 @dataclass(frozen=True, slots=True)
-class CreditCheckView:
+class CreditCheckDetails:
     """All data that the screen of a credit check or the command `show` needs, read in one transaction."""
 
     record: CreditCheck
@@ -35,7 +35,7 @@ class CreditCheckView:
     corporation: "CorporationFacts | None" = None
 
 
-AnyView: TypeAlias = "CreditCheckView | OperationView | OrderView | PaymentView | RefundView"
+AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDetails | PaymentDetails | RefundDetails"
 """The view of one record of any kind, for its screen or for the command `show`."""
 
 

@@ -7,7 +7,7 @@ from console.domain.registry.facts import CorporationFacts
 from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation
 from console.domain.tasks.records import Alert
-from console.domain.views.company_actions import RENEW, CompanyAction
+from console.domain.views.company_actions import RENEW_ACTION, CompanyAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ChangedCompanyItem:
         """The first action `renew` of `actions`. It renews a credit check, or has the reason for which none can
         be renewed. Raises StopIteration if `actions` was not read.
         """
-        return next(action for action in self.actions if action.action == RENEW)
+        return next(action for action in self.actions if action.action == RENEW_ACTION)
 
     @property
     def since(self) -> datetime:

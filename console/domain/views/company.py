@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from console.domain.evidence.timeline import Event
+from console.domain.evidence.timeline import TimelineEvent
 from console.domain.records import Document
 
 TOTALS_PERIOD = timedelta(days=365)
 MAX_COMPANY_ROWS = 500
 """Largest number of notes, of documents, or of entries of the history that are read; the newest ones are read."""
-Ref = tuple[str, int]
+RecordReference = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class CompanyTotals:
 class CompanyDocument:
     """A stored document and the record to which it belongs."""
 
-    record: Ref
+    record: RecordReference
     document: Document
 
 
@@ -38,5 +38,5 @@ class CompanyDocument:
 class CompanyEvent:
     """An event of one of the company's records: an audit entry, or a notice of a provider."""
 
-    record: Ref
-    event: Event
+    record: RecordReference
+    event: TimelineEvent

@@ -8,7 +8,7 @@ from console.domain.records import CreditCheck
 from console.domain.recovery.decidable import find_renewal_refusal
 from console.domain.registry.watched_facts import CompanyChange
 
-ACKNOWLEDGE, RENEW, OPEN_SUCCESSOR = "acknowledge", "renew", "open_successor"
+ACKNOWLEDGE_ACTION, RENEW_ACTION, OPEN_SUCCESSOR_ACTION = "acknowledge", "renew", "open_successor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +36,27 @@ def list_actions(
     """Return the acknowledgement, a renewal for each client whose live credit check can be renewed at the instant
     `now` (or one with the reason against it), and the look-up of the successor.
     """
-    acknowledge = CompanyAction(ACKNOWLEDGE, f"support-console alerts ack {change.alert_id} --note TEXT")
-    return (acknowledge, *_list_renewals(live_checks, now), _open_successor(change))
+    acknowledge = CompanyAction(ACKNOWLEDGE_ACTION, f"support-console alerts ack {change.alert_id} --note TEXT")
+    return (acknowledge, *_list_renewal_actions(live_checks, now), _make_open_successor_action(change))
 
 
-def _list_renewals(live_checks: Sequence[CreditCheck], now: datetime) -> Iterator[CompanyAction]:
-    refused = CompanyAction(RENEW, reason="reason.no_live_check")
+def _list_renewal_actions(live_checks: Sequence[CreditCheck], now: datetime) -> Iterator[CompanyAction]:
+    refused = CompanyAction(RENEW_ACTION, reason="reason.no_live_check")
     is_possible = False
     for check in live_checks:
         reason = find_renewal_refusal(check, now)
         if reason is None:
             is_possible = True
             command = f"support-console purchase {check.corporation_number} --client {check.client_id} --renew"
-            yield CompanyAction(RENEW, command, client_id=check.client_id)
+            yield CompanyAction(RENEW_ACTION, command, client_id=check.client_id)
         else:
             facts = {"until": check.expired_at, "holder": None}
-            refused = CompanyAction(RENEW, reason=f"reason.{reason}", facts=facts, client_id=check.client_id)
+            refused = CompanyAction(RENEW_ACTION, reason=f"reason.{reason}", facts=facts, client_id=check.client_id)
     if not is_possible:
         yield refused
 
 
-def _open_successor(change: CompanyChange) -> CompanyAction:
+def _make_open_successor_action(change: CompanyChange) -> CompanyAction:
     if change.after.successor is None:
-        return CompanyAction(OPEN_SUCCESSOR, reason="queue.companies.no_successor")
-    return CompanyAction(OPEN_SUCCESSOR, f"support-console lookup {change.after.successor}")
+        return CompanyAction(OPEN_SUCCESSOR_ACTION, reason="queue.companies.no_successor")
+    return CompanyAction(OPEN_SUCCESSOR_ACTION, f"support-console lookup {change.after.successor}")

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from console.domain.clock import Clock
 from console.domain.process import correlation as tracing
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenStore, TokenUnavailable
 from console.providers.http.rate_limiter import RateLimiter
@@ -57,7 +57,7 @@ class AlarmBoxRequestSender:
             newer_pair = self._tokens.refresh(self.oauth.exchange, outdated_pair=pair)
         except Exception as error:
             return replace(first_outcome, reason=error_reason(error))
-        with tracing.add_log_facts(retries=str(tracing.retry_count() + 1)):
+        with tracing.add_log_facts(retries=str(tracing.get_retry_count() + 1)):
             return self._send_once(request, convert_answer, newer_pair)
 
     def _get_usable_pair(self) -> TokenPair:
@@ -99,7 +99,7 @@ def _make_missing_token_outcome(error: Exception, *, has_effect: bool) -> Outcom
     the outcome of `make_unsent_outcome`.
     """
     if isinstance(error, CredentialsRefused):
-        return Outcome(OutcomeClass.AUTH, error.reason, Sent.NO)
+        return Outcome(OutcomeClass.AUTH, error.reason, SendingCertainty.NO)
     if isinstance(error, TokenUnavailable) and error.reason == "rate_limited":
-        return Outcome(OutcomeClass.RATE_LIMITED, error.reason, Sent.NO)
+        return Outcome(OutcomeClass.RATE_LIMITED, error.reason, SendingCertainty.NO)
     return make_unsent_outcome(error_reason(error), has_effect=has_effect)

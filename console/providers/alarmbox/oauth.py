@@ -9,7 +9,7 @@ from typing import TypeGuard
 from urllib.parse import urlencode
 
 from console.domain.clock import Clock
-from console.domain.provider_outcome import Sent
+from console.domain.provider_outcome import SendingCertainty
 from console.providers.credit_checks.tokens import (
     CredentialsRefused,
     TokenAnswerLost,
@@ -125,7 +125,7 @@ class AlarmBoxOAuth:
                 may_be_interrupted=False,
             )
         except TransportFailure as failure:
-            error_type = TokenUnavailable if failure.sent is Sent.NO else TokenAnswerLost
+            error_type = TokenUnavailable if failure.sent is SendingCertainty.NO else TokenAnswerLost
             raise error_type(failure.reason) from None
 
 

@@ -4,7 +4,7 @@ for which a callback is refused.
 
 import hashlib
 
-from console.domain.money import decimal_text
+from console.domain.money import format_decimal
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.aes import decrypt_padded, derive_key
 from console.providers.atom.envelopes import (
@@ -74,7 +74,7 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
         if len(ids_present) != len(ids) or total is None:
             return hint, (), None
         payment_values = (
-            decimal_text(total),
+            format_decimal(total),
             get_code(message),
             read_sub_channel(payment_mode),
             read_bank_id(payment_mode),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qs
 
-from console.domain.money import InvalidAmountText, Money, money_from_number, money_from_text
+from console.domain.money import InvalidAmountText, Money, make_money_from_number, parse_money
 from console.providers.atom.request_bodies import CURRENCY, ExactNumber, encode_json
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
@@ -115,9 +115,9 @@ def parse_rupees(value: object) -> Money | None:
         return None
     try:
         if isinstance(value, str):
-            return money_from_text(value, CURRENCY)
+            return parse_money(value, CURRENCY)
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            return money_from_number(value, CURRENCY)
+            return make_money_from_number(value, CURRENCY)
     except InvalidAmountText:
         pass
     raise UnusableAnswer("bad_amount")

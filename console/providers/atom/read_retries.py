@@ -47,13 +47,13 @@ def ask_with_retries(
     be a read, which has no effect at the provider.
     """
     deadline, earlier_retries = (
-        clock.monotonic() + scale.scaled_seconds(retry_limits.longest_total),
-        tracing.retry_count(),
+        clock.monotonic() + scale.scale_seconds(retry_limits.longest_total),
+        tracing.get_retry_count(),
     )
     for request_count in range(1, retry_limits.most_requests):
         with tracing.add_log_facts(retries=str(earlier_retries + request_count - 1)):
             outcome = ask()
-        pause = scale.scaled_seconds(retry_limits.pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
+        pause = scale.scale_seconds(retry_limits.pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
         if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from console.domain.money import Money, decimal_text
+from console.domain.money import Money, format_decimal
 from console.domain.payments.provider_messages import PaymentRequest, RefundOrder
 from console.providers.atom.signing import AmountFormat, compute_signature, format_ist
 
@@ -61,7 +61,7 @@ def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
     """Return the text of an AUTH request, which asks Atom for the token of a payment page. The request isn't signed;
     its amount is a JSON string.
     """
-    pay_details = {"amount": decimal_text(request.amount), "product": merchant.product}
+    pay_details = {"amount": format_decimal(request.amount), "product": merchant.product}
     corporation = request.corporation_number
     customer = {"custEmail": request.payer_email, "custMobile": request.payer_mobile}
     return _make_instrument(

@@ -16,7 +16,7 @@ from console.domain.payments.provider_messages import (
     StartedPayment,
 )
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, Sent
+from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.atom.aes import decrypt_padded
 from console.providers.atom.envelopes import (
     Fields,
@@ -71,7 +71,9 @@ def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T
         plaintext, is_valid = decrypt_padded(extract_ciphertext(answer.body), key)
         verdict, content = _read_verdict_and_content(call, answer, plaintext if is_valid else None, read_content)
         evidence = _make_evidence(answer.body, plaintext if is_valid else None)
-        return Outcome(verdict.kind, verdict.reason, Sent.YES, content, answer.status, evidence, answer.sha256)
+        return Outcome(
+            verdict.kind, verdict.reason, SendingCertainty.YES, content, answer.status, evidence, answer.sha256
+        )
 
     return convert_answer
 

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 
-from console.domain.money import Money, decimal_text, shortest_text
+from console.domain.money import Money, format_decimal, format_shortest
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 _TIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -21,7 +21,7 @@ class AmountFormat(StrEnum):
 
     def format_amount(self, money: Money) -> str:
         """Return the amount as text in this form."""
-        return decimal_text(money) if self is AmountFormat.TWO_DECIMALS else shortest_text(money)
+        return format_decimal(money) if self is AmountFormat.TWO_DECIMALS else format_shortest(money)
 
 
 def compute_signature(hash_key: str, *parts: str) -> str:

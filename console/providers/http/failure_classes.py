@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TypeAlias
 
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
 
 class TransportFailure(Exception):
@@ -15,7 +15,7 @@ class TransportFailure(Exception):
     `kind`.
     """
 
-    def __init__(self, kind: OutcomeClass, reason: str, sent: Sent, status: int | None = None) -> None:
+    def __init__(self, kind: OutcomeClass, reason: str, sent: SendingCertainty, status: int | None = None) -> None:
         super().__init__(f"{kind}: {reason} (sent: {sent})")
         self.kind = kind
         self.reason = reason
@@ -33,10 +33,10 @@ class AnswerTooLarge(Exception):
     """The body of an answer exceeded its size limit while it was read."""
 
 
-FailureRow: TypeAlias = tuple[str, Sent, tuple[type[BaseException], ...], str]
+FailureRow: TypeAlias = tuple[str, SendingCertainty, tuple[type[BaseException], ...], str]
 
 
-def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sent]:
+def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, SendingCertainty]:
     """Return outcome class, reason and `sent` for an exception that ended a call that costs money. The first matching
     row of the table decides.
 
@@ -46,9 +46,9 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sent]:
     chain = tuple(_list_causes(error))
     for reason, sent, types, words in _make_failure_rows():
         if any(isinstance(exception, types) and (not words or words in str(exception)) for exception in chain):
-            kind = OutcomeClass.FAILED_DEFINITE if sent is Sent.NO else OutcomeClass.UNKNOWN
+            kind = OutcomeClass.FAILED_DEFINITE if sent is SendingCertainty.NO else OutcomeClass.UNKNOWN
             return kind, reason, sent
-    return OutcomeClass.UNKNOWN, "unclassified", Sent.MAYBE
+    return OutcomeClass.UNKNOWN, "unclassified", SendingCertainty.MAYBE
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
@@ -101,25 +101,30 @@ def _make_failure_rows() -> tuple[FailureRow, ...]:
     )
     parse_errors = (json.JSONDecodeError, requests_errors.InvalidJSONError, UnicodeDecodeError)
     return (
-        ("bad_request_url", Sent.NO, request_errors, ""),
-        ("address_not_allowed", Sent.NO, (AddressNotAllowed,), ""),
-        ("name_not_resolved", Sent.NO, (urllib3_errors.NameResolutionError, socket.gaierror), ""),
-        ("not_connected", Sent.NO, (urllib3_errors.NewConnectionError,), ""),
-        ("connect_timeout", Sent.NO, (requests_errors.ConnectTimeout, urllib3_errors.ConnectTimeoutError), ""),
-        ("bad_certificate", Sent.NO, (ssl.SSLCertVerificationError, CertificateError), ""),
+        ("bad_request_url", SendingCertainty.NO, request_errors, ""),
+        ("address_not_allowed", SendingCertainty.NO, (AddressNotAllowed,), ""),
+        ("name_not_resolved", SendingCertainty.NO, (urllib3_errors.NameResolutionError, socket.gaierror), ""),
+        ("not_connected", SendingCertainty.NO, (urllib3_errors.NewConnectionError,), ""),
+        (
+            "connect_timeout",
+            SendingCertainty.NO,
+            (requests_errors.ConnectTimeout, urllib3_errors.ConnectTimeoutError),
+            "",
+        ),
+        ("bad_certificate", SendingCertainty.NO, (ssl.SSLCertVerificationError, CertificateError), ""),
         (
             "proxy_refused",
-            Sent.NO,
+            SendingCertainty.NO,
             (requests_errors.ProxyError, urllib3_errors.ProxyError),
             "Tunnel connection failed",
         ),
-        ("answer_too_large", Sent.YES, (AnswerTooLarge,), ""),
-        ("read_timeout", Sent.MAYBE, (requests_errors.ReadTimeout, urllib3_errors.ReadTimeoutError), ""),
-        ("answer_cut", Sent.YES, incomplete_errors, ""),
-        ("connection_broken", Sent.MAYBE, connection_errors, ""),
+        ("answer_too_large", SendingCertainty.YES, (AnswerTooLarge,), ""),
+        ("read_timeout", SendingCertainty.MAYBE, (requests_errors.ReadTimeout, urllib3_errors.ReadTimeoutError), ""),
+        ("answer_cut", SendingCertainty.YES, incomplete_errors, ""),
+        ("connection_broken", SendingCertainty.MAYBE, connection_errors, ""),
         (
             "tls_broken",
-            Sent.MAYBE,
+            SendingCertainty.MAYBE,
             (
                 requests_errors.SSLError,
                 urllib3_errors.SSLError,
@@ -129,6 +134,6 @@ def _make_failure_rows() -> tuple[FailureRow, ...]:
             ),
             "",
         ),
-        ("unreadable", Sent.YES, parse_errors, ""),
-        ("redirect", Sent.MAYBE, (requests_errors.TooManyRedirects,), ""),
+        ("unreadable", SendingCertainty.YES, parse_errors, ""),
+        ("redirect", SendingCertainty.MAYBE, (requests_errors.TooManyRedirects,), ""),
     )

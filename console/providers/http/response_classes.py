@@ -5,7 +5,7 @@ with status 2xx.
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer
 
@@ -84,7 +84,9 @@ def make_answer_converter(
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         content, kind, reason = classify_status(answer)
-        return Outcome(kind, reason, Sent.YES, content, answer.status, evidence(answer.body), answer.sha256)
+        return Outcome(
+            kind, reason, SendingCertainty.YES, content, answer.status, evidence(answer.body), answer.sha256
+        )
 
     def classify_status(answer: HttpAnswer) -> tuple[T | None, OutcomeClass, str]:
         if not 200 <= answer.status < 300:

@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError
 from console.domain.process import correlation as tracing
 from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenUnavailable
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import AnswerConverter
@@ -82,7 +82,7 @@ def send_once(
     if outcome.kind in _FAILURE_CLASSES:
         log_fields = {"class": outcome.kind, "reason": outcome.reason, "status": outcome.status, "sent": outcome.sent}
         call = f"{request.method} {_RECORD_ID_PATTERN.sub('/…', request.path.partition('?')[0])}"
-        log_events.write_event(LogEvent.API_CALL_FAILED, call=call, retries=tracing.retry_count(), **log_fields)
+        log_events.write_event(LogEvent.API_CALL_FAILED, call=call, retries=tracing.get_retry_count(), **log_fields)
     return outcome
 
 
@@ -112,19 +112,19 @@ def _send_once(
         outcome = convert_answer(answer)
         return replace(outcome, evidence=mask_secrets(outcome.evidence, secrets, hidden_fields))
     except TransportFailure as failure:
-        if failure.sent is Sent.NO:
+        if failure.sent is SendingCertainty.NO:
             return make_unsent_outcome(failure.reason, has_effect=request.has_effect)
         return Outcome(failure.kind, failure.reason, failure.sent, status=failure.status)
     except Exception as error:
         _log.error("an answer could not be judged: %s", type(error).__name__)
-        return Outcome(OutcomeClass.UNKNOWN, "internal_error", Sent.MAYBE)
+        return Outcome(OutcomeClass.UNKNOWN, "internal_error", SendingCertainty.MAYBE)
 
 
 def make_unsent_outcome(reason: str, *, has_effect: bool) -> Outcome[T]:
     """Return the outcome of a request that wasn't sent: FAILED_DEFINITE if the request `has_effect`, because
     certainly nothing happened at the provider; UNKNOWN for a read.
     """
-    return Outcome(OutcomeClass.FAILED_DEFINITE if has_effect else OutcomeClass.UNKNOWN, reason, Sent.NO)
+    return Outcome(OutcomeClass.FAILED_DEFINITE if has_effect else OutcomeClass.UNKNOWN, reason, SendingCertainty.NO)
 
 
 def error_reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from console import __version__
 from console.domain.clock import Clock, TimeScale
 from console.domain.network.url_policy import Network, check_base_url, parse_base_url
 from console.domain.process import interrupts
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.failure_classes import AnswerTooLarge, TransportFailure, classify_exception
 from console.providers.http.socket_guard import Resolver, SocketGuard
 
@@ -95,14 +95,14 @@ class HttpTransport:
         """
         try:
             request = self._prepare_request(method, path, headers, body)
-            adapter, socket_guard = self._make_adapter(self._scale.scaled_seconds(budget))
+            adapter, socket_guard = self._make_adapter(self._scale.scale_seconds(budget))
         except Exception as error:
-            raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", Sent.NO) from error
+            raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", SendingCertainty.NO) from error
         status: int | None = None
         cutting = interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
         with socket_guard, closing(adapter), cutting:
             try:
-                if interrupts.is_pending():
+                if interrupts.is_interrupt_pending():
                     socket_guard.interrupt()
                 timeouts = self._make_timeouts(read_timeout)
                 response = adapter.send(request, stream=True, timeout=timeouts, proxies=self._proxies)
@@ -146,7 +146,7 @@ class HttpTransport:
         return self._proxy is not None or self._base.admits_address(address)
 
     def _make_timeouts(self, read: float) -> tuple[float, float]:
-        return self._scale.scaled_seconds(self._connect_timeout), self._scale.scaled_seconds(read)
+        return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read)
 
 
 def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:
@@ -183,9 +183,9 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
         else None
     )
     if not socket_guard.has_begun:
-        kind, sent = OutcomeClass.FAILED_DEFINITE, Sent.NO
+        kind, sent = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
         reason = interrupts.INTERRUPT_REASON if socket_guard.is_interrupted else reason
-    elif status is not None or (cause and sent is not Sent.NO):
-        kind, sent = OutcomeClass.UNKNOWN, Sent.MAYBE if status is None else Sent.YES
+    elif status is not None or (cause and sent is not SendingCertainty.NO):
+        kind, sent = OutcomeClass.UNKNOWN, SendingCertainty.MAYBE if status is None else SendingCertainty.YES
         reason = cause or reason
     return TransportFailure(kind, reason, sent, status)

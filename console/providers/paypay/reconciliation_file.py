@@ -19,7 +19,7 @@ from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
@@ -226,9 +226,11 @@ def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
         kind = OutcomeClass.NOT_FOUND if answer.status == 404 else OutcomeClass.UNKNOWN
-        return Outcome(kind, reason, Sent.YES, None, answer.status, evidence, answer.sha256)
+        return Outcome(kind, reason, SendingCertainty.YES, None, answer.status, evidence, answer.sha256)
     try:
         _read_header(io.BytesIO(answer.body))
     except InvalidDailyFile:
-        return Outcome(OutcomeClass.UNKNOWN, "unreadable", Sent.YES, None, 200, evidence, answer.sha256)
-    return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, answer.body, 200, evidence, answer.sha256)
+        return Outcome(OutcomeClass.UNKNOWN, "unreadable", SendingCertainty.YES, None, 200, evidence, answer.sha256)
+    return Outcome(
+        OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, answer.body, 200, evidence, answer.sha256
+    )

@@ -16,7 +16,7 @@ from console.domain.payments.provider_messages import (
     RefundReport,
     StartedPayment,
 )
-from console.domain.provider_outcome import Outcome, Sent
+from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.http.response_classes import (
     TOO_MANY_REQUESTS,
     AnswerConverter,
@@ -66,7 +66,7 @@ def make_paypay_converter(call: PayPayCall, read_content: DataReader[T]) -> Answ
         return Outcome(
             verdict.kind,
             verdict.reason,
-            Sent.YES,
+            SendingCertainty.YES,
             content,
             answer.status,
             make_evidence_text(answer),

@@ -4,7 +4,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
-from console.domain.money import InvalidAmountText, Money, money_from_text
+from console.domain.money import InvalidAmountText, Money, parse_money
 from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
 from console.providers.payments.notices import Hint, OtherHint, ReconciliationFileHint, TransactionHint
 
@@ -69,7 +69,7 @@ def _parse_amount(value: object) -> Money | None:
     accepted, too.
     """
     try:
-        return money_from_text(str(value), "JPY") if type(value) in (str, int) else None
+        return parse_money(str(value), "JPY") if type(value) in (str, int) else None
     except InvalidAmountText:
         return None
 

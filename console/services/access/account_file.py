@@ -10,7 +10,7 @@ from typing import Unpack
 from console.domain.access.permissions import ALL_ROLES, WORKER
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import Usage
+from console.domain.errors.details import UsageDetail
 from console.domain.records import Person
 
 _PERSON_NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
@@ -59,7 +59,9 @@ def read_entries(content: str) -> tuple[AccountEntry, ...]:
     return entries
 
 
-def make_file_error(problem: UsageProblem, line: int, name: str = "", /, **facts: Unpack[Usage]) -> ConsoleError:
+def make_file_error(
+    problem: UsageProblem, line: int, name: str = "", /, **facts: Unpack[UsageDetail]
+) -> ConsoleError:
     """Return the ConsoleError `usage` about a mistake in the file. An empty `name` means that the mistake concerns
     no single person. `facts` are added to the error's detail."""
     return ConsoleError(ErrorCode.USAGE, {"problem": problem, "line": line, "name": name or None, **facts})

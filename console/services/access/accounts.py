@@ -12,7 +12,7 @@ from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import NotAllowed
+from console.domain.errors.details import NotAllowedDetail
 from console.domain.reason import ForeignText
 from console.domain.service_results import AccountDone, AccountsApplied
 from console.domain.setting_problems import SettingProblem
@@ -323,7 +323,7 @@ def _call_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> N
             and error_codes.error_number(error) != _DATABASE_ACCESS_DENIED
         ):
             raise
-        facts: NotAllowed = {
+        facts: NotAllowedDetail = {
             "reason": NotAllowedReason.SCHEMA_RIGHTS,
             "needs_rights": list(_list_needed_rights(conn)),
             "problem": ForeignText(str(error.orig)),

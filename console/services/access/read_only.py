@@ -1,7 +1,7 @@
 """Set and list the read-only switches, which stop what costs or moves money and what people change."""
 
 from console.domain.access.read_only import (
-    EVERYTHING,
+    EVERYTHING_SCOPE,
     LONGEST_REASON_CHARACTERS,
     SWITCH_KIND,
     ReadOnlySwitch,
@@ -30,13 +30,13 @@ class ReadOnlySwitches:
             return read_only_switches.read_switches(conn)
 
     def list_scopes(self) -> tuple[str, ...]:
-        """Return the names of the scopes that have a switch: EVERYTHING, the provider of credit checks, each
+        """Return the names of the scopes that have a switch: EVERYTHING_SCOPE, the provider of credit checks, each
         payment provider."""
-        return (EVERYTHING, CREDIT_CHECK_PROVIDER, *list_provider_names())
+        return (EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER, *list_provider_names())
 
     def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
-        """Set the switch of `scope`, which is EVERYTHING or the name of a provider, and return its setting. If the
-        switch already has this value, write nothing and return the stored setting with its earlier reason.
+        """Set the switch of `scope`, which is EVERYTHING_SCOPE or the name of a provider, and return its setting. If
+        the switch already has this value, write nothing and return the stored setting with its earlier reason.
 
         Raises not_found for an unknown scope, usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS, and not_allowed.

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, Cause
-from console.domain.alerts.queue_age import AGE_LIMITS, QUEUE_KIND, QUEUES_BY_NUMBER
-from console.domain.money import Money, stored_money
+from console.domain.alerts.queue_age import AGE_LIMITS, QUEUE_BY_SUBJECT_ID, QUEUE_KIND
+from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import FINAL_STATES
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
+from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
 from console.domain.tasks.records import Alert
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.services.alerts.provider_outage import PROVIDER_KIND, compute_provider_subject_id
@@ -112,9 +112,9 @@ class AffectedRecords:
             case credit_checks.CREDIT_CHECK_KIND:
                 return _drop_none(credit_checks.find(conn, cause.id))
             case _ if cause.kind == CORPORATION_KIND:
-                return self._find_records_of_corporation(conn, number_of_subject(cause.id))
-            case _ if cause.kind == QUEUE_KIND and cause.id in QUEUES_BY_NUMBER:
-                return self._find_records_of_queue(conn, QUEUES_BY_NUMBER[cause.id], lapsed)
+                return self._find_records_of_corporation(conn, format_number_of_subject(cause.id))
+            case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
+                return self._find_records_of_queue(conn, QUEUE_BY_SUBJECT_ID[cause.id], lapsed)
             case _ if cause.kind == PROVIDER_KIND:
                 return self._find_records_of_provider(conn, cause.id, lapsed)
         return ()
@@ -136,7 +136,7 @@ class AffectedRecords:
         return (*checks, *open_payments, *open_refunds)
 
     def _find_records_of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
-        cutoff = self._context.now() - self._context.scale.scaled_delta(AGE_LIMITS[name])
+        cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[name])
         page = queues.queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
@@ -228,4 +228,4 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
 def _make_amount(amount_minor: int, currency: str) -> Money | None:
     """Return the amount in minor units as Money; None for a currency that the console doesn't know, or for a value
     that is too large. A negative value counts as 0."""
-    return stored_money(max(0, amount_minor), currency)
+    return make_stored_money(max(0, amount_minor), currency)

@@ -29,12 +29,12 @@ from console.domain.registry.watched_facts import (
     EXPECTED_RESPONSES,
     WatchedFacts,
     clear_closure,
-    facts_json,
+    compute_subject_id,
     find_changes,
+    format_number_of_subject,
+    format_observed,
+    make_facts_object,
     make_watched_facts,
-    number_of_subject,
-    observed_text,
-    subject_id_of,
 )
 from console.domain.tasks.intervals import get_interval
 from console.domain.tasks.records import Alert
@@ -270,10 +270,10 @@ class ChangedCompanies:
 
     def _find_open_alerts(self, conn: Connection, numbers: Collection[str]) -> dict[str, Alert]:
         by_subject = alerts.read_open_alerts_of_subjects(
-            conn, CORPORATION_KIND, [subject_id_of(number) for number in numbers]
+            conn, CORPORATION_KIND, [compute_subject_id(number) for number in numbers]
         )
         return {
-            number_of_subject(subject_id): alert
+            format_number_of_subject(subject_id): alert
             for subject_id, subject_alerts in by_subject.items()
             for alert in subject_alerts
             if alert.rule_id == CHANGE_RULE
@@ -288,12 +288,12 @@ class ChangedCompanies:
         day: date,
         successor_name: str,
     ) -> int:
-        observed = observed_text(before, present, successor_name)
+        observed = format_observed(before, present, successor_name)
         alert = alerts.raise_alert(
             tx.conn,
             CHANGE_RULE,
             CORPORATION_KIND,
-            subject_id_of(number),
+            compute_subject_id(number),
             None,
             observed,
             EXPECTED_RESPONSES,
@@ -303,8 +303,8 @@ class ChangedCompanies:
             return 0
         facts = {
             "changed": sorted(find_changes(before, present)),
-            "before": facts_json(before),
-            "after": facts_json(present),
+            "before": make_facts_object(before),
+            "after": make_facts_object(present),
             "registry_date": day.isoformat(),
         }
         self._record_alert_change(tx, "AlertRaised", alert, facts)
@@ -320,7 +320,7 @@ class ChangedCompanies:
     def _record_alert_change(
         self, tx: Transaction, event_name: EventName, alert: Alert, facts: Mapping[str, object] | None = None
     ) -> None:
-        context, number = self._context, number_of_subject(alert.subject_id)
+        context, number = self._context, format_number_of_subject(alert.subject_id)
         outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now(), facts)
         action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED
         detail = {"rule": alert.rule_id, "number": number, "observed": alert.observed, "expected": alert.expected}
@@ -333,12 +333,12 @@ class ChangedCompanies:
         while True:
             with self._context.database.read() as conn:
                 page = alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, last_id)
-                detected_at = {number_of_subject(alert.subject_id): alert.detected_at for alert in page}
+                detected_at = {format_number_of_subject(alert.subject_id): alert.detected_at for alert in page}
                 renewed = live_records.find_renewed(conn, detected_at, self._context.now())
             if not page:
                 return
             last_id = page[-1].id
-            settled = [alert for alert in page if number_of_subject(alert.subject_id) in renewed]
+            settled = [alert for alert in page if format_number_of_subject(alert.subject_id) in renewed]
             yield self._resolve_alerts(settled) if settled else 0
 
     def _resolve_alerts(self, settled: Sequence[Alert]) -> int:

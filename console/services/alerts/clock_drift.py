@@ -14,12 +14,12 @@ from console.domain.alerts.clock_drift import (
     ALERT_LIFETIME,
     ALERT_RULE,
     CLOCK_KIND,
-    LIMIT_SECONDS,
+    LARGEST_DRIFT_SECONDS,
     LONGEST_MEASUREMENT_SECONDS,
     compute_clock_drift,
-    expected_text,
-    observed_text,
-    subject_id_of,
+    compute_subject_id,
+    format_expected,
+    format_observed,
 )
 from console.domain.clock import SystemClock
 from console.services.process.context import ServiceContext
@@ -50,11 +50,13 @@ class ClockDriftAlerts:
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
         open_ids = {alert.subject_id for alert in open_alerts}
         new = {
-            desk: observed_text(name, seconds)
+            desk: format_observed(name, seconds)
             for desk, (name, seconds) in drifts.items()
-            if abs(seconds) > LIMIT_SECONDS and subject_id_of(desk) not in open_ids
+            if abs(seconds) > LARGEST_DRIFT_SECONDS and compute_subject_id(desk) not in open_ids
         }
-        right = {subject_id_of(desk) for desk, (_, seconds) in drifts.items() if abs(seconds) <= LIMIT_SECONDS}
+        right = {
+            compute_subject_id(desk) for desk, (_, seconds) in drifts.items() if abs(seconds) <= LARGEST_DRIFT_SECONDS
+        }
         oldest = context.now() - ALERT_LIFETIME
         ended = [alert.id for alert in open_alerts if alert.subject_id in right or alert.detected_at < oldest]
         if new or ended:
@@ -76,7 +78,7 @@ class ClockDriftAlerts:
         now = self._context.now()
         for desk, observed in new.items():
             alerts.raise_alert(
-                tx.conn, ALERT_RULE, CLOCK_KIND, subject_id_of(desk), None, observed, expected_text(), now
+                tx.conn, ALERT_RULE, CLOCK_KIND, compute_subject_id(desk), None, observed, format_expected(), now
             )
         for alert_id in ended:
             alerts.resolve(tx.conn, alert_id, now)

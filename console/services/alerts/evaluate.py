@@ -144,7 +144,7 @@ class AlertRules:
         """
         now = self._context.now()
         judged_until, latest_valid = (
-            now - self._context.scale.scaled_delta(LONGEST_GRACE_PERIOD),
+            now - self._context.scale.scale_delta(LONGEST_GRACE_PERIOD),
             now + CLOCK_TOLERANCE,
         )
         last_id, order_ids = position.last_aged_change, frozenset[int]()

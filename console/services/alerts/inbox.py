@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
-from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND, QUEUE_NAME, number_of_subject
+from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND, QUEUE_NAME, format_number_of_subject
 from console.domain.service_results import QueueCount
 from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
@@ -291,7 +291,9 @@ def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:
     the payments' ids.
     """
     if alert.subject_kind == CORPORATION_KIND:
-        return AlertItem(alert, "look_up", alert.subject_kind, alert.subject_id, number_of_subject(alert.subject_id))
+        return AlertItem(
+            alert, "look_up", alert.subject_kind, alert.subject_id, format_number_of_subject(alert.subject_id)
+        )
     has_page = alert.subject_kind in _RECORD_KINDS_WITH_PAGE
     number = numbers.get(alert.subject_id) if alert.subject_kind == payments.PAYMENT_KIND else None
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

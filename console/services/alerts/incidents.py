@@ -22,7 +22,7 @@ from console.domain.alerts.incidents import (
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import InProgress
+from console.domain.errors.details import InProgressDetail
 from console.domain.tasks.records import Alert, AlertItem
 from console.services.alerts.causes import AffectedRecords, find_causes, read_alerts_of_causes
 from console.services.audit import refusals
@@ -365,7 +365,7 @@ def _make_owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | N
     another person owns the incident."""
     owner = incident.owner
     if owner is not None and not is_same_person(owner, step.person):
-        facts: InProgress = {
+        facts: InProgressDetail = {
             "kind": INCIDENT_KIND,
             "id": incident.id,
             "reason": InProgressReason.TAKEN_BY_OTHER_PERSON,

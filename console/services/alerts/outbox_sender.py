@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from console.domain.alerts.events import AlertMessage, EventName, Publisher, make_alert_message
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
 from console.services.guarded import database_rollback
@@ -94,7 +94,7 @@ class OutboxSender:
     def _read_due_events(self) -> tuple[OutboxEvent, ...]:
         now, longest_wait = (
             self._context.now(),
-            self._context.scale.scaled_delta(RETRY_WAITS[-1] * (1 + JITTER_FRACTION)),
+            self._context.scale.scale_delta(RETRY_WAITS[-1] * (1 + JITTER_FRACTION)),
         )
         with self._context.database.read() as conn:
             return outbox.list_due_events(conn, now, BATCH, latest_credible=now + longest_wait + CLOCK_TOLERANCE)
@@ -115,7 +115,7 @@ class OutboxSender:
     def _compute_next_attempt_at(self, event: OutboxEvent) -> datetime:
         wait = RETRY_WAITS[min(event.attempts, len(RETRY_WAITS) - 1)]
         jitter_factor = 1 + JITTER_FRACTION * (secrets.randbelow(2001) - 1000) / 1000
-        return self._context.now() + self._context.scale.scaled_delta(wait * jitter_factor)
+        return self._context.now() + self._context.scale.scale_delta(wait * jitter_factor)
 
     # Alert
 
@@ -126,10 +126,10 @@ class OutboxSender:
             open_alert = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 1)
         is_old = (
             counts.oldest_created_at is not None
-            and context.now() - counts.oldest_created_at > context.scale.scaled_delta(UNPUBLISHED_ALERT_AGE)
+            and context.now() - counts.oldest_created_at > context.scale.scale_delta(UNPUBLISHED_ALERT_AGE)
         )
         if is_old and not open_alert and counts.oldest_created_at is not None:
-            observed = f"{counts.unpublished_count} since {instant_text(counts.oldest_created_at)}"
+            observed = f"{counts.unpublished_count} since {format_instant(counts.oldest_created_at)}"
             context.write(lambda tx: self._raise_alert(tx, observed))
         elif open_alert and not is_old:
             context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))

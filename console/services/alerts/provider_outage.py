@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.tasks.records import Alert
 from console.services.evidence.call_summaries import classify_answer, is_call
 from console.services.process.context import ServiceContext
@@ -80,13 +80,13 @@ class ProviderOutages:
     def _is_outage(self, since: datetime, calls: int) -> bool:
         return (
             calls >= MIN_CONSECUTIVE_FAILED_CALLS
-            and self._context.now() - since >= self._context.scale.scaled_delta(SHORTEST_OUTAGE)
+            and self._context.now() - since >= self._context.scale.scale_delta(SHORTEST_OUTAGE)
         )
 
     def _write_alerts(self, tx: Transaction, away_since: Mapping[str, datetime], returned_names: list[str]) -> None:
         now = self._context.now()
         for name, since in away_since.items():
-            observed = f"{name}: no usable answer{_SINCE_SEPARATOR}{instant_text(since)}"
+            observed = f"{name}: no usable answer{_SINCE_SEPARATOR}{format_instant(since)}"
             alerts.raise_alert(
                 tx.conn, ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id(name), None, observed, "answers", now
             )

@@ -8,9 +8,9 @@ from console.domain.alerts.queue_age import (
     AGE_LIMITS,
     ALERT_RULE,
     QUEUE_KIND,
-    expected_text,
-    observed_text,
-    subject_id_of,
+    compute_subject_id,
+    format_expected,
+    format_observed,
 )
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -40,11 +40,13 @@ class QueueAgeAlerts:
         old = {
             name: since
             for name, since in oldest.items()
-            if since is not None and now - since > context.scale.scaled_delta(AGE_LIMITS[name])
+            if since is not None and now - since > context.scale.scale_delta(AGE_LIMITS[name])
         }
-        new = {name: since for name, since in old.items() if subject_id_of(name) not in open_ids}
+        new = {name: since for name, since in old.items() if compute_subject_id(name) not in open_ids}
         ended = [
-            open_ids[number] for name in AGE_LIMITS if name not in old and (number := subject_id_of(name)) in open_ids
+            open_ids[number]
+            for name in AGE_LIMITS
+            if name not in old and (number := compute_subject_id(name)) in open_ids
         ]
         if new or ended:
             context.write(lambda tx: self._write_alerts(tx, new, ended))
@@ -53,7 +55,9 @@ class QueueAgeAlerts:
     def _write_alerts(self, tx: Transaction, old: Mapping[str, datetime], ended: list[int]) -> None:
         now = self._context.now()
         for name, since in old.items():
-            observed, expected = observed_text(name, since), expected_text(AGE_LIMITS[name])
-            alerts.raise_alert(tx.conn, ALERT_RULE, QUEUE_KIND, subject_id_of(name), None, observed, expected, now)
+            observed, expected = format_observed(name, since), format_expected(AGE_LIMITS[name])
+            alerts.raise_alert(
+                tx.conn, ALERT_RULE, QUEUE_KIND, compute_subject_id(name), None, observed, expected, now
+            )
         for alert_id in ended:
             alerts.resolve(tx.conn, alert_id, now)

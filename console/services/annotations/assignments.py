@@ -6,7 +6,7 @@ from datetime import timedelta
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import InProgress
+from console.domain.errors.details import InProgressDetail
 from console.domain.tasks.records import Take
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
@@ -40,7 +40,7 @@ class AssignmentService:
         not_found and in_progress."""
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
-        name, until = context.holder().operator, now + context.scale.scaled_delta(TAKE_DURATION)
+        name, until = context.holder().operator, now + context.scale.scale_delta(TAKE_DURATION)
         earlier = takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
         if not takes.take_record(tx.conn, kind, record_id, name, now, until):
             raise _make_taken_error(
@@ -73,7 +73,7 @@ def require_record(tx: Transaction, kind: str, record_id: int) -> None:
 
 
 def _make_taken_error(kind: str, record_id: int, take: Take | None) -> ConsoleError:
-    facts: InProgress = {"kind": kind, "id": record_id, "reason": InProgressReason.TAKEN_BY_OTHER_PERSON}
+    facts: InProgressDetail = {"kind": kind, "id": record_id, "reason": InProgressReason.TAKEN_BY_OTHER_PERSON}
     if take is not None:
         facts |= {"holder": {"operator": take.person}, "since": take.taken_at, "until": take.until}
     return ConsoleError(ErrorCode.IN_PROGRESS, facts)

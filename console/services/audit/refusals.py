@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
-from console.domain.errors.details import Holder, InProgress
+from console.domain.errors.details import InProgressDetail, LeaseHolderFacts
 from console.domain.process import interrupts
 from console.domain.reason import Reason
 from console.domain.records import CreditCheck, LeaseHolder
@@ -52,10 +52,10 @@ def audit_refusals(
             raise
 
 
-def make_holder_detail(holder: LeaseHolder | None) -> InProgress:
+def make_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
     """Return the entries about the holder of a lease for the detail of the error in_progress: the holder, and the
     beginning and end of the lease. If `holder` is None, the holder and the beginning are None."""
     if holder is None:
         return {"holder": None, "since": None}
-    person = Holder(operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process)
+    person = LeaseHolderFacts(operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process)
     return {"holder": person, "since": holder.since, "until": holder.until}

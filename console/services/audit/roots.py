@@ -29,10 +29,10 @@ class AuditRoots:
                 conn, audit_roots.read_covered_rows(conn), context.now()
             )
             newest_id = audit_roots.find_newest_row_older_than(
-                conn, context.now(), context.scale.scaled_seconds(COMMITTED_AGE_SECONDS)
+                conn, context.now(), context.scale.scale_seconds(COMMITTED_AGE_SECONDS)
             )
         # The age is negative if the clock was ahead when the entry was written.
-        if age is None or abs(age) < context.scale.scaled_seconds(ROOT_INTERVAL_SECONDS):
+        if age is None or abs(age) < context.scale.scale_seconds(ROOT_INTERVAL_SECONDS):
             return 0
         head_count = 0
         while written := context.write(lambda tx: self._write_next_heads(tx, newest_id)):

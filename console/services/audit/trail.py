@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.domain.access.permissions import AUDITOR, ROLES_BY_RIGHT, has_right
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
@@ -100,5 +100,5 @@ class AuditService:
 
 def _make_csv_cells(entry: AuditEntry) -> tuple[str, ...]:
     detail = json.dumps(dict(entry.detail), ensure_ascii=False, sort_keys=True)
-    at = instant_text(entry.at)
+    at = format_instant(entry.at)
     return (str(entry.id), at, entry.who, entry.what, entry.subject, entry.result, entry.reason or "", detail)

@@ -35,7 +35,7 @@ from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfile, NotOurDatabase
+    from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail
 
 _SQLITE, _SERVER = "sqlite", "server"
 _VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})
@@ -313,7 +313,7 @@ def _require_same_database(database: Database, spool: Spool, manifest: BackupMan
     known = spool.read_value(database_rollback.make_address_key(database)) if spool.file_exists else None
     for found in (_find_present_id(database), known):
         if found not in (None, manifest.database_id):
-            facts: NotOurDatabase = {
+            facts: NotOurDatabaseDetail = {
                 "problem": "other_backup",
                 "database_id": found,
                 "backup_of": manifest.database_id,
@@ -340,7 +340,10 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
     except ConsoleError:
         return "missing"
     if Cipher(key).fingerprint != manifest.store_key:
-        problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_STORE_KEY}
+        problem: BadProfileDetail = {
+            "variable": "CONSOLE_SECRET_STORE_KEY",
+            "problem": SettingProblem.OTHER_STORE_KEY,
+        }
         raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
     return "same"
 

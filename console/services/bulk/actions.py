@@ -106,7 +106,7 @@ class BulkActionRunner:
         None or runs on this machine."""
         if provider is None or self._context.settings.is_on_loopback(provider):
             return 0.0
-        return self._context.scale.scaled_seconds(CALL_SPACING_SECONDS)
+        return self._context.scale.scale_seconds(CALL_SPACING_SECONDS)
 
     def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
         """Return the shortest time that one row of a run can take, in seconds: the sum of the minimum times

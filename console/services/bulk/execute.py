@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from console.domain.audit.actions import AuditAction
-from console.domain.bulk.records import BulkProgress, ForecastKind, RowForecast, RowResult, join_reason, outcome_of
+from console.domain.bulk.records import (
+    BulkProgress,
+    ForecastKind,
+    RowForecast,
+    RowResult,
+    get_row_outcome,
+    join_reason,
+)
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Person
@@ -155,7 +162,7 @@ class BulkExecutor:
             )
         outcome = self._perform_row(work, forecast, was_begun=was_begun)
         work.processed_count += 1
-        work.results[outcome_of(outcome.result, outcome.reason) or ""] += 1
+        work.results[get_row_outcome(outcome.result, outcome.reason) or ""] += 1
         work.execution.progress(BulkProgress(sum(work.results.values()), work.run.most, dict(work.results)))
         return self._count_refusal(work, forecast, outcome)
 
@@ -203,7 +210,7 @@ class BulkExecutor:
 
     def _renew_lease(self, tx: Transaction, work: _ExecutedRun) -> None:
         """Renew the lease in the caller's transaction. Raises _LeaseLost if another process has the lease."""
-        if not leases.renew(tx.conn, work.lease, self._context.now(), self._context.heartbeat.lease_seconds):
+        if not leases.renew(tx.conn, work.lease, self._context.now(), self._context.heartbeat.scale_lease_seconds):
             raise _LeaseLost
 
     def _count_refusal(self, work: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:

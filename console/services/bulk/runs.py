@@ -14,9 +14,9 @@ from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import DISCARDED_REASON, BulkProgress, ChosenRecord
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import NotAllowed
+from console.domain.errors.details import NotAllowedDetail
 from console.domain.records import Person
-from console.domain.recovery.decision_table import RULES_OF_KIND, kind_of
+from console.domain.recovery.decision_table import RULES_OF_KIND, get_record_kind
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.annotations.notes import require_valid_note
@@ -112,7 +112,7 @@ class BulkRuns(BulkRunReader):
         while page.next_cursor is not None and len(records) <= MAX_ROWS:
             page = self._queues.read_page(queue, ROWS_PER_PAGE, page.next_cursor)
             records += [item.record for item in page.items]
-        return _make_rows([ChosenRecord(kind_of(record), record.id, record.version) for record in records])
+        return _make_rows([ChosenRecord(get_record_kind(record), record.id, record.version) for record in records])
 
     def _freeze_rows(
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
@@ -205,7 +205,7 @@ class BulkRuns(BulkRunReader):
             run = self.read_run(run_id)
             person = self._context.require_right(run.action.value)
             if not is_same_person(person.name, run.made_by):
-                facts: NotAllowed = {
+                facts: NotAllowedDetail = {
                     "operator": person.name,
                     "reason": NotAllowedReason.NO_RIGHT_TO_DISCARD_BULK_RUN,
                     "maker": run.made_by,
@@ -260,7 +260,7 @@ class BulkRuns(BulkRunReader):
 
     def _require_maker(self, run: BulkRun, person: Person) -> None:
         if not self._actions.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
-            facts: NotAllowed = {
+            facts: NotAllowedDetail = {
                 "operator": person.name,
                 "reason": NotAllowedReason.BULK_RUN_OF_OTHER_PERSON,
                 "maker": run.made_by,

@@ -11,8 +11,8 @@ from console.domain.bulk.records import (
     BulkProgress,
     RowForecast,
     RowResult,
+    get_row_outcome,
     make_plan,
-    outcome_of,
 )
 from console.domain.tasks.records import BulkRow, BulkRun
 from console.services.bulk.actions import BulkActionRunner
@@ -95,7 +95,7 @@ class BulkRunReader:
             while len(not_done) < limit and (
                 page := bulk.list_rows(conn, run_id, None, after_position, ROWS_PER_PAGE)
             ):
-                not_done += [row for row in page if outcome_of(row.result, row.reason) != RowResult.DONE]
+                not_done += [row for row in page if get_row_outcome(row.result, row.reason) != RowResult.DONE]
                 after_position = page[-1].position
         return tuple(not_done[:limit])
 

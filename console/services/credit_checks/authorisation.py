@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 from console.domain.access.permissions import WORKER
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NotAllowedReason, UsageProblem
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.errors.details import NotAllowed, ProviderAnswerFacts
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import NotAllowedDetail, ProviderAnswerFacts
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.process import interrupts
 from console.providers.credit_checks.tokens import (
@@ -111,7 +111,7 @@ class ProviderAuthorisation:
     def _require_person(self) -> None:
         person = self._context.person()
         if self._context.database.is_server and WORKER not in person.roles:
-            facts: NotAllowed = {
+            facts: NotAllowedDetail = {
                 "operator": person.name,
                 "reason": NotAllowedReason.WORKER_HOLDS_CREDENTIALS,
                 "needs": [WORKER],
@@ -186,7 +186,7 @@ def _make_exchange_error(failure: CredentialsRefused | TokenUnavailable) -> Cons
     if reason == interrupts.INTERRUPT_REASON:
         return ConsoleError(ErrorCode.INTERRUPTED)
     facts: ProviderAnswerFacts = {"reason": reason, "about": _ABOUT_AUTHORISATION}
-    return error_of_outcome(_find_error_code(failure), facts)
+    return make_outcome_error(_find_error_code(failure), facts)
 
 
 def _find_error_code(failure: CredentialsRefused | TokenUnavailable) -> ErrorCode:

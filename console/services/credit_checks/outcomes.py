@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import end_of_day, start_of_day
+from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import (
@@ -23,7 +23,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
-from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, compute_next_attempt_time
 from console.providers.credit_checks.provider import Capabilities
 from console.services.guarded.action import record_reading_lapse
 from console.services.guarded.operation import find_ended_state
@@ -92,7 +92,7 @@ def write_success(
     """Set the credit check to the final state success and schedule the re-fetch of its missing parts. `facts` are
     added to the audit entry."""
     now = context.now()
-    at = next_attempt_at(INCOMPLETE_REFETCHES, 0, now, context.scale)
+    at = compute_next_attempt_time(INCOMPLETE_REFETCHES, 0, now, context.scale)
     credit_checks.change_record(
         tx.conn,
         record,
@@ -117,8 +117,8 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
     values: dict[str, object] = {
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
         "result": report.result,
-        "purchased_at": start_of_day(report.purchase_date) if report.purchase_date else None,
-        "expired_at": end_of_day(report.expiration_date) if report.expiration_date else None,
+        "purchased_at": get_start_of_day(report.purchase_date) if report.purchase_date else None,
+        "expired_at": get_end_of_day(report.expiration_date) if report.expiration_date else None,
     }
     if report.expired and (values["expired_at"] is None or _is_later(values["expired_at"], now)):
         # The provider's statement that the viewing period is over takes precedence over its dates.
@@ -176,7 +176,9 @@ def write_unknown(
     if cause in _MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
     elif capabilities.finds_purchases:
-        work = Work(WorkState.SCHEDULED, next_attempt_at(PURCHASE_PROBES, 0, now, context.scale), WorkReason.UNKNOWN)
+        work = Work(
+            WorkState.SCHEDULED, compute_next_attempt_time(PURCHASE_PROBES, 0, now, context.scale), WorkReason.UNKNOWN
+        )
     credit_checks.change_record(
         tx.conn,
         record,

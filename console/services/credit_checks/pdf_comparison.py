@@ -4,7 +4,7 @@ pages."""
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from console.domain.documents.comparison import Comparison, DifferenceKind, PageComparison, PageDifference
+from console.domain.documents.comparison import DifferenceKind, DocumentComparison, PageComparison, PageDifference
 from console.domain.documents.pdf_pages import PageImage, PageWord, WordChange
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.documents.pdf_renderer import PdfDocument
@@ -38,10 +38,10 @@ class PdfComparison:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def compare(self, progress: ReportComparedPages = lambda *_: None) -> Comparison:
+    def compare(self, progress: ReportComparedPages = lambda *_: None) -> DocumentComparison:
         """Compare all pages and return the differences. The method calls `progress` before each page. Raises
         provider_answer_unusable if one of the versions can't be opened."""
-        result = Comparison(self.old.page_count(), self.new.page_count())
+        result = DocumentComparison(self.old.page_count(), self.new.page_count())
         most_pages = max(result.old_pages, result.new_pages)
         for index in range(most_pages):
             progress(index, most_pages)
@@ -56,7 +56,7 @@ class PdfComparison:
                 return replace(result, differences=result.differences[:MAX_DIFFERENCES], is_cut=True)
         return replace(result, differences=result.differences[:MAX_DIFFERENCES])
 
-    def _compare_page(self, index: int, counts: Comparison) -> PageComparison:
+    def _compare_page(self, index: int, counts: DocumentComparison) -> PageComparison:
         if index >= counts.old_pages:
             return PageComparison(index, (PageDifference(index, DifferenceKind.PAGE_ADDED),))
         if index >= counts.new_pages:

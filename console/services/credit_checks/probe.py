@@ -6,8 +6,8 @@ from collections.abc import Callable
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.error_reasons import UnknownReason
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.errors.details import Holder, ProviderAnswerFacts
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import LeaseHolderFacts, ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import (
     Certainty,
@@ -19,7 +19,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
-from console.domain.tasks.retry_schedules import PURCHASE_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import PURCHASE_PROBES, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
@@ -74,7 +74,7 @@ class CreditCheckProbes:
         with self._context.database.read() as conn:
             running = journal.find_running(conn, CREDIT_CHECK_KIND, record.id)
         if running is not None and journal.has_effect(running.action):
-            holder = Holder(operator=running.operator, desk=running.desk)
+            holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS, {"record": record, "holder": holder, "since": running.started_at}
             )
@@ -166,7 +166,7 @@ class CreditCheckProbes:
         if current is None:
             return
         now, attempts = self._context.now(), record.work.attempt + 1
-        at = next_attempt_at(PURCHASE_PROBES, attempts, now, self._context.scale)
+        at = compute_next_attempt_time(PURCHASE_PROBES, attempts, now, self._context.scale)
         work = Work(WorkState.SCHEDULED, at, WorkReason.UNKNOWN, attempts)
         if at is None:
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
@@ -179,9 +179,9 @@ class CreditCheckProbes:
             "status": outcome.status,
         }
         if outcome.kind is OutcomeClass.SUCCEEDED:
-            return error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, detail)
+            return make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)
         code = find_part_error_code(outcome)
-        return error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
+        return make_outcome_error(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
 
     # Known outcome: compare; the state is never overwritten
 
@@ -202,7 +202,7 @@ class CreditCheckProbes:
         context.write(keep)
         code = find_part_error_code(outcome)
         if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_CODES:
-            raise error_of_outcome(
+            raise make_outcome_error(
                 code, {"record": check_records.read_current(self._context, record.id), "reason": outcome.reason}
             )
 

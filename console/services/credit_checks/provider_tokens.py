@@ -13,7 +13,7 @@ from datetime import datetime
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import BadProfile
+from console.domain.errors.details import BadProfileDetail
 from console.domain.process import interrupts
 from console.domain.setting_problems import SettingProblem
 from console.providers.credit_checks.tokens import (
@@ -199,7 +199,7 @@ class DatabaseTokenStore:
             self._last_pair = self._decrypt_pair(stored.encrypted_pair, stored)
         except DecryptionFailed:
             if self._last_pair is None:
-                problem: BadProfile = {
+                problem: BadProfileDetail = {
                     "variable": "CONSOLE_SECRET_STORE_KEY",
                     "problem": SettingProblem.OTHER_STORE_KEY,
                 }
@@ -221,12 +221,12 @@ class DatabaseTokenStore:
 
     def _wait_for_lease(self) -> Lease:
         context = self._context
-        deadline = context.clock.monotonic() + context.scale.scaled_seconds(LEASE_WAIT_SECONDS)
+        deadline = context.clock.monotonic() + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
         while True:
             lease = acquire(context, REFRESH_LEASE_NAME)
             if lease is not None:
                 return lease
-            if interrupts.is_pending():
+            if interrupts.is_interrupt_pending():
                 raise TokenUnavailable(interrupts.INTERRUPT_REASON)
             if context.clock.monotonic() >= deadline:
                 raise TokenUnavailable(ErrorCode.LEASE_TIMEOUT)
@@ -257,7 +257,7 @@ class DatabaseRateLimiter:
     def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:
         self._context = context
         self._name = name
-        self._spacing = context.scale.scaled_seconds(spacing_seconds)
+        self._spacing = context.scale.scale_seconds(spacing_seconds)
 
     def wait_for_start(self) -> None:
         """Reserve the next free start time in the database, and sleep until that time."""

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import end_of_day
+from console.domain.calendar_days import get_end_of_day
 from console.domain.error_reasons import UsageProblem
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.errors.details import AlreadyPurchased, ProviderAnswerFacts
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import AlreadyPurchasedDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -213,7 +213,7 @@ class _PurchaseAttempt:
         ):
             return  # There is no row, or it has not expired by our dates: `check` raises the right refusal.
         if is_shared:
-            raise error_of_outcome(
+            raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_record"}
             )
         outcome = reader.read_detail(live_check.credit_check_id)
@@ -222,12 +222,12 @@ class _PurchaseAttempt:
             if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
                 return
             detail: ProviderAnswerFacts = {"record": live_check, "reason": outcome.reason, "status": outcome.status}
-            raise error_of_outcome(find_part_error_code(outcome), detail)
+            raise make_outcome_error(find_part_error_code(outcome), detail)
         if report.corporation_number not in (None, live_check.corporation_number):
-            raise error_of_outcome(
+            raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
             )
-        valid_until = end_of_day(report.expiration_date) if report.expiration_date else None
+        valid_until = get_end_of_day(report.expiration_date) if report.expiration_date else None
         if not report.expired and (valid_until is None or valid_until > context.now()):
             raise ConsoleError(ErrorCode.NOT_EXPIRED, {"record": live_check, "expired_at": valid_until})
 
@@ -248,7 +248,7 @@ class _PurchaseAttempt:
         spooled = self._context.spool.list_purchases_holding_claim(self._context.database_id, client, number)
         for intent in (*spooled, *lost_operations.list_purchases_holding_claim(conn, client, number)):
             if credit_checks.find_by_operation(conn, number, intent.operation_id) is None:
-                detail: AlreadyPurchased = {
+                detail: AlreadyPurchasedDetail = {
                     "source": "desk",
                     "operation_id": intent.operation_id,
                     "operator": intent.operator,
@@ -263,7 +263,7 @@ class _PurchaseAttempt:
             # A change after this request began means that another renewal was faster. This selects the error code
             # only.
             was_overtaken = live.changed_at is not None and live.changed_at >= self._checked_at
-            facts: AlreadyPurchased = {"record": live, "expired_at": live.expired_at}
+            facts: AlreadyPurchasedDetail = {"record": live, "expired_at": live.expired_at}
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
@@ -315,7 +315,7 @@ class _PurchaseAttempt:
             raise late_answers.make_already_decided_error(self._context, credit_checks.CREDIT_CHECK_KIND, record)
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
             return record
-        raise error_of_outcome(
+        raise make_outcome_error(
             find_error_code(outcome), {"record": record, "reason": outcome.reason, "status": outcome.status}
         )
 

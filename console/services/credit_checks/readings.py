@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, WorkState
-from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, next_attempt_at
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader, PdfAnswer
 from console.services.credit_checks import outcomes
 from console.services.guarded.operation import OWN_FAULT_CODES
@@ -127,7 +127,7 @@ class CheckReadings:
         now = self._context.now()
         work = Work()
         if record.incomplete and not record.viewing_over:
-            at = next_attempt_at(INCOMPLETE_REFETCHES, attempts, now, self._context.scale)
+            at = compute_next_attempt_time(INCOMPLETE_REFETCHES, attempts, now, self._context.scale)
             work = Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE, attempts)
             if at is None:
                 work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.REFETCHES_ENDED, attempts)
@@ -139,7 +139,7 @@ def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
     """Return the error code for the outcome of a failed read of detail or PDF."""
     if outcome.reason in OWN_FAULT_CODES:
         return ErrorCode(outcome.reason)
-    if outcome.reason == _BUG_REASON and (outcome.sent is Sent.NO or outcome.kind is OutcomeClass.AUTH):
+    if outcome.reason == _BUG_REASON and (outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH):
         return ErrorCode.INTERNAL_ERROR
     if outcome.kind is OutcomeClass.AUTH:
         return ErrorCode.PROVIDER_AUTH
@@ -156,7 +156,7 @@ def make_failed_part(name: str, error: Exception) -> FetchedPart:
     """Return a failed result of the part `name` (DETAIL or PDF) after an exception of this program, for example a
     full disk."""
     code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
-    return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
+    return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, SendingCertainty.MAYBE))
 
 
 def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:

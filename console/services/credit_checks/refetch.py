@@ -8,10 +8,10 @@ import logging
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import LockedProblem, UnknownReason
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import FailedPart, ProviderAnswerFacts
 from console.domain.process import interrupts
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckState, CreditCheck, Document
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.service_results import RefetchResult
@@ -74,7 +74,7 @@ class RefetchService:
     def follow_up(self, record_id: int, progress: Progress) -> None:
         """Fetch detail and PDF directly after a purchase. The method logs failures and raises no exception. It
         calls `progress` with the name of each part."""
-        if interrupts.is_pending():  # A due task fetches the parts later.
+        if interrupts.is_interrupt_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
             lease = acquire(self._context, make_lease_name(record_id))
@@ -84,7 +84,7 @@ class RefetchService:
 
     def _follow_up(self, record_id: int, progress: Progress) -> None:
         for name in (DETAIL, PDF):
-            if interrupts.is_pending():
+            if interrupts.is_interrupt_pending():
                 break
             progress(name)
             with log_and_suppress(f"{name} of credit check {record_id}"):
@@ -186,7 +186,7 @@ class _RefetchAttempt:
                     self._readings.append(make_failed_part(name, error))
         failed_outcome = next((part.outcome for part in self._readings if not part.is_fetched), None)
         if failed_outcome is None:
-            return Outcome(OutcomeClass.SUCCEEDED, "fetched", Sent.YES)
+            return Outcome(OutcomeClass.SUCCEEDED, "fetched", SendingCertainty.YES)
         return Outcome(failed_outcome.kind, failed_outcome.reason, failed_outcome.sent, status=failed_outcome.status)
 
     def record(self, tx: Transaction, _subject: ClaimedRecord, _outcome: Outcome[None]) -> None:
@@ -279,7 +279,7 @@ def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> Conso
     """Return the error of a re-fetch that did not fetch all parts. Its exit status is 5 if the viewing period is
     over, 6 for a code of OWN_FAULT_CODES, otherwise the exit status of `code`."""
     status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_CODES else None
-    return error_of_outcome(code, {**facts, "about": "refetch"}, exit_status=status)
+    return make_outcome_error(code, {**facts, "about": "refetch"}, exit_status=status)
 
 
 def make_stale_view_error(record: CreditCheck, expected_version: int) -> ConsoleError:

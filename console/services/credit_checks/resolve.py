@@ -7,9 +7,9 @@ from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import MismatchReason, UsageProblem
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason
 from console.domain.recovery.decidable import make_undecidable_error
@@ -226,7 +226,9 @@ class PurchaseDecisions:
         )
 
     def _settle_error(self, tx: Transaction, record: CreditCheck, proposer: str) -> None:
-        outcome: Outcome[CheckReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "resolved_by_people", Sent.MAYBE)
+        outcome: Outcome[CheckReport] = Outcome(
+            OutcomeClass.FAILED_DEFINITE, "resolved_by_people", SendingCertainty.MAYBE
+        )
         if record.operation_id:
             journal.settle_operation(
                 tx.conn, record.operation_id, OperationState.FAILED, outcome, self._context.now()
@@ -254,10 +256,10 @@ def make_unconfirmed_error(
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:
-        return error_of_outcome(ErrorCode.EVIDENCE_MISMATCH, detail)
+        return make_outcome_error(ErrorCode.EVIDENCE_MISMATCH, detail)
     code = find_part_error_code(outcome)
     unchanged_codes = {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_CODES} if deciding else NO_ANSWER_CODES
-    return error_of_outcome(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
+    return make_outcome_error(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
 
 
 def read_proof(proof: str | Path) -> bytes:

@@ -6,7 +6,7 @@ from datetime import datetime
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.credit_checks import explain
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import (
     CheckRelations,
     CheckState,
@@ -19,7 +19,7 @@ from console.domain.records import (
 )
 from console.domain.recovery.decidable import find_renewal_refusal
 from console.domain.service_results import AllowedAction
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
 from console.services.credit_checks import records as check_records
@@ -54,7 +54,7 @@ class CreditCheckViews:
         self._reads = reads
         self._complete_records, self._read_actions = complete_records, read_actions
 
-    def read_credit_check(self, record_id: int) -> CreditCheckView:
+    def read_credit_check(self, record_id: int) -> CreditCheckDetails:
         """Return one credit check with the data of its screen. Raises not_found, and not_allowed if the acting
         person may not read."""
         context = self._context
@@ -64,9 +64,9 @@ class CreditCheckViews:
             relations = record.relations or CheckRelations()
             holder = self._find_holder(conn, record)
             answers = evidence.find_by_subject(conn, CREDIT_CHECK_KIND, record_id)
-            view = CreditCheckView(
+            view = CreditCheckDetails(
                 record=record,
-                explanation=explain(record, context.now()),
+                explanation=explain_credit_check(record, context.now()),
                 timeline=read_timeline(conn, CREDIT_CHECK_KIND, str(record_id)),
                 evidence=answers,
                 documents=evidence.list_documents(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from console.domain.desk_requests.records import (
     CONFIRMED_ACTIONS,
     LARGEST_FILE_BYTES,
-    LONGEST_ARGS_BYTES,
+    LONGEST_ARGUMENTS_BYTES,
     PRESENCE_SECONDS,
     DeskRequestProgress,
     DeskRequestState,
@@ -104,7 +104,7 @@ class RemoteRequestIds(RequestIds):
         connection that signs in with this password."""
         context = self._context
         with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait
-            interrupts.raise_if_pending()
+            interrupts.raise_if_interrupt_pending()
             with log_and_suppress("remembering a desk request"):
                 context.spool.store_own_request(
                     request.id, context.database_id, make_oldest_request_id(LISTED_AGE_SECONDS)
@@ -140,9 +140,9 @@ class RemoteRequestIds(RequestIds):
         file = next((_read_content(part) for part in arguments if isinstance(part, Path)), None)
         values = [{FILE_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
         text = json.dumps([answer_serialization.serialize_value(value) for value in values], ensure_ascii=False)
-        if len(text.encode()) > LONGEST_ARGS_BYTES:
+        if len(text.encode()) > LONGEST_ARGUMENTS_BYTES:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS, "longest": LONGEST_ARGS_BYTES}
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS, "longest": LONGEST_ARGUMENTS_BYTES}
             )
         request = NewDeskRequest(
             id=make_request_id(),
@@ -168,7 +168,7 @@ class RemoteRequestIds(RequestIds):
         """
         clock, pause, last_step, wait = self._context.clock, FIRST_POLL_SECONDS, None, get_current_wait()
         last_sign_at = clock.monotonic()
-        while not interrupts.is_pending():
+        while not interrupts.is_interrupt_pending():
             stored = self._read_progress(request)
             if stored is not None and not stored.is_abandoned:
                 last_sign_at = clock.monotonic()
@@ -183,11 +183,11 @@ class RemoteRequestIds(RequestIds):
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "withdrawn"})
             if stored is not None and (stored.is_lapsed or stored.state is DeskRequestState.LAPSED):
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
-            if clock.monotonic() - last_sign_at > self._context.scale.scaled_seconds(GIVE_UP_SECONDS):
+            if clock.monotonic() - last_sign_at > self._context.scale.scale_seconds(GIVE_UP_SECONDS):
                 break
             clock.sleep(pause)
             pause = min(pause * 1.2, LONGEST_POLL_SECONDS)
-        if interrupts.is_pending() and self._withdraw_request(request):
+        if interrupts.is_interrupt_pending() and self._withdraw_request(request):
             raise interrupts.Interrupted
         raise _make_unanswered_error()
 

@@ -17,7 +17,7 @@ def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | Non
     """Return the worker whose presence lease was renewed last; None if no worker is present. Needs one short read
     of the database."""
     with database.read() as conn:
-        return presence.find_newest_worker(conn, scale.lease_seconds(PRESENCE_SECONDS))
+        return presence.find_newest_worker(conn, scale.scale_lease_seconds(PRESENCE_SECONDS))
 
 
 def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:

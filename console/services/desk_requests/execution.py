@@ -15,7 +15,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import (
     AUDIT_ACTION,
     CONFIRMED_ACTIONS,
-    PRESENCE_LEASE,
+    PRESENCE_LEASE_NAME,
     PRESENCE_SECONDS,
     SILENT_WORKER_SECONDS,
     TakenDeskRequest,
@@ -72,7 +72,7 @@ class RequestExecutor:
     def announce(self) -> None:
         """Take or renew this worker's presence lease, which shows the desks for PRESENCE_SECONDS that the worker
         is present, and release the requests of workers that have ended."""
-        context, seconds = self._context, self.scale.lease_seconds(PRESENCE_SECONDS)
+        context, seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_SECONDS)
         lease = self._presence_lease
         if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
             self._release_requests_of_ended_workers(lease.token, seconds)
@@ -80,7 +80,7 @@ class RequestExecutor:
         self._silent_workers, self.is_standby = frozenset(), False
         self._presence_lease = context.write(
             lambda tx: leases.acquire(
-                tx, PRESENCE_LEASE, context.holder(), context.now(), seconds, _MAX_PRESENT_WORKERS
+                tx, PRESENCE_LEASE_NAME, context.holder(), context.now(), seconds, _MAX_PRESENT_WORKERS
             )
         )
 
@@ -93,7 +93,7 @@ class RequestExecutor:
         `presence_seconds` is the length of a presence lease. This worker becomes a standby if a worker that isn't
         silent has a token lower than `own_token`.
         """
-        context, limit_seconds = self._context, self.scale.lease_seconds(SILENT_WORKER_SECONDS)
+        context, limit_seconds = self._context, self.scale.scale_lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
             silent_seconds = presence.read_silent_seconds(conn, presence_seconds)
         silent = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
@@ -132,7 +132,7 @@ class RequestExecutor:
         context, heartbeat = self._context, self._context.heartbeat
         taken = context.write(
             lambda tx: requests.take_next_request(
-                tx, self._make_holder(), heartbeat.lease_seconds, only_first_of_person=only_first_of_person
+                tx, self._make_holder(), heartbeat.scale_lease_seconds, only_first_of_person=only_first_of_person
             )
         )
         if taken is None:
@@ -227,7 +227,9 @@ class RequestExecutor:
                 self._context.write(lambda tx: write(tx, unreadable))
 
     def _renew_lease(self, taken: TakenDeskRequest) -> None:
-        self._context.write(lambda tx: requests.renew_lease(tx.conn, taken, self._context.heartbeat.lease_seconds))
+        self._context.write(
+            lambda tx: requests.renew_lease(tx.conn, taken, self._context.heartbeat.scale_lease_seconds)
+        )
 
     def _make_answer(self, taken: TakenDeskRequest) -> str:
         """Run the command and return its answer as JSON. An exception other than ConsoleError is logged and
@@ -237,8 +239,8 @@ class RequestExecutor:
         with execute_for(taken), watch_repeats() as repeats:
             answer = self._attempt_request(taken)
             while _is_earlier_call_running(taken, answer):
-                interrupts.raise_if_pending()
-                self.clock.sleep(self.scale.scaled_seconds(RETRY_SECONDS))
+                interrupts.raise_if_interrupt_pending()
+                self.clock.sleep(self.scale.scale_seconds(RETRY_SECONDS))
                 answer = self._attempt_request(taken)
         return _serialize_answer(answer, is_repetition=repeats.is_repetition)
 

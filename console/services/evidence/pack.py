@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.errors import ConsoleError
-from console.domain.evidence.timeline import EARLIEST_INSTANT, Event, TimelinePage
+from console.domain.evidence.timeline import EARLIEST_INSTANT, TimelineEvent, TimelinePage
 from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 from console.services.audit import refusals
@@ -203,7 +203,7 @@ class _PackDraft:
             "kind": self._timeline.kind,
             "id": self._timeline.id,
             "database": self._context.database_id,
-            "until": None if self.last_event_at == EARLIEST_INSTANT else instant_text(self.last_event_at),
+            "until": None if self.last_event_at == EARLIEST_INSTANT else format_instant(self.last_event_at),
             "events": {"told": self._event_count, "cut": self._is_cut},
             "audit": {"rows": proof.row_count, "withheld": proof.withheld_count, "whose": self._only_person or "all"},
             "left_out": self._omitted_files,
@@ -229,7 +229,7 @@ class _PackDraft:
 
         event_lines.writelines(encode_json_list(events()))
 
-    def _iterate_events(self) -> Iterator[Event]:
+    def _iterate_events(self) -> Iterator[TimelineEvent]:
         events = walk_events(self._conn, self._related)
         for event in islice(events, MAX_EVENTS_PER_PACK):
             self._event_count, self.last_event_at = self._event_count + 1, max(self.last_event_at, event.at)

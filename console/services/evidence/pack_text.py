@@ -6,8 +6,8 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, Protocol
 
-from console.domain.calendar_days import instant_text
-from console.domain.evidence.timeline import Event, TimelinePage, mask_text
+from console.domain.calendar_days import format_instant
+from console.domain.evidence.timeline import TimelineEvent, TimelinePage, mask_text
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 
 _EXCLUDED_FIELDS = frozenset(("handle", "registry_entry"))
@@ -58,7 +58,7 @@ class PlainValues:
         publisher and the licence."""
         return {"source": PUBLISHER, "licence": LICENCE, **self.make_record_fields(facts)}
 
-    def make_event_fields(self, event: Event) -> dict[str, object]:
+    def make_event_fields(self, event: TimelineEvent) -> dict[str, object]:
         """Return the fields of a timeline's event, in the types of JSON."""
         return {
             "at": event.at.isoformat(timespec="microseconds"), "step": event.step.value, "who": event.who,
@@ -75,7 +75,7 @@ class PlainValues:
             case None | bool() | int() | float():
                 return value
             case datetime():
-                return instant_text(value)
+                return format_instant(value)
             case date():
                 return value.isoformat()
             case Enum():
@@ -95,7 +95,7 @@ class TimelineText(Protocol):
 
     def header_lines(self, timeline: TimelinePage, language: str) -> Iterator[str]: ...
 
-    def event_line(self, event: Event, timeline: TimelinePage, language: str) -> str: ...
+    def event_line(self, event: TimelineEvent, timeline: TimelinePage, language: str) -> str: ...
 
 
 def encode_line(text: str, timeline: TimelinePage) -> bytes:

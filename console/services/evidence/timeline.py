@@ -11,7 +11,7 @@ from itertools import islice
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.evidence.timeline import EARLIEST_INSTANT, Event, TimelinePage, mask_event, merge_streams
+from console.domain.evidence.timeline import EARLIEST_INSTANT, TimelineEvent, TimelinePage, mask_event, merge_streams
 from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
@@ -129,7 +129,9 @@ class TimelineService:
             return read_newest_events(self._context, conn, kind, id, limit)
 
 
-def walk_events(conn: Connection, related: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
+def walk_events(
+    conn: Connection, related: RelatedRecords, read: _ReadPosition | None = None
+) -> Iterator[TimelineEvent]:
     """Yield the events of a record and its related records, oldest first, after the position `read` (None: from
     the first event). Payers' names are masked. Only a part of the events is in memory at a time."""
     position, hidden = read or {}, related.payer_names
@@ -158,7 +160,7 @@ def read_newest_events(
 
 def _open_stream(
     conn: Connection, source: EventSource, kind: str, id: str, read: tuple[datetime, str, datetime] | None
-) -> tuple[Iterator[Event], datetime]:
+) -> tuple[Iterator[TimelineEvent], datetime]:
     if read is None:
         return source.walk_events(conn, kind, id), EARLIEST_INSTANT
     at, row, reached = read
@@ -273,7 +275,7 @@ def _parse_id(kind: str, id: int | str) -> int:
 # Cursor
 
 
-def _advance_position(events: tuple[Event, ...], position: _ReadPosition) -> _ReadPosition:
+def _advance_position(events: tuple[TimelineEvent, ...], position: _ReadPosition) -> _ReadPosition:
     """Return the read position of each stream of events after one page; `events` are those of the page, and
     `position` is the read position before the page."""
     read = dict(position)

@@ -9,7 +9,13 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import DocumentFormat, ExportDocument
-from console.domain.reports.daily_close import CLOSE_KIND, CloseWritten, DailyClose, make_facts, make_subject
+from console.domain.reports.daily_close import (
+    CLOSE_KIND,
+    DailyClose,
+    WrittenDailyClose,
+    make_close_facts,
+    make_close_subject,
+)
 from console.services.audit import refusals
 from console.services.exports.pdf_document import write_pdf_document
 from console.services.exports.workbook import write_document_workbook
@@ -32,7 +38,7 @@ class DailyCloseWriter:
         document in a language."""
         self._context, self._read_close, self._make_document = context, read_close, make_document
 
-    def write(self, provider: str, day: date, path: Path, language: str) -> CloseWritten:
+    def write(self, provider: str, day: date, path: Path, language: str) -> WrittenDailyClose:
         """Write the daily close to the new file `path`, whose suffix names the format, and an audit entry with the
         close's sums and open records. The file gets its name when it is complete; only the present user of the
         machine can read it.
@@ -41,7 +47,7 @@ class DailyCloseWriter:
         no_operator, storage_full.
         """
         document_format = _parse_format(path)
-        subject = make_subject(provider[:20], day)
+        subject = make_close_subject(provider[:20], day)
         with refusals.audit_refusals(self._context, _AUDIT_ACTION, subject, kind=CLOSE_KIND):
             self._context.require_right("read")
             close = self._read_close(provider, day)
@@ -53,7 +59,7 @@ class DailyCloseWriter:
                 write_document_workbook(draft.file, document)
             size, digest = draft.compute_sha256()
             facts = {
-                **make_facts(close),
+                **make_close_facts(close),
                 "provider": provider,
                 "day": day.isoformat(),
                 "format": document_format.value,
@@ -63,7 +69,7 @@ class DailyCloseWriter:
                 lambda tx: self._context.record_audit(tx, _AUDIT_ACTION, subject, facts, kind=CLOSE_KIND)
             )
             draft.publish()
-            return CloseWritten(str(draft.final), size, digest, close)
+            return WrittenDailyClose(str(draft.final), size, digest, close)
 
 
 def _parse_format(path: Path) -> DocumentFormat:

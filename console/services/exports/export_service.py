@@ -8,7 +8,7 @@ from typing import Any
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.exports.tables import ExportRequest, ExportTable, ExportWritten, FileFormat
+from console.domain.exports.tables import ExportRequest, ExportTable, FileFormat, WrittenExport
 from console.services.audit import refusals
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
@@ -36,7 +36,7 @@ class ExportService:
 
     def write(
         self, request: ExportRequest, path: Path, language: str, progress: ReportWrittenRows = lambda _: None
-    ) -> ExportWritten:
+    ) -> WrittenExport:
         """Write the list to the new file `path`, whose suffix names the format, and an audit entry with the number
         of rows and the filter. The file gets its name when it is complete; only the present user of the machine
         can read it.
@@ -59,7 +59,7 @@ class ExportService:
         table: ExportTable,
         rows: "_CountedRows",
         request: ExportRequest,
-    ) -> ExportWritten:
+    ) -> WrittenExport:
         write_table = write_workbook if file_format is FileFormat.XLSX else write_csv_table
         write_table(draft.file, table, rows)
         size, digest = draft.compute_sha256()
@@ -76,7 +76,7 @@ class ExportService:
             lambda tx: self._context.record_audit(tx, _AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_KIND)
         )
         draft.publish()
-        return ExportWritten(str(draft.final), rows.count, size)
+        return WrittenExport(str(draft.final), rows.count, size)
 
 
 class _CountedRows:

@@ -27,7 +27,7 @@ from console.store.operations import journal
 from console.store.spool.spool import ChainHead, Intent, Spool, SpoolEntry
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import DatabaseWentBack
+    from console.domain.errors.details import DatabaseWentBackDetail
     from console.domain.tasks.records import Alert
 
 ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.WENT_BACK_RULE, "database", 1
@@ -55,7 +55,7 @@ class RollbackFinding:
 
     def make_refusal(self) -> ConsoleError:
         """Return the error database_went_back; its detail contains the lost operations and the alert."""
-        facts: DatabaseWentBack = {
+        facts: DatabaseWentBackDetail = {
             "missing": [_make_intent_facts(intent) for intent in self.lost_operations[:_MAX_LISTED_OPERATIONS]]
         }
         facts |= {

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from console.domain.error_reasons import PossibleRepeatReason, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import Holder
+from console.domain.errors.details import LeaseHolderFacts
 from console.domain.records import OperationState
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -190,7 +190,7 @@ class Idempotency:
             idempotency.free_key(tx.conn, attempt.operation_id, key)
         operation = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
         fence = journal.begin_operation(
-            tx, operation, holder, now, context.scale.lease_seconds(ATTEMPT_LEASE_SECONDS)
+            tx, operation, holder, now, context.scale.scale_lease_seconds(ATTEMPT_LEASE_SECONDS)
         )
         if epoch is None and self._cache.state is not None and not idempotency.current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, holder, now)
@@ -216,7 +216,7 @@ def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
     outcome of the attempt is unknown.
     """
     id, since = attempt.operation_id, attempt.since
-    holder = Holder(operator=attempt.operator, desk=attempt.desk)
+    holder = LeaseHolderFacts(operator=attempt.operator, desk=attempt.desk)
     if attempt.fingerprint != fingerprint:
         raise ConsoleError(
             ErrorCode.POSSIBLE_REPEAT,

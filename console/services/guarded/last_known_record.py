@@ -4,11 +4,11 @@ database can't be read.
 
 from dataclasses import replace
 
-from console.domain.calendar_days import end_of_day, start_of_day
+from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, CheckReport, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.services.guarded.operation import ClaimedOperation
 
@@ -41,8 +41,8 @@ def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] 
         credit_check_id=report.credit_check_id if report else None,
         company_name=name,
         result=result,
-        purchased_at=start_of_day(purchase_day) if purchase_day else None,
-        expired_at=end_of_day(expiration_day) if expiration_day else None,
+        purchased_at=get_start_of_day(purchase_day) if purchase_day else None,
+        expired_at=get_end_of_day(expiration_day) if expiration_day else None,
         pdf_file_path=None,
         incomplete=tuple(part for part, value in parts.items() if not value) if state is CheckState.SUCCESS else (),
         superseded_by=None,
@@ -74,7 +74,7 @@ def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome
 
 
 def _find_refund_state(outcome: Outcome[RefundReport]) -> RefundState | None:
-    if outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not Sent.NO:
+    if outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not SendingCertainty.NO:
         return RefundState.FAILED
     return {
         OutcomeClass.SUCCEEDED: RefundState.COMPLETED,

@@ -6,7 +6,7 @@ import logging
 
 from console.domain.error_reasons import AlreadyDecidedReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import AlreadyDecided
+from console.domain.errors.details import AlreadyDecidedDetail
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck, WorkReason
 from console.services.process.context import ServiceContext
@@ -28,7 +28,7 @@ def make_already_decided_error(
             case = cases.open_case_id(conn, LATE_ANSWER_CASE_RULE, kind, record.id)
     except Exception:
         _log.warning("the case about %s %s can't be read", kind, record.id, exc_info=True)
-    facts: AlreadyDecided = {
+    facts: AlreadyDecidedDetail = {
         "record": record,
         "state": record.state.value,
         "case": case,

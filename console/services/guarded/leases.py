@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Unpack
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import InProgress
+from console.domain.errors.details import InProgressDetail
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
@@ -14,7 +14,7 @@ from console.store.operations.leases import Lease
 
 
 @contextmanager
-def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress]) -> Iterator[Lease]:
+def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgressDetail]) -> Iterator[Lease]:
     """Hold the lease `name` until the end of the block. Never waits: if another process or thread holds the lease,
     raises in_progress, whose detail contains `facts` and the holder.
     """
@@ -32,7 +32,7 @@ def acquire(context: ServiceContext, name: str) -> Lease | None:
     pass the lease to `keep_renewed`, because nothing renews it before that.
     """
     return context.write(
-        lambda tx: leases.acquire(tx, name, context.holder(), context.now(), context.heartbeat.lease_seconds)
+        lambda tx: leases.acquire(tx, name, context.holder(), context.now(), context.heartbeat.scale_lease_seconds)
     )
 
 
@@ -42,7 +42,7 @@ def keep_renewed(context: ServiceContext, lease: Lease) -> Iterator[None]:
     key = f"{lease.name}-{lease.slot}-{lease.token}"
 
     def beat() -> None:
-        context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), context.heartbeat.lease_seconds))
+        context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), context.heartbeat.scale_lease_seconds))
 
     context.heartbeat.add(key, beat)
     try:

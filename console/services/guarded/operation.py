@@ -10,14 +10,14 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations.leases import Lease
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import OutcomeUnknown
+    from console.domain.errors.details import OutcomeUnknownDetail
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
@@ -94,7 +94,11 @@ class OutcomeUnrecorded(ConsoleError):
 
     def __init__(self, claimed: ClaimedOperation, *, is_spooled: bool, provider_id: int | str | None) -> None:
         reason = UnknownReason.ANSWER_NOT_RECORDED if is_spooled else UnknownReason.ANSWER_NOT_SPOOLED
-        facts: OutcomeUnknown = {"reason": reason, "operation_id": claimed.operation_id, "provider_id": provider_id}
+        facts: OutcomeUnknownDetail = {
+            "reason": reason,
+            "operation_id": claimed.operation_id,
+            "provider_id": provider_id,
+        }
         super().__init__(ErrorCode.OUTCOME_UNKNOWN, facts)
         self.claimed = claimed
 
@@ -134,16 +138,18 @@ def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
     """Return the error code for the outcome of a call that should cost or move money and did not succeed."""
     if outcome.reason in OWN_FAULT_CODES and outcome.kind is not OutcomeClass.UNKNOWN:
         return ErrorCode(outcome.reason)
-    if outcome.reason == ErrorCode.INTERNAL_ERROR and (outcome.sent is Sent.NO or outcome.kind is OutcomeClass.AUTH):
+    if outcome.reason == ErrorCode.INTERNAL_ERROR and (
+        outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH
+    ):
         return ErrorCode.INTERNAL_ERROR
     if outcome.kind is OutcomeClass.AUTH:
         return ErrorCode.PROVIDER_AUTH
     if outcome.kind is OutcomeClass.RATE_LIMITED:
         return ErrorCode.RATE_LIMITED
     if outcome.kind is OutcomeClass.FAILED_DEFINITE:
-        if (outcome.reason, outcome.sent) == (interrupts.INTERRUPT_REASON, Sent.NO):
+        if (outcome.reason, outcome.sent) == (interrupts.INTERRUPT_REASON, SendingCertainty.NO):
             return ErrorCode.INTERRUPTED
-        return ErrorCode.PROVIDER_UNREACHABLE if outcome.sent is Sent.NO else ErrorCode.PROVIDER_REFUSED
+        return ErrorCode.PROVIDER_UNREACHABLE if outcome.sent is SendingCertainty.NO else ErrorCode.PROVIDER_REFUSED
     return ErrorCode.OUTCOME_UNKNOWN
 
 

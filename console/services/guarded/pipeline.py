@@ -22,7 +22,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.domain.process import interrupts, log_events
 from console.domain.process.log_events import LogEvent
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import LeaseHolder
 from console.services.audit.refusals import make_holder_detail
 from console.services.guarded import database_fitness, database_rollback
@@ -126,9 +126,9 @@ class GuardedPipeline:
         self, operation: GuardedOperation[T], progress: Progress, started_at: float
     ) -> ClaimedOperation:
         context = self._context
-        deadline = started_at + context.scale.scaled_seconds(LEASE_WAIT_SECONDS)
+        deadline = started_at + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
         while True:
-            interrupts.raise_if_pending()
+            interrupts.raise_if_interrupt_pending()
             try:
                 return self._write_claim(operation, context.clock.monotonic() - started_at)
             except _LeaseTaken as conflict:
@@ -180,7 +180,9 @@ class GuardedPipeline:
         if operation.lease is None:
             return None
         context = self._context
-        lease = leases.acquire(tx, operation.lease, context.holder(), context.now(), self._heartbeat.lease_seconds)
+        lease = leases.acquire(
+            tx, operation.lease, context.holder(), context.now(), self._heartbeat.scale_lease_seconds
+        )
         if lease is None:
             raise _LeaseTaken(leases.find_holder(tx.conn, operation.lease))
         return lease
@@ -194,7 +196,7 @@ class GuardedPipeline:
         )  # fmt: skip
         context = self._context
         return journal.begin_operation(
-            tx, journal_row, context.holder(), context.now(), self._heartbeat.lease_seconds
+            tx, journal_row, context.holder(), context.now(), self._heartbeat.scale_lease_seconds
         )
 
     def _make_answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
@@ -208,7 +210,7 @@ class GuardedPipeline:
         context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
         started_at = context.clock.monotonic()
         while True:
-            interrupts.raise_if_pending()
+            interrupts.raise_if_interrupt_pending()
             with context.database.read() as conn:
                 operation.check(conn)
                 holder = leases.find_holder(conn, operation.lease or "")
@@ -275,7 +277,7 @@ class GuardedPipeline:
         """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
         the request may have arrived. If a signal ends it, an answer that has arrived is returned or recorded.
         """
-        if operation.has_effect and interrupts.is_pending():
+        if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)
         outcome: Outcome[T] | None = None
         try:
@@ -285,10 +287,10 @@ class GuardedPipeline:
             self._context.failpoints.reach("after_send")
         except Exception:
             _log.exception("operation %s: the call broke off", claimed.operation_id)
-            return Outcome(OutcomeClass.UNKNOWN, "broke_off", Sent.MAYBE)
+            return Outcome(OutcomeClass.UNKNOWN, "broke_off", SendingCertainty.MAYBE)
         except BaseException as end:
             last_outcome: Outcome[T] = outcome or Outcome(
-                OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, Sent.MAYBE
+                OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, SendingCertainty.MAYBE
             )
             if isinstance(end, KeyboardInterrupt) and operation.has_effect:
                 return last_outcome
@@ -384,7 +386,7 @@ class GuardedPipeline:
             _log.warning("operation %s: its end could not be noted on the desk", claimed.operation_id, exc_info=True)
 
     def _renew_leases(self, claimed: ClaimedOperation) -> None:
-        context, seconds = self._context, self._heartbeat.lease_seconds
+        context, seconds = self._context, self._heartbeat.scale_lease_seconds
 
         def renew(tx: Transaction) -> None:
             journal.renew_lease(tx.conn, claimed.operation_id, claimed.fence, seconds)

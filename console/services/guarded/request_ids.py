@@ -23,7 +23,7 @@ from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.errors.details import InProgress, NotAllowed, PossibleRepeat
+from console.domain.errors.details import InProgressDetail, NotAllowedDetail, PossibleRepeatDetail
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.process import interrupts
 from console.domain.records import CreditCheck, OperationState
@@ -192,7 +192,7 @@ class RequestIds:
             person = people.find(conn, context.operator or WORKER, admit_unlisted=False)
         # A database account without a person is the account that owns the schema.
         if person is not None and not person.roles & REQUEST_ID_ROLES:
-            detail: NotAllowed = {
+            detail: NotAllowedDetail = {
                 "operator": person.name,
                 "reason": NotAllowedReason.RIGHT_MISSING,
                 "needs": sorted(REQUEST_ID_ROLES),
@@ -233,7 +233,9 @@ class RequestIds:
         row = request_ids.find_use(tx.conn, request)
         if _describe_row_state(row) != _describe_row_state(expected_row):
             return None
-        return request_ids.take_request_id(tx, request, row, context.holder(), now, self._heartbeat.lease_seconds)
+        return request_ids.take_request_id(
+            tx, request, row, context.holder(), now, self._heartbeat.scale_lease_seconds
+        )
 
     def _find_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
@@ -247,7 +249,7 @@ class RequestIds:
         if row.is_free or (running and not row.has_live_lease and row.subject_kind is None):
             return None
         if (row.command, row.fingerprint) != (request.command, request.fingerprint):
-            used: PossibleRepeat = {
+            used: PossibleRepeatDetail = {
                 "request_id": request.request_id,
                 "command": row.command,
                 "since": row.holder.since,
@@ -284,7 +286,7 @@ class RequestIds:
             if operation is None or operation.state is not OperationState.CALLING:
                 return
             holder = {"operator": operation.operator, "desk": operation.desk}
-        facts: InProgress = {
+        facts: InProgressDetail = {
             "reason": InProgressReason.SAME_REQUEST_ID_RUNNING,
             "request_id": request.request_id,
             "holder": holder,
@@ -436,7 +438,9 @@ class RequestIds:
         return request_ids.end_use(tx.conn, held_request, state, text), epoch
 
     def _renew_lease(self, held_request: HeldRequestId) -> None:
-        self._context.write(lambda tx: request_ids.renew_lease(tx.conn, held_request, self._heartbeat.lease_seconds))
+        self._context.write(
+            lambda tx: request_ids.renew_lease(tx.conn, held_request, self._heartbeat.scale_lease_seconds)
+        )
 
 
 def compute_fingerprint(command: str, arguments: tuple[object, ...]) -> str:

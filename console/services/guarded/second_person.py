@@ -7,7 +7,7 @@ from console.domain.access.permissions import has_right, is_same_person
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import MismatchReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import NotAllowed, Record
+from console.domain.errors.details import AnyRecord, NotAllowedDetail
 from console.domain.records import Person
 from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation
@@ -31,10 +31,10 @@ class PersonDecision:
     subject: tuple[str, int | None]
     target: str
     person: str
-    record: Record
+    record: AnyRecord
     operation_id: str | None
     proof: bytes
-    refusal_facts: NotAllowed
+    refusal_facts: NotAllowedDetail
     may_replace_proposal: bool = False
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from console.domain.errors import ConsoleError
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.services.process.context import ServiceContext
 from console.store.operations import journal
@@ -31,7 +31,7 @@ def make_not_sent_outcome(reason: str = "stopped_before_sending") -> Outcome[Any
     """Return the outcome of an operation whose request certainly did not reach the provider. `reason` is stored
     with it.
     """
-    return Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
+    return Outcome(OutcomeClass.FAILED_DEFINITE, reason, SendingCertainty.NO)
 
 
 def settle_unsent_operation(

@@ -9,7 +9,7 @@ from console.domain.desk_requests.records import make_oldest_request_id
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.lookup.query import SearchQuery, parse_search
 from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
-from console.domain.queues.filters import FilteredRecord, kind_of
+from console.domain.queues.filters import FilteredRecord, get_record_kind
 from console.domain.records import CreditCheck, Operation
 from console.domain.registry.corporations import RegistryMatches
 from console.domain.tasks.records import Alert
@@ -206,7 +206,7 @@ def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple
     """Return the open alerts about these records, newest first."""
     ids: dict[str, list[int]] = {}
     for record in records:
-        ids.setdefault(kind_of(record), []).append(record.id)
+        ids.setdefault(get_record_kind(record), []).append(record.id)
     found = [
         alert
         for kind, of_kind in ids.items()
@@ -229,5 +229,5 @@ def _find_exact_match(result: SearchResult) -> SearchSubject | None:
         return None
     exact = [record for record in result.records if prefix_search.is_exact_match(record, words)]
     if exact:
-        return kind_of(exact[0]), exact[0].id
+        return get_record_kind(exact[0]), exact[0].id
     return ("operation", result.operations[0].id) if result.operations else None

@@ -16,12 +16,12 @@ from console.domain.alerts.incidents import (
 )
 from console.domain.annotations.mentions import Mention, MentionSource
 from console.domain.bulk.records import DISCARDED_REASON
-from console.domain.notifications.events import EventKind, PersonalEvent
+from console.domain.notifications.events import PersonalEvent, PersonalEventKind
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.recovery.left_open import BULK_RUN_KIND
 from console.domain.recovery.records import WaitingProposal
-from console.domain.tasks.records import name_of_run
+from console.domain.tasks.records import format_run_name
 from console.services.alerts.incidents import IncidentService
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
@@ -65,23 +65,27 @@ class PersonalEvents:
         for refund in own_requests.list_decided_refunds(conn, person, since):
             act = _EVENT_ACT_OF_REFUND_STATE.get(refund.state, "approved")
             key, number = f"refund/{refund.id}/{act}", refund.payment_number
-            yield PersonalEvent(EventKind.DECISION, key, act, REFUND_KIND, str(refund.id), number)
+            yield PersonalEvent(PersonalEventKind.DECISION, key, act, REFUND_KIND, str(refund.id), number)
         for proposal in own_requests.list_closed_proposals(conn, person, since):
             key = f"proposal/{proposal.id}"
-            yield PersonalEvent(EventKind.DECISION, key, "closed", proposal.kind, proposal.record_id)
+            yield PersonalEvent(PersonalEventKind.DECISION, key, "closed", proposal.kind, proposal.record_id)
         for run_id, reason in own_requests.list_ended_runs(conn, person):
             if reason != DISCARDED_REASON:  # only its maker discards a run
-                key, name = f"bulk-run/{run_id}", name_of_run(run_id)
-                yield PersonalEvent(EventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)
+                key, name = f"bulk-run/{run_id}", format_run_name(run_id)
+                yield PersonalEvent(PersonalEventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)
 
 
 def _make_approval_event(waiting: Refund | WaitingProposal) -> PersonalEvent:
     if isinstance(waiting, Refund):
         return PersonalEvent(
-            EventKind.APPROVAL, f"approval/{REFUND_KIND}/{waiting.id}", "arrived", REFUND_KIND, str(waiting.id)
+            PersonalEventKind.APPROVAL,
+            f"approval/{REFUND_KIND}/{waiting.id}",
+            "arrived",
+            REFUND_KIND,
+            str(waiting.id),
         )
     return PersonalEvent(
-        EventKind.APPROVAL,
+        PersonalEventKind.APPROVAL,
         f"approval/proposal/{waiting.id}",
         "proposed",
         waiting.kind,
@@ -91,7 +95,7 @@ def _make_approval_event(waiting: Refund | WaitingProposal) -> PersonalEvent:
 
 
 def _make_mention_event(mention: Mention) -> PersonalEvent:
-    kind = EventKind.HAND_OVER if mention.how is MentionSource.HAND_OVER else EventKind.MENTION
+    kind = PersonalEventKind.HAND_OVER if mention.how is MentionSource.HAND_OVER else PersonalEventKind.MENTION
     note = mention.note
     return PersonalEvent(kind, f"mention/{mention.id}", "note", note.kind, str(note.subject_id))
 
@@ -104,10 +108,10 @@ def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalE
     last = next((step for step in reversed(incident.steps) if step.action in _OWNER_CHANGING_ACTIONS), None)
     if last is not None and last.action is IncidentAction.HAND_OVER and not is_same_person(last.person, person):
         key = f"incident/{id}/handed/{last.position}"
-        yield PersonalEvent(EventKind.HAND_OVER, key, "incident", INCIDENT_KIND, id, incident.number)
+        yield PersonalEvent(PersonalEventKind.HAND_OVER, key, "incident", INCIDENT_KIND, id, incident.number)
     if incident.state is IncidentState.OPEN and _has_become_worse(incident, person):
         key = f"incident/{id}/worse/{incident.extent.newest_alert}/{incident.woken_by or ''}"
-        yield PersonalEvent(EventKind.INCIDENT, key, "worse", INCIDENT_KIND, id, incident.number)
+        yield PersonalEvent(PersonalEventKind.INCIDENT, key, "worse", INCIDENT_KIND, id, incident.number)
 
 
 _OWNER_CHANGING_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVER)

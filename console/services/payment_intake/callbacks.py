@@ -8,9 +8,9 @@ same time, because a due task looks for the payment later.
 from collections.abc import Callable
 from datetime import timedelta
 
-from console.domain.payments.records import NoticePost
+from console.domain.payments.records import PostedNotice
 from console.domain.payments.report_rules import ReportSource
-from console.domain.provider_outcome import Outcome, Sent
+from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.payments.notices import CallbackReader, SignedCallback
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
@@ -45,7 +45,7 @@ class CallbackHandler:
         self._payment_providers = payment_providers
         self._payment_probes = payment_probes
 
-    def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check the callback in `post` without reading the database. Return a function that stores the callback and
         applies its report to the payment. Raises NoticeRefused for a forged callback, for a payment time in the
         future, and if the provider is not configured on this desk.
@@ -95,7 +95,15 @@ class CallbackHandler:
             occurred_at=report.paid_at if report else None,
         )
         if payment is not None and report is not None:
-            values = (callback.kind, callback.reason, Sent.YES, report, None, callback.evidence, callback.sha256)
+            values = (
+                callback.kind,
+                callback.reason,
+                SendingCertainty.YES,
+                report,
+                None,
+                callback.evidence,
+                callback.sha256,
+            )
             at = min(report.paid_at + CALLBACK_TIME_PRECISION, now) if report.paid_at else now
             sourced_report = ReportWithSource(
                 report, at, ReportSource.CALLBACK, "callback", Outcome(*values), callback.event_id

@@ -14,10 +14,10 @@ from datetime import date
 from typing import Any
 
 from console.domain.error_reasons import UnknownReason, UnusableReason
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.errors.details import BadProfile, OutcomeUnknown, ProviderAnswerFacts
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import BadProfileDetail, OutcomeUnknownDetail, ProviderAnswerFacts
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.setting_problems import SettingProblem
 from console.providers.payments.plugin import DailyFiles, ProviderPlugin
@@ -144,7 +144,7 @@ class DailyFileStore:
         except (DecryptionFailed, ValueError, KeyError, TypeError):
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(event.order_no)) from None
 
-    def _describe_missing_file(self, day: str | None) -> OutcomeUnknown:
+    def _describe_missing_file(self, day: str | None) -> OutcomeUnknownDetail:
         return {"reason": UnknownReason.NO_DAILY_FILE_ANNOUNCED, "provider": self._source, "day": day}
 
     def store_file(self, event: PaymentEvent, content: bytes) -> StoredDailyFile:
@@ -170,7 +170,7 @@ class DailyFileStore:
         answer: Outcome[None] = Outcome(
             OutcomeClass.SUCCEEDED,
             "recon_file",
-            Sent.YES,
+            SendingCertainty.YES,
             status=200,
             evidence=json.dumps(content),
             sha256=file.sha256,
@@ -211,24 +211,24 @@ def _make_download_error(outcome: Outcome[bytes], event: PaymentEvent) -> Consol
     """Return the error for a download of a daily file that failed with `outcome`; `event` announced the file."""
     facts: ProviderAnswerFacts = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
     if outcome.reason == "address_not_allowed":
-        detail: BadProfile = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
+        detail: BadProfileDetail = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
         variable, problem = f"{event.source}.recon_hosts", SettingProblem.HOST_NOT_ALLOWED
         return ConsoleError(ErrorCode.BAD_PROFILE, {**detail, "variable": variable, "problem": problem})
     if outcome.reason in OWN_FAULT_CODES:
-        return error_of_outcome(ErrorCode(outcome.reason), facts)
-    if outcome.sent is Sent.NO:
-        return error_of_outcome(ErrorCode.PROVIDER_UNREACHABLE, facts)
+        return make_outcome_error(ErrorCode(outcome.reason), facts)
+    if outcome.sent is SendingCertainty.NO:
+        return make_outcome_error(ErrorCode.PROVIDER_UNREACHABLE, facts)
     if outcome.status in _ERROR_CODE_OF_HTTP_STATUS:
-        return error_of_outcome(_ERROR_CODE_OF_HTTP_STATUS[outcome.status], facts)
+        return make_outcome_error(_ERROR_CODE_OF_HTTP_STATUS[outcome.status], facts)
     if outcome.status in (403, 404, 410):
-        return error_of_outcome(
+        return make_outcome_error(
             ErrorCode.PROVIDER_REFUSED, {**facts, "provider": event.source, "reason": "recon_file_gone"}
         )
     if outcome.reason in ("unreadable", "redirect", "too_large"):
-        return error_of_outcome(
+        return make_outcome_error(
             ErrorCode.PROVIDER_ANSWER_UNUSABLE, {**facts, "reason": UnusableReason.DAILY_FILE_UNREADABLE}
         )
-    return error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.DAILY_FILE_NOT_READ})
+    return make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.DAILY_FILE_NOT_READ})
 
 
 def list_days(first_day: date, last_day: date) -> Sequence[date]:

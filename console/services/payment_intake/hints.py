@@ -12,7 +12,7 @@ from typing import Any
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import NoticePost, Payment
+from console.domain.payments.records import Payment, PostedNotice
 from console.domain.payments.states import PaymentState
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import ReconciliationFileHint, TransactionHint
@@ -48,7 +48,7 @@ class HintHandler:
         self._payment_probes = payment_probes
         self._networks = [ip_network(text) for text in hints.networks(context.settings.provider_settings_of(plugin))]
 
-    def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check the source address and the form of the hint without reading the database. Return a function that
         stores the hint. Raises NoticeRefused.
         """

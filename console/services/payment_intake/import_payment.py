@@ -9,14 +9,14 @@ from datetime import UTC, datetime, time
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import IST
 from console.domain.error_reasons import UsageProblem
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.errors.details import InvalidAmount, ProviderAnswerFacts
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import InvalidAmountDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import parse_number
-from console.domain.money import InvalidAmountText, Money, money_from_text
+from console.domain.money import InvalidAmountText, Money, parse_money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, PaymentImport
 from console.domain.payments.report_rules import ReportSource
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
@@ -83,9 +83,9 @@ class PaymentImports:
         capabilities, amount = reader.capabilities, None
         if request.amount is not None:
             try:
-                amount = money_from_text(request.amount, capabilities.currency)
+                amount = parse_money(request.amount, capabilities.currency)
             except InvalidAmountText:
-                facts: InvalidAmount = {"amount": request.amount[:40], "currency": capabilities.currency}
+                facts: InvalidAmountDetail = {"amount": request.amount[:40], "currency": capabilities.currency}
                 raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts) from None
         if capabilities.asks_by_amount_and_day and (amount is None or request.day is None):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY_MISSING})
@@ -135,13 +135,15 @@ class PaymentImports:
         """
         detail: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
-            raise error_of_outcome(ErrorCode.PROVIDER_REFUSED, detail)
+            raise make_outcome_error(ErrorCode.PROVIDER_REFUSED, detail)
         code = find_part_error_code(outcome)
-        if code in NO_ANSWER_CODES and (code != ErrorCode.PROVIDER_UNREACHABLE or outcome.sent is Sent.NO):
-            raise error_of_outcome(code, detail)
+        if code in NO_ANSWER_CODES and (
+            code != ErrorCode.PROVIDER_UNREACHABLE or outcome.sent is SendingCertainty.NO
+        ):
+            raise make_outcome_error(code, detail)
         report = outcome.found
         if report is None or report.amount is None or outcome.kind is OutcomeClass.UNKNOWN:
-            raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, detail)
+            raise make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)
         return report
 
     def insert_missing_payment(

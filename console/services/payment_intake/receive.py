@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from console.domain.audit.actions import AuditAction
 from console.domain.payments.provider_registry import NoticeKind, list_registered_parts
-from console.domain.payments.records import NoticePost
+from console.domain.payments.records import PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.process import correlation as tracing
 from console.domain.process import log_events
@@ -74,7 +74,7 @@ class NoticeReceiver:
         self._last_probed_id = {common.RESULT_QUEUED: 0, common.REFUSED_TO_CONFIRM: 0}
         self._last_unmatched_id = 0
 
-    def receive_notice(self, post: NoticePost) -> NoticeResult:
+    def receive_notice(self, post: PostedNotice) -> NoticeResult:
         """Check and store one notice, apply its report to the payment, and ask the provider if necessary. Notices may
         arrive in any sequence and repeatedly.
 
@@ -86,7 +86,7 @@ class NoticeReceiver:
         result = judged.store_notice()
         return judged.ask_provider() if judged.must_ask else result
 
-    def check_notice(self, post: NoticePost) -> CheckedNotice:
+    def check_notice(self, post: PostedNotice) -> CheckedNotice:
         """Check a notice without reading the database, and return the checked notice with the remaining steps. A
         receiver that must reply before the provider answers calls this method instead of `receive_notice`.
         """
@@ -114,7 +114,7 @@ class NoticeReceiver:
         return self._handlers.get(name, self._signed_notices)
 
     def _make_refusal_writer(
-        self, post: NoticePost, refusal: NoticeRefused, must_store_before_reply: bool
+        self, post: PostedNotice, refusal: NoticeRefused, must_store_before_reply: bool
     ) -> Callable[[], NoticeEffect] | None:
         """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the
         write. The next written entry contains the number of refusals that were not written.
@@ -138,7 +138,7 @@ class NoticeReceiver:
         return write_refusal
 
     def _store_refusal(
-        self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, event_state: str, skipped_count: int
+        self, tx: Transaction, post: PostedNotice, refusal: NoticeRefused, event_state: str, skipped_count: int
     ) -> None:
         """Write the audit entry with the reason of the refusal, and store an event with the part of the notice that
         may be stored. `event_state` is the event's state; `skipped_count` is the number of earlier refusals that were

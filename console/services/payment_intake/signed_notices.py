@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
-from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, money_from_text
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, parse_money
 from console.domain.payments.provider_messages import PaymentReport
-from console.domain.payments.records import NoticePost, Order, Payment
+from console.domain.payments.records import Order, Payment, PostedNotice
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import WorkReason
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
@@ -78,7 +78,7 @@ class SignedNoticeHandler:
         self._keys: dict[str, str | None] = {}
         self._sources_without_key: set[str] = set()
 
-    def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check signature, time and form of the notice without reading the database. Return a function that stores
         the notice and applies its report. Raises NoticeRefused.
         """
@@ -152,7 +152,7 @@ class SignedNoticeHandler:
             raise NoticeRefused("other_words")
         return notice
 
-    def _verify_signature_header(self, post: NoticePost) -> str:
+    def _verify_signature_header(self, post: PostedNotice) -> str:
         """Return the signature header of a genuine and recent notice. Raises NoticeRefused. All checks (key,
         signature, time) run before the refusal, so that the time until the refusal doesn't reveal its reason.
         """
@@ -206,7 +206,9 @@ class SignedNoticeHandler:
         if not report.is_final:
             kind = OutcomeClass.PENDING
         digest = hashlib.sha256(notice.body.encode()).hexdigest()
-        answer = Outcome(kind, notice.type.replace(".", "_")[:64], Sent.YES, report, None, notice.body, digest)
+        answer = Outcome(
+            kind, notice.type.replace(".", "_")[:64], SendingCertainty.YES, report, None, notice.body, digest
+        )
         sourced_report = ReportWithSource(
             report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id
         )
@@ -278,7 +280,7 @@ def parse_notice(source: str, body: bytes) -> SignedNotice:
             event_id=_require_text(fields, "event_id", 128),
             type=_require_text(fields, "type", 40),
             order_no=_require_text(fields, "order_no", 64),
-            amount=money_from_text(_require_text(fields, "amount", 20), currency),
+            amount=parse_money(_require_text(fields, "amount", 20), currency),
             occurred_at=_parse_instant(_require_text(fields, "occurred_at", 40)),
             body=body.decode("utf-8", "replace"),
         )

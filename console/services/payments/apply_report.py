@@ -16,11 +16,16 @@ from console.domain.money import Money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport, RefundReport
 from console.domain.payments.records import Payment
-from console.domain.payments.report_rules import ReportEffect, ReportSource, ends_unknown, report_effect
+from console.domain.payments.report_rules import (
+    ReportEffect,
+    ReportSource,
+    compute_report_effect,
+    is_end_of_unknown_outcome,
+)
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
-from console.domain.tasks.retry_schedules import PAYMENT_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import PAYMENT_PROBES, compute_next_attempt_time
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns, order_status, timeout_start
@@ -84,7 +89,7 @@ def apply_report(
         tx,
         current,
         sourced_report,
-        report_effect(current, sourced_report.report, sourced_report.true_at, sourced_report.source_kind),
+        compute_report_effect(current, sourced_report.report, sourced_report.true_at, sourced_report.source_kind),
     )
     if sourced_report.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
         store_answer(context, tx, current, sourced_report.source_name, sourced_report.answer)
@@ -131,7 +136,7 @@ def _refuse_shared_provider_id(
 def _write_report(
     context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> None:
-    if ends_unknown(effect, payment):
+    if is_end_of_unknown_outcome(effect, payment):
         cases.close_cases(tx.conn, PAYMENT_KIND, payment.id, context.now())
     new_case = effect.case is not None and _open_case(context, tx, payment, effect)
     values = _make_column_values(context, payment, sourced_report, effect)
@@ -153,7 +158,7 @@ def _write_report(
         account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
     if effect.path and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
-    if ends_unknown(effect, payment):
+    if is_end_of_unknown_outcome(effect, payment):
         _settle_operation(context, tx, payment, sourced_report)
     _write_audit_entry(context, tx, payment, sourced_report, effect, end_state)
 
@@ -204,7 +209,7 @@ def _make_column_values(
         values["payment_last_event_id"] = sourced_report.event_id[:128]
     if effect.unknown is not None:
         return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown}
-    if ends_unknown(effect, payment) or effect.path:
+    if is_end_of_unknown_outcome(effect, payment) or effect.path:
         cause = sourced_report.answer.reason[:64] if effect.path and effect.path[-1] in ENDED_UNPAID_STATES else None
         values |= {"certainty": Certainty.KNOWN, "error_code": cause}
     if effect.booked is not None:
@@ -270,11 +275,13 @@ def _choose_next_work(
         return payment.work
     if follows:
         return Work(
-            WorkState.SCHEDULED, next_attempt_at(PAYMENT_PROBES, 0, now, context.scale), payment_work.MOVE_ORDER
+            WorkState.SCHEDULED,
+            compute_next_attempt_time(PAYMENT_PROBES, 0, now, context.scale),
+            payment_work.MOVE_ORDER,
         )
     if new_case or effect.unknown is not None:
         return Work(WorkState.NEEDS_REVIEW, reason=effect.case)
-    if not effect.path and not ends_unknown(effect, payment):
+    if not effect.path and not is_end_of_unknown_outcome(effect, payment):
         return payment.work
     return payment_work.choose_work(context, tx, payment, end_state)
 

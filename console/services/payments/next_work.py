@@ -6,7 +6,7 @@ from console.domain.payments.consistency import NOTICED_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Work, WorkReason, WorkState
-from console.domain.tasks.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, compute_next_attempt_time
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -34,7 +34,9 @@ def make_unknown_work(context: ServiceContext, payment: Payment) -> Work:
     """
     if payment.work.reason == UNKNOWN and payment.work.state is WorkState.SCHEDULED:
         return payment.work
-    return Work(WorkState.SCHEDULED, next_attempt_at(PAYMENT_PROBES, 0, context.now(), context.scale), UNKNOWN)
+    return Work(
+        WorkState.SCHEDULED, compute_next_attempt_time(PAYMENT_PROBES, 0, context.now(), context.scale), UNKNOWN
+    )
 
 
 def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, state: PaymentState) -> Work:
@@ -47,7 +49,9 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
     if state in WAITING_STATES:
         return make_poll_work(context, payment)
     if state in NOTICED_STATES:
-        return Work(WorkState.SCHEDULED, next_attempt_at(PAYMENT_PROBES, 0, context.now(), context.scale), CONFIRM)
+        return Work(
+            WorkState.SCHEDULED, compute_next_attempt_time(PAYMENT_PROBES, 0, context.now(), context.scale), CONFIRM
+        )
     return Work()
 
 
@@ -58,7 +62,7 @@ def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
     attempt = payment.work.attempt if payment.work.reason == POLL else 0
     if attempt and payment.work.state is WorkState.SCHEDULED:
         return payment.work
-    at = next_attempt_at(PAYMENT_POLLS, attempt, context.now(), context.scale)
+    at = compute_next_attempt_time(PAYMENT_POLLS, attempt, context.now(), context.scale)
     return Work(WorkState.SCHEDULED, at, POLL, attempt) if at else Work()
 
 

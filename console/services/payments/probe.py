@@ -8,8 +8,8 @@ from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.errors.details import Holder, ProviderAnswerFacts
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import LeaseHolderFacts, ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
@@ -17,7 +17,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
-from console.domain.tasks.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, compute_next_attempt_time
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.guarded.leases import hold_lease
@@ -111,9 +111,9 @@ class PaymentProbes:
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if outcome.kind not in (*USABLE_OUTCOME_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
             code = find_part_error_code(outcome)
-            raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
+            raise make_outcome_error(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
         if payment.certainty is Certainty.UNKNOWN:
-            raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, detail)
+            raise make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)
 
     # Lease
 
@@ -133,7 +133,7 @@ class PaymentProbes:
         with self._context.database.read() as conn:
             running = journal.find_running(conn, PAYMENT_KIND, payment.id)
         if running is not None and journal.has_effect(running.action):
-            holder = Holder(operator=running.operator, desk=running.desk)
+            holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS, {"record": payment, "holder": holder, "since": running.started_at}
             )
@@ -253,7 +253,7 @@ class PaymentProbes:
             return
         attempt = current.work.attempt + 1
         schedule = PAYMENT_POLLS if current.work.reason == payment_work.POLL else PAYMENT_PROBES
-        at = next_attempt_at(schedule, attempt, context.now(), context.scale)
+        at = compute_next_attempt_time(schedule, attempt, context.now(), context.scale)
         work = Work(WorkState.SCHEDULED, at, current.work.reason, attempt)
         if at is None:
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempt)

@@ -14,7 +14,7 @@ from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, OperationState
 from console.domain.recovery.decidable import (
@@ -264,7 +264,7 @@ def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[Payment
     None.
     """
     kind = OutcomeClass.SUCCEEDED if report is not None else OutcomeClass.FAILED_DEFINITE
-    return Outcome(kind, "resolved_by_people", Sent.MAYBE, report)
+    return Outcome(kind, "resolved_by_people", SendingCertainty.MAYBE, report)
 
 
 def _require_decidable(payment: Payment, target_state: str, expected_version: int | None) -> None:

@@ -4,13 +4,13 @@ payment number in the spool, and insert the payment again in the state that the 
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
-from console.domain.errors import ErrorCode, error_of_outcome
+from console.domain.errors import ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Order, Payment
 from console.domain.payments.report_rules import ReportSource
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Operation, OperationState
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
@@ -61,7 +61,7 @@ class LostPaymentRestorer:
         provider, _, number = (intent.provider_key or "").partition(":")
         facts: ProviderAnswerFacts = {"record": operation, "about": "payment"}
         if not number:
-            raise error_of_outcome(
+            raise make_outcome_error(
                 ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.PAYMENT_NUMBER_NOT_STORED}
             )
         reader = self._payment_providers.get_reader(provider)
@@ -73,7 +73,7 @@ class LostPaymentRestorer:
             context.write(lambda tx: _record_probe(context, tx, operation, outcome, "failed"))
             code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             facts |= {"reason": outcome.reason, "status": outcome.status}
-            raise error_of_outcome(
+            raise make_outcome_error(
                 code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
             )
         sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
@@ -139,7 +139,7 @@ class LostPaymentRestorer:
             reason=sourced_report.answer.reason[:64],
         )
         applied = apply_report(context, tx, payment, sourced_report, is_just_read=True)
-        found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", Sent.YES)
+        found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", SendingCertainty.YES)
         journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
         return payment_work.require_payment(tx, applied.payment_id)
 

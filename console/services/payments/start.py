@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import AmountProblem, LimitReason, UnknownReason, UsageProblem
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.errors.details import OverLimit, ProviderAnswerFacts
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import OverLimitDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.money import InvalidAmountText, Money
 from console.domain.payments.consistency import PAID_STATES
@@ -192,7 +192,12 @@ class _StartAttempt:
         if account is not None and account.available_minor < order.total_minor:
             sums = (account.limit_minor, account.available_minor, order.total_minor)
             limit, left, asked = (Money(minor, order.currency) for minor in sums)
-            facts: OverLimit = {"reason": LimitReason.LIMIT_OF_ACCOUNT, "limit": limit, "left": left, "asked": asked}
+            facts: OverLimitDetail = {
+                "reason": LimitReason.LIMIT_OF_ACCOUNT,
+                "limit": limit,
+                "left": left,
+                "asked": asked,
+            }
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
@@ -283,8 +288,8 @@ class _StartAttempt:
             return StartResult(payment, outcome.found)
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if payment is not None and outcome.reason == "code_exists" and payment.certainty is Certainty.KNOWN:
-            raise error_of_outcome(ErrorCode.ALREADY_DECIDED, {**detail, "state": payment.state.value})
-        raise error_of_outcome(find_error_code(outcome), detail)
+            raise make_outcome_error(ErrorCode.ALREADY_DECIDED, {**detail, "state": payment.state.value})
+        raise make_outcome_error(find_error_code(outcome), detail)
 
 
 START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPayment, StartResult] = GuardedAction(

@@ -12,11 +12,11 @@ from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.payments import explain_order, explain_payment
 from console.domain.payments.consistency import compare_sides, compute_money_parts
 from console.domain.payments.records import Account, Order, Payment, PaymentRelations
-from console.domain.payments.service_results import OrderView, PaymentView, SetAsideItem
+from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
 from console.domain.payments.states import PaymentState
 from console.domain.records import LeaseHolder, TimelineEntry
 from console.domain.tasks.records import AlertItem
-from console.domain.tasks.saga_progress import SagaView, make_saga_view
+from console.domain.tasks.saga_progress import SagaProgress, make_saga_progress
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
 from console.services.credit_checks.view import ActionReader, read_timeline
@@ -59,7 +59,7 @@ class PaymentViews:
         self._reads = reads
         self._complete_records, self._read_actions = complete_records, read_actions
 
-    def read_payment(self, payment_id: int) -> PaymentView:
+    def read_payment(self, payment_id: int) -> PaymentDetails:
         """Return one payment with the data of its screen. Raises not_found, and not_allowed if the acting person may
         not read.
         """
@@ -71,7 +71,7 @@ class PaymentViews:
             order = relations.order
             holder = _find_lease_holder(conn, record)
             history = read_timeline(conn, PAYMENT_KIND, str(payment_id))
-            view = PaymentView(
+            view = PaymentDetails(
                 record=record,
                 explanation=explain_payment(record, now),
                 sides=compare_sides(record, order, relations.provider_meaning, now, source=_last_writer(history)),
@@ -91,7 +91,7 @@ class PaymentViews:
         self._reads.record_opening(AuditAction.PAYMENT_OPENED, PAYMENT_KIND, payment_id)
         return view
 
-    def read_order(self, order_id: int) -> OrderView:
+    def read_order(self, order_id: int) -> OrderDetails:
         """Return one order with its payments and refunds. Raises not_found, and not_allowed if the acting person may
         not read.
         """
@@ -105,7 +105,7 @@ class PaymentViews:
             order_payments = payments.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
             explanation = explain_order(record, context.now())
-            view = OrderView(
+            view = OrderDetails(
                 record=record,
                 explanation=explanation,
                 alert=_find_order_alert(conn, record, self._context),
@@ -140,11 +140,11 @@ class PaymentViews:
             )
 
 
-def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> tuple[SagaView, ...]:
+def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> tuple[SagaProgress, ...]:
     """Return the timeout sagas of these payments, oldest first."""
     saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(paid_by))
     return tuple(
-        make_saga_view(saga, timeout_start.TIMEOUT_STEPS, now)
+        make_saga_progress(saga, timeout_start.TIMEOUT_STEPS, now)
         for some in saga_groups
         for saga in some
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND

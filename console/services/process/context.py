@@ -36,7 +36,7 @@ from console.store.spool.spool import ChainHead, Spool
 
 if TYPE_CHECKING:
     from console.domain.desk_requests.records import TakenDeskRequest
-    from console.domain.errors.details import BadProfile, NotAllowed
+    from console.domain.errors.details import BadProfileDetail, NotAllowedDetail
     from console.domain.payments.provider_messages import RefundReport
     from console.domain.registry.facts import CorporationFacts
     from console.store.audit.trail import AuditTrail
@@ -89,7 +89,7 @@ def require_confirmation() -> None:
     """
     request = _executed_request.get()
     if request is not None and not request.confirmed:
-        facts: NotAllowed = {"operator": request.person, "reason": NotAllowedReason.PASSWORD_NEEDED}
+        facts: NotAllowedDetail = {"operator": request.person, "reason": NotAllowedReason.PASSWORD_NEEDED}
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
@@ -252,7 +252,10 @@ class ServiceContext:
                 lambda tx: migrate.write_meta(tx.conn, STORE_KEY_FINGERPRINT_NAME, cipher.fingerprint)
             )
         if fingerprint not in (None, cipher.fingerprint):
-            problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_STORE_KEY}
+            problem: BadProfileDetail = {
+                "variable": "CONSOLE_SECRET_STORE_KEY",
+                "problem": SettingProblem.OTHER_STORE_KEY,
+            }
             raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
         self.spool.set_cipher(cipher)
         return cipher
@@ -388,7 +391,11 @@ class ServiceContext:
         if not has_right(person, action):
             may_act = person.roles & ROLES_BY_RIGHT[action]
             reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.RIGHT_MISSING
-            detail: NotAllowed = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_BY_RIGHT[action])}
+            detail: NotAllowedDetail = {
+                "operator": person.name,
+                "reason": reason,
+                "needs": sorted(ROLES_BY_RIGHT[action]),
+            }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
         return person
 
@@ -415,7 +422,7 @@ class ServiceContext:
             self._chain_lock.acquire(tx)
         if result == "done":
             self.bind_to_request_id(tx, kind, subject_id)
-        mark = {tracing.CORRELATION_FACT: tracing.correlation_id()} if tracing.correlation_id() else {}
+        mark = {tracing.CORRELATION_FACT: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
         request = _executed_request.get()
         executed = {} if request is None else {"request": request.id, "worker": self.database.account}
         facts = {**(detail or {}), **mark, **executed}
@@ -454,7 +461,7 @@ def require_reader(name: str, person: Person | None) -> Person:
     """Return `person`. Raises not_allowed if `person` is None (no operator has the name `name`) or may not read."""
     person = _require_known(name, person)
     if not has_right(person, "read"):
-        detail: NotAllowed = {
+        detail: NotAllowedDetail = {
             "operator": name,
             "reason": NotAllowedReason.RIGHT_MISSING,
             "needs": sorted(ROLES_BY_RIGHT["read"]),

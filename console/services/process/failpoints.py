@@ -44,7 +44,7 @@ class Failpoints:
         if action == "kill":
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         if action == "hang":
-            while not interrupts.is_signalled():  # A signal ends the hang; after that the code continues.
+            while not interrupts.has_received_signal():  # A signal ends the hang; after that the code continues.
                 Event().wait(_SIGNAL_CHECK_SECONDS)
             return
         raise FailpointReached(name)

@@ -24,8 +24,8 @@ class Heartbeat:
     """
 
     def __init__(self, scale: TimeScale) -> None:
-        self.lease_seconds = scale.lease_seconds(LEASE_SECONDS)
-        self._beat_seconds = min(scale.scaled_seconds(BEAT_INTERVAL_SECONDS), self.lease_seconds / 3)
+        self.scale_lease_seconds = scale.scale_lease_seconds(LEASE_SECONDS)
+        self._beat_seconds = min(scale.scale_seconds(BEAT_INTERVAL_SECONDS), self.scale_lease_seconds / 3)
         self._beats: dict[str, Callable[[], None]] = {}
         self._beating: set[str] = set()
         self._lock = Lock()

@@ -14,7 +14,7 @@ from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Database
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import NotAllowed
+    from console.domain.errors.details import NotAllowedDetail
 
 SESSION_KIND = "session"
 """Subject kind of the audit entries about sign-ins and typed passwords."""
@@ -60,7 +60,7 @@ def connect_with_password(context: ServiceContext, password: str) -> Iterator[Da
         if error.detail.get("problem") != SettingProblem.ACCESS_DENIED:
             raise
         _audit_wrong_password(context)
-        facts: NotAllowed = {"reason": NotAllowedReason.PASSWORD_WRONG}
+        facts: NotAllowedDetail = {"reason": NotAllowedReason.PASSWORD_WRONG}
         if context.operator is not None:
             facts["operator"] = context.operator
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts) from None

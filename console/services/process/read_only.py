@@ -2,10 +2,10 @@
 that moves money uses it in the transaction of the change.
 """
 
-from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch, find_stopping_switch
+from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch, find_stopping_switch
 from console.domain.error_reasons import ReadOnlyReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import ReadOnly
+from console.domain.errors.details import ReadOnlyDetail
 from console.store.access import read_only_switches
 from console.store.database.sqlalchemy_names import Connection
 
@@ -26,12 +26,12 @@ def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
     switch = find_read_only_switch(conn, provider)
     if switch is None:
         return
-    facts: ReadOnly = {
+    facts: ReadOnlyDetail = {
         "reason": ReadOnlyReason.SWITCH_FOR_EVERYTHING,
         "who": switch.person,
         "since": switch.at,
         "note": switch.reason,
     }
-    if switch.scope != EVERYTHING:
+    if switch.scope != EVERYTHING_SCOPE:
         facts |= {"reason": ReadOnlyReason.PROVIDER_SWITCH, "provider": switch.scope}
     raise ConsoleError(ErrorCode.READ_ONLY, facts)

@@ -8,22 +8,22 @@ import json
 from collections.abc import Collection
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment, PaymentImport
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.reconciliation.row_comparison import (
     RULE_OF_VERDICT,
     Consequence,
     compare_row,
+    format_own_state,
+    format_provider_state,
     is_newer_report,
-    ours_text,
-    theirs_text,
 )
 from console.domain.records import WorkState
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
@@ -78,12 +78,12 @@ class HistoryRowApplier:
         If `payment` is None, our database has no such payment, and it is imported. Return the difference; None if
         both sides agree.
         """
-        finding, own_text = compare_row(payment, row), ours_text(payment)
+        finding, own_text = compare_row(payment, row), format_own_state(payment)
         if payment is None and finding.consequence is Consequence.IMPORT:
             payment_import = PaymentImport(provider, row.merchant_payment_id or "")
             imported_payment = self._imports.insert_missing_payment(tx, payment_import, sourced_report)
             return ReconciliationDifference(
-                row.key, ReconciliationVerdict.IMPORTED, imported_payment.id, None, theirs_text(row)
+                row.key, ReconciliationVerdict.IMPORTED, imported_payment.id, None, format_provider_state(row)
             )
         if payment is None:
             return None
@@ -97,10 +97,15 @@ class HistoryRowApplier:
             return None
         is_settled = compare_row(current, row).verdict is ReconciliationVerdict.MATCHED
         self.open_case(
-            tx, current, RULE_OF_VERDICT[finding.verdict], theirs_text(row), own_text or "", is_settled=is_settled
+            tx,
+            current,
+            RULE_OF_VERDICT[finding.verdict],
+            format_provider_state(row),
+            own_text or "",
+            is_settled=is_settled,
         )
         return ReconciliationDifference(
-            row.key, finding.verdict, payment.id, own_text, theirs_text(row), case_opened=True
+            row.key, finding.verdict, payment.id, own_text, format_provider_state(row), case_opened=True
         )
 
     def open_case(
@@ -185,9 +190,16 @@ def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> 
         refunds=None,
     )
     kind = OutcomeClass.SUCCEEDED if row.state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
-    body = {"row": row.key, "in": row_source, "word": row.word, "at": instant_text(row.at), "minor": row.amount.minor,
-            "payment": row.provider_payment_id, "number": row.merchant_payment_id}  # fmt: skip
-    answer = Outcome(kind, "history_row", Sent.YES, report, evidence=json.dumps(body, ensure_ascii=False))
+    body = {
+        "row": row.key,
+        "in": row_source,
+        "word": row.word,
+        "at": format_instant(row.at),
+        "minor": row.amount.minor,
+        "payment": row.provider_payment_id,
+        "number": row.merchant_payment_id,
+    }
+    answer = Outcome(kind, "history_row", SendingCertainty.YES, report, evidence=json.dumps(body, ensure_ascii=False))
     return ReportWithSource(report, row.at, source_kind, EVIDENCE_CALL_NAME, answer)
 
 

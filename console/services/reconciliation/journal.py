@@ -171,7 +171,7 @@ class StoredRun:
 
     def _save_position(self, tx: Transaction, counts: Counter[str], **values: object) -> Run:
         context, now = self._context, self._context.now()
-        seconds = context.scale.lease_seconds(LEASE_SECONDS)
+        seconds = context.scale.scale_lease_seconds(LEASE_SECONDS)
         totals = {
             name: getattr(self.run, name) + counts[name] for name in reconciliations.COUNT_COLUMNS if counts[name]
         }

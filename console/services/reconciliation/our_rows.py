@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from console.domain.error_reasons import UnknownReason
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport
@@ -21,8 +21,8 @@ from console.domain.reconciliation.row_comparison import (
     CLOCK_TOLERANCE,
     MATCHED_ROW,
     compare_row,
-    ours_text,
-    theirs_text,
+    format_own_state,
+    format_provider_state,
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_part_error_code
@@ -107,7 +107,7 @@ class OwnRecordComparison:
     def _write_missing_payment(
         self, run_journal: RunJournal, key: str, payment: Payment, observed: str, prefix: str = "ours:"
     ) -> None:
-        own_text = ours_text(payment) or ""
+        own_text = format_own_state(payment) or ""
         expected = ReconciliationDifference(
             f"{prefix}{key}", ReconciliationVerdict.MISSING_THERE, payment.id, own_text, None
         )
@@ -138,7 +138,7 @@ class OwnRecordComparison:
                 return False
             payment = self._find_payment_of_missing_refund(provider, history, refund, span[1])
             if payment is not None:
-                observed = row_comparison.missing_refund_text(refund)
+                observed = row_comparison.format_missing_refund(refund)
                 self._write_missing_payment(
                     run_journal,
                     REFUND_POSITION_PREFIX + _format_position(_get_sent_at(refund), refund.id),
@@ -241,7 +241,7 @@ class OwnRecordComparison:
         expected = None
         if finding.verdict is not ReconciliationVerdict.MATCHED:
             expected = ReconciliationDifference(
-                key, finding.verdict, payment.id, ours_text(payment), theirs_text(row)
+                key, finding.verdict, payment.id, format_own_state(payment), format_provider_state(row)
             )
         run_journal.write(
             key,
@@ -259,7 +259,7 @@ class OwnRecordComparison:
         self, run_journal: RunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
     ) -> None:
         if outcome.kind is not OutcomeClass.NOT_FOUND:
-            raise error_of_outcome(find_part_error_code(outcome), {"record": payment, "reason": outcome.reason})
+            raise make_outcome_error(find_part_error_code(outcome), {"record": payment, "reason": outcome.reason})
         if payment.state in PAID_STATES:
             self._write_missing_payment(run_journal, key, payment, f"{payment.provider} knows no such payment", "")
         else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.error_reasons import UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, PaymentImport, Refund
@@ -14,7 +14,13 @@ from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import RefundState
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-from console.domain.reconciliation.row_comparison import MATCHED_ROW, Consequence, compare_row, ours_text, theirs_text
+from console.domain.reconciliation.row_comparison import (
+    MATCHED_ROW,
+    Consequence,
+    compare_row,
+    format_own_state,
+    format_provider_state,
+)
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImports
 from console.services.process.context import ServiceContext
@@ -174,7 +180,7 @@ class _RowBatch:
         else:
             expected = None
             if finding.verdict is not ReconciliationVerdict.MATCHED:
-                own_text, provider_text = ours_text(payment), theirs_text(row)
+                own_text, provider_text = format_own_state(payment), format_provider_state(row)
                 expected = ReconciliationDifference(
                     row.key, finding.verdict, payment.id if payment else None, own_text, provider_text
                 )
@@ -193,7 +199,7 @@ class _RowBatch:
         if self._history.source_kind is ReportSource.READ:
             self._record_refused_row(row.key, "no_number", row.provider_payment_id)
             return
-        provider_text = f"{theirs_text(row)} {row.merchant_payment_id}"
+        provider_text = f"{format_provider_state(row)} {row.merchant_payment_id}"
         difference = ReconciliationDifference(
             row.key, ReconciliationVerdict.DIFFERENT_STATE, None, None, provider_text
         )
@@ -246,7 +252,7 @@ class _RowBatch:
         """
         rules = (row_comparison.UNKNOWN_REFUND_RULE, row_comparison.STATE_RULE, row_comparison.MISSING_THERE_RULE)
         self._reader.row_applier.close_cases(
-            tx, payment, rules, (_describe_row(row), row_comparison.missing_refund_text(refund))
+            tx, payment, rules, (_describe_row(row), row_comparison.format_missing_refund(refund))
         )
 
     def _write_difference(
@@ -270,7 +276,7 @@ class _RowBatch:
 
 
 def _describe_row(row: HistoryRow) -> str:
-    return f"{theirs_text(row)} {instant_text(row.at)}"
+    return f"{format_provider_state(row)} {format_instant(row.at)}"
 
 
 def _describe_refund(refund: Refund | None) -> str | None:

@@ -116,7 +116,7 @@ class ReconciliationService:
             self._require_valid_days(provider, first_day, last_day)
             report = (self._run_dry if dry_run else self._run_with_record)(provider, first_day, last_day)
             # The counts of an interrupted run are not complete, so they are not returned.
-            if report.ended_at is None and interrupts.is_pending():
+            if report.ended_at is None and interrupts.is_interrupt_pending():
                 raise ConsoleError(ErrorCode.INTERRUPTED, {})
             return report
 

@@ -15,11 +15,11 @@ from console.domain.reconciliation.service_results import (
     VERDICTS_OF_PART,
     DifferenceItem,
     DifferencesPage,
-    ReadFile,
-    RunItem,
+    ReconciledFile,
+    ReconciliationRunDetails,
+    ReconciliationRunItem,
     RunsPage,
     RunState,
-    RunView,
 )
 from console.domain.records import LeaseHolder
 from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
@@ -59,7 +59,7 @@ class ReconcileViews:
             items = _make_run_items(conn, runs)
         return RunsPage(items, runs[-1].id if len(runs) == page_size else None)
 
-    def read_run(self, run_id: int = 0) -> RunView | None:
+    def read_run(self, run_id: int = 0) -> ReconciliationRunDetails | None:
         """Return one run with its files and cases. `run_id` 0 means the newest run; then the result is None if no run
         exists. Raises not_found for any other id without a run.
         """
@@ -70,11 +70,11 @@ class ReconcileViews:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": RECONCILIATION_KIND, "id": str(run_id)})
             return None if run is None else self._make_run_view(conn, run)
 
-    def _make_run_view(self, conn: Connection, run: Run) -> RunView:
+    def _make_run_view(self, conn: Connection, run: Run) -> ReconciliationRunDetails:
         (item,) = _make_run_items(conn, (run,))
         newer, older = run_views.find_adjacent_run_ids(conn, run.id)
         run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
-        return RunView(
+        return ReconciliationRunDetails(
             item,
             refused=our_records.count_refused_rows(conn, run.id),
             open_cases=run_views.count_open_cases(conn, run.id, row_comparison.COMPARISON_RULES),
@@ -88,7 +88,7 @@ class ReconcileViews:
             older=older,
         )
 
-    def _read_files(self, conn: Connection, run: Run) -> tuple[ReadFile, ...]:
+    def _read_files(self, conn: Connection, run: Run) -> tuple[ReconciledFile, ...]:
         """Return the run's files, oldest day first; each contains the ids of the earlier runs that read a file with
         the same content.
         """
@@ -100,7 +100,7 @@ class ReconcileViews:
         ]
         file_reads = run_views.list_files_of_runs(conn, earlier_ids, daily_files.make_evidence_source(run.provider))
         return tuple(
-            ReadFile(
+            ReconciledFile(
                 file.day,
                 file.sha256,
                 file.bytes,
@@ -136,7 +136,7 @@ def _read_newest_run(conn: Connection) -> Run | None:
     return next(iter(run_views.read_runs_page(conn, None, 1, None)), None)
 
 
-def _make_run_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
+def _make_run_items(conn: Connection, runs: Sequence[Run]) -> tuple[ReconciliationRunItem, ...]:
     """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
     run that changed last is shown as running.
     """
@@ -156,9 +156,9 @@ def _find_lease_holder(conn: Connection, provider: str) -> LeaseHolder | None:
     return leases.find_holder(conn, make_lease_name(provider))
 
 
-def _make_run_item(run: Run, *, is_running: bool) -> RunItem:
+def _make_run_item(run: Run, *, is_running: bool) -> ReconciliationRunItem:
     is_resumable = run.state == reconciliations.RUN_RUNNING and not is_running
-    return RunItem(
+    return ReconciliationRunItem(
         run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if is_resumable else RunState(run.state),
         **{name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS},
         asked_by=run.asked_by, begun_at=run.begun_at, changed_at=run.changed_at, ended_at=run.ended_at,

@@ -18,11 +18,11 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
 from console.domain.recovery.decision_table import find_allowed_action, list_all_choices
 from console.domain.recovery.records import (
-    CanAsk,
     ChoiceFacts,
     DecisionChoice,
     OpenProposal,
     ProviderStatement,
+    QuestionPossibility,
     RecoverableRecord,
 )
 from console.domain.service_results import AllowedAction
@@ -113,7 +113,7 @@ class DecisionChoices:
             **_make_holder_facts(running, lease_holder),
             can_ask=can_ask,
             statement=find_last_statement(record, now)
-            if can_ask is CanAsk.YES and isinstance(record, Payment)
+            if can_ask is QuestionPossibility.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
             proposed=_find_open_proposal(conn, kind, record_id),
             taken=take,
@@ -143,21 +143,23 @@ class DecisionChoices:
             read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
-    def _can_ask_about_credit_check(self) -> CanAsk:
+    def _can_ask_about_credit_check(self) -> QuestionPossibility:
         try:
             finds_purchases = self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
-            return CanAsk.NOT_SET_UP
-        return CanAsk.YES if finds_purchases else CanAsk.NO_CALL
+            return QuestionPossibility.NOT_SET_UP
+        return QuestionPossibility.YES if finds_purchases else QuestionPossibility.NO_CALL
 
-    def _can_ask_about_payment(self, payment: Payment | None) -> CanAsk:
+    def _can_ask_about_payment(self, payment: Payment | None) -> QuestionPossibility:
         if payment is None:
-            return CanAsk.NO_CALL
+            return QuestionPossibility.NO_CALL
         try:
             self._payment_providers.get_reader(payment.provider)
         except ConsoleError as unfit:
-            return CanAsk.NO_CALL if unfit.code == ErrorCode.NOT_FOUND else CanAsk.NOT_SET_UP
-        return CanAsk.YES
+            return (
+                QuestionPossibility.NO_CALL if unfit.code == ErrorCode.NOT_FOUND else QuestionPossibility.NOT_SET_UP
+            )
+        return QuestionPossibility.YES
 
     def _add_money_facts(self, conn: Connection, facts: ChoiceFacts) -> ChoiceFacts:
         """Return a copy of `facts` that also has the facts for actions about money: the payment's refunds, the

@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
-from console.domain.service_results import Explanation, NextStep, OperationView
+from console.domain.service_results import Explanation, NextStep, OperationDetails
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
@@ -69,7 +69,7 @@ class OperationRecovery:
         self._spooled_refunds = forgotten
         self._started_payments = started_payments
 
-    def read_view(self, operation_id: str) -> OperationView:
+    def read_view(self, operation_id: str) -> OperationDetails:
         """Return an operation with its timeline and evidence, for its screen. Raises not_found, and not_allowed if
         the acting person may not read."""
         with refusals.audit_refusals(
@@ -84,7 +84,9 @@ class OperationRecovery:
             proposal = approvals.open_proposal(conn, OPERATION_KIND, operation_id)
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)
-        return OperationView(operation, explanation, history, answers, "second_person" if proposal else None, facts)
+        return OperationDetails(
+            operation, explanation, history, answers, "second_person" if proposal else None, facts
+        )
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
         """Ask the provider about the outcome of the operation. If the database has lost the operation's record,

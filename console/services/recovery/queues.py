@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import starmap
 
-from console.domain.desk_requests.records import PRESENCE_LEASE
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
@@ -14,7 +14,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.queues.causes import CausePage, group_by_cause
 from console.domain.queues.disagreements import Disagreement, describe_disagreement
 from console.domain.queues.filter_text import format_filter
-from console.domain.queues.filters import NO_FILTER, RecordFilter, kind_of
+from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order
 from console.domain.records import LeaseHolder, Operation
 from console.domain.service_results import NextStep, QueueCount
@@ -105,10 +105,10 @@ class Queues:
         """Return for each record the name of the person who has taken it; None if it is not taken."""
         ids: dict[str, list[int]] = {}
         for record in records:
-            ids.setdefault(kind_of(record), []).append(record.id)
+            ids.setdefault(get_record_kind(record), []).append(record.id)
         now = self._context.now()
         running = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
-        found = (running[kind_of(record)].get(record.id) for record in records)
+        found = (running[get_record_kind(record)].get(record.id) for record in records)
         return [take.person if take is not None else None for take in found]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
@@ -116,13 +116,14 @@ class Queues:
         about the record."""
         ids: dict[str, list[int]] = {}
         for record in records:
-            ids.setdefault(kind_of(record), []).append(record.id)
+            ids.setdefault(get_record_kind(record), []).append(record.id)
         open_alerts = {
             kind: alerts.read_open_alerts_of_subjects(conn, kind, of_kind) for kind, of_kind in ids.items()
         }
         now = self._context.now()
         return [
-            describe_disagreement(record, open_alerts[kind_of(record)].get(record.id, ()), now) for record in records
+            describe_disagreement(record, open_alerts[get_record_kind(record)].get(record.id, ()), now)
+            for record in records
         ]
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
@@ -197,7 +198,7 @@ class Queues:
             return tuple(
                 holder
                 for holder in leases.list_holders(conn)
-                if not holder.name.startswith(TASK_LEASE_PREFIX) and holder.name != PRESENCE_LEASE
+                if not holder.name.startswith(TASK_LEASE_PREFIX) and holder.name != PRESENCE_LEASE_NAME
             )
 
     def list_takes(self) -> tuple[Take, ...]:

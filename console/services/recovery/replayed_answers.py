@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from console.domain.access.permissions import is_same_person
 from console.domain.error_reasons import UnknownReason
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import StartResult
@@ -231,7 +231,7 @@ def _make_unknown_outcome_answer(
 
 def _make_refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> CallAnswer:
     code = _ERROR_CODE_OF_OUTCOME_CLASS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
-    return CallAnswer(error=error_of_outcome(code, {"record": record, "reason": operation.reason, "status": None}))
+    return CallAnswer(error=make_outcome_error(code, {"record": record, "reason": operation.reason, "status": None}))
 
 
 def _is_checker(context: ServiceContext, refund: Refund) -> bool:

@@ -13,21 +13,21 @@ from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import NotAllowed
+from console.domain.errors.details import NotAllowedDetail
 from console.domain.queues.saved_views import (
     LONGEST_NAME_CHARACTERS,
     MAX_OWN_VIEWS,
     MAX_TEAM_VIEWS,
     VIEW_KIND,
     InvalidViewName,
-    ReadView,
+    ParsedView,
     SavedView,
     ViewContent,
     ViewCount,
     clean_name,
     find_by_name,
     is_storable,
-    read_view,
+    parse_view,
 )
 from console.domain.records import Person
 from console.services.audit import refusals
@@ -66,10 +66,10 @@ class SavedViewService:
             raise _make_not_found_error(name)
         return view
 
-    def read_content(self, content: ViewContent) -> ReadView:
+    def read_content(self, content: ViewContent) -> ParsedView:
         """Return the filter and the order of a view, and the parts that this program version doesn't understand.
         The condition `owner:me` in the filter selects the takes of the acting person."""
-        return read_view(content, self._context.operator)
+        return parse_view(content, self._context.operator)
 
     def count_views(self) -> tuple[ViewCount, ...]:
         """Return the views that the acting person sees, each with the number of its records (at most COUNT_CAP).
@@ -100,7 +100,7 @@ class SavedViewService:
     ) -> list[ViewCount]:
         if queue not in queues.QUEUE_NAMES:
             return [ViewCount(view, problems=(queue,)) for view in views]
-        read = [read_view(view.content, person) for view in views]
+        read = [parse_view(view.content, person) for view in views]
         counted = [number for number, one in enumerate(read) if not one.filter.words]
         choices = [make_queue_choice(self._context, conn, read[number].filter.chosen) for number in counted]
         found = dict(zip(counted, view_counts.count_choices(conn, queue, lapsed, choices), strict=True))
@@ -260,7 +260,7 @@ class SavedViewService:
     def _require_may_change(self, view: SavedView, person: Person) -> None:
         """Raise not_allowed for a team's view of another maker if the person has no right to change team's views."""
         if not is_same_person(view.maker, person.name) and not has_right(person, _CHANGE_TEAM_VIEW_RIGHT):
-            detail: NotAllowed = {
+            detail: NotAllowedDetail = {
                 "operator": person.name,
                 "reason": NotAllowedReason.RIGHT_MISSING,
                 "needs": sorted(ROLES_BY_RIGHT[_CHANGE_TEAM_VIEW_RIGHT]),

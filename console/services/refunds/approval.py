@@ -10,7 +10,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import NotAllowed
+from console.domain.errors.details import NotAllowedDetail
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.process import interrupts
@@ -72,7 +72,7 @@ class RefundDecisions:
             if refund.state is not RefundState.APPROVED or self._find_cooling_off_end(refund_id) is not None:
                 return refund
             try:
-                interrupts.raise_if_pending()
+                interrupts.raise_if_interrupt_pending()
                 return self._submit_approved(refund_id, progress, is_payment_just_read=is_payment_just_read)
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
@@ -110,7 +110,7 @@ class RefundDecisions:
         refund_rules.require_two_person_database(context, pair.payment)
         reader = self._payment_providers.get_reader(pair.payment.provider)
         is_payment_just_read = payment_precheck.require_refundable(context, reader, pair)
-        interrupts.raise_if_pending()  # a signal may have cut off the question to the provider
+        interrupts.raise_if_interrupt_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")
         context.write(lambda tx: self._store_approval(tx, refund_id, person, expected_version, reader))
         context.failpoints.reach("after_vote")
@@ -125,7 +125,11 @@ class RefundDecisions:
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
         if not refund_rules.find_active_names(self._context, conn, [refund.maker]):
-            facts: NotAllowed = {"record": refund, "reason": NotAllowedReason.MAKER_NOT_ACTIVE, "maker": refund.maker}
+            facts: NotAllowedDetail = {
+                "record": refund,
+                "reason": NotAllowedReason.MAKER_NOT_ACTIVE,
+                "maker": refund.maker,
+            }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
     @refunds.run_again_if_stale()
@@ -206,7 +210,7 @@ class RefundDecisions:
             def refuse(refund: Refund, conn: Connection) -> None:
                 match find_withdrawal_refusal(refund, person):
                     case "refund_not_maker":
-                        facts: NotAllowed = {
+                        facts: NotAllowedDetail = {
                             "record": refund,
                             "reason": NotAllowedReason.NOT_MAKER,
                             "maker": refund.maker,

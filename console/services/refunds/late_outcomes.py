@@ -9,7 +9,7 @@ from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, Operation, WorkReason
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.process.context import ServiceContext
@@ -125,4 +125,4 @@ def _make_outcome(tx: Transaction, refund: Refund, report: RefundReport) -> Outc
     elif report.amount not in (None, Money(refund.amount_minor, refund.currency)):
         kind, reason = OutcomeClass.UNKNOWN, "other_amount"
     body = dumps(asdict(report), default=str, sort_keys=True, ensure_ascii=False)
-    return Outcome(kind, reason, Sent.YES, report, evidence=body)
+    return Outcome(kind, reason, SendingCertainty.YES, report, evidence=body)

@@ -12,8 +12,8 @@ from console.domain.payments.limits import (
     LIMIT_KIND,
     LIMIT_NAMES,
     Limit,
-    limit_subject,
     list_condition_names,
+    make_limit_subject,
 )
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIds
@@ -66,7 +66,7 @@ class RefundLimitService:
         limit = Limit(name, currency, limit_changes.find_value(tx.conn, name, currency))
         if limit.value == value:
             return limit
-        subject = limit_subject(name, currency, limit.value)
+        subject = make_limit_subject(name, currency, limit.value)
         proposers = limit_changes.find_proposers(tx.conn, subject, value, now)
         others = [proposer for proposer in proposers if not is_same_person(proposer, person)]
         facts: dict[str, object] = {"before": limit.value, "after": value}

@@ -14,15 +14,15 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import (
     REFUND_POLLS,
     REFUND_PROBES,
     REFUND_SENDINGS,
     SLOW_REFUND_POLLS,
-    next_attempt_at,
-    next_attempt_at_endless,
+    compute_next_attempt_time,
+    compute_next_attempt_time_endlessly,
 )
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payments.provider import PaymentCapabilities
@@ -107,13 +107,13 @@ def record_outcome(
 def is_unsent(outcome: Outcome[RefundReport]) -> bool:
     """True if the provider has certainly not processed the refund, so that the program may send the refund again
     with the same key."""
-    never_sent = outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is Sent.NO
+    never_sent = outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is SendingCertainty.NO
     return never_sent or outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
 def is_refused(outcome: Outcome[RefundReport]) -> bool:
     """True if the provider has received the refund and refused it."""
-    return outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not Sent.NO
+    return outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not SendingCertainty.NO
 
 
 def write_known_outcome(
@@ -173,7 +173,7 @@ def mark_refund_submitted(
     """Set the refund to submitted: the provider has accepted it but not completed it. The program never sends it
     again; due polls read whether the provider has completed it. `facts` are more values for the audit entry."""
     number = refund.provider_refund_id or (report and report.provider_refund_id)
-    at = next_attempt_at_endless(choose_poll_schedule(capabilities), 0, context.now(), context.scale)
+    at = compute_next_attempt_time_endlessly(choose_poll_schedule(capabilities), 0, context.now(), context.scale)
     work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL_WORK))
     _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=number, **work)
     context.record_audit(
@@ -234,7 +234,7 @@ def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund,
     `error_code`.
     """
     now, attempt = context.now(), refund.work.attempt
-    at = next_attempt_at(REFUND_SENDINGS, attempt, now, context.scale)
+    at = compute_next_attempt_time(REFUND_SENDINGS, attempt, now, context.scale)
     work = Work(WorkState.SCHEDULED, at, SUBMISSION, attempt + 1)
     if at is None:
         work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, attempt + 1)
@@ -277,7 +277,7 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
     stored in the column `error_code`.
     """
     now = context.now()
-    work = Work(WorkState.SCHEDULED, next_attempt_at(REFUND_PROBES, 0, now, context.scale), UNKNOWN)
+    work = Work(WorkState.SCHEDULED, compute_next_attempt_time(REFUND_PROBES, 0, now, context.scale), UNKNOWN)
     if cause in ANSWER_MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
     elif cause == NO_LONGER_STORED_REASON:

@@ -5,7 +5,7 @@ check that refund before the program sends another refund of the payment.
 """
 
 from console.domain.error_reasons import ExceedsReason, NotAllowedReason
-from console.domain.errors import ErrorCode, error_of_outcome
+from console.domain.errors import ErrorCode, make_outcome_error
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
@@ -57,7 +57,7 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
     if objection is not None:
         code, reason = objection
         provider_word = outcome.found.provider_state if outcome.found else outcome.reason
-        raise error_of_outcome(code, {"record": refund, "reason": reason, "provider_state": provider_word})
+        raise make_outcome_error(code, {"record": refund, "reason": reason, "provider_state": provider_word})
     return outcome.kind in _ANSWERED_OUTCOME_CLASSES
 
 

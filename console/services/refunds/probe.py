@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import is_in_future
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
@@ -19,8 +19,8 @@ from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import (
     REFUND_PROBES,
     SLOW_REFUND_AGE,
-    next_attempt_at,
-    next_attempt_at_endless,
+    compute_next_attempt_time,
+    compute_next_attempt_time_endlessly,
 )
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
@@ -163,7 +163,7 @@ class RefundProbes:
 
     def _was_sent_long_ago(self, refund: Refund, seconds: float) -> bool:
         """True if at least `seconds` have passed since the refund was last sent."""
-        margin = self._context.scale.scaled_delta(timedelta(seconds=seconds))
+        margin = self._context.scale.scale_delta(timedelta(seconds=seconds))
         return refund.last_sent_at is not None and self._context.now() - refund.last_sent_at >= margin
 
     def _record_unsettled_answer(
@@ -200,7 +200,7 @@ class RefundProbes:
         """Return the work with the time of the refund's next probe; after the last probe of the schedule,
         needs_review."""
         attempts = refund.work.attempt + 1
-        at = next_attempt_at(REFUND_PROBES, attempts, self._context.now(), self._context.scale)
+        at = compute_next_attempt_time(REFUND_PROBES, attempts, self._context.now(), self._context.scale)
         if at is None:
             return Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
         return Work(WorkState.SCHEDULED, at, UNKNOWN, attempts)
@@ -209,7 +209,7 @@ class RefundProbes:
         """Postpone the refund's probe until the time limit of the call that sent the refund has passed. Until
         then, the request may still reach the provider."""
         context, sent_at = self._context, refund.last_sent_at or self._context.now()
-        at = sent_at + context.scale.scaled_delta(timedelta(seconds=capabilities.refund_timeout))
+        at = sent_at + context.scale.scale_delta(timedelta(seconds=capabilities.refund_timeout))
         work = refunds.work_values(replace(refund.work, at=at))
         context.write(lambda tx: refunds.change_refund(tx.conn, refund, context.now(), **work))
 
@@ -225,7 +225,7 @@ class RefundProbes:
             "reason": reason,
             "status": outcome.status if outcome else None,
         }
-        return error_of_outcome(
+        return make_outcome_error(
             code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
         )
 
@@ -254,7 +254,9 @@ class RefundProbes:
                     "reason": outcome.reason,
                     "status": outcome.status,
                 }
-                raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts)
+                raise make_outcome_error(
+                    code if code in NO_ANSWER_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts
+                )
 
     def _probe_known_refund(self, refund_id: int, *, automatic: bool) -> None:
         pair = refund_records.read_with_payment(self._context, refund_id)
@@ -262,7 +264,7 @@ class RefundProbes:
         code = find_part_error_code(outcome)
         if not _is_definite_answer(outcome) and code in NO_ANSWER_CODES:
             record = refund_records.read_refund(self._context, refund_id)
-            raise error_of_outcome(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
+            raise make_outcome_error(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
     def _query_and_compare(self, pair: RefundWithPayment, *, automatic: bool) -> RefundAnswer:
         context, reader = self._context, self._payment_providers.get_reader(pair.payment.provider)
@@ -329,7 +331,7 @@ class RefundProbes:
 
     def _make_next_poll_work(self, refund: Refund, capabilities: PaymentCapabilities) -> Work:
         attempts, context = refund.work.attempt + 1, self._context
-        at = next_attempt_at_endless(
+        at = compute_next_attempt_time_endlessly(
             refund_outcomes.choose_poll_schedule(capabilities), attempts, context.now(), context.scale
         )
         return Work(WorkState.SCHEDULED, at, POLL_WORK, attempts)
@@ -338,7 +340,7 @@ class RefundProbes:
         """Open a case about an accepted refund that the provider has not completed within SLOW_REFUND_AGE after it
         was sent."""
         context, now, sent_at = self._context, self._context.now(), refund.last_sent_at
-        if sent_at is None or now - sent_at < context.scale.scaled_delta(SLOW_REFUND_AGE):
+        if sent_at is None or now - sent_at < context.scale.scale_delta(SLOW_REFUND_AGE):
             return
         if cases.open_case(
             tx.conn, WorkReason.REFUND_SLOW, REFUND_KIND, refund.id, refund.provider_state or "", "completed", now

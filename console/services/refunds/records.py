@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from console.domain.error_reasons import InternalErrorProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import Holder
+from console.domain.errors.details import LeaseHolderFacts
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundOrder
 from console.domain.payments.records import Payment, Refund
@@ -113,5 +113,5 @@ def refuse_running_submission(conn: Connection, refund: Refund) -> None:
     nothing."""
     running = journal.find_running(conn, REFUND_KIND, refund.id)
     if running is not None and journal.has_effect(running.action):
-        holder = Holder(operator=running.operator, desk=running.desk)
+        holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
         raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "holder": holder, "since": running.started_at})

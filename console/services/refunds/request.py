@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, has_right, is_same_person
-from console.domain.access.read_only import facts_of_switch, is_action_stopped
+from console.domain.access.read_only import is_action_stopped, make_switch_facts
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
@@ -22,8 +22,8 @@ from console.domain.error_reasons import (
     WindowReason,
 )
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import ExceedsCaptured, InvalidAmount, PossibleRepeat
-from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
+from console.domain.errors.details import ExceedsCapturedDetail, InvalidAmountDetail, PossibleRepeatDetail
+from console.domain.money import InvalidAmountText, Money, format_decimal, parse_money
 from console.domain.payments.consistency import PAID_STATES, compute_money_parts
 from console.domain.payments.records import (
     Limits,
@@ -120,7 +120,7 @@ class RefundRequests:
             checks, reason, facts = self._check_all_rules(conn, refund_facts, minor)
             switch = find_read_only_switch(conn, payment.provider)
         if reason is None and switch is not None and is_action_stopped("refund", switch):
-            reason, facts = "read_only_switch", facts_of_switch(switch)
+            reason, facts = "read_only_switch", make_switch_facts(switch)
         return RefundPlan(
             payment=payment,
             order=refund_facts.order,
@@ -256,7 +256,7 @@ class RefundRequests:
         because a due task repeats the request.
         """
         maker = self._context.require_right("refund_propose").name
-        amount = decimal_text(Money(item.amount_minor, item.currency))
+        amount = format_decimal(Money(item.amount_minor, item.currency))
         valid = self._validate_request(
             RefundRequest(item.payment_id, amount, "", set_aside_id=item.id, reason_code=RefundReason.SET_ASIDE),
             maker,
@@ -311,7 +311,7 @@ class RefundRequests:
             _refuse_second_proposal(refund_facts, request)
         signals, payer_refund_count = self._judge_request(tx.conn, refund_facts, valid, set_aside)
         if not payments.reserve_amount(tx.conn, payment.id, valid.minor, now, from_set_aside=set_aside is not None):
-            facts: ExceedsCaptured = {
+            facts: ExceedsCapturedDetail = {
                 "record": payment,
                 "reason": ExceedsReason.MORE_THAN_REFUNDABLE,
                 "left": payment.refundable_minor,
@@ -359,7 +359,7 @@ class RefundRequests:
             raise refund_rules.make_lost_refund_error(payment, intent)
         lookalike = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
         if lookalike is not None and not valid.request.intended_repeat:
-            facts: PossibleRepeat = {
+            facts: PossibleRepeatDetail = {
                 "record": lookalike,
                 "reason": PossibleRepeatReason.EXACT_LOOKALIKE,
                 "maker": lookalike.maker,
@@ -399,7 +399,7 @@ class RefundRequests:
                 [_make_signal_facts(signal) for signal in signals], ensure_ascii=False, default=str
             ),
             checkers_needed=checkers_needed,
-            decide_by=now + self._context.scale.scaled_delta(REFUND_DECISION_TIME_LIMIT),
+            decide_by=now + self._context.scale.scale_delta(REFUND_DECISION_TIME_LIMIT),
             sends_after=refund_rules.find_cooling_off_end(self._context, payment, minor, refund_facts.limits, now),
             ticket=request.ticket,
             intended_repeat=request.intended_repeat,
@@ -410,9 +410,9 @@ class RefundRequests:
 def parse_amount(text: str, payment: Payment) -> int:
     """Return the amount in the decimal text `text` in minor units of the payment's currency. Raises
     invalid_amount."""
-    facts: InvalidAmount = {"amount": text[:40], "currency": payment.currency, "record": payment}
+    facts: InvalidAmountDetail = {"amount": text[:40], "currency": payment.currency, "record": payment}
     try:
-        money = money_from_text(text, payment.currency)
+        money = parse_money(text, payment.currency)
     except InvalidAmountText:
         raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.WRONG_FORM}) from None
     if money.minor == 0:
@@ -458,7 +458,7 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
             ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": item.refund_id}
         )
     if item.amount_minor != amount_minor:
-        amount = decimal_text(Money(amount_minor, item.currency))
+        amount = format_decimal(Money(amount_minor, item.currency))
         raise ConsoleError(
             ErrorCode.EXCEEDS_CAPTURED,
             {"reason": ExceedsReason.NOT_WHOLE_SET_ASIDE, "left": item.amount_minor, "amount": amount},

@@ -9,7 +9,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -171,7 +171,7 @@ class RefundRecovery:
     ) -> None:
         context, is_completed = self._context, state is RefundState.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
-        outcome: Outcome[RefundReport] = Outcome(kind, "resolved_by_people", Sent.MAYBE)
+        outcome: Outcome[RefundReport] = Outcome(kind, "resolved_by_people", SendingCertainty.MAYBE)
         refund_outcomes.end_submission(context, tx, refund, outcome)
         if is_completed:
             refund_outcomes.mark_refund_completed(

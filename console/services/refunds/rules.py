@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from console.domain.calendar_days import JST, start_of_day
+from console.domain.calendar_days import JST, get_start_of_day
 from console.domain.error_reasons import (
     ExceedsReason,
     InProgressReason,
@@ -15,7 +15,7 @@ from console.domain.error_reasons import (
     WindowReason,
 )
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.errors.details import InProgress, NotAllowed
+from console.domain.errors.details import InProgressDetail, NotAllowedDetail
 from console.domain.payments import limits as limit_rules
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.limits import CheckerFacts
@@ -95,7 +95,7 @@ def read_facts_of_many(
     number of payments.
     """
     now = context.now()
-    midnight = start_of_day(now.astimezone(JST).date())
+    midnight = get_start_of_day(now.astimezone(JST).date())
     some, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
     refunds_of: dict[int, tuple[Refund, ...]] = {}
     for refund in refunds.find_by_payments(
@@ -293,7 +293,7 @@ def find_cooling_off_end(
         seconds = limited.cooling_off_seconds
     elif seconds == 0 and amount_minor <= limited.cooling_off_above:
         return None
-    return requested_at + context.scale.scaled_delta(timedelta(seconds=seconds))
+    return requested_at + context.scale.scale_delta(timedelta(seconds=seconds))
 
 
 def find_remaining_cooling_off_end(
@@ -324,7 +324,7 @@ def require_two_person_database(context: ServiceContext, payment: Payment) -> No
     """Raise not_allowed if the database is SQLite, which can't enforce that two different people decide about a
     refund. SQLite is allowed if the payment's provider is a simulated one on this machine (loopback address)."""
     if not context.database.is_server and not context.settings.is_on_loopback(payment.provider):
-        facts: NotAllowed = {
+        facts: NotAllowedDetail = {
             "record": payment,
             "reason": NotAllowedReason.SQLITE_REFUND,
             "provider": payment.provider,
@@ -343,7 +343,7 @@ def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int
 def make_lost_refund_error(payment: Payment, intent: Intent) -> ConsoleError:
     """Return the error in_progress for a payment with a sent refund (`intent`) that the database has lost. People
     must settle that refund first."""
-    facts: InProgress = {
+    facts: InProgressDetail = {
         "source": "desk",
         "operation_id": intent.operation_id,
         "operator": intent.operator,

@@ -7,7 +7,7 @@ refund of the payment. The lost refund is not inserted into the database again.
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundOrder, RefundReport
@@ -55,7 +55,7 @@ class SpooledRefunds:
                 return False
             code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             detail: ProviderAnswerFacts = {"record": operation, "reason": outcome.reason, "status": outcome.status}
-            raise error_of_outcome(
+            raise make_outcome_error(
                 code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
             )
 

@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, Work
 from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
@@ -206,7 +206,7 @@ class _SubmissionAttempt:
         if outcome.kind in EFFECT_OUTCOME_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):
             return refund
         detail: ProviderAnswerFacts = {"record": refund, "reason": outcome.reason, "status": outcome.status}
-        raise error_of_outcome(find_error_code(outcome), detail)
+        raise make_outcome_error(find_error_code(outcome), detail)
 
 
 REFUND_SUBMISSION: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] = GuardedAction(
@@ -271,13 +271,18 @@ def _find_earlier_attempt(pair: RefundWithPayment, adapter: PaymentProvider) -> 
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
     if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
-        return replace(outcome, sent=Sent.YES)
+        return replace(outcome, sent=SendingCertainty.YES)
     if pair.refund.error_code == SIMILAR_REFUND_REASON:
         return Outcome(
-            OutcomeClass.RATE_LIMITED, SIMILAR_REFUND_REASON, Sent.NO, None, outcome.status, outcome.evidence
+            OutcomeClass.RATE_LIMITED,
+            SIMILAR_REFUND_REASON,
+            SendingCertainty.NO,
+            None,
+            outcome.status,
+            outcome.evidence,
         )
     kind = outcome.kind if outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) else None
-    return replace(outcome, kind=kind or OutcomeClass.FAILED_DEFINITE, sent=Sent.NO, found=None)
+    return replace(outcome, kind=kind or OutcomeClass.FAILED_DEFINITE, sent=SendingCertainty.NO, found=None)
 
 
 def _compute_fingerprint(refund: Refund, key: str) -> str:

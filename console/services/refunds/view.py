@@ -7,13 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
-from console.domain.access.read_only import SWITCH_REASON, ReadOnlySwitch, facts_of_switch, is_action_stopped
+from console.domain.access.read_only import SWITCH_REASON, ReadOnlySwitch, is_action_stopped, make_switch_facts
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.consistency import compare_refund_sides, compare_sides, compute_money_parts
 from console.domain.payments.records import Refund, RefundRelations
-from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary, RiskSignal, RuleCheck
+from console.domain.payments.service_results import (
+    ApprovalInbox,
+    RefundDetails,
+    RefundRequestSummary,
+    RiskSignal,
+    RuleCheck,
+)
 from console.domain.payments.states import RefundState
 from console.domain.records import LeaseHolder, Person
 from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
@@ -71,7 +77,7 @@ class RefundViews:
         self._reads = reads
         self._complete_records, self._read_actions = complete_records, read_actions
 
-    def read_refund(self, refund_id: int) -> RefundView:
+    def read_refund(self, refund_id: int) -> RefundDetails:
         """Return one refund with all data of its screen, and write an audit entry that the acting person has
         opened it. Raises not_found, and not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
@@ -97,7 +103,7 @@ class RefundViews:
         )
         return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
-    def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
+    def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         """Return, by refund id, the payment and the number of warnings of each of these refunds, for a list. Only
         the first MAX_SUMMARIES ids are read. Raises not_found, and not_allowed if the acting person may not
         read.
@@ -117,13 +123,13 @@ class RefundViews:
 
     def _summarize_request(
         self, pair: RefundWithPayment, facts: SignalFacts, stored_texts: tuple[str, str] | None
-    ) -> RequestSummary:
+    ) -> RefundRequestSummary:
         _, stored_hits = _parse_facts_at_request(pair.refund.id, stored_texts)
         signals = _find_current_signals(facts, pair.refund, stored_hits)
         broken = [check for check in self._make_rule_checks(facts.rule_facts, pair.refund) if not check.holds]
-        return RequestSummary(pair.payment, len(signals) + len(broken))
+        return RefundRequestSummary(pair.payment, len(signals) + len(broken))
 
-    def _read_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
+    def _read_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundDetails:
         context, now = self._context, self._context.now()
         pair = refund_records.require_with_payment(conn, refund_id)
         refund = complete_record(self._complete_records, conn, pair.refund)
@@ -136,7 +142,7 @@ class RefundViews:
         holder = leases.find_holder(conn, make_refund_lease_name(payment.id))
         switch = find_read_only_switch(conn, payment.provider)
         server_now = current_time(conn, now)
-        return RefundView(
+        return RefundDetails(
             record=refund,
             explanation=explain_refund(refund, now),
             payment=payment,
@@ -207,7 +213,7 @@ class RefundViews:
         if person is not None and not has_right(person, right):
             return AllowedAction(name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))})
         if switch is not None and is_action_stopped(name, switch):
-            return AllowedAction(name, False, SWITCH_REASON, facts_of_switch(switch))
+            return AllowedAction(name, False, SWITCH_REASON, make_switch_facts(switch))
         return AllowedAction(name, True)
 
     def _find_refusal_reason(

@@ -140,7 +140,7 @@ class RegistryService:
         if not self._context.database.is_server:
             return None
         folder, documents = self._context.registry_folder, self._context.documents
-        return fetch_registry(folder, documents, should_stop=interrupts.is_pending)
+        return fetch_registry(folder, documents, should_stop=interrupts.is_interrupt_pending)
 
     def _require_reading_person(self) -> None:
         with self._context.database.read() as conn:

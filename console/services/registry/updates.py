@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
-from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.import_plan import plan_import
 from console.domain.registry.publication_days import list_publication_days_between
@@ -107,7 +107,7 @@ class RegistryUpdates:
                 break
             path = self._fetch_day(api, day) if api is not None else None
             if path is None:
-                self._ask_after = now + self._context.scale.scaled_delta(WAIT_FOR_UNPUBLISHED_DAY)
+                self._ask_after = now + self._context.scale.scale_delta(WAIT_FOR_UNPUBLISHED_DAY)
                 break
             try:
                 self._import_files([path])
@@ -146,11 +146,11 @@ def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "
     if outcome.found is not None:
         return outcome.found
     code = _ERROR_CODE_OF_OUTCOME_CLASS.get(outcome.kind)
-    if code is None or (code is ErrorCode.PROVIDER_REFUSED and outcome.sent is Sent.NO):
+    if code is None or (code is ErrorCode.PROVIDER_REFUSED and outcome.sent is SendingCertainty.NO):
         is_answer = outcome.status is not None and 200 <= outcome.status < 300
         code = ErrorCode.PROVIDER_ANSWER_UNUSABLE if is_answer else ErrorCode.PROVIDER_UNREACHABLE
     raise _make_fetch_error(code, day, outcome.reason, outcome.status)
 
 
 def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None) -> ConsoleError:
-    return error_of_outcome(code, {"day": day.isoformat(), "cause": cause, "status": status})
+    return make_outcome_error(code, {"day": day.isoformat(), "cause": cause, "status": status})

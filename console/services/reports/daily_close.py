@@ -4,22 +4,22 @@ written first for the same day."""
 from datetime import date, datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import JST, end_of_day
+from console.domain.calendar_days import JST, get_end_of_day
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART
+from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.records import AuditEntry
 from console.domain.reports.daily_close import (
     CLOSE_KIND,
-    CloseMoney,
     CloseReconciliation,
     DailyClose,
+    DailyCloseMoney,
     FirstClose,
-    OpenPoint,
+    OpenClosePoint,
     UnknownRecord,
-    compare_facts,
-    make_facts,
-    make_subject,
+    compare_close_facts,
+    make_close_facts,
+    make_close_subject,
 )
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import CountAndSum
@@ -62,7 +62,7 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     )
     if first_entry is None:
         return close
-    return close.add_changes(compare_facts(first_entry.detail, make_facts(close)))
+    return close.add_changes(compare_close_facts(first_entry.detail, make_close_facts(close)))
 
 
 def _read_money_per_currency(
@@ -71,7 +71,7 @@ def _read_money_per_currency(
     period: Period,
     at_start: tuple[UnknownRecord, ...],
     at_end: tuple[UnknownRecord, ...],
-) -> tuple[CloseMoney, ...]:
+) -> tuple[DailyCloseMoney, ...]:
     """Return the day's money for each currency, JPY first: captured, refunded and reversed, and what was unknown
     at the start and at the end of the day."""
     captured = store.sum_captured(conn, provider, period)
@@ -80,7 +80,7 @@ def _read_money_per_currency(
     opening, closing = _sum_unknown_records(at_start), _sum_unknown_records(at_end)
     nothing = CountAndSum()
     return tuple(
-        CloseMoney(
+        DailyCloseMoney(
             currency,
             *(sums.get(currency, nothing) for sums in (captured, refunded, reversed_sums, opening, closing)),
         )
@@ -100,7 +100,7 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
     run = store.find_reconciliation(conn, provider, day)
     if run is None:
         return None
-    differences = reconciliations.list_differences(conn, run.id, 0, MAX_DIFFERENCES, VERDICTS_OF_PART[ALL])
+    differences = reconciliations.list_differences(conn, run.id, 0, MAX_DIFFERENCES, VERDICTS_OF_PART[PART_ALL])
     return CloseReconciliation(
         run.id, run.from_day, run.to_day, run.matched, run.imported, run.missing_there, run.different_state,
         run.different_amount, our_records.count_refused_rows(conn, run.id), read_difference_items(conn, differences),
@@ -109,11 +109,11 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
 
 def _list_open_points(
     day: date, at_end: tuple[UnknownRecord, ...], run: CloseReconciliation | None, now: datetime
-) -> tuple[OpenPoint, ...]:
+) -> tuple[OpenClosePoint, ...]:
     points = {
-        OpenPoint.DAY_RUNNING: now < end_of_day(day),
-        OpenPoint.STILL_UNKNOWN: any(record.settled_at is None for record in at_end),
-        OpenPoint.NOT_RECONCILED: run is None,
+        OpenClosePoint.DAY_RUNNING: now < get_end_of_day(day),
+        OpenClosePoint.STILL_UNKNOWN: any(record.settled_at is None for record in at_end),
+        OpenClosePoint.NOT_RECONCILED: run is None,
     }
     return tuple(point for point, is_open in points.items() if is_open)
 
@@ -121,7 +121,7 @@ def _list_open_points(
 def _find_first_close_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
     """Return the audit entry of the first written close of this provider and day; None if no close has been
     written."""
-    entries = trail.list_entries_of_subject(conn, CLOSE_KIND, make_subject(provider, day))
+    entries = trail.list_entries_of_subject(conn, CLOSE_KIND, make_close_subject(provider, day))
     return next(
         (entry for entry in entries if entry.what == AuditAction.DAILY_CLOSE_WRITTEN and entry.result == "done"), None
     )

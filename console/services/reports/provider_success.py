@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, Period, make_period_until
-from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess, group_of
+from console.domain.reports.provider_success import (
+    Outage,
+    ProviderDay,
+    ProviderSeries,
+    ProviderSuccess,
+    get_state_group,
+)
 from console.services.alerts import provider_outage
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
@@ -32,7 +38,7 @@ def _read_provider_series(conn: Connection, provider: str, period: Period) -> Pr
     counts = {day: Counter[str]() for day in period.days}
     rows = store.count_states(conn, provider, period)
     for row in rows:
-        counts[row.day][group_of(row.status, row.certainty)] += row.count
+        counts[row.day][get_state_group(row.status, row.certainty)] += row.count
     days = tuple(ProviderDay(day, **count) for day, count in counts.items())
     return ProviderSeries(provider, days, sum(row.count for row in rows) < store.MAX_PAYMENTS)
 

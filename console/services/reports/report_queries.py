@@ -72,6 +72,6 @@ def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> Tim
     kinds = []
     for kind, waits in PROBE_SCHEDULES.items():
         unknowns, is_complete = time_to_truth.read_unknowns(conn, kind, period)
-        schedule = scale.scaled_delta(sum(waits, timedelta()))
+        schedule = scale.scale_delta(sum(waits, timedelta()))
         kinds.append(summarize(kind, unknowns, schedule, now, is_complete=is_complete))
     return TimeToTruthReport(period, tuple(kinds), now)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from console.domain.reports.daily_close import DailyClose
-from console.domain.reports.figures import Figures
+from console.domain.reports.figures import ReportFigures
 from console.domain.reports.provider_success import ProviderSuccess
 from console.domain.reports.queue_ages import QueueAgeReport
 from console.domain.reports.refund_funnel import RefundFunnelReport
@@ -65,10 +65,10 @@ class ReportService:
         """Return the names of the providers that have payments in this database."""
         return self._read_report(lambda conn, _: list_providers(conn))
 
-    def read_figures(self) -> Figures:
+    def read_figures(self) -> ReportFigures:
         """Return all reports, read in one transaction."""
         return self._read_report(
-            lambda conn, now: Figures(
+            lambda conn, now: ReportFigures(
                 read_provider_success(conn, now),
                 report_queries.read_queue_ages(conn, now),
                 report_queries.read_refund_funnel(conn, now),

@@ -25,7 +25,7 @@ def stop_when_false(should_continue: Callable[[], bool]) -> Iterator[None]:
 
 def is_stopping() -> bool:
     """True if the task that runs in this thread must stop before its next record."""
-    return interrupts.is_pending() or not _should_continue.get()()
+    return interrupts.is_interrupt_pending() or not _should_continue.get()()
 
 
 def iterate_until_stopped(records: Iterable[RecordT]) -> Iterator[RecordT]:

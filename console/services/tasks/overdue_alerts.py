@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from zlib import crc32
 
-from console.domain.calendar_days import instant_text
+from console.domain.calendar_days import format_instant
 from console.domain.tasks.intervals import is_overdue
 from console.domain.tasks.records import Alert, ScheduledTask
 from console.services.process.context import ServiceContext
@@ -40,7 +40,7 @@ class OverdueTaskAlerts:
         context, monotonic = self._context, self._context.clock.monotonic()
         if monotonic < self._next_check_at:
             return
-        self._next_check_at = monotonic + context.scale.scaled_seconds(CHECK_INTERVAL_SECONDS)
+        self._next_check_at = monotonic + context.scale.scale_seconds(CHECK_INTERVAL_SECONDS)
         with context.database.read() as conn:
             overdue_tasks = {
                 compute_subject_id(task.name): task
@@ -71,5 +71,5 @@ class OverdueTaskAlerts:
 def _format_task_state(task: ScheduledTask) -> str:
     if task.error_code is not None:
         return f"{task.name}: failed {task.failures} times, {task.error_code}"
-    ended = instant_text(task.ended_at) if task.ended_at else "never"
+    ended = format_instant(task.ended_at) if task.ended_at else "never"
     return f"{task.name}: ended {ended}"

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.tasks.records import Saga
-from console.domain.tasks.retry_schedules import next_attempt_at_endless
+from console.domain.tasks.retry_schedules import compute_next_attempt_time_endlessly
 from console.domain.tasks.saga_progress import DONE_FACT, UNDOING_FACT, UNDONE_FACT
 from console.domain.tasks.states import SagaState
 from console.services.process.context import ServiceContext
@@ -179,7 +179,7 @@ class SagaRunner:
     def skip_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
         """Schedule the saga's present step again after `wait`, without counting an attempt. `reason` is stored
         with the saga. Return the saga afterwards."""
-        now, at = self._context.now(), self._context.now() + self._context.scale.scaled_delta(wait)
+        now, at = self._context.now(), self._context.now() + self._context.scale.scale_delta(wait)
         return self._write_change_or_read(
             saga, lambda tx, current: sagas.postpone_step(tx.conn, current, now, at, reason, counts_as_attempt=False)
         )
@@ -203,7 +203,9 @@ class SagaRunner:
         def change(tx: Transaction, current: Saga) -> Saga:
             now, faults = self._context.now(), int(str(current.facts.get(FAULTS_FACT, 0))) + 1
             if faults < MAX_INTERNAL_ERRORS:
-                at = next_attempt_at_endless(self._plan.schedule, current.attempts, now, self._context.scale)
+                at = compute_next_attempt_time_endlessly(
+                    self._plan.schedule, current.attempts, now, self._context.scale
+                )
                 return sagas.postpone_step(tx.conn, current, now, at, code, {FAULTS_FACT: faults})
             halted = sagas.mark_stuck(tx.conn, current, now, code, {FAULTS_FACT: faults})
             self._plan.on_stop(tx, halted)
@@ -256,7 +258,9 @@ class SagaRunner:
             case StepDone(facts):
                 return self._advance_step(tx, saga, facts)
             case WaitUntil(reason, until):
-                at = until or next_attempt_at_endless(self._plan.schedule, saga.attempts, now, self._context.scale)
+                at = until or compute_next_attempt_time_endlessly(
+                    self._plan.schedule, saga.attempts, now, self._context.scale
+                )
                 return sagas.postpone_step(tx.conn, saga, now, at, reason[:LONGEST_REASON_CHARACTERS])
             case MoveBack(step):
                 return sagas.advance_saga(tx.conn, saga, now, step)

@@ -95,11 +95,11 @@ class _TaskRun:
         """Return the time of the task's next run, counted from `now` and not from the time in the row, which a
         wrong clock may have stored."""
         if self.error is not None:
-            return now + context.scale.scaled_delta(wait_after_failures(self.interval.every, self.task.failures + 1))
+            return now + context.scale.scale_delta(wait_after_failures(self.interval.every, self.task.failures + 1))
         if self.stop():
             return now  # due immediately, so that another worker continues
         is_batch_full = 0 < self.interval.batch <= self.record_count
-        return now + context.scale.scaled_delta(
+        return now + context.scale.scale_delta(
             min(FULL_BATCH_INTERVAL, self.interval.every) if is_batch_full else self.interval.every
         )
 
@@ -162,7 +162,7 @@ class Scheduler:
         with self._act_as_worker() as person:
             run: _TaskRun | None = None
             for name in self._exclude_money_tasks(_select_permitted_names(due_names, person)):
-                if stop() or interrupts.is_pending():
+                if stop() or interrupts.is_interrupt_pending():
                     break
                 run = self._end_and_begin_run(run, name, stop, lambda task: self._is_due(task, early_margin))
                 runs += [self._run_task(run)] if run else []
@@ -185,7 +185,7 @@ class Scheduler:
         with self._act_as_worker() as person:
             run: _TaskRun | None = None
             for name in self._exclude_money_tasks(_select_permitted_names(self._tasks, person)):
-                if interrupts.is_pending():
+                if interrupts.is_interrupt_pending():
                     break
                 run = runs[name] = self._end_and_begin_run(run, name) or self._wait_and_begin_run(name)
                 if run:
@@ -227,7 +227,7 @@ class Scheduler:
         longest wait of this task allows, because then a clock that was ahead has stored that time."""
         wait = task.next_at - self._context.now()
         scale = self._context.scale
-        return wait <= scale.scaled_delta(early_margin) or wait > scale.scaled_delta(
+        return wait <= scale.scale_delta(early_margin) or wait > scale.scale_delta(
             compute_longest_wait(get_interval(task.name).every)
         )
 
@@ -259,8 +259,8 @@ class Scheduler:
         """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
         the other process still runs the task after MAX_WAIT_FOR_RUN_SECONDS."""
         context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
-        deadline = context.clock.monotonic() + context.scale.scaled_seconds(MAX_WAIT_FOR_RUN_SECONDS)
-        while context.clock.monotonic() < deadline and not interrupts.is_pending():
+        deadline = context.clock.monotonic() + context.scale.scale_seconds(MAX_WAIT_FOR_RUN_SECONDS)
+        while context.clock.monotonic() < deadline and not interrupts.is_interrupt_pending():
             context.clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
             if not self._is_task_leased(name) and (run := self._end_and_begin_run(None, name)):
@@ -275,7 +275,9 @@ class Scheduler:
     def _begin_run(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: IsDue) -> _TaskRun | None:
         context, interval = self._context, get_interval(name)
         now = context.now()
-        lease = leases.acquire(tx, TASK_LEASE_PREFIX + name, context.holder(), now, self._heartbeat.lease_seconds)
+        lease = leases.acquire(
+            tx, TASK_LEASE_PREFIX + name, context.holder(), now, self._heartbeat.scale_lease_seconds
+        )
         if lease is None:
             return None
         task = tasks.find_or_insert(tx.conn, name, interval.seconds, now)
@@ -338,7 +340,7 @@ class Scheduler:
             self._heartbeat.remove(beat)
 
     def _renew_lease(self, run: _TaskRun) -> None:
-        context, seconds = self._context, self._heartbeat.lease_seconds
+        context, seconds = self._context, self._heartbeat.scale_lease_seconds
         run.is_lease_lost = not context.write(lambda tx: leases.renew(tx.conn, run.lease, context.now(), seconds))
 
     def _execute_run(self, run: _TaskRun) -> None:

@@ -6,7 +6,13 @@ from threading import Lock
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
-from console.domain.training.results import TrainingIncident, TrainingState, TrainingView, Verdict, get_training_state
+from console.domain.training.results import (
+    TrainingIncident,
+    TrainingOverview,
+    TrainingState,
+    Verdict,
+    get_training_state,
+)
 from console.services.process.context import ServiceContext
 from console.services.training.actual_state import ActualState
 from console.services.training.approver import InventedApprover
@@ -41,14 +47,14 @@ def judge_attempts(database: Database, ledger: ProviderLedger, scores: ScoreFile
         scores.write_attempt(key, attempt.add_verdict(verdict, now))
 
 
-def read_view(scores: ScoreFile, run: str | None) -> TrainingView:
+def read_view(scores: ScoreFile, run: str | None) -> TrainingOverview:
     """Return all incidents with their stored verdicts, and the score. `scores` is the person's score file. `run`
     is the id of the person's running training; None if none runs."""
     attempts = scores.read_attempts()
     incidents = tuple(
         _make_incident(each, attempts.get(each.key, IncidentAttempt()), run) for each in INCIDENT_DECLARATIONS
     )
-    return TrainingView(incidents, scores.compute_score(), is_running=run is not None)
+    return TrainingOverview(incidents, scores.compute_score(), is_running=run is not None)
 
 
 def _find_verdict(attempt: IncidentAttempt) -> Verdict | None:
@@ -91,11 +97,11 @@ class TrainingService:
         self._approver = InventedApprover(context, world, scores)
         self._lock = Lock()
 
-    def read_view(self) -> TrainingView:
+    def read_view(self) -> TrainingOverview:
         """Return all incidents with their stored verdicts, and the score."""
         return read_view(self._scores, self._run)
 
-    def begin_incident(self, key: str) -> TrainingView:
+    def begin_incident(self, key: str) -> TrainingOverview:
         """Begin the incident `key`, or begin it again with new records. Return all incidents. Raises not_found for
         an unknown key, and the errors of the services that create the records."""
         incident = DECLARATION_BY_KEY.get(key)
@@ -109,7 +115,7 @@ class TrainingService:
             self._scores.write_attempt(key, attempt)
         return self.read_view()
 
-    def check_incidents(self) -> TrainingView:
+    def check_incidents(self) -> TrainingOverview:
         """Judge all incidents that the person has begun, and return all incidents with the new verdicts."""
         with self._lock:
             judge_attempts(self._context.database, self._ledger, self._scores, self._run, self._context.now())

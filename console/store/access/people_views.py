@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from console.domain.access.permissions import AUDITOR
-from console.domain.desk_requests.records import PRESENCE_LEASE
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH
 from console.store.database.server import people_database_name
@@ -128,7 +128,7 @@ def _views_by_name() -> Mapping[str, _View]:
     return {view.table: view for view in views} | {
         OWN_REQUESTS: _View("requests", {}, _is_own("who"), ("id",)),
         LIMIT_PROPOSALS: _View("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
-        WORKERS: _View("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE}'"),
+        WORKERS: _View("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE_NAME}'"),
     }
 
 

@@ -24,7 +24,7 @@ from console.store.backup.archive import bad_backup_error
 from console.store.database.engine import Database
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfile, DatabaseLocked, StorageFull
+    from console.domain.errors.details import BadProfileDetail, DatabaseLockedDetail, StorageFullDetail
 
 RESTORE_MARK = "restore_in_progress"
 """Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump."""
@@ -97,7 +97,7 @@ def lock_mark(conn: Connection) -> None:
     except DBAPIError as error:
         if error.orig is None or error.orig.args[0] not in _ROW_LOCKED_ERRORS:
             raise
-        facts: DatabaseLocked = {"problem": LockedProblem.ANOTHER_RESTORE}
+        facts: DatabaseLockedDetail = {"problem": LockedProblem.ANOTHER_RESTORE}
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, facts) from None
 
 
@@ -144,7 +144,7 @@ def _find_program(database: Database, mariadb: str, mysql: str) -> str:
         program = shutil.which(name)
         if program is not None and is_mariadb == _is_of_mariadb(program):
             return program
-    facts: BadProfile = {
+    facts: BadProfileDetail = {
         "variable": "PATH",
         "problem": SettingProblem.DUMP_PROGRAM_MISSING,
         "option": mariadb if is_mariadb else mysql,
@@ -162,6 +162,6 @@ def _require_success(done: subprocess.CompletedProcess[bytes]) -> None:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
         problem = ForeignText(lines[-1][:300])
         if "on write" in lines[-1]:  # `Got errno 28 on write`: the dump's file, not the server
-            full: StorageFull = {"problem": problem}
+            full: StorageFullDetail = {"problem": problem}
             raise ConsoleError(ErrorCode.STORAGE_FULL, full)
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": problem})

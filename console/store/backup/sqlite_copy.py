@@ -18,7 +18,7 @@ from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_ME
 from console.store.spool.sqlite_file import sync_folder, translate_errors
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import DatabaseLocked
+    from console.domain.errors.details import DatabaseLockedDetail
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _STATE_QUERY = "SELECT name, value FROM console_meta"
@@ -148,5 +148,5 @@ def _is_locked(error: sqlite3.Error) -> bool:
 
 
 def _make_in_use_error(file: Path) -> ConsoleError:
-    facts: DatabaseLocked = {"problem": LockedProblem.DATABASE_IN_USE, "file": str(file)}
+    facts: DatabaseLockedDetail = {"problem": LockedProblem.DATABASE_IN_USE, "file": str(file)}
     return ConsoleError(ErrorCode.DATABASE_LOCKED, facts)

@@ -10,7 +10,7 @@ from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR
 from console.domain.desk_requests.records import (
     AUDIT_ACTION,
     LARGEST_FILE_BYTES,
-    LONGEST_ARGS_BYTES,
+    LONGEST_ARGUMENTS_BYTES,
     LONGEST_FILE_PART_BYTES,
     LONGEST_WAIT_FOR_WORKER_SECONDS,
     WITHDRAW_ACTION,
@@ -90,7 +90,7 @@ _INSERT_RULES = (
         " NEW.lease_clock, NEW.lease_expires, NEW.ended_at) IS NULL",
         "a request begins as asked",
     ),
-    TriggerRule(f"OCTET_LENGTH(NEW.args) <= {LONGEST_ARGS_BYTES}", "the arguments of a request are short"),
+    TriggerRule(f"OCTET_LENGTH(NEW.args) <= {LONGEST_ARGUMENTS_BYTES}", "the arguments of a request are short"),
     TriggerRule(
         "NEW.id REGEXP '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'",
         "the id of a request is a UUID of version 7",

@@ -27,7 +27,7 @@ from console.store.database.sqlite_write_queue import WriteQueueLock
 from console.store.database.transaction import CommitUnproven, Transaction
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfile, DatabaseUnreachable
+    from console.domain.errors.details import BadProfileDetail, DatabaseUnreachableDetail
 
 __all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 
@@ -63,11 +63,14 @@ class Database:
         try:
             self.url = make_url(url)
         except ValueError:
-            form: BadProfile = {"variable": "CONSOLE_DATABASE_URL", "problem": SettingProblem.INVALID_DATABASE_URL}
+            form: BadProfileDetail = {
+                "variable": "CONSOLE_DATABASE_URL",
+                "problem": SettingProblem.INVALID_DATABASE_URL,
+            }
             raise ConsoleError(ErrorCode.BAD_PROFILE, form) from None
         backend = self.url.get_backend_name()
         if backend not in ("sqlite", *_SERVER_BACKENDS):
-            problem: BadProfile = {
+            problem: BadProfileDetail = {
                 "variable": "CONSOLE_DATABASE_URL",
                 "problem": SettingProblem.NO_SUCH_ENGINE,
                 "engine": backend[:20],
@@ -266,7 +269,7 @@ class Database:
                     else deadline
                 )
                 if time.monotonic() >= time_limit:
-                    facts: DatabaseUnreachable = {
+                    facts: DatabaseUnreachableDetail = {
                         "problem": UnreachableProblem.COMMIT_UNANSWERED,
                         "cause": str(later_error.orig),
                     }

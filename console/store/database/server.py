@@ -23,7 +23,7 @@ from console.store.database import error_codes
 from console.store.database.server_timeouts import AnswerReader, limit_answer_time
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfile
+    from console.domain.errors.details import BadProfileDetail
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
@@ -343,5 +343,5 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: S
     return proof(conn)
 
 
-def _bad_profile(problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
+def _bad_profile(problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
     return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": problem, **facts})

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, MetaData, exists, func, select
 
-from console.domain.desk_requests.records import PRESENCE_LEASE, AliveWorker
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, AliveWorker
 from console.domain.service_results import DeskNews, FeedMark
 from console.store.access.people_views import WORKERS
 from console.store.database import change_feed
@@ -27,7 +27,7 @@ _NEWEST_QUERY = (
     .limit(1)
 )
 _TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_now()).label("remaining_ms")).where(
-    leases.c.name == PRESENCE_LEASE, leases.c.lease_expires > 0
+    leases.c.name == PRESENCE_LEASE_NAME, leases.c.lease_expires > 0
 )
 
 

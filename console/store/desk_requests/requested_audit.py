@@ -8,7 +8,12 @@ import json
 from collections.abc import Sequence
 
 from console.domain.audit.actions import AuditAction
-from console.domain.desk_requests.records import AUDIT_ACTION, LONGEST_ARGS_BYTES, NewDeskRequest, make_request_id
+from console.domain.desk_requests.records import (
+    AUDIT_ACTION,
+    LONGEST_ARGUMENTS_BYTES,
+    NewDeskRequest,
+    make_request_id,
+)
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
@@ -36,9 +41,9 @@ class RequestedAuditTrail:
                 "detail": dict(entry.detail),
             }
             text = _encode_json(facts)
-            if len(text.encode()) > LONGEST_ARGS_BYTES:
+            if len(text.encode()) > LONGEST_ARGUMENTS_BYTES:
                 text = _encode_json(
-                    {**facts, "detail": {"cut": _encode_json(facts["detail"])[: LONGEST_ARGS_BYTES // 8]}}
+                    {**facts, "detail": {"cut": _encode_json(facts["detail"])[: LONGEST_ARGUMENTS_BYTES // 8]}}
                 )
             requests.insert_request(tx, NewDeskRequest(make_request_id(), AUDIT_ACTION, text), self._desk)
 

@@ -24,7 +24,7 @@ from console.store.documents.storage_protocol import LARGEST_BYTES, matches_path
 from console.store.spool.sqlite_file import sync_folder
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import StorageFull
+    from console.domain.errors.details import StorageFullDetail
 
 _NO_FOLLOW_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MAX_CREATORS = 100
@@ -150,7 +150,7 @@ class Folder:
             yield
         except OSError as error:
             self._require_connected(error)
-            facts: StorageFull = {"folder": self.location, "problem": ForeignText(error.strerror or str(error))}
+            facts: StorageFullDetail = {"folder": self.location, "problem": ForeignText(error.strerror or str(error))}
             raise ConsoleError(ErrorCode.STORAGE_FULL, facts) from error
 
     def _require_connected(self, error: OSError) -> None:

@@ -19,7 +19,7 @@ from shutil import copyfileobj
 from threading import Lock, Timer
 from typing import IO, Any, BinaryIO, NoReturn
 
-from console.domain.documents.pdf_pages import Box, PageHit, PageImage, PageWord, PageWords, WordChange
+from console.domain.documents.pdf_pages import PageBox, PageHit, PageImage, PageWord, PageWords, WordChange
 from console.domain.error_reasons import UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
@@ -233,7 +233,7 @@ def _make_hit(answer: dict[str, Any]) -> PageHit:
     return PageHit(int(answer["page"]), _make_boxes(answer["boxes"]))
 
 
-def _make_boxes(answer: list[list[float]]) -> tuple[Box, ...]:
+def _make_boxes(answer: list[list[float]]) -> tuple[PageBox, ...]:
     boxes = []
     for box in answer:
         left, top, right, bottom = map(float, box)

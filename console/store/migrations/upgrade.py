@@ -20,7 +20,7 @@ from console.store.schema import legacy_table
 from console.store.schema.core import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import SchemaMismatch
+    from console.domain.errors.details import SchemaMismatchDetail
 
 MIGRATIONS_FOLDER = Path(__file__).parent
 BASELINE_VERSION = "0006"
@@ -84,7 +84,7 @@ def make_schema_error(version: str) -> ConsoleError:
 
 
 def _not_adopted_error() -> ConsoleError:
-    facts: SchemaMismatch = {
+    facts: SchemaMismatchDetail = {
         "found": None,
         "needed": SCHEMA_VERSION,
         "newer": False,

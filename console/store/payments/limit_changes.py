@@ -10,8 +10,8 @@ from console.domain.payments.limits import (
     LIMIT_KIND,
     PROPOSAL_TIME_LIMIT,
     Limit,
-    limit_subject,
     list_condition_names,
+    make_limit_subject,
 )
 from console.store.access.people_views import LIMIT_PROPOSALS
 from console.store.database.instants import convert_to_naive_utc
@@ -52,7 +52,7 @@ def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
 
 
 def _add_proposal(name: str, currency: str, value: int | None, proposals: Mapping[str, Row[Any]]) -> Limit:
-    proposal = proposals.get(limit_subject(name, currency, value))
+    proposal = proposals.get(make_limit_subject(name, currency, value))
     if proposal is None:
         return Limit(name, currency, value)
     return Limit(name, currency, value, int(proposal.proposed), proposal.person)
@@ -91,7 +91,7 @@ def change_value(conn: Connection, limit: Limit, value: int, now: datetime) -> N
     else:
         is_limit = (limits.c.name == limit.name, limits.c.currency == limit.currency)
         conn.execute(update(limits).where(*is_limit).values(value=value))
-    subject = limit_subject(limit.name, limit.currency, limit.value)
+    subject = make_limit_subject(limit.name, limit.currency, limit.value)
     is_open = (
         approvals.c.subject_kind == LIMIT_KIND,
         approvals.c.subject_id == subject,

@@ -119,7 +119,7 @@ def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[Colu
 def _amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
     ranges = []
     for currency in MINOR_DIGITS_BY_CURRENCY:
-        bounds = amount.minor_bounds(currency)
+        bounds = amount.compute_minor_bounds(currency)
         if bounds is not None:
             minor = shown.columns.minor
             ranges.append(and_(is_one_of(shown.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1]))

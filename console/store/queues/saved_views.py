@@ -12,7 +12,13 @@ from sqlalchemy import Connection, Select, and_, bindparam, false, or_, select, 
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, VIEW_KIND, SavedView, ViewContent, name_claim
+from console.domain.queues.saved_views import (
+    LONGEST_NAME_CHARACTERS,
+    VIEW_KIND,
+    SavedView,
+    ViewContent,
+    make_name_claim,
+)
 from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
@@ -88,7 +94,7 @@ def replace_view(conn: Connection, view: SavedView) -> None:
 
 
 def _claim_of(view: SavedView) -> str:
-    return name_claim(view.name, None if view.is_team else view.maker)
+    return make_name_claim(view.name, None if view.is_team else view.maker)
 
 
 def _make_row(view: SavedView) -> dict[str, object]:

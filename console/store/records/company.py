@@ -7,12 +7,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
-from console.domain.evidence.timeline import EventKind
+from console.domain.evidence.timeline import TimelineEventKind
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Document
 from console.domain.tasks.records import Note
-from console.domain.views.company import MAX_COMPANY_ROWS, CompanyDocument, CompanyEvent, CompanyTotals, Ref
+from console.domain.views.company import (
+    MAX_COMPANY_ROWS,
+    CompanyDocument,
+    CompanyEvent,
+    CompanyTotals,
+    RecordReference,
+)
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.records.history import (
     AUDIT_EVENT_COLUMNS,
@@ -65,7 +71,7 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
     return tuple(CompanyTotals(currency, *sums[currency]) for currency in sorted(sums, reverse=True))
 
 
-def read_notes(conn: Connection, refs: Collection[Ref]) -> tuple[Note, ...]:
+def read_notes(conn: Connection, refs: Collection[RecordReference]) -> tuple[Note, ...]:
     """Return the newest notes of these records, newest first, at most MAX_COMPANY_ROWS of each kind."""
     rows: list[Any] = []
     for kind, ids in _group_by_kind(refs):
@@ -77,7 +83,7 @@ def read_notes(conn: Connection, refs: Collection[Ref]) -> tuple[Note, ...]:
     return tuple(sorted(read, key=lambda note: note.id, reverse=True))
 
 
-def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocument, ...]:
+def read_documents(conn: Connection, refs: Collection[RecordReference]) -> tuple[CompanyDocument, ...]:
     """Return the newest documents of these records, newest first. The newest document of a record is its current
     one.
     """
@@ -89,7 +95,7 @@ def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocu
             documents.c.id,
         )
     rows.sort(key=lambda row: (row.fetched_at, row.id), reverse=True)
-    current: set[Ref] = set()
+    current: set[RecordReference] = set()
     read = []
     for row in rows:
         ref = (row.subject_kind, row.subject_id)
@@ -99,7 +105,7 @@ def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocu
     return tuple(read)
 
 
-def read_history(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyEvent, ...]:
+def read_history(conn: Connection, refs: Collection[RecordReference]) -> tuple[CompanyEvent, ...]:
     """Return the newest events of these records, newest first, at most MAX_COMPANY_ROWS: audit entries, and notices
     that providers sent about payments. Entries which only report that a person has read something are left out.
     """
@@ -129,10 +135,10 @@ def _notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
 
 def _place_in_history(event: CompanyEvent) -> tuple[datetime, bool, int]:
     """Return the sort key of an event. An audit entry of the same instant follows its notice."""
-    return event.event.at, event.event.step is not EventKind.NOTICE, int(event.event.row)
+    return event.event.at, event.event.step is not TimelineEventKind.NOTICE, int(event.event.row)
 
 
-def _group_by_kind(refs: Collection[Ref]) -> Iterable[tuple[str, list[int]]]:
+def _group_by_kind(refs: Collection[RecordReference]) -> Iterable[tuple[str, list[int]]]:
     ids: dict[str, list[int]] = {}
     for kind, id in sorted(refs, reverse=True):
         ids.setdefault(kind, []).append(id)

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
-from console.domain.evidence.timeline import Event, EventKind, get_event_kind
+from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, get_event_kind
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_detail
@@ -33,7 +33,7 @@ _SUMMARY_PATTERN = re.compile(r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+)
 _LONGEST_COMMIT_DELAY = timedelta(seconds=2)
 LastRow = tuple[datetime, str]
 """Time and id of the last row that was read. The next page begins after this row."""
-EventMaker = Callable[[Row[Any], str, str], Event]
+EventMaker = Callable[[Row[Any], str, str], TimelineEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class EventSource:
     make_event: EventMaker
     time_column: ColumnElement[Any] | None = None
 
-    def read_events_page(self, conn: Connection, kind: str, id: str, last: LastRow | None) -> list[Event]:
+    def read_events_page(self, conn: Connection, kind: str, id: str, last: LastRow | None) -> list[TimelineEvent]:
         """Return the next page of events about this record after the row `last` (None: from the first),
         oldest first.
         """
@@ -63,7 +63,9 @@ class EventSource:
         rows = conn.execute(query.order_by(*order).limit(ROWS_PER_BATCH))
         return [self.make_event(row, kind, id) for row in rows]
 
-    def walk_events(self, conn: Connection, kind: str, id: str, last: LastRow | None = None) -> Iterator[Event]:
+    def walk_events(
+        self, conn: Connection, kind: str, id: str, last: LastRow | None = None
+    ) -> Iterator[TimelineEvent]:
         """Yield all events about this record after the row `last`, oldest first, reading page by page."""
         page = self.read_events_page(conn, kind, id, last)
         while page:
@@ -105,7 +107,7 @@ def list_history_sources(kind: str) -> tuple[EventSource, ...]:
     return (*_RECORD_SOURCES, *_PAYMENT_SOURCES) if kind == PAYMENT else _RECORD_SOURCES
 
 
-def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iterator[list[Event]]:
+def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iterator[list[TimelineEvent]]:
     """Yield for each source the newest events about this record, at most `limit`, oldest first.
 
     Reads a table once for all its sources, unless it has `limit` or more rows about the record.
@@ -129,10 +131,10 @@ def is_not_only_reading_sql() -> ColumnElement[bool]:
 # Events from rows
 
 
-def _begun_event(row: Row[Any], kind: str, id: str) -> Event:
-    return Event(
+def _begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+    return TimelineEvent(
         convert_to_aware_utc(row.started_at),
-        EventKind.BEGUN,
+        TimelineEventKind.BEGUN,
         row.operator,
         row.action,
         kind,
@@ -145,7 +147,7 @@ def _begun_event(row: Row[Any], kind: str, id: str) -> Event:
     )
 
 
-def _ended_event(row: Row[Any], kind: str, id: str) -> Event:
+def _ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     answered = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
     cause = (
         answered
@@ -154,9 +156,9 @@ def _ended_event(row: Row[Any], kind: str, id: str) -> Event:
     )
     why = None if row.state == OperationState.DONE.value else row.outcome_reason
     facts = {"action": row.action, "state": row.state, "outcome": row.outcome_class, "reason": why}
-    return Event(
+    return TimelineEvent(
         convert_to_aware_utc(row.ended_at),
-        EventKind.ENDED,
+        TimelineEventKind.ENDED,
         row.operator,
         row.action,
         kind,
@@ -170,9 +172,9 @@ def _ended_event(row: Row[Any], kind: str, id: str) -> Event:
     )
 
 
-def _evidence_event(row: Row[Any], kind: str, id: str) -> Event:
-    step = EventKind.PROOF if row.source == "person" else EventKind.ANSWER
-    summary = _SUMMARY_PATTERN.fullmatch(row.summary) if step is EventKind.ANSWER else None
+def _evidence_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+    step = TimelineEventKind.PROOF if row.source == "person" else TimelineEventKind.ANSWER
+    summary = _SUMMARY_PATTERN.fullmatch(row.summary) if step is TimelineEventKind.ANSWER else None
     facts = {
         "from": row.source,
         "provider": row.source.partition(".")[0],
@@ -180,13 +182,13 @@ def _evidence_event(row: Row[Any], kind: str, id: str) -> Event:
         "sha256": row.sha256,
         **(summary.groupdict() if summary else {}),
     }
-    return Event(
+    return TimelineEvent(
         convert_to_aware_utc(row.at), step, row.who, row.source, kind, id, "evidence", str(row.id),
         facts=facts, operation_id=row.operation_id, evidence=(row.id,),
     )  # fmt: skip
 
 
-def make_notice_event(row: Row[Any], kind: str, id: str) -> Event:
+def make_notice_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     """Return the event of a row of NOTICE_QUERY, a notice about the payment with this id."""
     facts = {
         "from": row.source,
@@ -199,15 +201,17 @@ def make_notice_event(row: Row[Any], kind: str, id: str) -> Event:
         "occurred": convert_to_aware_utc(row.occurred_at) if row.occurred_at is not None else None,
     }
     at, source = convert_to_aware_utc(row.received_at), "payment_events"
-    return Event(at, EventKind.NOTICE, row.source, row.kind, kind, id, source, str(row.id), facts=facts)
+    return TimelineEvent(
+        at, TimelineEventKind.NOTICE, row.source, row.kind, kind, id, source, str(row.id), facts=facts
+    )
 
 
-def _vote_event(row: Row[Any], kind: str, id: str) -> Event:
+def _vote_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     evidence_ids = () if row.evidence_id is None else (row.evidence_id,)
     facts = {"action": row.action, "proposed": row.proposed, "approval": row.id}
-    return Event(
+    return TimelineEvent(
         convert_to_aware_utc(row.at),
-        EventKind.DECISION,
+        TimelineEventKind.DECISION,
         row.person,
         "approval",
         kind,
@@ -219,11 +223,11 @@ def _vote_event(row: Row[Any], kind: str, id: str) -> Event:
     )
 
 
-def audit_event(row: Row[Any], kind: str, id: str) -> Event:
+def audit_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     """Return the event of an audit entry about the record with this kind and id."""
     detail = parse_detail(row.detail)
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
-    return Event(
+    return TimelineEvent(
         convert_to_aware_utc(row.at),
         get_event_kind(row.what),
         row.who,
@@ -241,19 +245,19 @@ def audit_event(row: Row[Any], kind: str, id: str) -> Event:
     )
 
 
-def _alert_raised_event(row: Row[Any], kind: str, id: str) -> Event:
+def _alert_raised_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return _alert_event(row, row.detected_at, "raised", "worker", kind, id)
 
 
-def _alert_acknowledged_event(row: Row[Any], kind: str, id: str) -> Event:
+def _alert_acknowledged_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return _alert_event(row, row.acknowledged_at, "acknowledged", row.acknowledged_by or "", kind, id)
 
 
-def _alert_resolved_event(row: Row[Any], kind: str, id: str) -> Event:
+def _alert_resolved_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return _alert_event(row, row.resolved_at, "resolved", "worker", kind, id)
 
 
-def _alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: str, id: str) -> Event:
+def _alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: str, id: str) -> TimelineEvent:
     source = "alerts" if what == "raised" else f"alerts:{what}"
     facts = {
         "alert": row.id,
@@ -262,27 +266,43 @@ def _alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: str, id
         "expected": row.expected,
         "note": row.note,
     }
-    return Event(
-        convert_to_aware_utc(at), EventKind.ALERT, who, f"alert_{what}", kind, id, source, str(row.id), facts=facts
+    return TimelineEvent(
+        convert_to_aware_utc(at),
+        TimelineEventKind.ALERT,
+        who,
+        f"alert_{what}",
+        kind,
+        id,
+        source,
+        str(row.id),
+        facts=facts,
     )
 
 
-def _saga_begun_event(row: Row[Any], kind: str, id: str) -> Event:
+def _saga_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return _saga_event(row, row.begun_at, "begun", "sagas", kind, id)
 
 
-def _saga_ended_event(row: Row[Any], kind: str, id: str) -> Event:
+def _saga_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return _saga_event(row, row.ended_at, "ended", "sagas:ended", kind, id)
 
 
-def _saga_event(row: Row[Any], at: datetime, what: str, source: str, kind: str, id: str) -> Event:
+def _saga_event(row: Row[Any], at: datetime, what: str, source: str, kind: str, id: str) -> TimelineEvent:
     facts = {"saga": row.kind, "state": row.state, "step": row.step, "reason": row.reason, "attempts": row.attempts}
-    return Event(
-        convert_to_aware_utc(at), EventKind.SAGA, "worker", f"saga_{what}", kind, id, source, str(row.id), facts=facts
+    return TimelineEvent(
+        convert_to_aware_utc(at),
+        TimelineEventKind.SAGA,
+        "worker",
+        f"saga_{what}",
+        kind,
+        id,
+        source,
+        str(row.id),
+        facts=facts,
     )
 
 
-def _comparison_event(row: Row[Any], kind: str, id: str) -> Event:
+def _comparison_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     facts = {
         "run": row.run_id,
         "provider": row.provider,
@@ -293,10 +313,18 @@ def _comparison_event(row: Row[Any], kind: str, id: str) -> Event:
         "theirs": row.theirs,
     }
     evidence_ids = () if row.evidence_id is None else (row.evidence_id,)
-    return Event(
-        convert_to_aware_utc(row.begun_at), EventKind.RECONCILIATION, row.asked_by, "reconciliation_row", kind, id,
-        "reconciliation_rows", str(row.id), facts=facts, evidence=evidence_ids,
-    )  # fmt: skip
+    return TimelineEvent(
+        convert_to_aware_utc(row.begun_at),
+        TimelineEventKind.RECONCILIATION,
+        row.asked_by,
+        "reconciliation_row",
+        kind,
+        id,
+        "reconciliation_rows",
+        str(row.id),
+        facts=facts,
+        evidence=evidence_ids,
+    )
 
 
 # Conditions for the rows of a record, by its id as a number or as text

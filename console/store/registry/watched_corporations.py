@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.registry.watched_facts import (
     CompanyChange,
     WatchedFacts,
-    facts_text,
-    number_of_subject,
+    format_facts,
+    format_number_of_subject,
     parse_facts,
 )
 from console.domain.tasks.records import Alert
@@ -88,7 +88,7 @@ def insert_rows(conn: Connection, rows: Iterable[WatchedCorporation], now: datet
     values = [
         {
             "corporation_number": row.number,
-            "facts": facts_text(row.facts),
+            "facts": format_facts(row.facts),
             "registry_date": row.registry_date.isoformat(),
             "changed_at": convert_to_naive_utc(now),
         }
@@ -118,8 +118,8 @@ def store_facts(
     values = {
         "of": row.number,
         "as_read": row.version,
-        "now": facts_text(facts),
-        "before": None if before is None else facts_text(before),
+        "now": format_facts(facts),
+        "before": None if before is None else format_facts(before),
         "day": registry_date.isoformat(),
         "at": convert_to_naive_utc(now),
     }
@@ -131,8 +131,8 @@ def find_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tupl
     """Return these open alerts about changed corporations with the facts before and now. An alert whose corporation
     has no readable facts is left out.
     """
-    rows = find_by_numbers(conn, {number_of_subject(alert.subject_id) for alert in open_alerts})
-    paired = ((alert, rows.get(number_of_subject(alert.subject_id))) for alert in open_alerts)
+    rows = find_by_numbers(conn, {format_number_of_subject(alert.subject_id) for alert in open_alerts})
+    paired = ((alert, rows.get(format_number_of_subject(alert.subject_id))) for alert in open_alerts)
     return tuple((alert, _make_change(alert, row, row.facts)) for alert, row in paired if row and row.facts)
 
 

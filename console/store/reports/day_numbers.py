@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, case
 
-from console.domain.calendar_days import start_of_day
+from console.domain.calendar_days import get_start_of_day
 from console.store.database.instants import convert_to_naive_utc
 
 
@@ -13,5 +13,5 @@ def day_number(instant: ColumnElement[object], days: Sequence[date]) -> ColumnEl
     """Return SQL for the index in `days` (oldest first) of the Japanese day of an instant. The instant must not lie
     before the first day.
     """
-    starts = [(number, convert_to_naive_utc(start_of_day(day))) for number, day in enumerate(days)]
+    starts = [(number, convert_to_naive_utc(get_start_of_day(day))) for number, day in enumerate(days)]
     return case(*((instant >= start, number) for number, start in reversed(starts[1:])), else_=0)

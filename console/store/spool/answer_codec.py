@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport, StartedPayment
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport
 
 StoredReport: TypeAlias = CheckReport | RefundReport | StartedPayment
@@ -45,7 +45,7 @@ def decode_answer(text: str | bytes) -> Answer:
         read = _FORM_BY_NUMBER.get(fields.pop("form"))
         if read is None:
             raise ValueError("an answer in a form that this program does not know")
-        fields["kind"], fields["sent"] = OutcomeClass(fields["kind"]), Sent(fields["sent"])
+        fields["kind"], fields["sent"] = OutcomeClass(fields["kind"]), SendingCertainty(fields["sent"])
         fields["found"] = None if fields["found"] is None else read(fields["found"])
         return Outcome(**fields)
     except (TypeError, KeyError, AttributeError) as odd:

@@ -14,7 +14,7 @@ from console.domain.setting_problems import SettingProblem
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
-    from console.domain.errors.details import BadProfile
+    from console.domain.errors.details import BadProfileDetail
 
 SHORTEST_KEY_CHARACTERS = 16
 _KEY_LABEL = b"support-console/store-key/v1/"
@@ -84,7 +84,10 @@ def derived_key(key_text: str, purpose: str) -> bytes:
     key text of fewer than 16 characters.
     """
     if len(key_text) < SHORTEST_KEY_CHARACTERS:
-        facts: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_TOO_SHORT}
+        facts: BadProfileDetail = {
+            "variable": "CONSOLE_SECRET_STORE_KEY",
+            "problem": SettingProblem.STORE_KEY_TOO_SHORT,
+        }
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
     return _hkdf_block(key_text.encode("utf-8", "surrogatepass"), _KEY_LABEL + purpose.encode())
 

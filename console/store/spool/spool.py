@@ -23,7 +23,7 @@ from console.store.spool.cipher import Cipher, DecryptionFailed
 from console.store.spool.sqlite_file import LocalJournal, Value
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
-    from console.domain.errors.details import InternalError
+    from console.domain.errors.details import InternalErrorDetail
     from console.store.spool.answer_codec import Answer
 
 FILE_NAME = "desk.db"
@@ -276,7 +276,7 @@ class Spool:
             durable=True,
         )
         if not stored:
-            facts: InternalError = {
+            facts: InternalErrorDetail = {
                 "problem": InternalErrorProblem.ANSWER_WITHOUT_INTENT,
                 "operation_id": operation_id,
             }

@@ -158,7 +158,7 @@ def next_unprocessed(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow
 
 
 def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
-    """Return the number of rows by outcome (see `outcome_of`); None counts rows without a result."""
+    """Return the number of rows by outcome (see `get_row_outcome`); None counts rows without a result."""
     counts = {outcome: int(number) for outcome, number in conn.execute(_COUNTS_QUERY, {"run": run_id})}
     counts[_ROW_DONE] = counts.get(_ROW_DONE, 0) - counts[STILL_UNKNOWN]
     return {outcome: number for outcome, number in counts.items() if number}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
+from console.domain.money import InvalidAmountText, Money, format_decimal, parse_money
 from console.domain.payments.limits import LARGEST_LIMIT, Limit, LimitUnit, get_limit_unit
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
@@ -56,7 +56,7 @@ class LimitDialog(FormDialog):
 
     def _format_value(self, value: int) -> str:
         return (
-            decimal_text(Money(value, self._limit.currency))
+            format_decimal(Money(value, self._limit.currency))
             if get_limit_unit(self._limit.name) is LimitUnit.AMOUNT
             else str(value)
         )
@@ -68,7 +68,7 @@ class LimitDialog(FormDialog):
         if get_limit_unit(self._limit.name) is not LimitUnit.AMOUNT:
             return int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_LIMIT else None
         try:
-            return money_from_text(text, self._limit.currency).minor
+            return parse_money(text, self._limit.currency).minor
         except InvalidAmountText:
             return None
 

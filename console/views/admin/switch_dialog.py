@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch
+from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.base import TextLabel
@@ -35,7 +35,7 @@ class ReadOnlySwitchDialog(FormDialog):
         return self.reason_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:
-        effect = "everything" if self._scope == EVERYTHING else "provider"
+        effect = "everything" if self._scope == EVERYTHING_SCOPE else "provider"
         words = self.context.translate(f"dialog.read_only.{self._word}.effect.{effect}", scope=self._scope)
         return self.reason_field, TextLabel(words, wrap=True)
 

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QApplication
 
-from console.domain.links.link import Link, link_text
+from console.domain.links.link import Link, format_link
 from console.views.frame.main_window import WindowFrame
 from console.views.links.listener import LinkListener
 from console.views.links.routes import convert_link_to_route, find_link_to_route
@@ -55,7 +55,7 @@ class WindowLinkHandler(QObject):
         if link is None or not self._context.is_ready or self._frame.window_cover.is_covered:
             return
         if QApplication.activeModalWidget() is not None:
-            words = self._context.translate("link.dialog_open", link=link_text(link))
+            words = self._context.translate("link.dialog_open", link=format_link(link))
             self._context.show_toast(words, shape="square_bang", tone="care")
             return
         self._waiting = None
@@ -69,5 +69,5 @@ class WindowLinkHandler(QObject):
         if link is None:
             self._context.show_toast(self._context.translate("link.none"), shape="square_bang", tone="care")
             return
-        QApplication.clipboard().setText(link_text(link))
-        self._context.show_toast(self._context.translate("link.copied"), link_text(link))
+        QApplication.clipboard().setText(format_link(link))
+        self._context.show_toast(self._context.translate("link.copied"), format_link(link))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.payments.records import Refund
-from console.domain.payments.service_results import RequestSummary
+from console.domain.payments.service_results import RefundRequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.recovery.records import WaitingProposal
 from console.views.presenters import credit_checks as record_words
@@ -45,7 +45,9 @@ class ApprovalCard:
         return ", ".join(part for part in dict.fromkeys(parts) if part)
 
 
-def make_refund_card(refund: Refund, context: WindowContext, summary: RequestSummary | None = None) -> ApprovalCard:
+def make_refund_card(
+    refund: Refund, context: WindowContext, summary: RefundRequestSummary | None = None
+) -> ApprovalCard:
     """Return the card of a refund that waits for a decision or has just been decided. The service reads a summary
     only for the first requests of the list; without one, the card names only the refund and its maker."""
     name = case_words.title(refund, context)
@@ -127,7 +129,7 @@ def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -
     return context.translate(f"reason.{proposal.refusal}") if proposal.refusal else ""
 
 
-def count_reasons_against(summary: RequestSummary, now: datetime) -> int:
+def count_reasons_against(summary: RefundRequestSummary, now: datetime) -> int:
     """Return the number of reasons against a refund request: risk signals, broken rules, and one more if the
     provider's last answer about the payment is missing or too old for a decision."""
     asked = summary.payment.told_at
@@ -136,7 +138,7 @@ def count_reasons_against(summary: RequestSummary, now: datetime) -> int:
 
 
 def _make_refund_remark(
-    refund: Refund, context: WindowContext, now: datetime, summary: RequestSummary | None
+    refund: Refund, context: WindowContext, now: datetime, summary: RefundRequestSummary | None
 ) -> tuple[str, str, Tone]:
     """Return the last line of a refund's card, with its icon and tone. The line is the first of these that exists:
     the state after the decision, the number of reasons against the refund, the checkers who have already

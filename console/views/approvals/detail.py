@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QBoxLayout, QGridLayout, QScrollArea
 
 from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
-from console.domain.payments.service_results import MoneyParts, RefundView, RiskSignal
+from console.domain.payments.service_results import MoneyParts, RefundDetails, RiskSignal
 from console.domain.payments.states import RefundState
 from console.views.approvals.cards import MAX_PROVIDER_ANSWER_AGE_SECONDS
 from console.views.money.base_page import make_fact_list
@@ -83,7 +83,7 @@ class ApprovalView(QScrollArea):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self.view: RefundView | None = None
+        self.view: RefundDetails | None = None
         self._read_versions: set[tuple[int, int]] = set()
         self._request_and_changes_box: QBoxLayout | None = None
         self._money_strip: RecordSideStrip | None = None
@@ -186,7 +186,7 @@ class ApprovalView(QScrollArea):
         super().resizeEvent(event)
         self._fit_side_panels()
 
-    def show_view(self, view: RefundView) -> None:
+    def show_view(self, view: RefundDetails) -> None:
         is_same_refund = self.view is not None and self.view.record.id == view.record.id
         at = self.verticalScrollBar().value() if is_same_refund else 0
         self.view = view
@@ -211,7 +211,7 @@ class ApprovalView(QScrollArea):
         self.verticalScrollBar().setValue(at)
         self._mark_read_later()
 
-    def list_reasons_against(self, view: RefundView) -> list[tuple[str, str, str, RiskSignal | None]]:
+    def list_reasons_against(self, view: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:
         """Return the reasons against the refund. Each one is a tuple: the name of its icon shape, its sentence,
         the maker's answer to it ("" if none), and the risk signal (None if the reason is a broken rule)."""
         context = self._context
@@ -227,7 +227,7 @@ class ApprovalView(QScrollArea):
                 )
         return reasons
 
-    def format_stale_answer(self, view: RefundView) -> str:
+    def format_stale_answer(self, view: RefundDetails) -> str:
         """Return the sentence which says that the provider's last answer about the payment is missing or too old
         for a decision; "" if the answer is recent enough."""
         side, context = view.payment_sides[money_facts.GATEWAY_SIDE_INDEX], self._context
@@ -239,7 +239,7 @@ class ApprovalView(QScrollArea):
             )
         return ""
 
-    def _make_reasons_against_panel(self, view: RefundView) -> QWidget:
+    def _make_reasons_against_panel(self, view: RefundDetails) -> QWidget:
         translate, reasons, stale_sentence = (
             self._context.translate,
             self.list_reasons_against(view),
@@ -297,7 +297,7 @@ class ApprovalView(QScrollArea):
         line.setLayout(box)
         return line
 
-    def _make_request_panel(self, view: RefundView) -> QWidget:
+    def _make_request_panel(self, view: RefundDetails) -> QWidget:
         record, translate = view.record, self._context.translate
         request = make_fact_list(
             (translate("field.reason"), record_texts.refund_reason(record, self._context)),
@@ -318,7 +318,7 @@ class ApprovalView(QScrollArea):
         holder.setLayout(columns_box)
         return holder
 
-    def _make_comparison_panel(self, view: RefundView) -> QWidget:
+    def _make_comparison_panel(self, view: RefundDetails) -> QWidget:
         """Return a table with one line per field of the payment: the value when the maker requested the refund, the
         present value, and whether the two differ.
         """
@@ -348,7 +348,7 @@ class ApprovalView(QScrollArea):
             grid.addWidget(TextLabel(word, "body", "bad" if is_changed else "muted"), line, 3)
         return holder
 
-    def _format_field(self, name: str, value: object, view: RefundView) -> str:
+    def _format_field(self, name: str, value: object, view: RefundDetails) -> str:
         if value is None:
             return wording.NO_VALUE
         if name == "state" and wording.has_sentence(f"state.payment.{value}"):
@@ -359,7 +359,7 @@ class ApprovalView(QScrollArea):
             return self._context.translate(f"state.order.{value}")
         return case_words.mask_payer(str(value)) if name == "payer" else str(value)
 
-    def _make_compared_sides_panel(self, view: RefundView) -> QWidget:
+    def _make_compared_sides_panel(self, view: RefundDetails) -> QWidget:
         """Return the panels that compare the payment on its three sides: its state in this database, at the
         payment provider and in the order, each with the time since it was read."""
         strip = self._money_strip = RecordSideStrip(
@@ -376,7 +376,7 @@ class ApprovalView(QScrollArea):
         )
         return holder
 
-    def _make_money_panel(self, view: RefundView) -> QWidget:
+    def _make_money_panel(self, view: RefundDetails) -> QWidget:
         """Return the panel that divides the payment's amount into refunded, reserved, unknown, set-aside and
         refundable parts. The amount of this request is a part of its own, apart from the amounts of other
         waiting requests.
@@ -403,7 +403,7 @@ class ApprovalView(QScrollArea):
         strip.show_parts(rows, rest)
         return make_titled_panel(context.translate("approvals.money"), strip, heading=3)
 
-    def _make_fulfilled_checks_panel(self, view: RefundView) -> QWidget:
+    def _make_fulfilled_checks_panel(self, view: RefundDetails) -> QWidget:
         currency = view.record.currency
         fulfilled_lines = [
             refund_words.make_rule_check_line(check, self._context, currency) for check in view.checks if check.holds
@@ -439,7 +439,7 @@ class ApprovalView(QScrollArea):
         )
         return holder
 
-    def _make_end_panel(self, view: RefundView) -> QWidget:
+    def _make_end_panel(self, view: RefundDetails) -> QWidget:
         """Return the last panel of the request, which says what happens after the approval."""
         context, record = self._context, view.record
         provider = case_words.provider_word(view.payment.provider, context)
@@ -459,7 +459,7 @@ class ApprovalView(QScrollArea):
             self.ensureWidgetVisible(self._end)
             self._mark_end_reached()
 
-    def _make_result_panel(self, view: RefundView) -> QWidget:
+    def _make_result_panel(self, view: RefundDetails) -> QWidget:
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
         shape, tone = case_words.get_verdict_icon_and_tone(view.explanation)
         verdict, *rest = record_words.format_explanation(view.explanation, self._context)
@@ -477,7 +477,7 @@ class ApprovalView(QScrollArea):
         self.risk_signal_opened.emit(str(sender.property("kind")), int(sender.property("case")))
 
 
-def format_approval_title(view: RefundView, context: WindowContext) -> str:
+def format_approval_title(view: RefundDetails, context: WindowContext) -> str:
     amount = wording.format_amount(view.record.amount_minor, view.record.currency)
     if view.record.state not in _REFUND_STATES_BEFORE_SENDING:
         return context.translate(
@@ -488,7 +488,7 @@ def format_approval_title(view: RefundView, context: WindowContext) -> str:
     return context.translate("dialog.approve.title", amount=amount)
 
 
-def make_approval_badges(view: RefundView, context: WindowContext) -> list[Badge]:
+def make_approval_badges(view: RefundDetails, context: WindowContext) -> list[Badge]:
     return [
         Badge.from_badge_key(key, context.language) for key in case_words.get_badge_keys(view.record, context.now())
     ]

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 
 from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
-from console.domain.payments.service_results import ApprovalInbox, RequestSummary
+from console.domain.payments.service_results import ApprovalInbox, RefundRequestSummary
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL_KIND, ApprovalCard, make_proposal_card, make_refund_card
 from console.views.runtime.context import WindowContext
@@ -294,7 +294,7 @@ class ApprovalListPanel(Surface):
         super().__init__(edge="right")
         self._context = context
         self._groups: list[CardGroup] = []
-        self._summaries: Mapping[int, RequestSummary] = {}
+        self._summaries: Mapping[int, RefundRequestSummary] = {}
         self._held_back_inbox: tuple[ApprovalInbox, WaitingProposals] | None = None
         self.requests = ApprovalCardList(context.translate("screen.approvals"))
         self.requests.current_changed.connect(self.chosen)
@@ -332,7 +332,7 @@ class ApprovalListPanel(Surface):
         inbox: ApprovalInbox,
         proposals: WaitingProposals = (),
         *,
-        summaries: Mapping[int, RequestSummary] | None = None,
+        summaries: Mapping[int, RefundRequestSummary] | None = None,
         is_automatic: bool = False,
     ) -> None:
         """Show the requests and proposals as cards: first the requests that the acting person can decide, then the

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QBoxLayout, QStackedWidget, QWidget
 
 from console.domain.access.permissions import is_same_person
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary
+from console.domain.payments.service_results import ApprovalInbox, RefundDetails, RefundRequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL_KIND
@@ -230,7 +230,7 @@ class ApprovalsPage(Page):
         self,
         inbox: ApprovalInbox,
         proposals: tuple[WaitingProposal, ...] = (),
-        summaries: Mapping[int, RequestSummary] | None = None,
+        summaries: Mapping[int, RefundRequestSummary] | None = None,
         *,
         is_automatic: bool = False,
     ) -> None:
@@ -315,7 +315,7 @@ class ApprovalsPage(Page):
             self.content.setCurrentWidget(self.reading)
 
     @property
-    def shown_view(self) -> RefundView | None:
+    def shown_view(self) -> RefundDetails | None:
         """The data of the current refund request, on which all shortcuts act; None while it is being read."""
         view = self.view.view
         return view if view is not None and view.record.id == self.refund_id else None
@@ -335,7 +335,7 @@ class ApprovalsPage(Page):
             key=("refund", "show", id),
         )
 
-    def _show_view(self, id: int, view: RefundView) -> None:
+    def _show_view(self, id: int, view: RefundDetails) -> None:
         if id != self.refund_id:
             return
         self.hide_reading_failure()
@@ -349,7 +349,7 @@ class ApprovalsPage(Page):
         self._update_buttons()
         self.restore_focus()
 
-    def _show_request_head(self, view: RefundView) -> None:
+    def _show_request_head(self, view: RefundDetails) -> None:
         context, payment = self.context, view.payment
         self.title.show_text(format_approval_title(view, context))
         self.request_of_words.show_text(
@@ -422,13 +422,13 @@ class ApprovalsPage(Page):
         is_shown = self.content.currentWidget() is self.request_pane
         self.footer.setVisible(is_shown and (view is None or view.record.state in _REFUND_STATES_BEFORE_SENDING))
 
-    def is_own_request(self, view: RefundView) -> bool:
+    def is_own_request(self, view: RefundDetails) -> bool:
         """Return True if the acting person is the maker of the refund. A maker can withdraw the refund but can't
         approve or reject it.
         """
         return is_same_person(view.record.maker, self.context.operator or "")
 
-    def _find_disabled_reason(self, view: RefundView, name: str) -> str:
+    def _find_disabled_reason(self, view: RefundDetails, name: str) -> str:
         """Return why the acting person can't do the action `name` (approve, reject, withdraw) on this refund: the
         person lacks the right, or the service doesn't allow the action. Return "" if the action is possible."""
         missing_right = self.context.find_disabled_reason("refund_approve")
@@ -439,7 +439,7 @@ class ApprovalsPage(Page):
             return ""
         return self.context.translate(action.reason or "reason.role", **action.facts)
 
-    def find_approval_disabled_reason(self, view: RefundView) -> str:
+    def find_approval_disabled_reason(self, view: RefundDetails) -> str:
         """Return why the button "approve" is disabled: the person lacks the right, the service doesn't allow the
         approval, the provider's last answer is too old, or the person has not reached the end of the request.
         Return "" if the button is enabled.
@@ -506,7 +506,7 @@ class ApprovalsPage(Page):
 
 def _read_waiting_decisions(
     services: "Console",
-) -> tuple[ApprovalInbox, tuple[WaitingProposal, ...], Mapping[int, RequestSummary]]:
+) -> tuple[ApprovalInbox, tuple[WaitingProposal, ...], Mapping[int, RefundRequestSummary]]:
     """Read the refund requests and proposed outcomes that wait for a second person, and the summaries of the first
     requests by refund id."""
     inbox, proposals = services.refunds.read_inbox(), services.recovery.list_proposals()

@@ -8,7 +8,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.records import TimelineEntry
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.views.credit_checks.tabs import CreditCheckTabs, DocumentRow
 from console.views.presenters import credit_check_view as facts
 from console.views.presenters import credit_checks as words
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _PROVIDER_SIDE_INDEX = 1  # index of the provider in the list of sides
 
 
-class CreditCheckPage(RecordPage[CreditCheckView]):
+class CreditCheckPage(RecordPage[CreditCheckDetails]):
     """The page of one credit check. Above the tabs is a strip with its documents and a button that opens the
     current PDF."""
 
@@ -54,13 +54,13 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         tabs.comparison_requested.connect(self._compare_stored_pdf)
         self.bind_shortcut(SHORTCUT_BY_ACTION["open_pdf"], partial(self._run_action_by_shortcut, "open_pdf"))
 
-    def read_view(self, services: "Console", id: int) -> CreditCheckView:
+    def read_view(self, services: "Console", id: int) -> CreditCheckDetails:
         return services.credit_checks.read_credit_check(id)
 
     def format_reading_title(self, id: int) -> str:
         return self.context.translate("record.title", id=id)
 
-    def get_clipboard_text(self, view: CreditCheckView) -> str:
+    def get_clipboard_text(self, view: CreditCheckDetails) -> str:
         return view.record.corporation_number
 
     def find_button(self, name: str) -> KeyButton | None:
@@ -68,7 +68,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
 
     # -- display
 
-    def fill_header(self, view: CreditCheckView) -> None:
+    def fill_header(self, view: CreditCheckDetails) -> None:
         context, record = self.context, view.record
         company = case_words.company_name(record, context) or context.translate("record.no_name")
         client = context.translate("record.client", client=record.client_id)
@@ -98,18 +98,18 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
 
-    def list_helpful_actions(self, view: CreditCheckView) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: CreditCheckDetails) -> tuple[str, ...]:
         return facts.list_offered_actions(view)
 
     # -- changes by other people
 
-    def has_changed(self, before: CreditCheckView, view: CreditCheckView) -> bool:
+    def has_changed(self, before: CreditCheckDetails, view: CreditCheckDetails) -> bool:
         return before.record.version != view.record.version
 
     def is_opening(self, entry: TimelineEntry) -> bool:
         return words.is_opening_entry(entry)
 
-    def show_change(self, before: CreditCheckView, view: CreditCheckView, last_entry: TimelineEntry) -> None:
+    def show_change(self, before: CreditCheckDetails, view: CreditCheckDetails, last_entry: TimelineEntry) -> None:
         """Show a bar which says that another person has changed the record, with the names of the changed fields.
         A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""
         context, changed_names = self.context, facts.find_changed_fields(before.record, view.record)
@@ -135,7 +135,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         else:
             super()._run_action_by_shortcut(name)
 
-    def do_action(self, name: str, view: CreditCheckView) -> None:
+    def do_action(self, name: str, view: CreditCheckDetails) -> None:
         record = view.record
         match name:
             case "probe":

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Document, WorkState
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.records.columns import make_credit_check_columns
@@ -86,7 +86,7 @@ class CreditCheckTabs(RecordTabs):
         self._compare_button.clicked.connect(self.compare_document)
         self._history.opened.connect(self.related_record_requested)
 
-    def show_view(self, view: CreditCheckView) -> None:
+    def show_view(self, view: CreditCheckDetails) -> None:
         """Replace the contents of all tabs with those of `view`; the visible tab stays the same."""
         entries = [entry for entry in reversed(view.timeline) if not words.is_opening_entry(entry)]
         next_lines = make_planned_lines(view.record, self._context)
@@ -118,7 +118,7 @@ class CreditCheckTabs(RecordTabs):
             self.pdf_requested.emit(row.document.sha256)
 
 
-def _make_document_rows(view: CreditCheckView, context: WindowContext) -> list[DocumentRow]:
+def _make_document_rows(view: CreditCheckDetails, context: WindowContext) -> list[DocumentRow]:
     record, language = view.record, context.language
     name = context.translate("record.paper.pdf")
     current_state = StateCell(context.translate("record.document.current"), "check", "good")

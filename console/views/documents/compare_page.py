@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QWidget
 
-from console.domain.documents.comparison import DIFFERENCE_SIGNS, Comparison, DifferenceKind, PageDifference
+from console.domain.documents.comparison import DIFFERENCE_SIGNS, DifferenceKind, DocumentComparison, PageDifference
 from console.domain.documents.pdf_pages import PageImage
 from console.domain.errors import ErrorCode
 from console.domain.records import Document
@@ -67,7 +67,7 @@ class PdfComparisonPage(Page):
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
         self.route = CompareRoute(0)
         self._documents: PdfComparison | None = None
-        self._comparison: Comparison | None = None
+        self._comparison: DocumentComparison | None = None
         self._cancelled = threading.Event()
         self.page_index = 0
         self.title = TitleLabel()
@@ -164,7 +164,7 @@ class PdfComparisonPage(Page):
     def _compare_versions(self, documents: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()
 
-        def compare(report: ProgressReporter) -> Comparison:
+        def compare(report: ProgressReporter) -> DocumentComparison:
             def report_compared_pages(page: int, pages: int) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
@@ -186,7 +186,7 @@ class PdfComparisonPage(Page):
         page, count = pages
         self.summary.show_text(self.context.translate("progress.compare", page=page + 1, pages=count))
 
-    def _show_comparison(self, documents: "PdfComparison", comparison: Comparison) -> None:
+    def _show_comparison(self, documents: "PdfComparison", comparison: DocumentComparison) -> None:
         if documents is not self._documents:
             return
         self._comparison = comparison

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette, QPen, QTransform
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-from console.domain.documents.pdf_pages import Box, PageImage
+from console.domain.documents.pdf_pages import PageBox, PageImage
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
@@ -25,13 +25,13 @@ class PdfPageMark:
     """A marked rectangle on a PDF page: the rectangle in fractions (0 to 1) of the page's width and height, the
     sign at the page's left edge, the tone of its colour, and whether it is the current mark."""
 
-    box: Box
+    box: PageBox
     sign: str
     tone: Tone
     is_current: bool = False
 
 
-def rotate_box(box: Box, quarter_turns: int) -> Box:
+def rotate_box(box: PageBox, quarter_turns: int) -> PageBox:
     """Return the rectangle of `box` after the page was rotated clockwise by this number of quarter turns. All
     values are fractions (0 to 1) of the page's width and height."""
     left, top, right, bottom = box
@@ -60,8 +60,8 @@ class PdfPageView(QScrollArea):
         self,
         image: PageImage,
         width: int,
-        boxes: Sequence[Box],
-        current: Sequence[Box],
+        boxes: Sequence[PageBox],
+        current: Sequence[PageBox],
         name: str,
         quarter_turns: int = 0,
     ) -> None:
@@ -121,8 +121,8 @@ class _PdfPageSheet(QWidget):
         super().__init__()
         self.image: QImage | None = None
         self.message_text = ""
-        self._boxes: Sequence[Box] = ()
-        self._current: Sequence[Box] = ()
+        self._boxes: Sequence[PageBox] = ()
+        self._current: Sequence[PageBox] = ()
         self.marks: Sequence[PdfPageMark] = ()
         self.resize(480, 120)
 
@@ -130,8 +130,8 @@ class _PdfPageSheet(QWidget):
         self,
         page: PageImage,
         width: int,
-        boxes: Sequence[Box],
-        current: Sequence[Box],
+        boxes: Sequence[PageBox],
+        current: Sequence[PageBox],
         marks: Sequence[PdfPageMark] = (),
         quarter_turns: int = 0,
     ) -> None:
@@ -171,7 +171,7 @@ class _PdfPageSheet(QWidget):
             _draw_mark(painter, mark, _scale_box(mark.box, sheet), sheet.left())
 
 
-def _scale_box(box: Box, sheet: QRectF) -> QRectF:
+def _scale_box(box: PageBox, sheet: QRectF) -> QRectF:
     """Return the rectangle of `box` in px, where `sheet` is the rectangle of the whole painted page."""
     left, top, right, bottom = box
     return QRectF(

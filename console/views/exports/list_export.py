@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.exports.tables import ExportRequest, ExportWritten, FileFormat
+from console.domain.exports.tables import ExportRequest, FileFormat, WrittenExport
 from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
 from console.views.pages.base import Page, PageHead
 from console.views.printing.page_print import PagePrint
@@ -94,10 +94,10 @@ class ListExporter(QObject):
             return
         language, translate = context.language, context.translate
 
-        def write_list(services: "Console", report: ProgressCallback) -> ExportWritten:
+        def write_list(services: "Console", report: ProgressCallback) -> WrittenExport:
             return services.exports.write(request, Path(path), language, report)
 
-        def make_toast(written: ExportWritten) -> Toast:
+        def make_toast(written: WrittenExport) -> Toast:
             words = translate("export.written", rows=written.rows, file=Path(written.file).name)
             return Toast(words, written.file, path=written.file)
 

@@ -3,7 +3,7 @@ and due tasks."""
 
 from PySide6.QtCore import QObject, Slot
 
-from console.domain.access.read_only import EVERYTHING
+from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.views.presenters.credit_checks import format_clock_time
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
@@ -62,7 +62,7 @@ class StatusBarCells(QObject):
             return [*cells, StatusCellContent(read_only_text, "lock", "care")]
         switch = context.connection_state.shown_switch
         if switch is not None:
-            key = "status.read_only" if switch.scope == EVERYTHING else "status.read_only_provider"
+            key = "status.read_only" if switch.scope == EVERYTHING_SCOPE else "status.read_only_provider"
             read_only_text = context.translate(key, scope=switch.scope, reason=switch.reason, since=switch.at)
             return [*cells, StatusCellContent(read_only_text, "lock", "care")]
         return [*cells, StatusCellContent(context.translate("status.writes_on"), "check")]

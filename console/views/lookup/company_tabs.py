@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.evidence.timeline import EventKind
+from console.domain.evidence.timeline import TimelineEventKind
 from console.domain.views.company import CompanyDocument, CompanyEvent
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
@@ -191,7 +191,7 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
     def format_actor(row: CompanyEvent) -> str:
         """Return the person; of a notice, the provider that sent it."""
         who = row.event.who
-        if row.event.step is EventKind.NOTICE:
+        if row.event.step is TimelineEventKind.NOTICE:
             return wording.provider_name(who, context.language)
         return words.actor_name(who, context)
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.views.money.tabs import MoneyTabs
 from console.views.presenters import money_view as money_facts
 from console.views.records.page import RecordPage
@@ -20,7 +20,7 @@ from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
 _MIN_WIDTH_WITH_ASIDE_PANEL_PX = 900  # px at text size 1; in a narrower window the facts beside the tabs are hidden
-MoneyView = TypeVar("MoneyView", bound=PaymentView | OrderView | RefundView)
+MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDetails)
 
 
 class MoneyPage(RecordPage[MoneyView]):
@@ -51,7 +51,7 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def show_money_panels(
         self,
-        view: PaymentView | RefundView,
+        view: PaymentDetails | RefundDetails,
         provider: str,
         *tools: QWidget,
     ) -> None:

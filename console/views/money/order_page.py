@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.domain.payments.service_results import OrderView
-from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState
+from console.domain.payments.service_results import OrderDetails
+from console.domain.tasks.saga_progress import SagaProgress, SagaStep, StepState
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
 from console.views.records.page import make_record_key_hints
@@ -29,7 +29,7 @@ _ICON_AND_TONE_BY_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
 }
 
 
-class OrderPage(MoneyPage[OrderView]):
+class OrderPage(MoneyPage[OrderDetails]):
     """The page of one order. Only our database has the order (the shop writes it, and the console changes its
     state), so the page doesn't compare sides as a payment's page does. If a payment of the order has expired,
     the steps of the saga after it are above the tabs.
@@ -46,17 +46,17 @@ class OrderPage(MoneyPage[OrderView]):
         self.steps.hide()
         super().__init__(context, self.steps)
 
-    def read_view(self, services: "Console", id: int) -> OrderView:
+    def read_view(self, services: "Console", id: int) -> OrderDetails:
         return services.payments.read_order(id)
 
-    def get_copied_name(self, view: OrderView) -> str:
+    def get_copied_name(self, view: OrderDetails) -> str:
         return view.record.merch_txn_id
 
-    def list_related_records(self, view: OrderView) -> frozenset[tuple[str, int]]:
+    def list_related_records(self, view: OrderDetails) -> frozenset[tuple[str, int]]:
         payments = {("payment", payment.id) for payment in view.payments}
         return frozenset(payments | {("refund", refund.id) for refund in view.refunds})
 
-    def fill_header(self, view: OrderView) -> None:
+    def fill_header(self, view: OrderDetails) -> None:
         record, translate = view.record, self.context.translate
         total = wording.format_amount(record.total_minor, record.currency)
         badges = case_words.get_page_badge_keys(view)
@@ -73,7 +73,7 @@ class OrderPage(MoneyPage[OrderView]):
         )
         self.show_aside_panel(translate("case.this_order"), facts)
 
-    def _show_saga_steps(self, sagas: Sequence[SagaView]) -> None:
+    def _show_saga_steps(self, sagas: Sequence[SagaProgress]) -> None:
         """Show the steps of one saga after an expired payment: of the newest unfinished saga, or else of the
         newest one. Hide the widget if there is no saga."""
         unfinished_sagas = [saga for saga in sagas if saga.record.ended_at is None]
@@ -88,10 +88,10 @@ class OrderPage(MoneyPage[OrderView]):
             lines = [make_saga_step_line(step, language) for step in visible_sagas[0].steps]
             self.steps.show_steps(saga_wording.saga_title(language), " · ".join(standing), lines)
 
-    def list_helpful_actions(self, view: OrderView) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if view.payments else ()
 
-    def do_action(self, name: str, view: OrderView) -> None:
+    def do_action(self, name: str, view: OrderDetails) -> None:
         if name == "open_payment" and view.payments:
             newest = max(payment.id for payment in view.payments)
             payment_id = view.alert.id if view.alert is not None and view.alert.kind == "payment" else newest

@@ -8,7 +8,7 @@ from PySide6.QtCore import Slot
 from console.domain.explanations.payments import explain_refund
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import SetAside, SetAsideState
-from console.domain.payments.service_results import PaymentView
+from console.domain.payments.service_results import PaymentDetails
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import credit_checks as record_words
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 
-class PaymentPage(MoneyPage[PaymentView]):
+class PaymentPage(MoneyPage[PaymentDetails]):
     """The page of one payment. It compares three sides: the payment in our database, the payment at the provider
     (the gateway), and the order."""
 
@@ -43,19 +43,19 @@ class PaymentPage(MoneyPage[PaymentView]):
         self._order_link = LinkButton(translate("action.open_order"), chevron=True, role="small")
         self._order_link.clicked.connect(self._open_order)
 
-    def read_view(self, services: "Console", id: int) -> PaymentView:
+    def read_view(self, services: "Console", id: int) -> PaymentDetails:
         return services.payments.read_payment(id)
 
-    def get_copied_name(self, view: PaymentView) -> str:
+    def get_copied_name(self, view: PaymentDetails) -> str:
         return view.record.merchant_payment_id
 
-    def list_related_records(self, view: PaymentView) -> frozenset[tuple[str, int]]:
+    def list_related_records(self, view: PaymentDetails) -> frozenset[tuple[str, int]]:
         order = {("order", view.order.id)} if view.order is not None else set()
         return frozenset({("refund", refund.id) for refund in view.refunds} | order)
 
     # -- display
 
-    def fill_header(self, view: PaymentView) -> None:
+    def fill_header(self, view: PaymentDetails) -> None:
         context, record = self.context, view.record
         provider = case_words.provider_word(record.provider, context)
         badges = case_words.get_page_badge_keys(view)
@@ -66,7 +66,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         self._fill_aside_panel(view)
         self._show_unknown_refund_bar(view)
 
-    def _show_unknown_refund_bar(self, view: PaymentView) -> None:
+    def _show_unknown_refund_bar(self, view: PaymentDetails) -> None:
         """Show a bar if a refund of this payment has an unknown outcome, because another refund is possible only
         after that outcome is recorded. Otherwise hide the bar."""
         unknown_refund = next((refund for refund in view.refunds if refund.certainty is Certainty.UNKNOWN), None)
@@ -88,7 +88,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     def _open_unknown_refund(self) -> None:
         self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.sidebar_key))
 
-    def _show_side_links(self, view: PaymentView) -> None:
+    def _show_side_links(self, view: PaymentDetails) -> None:
         """Show the links and buttons in the panels of the sides: in the provider's panel, its number of the
         payment and a link to its stored answers (a probe button if there are none); in the order's panel, a
         link to the order.
@@ -105,7 +105,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         self._probe.setVisible(not has_answer)
         self._order_link.setVisible(view.order is not None)
 
-    def _fill_aside_panel(self, view: PaymentView) -> None:
+    def _fill_aside_panel(self, view: PaymentDetails) -> None:
         record, translate = view.record, self.context.translate
         paid_at = wording.format_instant(record.paid_at) if record.paid_at else None
         expires_at = (
@@ -129,7 +129,7 @@ class PaymentPage(MoneyPage[PaymentView]):
             facts.append((translate("money.part.set_aside"), set_aside_amount))
         self.show_aside_panel(translate("case.this_payment"), make_fact_list(*facts))
 
-    def list_helpful_actions(self, view: PaymentView) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: PaymentDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: first the action of the explained next step, then others that
         may help."""
         advised = (view.explanation.next_step.action,)
@@ -139,7 +139,7 @@ class PaymentPage(MoneyPage[PaymentView]):
 
     # -- actions
 
-    def do_action(self, name: str, view: PaymentView) -> None:
+    def do_action(self, name: str, view: PaymentDetails) -> None:
         match name:
             case "probe":
                 self.acts.probe(view.record)
@@ -156,7 +156,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     def _probe_payment(self) -> None:
         self.run_action_on_record("probe")
 
-    def _open_pending_refund(self, view: PaymentView) -> None:
+    def _open_pending_refund(self, view: PaymentDetails) -> None:
         """Open the page of the payment's refund that has not ended yet."""
         pending_refund = view.record.relations.pending_refund if view.record.relations is not None else None
         if pending_refund is not None:
@@ -168,7 +168,7 @@ class PaymentPage(MoneyPage[PaymentView]):
             self.context.navigate(OrderRoute(self.view.order.id, (), self.sidebar_key))
 
 
-def _find_only_set_aside(view: PaymentView) -> SetAside | None:
+def _find_only_set_aside(view: PaymentDetails) -> SetAside | None:
     """Return the payment's open set-aside if no other money of the payment can be refunded; otherwise None."""
     if view.record.refundable_minor > 0:
         return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.payments.service_results import RefundView
+from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 
-class RefundPage(MoneyPage[RefundView]):
+class RefundPage(MoneyPage[RefundDetails]):
     """The page of one refund. A person approves or rejects a refund on the approvals page, to which this page only
     has a link."""
 
@@ -29,21 +29,21 @@ class RefundPage(MoneyPage[RefundView]):
     action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval")
     key_hints = make_record_key_hints("probe", "resolve", "withdraw")
 
-    def read_view(self, services: "Console", id: int) -> RefundView:
+    def read_view(self, services: "Console", id: int) -> RefundDetails:
         return services.refunds.read_refund(id)
 
-    def get_copied_name(self, view: RefundView) -> str:
+    def get_copied_name(self, view: RefundDetails) -> str:
         return view.record.provider_refund_key or str(view.record.id)
 
-    def list_related_records(self, view: RefundView) -> frozenset[tuple[str, int]]:
+    def list_related_records(self, view: RefundDetails) -> frozenset[tuple[str, int]]:
         return frozenset({("payment", view.payment.id)})
 
-    def get_corporation_number(self, view: RefundView) -> str:
+    def get_corporation_number(self, view: RefundDetails) -> str:
         return view.payment.corporation_number or ""
 
     # -- display
 
-    def fill_header(self, view: RefundView) -> None:
+    def fill_header(self, view: RefundDetails) -> None:
         context, record, payment = self.context, view.record, view.payment
         detail = context.translate(
             "case.refund_of",
@@ -58,7 +58,7 @@ class RefundPage(MoneyPage[RefundView]):
         self.tabs.show_view(view, refunds=view.earlier)
         self._fill_aside_panel(view)
 
-    def _fill_aside_panel(self, view: RefundView) -> None:
+    def _fill_aside_panel(self, view: RefundDetails) -> None:
         record, translate = view.record, self.context.translate
         facts = make_fact_list(
             (translate("field.reason"), record_texts.refund_reason(record, self.context)),
@@ -88,7 +88,7 @@ class RefundPage(MoneyPage[RefundView]):
             else None
         )
 
-    def _format_sending_time(self, view: RefundView) -> str | None:
+    def _format_sending_time(self, view: RefundDetails) -> str | None:
         record = view.record
         if not record.sent_count or record.last_sent_at is None:
             return None
@@ -96,7 +96,7 @@ class RefundPage(MoneyPage[RefundView]):
         at = wording.format_instant(record.last_sent_at)
         return self.context.translate(key, at=at, n=record.sent_count)
 
-    def list_helpful_actions(self, view: RefundView) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: RefundDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: withdraw or decide for a refund that isn't sent yet, otherwise
         the action of the explained next step and others that may help."""
         record, advised = view.record, view.explanation.next_step.action
@@ -108,7 +108,7 @@ class RefundPage(MoneyPage[RefundView]):
 
     # -- actions
 
-    def do_action(self, name: str, view: RefundView) -> None:
+    def do_action(self, name: str, view: RefundDetails) -> None:
         match name:
             case "probe":
                 self.acts.probe(view.record, view.payment.provider)

@@ -3,7 +3,7 @@ answers of the provider, and audit entries."""
 
 from collections.abc import Sequence
 
-from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import TimelineEntry
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
@@ -48,7 +48,7 @@ class MoneyTabs(RecordTabs):
         )
         return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{name}"), shape="dash"))
 
-    def show_view(self, view: PaymentView | OrderView | RefundView, **lists: Sequence[ShownRecord]) -> None:
+    def show_view(self, view: PaymentDetails | OrderDetails | RefundDetails, **lists: Sequence[ShownRecord]) -> None:
         """Replace the contents of all tabs with those of `view`; the visible tab stays the same. `lists` are the
         related records by the name of their tab."""
         context, story = self._context, view.newest_events

@@ -5,7 +5,7 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from console.domain.notifications.events import EventKind
+from console.domain.notifications.events import PersonalEventKind
 from console.views.notifications.switches import is_notification_on, store_notification_switch
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
@@ -27,7 +27,7 @@ class NotificationsDialog(DialogFrame):
             parent=parent,
         )
         self._context = context
-        self.boxes = {kind: CheckBox(translate(f"notification.kind.{kind}")) for kind in EventKind}
+        self.boxes = {kind: CheckBox(translate(f"notification.kind.{kind}")) for kind in PersonalEventKind}
         lines = QVBoxLayout()
         lines.setSpacing(6)
         for kind, box in self.boxes.items():
@@ -41,7 +41,7 @@ class NotificationsDialog(DialogFrame):
         self.show_content(form)
 
     def find_first_focus(self) -> QWidget:
-        return self.boxes[EventKind.APPROVAL]
+        return self.boxes[PersonalEventKind.APPROVAL]
 
-    def _store_switch(self, kind: EventKind, state: Qt.CheckState) -> None:
+    def _store_switch(self, kind: PersonalEventKind, state: Qt.CheckState) -> None:
         store_notification_switch(self._context.preferences, kind, is_on=state == Qt.CheckState.Checked)

@@ -1,19 +1,19 @@
 """The person's preference for each kind of event: whether the program notifies the person about it. By default it
 does."""
 
-from console.domain.notifications.events import EventKind
+from console.domain.notifications.events import PersonalEventKind
 from console.views.runtime.preferences import Preferences
 
 
-def is_notification_on(preferences: Preferences, kind: EventKind) -> bool:
+def is_notification_on(preferences: Preferences, kind: PersonalEventKind) -> bool:
     """Return True unless the person has switched off the notifications of this kind."""
     return preferences.value(_make_preference_name(kind)) is not False
 
 
-def store_notification_switch(preferences: Preferences, kind: EventKind, *, is_on: bool) -> None:
+def store_notification_switch(preferences: Preferences, kind: PersonalEventKind, *, is_on: bool) -> None:
     """Store that the person has switched the notifications of this kind on or off."""
     preferences.store(_make_preference_name(kind), None if is_on else False)
 
 
-def _make_preference_name(kind: EventKind) -> str:
+def _make_preference_name(kind: PersonalEventKind) -> str:
     return f"notify.{kind.value}"

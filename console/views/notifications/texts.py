@@ -2,20 +2,20 @@
 payer or the text of a note."""
 
 from console.domain.links.link import RECORD_KINDS
-from console.domain.notifications.events import EventKind, PersonalEvent
+from console.domain.notifications.events import PersonalEvent, PersonalEventKind
 from console.views.links.routes import convert_link_to_route
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 
 _MAX_EVENT_SENTENCES = 3
-_ICON_AND_TONE_BY_EVENT_KIND: dict[EventKind, tuple[str, Tone]] = {
-    EventKind.APPROVAL: ("half_disc", "progress"),
-    EventKind.DECISION: ("ring_check", "progress"),
-    EventKind.HAND_OVER: ("person", "care"),
-    EventKind.MENTION: ("person", "progress"),
-    EventKind.INCIDENT: ("warning", "care"),
-    EventKind.BULK_RUN: ("list", "progress"),
+_ICON_AND_TONE_BY_EVENT_KIND: dict[PersonalEventKind, tuple[str, Tone]] = {
+    PersonalEventKind.APPROVAL: ("half_disc", "progress"),
+    PersonalEventKind.DECISION: ("ring_check", "progress"),
+    PersonalEventKind.HAND_OVER: ("person", "care"),
+    PersonalEventKind.MENTION: ("person", "progress"),
+    PersonalEventKind.INCIDENT: ("warning", "care"),
+    PersonalEventKind.BULK_RUN: ("list", "progress"),
 }
 
 

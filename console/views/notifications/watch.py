@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.links.link import Link
-from console.domain.notifications.events import EventKind, PersonalEvent
+from console.domain.notifications.events import PersonalEvent, PersonalEventKind
 from console.domain.payments.records import Refund
 from console.views.approvals.arrivals import make_arrival_toast
 from console.views.notifications.desktop import DesktopMessageTray
@@ -74,7 +74,9 @@ class NotificationWatcher(QObject):
         if arrived:
             self._context.toast_requested.emit(make_arrival_toast(arrived, self._context))
         others = tuple(
-            event for event in events if event.kind is not EventKind.APPROVAL and not self._is_own_bulk_run(event)
+            event
+            for event in events
+            if event.kind is not PersonalEventKind.APPROVAL and not self._is_own_bulk_run(event)
         )
         if others:
             self._context.toast_requested.emit(make_event_toast(others, self._context))
@@ -82,7 +84,7 @@ class NotificationWatcher(QObject):
     def _is_own_bulk_run(self, event: PersonalEvent) -> bool:
         """Return True for the end of a bulk run that this window has executed, because another toast already shows
         its result."""
-        return event.kind is EventKind.BULK_RUN and int(event.subject_id) in self._context.own_bulk_runs
+        return event.kind is PersonalEventKind.BULK_RUN and int(event.subject_id) in self._context.own_bulk_runs
 
     @Slot(object)
     def _emit_clicked_link(self, link: Link | None) -> None:

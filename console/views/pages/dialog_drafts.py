@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from PySide6.QtCore import QObject, SignalInstance, Slot
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QWidget
 
-from console.domain.person_state.drafts import draft_name
+from console.domain.person_state.drafts import make_draft_name
 from console.settings.entries_file import JsonValue
 from console.views.runtime.context import WindowContext
 from console.views.widgets.buttons import KeyButton
@@ -42,7 +42,7 @@ class DialogDraft(QObject):
         super().__init__(dialog)
         self._context, self._inputs = context, inputs
         self._kind, self._subject, self._title = kind, subject, title
-        self._name, self._stage, self._is_open = draft_name(kind, subject), FORM_STAGE, True
+        self._name, self._stage, self._is_open = make_draft_name(kind, subject), FORM_STAGE, True
         self._initial = read_inputs(inputs())
         draft = context.own_state.find_draft(self._name)
         self.bar: NotificationBar | None = None

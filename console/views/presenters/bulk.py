@@ -11,7 +11,7 @@ from console.domain.bulk.records import (
     BulkPlan,
     ForecastKind,
     RowForecast,
-    outcome_of,
+    get_row_outcome,
     split_reason,
 )
 from console.domain.recovery.records import RecoverableRecord
@@ -72,7 +72,7 @@ def make_forecast_cell(forecast: RowForecast, action: BulkAction, context: Windo
 
 def make_result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the result of one row of a bulk run."""
-    name = outcome_of(row.result, row.reason) or "none"
+    name = get_row_outcome(row.result, row.reason) or "none"
     shape, tone = _ICON_AND_TONE_BY_ROW_RESULT.get(name, ("dash", "muted"))
     return StateCell(result_word(name, action, context), shape, tone)
 

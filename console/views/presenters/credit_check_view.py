@@ -6,7 +6,7 @@ from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
@@ -45,13 +45,15 @@ def format_time_in_column(at: datetime, context: WindowContext) -> str:
     return wording.format_moment(at, context.now())
 
 
-def make_compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[RecordSide, RecordSide, RecordSide]:
+def make_compared_sides(
+    view: CreditCheckDetails, context: WindowContext
+) -> tuple[RecordSide, RecordSide, RecordSide]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
     return _make_own_side(view, context), _make_provider_side(view, context), _make_order_side(context)
 
 
-def _make_own_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
+def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSide:
     record = view.record
     badge = words.make_state_cell(words.state_key(record, derived=False), context.language)
     since_instant = record.state_since
@@ -78,7 +80,7 @@ def _make_own_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
     )
 
 
-def _make_provider_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
+def _make_provider_side(view: CreditCheckDetails, context: WindowContext) -> RecordSide:
     record, answer = view.record, find_last_answer(view)
     word, shape, tone = _make_answer_word_icon_and_tone(record, answer, context)
     if answer is None and view.explanation.verdict == "verdict.pending":  # the call is under way
@@ -130,7 +132,7 @@ def _make_order_side(context: WindowContext) -> RecordSide:
     )
 
 
-def find_last_answer(view: CreditCheckView) -> EvidenceItem | None:
+def find_last_answer(view: CreditCheckDetails) -> EvidenceItem | None:
     """Return the newest evidence of a call to AlarmBox for this credit check, also if AlarmBox didn't answer the
     call; None if there was no call."""
     return next((item for item in reversed(view.evidence) if item.source.startswith("alarmbox.")), None)
@@ -140,7 +142,7 @@ def _format_check_result(record: CreditCheck, context: WindowContext) -> str:
     return context.translate("record.side.result", result=record.result) if record.result else ""
 
 
-def make_document_summaries(view: CreditCheckView, context: WindowContext) -> list[DocumentSummary]:
+def make_document_summaries(view: CreditCheckDetails, context: WindowContext) -> list[DocumentSummary]:
     """Return what the page shows about the four parts of a credit check (detail, result, dates, PDF): each is
     stored, missing or not yet expected."""
     if view.record.state is not CheckState.SUCCESS:
@@ -162,7 +164,7 @@ def make_document_summaries(view: CreditCheckView, context: WindowContext) -> li
     ]
 
 
-def _make_detail_summary(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
+def _make_detail_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.detail")
     if {"name", "detail"} & set(view.record.incomplete):
         return _make_missing_part_summary(view, name, context)
@@ -175,7 +177,7 @@ def _make_detail_summary(view: CreditCheckView, context: WindowContext) -> Docum
     return DocumentSummary(name, "check", "good", context.translate("record.document.complete"), detail)
 
 
-def _make_result_summary(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
+def _make_result_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
     record, name = view.record, context.translate("record.document.result")
     if "result" in record.incomplete:
         return _make_missing_part_summary(view, name, context)
@@ -183,7 +185,7 @@ def _make_result_summary(view: CreditCheckView, context: WindowContext) -> Docum
     return DocumentSummary(name, "check", "good", words.result_word(record, context), value)
 
 
-def _make_dates_summary(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
+def _make_dates_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
     record, name = view.record, context.translate("record.document.dates")
     if "dates" in record.incomplete:
         return _make_missing_part_summary(view, name, context)
@@ -195,7 +197,7 @@ def _make_dates_summary(view: CreditCheckView, context: WindowContext) -> Docume
     )
 
 
-def _make_pdf_summary(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
+def _make_pdf_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.pdf")
     current_document = next((document for document in view.documents if document.current), None)
     if "pdf" in view.record.incomplete or current_document is None:
@@ -207,7 +209,7 @@ def _make_pdf_summary(view: CreditCheckView, context: WindowContext) -> Document
     return DocumentSummary(name, "check", "good", size, fetched_text)
 
 
-def _make_missing_part_summary(view: CreditCheckView, name: str, context: WindowContext) -> DocumentSummary:
+def _make_missing_part_summary(view: CreditCheckDetails, name: str, context: WindowContext) -> DocumentSummary:
     record = view.record
     code = record.error_code
     cause_text = (
@@ -226,7 +228,7 @@ def _make_missing_part_summary(view: CreditCheckView, name: str, context: Window
     )
 
 
-def _find_last_event_time(view: CreditCheckView, action: AuditAction) -> datetime | None:
+def _find_last_event_time(view: CreditCheckDetails, action: AuditAction) -> datetime | None:
     """Return the instant of the newest audit entry of the credit check with this action; None if there is no such
     entry."""
     return next((entry.at for entry in reversed(view.timeline) if entry.what == action), None)
@@ -271,7 +273,7 @@ def _format_field_value(name: str, value: object, context: WindowContext) -> str
     )
 
 
-def list_offered_actions(view: CreditCheckView) -> tuple[str, ...]:
+def list_offered_actions(view: CreditCheckDetails) -> tuple[str, ...]:
     """Return the names of the actions that the page of the credit check offers in its present state. The action of
     the next step comes first, if the explanation names one."""
     record, advised = view.record, view.explanation.next_step.action

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.clock import age_of
-from console.domain.evidence.timeline import Event, EventKind, TimelinePage
+from console.domain.clock import compute_age
+from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.domain.records import CreditCheck, TimelineEntry
 from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
@@ -23,15 +23,15 @@ from console.wording.credit_checks import state_key as state_key
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
 _OPENING_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
-_ICON_AND_TONE_BY_EVENT_KIND: Mapping[EventKind, tuple[str, Tone]] = {
-    EventKind.BEGUN: ("arrow_right", "text"),
-    EventKind.ANSWER: ("circle_arrow", "text"),
-    EventKind.NOTICE: ("arrow_down", "text"),
-    EventKind.PROOF: ("document", "text"),
-    EventKind.RECONCILIATION: ("swap", "text"),
-    EventKind.DECISION: ("person", "text"),
-    EventKind.SAGA: ("clock", "text"),
-    EventKind.ALERT: ("warning", "care"),
+_ICON_AND_TONE_BY_EVENT_KIND: Mapping[TimelineEventKind, tuple[str, Tone]] = {
+    TimelineEventKind.BEGUN: ("arrow_right", "text"),
+    TimelineEventKind.ANSWER: ("circle_arrow", "text"),
+    TimelineEventKind.NOTICE: ("arrow_down", "text"),
+    TimelineEventKind.PROOF: ("document", "text"),
+    TimelineEventKind.RECONCILIATION: ("swap", "text"),
+    TimelineEventKind.DECISION: ("person", "text"),
+    TimelineEventKind.SAGA: ("clock", "text"),
+    TimelineEventKind.ALERT: ("warning", "care"),
 }
 """Icon shape and colour tone of those events of a timeline that aren't audit entries."""
 _ICON_AND_TONE_BY_OPERATION_END: Mapping[str, tuple[str, Tone]] = {
@@ -96,7 +96,7 @@ def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:
     and – if the age is unknown because `at` is in the future, so that one clock is wrong."""
     if at is None:
         return ""
-    age = age_of(at, context.now())
+    age = compute_age(at, context.now())
     if age is None:
         return wording.NO_VALUE
     number, unit = wording.age_parts(age)
@@ -106,7 +106,7 @@ def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:
 def format_spoken_age(at: datetime | None, context: WindowContext) -> str:
     """Return the age of the instant `at` as text for a screen reader; "" for None, or if the age is unknown
     because `at` is in the future."""
-    age = None if at is None else age_of(at, context.now())
+    age = None if at is None else compute_age(at, context.now())
     if age is None:
         return ""
     number, unit = wording.age_parts(age)
@@ -154,7 +154,7 @@ def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Ti
     return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.actor, context), words)
 
 
-def make_event_timeline_line(event: Event, story: TimelinePage, context: WindowContext) -> TimelineLine:
+def make_event_timeline_line(event: TimelineEvent, story: TimelinePage, context: WindowContext) -> TimelineLine:
     """Return the line that the timeline on screen shows for an event of the record's history. The sentence is the
     same as in the text that a person copies from the timeline."""
     is_audited = event.source == "audit_log"
@@ -163,14 +163,14 @@ def make_event_timeline_line(event: Event, story: TimelinePage, context: WindowC
         if is_audited
         else _ICON_AND_TONE_BY_EVENT_KIND.get(event.step, ("ring_dot", "text"))
     )
-    if event.step is EventKind.ENDED:
+    if event.step is TimelineEventKind.ENDED:
         shape, tone = _ICON_AND_TONE_BY_OPERATION_END.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_moment(event.at, context.now())
     sentence = story_words.sentence_with_record(event, story, context.language)
     return TimelineLine(time, wording.format_instant(event.at), shape, tone, actor_name(event.who, context), sentence)
 
 
-def convert_event_to_timeline_entry(event: Event) -> TimelineEntry:
+def convert_event_to_timeline_entry(event: TimelineEvent) -> TimelineEntry:
     """Return the values of an event that comes from the audit trail as a TimelineEntry."""
     return TimelineEntry(event.at, event.who, event.what, event.facts, event.result)
 

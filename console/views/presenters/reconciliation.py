@@ -4,7 +4,12 @@ action that the difference needs."""
 from datetime import date, timedelta
 
 from console.domain.payments.provider_registry import get_time_zone
-from console.domain.reconciliation.service_results import DifferenceItem, ReadFile, RunItem, RunState
+from console.domain.reconciliation.service_results import (
+    DifferenceItem,
+    ReconciledFile,
+    ReconciliationRunItem,
+    RunState,
+)
 from console.domain.tasks.records import ReconcileReport, ReconciliationVerdict
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -35,17 +40,17 @@ _ICON_AND_TONE_BY_VERDICT: dict[ReconciliationVerdict, tuple[str, Tone]] = {
 }
 
 
-def make_run_state_cell(item: RunItem, context: WindowContext) -> StateCell:
+def make_run_state_cell(item: ReconciliationRunItem, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a reconciliation run."""
     return StateCell(context.translate(f"reconcile.state.{item.state}"), *_ICON_AND_TONE_BY_RUN_STATE[item.state])
 
 
-def format_run_title(item: RunItem, context: WindowContext) -> str:
+def format_run_title(item: ReconciliationRunItem, context: WindowContext) -> str:
     """Return the title of a reconciliation run, such as `PayPay 2026-11-19`."""
     return f"{case_words.provider_word(item.provider, context)} {run_days_text(item)}"
 
 
-def format_run_times(item: RunItem, context: WindowContext) -> str:
+def format_run_times(item: ReconciliationRunItem, context: WindowContext) -> str:
     """Return the sentence about the times of a run: who began the run and when, and when it ended or, if it hasn't
     ended, when it last changed."""
     facts = {"who": record_words.actor_name(item.asked_by, context), "begun": item.begun_at}
@@ -103,7 +108,7 @@ def _format_advice(item: DifferenceItem, context: WindowContext) -> str:
 # -- files
 
 
-def format_provider_file(read_file: ReadFile, context: WindowContext) -> str:
+def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> str:
     """Return one line about a file of the provider that a run has read: day, number of rows, amounts and size in
     bytes. A value that isn't known (None) is left out."""
     parts = [context.translate("reconcile.file.day", day=read_file.day)]

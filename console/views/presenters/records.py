@@ -7,11 +7,11 @@ from typing import TypeAlias
 from console.domain.explanations.badges import DISAGREEING_VERDICTS
 from console.domain.explanations.records import explain_record as explain_record
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, Operation, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.views.runtime.routes import RecordPageRoute, RecordRef, route_to
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
@@ -35,7 +35,7 @@ from console.wording.records import title as title
 from console.wording.records import unanswered_side_word as unanswered_side_word
 from console.wording.records import work_key as work_key
 
-RecordView: TypeAlias = CreditCheckView | OrderView | PaymentView | RefundView
+RecordView: TypeAlias = CreditCheckDetails | OrderDetails | PaymentDetails | RefundDetails
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
 
 WAITING_FOR_APPROVAL_BADGE_KEY = WorkBadge.WAITING_FOR_APPROVAL.value
@@ -127,7 +127,7 @@ def get_page_badge_keys(view: RecordView) -> tuple[str, str, str]:
     """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
     the badge of the state shows the stored state, because the page lists missing parts separately."""
     explanation = view.explanation
-    state = state_key(view.record, derived=not isinstance(view, CreditCheckView))
+    state = state_key(view.record, derived=not isinstance(view, CreditCheckDetails))
     return state, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order, parse_order
-from console.domain.queues.saved_views import SavedView, ViewContent, read_view, split_filter
+from console.domain.queues.saved_views import SavedView, ViewContent, parse_view, split_filter
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
@@ -222,7 +222,7 @@ class QueuesPage(Page):
     def _show_view(self, view: SavedView) -> None:
         """Show the records of a saved view. Parts of its filter, order or columns that this program doesn't
         understand are ignored, and a bar names them."""
-        read = read_view(view.content, self.context.operator)
+        read = parse_view(view.content, self.context.operator)
         is_known = view.content.queue in QUEUE_NAMES
         problems = set(read.problems)
         parts = [part for part in view.content.filter.split() if part not in problems]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.domain.payments.records import Order, Payment
-from console.domain.queues.filters import NO_FILTER, RecordFilter, matches
+from console.domain.queues.filters import NO_FILTER, RecordFilter, matches_filter
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, QueuePage
@@ -241,7 +241,7 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
 
     def is_listed(item: QueueItem) -> bool:
         has_words = not filter_text or _is_match(item, filter_text)
-        return has_words and matches(item.record, query.chosen, now, item.owner)
+        return has_words and matches_filter(item.record, query.chosen, now, item.owner)
 
     return None if query.is_whole else is_listed
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.bulk.records import ChosenRecord
-from console.domain.queues.filters import NO_CAUSE, cause_of
+from console.domain.queues.filters import NO_CAUSE, find_cause
 from console.domain.tasks.records import BulkAction
 from console.views.bulk.request import BulkRequest
 from console.views.pages.permission_buttons import bind_button_to_right
@@ -201,7 +201,7 @@ class QueueSelection(QObject):
         in_groups = {
             queue_rows.get_row_record_ref(row)
             for row in rows
-            if isinstance(row, QueueRow) and (cause_of(row.item.record) or NO_CAUSE) in causes
+            if isinstance(row, QueueRow) and (find_cause(row.item.record) or NO_CAUSE) in causes
         }
         return sum(group.group.count for group in groups) + len(self._selected.keys() - in_groups)
 

@@ -3,7 +3,7 @@ them."""
 
 from PySide6.QtCore import QObject
 
-from console.domain.reconciliation.service_results import RunItem
+from console.domain.reconciliation.service_results import ReconciliationRunItem
 from console.domain.tasks.records import ReconcileReport
 from console.views.pages.base import Page
 from console.views.presenters import reconciliation as words
@@ -49,7 +49,7 @@ class ReconciliationActions(QObject):
         dialog.ended.connect(self._page.read_data_again)
         dialog.open()
 
-    def resume_run(self, item: RunItem) -> None:
+    def resume_run(self, item: ReconciliationRunItem) -> None:
         """Run the reconciliation of an interrupted run's provider and days again. The service continues after the
         last row that the interrupted run has compared. Do nothing if the person lacks the right."""
         context, provider = self._context, item.provider

@@ -4,7 +4,7 @@ functions that read the rows of these tables page by page."""
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from console.domain.reconciliation.service_results import DifferenceItem, RunItem
+from console.domain.reconciliation.service_results import DifferenceItem, ReconciliationRunItem
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import reconciliation as words
 from console.views.presenters.columns import measure_column_width
@@ -47,7 +47,7 @@ def make_run_reader(provider: str | None) -> PageReader:
     return read
 
 
-def get_item_id(item: DifferenceItem | RunItem) -> int:
+def get_item_id(item: DifferenceItem | ReconciliationRunItem) -> int:
     return item.found.id if isinstance(item, DifferenceItem) else item.id
 
 
@@ -85,7 +85,7 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         key=len,
     )
 
-    def make_count_column(name: str, of: Callable[[RunItem], int]) -> Column:
+    def make_count_column(name: str, of: Callable[[ReconciliationRunItem], int]) -> Column:
         title = translate(f"reconcile.part.{name}")
         return Column(
             name,
@@ -95,7 +95,7 @@ def make_run_columns(context: WindowContext) -> list[Column]:
             "amount",
         )
 
-    def make_state_cell(item: RunItem) -> StateCell:
+    def make_state_cell(item: ReconciliationRunItem) -> StateCell:
         return words.make_run_state_cell(item, context)
 
     return [

@@ -5,7 +5,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.provider_registry import HistoryKind, find_provider
-from console.domain.reconciliation.service_results import DifferenceItem, RunState, RunView
+from console.domain.reconciliation.service_results import DifferenceItem, ReconciliationRunDetails, RunState
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
@@ -56,7 +56,7 @@ class RunHeader(Surface):
         figure.setLayout(make_column(word, self._figures[name], gap=0))
         return figure
 
-    def show_run(self, view: RunView) -> None:
+    def show_run(self, view: ReconciliationRunDetails) -> None:
         """Show this reconciliation run: another one than before, or newer values of the same one."""
         item, context = view.item, self._context
         cell = words.make_run_state_cell(item, context)
@@ -79,7 +79,7 @@ class RunHeader(Surface):
             self._figures[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {count}")
         self._show_files(view)
 
-    def _show_files(self, view: RunView) -> None:
+    def _show_files(self, view: ReconciliationRunDetails) -> None:
         """Show the newest files that the run has compared, each with its SHA-256. If the run has compared no file,
         show how its payments were compared."""
         context, lines = self._context, list[QWidget]()
@@ -115,7 +115,7 @@ class RunHeader(Surface):
         self._files = new_files
 
     @staticmethod
-    def _get_no_files_wording_key(view: RunView) -> str:
+    def _get_no_files_wording_key(view: ReconciliationRunDetails) -> str:
         provider = find_provider(view.item.provider)
         if provider is None:
             return "reconcile.file.notices"
@@ -138,12 +138,12 @@ def make_row_widget(*parts: QWidget) -> QWidget:
     return holder
 
 
-def can_resume(view: RunView | None) -> bool:
+def can_resume(view: ReconciliationRunDetails | None) -> bool:
     """Return True if the run was interrupted, so that a person can resume it; False for None."""
     return view is not None and view.item.state is RunState.RESUMABLE
 
 
-def make_run_state_bar(view: RunView, context: WindowContext) -> NotificationBar | None:
+def make_run_state_bar(view: ReconciliationRunDetails, context: WindowContext) -> NotificationBar | None:
     """Return the bar with the message about a run that is running, interrupted or failed, or that couldn't read
     some rows of the provider. Return None for any other run."""
     item, translate = view.item, context.translate

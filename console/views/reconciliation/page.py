@@ -8,7 +8,13 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART, DifferenceItem, RunState, RunView
+from console.domain.reconciliation.service_results import (
+    PART_ALL,
+    VERDICTS_OF_PART,
+    DifferenceItem,
+    ReconciliationRunDetails,
+    RunState,
+)
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
@@ -66,7 +72,7 @@ class ReconcilePage(Page):
         super().__init__(context)
         translate = context.translate
         self.acts, self.runs = RecordActionHandlers(context, self), ReconciliationActions(context, self)
-        self.view: RunView | None = None
+        self.view: ReconciliationRunDetails | None = None
         self.route = ReconcileRoute()
         self._shown_run_and_tab: tuple[int, str] | None = None
         self._must_focus_rows = False
@@ -201,7 +207,7 @@ class ReconcilePage(Page):
             key=("reconciliation", "show", run_id),
         )
 
-    def _show_view(self, view: RunView | None) -> None:
+    def _show_view(self, view: ReconciliationRunDetails | None) -> None:
         self.hide_reading_failure()
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is None:
@@ -246,9 +252,9 @@ class ReconcilePage(Page):
 
     @property
     def current_tab_name(self) -> str:
-        return str(self.tabs.data(self.tabs.currentIndex()) or ALL)
+        return str(self.tabs.data(self.tabs.currentIndex()) or PART_ALL)
 
-    def _read_rows(self, view: RunView) -> None:
+    def _read_rows(self, view: ReconciliationRunDetails) -> None:
         run_part = (view.item.id, self.current_tab_name)
         if run_part == self._shown_run_and_tab:
             self.rows.read_again()
@@ -277,7 +283,7 @@ class ReconcilePage(Page):
 
     def _show_empty_state(self) -> None:
         translate, view = self.context.translate, self.view
-        if self.current_tab_name != ALL:
+        if self.current_tab_name != PART_ALL:
             self._show_instead_of_rows(
                 EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
             )

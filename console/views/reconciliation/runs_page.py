@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.reconciliation.service_results import RunItem
+from console.domain.reconciliation.service_results import ReconciliationRunItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
@@ -145,7 +145,7 @@ class ReconcileRunsPage(Page):
 
     @Slot(object)
     def _open_run(self, item: object) -> None:
-        if isinstance(item, RunItem):
+        if isinstance(item, ReconciliationRunItem):
             self.context.navigate(ReconcileRoute(item.id))
 
     @Slot()
@@ -155,4 +155,6 @@ class ReconcileRunsPage(Page):
     @Slot()
     def _begin_run(self) -> None:
         current = self.table.current_item
-        self.acts.begin_run(self.chosen_provider or (current.provider if isinstance(current, RunItem) else ""))
+        self.acts.begin_run(
+            self.chosen_provider or (current.provider if isinstance(current, ReconciliationRunItem) else "")
+        )

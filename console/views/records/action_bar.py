@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT
-from console.domain.payments.service_results import PaymentView, RefundView
+from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.service_results import AllowedAction
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.records import RecordView
 from console.views.printing.print_job import PRINT_KEY
@@ -152,7 +152,7 @@ class ActionButtons(QObject):
         else:
             form.set_actions(TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted"))
 
-    def find_proposer(self, view: CreditCheckView | PaymentView | RefundView) -> str | None:
+    def find_proposer(self, view: CreditCheckDetails | PaymentDetails | RefundDetails) -> str | None:
         """Return the name of the person whose proposed decision about the record waits for a second person; None
         if no decision waits."""
         if not view.awaiting:

@@ -6,7 +6,7 @@ from PySide6.QtGui import QGuiApplication
 
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund, SetAside
-from console.domain.payments.service_results import RefundPlan, RefundView
+from console.domain.payments.service_results import RefundDetails, RefundPlan
 from console.domain.records import Certainty, CreditCheck, Operation
 from console.domain.recovery.decidable import find_undecidable_reason
 from console.domain.service_results import PurchasePlan
@@ -225,7 +225,7 @@ class RecordActionHandlers(QObject):
 
         RefundDialog(self._context, plan, set_aside, self._page.window()).open()
 
-    def approve(self, view: RefundView) -> None:
+    def approve(self, view: RefundDetails) -> None:
         """Open the dialog in which the person approves the refund, if the person has the right."""
         if self.refuse_if_right_missing("refund_approve"):
             return
@@ -233,7 +233,7 @@ class RecordActionHandlers(QObject):
 
         ApproveDialog(self._context, view, self._page.window()).open()
 
-    def reject(self, view: RefundView) -> None:
+    def reject(self, view: RefundDetails) -> None:
         """Open the dialog in which the person rejects the refund, if the person has the right."""
         if self.refuse_if_right_missing("refund_approve"):
             return
@@ -241,7 +241,7 @@ class RecordActionHandlers(QObject):
 
         DeclineDialog(self._context, view, self._page.window()).open()
 
-    def withdraw(self, view: RefundView) -> None:
+    def withdraw(self, view: RefundDetails) -> None:
         """Open the dialog in which the maker withdraws the refund request, if the person has the right."""
         if self.refuse_if_right_missing("refund_withdraw"):
             return

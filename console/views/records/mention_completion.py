@@ -6,7 +6,7 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QCompleter, QListView
 
 from console.domain.access.permissions import has_right, is_same_person
-from console.domain.annotations.mentions import find_names, find_typed_beginning
+from console.domain.annotations.mentions import find_names, find_unfinished_name
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.inputs import Field, MultiLineEdit
@@ -45,7 +45,7 @@ class MentionCompletion(QObject):
         """Show the names that begin with the typed text after `@`, and say below the field whom the note mentions."""
         cursor = self._edit.textCursor()
         text, place = self._edit.toPlainText(), cursor.positionInBlock()
-        beginning = find_typed_beginning(cursor.block().text()[:place])
+        beginning = find_unfinished_name(cursor.block().text()[:place])
         fitting = [] if beginning is None else self._find_fitting_names(beginning)
         if beginning is None or not fitting or any(is_same_person(name, beginning) for name in fitting):
             self.popup.hide()
@@ -77,7 +77,7 @@ class MentionCompletion(QObject):
     def insert_name(self, name: str) -> None:
         """Replace the typed beginning of a name by the whole name and a space."""
         cursor = self._edit.textCursor()
-        beginning = find_typed_beginning(cursor.block().text()[: cursor.positionInBlock()])
+        beginning = find_unfinished_name(cursor.block().text()[: cursor.positionInBlock()])
         if beginning is not None:
             cursor.movePosition(QTextCursor.MoveOperation.Left, QTextCursor.MoveMode.KeepAnchor, len(beginning))
             cursor.insertText(f"{name} ")

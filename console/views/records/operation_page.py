@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.service_results import OperationView
+from console.domain.service_results import OperationDetails
 from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
@@ -46,7 +46,7 @@ class OperationPage(Page):
         translate = context.translate
         self.acts = RecordActionHandlers(context, self)
         self.route = OperationRoute("")
-        self.view: OperationView | None = None
+        self.view: OperationDetails | None = None
         self.title = TitleLabel(translate("operation_screen.title"))
         self.id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
         self.id.copied.connect(self.acts.show_copied_toast)
@@ -96,7 +96,7 @@ class OperationPage(Page):
         self.show_reading_failure(failure)
 
     def _show_view(self, operation_id: str, view: object) -> None:
-        if operation_id != self.route.id or not isinstance(view, OperationView):
+        if operation_id != self.route.id or not isinstance(view, OperationDetails):
             return
         self.view = view
         self.hide_reading_failure()
@@ -114,7 +114,7 @@ class OperationPage(Page):
             lead, text = context.translate("record.blocked"), context.translate("record.blocked_until")
             self.show_state_bar("blocked", NotificationBar(lead, text, tone="unknown", shape="lock"), above=True)
 
-    def _show_badges(self, view: OperationView) -> None:
+    def _show_badges(self, view: OperationDetails) -> None:
         while item := self.badges.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()
@@ -122,7 +122,7 @@ class OperationPage(Page):
         shape, tone = _LOOK_BY_OPERATION_STATE[state]
         self.badges.addWidget(Badge(self.context.translate(f"state.operation.{state}"), shape, tone))  # type: ignore[arg-type]  # a tone
 
-    def _show_facts(self, view: OperationView) -> None:
+    def _show_facts(self, view: OperationDetails) -> None:
         operation, translate = view.record, self.context.translate
         facts = FactList(
             [
@@ -139,7 +139,7 @@ class OperationPage(Page):
         self.facts.deleteLater()
         self.facts = holder
 
-    def _make_buttons(self, view: OperationView) -> list[QWidget]:
+    def _make_buttons(self, view: OperationDetails) -> list[QWidget]:
         translate = self.context.translate
         if view.record.source != "desk":
             button = KeyButton(translate("action.open_record"), kind="primary")

@@ -10,7 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.payments.service_results import OrderView
+from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
 from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import credit_checks as record_words
@@ -249,7 +249,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
         self._announce_change()
         self._update_actions()
-        self._show_holder(view.holder if not isinstance(view, OrderView) else None)
+        self._show_holder(view.holder if not isinstance(view, OrderDetails) else None)
         self.collaboration.show_take(view.taken)
         self._set_tab_order()
 

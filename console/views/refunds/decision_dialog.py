@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Refund
-from console.domain.payments.service_results import RefundView
+from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
 from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
@@ -36,7 +36,7 @@ class _DecisionDialog(DialogFrame):
 
     name = ""
 
-    def __init__(self, context: WindowContext, view: RefundView, parent: QWidget) -> None:
+    def __init__(self, context: WindowContext, view: RefundDetails, parent: QWidget) -> None:
         translate, amount = context.translate, wording.format_amount(view.record.amount_minor, view.record.currency)
         super().__init__(
             translate(f"dialog.{self.name}.title", amount=amount),
@@ -353,7 +353,7 @@ def make_decision_content(context: WindowContext, refund: Refund | None, bar: QW
     return holder
 
 
-def format_dialog_subtitle(context: WindowContext, view: RefundView) -> str:
+def format_dialog_subtitle(context: WindowContext, view: RefundDetails) -> str:
     """Return the subtitle of a decision dialog: the number, corporation and provider of the payment, and the maker
     and time of the refund request."""
     payment = view.payment

@@ -4,7 +4,7 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
-from console.domain.money import decimal_text
+from console.domain.money import format_decimal
 from console.domain.payments.consistency import is_answer_old
 from console.domain.payments.records import Refund, SetAside
 from console.domain.payments.service_results import RefundPlan
@@ -176,7 +176,7 @@ class RefundDialog(DialogFrame):
     def _read_plan_after_probe(self, _record: object) -> None:
         self._is_probing = False
         money = self.form.entered_money
-        self._read_plan(decimal_text(money) if money is not None else None)
+        self._read_plan(format_decimal(money) if money is not None else None)
 
     def _show_probe_failure(self, failure: Failure) -> None:
         self._is_probing = False

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
 from console.domain.error_reasons import ExceedsReason, LimitReason, WindowReason
-from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
+from console.domain.money import InvalidAmountText, Money, format_decimal, parse_money
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
@@ -90,7 +90,7 @@ class RefundForm(QWidget):
         self.amount_edit, self.words_edit, self.ticket_edit = (
             _get_line_edit(field) for field in (self.amount, self.words, self.ticket)
         )
-        self.amount_edit.setText(decimal_text(Money(self.largest_minor, currency)))
+        self.amount_edit.setText(format_decimal(Money(self.largest_minor, currency)))
         self.words_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         self.ticket_edit.setMaxLength(60)
 
@@ -246,7 +246,7 @@ class RefundForm(QWidget):
         """The amount that the person has typed; None if the text isn't a positive amount."""
         text = self.amount_edit.text().strip().replace(",", "")
         try:
-            money = money_from_text(text, self.plan.payment.currency)
+            money = parse_money(text, self.plan.payment.currency)
         except InvalidAmountText:
             return None
         return money if money.minor > 0 else None
@@ -269,7 +269,7 @@ class RefundForm(QWidget):
         money = self.entered_money
         return RefundRequest(
             self.plan.payment.id,
-            decimal_text(money) if money is not None else "",
+            format_decimal(money) if money is not None else "",
             self.words_edit.text().strip(),
             reason_code=self.reason_code,
             intended_repeat=EXACT_LOOK_ALIKE_RULE in self._answers and self.intended_repeat_box.isChecked(),
@@ -345,7 +345,7 @@ class RefundForm(QWidget):
     @Slot(bool)
     def _fill_amount(self, is_all: bool) -> None:
         if is_all:
-            self.amount_edit.setText(decimal_text(Money(self.largest_minor, self.plan.payment.currency)))
+            self.amount_edit.setText(format_decimal(Money(self.largest_minor, self.plan.payment.currency)))
         else:
             self.amount_edit.setFocus()
             self.amount_edit.selectAll()
@@ -364,7 +364,7 @@ class RefundForm(QWidget):
     def _request_plan(self) -> None:
         money = self.entered_money
         if money is not None and money.minor <= self.largest_minor:
-            self.amount_changed.emit(decimal_text(money))
+            self.amount_changed.emit(format_decimal(money))
 
     @property
     def is_plan_due(self) -> bool:

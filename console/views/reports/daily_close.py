@@ -13,7 +13,13 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.calendar_days import JST
 from console.domain.exports.tables import DocumentFormat
-from console.domain.reports.daily_close import DAILY_SUM_NAMES, CloseMoney, CloseWritten, DailyClose, UnknownRecord
+from console.domain.reports.daily_close import (
+    DAILY_SUM_NAMES,
+    DailyClose,
+    DailyCloseMoney,
+    UnknownRecord,
+    WrittenDailyClose,
+)
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.reports.section import ReportSection
 from console.views.runtime.announcer import announce
@@ -221,8 +227,8 @@ class DailyCloseSection(ReportSection):
             return
         self.is_writing, language = True, context.language
 
-        def write(report: ProgressReporter) -> CloseWritten:
-            def call(services: "Console") -> CloseWritten:
+        def write(report: ProgressReporter) -> WrittenDailyClose:
+            def call(services: "Console") -> WrittenDailyClose:
                 return services.daily_closes.write(close.provider, close.day, Path(path), language)
 
             return context.bind_services(call)()
@@ -237,7 +243,7 @@ class DailyCloseSection(ReportSection):
             lane="long",
         )
 
-    def _show_written(self, written: CloseWritten) -> None:
+    def _show_written(self, written: WrittenDailyClose) -> None:
         self.is_writing = False
         words = self._context.translate("close.written", file=Path(written.file).name)
         self._context.toast_requested.emit(Toast(words, written.file, path=written.file))
@@ -249,9 +255,10 @@ class DailyCloseSection(ReportSection):
         self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad")
 
 
-def _make_sum_rows(money: CloseMoney) -> list[_SumRow]:
+def _make_sum_rows(money: DailyCloseMoney) -> list[_SumRow]:
     sums = [
-        _SumRow(money.currency, name, money.sum_of(name).count, money.sum_of(name).minor) for name in DAILY_SUM_NAMES
+        _SumRow(money.currency, name, money.get_sum(name).count, money.get_sum(name).minor)
+        for name in DAILY_SUM_NAMES
     ]
     return [*sums, _SumRow(money.currency, "net", None, money.net_minor)]
 

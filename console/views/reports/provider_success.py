@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.domain.calendar_days import start_of_day
+from console.domain.calendar_days import get_start_of_day
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
 from console.views.reports.chart_content import (
@@ -78,7 +78,7 @@ def _make_outage_range(outage: Outage, period: Period, now: datetime) -> MarkedR
     day_seconds = 86_400  # Japan has no summer time
 
     def compute_place(at: datetime) -> float:
-        return (at - start_of_day(period.first)).total_seconds() / day_seconds
+        return (at - get_start_of_day(period.first)).total_seconds() / day_seconds
 
     return MarkedRange(compute_place(outage.since), compute_place(outage.until or now))
 

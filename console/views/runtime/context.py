@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
 from console.domain.access.read_only import STOPPED_RIGHTS, find_stopping_switch
-from console.domain.clock import Clock, age_of
+from console.domain.clock import Clock, compute_age
 from console.domain.error_reasons import NotAllowedReason, UnknownReason
 from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -368,7 +368,7 @@ class WindowContext(QObject):
 
     def age_text(self, at: datetime) -> str:
         """Return the age of an instant as text, in the window's language."""
-        return wording.format_age(age_of(at, self.now()), self.language)
+        return wording.format_age(compute_age(at, self.now()), self.language)
 
     def change_language(self, language: Language) -> None:
         """Switch the window to this language, store the language as a preference of the person, and emit

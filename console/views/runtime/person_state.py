@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from console.domain.person_state.drafts import Draft, list_drafts, read_draft
+from console.domain.person_state.drafts import Draft, list_drafts, parse_draft
 from console.domain.person_state.retention import DRAFT_PREFIX
 from console.settings.entries_file import JsonValue, StoredEntries
 from console.views.runtime.stored_values import StoredValues, ValueSource
@@ -69,4 +69,4 @@ class PersonState(StoredValues):
     def find_draft(self, name: str) -> Draft | None:
         """Return the draft that is stored under this name; None if there is none, or if it is older than
         DRAFT_RETENTION."""
-        return read_draft(StoredValues.value(self, name), self._now())
+        return parse_draft(StoredValues.value(self, name), self._now())

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from PySide6.QtCore import QObject
 
-from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch
+from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch
 from console.domain.annotations.mentions import Mention
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.notifications.events import PersonalEvent
@@ -118,7 +118,7 @@ class ConnectionState:
     def shown_switch(self) -> ReadOnlySwitch | None:
         """The read-only switch that bars show: if the switch for everything is on, this one, otherwise the first
         switch of a provider that is on; None if no switch is on."""
-        return min(self.switches_on, key=lambda switch: switch.scope != EVERYTHING, default=None)
+        return min(self.switches_on, key=lambda switch: switch.scope != EVERYTHING_SCOPE, default=None)
 
 
 @dataclass(frozen=True, slots=True)

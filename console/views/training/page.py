@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.training.results import INVENTED_APPROVER, TrainingIncident, TrainingState, TrainingView
+from console.domain.training.results import INVENTED_APPROVER, TrainingIncident, TrainingOverview, TrainingState
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters.columns import measure_column_width
@@ -113,7 +113,7 @@ class TrainingPage(Page):
             key=_CALL_KEY,
         )
 
-    def _show_view(self, view: TrainingView | None) -> None:
+    def _show_view(self, view: TrainingOverview | None) -> None:
         self.hide_reading_failure()
         self._end_busy_buttons()
         self.list.show_rows(view.incidents if view else ())
@@ -161,11 +161,11 @@ class TrainingPage(Page):
     def _check_incidents(self) -> None:
         self._run_action(self.check_button, lambda training: training.check_incidents())
 
-    def _run_action(self, button: KeyButton, act: "Callable[[TrainingService], TrainingView]") -> None:
+    def _run_action(self, button: KeyButton, act: "Callable[[TrainingService], TrainingOverview]") -> None:
         """Call `act` on the training service in a worker thread; `button` shows that the call runs. The call has
         no request id, because a repeated start may start the incident again."""
 
-        def call(services: "Console") -> TrainingView | None:
+        def call(services: "Console") -> TrainingOverview | None:
             return act(services.training) if services.training else None
 
         button.set_busy(self.context.translate("dialog.busy"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
-from console.domain.reports.daily_close import DAILY_SUM_NAMES, CloseMoney, DailyClose
+from console.domain.reports.daily_close import DAILY_SUM_NAMES, DailyClose, DailyCloseMoney
 from console.wording.daily_close import (
     NET_SUM_NAME,
     change_name,
@@ -51,13 +51,13 @@ def _make_table(
 def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
     """Return the table of sums. A row is a pair: the money of one currency, and the name of a sum."""
 
-    def read_count(row: tuple[CloseMoney, str]) -> int | None:
+    def read_count(row: tuple[DailyCloseMoney, str]) -> int | None:
         money, name = row
-        return None if name == NET_SUM_NAME else money.sum_of(name).count
+        return None if name == NET_SUM_NAME else money.get_sum(name).count
 
-    def read_amount(row: tuple[CloseMoney, str]) -> tuple[int, str]:
+    def read_amount(row: tuple[DailyCloseMoney, str]) -> tuple[int, str]:
         money, name = row
-        return (money.net_minor if name == NET_SUM_NAME else money.sum_of(name).minor), money.currency
+        return (money.net_minor if name == NET_SUM_NAME else money.get_sum(name).minor), money.currency
 
     columns = (
         text_column(context, "close.column.sum", lambda row: sum_name(row[1], context.language)),

@@ -4,11 +4,11 @@ on."""
 from collections.abc import Callable
 from datetime import date
 
-from console.domain.bulk.records import BulkLine, outcome_of
+from console.domain.bulk.records import BulkLine, get_row_outcome
 from console.domain.exports.tables import CellKind, ExportColumn
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import SetAsideItem
-from console.domain.reconciliation.service_results import DifferenceItem, RunItem
+from console.domain.reconciliation.service_results import DifferenceItem, ReconciliationRunItem
 from console.domain.records import AuditEntry
 from console.domain.recovery.records import RecoverableRecord, WaitingProposal
 from console.domain.registry.corporations import RegistryMatch
@@ -78,7 +78,7 @@ def bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
     """Return the columns of the results of a bulk run that performed this action."""
 
     def format_result(line: BulkLine) -> str:
-        name = outcome_of(line.row.result, line.row.reason) or "none"
+        name = get_row_outcome(line.row.result, line.row.reason) or "none"
         return bulk_words.result_word(name, action, context)
 
     def apply_to_record(value: Callable[[RecoverableRecord], str | None]) -> Callable[[BulkLine], str | None]:
@@ -111,10 +111,10 @@ def bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
 def run_columns(context: TextContext) -> ExportColumns:
     """Return the columns of reconciliation runs."""
 
-    def make_day_column(key: str, value: Callable[[RunItem], date]) -> ExportColumn:
+    def make_day_column(key: str, value: Callable[[ReconciliationRunItem], date]) -> ExportColumn:
         return ExportColumn(context.translate(key), CellKind.DAY, value)
 
-    def make_count_column(part: str, value: Callable[[RunItem], int]) -> ExportColumn:
+    def make_count_column(part: str, value: Callable[[ReconciliationRunItem], int]) -> ExportColumn:
         return number_column(context, f"reconcile.part.{part}", value)
 
     return (

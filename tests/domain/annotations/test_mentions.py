@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.annotations.mentions import NamesInNote, find_names, find_typed_beginning
+from console.domain.annotations.mentions import NamesInNote, find_names, find_unfinished_name
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-b.two", "山田", "Å.berg")
 RIGHT_TO_LEFT, ISOLATE, ZERO_WIDTH = "\u202e", "\u2067", "\u200b"
@@ -48,4 +48,4 @@ def test_ten_people_and_none_at_all() -> None:
     ],
 )  # fmt: skip
 def test_a_name_being_typed(text: str, beginning: str | None) -> None:
-    assert find_typed_beginning(text) == beginning
+    assert find_unfinished_name(text) == beginning

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.bulk.records import STILL_UNKNOWN, RowResult, outcome_of
+from console.domain.bulk.records import STILL_UNKNOWN, RowResult, get_row_outcome
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ def test_a_probe_that_settled_nothing_is_an_outcome_of_its_own(
     result: str | None, reason: str | None, outcome: str | None
 ) -> None:
     """It was processed, and is never counted or exported as done."""
-    assert outcome_of(result, reason) == outcome
+    assert get_row_outcome(result, reason) == outcome

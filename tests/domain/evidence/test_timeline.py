@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from console.domain.evidence.timeline import (
     EARLIEST_INSTANT,
-    Event,
-    EventKind,
+    TimelineEvent,
+    TimelineEventKind,
     TimelinePage,
     get_event_kind,
     mask_text,
@@ -21,11 +21,13 @@ from console.domain.evidence.timeline import (
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
-def event(source: str, row: int | str, seconds: float = 0, step: EventKind = EventKind.CHANGE) -> Event:
-    return Event(NOON + timedelta(seconds=seconds), step, "op-a", "x", "payment", "1", source, str(row))
+def event(
+    source: str, row: int | str, seconds: float = 0, step: TimelineEventKind = TimelineEventKind.CHANGE
+) -> TimelineEvent:
+    return TimelineEvent(NOON + timedelta(seconds=seconds), step, "op-a", "x", "payment", "1", source, str(row))
 
 
-def rows(*streams: Iterable[Event]) -> list[tuple[str, str]]:
+def rows(*streams: Iterable[TimelineEvent]) -> list[tuple[str, str]]:
     return [(one.source, one.row) for _, one in merge_streams((stream, EARLIEST_INSTANT) for stream in streams)]
 
 
@@ -38,12 +40,12 @@ def test_sources_are_merged_by_time() -> None:
 def test_at_one_moment_causes_come_before_effects() -> None:
     """Begun, answered, noticed, decided, changed, ended; whatever order the sources are in."""
     steps = [
-        EventKind.ENDED,
-        EventKind.CHANGE,
-        EventKind.DECISION,
-        EventKind.NOTICE,
-        EventKind.ANSWER,
-        EventKind.BEGUN,
+        TimelineEventKind.ENDED,
+        TimelineEventKind.CHANGE,
+        TimelineEventKind.DECISION,
+        TimelineEventKind.NOTICE,
+        TimelineEventKind.ANSWER,
+        TimelineEventKind.BEGUN,
     ]
     told = [one.step for _, one in merge_streams(([event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)]
     assert told == steps[::-1]
@@ -85,7 +87,7 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
     """A source of any length costs what is taken of it."""
     taken = 0
 
-    def endless() -> Iterator[Event]:
+    def endless() -> Iterator[TimelineEvent]:
         nonlocal taken
         while True:
             taken += 1
@@ -98,15 +100,15 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
 @pytest.mark.parametrize(
     ("what", "step"),
     [
-        ("refund.approved", EventKind.DECISION),
-        ("payment.resolve_proposed", EventKind.DECISION),
-        ("payment.booked", EventKind.CHANGE),
-        ("payment.noticed", EventKind.NOTICE),
-        ("order.saga_step", EventKind.SAGA),
-        ("credit-check.bought", EventKind.CHANGE),
+        ("refund.approved", TimelineEventKind.DECISION),
+        ("payment.resolve_proposed", TimelineEventKind.DECISION),
+        ("payment.booked", TimelineEventKind.CHANGE),
+        ("payment.noticed", TimelineEventKind.NOTICE),
+        ("order.saga_step", TimelineEventKind.SAGA),
+        ("credit-check.bought", TimelineEventKind.CHANGE),
     ],
 )
-def test_entries_of_the_trail_have_their_kind(what: str, step: EventKind) -> None:
+def test_entries_of_the_trail_have_their_kind(what: str, step: TimelineEventKind) -> None:
     """Decisions of people are told from what the record became by them."""
     assert get_event_kind(what) is step
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.explanations.credit_checks import explain
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -130,27 +130,29 @@ RULES = {
 def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
     """With the command that does it, and who may act."""
     record, verdict, why, following, command, roles = RULES[name]
-    told = explain(record, NOW)
+    told = explain_credit_check(record, NOW)
     assert (told.verdict, told.why, told.next_step.code) == (f"verdict.{verdict}", f"why.{why}", f"next.{following}")
     assert (told.next_step.command, told.may_act) == (command, roles)
 
 
 @pytest.mark.parametrize("work", [Work(), review("no_list_call"), due("unknown")])
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
-    step = explain(replace(UNKNOWN, work=work, relations=CheckRelations(awaits_second_person=True)), NOW).next_step
+    step = explain_credit_check(
+        replace(UNKNOWN, work=work, relations=CheckRelations(awaits_second_person=True)), NOW
+    ).next_step
     assert (step.code, step.command) == ("next.second_person", f"{SAY} error --evidence FILE")
 
 
 def test_the_facts_that_sentences_name() -> None:
     """Attempts count from one, and of how many; since when the state holds, if that is known."""
-    told = explain(replace(UNKNOWN, work=due("unknown", 2), error_code="read_timeout"), NOW)
+    told = explain_credit_check(replace(UNKNOWN, work=due("unknown", 2), error_code="read_timeout"), NOW)
     assert dict(told.facts) == {
         "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": LATER, "attempt": 3,
         "cause": "read_timeout", "missing": (), "successor": None, "original": None, "until": BOUGHT.expired_at,
     }  # fmt: skip
     assert told.next_step.facts["of"] == 8
-    assert explain(replace(LACKING, work=due()), NOW).next_step.facts["of"] == 5
-    assert explain(replace(BOUGHT, state_since=None), NOW).facts["since"] is None
+    assert explain_credit_check(replace(LACKING, work=due()), NOW).next_step.facts["of"] == 5
+    assert explain_credit_check(replace(BOUGHT, state_since=None), NOW).facts["since"] is None
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_the_facts_that_sentences_name() -> None:
 def test_the_badges(record: CreditCheck, relations: dict[str, bool], certainty: str, work: str) -> None:
     """Only an unknown outcome waits for a second person; sides disagree only about what is known; a running purchase
     isn't confirmed."""
-    told = explain(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
+    told = explain_credit_check(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
 
 
@@ -183,5 +185,5 @@ def test_a_probe_is_announced_only_where_it_is_due_and_can_find_something() -> N
         (review("probes_ended"), True, "next.resolve"),
         (Work(), True, "next.resolve"),
     ):
-        told = explain(replace(UNKNOWN, work=work, relations=CheckRelations(finds_purchases=finds)), NOW)
+        told = explain_credit_check(replace(UNKNOWN, work=work, relations=CheckRelations(finds_purchases=finds)), NOW)
         assert told.next_step.code == code

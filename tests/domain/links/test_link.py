@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, RECORD_KINDS, Link, link_text, parse_link
+from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, RECORD_KINDS, Link, format_link, parse_link
 
 GOOD = (
     *(Link("record", "17", kind) for kind in RECORD_KINDS),
@@ -31,9 +31,9 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("link", GOOD, ids=link_text)
+@pytest.mark.parametrize("link", GOOD, ids=format_link)
 def test_written_and_read(link: Link) -> None:
-    assert parse_link(link_text(link)) == link
+    assert parse_link(format_link(link)) == link
 
 
 @pytest.mark.parametrize("text", HOSTILE)

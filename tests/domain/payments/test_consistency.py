@@ -9,8 +9,8 @@ import pytest
 from console.domain.payments.consistency import (
     compare_sides,
     compute_money_parts,
+    compute_order_difference_minor,
     is_order_covered,
-    order_difference_minor,
 )
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
@@ -186,7 +186,7 @@ def test_the_parts_of_the_reserved_amount(accepted: int, unknown: int, parts: tu
 def test_the_difference_of_an_order(captured: int, refunded: int, difference: int) -> None:
     """An excess that was given back, and more than that, is none."""
     payment = replace(PAID, captured_minor=captured, refunded_minor=refunded)
-    assert order_difference_minor(payment, ORDER) == difference
+    assert compute_order_difference_minor(payment, ORDER) == difference
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,12 @@ from console.domain.money import Money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
-from console.domain.payments.report_rules import ReportEffect, ReportSource, ends_unknown, report_effect
+from console.domain.payments.report_rules import (
+    ReportEffect,
+    ReportSource,
+    compute_report_effect,
+    is_end_of_unknown_outcome,
+)
 from console.domain.payments.states import PAYMENT_STEPS, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.transitions.tables import require_transition
@@ -44,7 +49,7 @@ def fact(state: PaymentState, minute: float, way: ReportSource = ReportSource.RE
 def after(payment: Payment, told: Fact) -> Payment:
     """The payment as what was judged would be written; each step has to be in the table."""
     report, at, way = told
-    news = report_effect(payment, report, at, way)
+    news = compute_report_effect(payment, report, at, way)
     state = payment.state
     for step in news.path:
         require_transition(PAYMENT_STEPS, state, step)
@@ -152,14 +157,14 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[Fact]) -> No
 def test_what_cant_be_booked_is_unknown(amount: Money | None, unknown: str, case: str | None) -> None:
     """Another sum, another currency, no sum: nothing is booked and nothing moves."""
     report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
-    news = report_effect(BEGUN, report, START, ReportSource.READ)
+    news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
     assert (news.unknown, news.case, news.path, news.booked) == (unknown, case, (), None)
 
 
 def test_more_captures_on_one_order_are_a_case() -> None:
     """Each took money: the first is booked, the others are for a person."""
     report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
-    news = report_effect(BEGUN, report, START, ReportSource.READ)
+    news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
     assert (news.case, news.observed, news.booked) == ("paid_twice", "0422, 0423", Money(3300, "JPY"))
 
 
@@ -178,7 +183,7 @@ def test_a_completed_payment_that_is_said_to_wait(way: ReportSource, case: str |
     """A read that contradicts us is a case. A notice may be one that was held up on its way: it says nothing."""
     done = told(BEGUN, (fact(P.PAYMENT_SUCCESS, 0),))
     assert done.state is P.COMPLETED
-    news = report_effect(done, *fact(P.USER_PAYMENT, 1, way))
+    news = compute_report_effect(done, *fact(P.USER_PAYMENT, 1, way))
     assert (news.case, news.is_newest, news.path) == (case, case is not None, ())
 
 
@@ -186,7 +191,7 @@ def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffec
     """What one piece of news means for a payment in that state, which had been paid where that state says so."""
     held = 3300 if state in PAID_STATES else 0
     before = replace(BEGUN, state=state, captured_minor=held, provider_payment_id="0421" if held else None, **more)  # type: ignore[arg-type]  # of each test
-    return report_effect(before, *fact(told, 1, way))
+    return compute_report_effect(before, *fact(told, 1, way))
 
 
 @pytest.mark.parametrize("way", ReportSource)
@@ -251,7 +256,7 @@ def test_another_attempt_that_failed_takes_nothing_back() -> None:
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = fact(P.PAYMENT_FAILED, 1)
     for theirs, path in (("0422", ()), ("0420", ()), ("0421", (P.REVERSED,)), (None, (P.REVERSED,))):
-        news = report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
+        news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
         assert (news.path, news.is_newest) == (path, bool(path))
 
 
@@ -332,7 +337,7 @@ def test_paid_under_another_id(theirs: str | None, ours: str | None, case: str |
     told_at = START + timedelta(minutes=0 if newer else 2)
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
     report, at, way = fact(P.PAYMENT_SUCCESS, 1)
-    news = report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
+    news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
     assert (news.case, news.observed) == (case, theirs if case else "")
     assert news.is_newest is (newer and case is None)
 
@@ -352,20 +357,20 @@ def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bo
     told_at = START + timedelta(minutes=0 if newer else 2)
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at)
     report, at, way = fact(P.PAYMENT_SUCCESS, 1)
-    news = report_effect(paid, replace(report, amount=amount), at, way)
+    news = compute_report_effect(paid, replace(report, amount=amount), at, way)
     assert (news.case, news.is_newest) == (case, newer)
 
 
 def test_people_may_book_another_sum() -> None:
     """With evidence; a report that names no payment books nothing, whoever brings it."""
     report, at, _ = fact(P.PAYMENT_SUCCESS, 1, minor=3000)
-    news = report_effect(BEGUN, report, at, ReportSource.PEOPLE)
+    news = compute_report_effect(BEGUN, report, at, ReportSource.PEOPLE)
     assert (news.booked, news.unknown, news.case) == (Money(3000, "JPY"), None, None)
     assert (
-        report_effect(BEGUN, replace(report, provider_payment_id=None), at, ReportSource.PEOPLE).unknown
+        compute_report_effect(BEGUN, replace(report, provider_payment_id=None), at, ReportSource.PEOPLE).unknown
         == "not_bookable"
     )
-    other = report_effect(BEGUN, report, at, ReportSource.READ)
+    other = compute_report_effect(BEGUN, report, at, ReportSource.READ)
     assert (other.observed, other.is_newest) == ("payment_success@1 3000 JPY", True)
 
 
@@ -382,11 +387,11 @@ def test_people_may_book_another_sum() -> None:
 )
 def test_what_ends_an_unknown(news: ReportEffect, ends: bool) -> None:
     """Every usable word that is not an old one; what is known needs no end."""
-    assert ends_unknown(news, replace(BEGUN, certainty=Certainty.UNKNOWN)) is ends
-    assert not ends_unknown(news, BEGUN)
+    assert is_end_of_unknown_outcome(news, replace(BEGUN, certainty=Certainty.UNKNOWN)) is ends
+    assert not is_end_of_unknown_outcome(news, BEGUN)
 
 
 def test_a_report_without_a_sum_is_observed_without_one() -> None:
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = fact(P.EXPIRED, 1, minor=None)
-    assert report_effect(paid, report, at, way).observed == "expired@1"
+    assert compute_report_effect(paid, report, at, way).observed == "expired@1"

@@ -17,7 +17,7 @@ from console.domain.queues.filters import (
     AmountRange,
     FilteredRecord,
     RecordFilter,
-    matches,
+    matches_filter,
 )
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
 
@@ -83,7 +83,7 @@ def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
     assert (parsed.words, parsed.problems) == ("", ())
     owner = {"check": "op-a"}
     assert [
-        name for name, record in RECORDS.items() if matches(record, parsed.chosen, NOW, owner.get(name))
+        name for name, record in RECORDS.items() if matches_filter(record, parsed.chosen, NOW, owner.get(name))
     ] == found.split()
 
 
@@ -152,9 +152,9 @@ def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
     """No amount in yen is above 0.5 and below 1; none is 0.5."""
     between = parse_filter("amount:0.5..0.9JPY").chosen.amount
     assert between is not None
-    assert between.minor_bounds("JPY") is None
-    assert between.minor_bounds("INR") is None
-    assert replace(between, currency=None).minor_bounds("INR") == (50, 90)
+    assert between.compute_minor_bounds("JPY") is None
+    assert between.compute_minor_bounds("INR") is None
+    assert replace(between, currency=None).compute_minor_bounds("INR") == (50, 90)
 
 
 def test_each_operator_is_known() -> None:

@@ -10,8 +10,8 @@ from console.domain.queues.saved_views import (
     ViewContent,
     clean_name,
     is_storable,
-    name_claim,
-    read_view,
+    make_name_claim,
+    parse_view,
     split_filter,
 )
 
@@ -48,21 +48,21 @@ def test_hostile_text_is_no_name(text: str) -> None:
 
 def test_names_are_compared_without_width_case_and_person() -> None:
     """Two people may use one name, and so may a person and the team."""
-    same = {name_claim(name, "op-a") for name in ("Atom 1日", "ＡＴＯＭ　１日", "atom 1日", "aTom  1日")}
+    same = {make_name_claim(name, "op-a") for name in ("Atom 1日", "ＡＴＯＭ　１日", "atom 1日", "aTom  1日")}
     assert len(same) == 1
-    assert len({name_claim("x", None), name_claim("x", "op-a"), name_claim("x", "op-b")} | same) == 4
-    assert name_claim("x", "Op-A ") == name_claim("x", "op-a")
-    assert name_claim("straße", None) == name_claim("STRASSE", None)
+    assert len({make_name_claim("x", None), make_name_claim("x", "op-a"), make_name_claim("x", "op-b")} | same) == 4
+    assert make_name_claim("x", "Op-A ") == make_name_claim("x", "op-a")
+    assert make_name_claim("straße", None) == make_name_claim("STRASSE", None)
 
 
 def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
     """An operator and an order of a newer program, a value that can't be read, and a word among the operators."""
     content = ViewContent("review", "provider:atom flavour:sweet age:old owner:me loose", "さくら", "-flavour")
-    read = read_view(content, "op-a")
+    read = parse_view(content, "op-a")
     assert format_filter(read.filter.chosen) == "provider:atom owner:op-a"
     assert sorted(read.problems) == ["-flavour", "age:old", "flavour:sweet", "loose"]
     assert (read.filter.words, read.order) == ("さくら", DEFAULT_ORDER)
-    nobody = read_view(ViewContent("review", "Owner:Me", sort="-amount"), None)
+    nobody = parse_view(ViewContent("review", "Owner:Me", sort="-amount"), None)
     assert (nobody.problems, bool(nobody.filter.chosen)) == (("Owner:Me",), False)
     assert nobody.order == QueueOrder(SortColumn.AMOUNT, is_descending=True)
 

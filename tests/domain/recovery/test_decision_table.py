@@ -10,7 +10,13 @@ from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
 from console.domain.recovery.decision_table import RULES_OF_KIND, find_allowed_action, find_choice, list_all_choices
-from console.domain.recovery.records import CanAsk, ChoiceFacts, EvidenceKind, OpenProposal, ProviderStatement
+from console.domain.recovery.records import (
+    ChoiceFacts,
+    EvidenceKind,
+    OpenProposal,
+    ProviderStatement,
+    QuestionPossibility,
+)
 from console.domain.tasks.records import Take
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
@@ -149,10 +155,10 @@ def test_who_took_it_is_named() -> None:
 def test_nobody_to_ask() -> None:
     """No list call, no provider here."""
     assert (
-        find_choice(ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=CanAsk.NO_CALL), "probe").reason
+        find_choice(ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=QuestionPossibility.NO_CALL), "probe").reason
         == "reason.no_list_call"
     )
-    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP)
+    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, can_ask=QuestionPossibility.NOT_SET_UP)
     assert find_choice(unset, "probe").reason == "reason.provider_not_set_up"
 
 
@@ -168,10 +174,11 @@ def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | N
     assert (found.allowed, found.reason) == (bought, None if bought else refusal)
     over = find_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
     assert over.reason == ("reason.viewing_over" if bought else refusal)
-    unset = find_choice(ChoiceFacts(check, NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP), "probe")
+    unset = find_choice(ChoiceFacts(check, NOW, OPERATORS, can_ask=QuestionPossibility.NOT_SET_UP), "probe")
     assert unset.reason == ("reason.provider_not_set_up" if bought else None)
     late = find_choice(
-        ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP), "probe"
+        ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS, can_ask=QuestionPossibility.NOT_SET_UP),
+        "probe",
     )
     assert late.allowed
 
@@ -206,14 +213,14 @@ def test_a_refund_that_was_never_sent_has_nothing_to_be_asked_about() -> None:
         (None, Certainty.UNKNOWN, True),
     ):
         refund = replace(REFUND, provider_refund_key=key, certainty=certainty)
-        found = find_choice(ChoiceFacts(refund, NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP), "probe")
+        found = find_choice(ChoiceFacts(refund, NOW, OPERATORS, can_ask=QuestionPossibility.NOT_SET_UP), "probe")
         assert found.allowed is not asks
     assert (
-        find_choice(ChoiceFacts(REFUND, NOW, OPERATORS, can_ask=CanAsk.NO_CALL), "probe").reason
+        find_choice(ChoiceFacts(REFUND, NOW, OPERATORS, can_ask=QuestionPossibility.NO_CALL), "probe").reason
         == "reason.no_read_call"
     )
     known = replace(REFUND, certainty=Certainty.KNOWN)
-    assert find_choice(ChoiceFacts(known, NOW, OPERATORS, can_ask=CanAsk.NO_CALL), "probe").allowed
+    assert find_choice(ChoiceFacts(known, NOW, OPERATORS, can_ask=QuestionPossibility.NO_CALL), "probe").allowed
 
 
 def test_a_half_decision_stands_in_the_way_of_another() -> None:
@@ -255,7 +262,7 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
 
 def test_where_nobody_can_be_asked_a_probe_is_free_for_those_who_may_ask() -> None:
     """Its answer says that nobody can be asked; an auditor is told which role may ask."""
-    facts = ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=CanAsk.NO_CALL)
+    facts = ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=QuestionPossibility.NO_CALL)
     assert find_allowed_action(facts, "probe").allowed
     assert find_allowed_action(replace(facts, person=None), "probe").allowed
     auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))

@@ -37,17 +37,17 @@ def facts(record: CreditCheck | Order | Payment | Refund, **more: object) -> Cho
 
 def test_each_effect_is_of_its_own_kind_of_record() -> None:
     """Nothing is said of another kind, nor of a refund whose payment isn't known."""
-    assert choice_effects.check_effect(facts(PAID_UP), CheckState.SUCCESS) is None
+    assert choice_effects.compute_check_effect(facts(PAID_UP), CheckState.SUCCESS) is None
     assert choice_effects.compute_payment_effect(facts(CHECK), P.COMPLETED) is None
-    assert choice_effects.refund_effect(facts(PAID_UP, payment=PAID_UP), R.COMPLETED) is None
-    assert choice_effects.refund_effect(facts(REFUND), R.COMPLETED) is None
-    assert choice_effects.order_move_effect(facts(PAID_UP, payment=PAID_UP)) is None
-    assert choice_effects.order_move_effect(facts(ORDER, order=ORDER)) is None
+    assert choice_effects.compute_refund_effect(facts(PAID_UP, payment=PAID_UP), R.COMPLETED) is None
+    assert choice_effects.compute_refund_effect(facts(REFUND), R.COMPLETED) is None
+    assert choice_effects.compute_order_move_effect(facts(PAID_UP, payment=PAID_UP)) is None
+    assert choice_effects.compute_order_move_effect(facts(ORDER, order=ORDER)) is None
 
 
 @pytest.mark.parametrize("after", CheckState)
 def test_a_credit_check_becomes_known(after: CheckState) -> None:
-    effect = choice_effects.check_effect(facts(CHECK), after)
+    effect = choice_effects.compute_check_effect(facts(CHECK), after)
     assert effect is not None
     assert (effect.state, effect.certainty) == (("pending", after), ("unknown", "known"))
     assert (effect.order, effect.money) == (None, None)
@@ -167,7 +167,7 @@ def test_a_refund_is_gone_or_its_sum_is_free(
             sent: replace(REFUND, id=sent, amount_minor=200, state=R.SUBMITTED, certainty=KNOWN),
             unsure: replace(REFUND, id=unsure, amount_minor=100),
         }
-        effect = choice_effects.refund_effect(
+        effect = choice_effects.compute_refund_effect(
             facts(record, payment=paid, refunds=(others[8], record, others[10])), after
         )
         assert effect is not None
@@ -181,11 +181,11 @@ def test_a_refund_is_gone_or_its_sum_is_free(
 
 def test_an_order_is_moved_and_nothing_else() -> None:
     """Seen from the order its own state; from the payment, the payment as it is and the order beside it."""
-    from_order = choice_effects.order_move_effect(facts(ORDER, payment=PAID_UP, order=ORDER))
+    from_order = choice_effects.compute_order_move_effect(facts(ORDER, payment=PAID_UP, order=ORDER))
     assert from_order is not None
     assert (from_order.state, from_order.certainty, from_order.order) == (("pending", "paid"), (KNOWN, KNOWN), None)
     paid = replace(PAID_UP, certainty=UNKNOWN)
-    effect = choice_effects.order_move_effect(facts(paid, payment=paid, order=ORDER))
+    effect = choice_effects.compute_order_move_effect(facts(paid, payment=paid, order=ORDER))
     assert effect is not None
     assert (effect.state, effect.certainty) == (("completed", "completed"), ("unknown", "unknown"))
     assert effect.order == ("pending", "paid")

@@ -55,7 +55,7 @@ def test_back_off_grows_within_its_bound(every: timedelta) -> None:
 @pytest.mark.parametrize("scale", [REAL, FAST])
 def test_a_task_is_overdue_by_its_interval_again(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
     """Twice its interval since it last ended, and never before a killed worker's lease has ended."""
-    late = AT + scale.scaled_delta(allowed)
+    late = AT + scale.scale_delta(allowed)
     assert not is_overdue(task(every), late, scale)
     assert is_overdue(task(every), late + timedelta(milliseconds=1), scale)
 

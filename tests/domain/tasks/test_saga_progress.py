@@ -11,7 +11,7 @@ from console.domain.tasks.saga_progress import (
     UNDONE_FACT,
     SagaStep,
     StepState,
-    make_saga_view,
+    make_saga_progress,
     read_step_times,
 )
 from console.domain.tasks.states import SagaState
@@ -33,7 +33,7 @@ def kept(*names: str) -> dict[str, str]:
 
 
 def states(of: Saga) -> list[StepState]:
-    return [step.state for step in make_saga_view(of, STEPS, NOW).steps]
+    return [step.state for step in make_saga_progress(of, STEPS, NOW).steps]
 
 
 CASES = {
@@ -75,7 +75,7 @@ def test_each_step_stands_as_the_journal_says(name: str) -> None:
 
 @pytest.mark.parametrize(("next_at", "waits"), [(None, False), (EARLIER, False), (NOW, False), (NOW + MOMENT, True)])
 def test_a_step_waits_until_its_time(next_at: datetime | None, waits: bool) -> None:
-    view = make_saga_view(saga(next_at=next_at, reason="unknown"), STEPS, NOW)
+    view = make_saga_progress(saga(next_at=next_at, reason="unknown"), STEPS, NOW)
     at = next_at if waits else None
     assert view.steps[1] == SagaStep("b", S.WAITING if waits else S.CURRENT, at, "unknown")
     assert view.current == view.steps[1]
@@ -83,14 +83,14 @@ def test_a_step_waits_until_its_time(next_at: datetime | None, waits: bool) -> N
 
 def test_each_step_says_since_when() -> None:
     """When it was done or undone; of the last one when all was; of one that is stuck when it stopped, and why."""
-    done = make_saga_view(saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: kept("a", "b")}), STEPS, NOW)
+    done = make_saga_progress(saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: kept("a", "b")}), STEPS, NOW)
     assert [step.at for step in done.steps] == [EARLIER, EARLIER, NOW]
     assert done.current is None
-    undone = make_saga_view(
+    undone = make_saga_progress(
         saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT: kept("a")}), STEPS, NOW
     )
     assert undone.steps[0] == SagaStep("a", S.UNDONE, EARLIER)
-    stuck = make_saga_view(saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
+    stuck = make_saga_progress(saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
     assert stuck.current == SagaStep("b", S.STUCK, NOW, "fault")
     assert [step.at for step in stuck.steps] == [None, NOW, None]
 

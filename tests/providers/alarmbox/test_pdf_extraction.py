@@ -9,7 +9,7 @@ from base64 import b64encode
 
 import pytest
 
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
 from console.providers.alarmbox.responses import make_detail_converter, make_pdf_converter
 from console.providers.credit_checks.provider import PdfAnswer
@@ -123,7 +123,7 @@ def test_exactly_32_mib_are_taken() -> None:
 
 def _is_taken(body: bytes, content: bytes) -> None:
     outcome = judged(body)
-    assert (outcome.kind, outcome.sent) == (OutcomeClass.SUCCEEDED, Sent.YES)
+    assert (outcome.kind, outcome.sent) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES)
     assert outcome.found is not None
     assert outcome.found.content == content
     assert outcome.found.report.credit_check_id == 12345

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import console
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox import client as module
 from console.providers.alarmbox.client import AlarmBox
@@ -82,7 +82,7 @@ def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseReque
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             "bad_request",
-            Sent.NO,
+            SendingCertainty.NO,
         )
         assert server.connections == 0
 
@@ -108,7 +108,7 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
     with serving(says(200, BOUGHT)) as server:
         outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")
-        assert outcome.sent is not Sent.NO
+        assert outcome.sent is not SendingCertainty.NO
         assert len(server.requests) == 1
 
 
@@ -122,7 +122,7 @@ def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: 
 
     monkeypatch.setattr(HttpTransport, "send", broken_send)
     outcome = alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
-    assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, Sent.MAYBE)
+    assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])

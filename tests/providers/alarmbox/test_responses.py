@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from console.domain.provider_outcome import Outcome, Sent
+from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.domain.provider_outcome import OutcomeClass as Kind
 from console.domain.records import CheckReport
 from console.providers.alarmbox.client import AlarmBox
@@ -81,9 +81,9 @@ def refreshed(status: int, body: object) -> Outcome[str]:
         outcome = alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
     if outcome.kind is Kind.SUCCEEDED:
         assert tokens.log == ["exchange rt-1", "stored at2"]
-        return Outcome(Kind.SUCCEEDED, "answered", Sent.YES)
-    assert (outcome.kind, outcome.sent) == (Kind.FAILED_DEFINITE, Sent.NO)
-    return Outcome(Kind.UNKNOWN, outcome.reason, Sent.MAYBE)
+        return Outcome(Kind.SUCCEEDED, "answered", SendingCertainty.YES)
+    assert (outcome.kind, outcome.sent) == (Kind.FAILED_DEFINITE, SendingCertainty.NO)
+    return Outcome(Kind.UNKNOWN, outcome.reason, SendingCertainty.MAYBE)
 
 
 UNLISTED = (301, 302, 303, 304, 307, 308, 402, 405, 406, 408, 409, 410, 413, 415, 423, 425, 451, 499,
@@ -112,7 +112,7 @@ def reason(status: int) -> str:
 def test_purchase_statuses(status: int, kind: Kind) -> None:
     """The status alone decides about a purchase; one that no row names is UNKNOWN."""
     outcome = answered(ASKS["purchase"], status, {"message": "なぜか"})
-    expected = (kind, reason(status), status, Sent.YES)
+    expected = (kind, reason(status), status, SendingCertainty.YES)
     assert (outcome.kind, outcome.reason, outcome.status, outcome.sent) == expected
 
 
@@ -269,7 +269,7 @@ def test_an_id_that_can_be_none_is_not_asked_for(credit_check_id: int) -> None:
     with serving(says(200)) as server:
         vendor = alarmbox(server.url)
         for outcome in (vendor.read_detail(credit_check_id), vendor.read_pdf(credit_check_id)):
-            assert (outcome.kind, outcome.reason, outcome.sent) == (Kind.UNKNOWN, "bad_id", Sent.NO)
+            assert (outcome.kind, outcome.reason, outcome.sent) == (Kind.UNKNOWN, "bad_id", SendingCertainty.NO)
         assert server.connections == 0
 
 

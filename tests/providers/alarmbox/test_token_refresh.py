@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.credit_checks.tokens import TokenExchange, TokenPair
 from tests.providers.parts import BOUGHT, CLOCK, PAIR_ANSWER, REQUEST, MemoryTokens, Turns, alarmbox, pair
 from tests.providers.raw_server import Script, hangs, resets, says, sends, serving
@@ -69,7 +69,7 @@ def test_a_second_401_is_the_end() -> None:
     """Refused again with a fresh token: AUTH, and no third try."""
     with serving(UNAUTHORISED, NEW, UNAUTHORISED) as server:
         outcome = alarmbox(server.url).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", Sent.YES)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", SendingCertainty.YES)
         assert server.paths() == [BUY, TOKEN, BUY]
 
 
@@ -119,11 +119,19 @@ def test_invalid_grant_means_authorise_again() -> None:
     """The refresh token is over and nobody has a newer one: AUTH, nothing bought, with what to do."""
     with serving(UNAUTHORISED, OVER) as server:
         outcome = alarmbox(server.url).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.YES)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (
+            OutcomeClass.AUTH,
+            "authorise_again",
+            SendingCertainty.YES,
+        )
     with serving(OVER) as server:
         expired = MemoryTokens(pair(lives=timedelta(0)))
         outcome = alarmbox(server.url, tokens=expired).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.NO)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (
+            OutcomeClass.AUTH,
+            "authorise_again",
+            SendingCertainty.NO,
+        )
         assert server.paths() == [TOKEN]
 
 
@@ -131,7 +139,11 @@ def test_no_pair_and_no_first_token() -> None:
     """Nobody has authorised this console yet: AUTH, nothing sent."""
     with serving(OK) as server:
         outcome = alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.NO)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (
+            OutcomeClass.AUTH,
+            "authorise_again",
+            SendingCertainty.NO,
+        )
         assert server.connections == 0
 
 
@@ -165,7 +177,7 @@ def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -
     tokens = MemoryTokens(pair(lives=timedelta(0)))
     with serving(lost) as server:
         outcome = alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
-        assert (outcome.kind, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
+        assert (outcome.kind, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.paths() == [TOKEN, TOKEN]
     assert tokens.pair == pair(lives=timedelta(0))
 
@@ -204,7 +216,7 @@ def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, rea
     """A plain refusal of the token call: asked once, nothing bought, and the reason names what to do."""
     with serving(script) as server:
         outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (kind, reason, Sent.NO)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (kind, reason, SendingCertainty.NO)
         assert server.paths() == [TOKEN]
 
 
@@ -213,7 +225,7 @@ def test_no_token_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason
     """The 401 has said that nothing was bought; whatever then goes wrong can't change that."""
     with serving(UNAUTHORISED, script) as server:
         outcome = alarmbox(server.url).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, Sent.YES)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, SendingCertainty.YES)
 
 
 class Broken(MemoryTokens):
@@ -247,11 +259,15 @@ def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None
     """Before sending: never sent. After a 401: AUTH. An exception: never."""
     with serving(OK) as server:
         outcome = alarmbox(server.url, tokens=Broken(reading=error)).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (
+            OutcomeClass.FAILED_DEFINITE,
+            reason,
+            SendingCertainty.NO,
+        )
         assert server.connections == 0
     with serving(UNAUTHORISED) as server:
         outcome = alarmbox(server.url, tokens=Broken(refreshing=error)).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, Sent.YES)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, SendingCertainty.YES)
         assert len(server.requests) == 1
 
 

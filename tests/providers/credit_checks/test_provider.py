@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.domain.records import PurchaseRequest
 from console.providers.credit_checks.provider import CreditCheckProvider, CreditCheckReader
 from console.providers.http.rate_limiter import RateLimiter
@@ -52,7 +52,7 @@ def test_a_purchase_is_one_request(case: Case) -> None:
     gate = Turns()
     with serving(says(200, case.bought)) as server:
         outcome = case.open(server.url, gate).buy_check(REQUEST)
-        assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, Sent.YES, 200)
+        assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES, 200)
         assert outcome.found is not None
         assert outcome.found.credit_check_id == case.id
         assert (len(server.requests), gate.taken) == (1, 1)
@@ -72,7 +72,7 @@ def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
     else:
         expected = OutcomeClass.FAILED_DEFINITE if status in refused else OutcomeClass.UNKNOWN
         assert (outcome.kind, outcome.status) == (expected, status)
-    assert outcome.sent is Sent.YES
+    assert outcome.sent is SendingCertainty.YES
     assert len(purchases) == 1
 
 
@@ -95,7 +95,7 @@ def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
     with serving(script) as server:
         outcome = case.open(server.url, Turns()).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
-        assert outcome.sent is not Sent.NO
+        assert outcome.sent is not SendingCertainty.NO
         assert server.connections == 1
 
 
@@ -103,8 +103,12 @@ def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case
     """Nobody listens: certainly not bought; but a question that was not asked has taught nothing."""
     vendor = case.open(f"http://127.0.0.1:{closed_port()}", Turns())
     bought, read = vendor.buy_check(REQUEST), vendor.read_detail(case.id)
-    assert (bought.kind, bought.reason, bought.sent) == (OutcomeClass.FAILED_DEFINITE, "not_connected", Sent.NO)
-    assert (read.kind, read.reason, read.sent) == (OutcomeClass.UNKNOWN, "not_connected", Sent.NO)
+    assert (bought.kind, bought.reason, bought.sent) == (
+        OutcomeClass.FAILED_DEFINITE,
+        "not_connected",
+        SendingCertainty.NO,
+    )
+    assert (read.kind, read.reason, read.sent) == (OutcomeClass.UNKNOWN, "not_connected", SendingCertainty.NO)
 
 
 class ShutGate:
@@ -126,7 +130,11 @@ def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason
     """What goes wrong before sending is told as such, whatever it is."""
     with serving(says(200, case.bought)) as server:
         outcome = case.open(server.url, ShutGate(error)).buy_check(REQUEST)
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (
+            OutcomeClass.FAILED_DEFINITE,
+            reason,
+            SendingCertainty.NO,
+        )
         assert server.connections == 0
 
 
@@ -147,10 +155,10 @@ def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
         vendor = case.open(server.url, Turns())
         assert not vendor.capabilities.finds_purchases
         found = vendor.find_purchases(REQUEST.corporation_number)
-        assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", Sent.NO)
+        assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", SendingCertainty.NO)
         if not vendor.capabilities.has_pdf:
             file = vendor.read_pdf(case.id)
-            assert (file.kind, file.reason, file.sent) == (OutcomeClass.UNKNOWN, "not_supported", Sent.NO)
+            assert (file.kind, file.reason, file.sent) == (OutcomeClass.UNKNOWN, "not_supported", SendingCertainty.NO)
         assert server.connections == 0
 
 
@@ -167,7 +175,11 @@ def test_a_company_without_a_name_is_not_searched() -> None:
     """A vendor that searches by name refuses what has none, before anything is sent."""
     with serving(says(200)) as server:
         outcome = _article_count(server.url, Turns()).buy_check(PurchaseRequest("0000000000000", "1"))
-        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, "no_name", Sent.NO)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (
+            OutcomeClass.FAILED_DEFINITE,
+            "no_name",
+            SendingCertainty.NO,
+        )
         assert server.connections == 0
 
 

@@ -15,7 +15,7 @@ import requests
 import urllib3
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.failure_classes import AnswerTooLarge, classify_exception
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
@@ -78,7 +78,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
     )
     kind, reason, sent = classify_exception(error)
     assert kind == vector["expected_class_money"]
-    assert (sent is Sent.NO) == (kind is OutcomeClass.FAILED_DEFINITE)
+    assert (sent is SendingCertainty.NO) == (kind is OutcomeClass.FAILED_DEFINITE)
     assert reason
 
 
@@ -93,50 +93,55 @@ def caused(outer: BaseException, cause: BaseException) -> BaseException:
 
 NAME_FAILED = chain(next(v["exception_chain"] for v in TRANSPORT if v["id"] == "t-dns"), "x")
 
-ROWS: list[tuple[str, BaseException, str, Sent]] = [
-    ("1 URL", requests.exceptions.InvalidURL("x"), "bad_request_url", Sent.NO),
-    ("1 schema", requests.exceptions.InvalidSchema("x"), "bad_request_url", Sent.NO),
-    ("1 no schema", requests.exceptions.MissingSchema("x"), "bad_request_url", Sent.NO),
-    ("1 header", requests.exceptions.InvalidHeader("x"), "bad_request_url", Sent.NO),
-    ("1 body", requests.exceptions.UnrewindableBodyError("x"), "bad_request_url", Sent.NO),
-    ("2 name", NAME_FAILED, "name_not_resolved", Sent.NO),
-    ("2 bare", socket.gaierror(-2, "x"), "name_not_resolved", Sent.NO),
-    ("3 refused", urllib3.exceptions.NewConnectionError(POOL, "x"), "not_connected", Sent.NO),
-    ("4 requests", requests.exceptions.ConnectTimeout("x"), "connect_timeout", Sent.NO),
-    ("4 urllib3", urllib3.exceptions.ConnectTimeoutError("x"), "connect_timeout", Sent.NO),
-    ("5 chain", ssl.SSLCertVerificationError("x"), "bad_certificate", Sent.NO),
-    ("5 host name", urllib3.exceptions.SSLError(CertificateError("x")), "bad_certificate", Sent.NO),
-    ("6 tunnel", proxy_error("Tunnel connection failed: 403"), "proxy_refused", Sent.NO),
-    ("6 other words", proxy_error("it went away"), "tls_broken", Sent.MAYBE),
-    ("7 requests", requests.exceptions.ReadTimeout("x"), "read_timeout", Sent.MAYBE),
-    ("7 urllib3", urllib3.exceptions.ReadTimeoutError(POOL, "/", "x"), "read_timeout", Sent.MAYBE),
-    ("8 reset", ConnectionResetError(), "connection_broken", Sent.MAYBE),
-    ("8 pipe", BrokenPipeError(), "connection_broken", Sent.MAYBE),
-    ("8 closed", http.client.RemoteDisconnected("x"), "connection_broken", Sent.MAYBE),
-    ("8 status line", http.client.BadStatusLine("x"), "connection_broken", Sent.MAYBE),
-    ("8 protocol", urllib3.exceptions.ProtocolError("x"), "connection_broken", Sent.MAYBE),
-    ("9 EOF in TLS", ssl.SSLEOFError("x"), "tls_broken", Sent.MAYBE),
-    ("9 record", requests.exceptions.SSLError("x"), "tls_broken", Sent.MAYBE),
-    ("9 proxy", requests.exceptions.ProxyError("x"), "tls_broken", Sent.MAYBE),
-    ("10 chunk", requests.exceptions.ChunkedEncodingError("x"), "answer_cut", Sent.YES),
-    ("10 short", http.client.IncompleteRead(b""), "answer_cut", Sent.YES),
-    ("10 decoding", requests.exceptions.ContentDecodingError("x"), "answer_cut", Sent.YES),
-    ("10 JSON", json.JSONDecodeError("x", "y", 0), "unreadable", Sent.YES),
-    ("10 too large", AnswerTooLarge(), "answer_too_large", Sent.YES),
-    ("11 redirects", requests.exceptions.TooManyRedirects("x"), "redirect", Sent.MAYBE),
-    ("12 cancelled", asyncio.CancelledError(), "unclassified", Sent.MAYBE),
-    ("12 memory", MemoryError(), "unclassified", Sent.MAYBE),
-    ("12 system exit", SystemExit(1), "unclassified", Sent.MAYBE),
-    ("12 any", ValueError("x"), "unclassified", Sent.MAYBE),
-    ("group is not walked", ExceptionGroup("x", [socket.gaierror(-2, "x")]), "unclassified", Sent.MAYBE),
-    ("cause is walked", caused(RuntimeError("x"), socket.gaierror(-2, "x")), "name_not_resolved", Sent.NO),
+ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
+    ("1 URL", requests.exceptions.InvalidURL("x"), "bad_request_url", SendingCertainty.NO),
+    ("1 schema", requests.exceptions.InvalidSchema("x"), "bad_request_url", SendingCertainty.NO),
+    ("1 no schema", requests.exceptions.MissingSchema("x"), "bad_request_url", SendingCertainty.NO),
+    ("1 header", requests.exceptions.InvalidHeader("x"), "bad_request_url", SendingCertainty.NO),
+    ("1 body", requests.exceptions.UnrewindableBodyError("x"), "bad_request_url", SendingCertainty.NO),
+    ("2 name", NAME_FAILED, "name_not_resolved", SendingCertainty.NO),
+    ("2 bare", socket.gaierror(-2, "x"), "name_not_resolved", SendingCertainty.NO),
+    ("3 refused", urllib3.exceptions.NewConnectionError(POOL, "x"), "not_connected", SendingCertainty.NO),
+    ("4 requests", requests.exceptions.ConnectTimeout("x"), "connect_timeout", SendingCertainty.NO),
+    ("4 urllib3", urllib3.exceptions.ConnectTimeoutError("x"), "connect_timeout", SendingCertainty.NO),
+    ("5 chain", ssl.SSLCertVerificationError("x"), "bad_certificate", SendingCertainty.NO),
+    ("5 host name", urllib3.exceptions.SSLError(CertificateError("x")), "bad_certificate", SendingCertainty.NO),
+    ("6 tunnel", proxy_error("Tunnel connection failed: 403"), "proxy_refused", SendingCertainty.NO),
+    ("6 other words", proxy_error("it went away"), "tls_broken", SendingCertainty.MAYBE),
+    ("7 requests", requests.exceptions.ReadTimeout("x"), "read_timeout", SendingCertainty.MAYBE),
+    ("7 urllib3", urllib3.exceptions.ReadTimeoutError(POOL, "/", "x"), "read_timeout", SendingCertainty.MAYBE),
+    ("8 reset", ConnectionResetError(), "connection_broken", SendingCertainty.MAYBE),
+    ("8 pipe", BrokenPipeError(), "connection_broken", SendingCertainty.MAYBE),
+    ("8 closed", http.client.RemoteDisconnected("x"), "connection_broken", SendingCertainty.MAYBE),
+    ("8 status line", http.client.BadStatusLine("x"), "connection_broken", SendingCertainty.MAYBE),
+    ("8 protocol", urllib3.exceptions.ProtocolError("x"), "connection_broken", SendingCertainty.MAYBE),
+    ("9 EOF in TLS", ssl.SSLEOFError("x"), "tls_broken", SendingCertainty.MAYBE),
+    ("9 record", requests.exceptions.SSLError("x"), "tls_broken", SendingCertainty.MAYBE),
+    ("9 proxy", requests.exceptions.ProxyError("x"), "tls_broken", SendingCertainty.MAYBE),
+    ("10 chunk", requests.exceptions.ChunkedEncodingError("x"), "answer_cut", SendingCertainty.YES),
+    ("10 short", http.client.IncompleteRead(b""), "answer_cut", SendingCertainty.YES),
+    ("10 decoding", requests.exceptions.ContentDecodingError("x"), "answer_cut", SendingCertainty.YES),
+    ("10 JSON", json.JSONDecodeError("x", "y", 0), "unreadable", SendingCertainty.YES),
+    ("10 too large", AnswerTooLarge(), "answer_too_large", SendingCertainty.YES),
+    ("11 redirects", requests.exceptions.TooManyRedirects("x"), "redirect", SendingCertainty.MAYBE),
+    ("12 cancelled", asyncio.CancelledError(), "unclassified", SendingCertainty.MAYBE),
+    ("12 memory", MemoryError(), "unclassified", SendingCertainty.MAYBE),
+    ("12 system exit", SystemExit(1), "unclassified", SendingCertainty.MAYBE),
+    ("12 any", ValueError("x"), "unclassified", SendingCertainty.MAYBE),
+    ("group is not walked", ExceptionGroup("x", [socket.gaierror(-2, "x")]), "unclassified", SendingCertainty.MAYBE),
+    (
+        "cause is walked",
+        caused(RuntimeError("x"), socket.gaierror(-2, "x")),
+        "name_not_resolved",
+        SendingCertainty.NO,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("error", "reason", "sent"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_every_row(error: BaseException, reason: str, sent: Sent) -> None:
+def test_every_row(error: BaseException, reason: str, sent: SendingCertainty) -> None:
     """Every row: its reason, and whether anything can have left; UNKNOWN unless it certainly didn't."""
-    expected = OutcomeClass.FAILED_DEFINITE if sent is Sent.NO else OutcomeClass.UNKNOWN
+    expected = OutcomeClass.FAILED_DEFINITE if sent is SendingCertainty.NO else OutcomeClass.UNKNOWN
     assert classify_exception(error) == (expected, reason, sent)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import resets, says, sends, serving
 from tests.providers.sending import BODY, WHOLE, failure, never, send, transport
@@ -109,7 +109,7 @@ def test_a_path_that_could_mean_another_place_is_never_sent(path: str) -> None:
     with serving(says(200)) as server:
         with pytest.raises(TransportFailure) as caught:
             transport(server.url).send("GET", path, headers={}, body=None, read_timeout=1, budget=1)
-        assert (caught.value.kind, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
+        assert (caught.value.kind, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.connections == 0
 
 
@@ -120,7 +120,7 @@ def test_a_header_with_a_line_end_is_never_sent() -> None:
             transport(server.url).send(
                 "GET", "/", headers={"Authorization": "Bearer a\r\nX: y"}, body=None, read_timeout=1, budget=1
             )
-        assert (caught.value.kind, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
+        assert (caught.value.kind, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.connections == 0
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import Script, floods, hangs, http, resets, says, sends, serving
 from tests.providers.sending import BODY, WHOLE, failure, send, transport
@@ -29,23 +29,23 @@ def with_peak(call: Callable[[], T]) -> tuple[T, int]:
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-BROKEN: list[tuple[str, Script, str, Sent]] = [
-    ("closed without an answer", sends(b""), "connection_broken", Sent.MAYBE),
-    ("reset before the answer", resets(), "connection_broken", Sent.MAYBE),
-    ("reset within the headers", resets(WHOLE[:30]), "connection_broken", Sent.MAYBE),
-    ("reset within the body", resets(WHOLE[:-5]), "answer_cut", Sent.YES),
-    ("reset where the end was to be", resets(b"HTTP/1.1 200 OK\r\n\r\n{"), "answer_cut", Sent.YES),
-    ("body shorter than promised", sends(WHOLE[:-5]), "answer_cut", Sent.YES),
-    ("chunk cut", sends(CHUNKED + b"40\r\n{"), "answer_cut", Sent.YES),
-    ("chunk length is none", sends(CHUNKED + b"zz\r\n{"), "answer_cut", Sent.YES),
-    ("no HTTP at all", sends(b"220 mail.example.com ESMTP\r\n"), "connection_broken", Sent.MAYBE),
-    ("gzip that is none", sends(http(200, b"{}", {"Content-Encoding": "gzip"})), "answer_cut", Sent.YES),
-    ("endless header", floods(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20), "connection_broken", Sent.MAYBE),
+BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
+    ("closed without an answer", sends(b""), "connection_broken", SendingCertainty.MAYBE),
+    ("reset before the answer", resets(), "connection_broken", SendingCertainty.MAYBE),
+    ("reset within the headers", resets(WHOLE[:30]), "connection_broken", SendingCertainty.MAYBE),
+    ("reset within the body", resets(WHOLE[:-5]), "answer_cut", SendingCertainty.YES),
+    ("reset where the end was to be", resets(b"HTTP/1.1 200 OK\r\n\r\n{"), "answer_cut", SendingCertainty.YES),
+    ("body shorter than promised", sends(WHOLE[:-5]), "answer_cut", SendingCertainty.YES),
+    ("chunk cut", sends(CHUNKED + b"40\r\n{"), "answer_cut", SendingCertainty.YES),
+    ("chunk length is none", sends(CHUNKED + b"zz\r\n{"), "answer_cut", SendingCertainty.YES),
+    ("no HTTP at all", sends(b"220 mail.example.com ESMTP\r\n"), "connection_broken", SendingCertainty.MAYBE),
+    ("gzip that is none", sends(http(200, b"{}", {"Content-Encoding": "gzip"})), "answer_cut", SendingCertainty.YES),
+    ("endless header", floods(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20), "connection_broken", SendingCertainty.MAYBE),
 ]
 
 
 @pytest.mark.parametrize(("script", "reason", "sent"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
-def test_broken_after_connecting(script: Script, reason: str, sent: Sent) -> None:
+def test_broken_after_connecting(script: Script, reason: str, sent: SendingCertainty) -> None:
     """Whatever breaks after connecting is UNKNOWN, is told apart, and is not sent again."""
     with serving(script) as server:
         assert failure(transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
@@ -69,7 +69,7 @@ def test_read_timeout_within_the_body() -> None:
     with serving(hangs(WHOLE[:-5])) as server, pytest.raises(TransportFailure) as caught:
         send(transport(server.url), read_timeout=0.1)
     assert (caught.value.kind, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
-    assert (caught.value.sent, caught.value.status) == (Sent.YES, 200)
+    assert (caught.value.sent, caught.value.status) == (SendingCertainty.YES, 200)
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), ConnectionRefusedError(), RuntimeError("x")])
@@ -82,7 +82,7 @@ def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monke
     monkeypatch.setattr("console.providers.http.transport._read_answer", broken)
     with serving(says(200, BODY)) as server:
         kind, _, sent = failure(transport(server.url))
-    assert (kind, sent) == (OutcomeClass.UNKNOWN, Sent.YES)
+    assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.YES)
 
 
 def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
@@ -90,7 +90,7 @@ def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 500000000\r\n\r\n"
     with serving(floods(head, 500_000_000)) as server:
         outcome, peak = with_peak(lambda: failure(transport(server.url), limit=1 << 20))
-    assert outcome == (OutcomeClass.UNKNOWN, "answer_too_large", Sent.YES)
+    assert outcome == (OutcomeClass.UNKNOWN, "answer_too_large", SendingCertainty.YES)
     assert peak < 8 << 20
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.process import interrupts
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import RawServer, Script, hangs, sends, serving
 from tests.providers.sending import WHOLE, send, transport
@@ -21,7 +21,7 @@ from tests.support.children import Child, Pipe, crowd
 from tests.support.waiting import until
 
 BUDGET_SECONDS = 1.0
-UNSENT = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, Sent.NO)
+UNSENT = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, SendingCertainty.NO)
 OPEN_END = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check_id": 12345}}'
 
 
@@ -76,14 +76,16 @@ def test_interrupted_in_the_handshake() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "sent"), [(hangs(), Sent.MAYBE), (hangs(WHOLE[:-5]), Sent.YES)], ids=["unanswered", "half an answer"]
+    ("script", "sent"),
+    [(hangs(), SendingCertainty.MAYBE), (hangs(WHOLE[:-5]), SendingCertainty.YES)],
+    ids=["unanswered", "half an answer"],
 )
-def test_interrupted_while_waiting_for_the_answer(script: Script, sent: Sent) -> None:
+def test_interrupted_while_waiting_for_the_answer(script: Script, sent: SendingCertainty) -> None:
     """The wait ends at once; what the provider did is not known."""
     with serving(script) as server, crowd(asked, [(server.url, 60.0)]) as (child,):
         assert child.report() == "begun"
         until(lambda: bool(server.requests), "the request")
-        unknown = [(OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, one) for one in (sent, Sent.MAYBE)]
+        unknown = [(OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, one) for one in (sent, SendingCertainty.MAYBE)]
         assert interrupted(child) in unknown  # the half may be on its way
 
 
@@ -112,7 +114,7 @@ def test_half_an_answer_is_none(half: bytes) -> None:
     """The connection is still open when the time is over: nobody knows whether more was to come."""
     with serving(hangs(half)) as server, crowd(asked, [(server.url, BUDGET_SECONDS)]) as (child,):
         assert child.report() == "begun"
-        assert child.report() == (OutcomeClass.UNKNOWN, "budget_spent", Sent.YES)
+        assert child.report() == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.YES)
 
 
 @contextmanager

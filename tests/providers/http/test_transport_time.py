@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from console.domain.clock import TimeScale
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from tests.providers.raw_server import Script, drips, hangs, says, serving
 from tests.providers.sending import LONG_HEAD, WHOLE, failure, never, transport
 
@@ -57,23 +57,23 @@ def test_read_timeout(after: bytes) -> None:
         assert failure(transport(server.url), read_timeout=0.1) == (
             OutcomeClass.UNKNOWN,
             "read_timeout",
-            Sent.MAYBE,
+            SendingCertainty.MAYBE,
         )
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"
 OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
-DRIPS: list[tuple[str, Script, Sent]] = [
-    ("in the headers", drips(LONG_HEAD, 1.0), Sent.MAYBE),
-    ("in the body", drips(b"{" * 20_000, 1.0, after=HEAD), Sent.YES),
-    ("in a body that ends with the connection", drips(b" " * 20_000, 1.0, after=OPEN_END), Sent.YES),
-    ("faster than the read timeout", drips(LONG_HEAD, 0.05), Sent.MAYBE),
-    ("slower than a test may take", drips(LONG_HEAD, 600.0), Sent.MAYBE),
+DRIPS: list[tuple[str, Script, SendingCertainty]] = [
+    ("in the headers", drips(LONG_HEAD, 1.0), SendingCertainty.MAYBE),
+    ("in the body", drips(b"{" * 20_000, 1.0, after=HEAD), SendingCertainty.YES),
+    ("in a body that ends with the connection", drips(b" " * 20_000, 1.0, after=OPEN_END), SendingCertainty.YES),
+    ("faster than the read timeout", drips(LONG_HEAD, 0.05), SendingCertainty.MAYBE),
+    ("slower than a test may take", drips(LONG_HEAD, 600.0), SendingCertainty.MAYBE),
 ]
 
 
 @pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPS], ids=[d[0] for d in DRIPS])
-def test_a_drip_ends_with_the_budget(script: Script, sent: Sent) -> None:
+def test_a_drip_ends_with_the_budget(script: Script, sent: SendingCertainty) -> None:
     """A drip never reaches the read timeout; the call still ends with its budget."""
     with serving(script) as server:
         outcome = failure(transport(server.url), read_timeout=600, budget=0.3)
@@ -85,7 +85,7 @@ def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout=600.0)
         kind, _, sent = failure(line, budget=0.3)
-        assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
+        assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
 
 
 def test_the_time_scale_divides_every_duration() -> None:

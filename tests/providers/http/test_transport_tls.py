@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from tests.providers.certificates import Authority
 from tests.providers.raw_server import drips, says, serving
 from tests.providers.sending import BODY, LONG_HEAD, failure, never, send, transport
@@ -44,7 +44,7 @@ def test_plain_http_where_tls_was_expected() -> None:
     with serving(says(200, BODY)) as server:
         line = transport(f"https://127.0.0.1:{server.port}")
         kind, _, sent = failure(line, budget=0.3)
-        assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
+        assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
 
 
 def test_old_tls_is_refused(authority: Authority) -> None:
@@ -71,4 +71,4 @@ def test_a_drip_under_tls_ends_with_the_budget(authority: Authority) -> None:
     """The same where TLS has taken the socket over."""
     with serving(drips(LONG_HEAD, 0.05), tls=authority.server("127.0.0.1")) as server:
         line = transport(server.url, trust=authority.trusting())
-        assert failure(line, budget=0.4) == (OutcomeClass.UNKNOWN, "budget_spent", Sent.MAYBE)
+        assert failure(line, budget=0.4) == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.MAYBE)

@@ -13,7 +13,7 @@ from console.domain.clock import TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.atom.read_retries import NO_RETRIES, RetryLimits, ask_with_retries, is_temporary_failure
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.payments.provider import PaymentProvider, PaymentReader
@@ -103,7 +103,7 @@ def test_a_refund_is_one_request(case: Case) -> None:
     gate = Turns()
     with serving(sends(case.accepts)) as server:
         outcome = case.open(server.url, gate=gate).refund(case.order)
-        assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.PENDING, Sent.YES, 200)
+        assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.PENDING, SendingCertainty.YES, 200)
         assert outcome.found is not None
         assert outcome.found.key == case.order.key
         assert outcome.found.provider_refund_id
@@ -135,7 +135,7 @@ def test_no_fault_is_taken_for_an_answer(case: Case, fault: Callable[[bytes], Sc
     with serving(fault(case.accepts)) as server:
         outcomes = asked(case, case.open(server.url))
         assert {outcome.kind for outcome in outcomes.values()} == {OutcomeClass.UNKNOWN}
-        assert Sent.NO not in {outcome.sent for outcome in outcomes.values()}
+        assert SendingCertainty.NO not in {outcome.sent for outcome in outcomes.values()}
         assert server.connections == len(outcomes)
 
 
@@ -143,7 +143,12 @@ def test_never_sent_is_definite_for_what_has_an_effect_and_nothing_for_a_read(ca
     """Nobody listens: certainly nothing moved; but a question that was not asked has taught nothing."""
     for name, outcome in asked(case, case.open(f"http://127.0.0.1:{closed_port()}")).items():
         expected = OutcomeClass.UNKNOWN if name in READS else OutcomeClass.FAILED_DEFINITE
-        assert (name, outcome.kind, outcome.reason, outcome.sent) == (name, expected, "not_connected", Sent.NO)
+        assert (name, outcome.kind, outcome.reason, outcome.sent) == (
+            name,
+            expected,
+            "not_connected",
+            SendingCertainty.NO,
+        )
 
 
 class ShutGate:
@@ -159,7 +164,7 @@ def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
     with serving(sends(case.accepts)) as server:
         outcome = case.open(server.url, gate=gate).refund(case.order)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "database_locked")
-        assert outcome.sent is Sent.NO
+        assert outcome.sent is SendingCertainty.NO
         assert server.connections == 0
 
 
@@ -211,7 +216,7 @@ def test_ids_that_can_be_none_are_not_sent(case: Case, bad: str) -> None:
         assert server.connections == 0
     for name, outcome in outcomes.items():
         expected = OutcomeClass.UNKNOWN if name in READS else OutcomeClass.FAILED_DEFINITE
-        assert (outcome.kind, outcome.reason, outcome.sent) == (expected, "bad_id", Sent.NO)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (expected, "bad_id", SendingCertainty.NO)
 
 
 def test_sums_that_cannot_be_are_not_sent(case: Case) -> None:
@@ -258,7 +263,11 @@ def test_capabilities() -> None:
     assert (first.refund_window_days, second.refund_window_days) == (365, None)
     assert (first.can_cancel, second.can_cancel) == (True, False)
     outcome = atom("http://127.0.0.1:1").cancel(ATOM_QUESTION)
-    assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, "not_supported", Sent.NO)
+    assert (outcome.kind, outcome.reason, outcome.sent) == (
+        OutcomeClass.FAILED_DEFINITE,
+        "not_supported",
+        SendingCertainty.NO,
+    )
 
 
 WINDOWS = VECTORS["paypay_windows"]
@@ -321,7 +330,7 @@ def test_pauses_double_and_end() -> None:
     """2, 4, 8 … up to 60 seconds, a quarter less by chance; all within the limit, scaled like every wait."""
     assert [RetryLimits().pause(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
     assert RetryLimits().pause(2, 0.0) == 3.0
-    troubled: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", Sent.YES)
+    troubled: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", SendingCertainty.YES)
     assert is_temporary_failure(troubled)
     asked: list[int] = []
 

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from console.domain.clock import SystemClock, TimeScale
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.registry.corporations import CloseCause, Closure, ProcessCode
 from console.providers.registry.client import RegistryApi, RegistryConfig
 from console.sandbox import Sandbox, start_sandbox
@@ -149,4 +149,4 @@ def test_a_wait_ends(script: Script) -> None:
 
 def test_nobody_there() -> None:
     outcome = make_api(f"http://127.0.0.1:{closed_port()}").read_difference(DAY)
-    assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, Sent.NO)
+    assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.NO)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT
-from console.domain.access.read_only import EVERYTHING, STOPPED_RIGHTS
+from console.domain.access.read_only import EVERYTHING_SCOPE, STOPPED_RIGHTS
 from console.sandbox import SandboxControl, start_sandbox
 from tests.support.payment_desks import Scene
 from tests.support.quick_desks import quick_folder
@@ -39,7 +39,7 @@ def test_each_right_is_stopped_or_left_on_purpose() -> None:
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("scope", [EVERYTHING, "paypay"])
+@pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_no_payment_is_started(scene: Scene, scope: str) -> None:
     """Not at this provider; the same start succeeds after the end, and another provider is free of its switch."""
     order, other = scene.order("ORD-1", 3_300), scene.order("ORD-2", 3_300, "INR")
@@ -55,7 +55,7 @@ def test_no_payment_is_started(scene: Scene, scope: str) -> None:
     assert scene.payments.start(order, "paypay").payment.state == "token_generated"
 
 
-@pytest.mark.parametrize("scope", [EVERYTHING, "paypay"])
+@pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
     """Neither by a person nor when its cooling-off ends; the first due task after the end sends it, once."""
     asked = desk.ask(desk.paid(minor=900_000), "600000")

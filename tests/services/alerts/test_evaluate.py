@@ -35,7 +35,7 @@ class Looks:
             return self.rules.run()
 
     def after_grace(self) -> int:
-        self.clock.offset += self.scene.context.scale.scaled_delta(LONGEST_GRACE_PERIOD)
+        self.clock.offset += self.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD)
         return self.run()
 
     def open(self) -> list[tuple[str, str | None]]:
@@ -226,7 +226,7 @@ def test_all_orders_come_round(looks: Looks, monkeypatch: pytest.MonkeyPatch) ->
     looks.begun()
     for number in range(2, 7):
         looks.scene.order(f"ORD-{number}", 100)
-    looks.clock.offset += looks.scene.context.scale.scaled_delta(LONGEST_GRACE_PERIOD) + timedelta(seconds=1)
+    looks.clock.offset += looks.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD) + timedelta(seconds=1)
     looks.run()  # begins at the first, and ends with what the feed knows
     looks.shop("status = 'paid'")
     assert [looks.run() for _ in range(3)] == [0, 0, 1]

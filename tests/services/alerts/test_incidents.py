@@ -27,7 +27,7 @@ def my_name(scene: Scene) -> str:
 
 
 def run_rules(scene: Scene, clock: MovedClock, later: timedelta = timedelta(minutes=10)) -> None:
-    clock.offset += scene.context.scale.scaled_delta(later)
+    clock.offset += scene.context.scale.scale_delta(later)
     with act_as(WORKER):
         AlertRules(scene.context).run()
 

@@ -48,8 +48,8 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
     console.recovery.probe(KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
     plan = console.bulk.dry_run(console.bulk.freeze("probe", chosen).id)
-    assert plan.shortest_seconds == pytest.approx(console._context.scale.scaled_seconds(0.2) * 3)
-    assert plan.limit_to_first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scaled_seconds(0.2))
+    assert plan.shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2) * 3)
+    assert plan.limit_to_first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2))
 
 
 def test_the_plan_of_what_is_left(console: Console) -> None:

@@ -8,7 +8,7 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.service_results import OperationView
+from console.domain.service_results import OperationDetails
 from tests.support.gone import Gone, going_away
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -36,7 +36,7 @@ def raising(trouble: BaseException) -> None:
 
 def state_of(console: Console, record: CreditCheck) -> tuple[str, str | None]:
     seen = console.recovery.read_record("operation", record.operation_id or "")
-    assert isinstance(seen, OperationView)
+    assert isinstance(seen, OperationDetails)
     return seen.record.state, seen.record.reason
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import (
     Certainty,
     CheckReport,
@@ -109,11 +109,11 @@ def stage(place: Place, hand_clock: HandClock) -> Iterator[Stage]:
 
 
 def bought(number: int = 12345) -> Outcome[CheckReport]:
-    return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, CheckReport(number, NUMBER), 201, "{}")
+    return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(number, NUMBER), 201, "{}")
 
 
 def said(kind: OutcomeClass, reason: str = "http_422") -> Outcome[CheckReport]:
-    return Outcome(kind, reason, Sent.YES, None, 422, "{}")
+    return Outcome(kind, reason, SendingCertainty.YES, None, 422, "{}")
 
 
 def test_a_late_answer_settles_what_nobody_knows(stage: Stage) -> None:
@@ -243,7 +243,7 @@ def test_which_answers_contradict(state: CheckState, kind: OutcomeClass, theirs:
     record = CreditCheck(
         17, NUMBER, "1", state, Certainty.KNOWN, Work(), 1, None, None, None, None, None, (), None, "op", 1,
     )  # fmt: skip
-    outcome = Outcome(kind, "x", Sent.YES, None if theirs is None else CheckReport(theirs))
+    outcome = Outcome(kind, "x", SendingCertainty.YES, None if theirs is None else CheckReport(theirs))
     assert outcomes.contradicts(record, outcome) is differs
 
 
@@ -263,7 +263,7 @@ def test_who_looks_at_an_unknown_next(stage: Stage, finds: bool, reason: str, st
     stage.decide(record, said(OutcomeClass.UNKNOWN, reason))
     work = stage.now().work
     assert (work.state, work.reason, work.attempt) == (state, why, 0)
-    due = stage.clock.at + stage.context.scale.scaled_delta(timedelta(minutes=1))
+    due = stage.clock.at + stage.context.scale.scale_delta(timedelta(minutes=1))
     assert work.at == (due if state is WorkState.SCHEDULED else None)
     stage.decide(stage.now(), said(OutcomeClass.UNKNOWN, LONG))
     assert stage.now().error_code == LONG[:64]

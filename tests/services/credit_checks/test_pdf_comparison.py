@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from console.domain.documents.comparison import Comparison, DifferenceKind
+from console.domain.documents.comparison import DifferenceKind, DocumentComparison
 from console.domain.errors import ConsoleError
 from console.sandbox.alarmbox.pdf import pdf_of_pages
 from console.services.credit_checks import pdf_comparison
@@ -15,12 +15,12 @@ from console.wording.documents import difference_line, summary_lines
 from tests.store import pdf_bombs
 
 
-def compare(old: bytes, new: bytes) -> Comparison:
+def compare(old: bytes, new: bytes) -> DocumentComparison:
     with PdfComparison(PdfDocument(old), PdfDocument(new)) as both:
         return both.compare()
 
 
-def told(comparison: Comparison) -> list[tuple[int, DifferenceKind, str, str]]:
+def told(comparison: DocumentComparison) -> list[tuple[int, DifferenceKind, str, str]]:
     return [(one.page, one.kind, one.old_text, one.new_text) for one in comparison.differences]
 
 

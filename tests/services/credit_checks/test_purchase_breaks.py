@@ -12,7 +12,7 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.services.credit_checks.purchase import PURCHASE_ACTION
 from console.services.guarded.operation import ClaimedRecord
@@ -398,7 +398,7 @@ def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: Led
         record = refusal(lambda: buy(console)).detail["record"]
         assert isinstance(record, CreditCheck)
         with place.desk(vendor, clock, person="op-b") as other:
-            late = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, vendor.report(vendor.charges[0]))
+            late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report(vendor.charges[0]))
             reader = _Overtaken(vendor, lambda: _deliver(other, record, late))
             with place.desk(reader, clock, ALARMBOX_FIND_PURCHASES="1") as prober:
                 assert prober.credit_checks.probe(record.id).state == "success"
@@ -417,7 +417,7 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     vendor.behaviour = "silent_after_charge"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    late = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, vendor.report(vendor.charges[0]))
+    late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report(vendor.charges[0]))
     reach = console._context.failpoints.reach
 
     def overtaken(name: str) -> None:

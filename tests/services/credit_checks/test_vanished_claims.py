@@ -7,7 +7,7 @@ import pytest
 
 from console.app import Console
 from console.domain.records import CreditCheck, Operation, PurchaseRequest
-from console.domain.service_results import OperationView
+from console.domain.service_results import OperationDetails
 from console.services.monitoring.doctor import HealthChecks
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -82,13 +82,13 @@ def test_brought_back_with_the_providers_word(
     forget(place, lost, *forgotten)
     operation_id = lost.operation_id or ""
     shown = console.recovery.read_record("operation", operation_id)
-    assert isinstance(shown, OperationView)
+    assert isinstance(shown, OperationDetails)
     assert (shown.record.source, shown.explanation.next_step.code) == ("desk", "next.resolve_operation")
     console.recovery.resolve("operation", operation_id, "success", "seen on their screen", lost.credit_check_id)
     (back,) = console.lookup.find_records(ONE).credit_checks
     assert (back.id, back.state, back.credit_check_id) == (lost.id, "success", lost.credit_check_id)
     again = console.recovery.read_record("operation", operation_id)
-    assert isinstance(again, OperationView)
+    assert isinstance(again, OperationDetails)
     assert (again.record.source, again.record.state) == ("database", "done")
     assert again.record.operator == place.named("op-a")
     assert refusal(lambda: buy(console)).detail["record"] == back

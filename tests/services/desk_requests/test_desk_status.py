@@ -7,7 +7,7 @@ import pytest
 
 from console.app import open_console, open_health
 from console.domain.errors import ConsoleError
-from console.domain.provider_outcome import Sent
+from console.domain.provider_outcome import SendingCertainty
 from console.domain.records import PurchaseRequest
 from console.domain.service_results import HealthCheck
 from console.sandbox.server import Sandbox
@@ -135,4 +135,4 @@ def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandb
         assert {"paypay", "atom"} <= set(desk.payment_providers)
         assert {"paypay", "atom"} <= set(desk.reconciliation.views.providers())
         called = desk._service_builder.payment_providers.get_reader("paypay").read_payment(make_question(paid))
-        assert (called.sent, called.reason) == (Sent.NO, "worker_away")
+        assert (called.sent, called.reason) == (SendingCertainty.NO, "worker_away")

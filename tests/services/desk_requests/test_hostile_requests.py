@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests.records import LONGEST_ARGS_BYTES, make_request_id
+from console.domain.desk_requests.records import LONGEST_ARGUMENTS_BYTES, make_request_id
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.arguments import read_arguments
@@ -118,7 +118,7 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     with closing(connect(place)) as line:
         for command, form in COMMAND_FORMS.items():
             insert(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
-            for text in {text for text in _hostile(command) if len(text) < LONGEST_ARGS_BYTES}:
+            for text in {text for text in _hostile(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
                 with suppress(ValueError):
                     facts = form.facts(worker._context, read_arguments(text, form.types, None))
                     told = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed}

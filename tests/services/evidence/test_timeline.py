@@ -10,7 +10,7 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.evidence.timeline import Event, EventKind, TimelinePage
+from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.audit.read_log import ReadLog
@@ -81,9 +81,9 @@ def test_what_belongs_together_is_named(scene: Scene) -> None:
     _, payment, refund = refunded(scene)
     events = scene.console.recovery.read_timeline("refund", refund.id).events
     sent = [one for one in events if one.operation_id == refund.operation_id]
-    assert [one.step for one in sent] == [EventKind.BEGUN, EventKind.ANSWER, EventKind.ENDED]
+    assert [one.step for one in sent] == [TimelineEventKind.BEGUN, TimelineEventKind.ANSWER, TimelineEventKind.ENDED]
     kept = scene.console.refunds.read_refund(refund.id).evidence
-    assert [one.evidence for one in sent if one.step is EventKind.ANSWER] == [(item.id,) for item in kept][:1]
+    assert [one.evidence for one in sent if one.step is TimelineEventKind.ANSWER] == [(item.id,) for item in kept][:1]
     assert all(one.session for one in events if one.source == "audit_log")
     assert payment.id == refund.payment_id
 
@@ -109,7 +109,7 @@ def test_a_credit_check_and_its_operation(quick: TimelineService) -> None:
     assert "credit-check.bought" in [one.what for one in story.events]
     assert record.operation_id is not None
     told = quick.read_timeline("operation", record.operation_id)
-    assert told.events[0].step is EventKind.BEGUN
+    assert told.events[0].step is TimelineEventKind.BEGUN
     assert (told.kind, told.id) == ("operation", record.operation_id)
     assert "credit-check.bought" in [one.what for one in told.events]
     assert context.database.dialect == "sqlite"
@@ -126,7 +126,7 @@ def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
     with scene.place.acting(scene.console, "lead-b") as other:
         other.recovery.resolve("credit-check", record.id, "error", "they confirmed it by phone")
     story = scene.console.recovery.read_timeline("credit-check", record.id)
-    proofs = [one for one in story.events if one.step is EventKind.PROOF]
+    proofs = [one for one in story.events if one.step is TimelineEventKind.PROOF]
     assert [one.who for one in proofs] == [scene.place.named("op-a"), scene.place.named("lead-b")]
     decided = [one for one in story.events if one.source == "approvals"]
     assert [one.evidence for one in decided] == [proofs[0].evidence], "the proposal names what it rests on"
@@ -210,7 +210,7 @@ def test_pages_go_on_where_they_ended(scene: Scene) -> None:
     recovery = scene.console.recovery
     whole = recovery.read_timeline("payment", payment.id).events
     for size in (1, 2, 3, 7):
-        told: list[Event] = []
+        told: list[TimelineEvent] = []
         cursor: str | None = None
         while True:
             page = recovery.read_timeline("payment", payment.id, size, cursor)

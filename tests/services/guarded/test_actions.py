@@ -18,7 +18,7 @@ from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.payments.provider_messages import StartedPayment
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Operation, OperationState
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
@@ -37,9 +37,9 @@ from tests.support.refusals import refusal
 pytestmark = pytest.mark.engines("sqlite")
 LONG = timedelta(minutes=5)
 ANSWERS: dict[str, Outcome[StartedPayment]] = {
-    "sent": Outcome(OutcomeClass.SUCCEEDED, "sent", Sent.YES, StartedPayment("gift-1", "handle", None)),
-    "refused": Outcome(OutcomeClass.FAILED_DEFINITE, "no_stock", Sent.YES),
-    "silent": Outcome(OutcomeClass.UNKNOWN, "timeout", Sent.MAYBE),
+    "sent": Outcome(OutcomeClass.SUCCEEDED, "sent", SendingCertainty.YES, StartedPayment("gift-1", "handle", None)),
+    "refused": Outcome(OutcomeClass.FAILED_DEFINITE, "no_stock", SendingCertainty.YES),
+    "silent": Outcome(OutcomeClass.UNKNOWN, "timeout", SendingCertainty.MAYBE),
 }
 
 

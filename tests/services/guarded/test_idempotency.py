@@ -9,7 +9,7 @@ import pytest
 from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.services.guarded.idempotency import HeldKey, Idempotency
 from console.services.guarded.operation import ClaimedRecord, GuardedOperation
 from console.services.guarded.pipeline import GuardedPipeline
@@ -127,7 +127,7 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
 
     def call(fingerprint: str) -> Outcome[None]:
         called.append(fingerprint)
-        return Outcome(OutcomeClass.SUCCEEDED, "done", Sent.YES)
+        return Outcome(OutcomeClass.SUCCEEDED, "done", SendingCertainty.YES)
 
     def operation(fingerprint: str) -> GuardedOperation[None]:
         return GuardedOperation(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.payments.records import NoticePost
+from console.domain.payments.records import PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkState
 from console.services.process.failpoints import FailpointReached, Failpoints
@@ -78,12 +78,12 @@ def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
     assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
 
 
-def posts_that_are_wrong(scene: Scene) -> dict[str, NoticePost]:
+def posts_that_are_wrong(scene: Scene) -> dict[str, PostedNotice]:
     good = scene.bank("ev-1", "ORD-1")
     stamp, now = good.headers[0][1], scene.context.now()
     fields = json.loads(good.body)
 
-    def altered(**changes: object) -> NoticePost:
+    def altered(**changes: object) -> PostedNotice:
         return signed("bank", json.dumps(fields | changes).encode(), now)
 
     return {

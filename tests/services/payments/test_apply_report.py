@@ -14,7 +14,7 @@ from console.domain.payments.provider_messages import PaymentReport, RefundRepor
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.services.payments.apply_report import ReportWithSource, apply_report, make_report_values
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
@@ -37,7 +37,9 @@ def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ
         "amount": Money(3300, "JPY"),
     } | more
     report = PaymentReport(**told)
-    answer = Outcome(_KINDS.get(state, OutcomeClass.FAILED_DEFINITE), "told", Sent.YES, report, 200, "{}", "0" * 64)
+    answer = Outcome(
+        _KINDS.get(state, OutcomeClass.FAILED_DEFINITE), "told", SendingCertainty.YES, report, 200, "{}", "0" * 64
+    )
     return ReportWithSource(report, START + timedelta(minutes=minute), way, way.value, answer)
 
 

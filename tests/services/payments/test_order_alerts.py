@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.payments.service_results import OrderView
+from console.domain.payments.service_results import OrderDetails
 from tests.services.alerts.test_evaluate import Looks
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
@@ -15,7 +15,7 @@ def looks(scene: Scene, clock: MovedClock) -> Looks:
     return Looks(scene, clock)
 
 
-def view(looks: Looks) -> OrderView:
+def view(looks: Looks) -> OrderDetails:
     return looks.scene.console.payments.read_order(looks.scene.order_now("ORD-1").id)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from console.domain.payments.records import Payment
 from console.domain.records import OperationState
-from console.domain.service_results import OperationView
+from console.domain.service_results import OperationDetails
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
 
@@ -23,9 +23,9 @@ def forget(scene: Scene, payment: Payment, *, journal: bool) -> str:
     return payment.operation_id or ""
 
 
-def shown(scene: Scene, operation: str) -> OperationView:
+def shown(scene: Scene, operation: str) -> OperationDetails:
     view = scene.console.recovery.read_record("operation", operation)
-    assert isinstance(view, OperationView)
+    assert isinstance(view, OperationDetails)
     return view
 
 

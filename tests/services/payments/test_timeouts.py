@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from console.domain.payments.records import Payment
-from console.domain.tasks.saga_progress import SagaView, StepState
+from console.domain.tasks.saga_progress import SagaProgress, StepState
 from console.domain.tasks.states import SagaState
 from console.services.payments import timeouts as payment_timeouts
 from console.services.payments.timeout_start import STUCK_SAGA_RULE, TIMEOUT_STEPS
@@ -67,16 +67,16 @@ def due(scene: Scene) -> int:
     return {run.task: run.count for run in scene.run_due()}[payment_timeouts.TIMEOUT_TASK_NAME]
 
 
-def sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaView, ...]:
+def sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaProgress, ...]:
     return scene.payments.read_order(scene.order_now(number).id).sagas
 
 
-def only(scene: Scene, number: str = "ORD-1") -> SagaView:
+def only(scene: Scene, number: str = "ORD-1") -> SagaProgress:
     (one,) = sagas(scene, number)
     return one
 
 
-def states(seen: SagaView) -> list[str]:
+def states(seen: SagaProgress) -> list[str]:
     return [step.state.value for step in seen.steps]
 
 

@@ -8,7 +8,7 @@ from console.domain.money import Money
 from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.states import PaymentState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
 from console.domain.tasks.states import SagaState
 from console.services.payments import timeout_start
@@ -35,14 +35,14 @@ def test_money_may_still_come_by_what_waits_or_is_unknown(state: PaymentState, c
 def test_a_word_that_nobody_has_paid(state: PaymentState, theirs: str | None, final: bool) -> None:
     """Of the code alone, and not the last word: an attempt that has begun may still end in money."""
     report = PaymentReport("ORD-1", theirs, "x", state, final, Money(3300, "JPY"))
-    outcome = Outcome(OutcomeClass.PENDING, "told", Sent.YES, report, 200, "{}")
+    outcome = Outcome(OutcomeClass.PENDING, "told", SendingCertainty.YES, report, 200, "{}")
     assert is_unpaid(outcome) is (state in WAITING_STATES and not final and theirs is None)
 
 
 @pytest.mark.parametrize("kind", OutcomeClass)
 def test_silence_is_no_word(kind: OutcomeClass) -> None:
     """Only that it knows no such payment."""
-    assert is_unpaid(Outcome(kind, "x", Sent.YES)) is (kind is OutcomeClass.NOT_FOUND)
+    assert is_unpaid(Outcome(kind, "x", SendingCertainty.YES)) is (kind is OutcomeClass.NOT_FOUND)
 
 
 @pytest.mark.parametrize("under_way", [False, True])

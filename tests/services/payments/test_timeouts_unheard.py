@@ -65,7 +65,7 @@ def test_who_was_not_asked_has_made_no_attempt(over: Scene, clock: MovedClock) -
         over.control.add_fault("reset", call="paypay_payment", times=100)
         assert swept(over) == (MAX_CONSECUTIVE_UNANSWERED, 0)
         over.control.clear_faults()
-        pass_time(over, clock, over.context.scale.scaled_delta(SKIPPED_SAGA_DELAY))
+        pass_time(over, clock, over.context.scale.scale_delta(SKIPPED_SAGA_DELAY))
     attempts = over.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
     assert sum(tries for (tries,) in attempts) == 4 * MAX_CONSECUTIVE_UNANSWERED
     _, cancelled = swept(over)

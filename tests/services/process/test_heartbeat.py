@@ -75,7 +75,7 @@ def test_a_lease_is_kept_as_long_as_it_takes(place: Place, sandbox: Sandbox) -> 
     """Nobody else gets it, longer than its own length; afterwards it is free at once."""
     with place.opened(sandbox) as one, place.opened(sandbox) as other:
         context, beats = one._context, Event()
-        length = context.heartbeat.lease_seconds
+        length = context.heartbeat.scale_lease_seconds
         with hold_lease(context, "something"):
             moved = _seen(other, "something")
             until(lambda: _seen(other, "something") != moved, "its end to move on", 30)
@@ -147,7 +147,7 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
         name, act = PLACES[where](on)
         person = "lead-b" if where == "refund" else "op-a"
         with place.opened(on.sandbox, person=person, **_patient(on)) as slow:
-            slow._context.heartbeat.lease_seconds, slow._context.heartbeat._beat_seconds = (
+            slow._context.heartbeat.scale_lease_seconds, slow._context.heartbeat._beat_seconds = (
                 LEASE_SECONDS,
                 LEASE_SECONDS / 3,
             )

@@ -5,7 +5,12 @@ from datetime import timedelta
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.reconciliation.service_results import VERDICTS_OF_PART, DifferenceItem, RunState, RunView
+from console.domain.reconciliation.service_results import (
+    VERDICTS_OF_PART,
+    DifferenceItem,
+    ReconciliationRunDetails,
+    RunState,
+)
 from console.services.guarded.leases import acquire
 from console.services.process.context import act_as
 from console.services.process.failpoints import FailpointReached
@@ -38,7 +43,7 @@ def views(days: Days) -> ReconcileViews:
     return days.scene.console.reconciliation.views
 
 
-def seen(days: Days, run_id: int = 0) -> RunView:
+def seen(days: Days, run_id: int = 0) -> ReconciliationRunDetails:
     view = views(days).read_run(run_id)
     assert view is not None
     return view

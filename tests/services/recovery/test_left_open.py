@@ -7,7 +7,7 @@ import pytest
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
-from console.domain.person_state.drafts import Draft, list_drafts, read_draft
+from console.domain.person_state.drafts import Draft, list_drafts, parse_draft
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.services.process.context import act_as
@@ -109,5 +109,5 @@ def test_drafts_of_a_stored_file() -> None:
         ("refund", "payment"),
         ("note-payment", "payment"),
     ]
-    assert read_draft(None, now) is None
+    assert parse_draft(None, now) is None
     assert {left_open._make_left_draft(draft).kind for draft in list_drafts(entries, now)} == {"payment"}

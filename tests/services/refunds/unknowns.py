@@ -90,13 +90,13 @@ def late_effects(count: int, seed: int = 0) -> Counter[str]:
             assert order is not None
             for after in (rule.first_answer_after_seconds, rule.last_answer_after_seconds):
                 if after == rule.last_answer_after_seconds and seconds <= 0:
-                    world.clock.at = sent_at + scale.scaled_delta(timedelta(seconds=after + seconds))
+                    world.clock.at = sent_at + scale.scale_delta(timedelta(seconds=after + seconds))
                     world.take_effect(order)
-                world.clock.at = max(world.clock.at, sent_at + scale.scaled_delta(timedelta(seconds=after)))
+                world.clock.at = max(world.clock.at, sent_at + scale.scale_delta(timedelta(seconds=after)))
                 world.do(0, MAKER, lambda console: console.refunds.probe(refund))  # noqa: B023  # called at once
             if seconds > 0:
                 assert world.row(refund).state is RefundState.APPROVED, world.row(refund)
-                world.clock.at += scale.scaled_delta(timedelta(seconds=seconds))
+                world.clock.at += scale.scale_delta(timedelta(seconds=seconds))
                 world.ledger.take(order, keeps_keys=True)
             world.do(0, MAKER, lambda console: console.recovery.run_due())
             entries = world.ledger.of(order.key)

@@ -10,7 +10,7 @@ from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Saga
-from console.domain.tasks.saga_progress import StepState, make_saga_view
+from console.domain.tasks.saga_progress import StepState, make_saga_progress
 from console.domain.tasks.states import SagaState
 from console.services.process.context import ServiceContext
 from console.services.tasks.saga_runner import (
@@ -79,7 +79,7 @@ class Bench:
         return [str(what).removeprefix("bench.") for (what,) in rows]
 
     def shown(self, saga: Saga) -> list[StepState]:
-        return [step.state for step in make_saga_view(saga, self.plan.step_names, self.context.now()).steps]
+        return [step.state for step in make_saga_progress(saga, self.plan.step_names, self.context.now()).steps]
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place
     assert (saga.step, saga.reason, saga.attempts, bench.shown(saga)) == ("two", "closed", 1, [DONE, WAITING, OPEN])
     assert saga.next_at is not None
     gap = saga.next_at - bench.context.now()
-    assert timedelta(0) < gap <= bench.context.scale.scaled_delta(20 * MINUTE)
+    assert timedelta(0) < gap <= bench.context.scale.scale_delta(20 * MINUTE)
     assert bench.runner.run(saga) == saga
     bench.clock.offset += 2 * MINUTE
     again = bench.runner.run(saga)

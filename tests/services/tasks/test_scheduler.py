@@ -202,7 +202,7 @@ def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: Tasks, hand_cloc
     context = tasks.context
     context.write(
         lambda tx: leases.acquire(
-            tx, TASK_LEASE_PREFIX + "probes", context.holder(), context.now(), tasks.heartbeat.lease_seconds
+            tx, TASK_LEASE_PREFIX + "probes", context.holder(), context.now(), tasks.heartbeat.scale_lease_seconds
         )
     )
     assert tasks.scheduler.run_due() == (TaskRun("refetches", 2),)
@@ -336,7 +336,7 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
     tasks.scheduler.run_all()
     assert [facts["task"] for facts in seen] == ["probes", "probes"]
     assert len({facts["correlation"] for facts in seen}) == 2
-    assert tracing.correlation_id() is None
+    assert tracing.find_correlation_id() is None
 
 
 def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 
 from console.domain.lookup.query import DayRange
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.filters import NO_FILTER, matches
+from console.domain.queues.filters import NO_FILTER, matches_filter
 from console.store.database.engine import Database
 from console.store.lookup import record_search
 from console.store.lookup.record_search import RecordSearch
@@ -71,7 +71,7 @@ def test_a_search_finds_what_the_filter_chooses(
             right = {
                 (plain.kind_of(one), one.id)
                 for one in whole
-                if matches(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
+                if matches_filter(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
             }
             assert _find(conn, RecordSearch(_choice(chosen), None, lapsed, 1_000)) == right, text
 

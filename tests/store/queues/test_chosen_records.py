@@ -14,7 +14,7 @@ from sqlalchemy import Connection, update
 from console.domain.payments.records import Order, OrderRelations, Refund, RefundRelations
 from console.domain.queues.causes import group_by_cause
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.filters import RecordFilter, amount_of, cause_of, matches
+from console.domain.queues.filters import RecordFilter, find_amount, find_cause, matches_filter
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
 from console.store.database.engine import Database
 from console.store.payments import payments
@@ -144,7 +144,9 @@ def _check_filters(
             text = FILTERS[turn]
             chosen = parse_filter(text).chosen
             right = [
-                one for one in whole if matches(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
+                one
+                for one in whole
+                if matches_filter(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
             ]
             found = _walk(conn, name, lapsed, _choice(chosen), page_size(turn))
             assert _refs(found) == _refs(right), text
@@ -159,10 +161,10 @@ def _key_of(record: QueuedRecord, column: SortColumn) -> object:
         case SortColumn.AGE:
             return record.state_since or NOW - timedelta(days=10_000)
         case SortColumn.AMOUNT:
-            minor, currency = amount_of(record) or (0, "")
+            minor, currency = find_amount(record) or (0, "")
             return ["JPY", "INR", ""].index(currency), minor
         case SortColumn.CAUSE:
-            return (cause_of(record) or "~").encode()
+            return (find_cause(record) or "~").encode()
         case SortColumn.CERTAINTY:
             return getattr(record, "certainty", "known") == "unknown"
         case SortColumn.WORK:
@@ -245,12 +247,12 @@ def test_causes_are_counted_and_summed_by_currency(database: Database, name: str
         totals, is_capped = chosen_records.total_causes(conn, name, lapsed, _choice(RecordFilter()))
         groups = group_by_cause(totals)
         assert not is_capped
-        assert {group.cause: group.count for group in groups} == Counter(map(cause_of, whole))
+        assert {group.cause: group.count for group in groups} == Counter(map(find_cause, whole))
         for group in groups:
             chosen = RecordFilter(causes=frozenset({group.cause or "-"}))
             rows = _walk(conn, name, lapsed, _choice(chosen))
             assert len(rows) == group.count
             sums = Counter[str]()
-            for minor, currency in filter(None, map(amount_of, rows)):
+            for minor, currency in filter(None, map(find_amount, rows)):
                 sums[currency] += minor
             assert group.sums_minor == sums

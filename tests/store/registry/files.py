@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.domain.corporation_number import check_digit
+from console.domain.corporation_number import compute_check_digit
 from console.store.registry.file_rows import FileColumns
 
 WHOLE = "00_zenkoku_all_20251031"
@@ -16,7 +16,7 @@ WHOLE = "00_zenkoku_all_20251031"
 def number(index: int) -> str:
     """Return the number of the invented corporation of this index."""
     base = f"{990_000_000_000 + index}"
-    return check_digit(base) + base
+    return compute_check_digit(base) + base
 
 
 def row(index: int, **fields: str) -> list[str]:

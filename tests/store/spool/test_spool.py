@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport, StartedPayment
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport
 from console.store.spool import answer_codec as answers
 from console.store.spool.answer_codec import Answer
@@ -177,7 +177,7 @@ _reports = st.builds(
         Outcome,
         kind=st.sampled_from(OutcomeClass),
         reason=st.text(max_size=9),
-        sent=st.sampled_from(Sent),
+        sent=st.sampled_from(SendingCertainty),
         found=st.none() | _reports,
         status=st.none() | st.integers(100, 599),
         evidence=st.text(max_size=50),
@@ -286,7 +286,7 @@ def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> 
 )
 def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | StartedPayment) -> None:
     """Each form of answer comes back as it was, its instants and sums included."""
-    answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", Sent.YES, found, 200, "{}")
+    answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", SendingCertainty.YES, found, 200, "{}")
     begin(spool, refund_intent("op-1"))
     spool.store_answer("op-1", answer)
     (waiting,) = spool.list_undelivered_entries(DATABASE)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.evidence.timeline import Event, EventKind
+from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind
 from console.domain.records import Document
 from console.domain.tasks.records import Note
 from console.domain.views.any_record import LookupResult
@@ -25,9 +25,9 @@ REF = ("credit-check", CHECK.id)
 TOTALS = (CompanyTotals("JPY", 248_500, 41_000, 0, 500), CompanyTotals("INR", 12_345))
 
 
-def event(source: str, who: str, what: str, step: EventKind = EventKind.CHANGE) -> Event:
+def event(source: str, who: str, what: str, step: TimelineEventKind = TimelineEventKind.CHANGE) -> TimelineEvent:
     facts = {"from": who, "told": what}
-    return Event(NOW, step, who, what, REF[0], str(REF[1]), source, "1", facts=facts)
+    return TimelineEvent(NOW, step, who, what, REF[0], str(REF[1]), source, "1", facts=facts)
 
 
 ROWS: dict[str, tuple[Any, ...]] = {
@@ -35,7 +35,7 @@ ROWS: dict[str, tuple[Any, ...]] = {
     "notes": (Note(1, *REF, "op-c", "the payer is Hanako", NOW),),
     "history": (
         CompanyEvent(REF, event("audit_log", "op-a", "credit-check.purchase")),
-        CompanyEvent(REF, event("payment_events", "paypay", "Transaction", step=EventKind.NOTICE)),
+        CompanyEvent(REF, event("payment_events", "paypay", "Transaction", step=TimelineEventKind.NOTICE)),
     ),
 }
 

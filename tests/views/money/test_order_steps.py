@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from console.domain.tasks.records import Saga
-from console.domain.tasks.saga_progress import make_saga_view
+from console.domain.tasks.saga_progress import make_saga_progress
 from console.domain.tasks.states import SagaState
 from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_STEPS
 from console.views.money.order_page import make_saga_step_line
@@ -30,7 +30,7 @@ def test_done_current_and_to_come() -> None:
         "other_payment",
         later,
     )
-    lines = [make_saga_step_line(step, "en") for step in make_saga_view(saga, TIMEOUT_STEPS, NOW).steps]
+    lines = [make_saga_step_line(step, "en") for step in make_saga_progress(saga, TIMEOUT_STEPS, NOW).steps]
     assert [line.shape for line in lines] == ["check", "check", "hourglass", "ring"]
     assert [line.is_bold for line in lines] == [False, False, True, False]
     assert lines[2].spoken_text() == (

@@ -2,20 +2,47 @@
 
 from datetime import timedelta
 
-from console.domain.evidence.timeline import Event, EventKind, TimelinePage
+from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.views.money.tabs import MoneyTabs
 from console.views.presenters import credit_checks as record_words
 from tests.views.invented_checks import NOW, window_context
 from tests.views.invented_payments import view
 
 EVENTS = (
-    Event(NOW - timedelta(days=2), EventKind.BEGUN, "op-a", "payment.start", "payment", "5", "operations", "a",
-          facts={"action": "payment.start"}),
-    Event(NOW - timedelta(hours=1), EventKind.ALERT, "worker", "alert_raised", "order", "3", "alerts", "1",
-          facts={"alert": 1, "rule": "C", "observed": "order=cancelled", "expected": "refund|compensation"}),
-    Event(NOW, EventKind.DECISION, "lead-b", "refund.approved", "refund", "9", "audit_log", "7",
-          facts={"given": 1, "needed": 1}),
-)  # fmt: skip
+    TimelineEvent(
+        NOW - timedelta(days=2),
+        TimelineEventKind.BEGUN,
+        "op-a",
+        "payment.start",
+        "payment",
+        "5",
+        "operations",
+        "a",
+        facts={"action": "payment.start"},
+    ),
+    TimelineEvent(
+        NOW - timedelta(hours=1),
+        TimelineEventKind.ALERT,
+        "worker",
+        "alert_raised",
+        "order",
+        "3",
+        "alerts",
+        "1",
+        facts={"alert": 1, "rule": "C", "observed": "order=cancelled", "expected": "refund|compensation"},
+    ),
+    TimelineEvent(
+        NOW,
+        TimelineEventKind.DECISION,
+        "lead-b",
+        "refund.approved",
+        "refund",
+        "9",
+        "audit_log",
+        "7",
+        facts={"given": 1, "needed": 1},
+    ),
+)
 STORY = TimelinePage("refund", "9", EVENTS)
 
 

@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from console.domain.links.link import Link
-from console.domain.notifications.events import EventKind, PersonalEvent
+from console.domain.notifications.events import PersonalEvent, PersonalEventKind
 from console.views.notifications.desktop import DesktopMessageTray
 from console.views.notifications.dialog import NotificationsDialog
 from console.views.notifications.texts import format_event
@@ -16,16 +16,16 @@ from console.wording.catalogue import LANGUAGES
 from tests.views.invented_checks import NOW, window_context
 from tests.views.invented_payments import refund
 
-ARRIVED = PersonalEvent(EventKind.APPROVAL, "approval/refund/9", "arrived", "refund", "9")
-DECIDED = PersonalEvent(EventKind.DECISION, "refund/4/rejected", "rejected", "refund", "4", "A-10442")
-PROPOSED = PersonalEvent(EventKind.APPROVAL, "approval/proposal/3", "proposed", "operation", "a-b")
-MENTIONED = PersonalEvent(EventKind.MENTION, "mention/1", "note", "payment", "5")
-HANDED = PersonalEvent(EventKind.HAND_OVER, "mention/2", "note", "payment", "6")
-OWNED = PersonalEvent(EventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
-WORSE = PersonalEvent(EventKind.INCIDENT, "incident/7/worse/9/", "worse", "incident", "7")
-ENDED = PersonalEvent(EventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
+ARRIVED = PersonalEvent(PersonalEventKind.APPROVAL, "approval/refund/9", "arrived", "refund", "9")
+DECIDED = PersonalEvent(PersonalEventKind.DECISION, "refund/4/rejected", "rejected", "refund", "4", "A-10442")
+PROPOSED = PersonalEvent(PersonalEventKind.APPROVAL, "approval/proposal/3", "proposed", "operation", "a-b")
+MENTIONED = PersonalEvent(PersonalEventKind.MENTION, "mention/1", "note", "payment", "5")
+HANDED = PersonalEvent(PersonalEventKind.HAND_OVER, "mention/2", "note", "payment", "6")
+OWNED = PersonalEvent(PersonalEventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
+WORSE = PersonalEvent(PersonalEventKind.INCIDENT, "incident/7/worse/9/", "worse", "incident", "7")
+ENDED = PersonalEvent(PersonalEventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
 DECISIONS = [
-    PersonalEvent(EventKind.DECISION, "x", act, "refund", "4")
+    PersonalEvent(PersonalEventKind.DECISION, "x", act, "refund", "4")
     for act in ("approved", "rejected", "expired", "closed")
 ]
 EVERY = (ARRIVED, PROPOSED, MENTIONED, HANDED, OWNED, WORSE, ENDED, *DECISIONS)
@@ -139,15 +139,15 @@ def test_the_window_in_front_needs_no_desktop(desk: Desk, monkeypatch: pytest.Mo
 def test_each_kind_has_a_switch(desk: Desk) -> None:
     """It is the person's own and stored at once; what came while it was off isn't shown later."""
     dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
-    assert list(dialog.boxes) == list(EventKind)
-    dialog.boxes[EventKind.MENTION].setChecked(False)
+    assert list(dialog.boxes) == list(PersonalEventKind)
+    dialog.boxes[PersonalEventKind.MENTION].setChecked(False)
     assert desk.context.preferences.value("notify.mention") is False
     desk.read(MENTIONED, HANDED)
     assert [toast.words for toast in desk.toasts] == ["Payment 6 was handed over to you."]
     again = NotificationsDialog(desk.context, desk.window, has_desktop=False)
-    assert [kind for kind, box in again.boxes.items() if not box.isChecked()] == [EventKind.MENTION]
+    assert [kind for kind, box in again.boxes.items() if not box.isChecked()] == [PersonalEventKind.MENTION]
     assert again.place.plain != dialog.place.plain, "without a tray it says so"
-    again.boxes[EventKind.MENTION].setChecked(True)
+    again.boxes[PersonalEventKind.MENTION].setChecked(True)
     desk.read(MENTIONED, HANDED)
     assert len(desk.toasts) == 1
 
@@ -164,7 +164,7 @@ def test_every_event_has_its_words(the_look: object, language: str) -> None:
     """And its kind has a name in the settings."""
     context = window_context()
     context.language = language  # type: ignore[assignment]  # one of the languages
-    assert {event.kind for event in EVERY} == set(EventKind)
+    assert {event.kind for event in EVERY} == set(PersonalEventKind)
     for event in EVERY:
         assert (event.number or event.subject_id) in format_event(event, context)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.explanations.credit_checks import explain
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import (
     Certainty,
     CheckRelations,
@@ -17,7 +17,7 @@ from console.domain.records import (
     Work,
     WorkState,
 )
-from console.domain.views.any_record import CreditCheckView
+from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_check_view as facts
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import list_offered_actions
@@ -26,11 +26,15 @@ from tests.views.invented_checks import NOW, check, window_context
 PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, current=True)
 
 
-def view(record: CreditCheck, *documents: Document, answer: str = "", awaiting: str | None = None) -> CreditCheckView:
+def view(
+    record: CreditCheck, *documents: Document, answer: str = "", awaiting: str | None = None
+) -> CreditCheckDetails:
     evidence = (EvidenceItem(1, NOW - timedelta(minutes=1), "alarmbox.purchase", "a" * 64, answer),) if answer else ()
     line = TimelineEntry(NOW, "op-a", "credit-check.bought")
     record = replace(record, relations=CheckRelations(awaits_second_person=awaiting is not None))
-    return CreditCheckView(record, explain(record, NOW), (line,), evidence, documents, (), awaiting=awaiting)
+    return CreditCheckDetails(
+        record, explain_credit_check(record, NOW), (line,), evidence, documents, (), awaiting=awaiting
+    )
 
 
 UNKNOWN = check(

@@ -16,13 +16,13 @@ from pytestqt.qtbot import QtBot
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reports.daily_close import (
-    CloseChange,
-    CloseMoney,
-    CloseWritten,
     DailyClose,
+    DailyCloseChange,
+    DailyCloseMoney,
     FirstClose,
-    OpenPoint,
+    OpenClosePoint,
     UnknownRecord,
+    WrittenDailyClose,
 )
 from console.domain.reports.periods import make_period_until
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
@@ -223,9 +223,9 @@ class Closes(Reports):
         self.asked.append((provider, day))
         return replace(self.close, provider=provider, day=day)
 
-    def write(self, provider: str, day: date, path: Path, language: str) -> CloseWritten:
+    def write(self, provider: str, day: date, path: Path, language: str) -> WrittenDailyClose:
         self.written.append(path)
-        return CloseWritten(str(path), 1, "", self.close)
+        return WrittenDailyClose(str(path), 1, "", self.close)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -234,10 +234,10 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     a colour alone; an open record is opened; the key of the export writes the shown close.
     """
     nothing, one = CountAndSum(), CountAndSum(2, 6_600)
-    money = (CloseMoney("JPY", one, nothing, nothing, nothing, _ONE), CloseMoney("INR", *(nothing,) * 5))
+    money = (DailyCloseMoney("JPY", one, nothing, nothing, nothing, _ONE), DailyCloseMoney("INR", *(nothing,) * 5))
     unknown = (UnknownRecord("payment", 8, "ORD-8", "JPY", 9_900, NOW),)
-    points = (OpenPoint.STILL_UNKNOWN, OpenPoint.NOT_RECONCILED)
-    changes = (CloseChange("captured", "JPY", nothing, one), CloseChange("unknown", before="refund 3"))
+    points = (OpenClosePoint.STILL_UNKNOWN, OpenClosePoint.NOT_RECONCILED)
+    changes = (DailyCloseChange("captured", "JPY", nothing, one), DailyCloseChange("unknown", before="refund 3"))
     first = FirstClose(NOW, "fin-d")
     reports = Closes(DailyClose("atom", NOW.date(), money, unknown, None, points, NOW, first, changes))
     context = window_context()

@@ -17,7 +17,7 @@ from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund
 from console.domain.queues.saved_views import ViewContent
-from console.domain.reconciliation.service_results import RunItem, RunState
+from console.domain.reconciliation.service_results import ReconciliationRunItem, RunState
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.domain.tasks.records import AlertItem, BulkAction, BulkRun
 from console.services.guarded.request_ids import require_valid_request_id
@@ -434,7 +434,7 @@ def reconcile_on(at: Seat) -> Click:
     at.paid()
     day = (datetime.now(UTC) - timedelta(days=2)).date()
     now = datetime.now(UTC)
-    item = RunItem(1, "paypay", day, day, RunState.RUNNING, 0, 0, 0, 0, 0, "op-a", now, now)
+    item = ReconciliationRunItem(1, "paypay", day, day, RunState.RUNNING, 0, 0, 0, 0, 0, "op-a", now, now)
     acts = ReconciliationActions(at.context, at.page)
     return lambda: acts.resume_run(item)
 
