@@ -239,13 +239,13 @@ class Console:
     @cached_property
     def daily_closes(self) -> "DailyCloseWriter":
         from console.services.exports.daily_close_writer import DailyCloseWriter
-        from console.wording.exports.daily_close import daily_close_document
+        from console.wording.exports.daily_close import make_daily_close_document
         from console.wording.text_context import FileTextContext
 
         context = self._context
 
         def make(close: "DailyClose", language: str) -> "ExportDocument":
-            return daily_close_document(close, FileTextContext(language, context.now))
+            return make_daily_close_document(close, FileTextContext(language, context.now))
 
         return DailyCloseWriter(context, self.reports.read_daily_close, make)
 

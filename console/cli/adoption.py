@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.services.adoption.run import AdoptionResult
 
 
-class AdoptDatabase:
+class AdoptDatabaseCommand:
     """The command `db adopt`. It takes over the table of credit checks that another application has filled; with
     `--dry-run` it only shows the plan.
     """
@@ -38,7 +38,8 @@ class AdoptDatabase:
                 plan = adoption.make_plan(args.timezone)
                 _require_adoptable(plan, writer, may_convert=args.convert)
                 writer.write_answer(
-                    lambda: plan_json(plan, writer.translator), lambda: list(plan_lines(plan, writer.translator))
+                    lambda: build_adoption_plan_json(plan, writer.translator),
+                    lambda: list(format_adoption_plan_lines(plan, writer.translator)),
                 )
             elif args.accept_incomplete:
                 accepted_rows = act_once_by_request_id(*request, adoption.accept_incomplete)
@@ -54,8 +55,8 @@ class AdoptDatabase:
                 )
                 adopted = AdoptionResult(**result)
                 writer.write_answer(
-                    lambda: repeated.mark_json(result_json(adopted)),
-                    lambda: repeated.add_note(result_lines(adopted, writer.translator)),
+                    lambda: repeated.mark_json(build_adoption_result_json(adopted)),
+                    lambda: repeated.add_note(format_adoption_result_lines(adopted, writer.translator)),
                 )
 
 
@@ -69,12 +70,12 @@ def _require_adoptable(plan: "AdoptionPlan", writer: AnswerWriter, *, may_conver
     refusal = find_refusal(plan.obstacles, convert=may_convert)
     if refusal is not None:
         if not writer.is_json:
-            for line in plan_lines(plan, writer.translator):
+            for line in format_adoption_plan_lines(plan, writer.translator):
                 writer.write_to_stderr(line)
-        raise rebuild_error(refusal.code, {**plan_json(plan, writer.translator), **refusal.detail})
+        raise rebuild_error(refusal.code, {**build_adoption_plan_json(plan, writer.translator), **refusal.detail})
 
 
-def plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
+def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
     """Return the answer of `db adopt --dry-run` as a JSON object: the numbers of rows of each class, the steps,
     and the obstacles.
     """
@@ -117,7 +118,7 @@ def plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
     }
 
 
-def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
+def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db adopt --dry-run` as sentences: the numbers of rows of each class, the steps, and the
     obstacles.
     """
@@ -125,7 +126,7 @@ def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
         yield translator("cli.adopt.nothing", table=plan.table, rows=plan.count.rows)
         return
     yield translator("cli.adopt.rows", table=plan.table, rows=plan.count.rows, timezone=plan.zone)
-    yield from _row_count_lines(plan.count, translator)
+    yield from _format_row_count_lines(plan.count, translator)
     for step in plan.steps:
         yield translator("cli.adopt.step", name=step.name)
     for obstacle in plan.obstacles:
@@ -139,7 +140,7 @@ def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
     yield translator("cli.adopt.seconds", seconds=plan.seconds)
 
 
-def _row_count_lines(count: "RowCount", translator: Translator) -> Iterator[str]:
+def _format_row_count_lines(count: "RowCount", translator: Translator) -> Iterator[str]:
     if count.duplicates:
         yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.duplicate_claims)
     for claim in count.duplicate_examples:
@@ -159,7 +160,7 @@ def _row_count_lines(count: "RowCount", translator: Translator) -> Iterator[str]
         yield translator("cli.adopt.errors", rows=count.by_status[CheckState.ERROR])
 
 
-def result_json(adopted: "AdoptionResult") -> "JsonObject":
+def build_adoption_result_json(adopted: "AdoptionResult") -> "JsonObject":
     """Return the answer of `db adopt` as a JSON object: the numbers of rows and the executed steps."""
     return {
         "dry_run": False,
@@ -175,7 +176,7 @@ def result_json(adopted: "AdoptionResult") -> "JsonObject":
     }
 
 
-def result_lines(adopted: "AdoptionResult", translator: Translator) -> Lines:
+def format_adoption_result_lines(adopted: "AdoptionResult", translator: Translator) -> Lines:
     """Return the answer of `db adopt` as sentences: the numbers of rows, and the next command."""
     has_changes = adopted.steps or adopted.taken_in or adopted.duplicates or adopted.unreadable
     if not has_changes:

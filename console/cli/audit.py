@@ -28,7 +28,7 @@ def _export_audit_trail(console: "Console", args: Namespace, _: AnswerWriter) ->
     return AuditExport(str(file), console.audit.export_csv(file, request_id=args.request_id))
 
 
-class VerifyAudit:
+class VerifyAuditCommand:
     """The command `audit verify`. It verifies the audit trail of the database; with `--pack` it verifies an evidence
     pack, which needs no database.
     """
@@ -42,8 +42,8 @@ class VerifyAudit:
         if args.pack is None:
             ServiceCommand(
                 lambda console, _, __: console.audit.verify_chains(),
-                cli_json.audit_verification_json,
-                cli_text.audit_verification_lines,
+                cli_json.build_audit_verification_json,
+                cli_text.format_audit_verification_lines,
             ).run(args, writer)
             return
         writer.read_settings()
@@ -61,11 +61,11 @@ def require_intact_pack(file: str) -> "PackVerdict":
 
     verdict = verify_pack(Path(file))
     if not verdict.is_intact:
-        raise audit_broken_error(verdict, file)
+        raise make_audit_broken_error(verdict, file)
     return verdict
 
 
-def audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
+def make_audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
     """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names
     the first problem of the pack; its detail lists all problems.
     """
@@ -85,7 +85,11 @@ def audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
 
 
 AUDIT_COMMANDS: Mapping[str, Command] = {
-    "audit list": ServiceCommand(_list_audit_entries, cli_json.audit_page_json, cli_text.audit_page_lines),
-    "audit verify": VerifyAudit(),
-    "audit export": ServiceCommand(_export_audit_trail, cli_json.audit_export_json, cli_text.audit_export_lines),
+    "audit list": ServiceCommand(
+        _list_audit_entries, cli_json.build_audit_page_json, cli_text.format_audit_page_lines
+    ),
+    "audit verify": VerifyAuditCommand(),
+    "audit export": ServiceCommand(
+        _export_audit_trail, cli_json.build_audit_export_json, cli_text.format_audit_export_lines
+    ),
 }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from console.store.backup.archive import BackupManifest
 
 
-class BackUpDatabase:
+class BackUpDatabaseCommand:
     """The command `db backup`: write a backup to a new folder. It opens no services, so that it also works while
     guarded operations are stopped.
     """
@@ -26,11 +26,12 @@ class BackUpDatabase:
         folder = Path(args.folder).absolute()
         manifest = back_up(writer.read_settings(), folder, SystemClock())
         writer.write_answer(
-            lambda: backup_json(folder, manifest), lambda: list(backup_lines(folder, manifest, writer.translator))
+            lambda: build_backup_json(folder, manifest),
+            lambda: list(format_backup_lines(folder, manifest, writer.translator)),
         )
 
 
-class RestoreDatabase:
+class RestoreDatabaseCommand:
     """The command `db restore`. With `--check` it changes nothing: it reads the whole backup and compares
     database, schema and store key with those of this desk.
     """
@@ -43,18 +44,19 @@ class RestoreDatabase:
         if args.check:
             checked = check_backup(settings, folder)
             writer.write_answer(
-                lambda: verified_backup_json(checked), lambda: list(verified_backup_lines(checked, writer.translator))
+                lambda: build_verified_backup_json(checked),
+                lambda: list(format_verified_backup_lines(checked, writer.translator)),
             )
             return
         restored, is_repeated = restore_backup(settings, folder, args.request_id)
         repeated: JsonObject = {"duplicate": True} if is_repeated else {}
         writer.write_answer(
-            lambda: {**restore_result_json(restored, writer.translator), **repeated},
-            lambda: list(restore_result_lines(restored, writer.translator)),
+            lambda: {**build_restore_result_json(restored, writer.translator), **repeated},
+            lambda: list(format_restore_result_lines(restored, writer.translator)),
         )
 
 
-def backup_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
+def build_backup_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
     """Return the answer of `db backup` as a JSON object: the folder, and the contents of the backup as its
     manifest lists them.
     """
@@ -72,19 +74,19 @@ def backup_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
     }
 
 
-def verified_backup_json(backup: "VerifiedBackup") -> JsonObject:
+def build_verified_backup_json(backup: "VerifiedBackup") -> JsonObject:
     """Return the answer of `db restore --check` as a JSON object. `store_key` is the result of the comparison with
     this desk's store key (`VerifiedBackup`).
     """
-    return {**backup_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
+    return {**build_backup_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
 
-def restore_result_json(restored: "RestoreResult", translator: Translator) -> JsonObject:
+def build_restore_result_json(restored: "RestoreResult", translator: Translator) -> JsonObject:
     """Return the answer of `db restore` as a JSON object. `missing` lists the operations that this desk's spool
     has and the restored database lacks, as in the error `database_went_back`.
     """
     return {
-        **verified_backup_json(restored.backup),
+        **build_verified_backup_json(restored.backup),
         "restored": True,
         "kept": None if restored.kept is None else str(restored.kept),
         "spool": restored.spool,
@@ -94,7 +96,7 @@ def restore_result_json(restored: "RestoreResult", translator: Translator) -> Js
     }
 
 
-def backup_lines(folder: Path, manifest: "BackupManifest", translator: Translator) -> Iterator[str]:
+def format_backup_lines(folder: Path, manifest: "BackupManifest", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db backup` as text."""
     yield translator("cli.backup.made", folder=str(folder), files=len(manifest.files), bytes=manifest.total_bytes)
     if manifest.unreadable:
@@ -103,7 +105,7 @@ def backup_lines(folder: Path, manifest: "BackupManifest", translator: Translato
         yield translator("cli.backup.key")
 
 
-def verified_backup_lines(backup: "VerifiedBackup", translator: Translator) -> Iterator[str]:
+def format_verified_backup_lines(backup: "VerifiedBackup", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore --check` as text."""
     manifest = backup.manifest
     yield translator(
@@ -113,7 +115,7 @@ def verified_backup_lines(backup: "VerifiedBackup", translator: Translator) -> I
         yield translator("cli.restore.key_missing")
 
 
-def restore_result_lines(restored: "RestoreResult", translator: Translator) -> Iterator[str]:
+def format_restore_result_lines(restored: "RestoreResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore` as text."""
     yield translator("cli.restore.done", taken_at=restored.backup.manifest.taken_at, documents=restored.documents)
     if restored.kept is not None:

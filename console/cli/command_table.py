@@ -5,15 +5,15 @@ JSON.
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 
-from console.cli.access.accounts import ApplyAccounts
+from console.cli.access.accounts import ApplyAccountsCommand
 from console.cli.access.authorisation import AUTHORISATION_COMMANDS
 from console.cli.access.read_only import READ_ONLY_COMMANDS
-from console.cli.access.sign_in import ForgetCredentials, SignInCommand, SignOutCommand, WhoAmICommand
-from console.cli.adoption import AdoptDatabase
+from console.cli.access.sign_in import ForgetCredentialsCommand, SignInCommand, SignOutCommand, WhoAmICommand
+from console.cli.adoption import AdoptDatabaseCommand
 from console.cli.alerts.alerts import ALERT_COMMANDS
 from console.cli.alerts.incidents import INCIDENT_COMMANDS
 from console.cli.audit import AUDIT_COMMANDS
-from console.cli.backup import BackUpDatabase, RestoreDatabase
+from console.cli.backup import BackUpDatabaseCommand, RestoreDatabaseCommand
 from console.cli.credit_checks import CREDIT_CHECK_COMMANDS
 from console.cli.documents import DOCUMENT_COMMANDS
 from console.cli.evidence import EVIDENCE_COMMAND, SHOW_COMMAND
@@ -31,7 +31,7 @@ from console.cli.recovery.saved_views import VIEW_COMMANDS
 from console.cli.refunds.limits import LIMIT_COMMANDS
 from console.cli.refunds.refunds import REFUND_COMMANDS
 from console.cli.registry import REGISTRY_COMMANDS
-from console.cli.replay import ReplayPack
+from console.cli.replay import ReplayPackCommand
 from console.cli.reports.commands import REPORT_COMMANDS
 from console.cli.servers.commands import DemoCommand, SandboxCommand, WorkerCommand
 from console.cli.servers.training import TrainingCommand
@@ -93,13 +93,13 @@ COMMANDS: Mapping[str, Command] = {
     "sign-in": SignInCommand(),
     "sign-out": SignOutCommand(),
     "whoami": WhoAmICommand(),
-    "forget-credentials": ForgetCredentials(),
+    "forget-credentials": ForgetCredentialsCommand(),
     **HEALTH_COMMANDS,
-    "db adopt": AdoptDatabase(),
-    "db backup": BackUpDatabase(),
-    "db restore": RestoreDatabase(),
-    "replay": ReplayPack(),
-    "db accounts apply": ApplyAccounts(),
+    "db adopt": AdoptDatabaseCommand(),
+    "db backup": BackUpDatabaseCommand(),
+    "db restore": RestoreDatabaseCommand(),
+    "replay": ReplayPackCommand(),
+    "db accounts apply": ApplyAccountsCommand(),
     "worker": WorkerCommand(),
     "sandbox": SandboxCommand(),
     "training": TrainingCommand(),

@@ -32,8 +32,8 @@ def _purchase_check(console: "Console", args: Namespace, writer: AnswerWriter) -
     return PurchaseAnswer(record, facts)
 
 
-def _purchase_lines(answer: PurchaseAnswer, translator: Translator) -> Lines:
-    return cli_text.purchase_lines(answer.record, translator)
+def _format_purchase_lines(answer: PurchaseAnswer, translator: Translator) -> Lines:
+    return cli_text.format_purchase_lines(answer.record, translator)
 
 
 def _refetch_check(console: "Console", args: Namespace, writer: AnswerWriter) -> "RefetchResult":
@@ -50,6 +50,6 @@ def _refetch_check(console: "Console", args: Namespace, writer: AnswerWriter) ->
 
 
 CREDIT_CHECK_COMMANDS: Mapping[str, Command] = {
-    "purchase": ServiceCommand(_purchase_check, cli_json.purchase_json, _purchase_lines),
-    "refetch": ServiceCommand(_refetch_check, cli_json.refetch_json, cli_text.refetch_lines),
+    "purchase": ServiceCommand(_purchase_check, cli_json.build_purchase_json, _format_purchase_lines),
+    "refetch": ServiceCommand(_refetch_check, cli_json.build_refetch_json, cli_text.format_refetch_lines),
 }

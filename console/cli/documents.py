@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.records import document_json
+from console.cli.json_output.records import build_document_json
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output.records import document_table
+from console.cli.text_output.records import format_document_table
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.process import interrupts
 from console.domain.records import Document
@@ -30,11 +30,11 @@ def _list_versions(console: "Console", args: Namespace, _: AnswerWriter) -> tupl
 
 
 def _versions_json(versions: tuple[Document, ...], translate: Translate) -> JsonObject:
-    return {"documents": [document_json(version, translate) for version in versions]}
+    return {"documents": [build_document_json(version, translate) for version in versions]}
 
 
 def _version_lines(versions: tuple[Document, ...], translator: Translator) -> Lines:
-    return document_table(versions, translator)
+    return format_document_table(versions, translator)
 
 
 def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "DocumentComparison":
@@ -48,7 +48,7 @@ def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter)
         return comparison.compare(report)
 
 
-def _comparison_json(comparison: "DocumentComparison", _: Translate) -> JsonObject:
+def _build_comparison_json(comparison: "DocumentComparison", _: Translate) -> JsonObject:
     return {
         "old_pages": comparison.old_pages,
         "new_pages": comparison.new_pages,
@@ -67,28 +67,28 @@ def _comparison_json(comparison: "DocumentComparison", _: Translate) -> JsonObje
     }
 
 
-def _comparison_lines(comparison: "DocumentComparison", translator: Translator) -> Iterator[str]:
-    from console.wording.documents import difference_line, summary_lines
+def _format_comparison_lines(comparison: "DocumentComparison", translator: Translator) -> Iterator[str]:
+    from console.wording.documents import format_comparison_summary_lines, format_page_difference_line
 
-    yield from summary_lines(comparison, translator.language)
+    yield from format_comparison_summary_lines(comparison, translator.language)
     for difference in comparison.differences:
-        yield difference_line(difference, translator.language)
+        yield format_page_difference_line(difference, translator.language)
 
 
 def _save_pdf(console: "Console", args: Namespace, _: AnswerWriter) -> "SavedPdf":
     return console.pdf_copies.save(parse_row_id(_CREDIT_CHECK_KIND, args.id), Path(args.to), args.sha256)
 
 
-def _saved_pdf_json(saved: "SavedPdf", _: Translate) -> JsonObject:
+def _build_saved_pdf_json(saved: "SavedPdf", _: Translate) -> JsonObject:
     return asdict(saved)
 
 
-def _saved_pdf_lines(saved: "SavedPdf", translator: Translator) -> Lines:
+def _format_saved_pdf_lines(saved: "SavedPdf", translator: Translator) -> Lines:
     return (translator("pdf.saved", file=saved.file, size=saved.bytes),)
 
 
 DOCUMENT_COMMANDS: Mapping[str, Command] = {
     "documents list": ServiceCommand(_list_versions, _versions_json, _version_lines),
-    "documents save": ServiceCommand(_save_pdf, _saved_pdf_json, _saved_pdf_lines),
-    "documents compare": ServiceCommand(_compare_versions, _comparison_json, _comparison_lines),
+    "documents save": ServiceCommand(_save_pdf, _build_saved_pdf_json, _format_saved_pdf_lines),
+    "documents compare": ServiceCommand(_compare_versions, _build_comparison_json, _format_comparison_lines),
 }

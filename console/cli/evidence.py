@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from console.cli.json_output import results as cli_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import RECORD_KINDS, usage_error
+from console.cli.process.parser import RECORD_KINDS, make_usage_error
 from console.cli.recovery.queues import parse_queue_filter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
@@ -41,13 +41,13 @@ def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> Record
     return RecordWithPack(view, console.recovery.write_evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
 
 
-def _shown_record_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
-    data = cli_json.record_view_json(answer.view, translate)
+def _build_shown_record_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
+    data = cli_json.build_record_view_json(answer.view, translate)
     return data if answer.pack is None else {**data, "pack": cli_json.any_value_json(answer.pack, translate)}
 
 
-def _shown_record_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:
-    yield from cli_text.record_view_lines(answer.view, translator)
+def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:
+    yield from cli_text.format_record_view_lines(answer.view, translator)
     pack = answer.pack
     if pack is not None:
         yield ""
@@ -64,7 +64,7 @@ def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     `RecoveryService.write_evidence_bundle`.
     """
     if bool(args.records) == (args.queue is not None) or (args.filter and args.queue is None):
-        raise usage_error("evidence: either records, or --queue with an optional --filter")
+        raise make_usage_error("evidence: either records, or --queue with an optional --filter")
 
     def report(done: int, of: int) -> None:
         interrupts.raise_if_interrupt_pending()
@@ -82,15 +82,15 @@ def _parse_record_text(text: str) -> tuple[str, str]:
     """Return kind and id of a text such as `payment/12`. Raises ConsoleError `usage` for a text of another form."""
     kind, _, id = text.partition("/")
     if kind not in RECORD_KINDS or not id:
-        raise usage_error(f"a record is needed, like payment/12: {text}")
+        raise make_usage_error(f"a record is needed, like payment/12: {text}")
     return kind, id
 
 
-def _bundle_lines(written: "BundleWritten", translator: Translator) -> Iterator[str]:
+def _format_bundle_lines(written: "BundleWritten", translator: Translator) -> Iterator[str]:
     yield translator("bundle.written", file=written.file, size=written.bytes, n=written.packs)
     yield translator("pack.sha256", sha256=written.sha256)
     yield from (translator("pack.left_out", name=name) for name in written.left_out)
 
 
-EVIDENCE_COMMAND = ServiceCommand(_write_bundle, cli_json.any_value_json, _bundle_lines)
-SHOW_COMMAND = ServiceCommand(_show_record, _shown_record_json, _shown_record_lines)
+EVIDENCE_COMMAND = ServiceCommand(_write_bundle, cli_json.any_value_json, _format_bundle_lines)
+SHOW_COMMAND = ServiceCommand(_show_record, _build_shown_record_json, _format_shown_record_lines)

@@ -31,14 +31,14 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     return console.exports.write(request, Path(args.to), writer.translator.language, report)
 
 
-def _export_json(written: WrittenExport, _: Translate) -> JsonObject:
+def _build_export_json(written: WrittenExport, _: Translate) -> JsonObject:
     return asdict(written)
 
 
-def _export_lines(written: WrittenExport, translator: Translator) -> Lines:
+def _format_export_lines(written: WrittenExport, translator: Translator) -> Lines:
     return (translator("export.written", rows=written.rows, file=written.file),)
 
 
 EXPORT_COMMANDS: Mapping[str, Command] = {
-    f"export {name}": ServiceCommand(_write_export, _export_json, _export_lines) for name in ListName
+    f"export {name}": ServiceCommand(_write_export, _build_export_json, _format_export_lines) for name in ListName
 }

@@ -80,7 +80,7 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
         writer.write_error(error)
     elif isinstance(error, KeyboardInterrupt):
         if not writer.has_answered:
-            writer.write_error(_interruption_error(words, error))
+            writer.write_error(_make_interruption_error(words, error))
     else:
         # A bug: the message contains a support code by which the traceback can be found in the log.
         support_code = os.urandom(4).hex().upper()
@@ -160,7 +160,7 @@ def _version_lines(program: str, damage: "InstallationComparison | None", transl
     return lines
 
 
-def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> ConsoleError:
+def _make_interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> ConsoleError:
     """Return the error for a command that Ctrl+C or SIGTERM has ended before its answer.
 
     A command with effects runs to its end after the first signal and writes its own answer, so only a second

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.services.monitoring.doctor import HealthChecks
 
 
-class UpgradeDatabase:
+class UpgradeDatabaseCommand:
     """The command `db upgrade`. It upgrades the schema of the database without opening the services, because they
     refuse an old schema.
     """
@@ -29,7 +29,7 @@ class UpgradeDatabase:
             health = open_health(settings)
             request = (settings, "db upgrade", args.request_id, (args.new,))
             revisions = act_once_by_request_id(*request, lambda: health.upgrade(accepts_new_database=args.new))
-            lines = cli_text.upgrade_lines
+            lines = cli_text.format_upgrade_lines
             writer.write_answer(
                 lambda: repeated.mark_json(dict(revisions)),
                 lambda: repeated.add_note(lines(revisions, writer.translator)),
@@ -56,12 +56,13 @@ class HealthCommand:
             checks = (HealthCheck("profile", False, "doctor.profile.bad", "doctor.profile.next", facts),)
         translator = writer.translator
         writer.write_answer(
-            lambda: cli_json.health_json(checks, translator), lambda: cli_text.health_lines(checks, translator)
+            lambda: cli_json.build_health_checks_json(checks, translator),
+            lambda: cli_text.format_health_check_lines(checks, translator),
         )
 
 
 HEALTH_COMMANDS: Mapping[str, Command] = {
-    "db upgrade": UpgradeDatabase(),
+    "db upgrade": UpgradeDatabaseCommand(),
     "db check": HealthCommand(lambda health: health.check_database()),
     "doctor": HealthCommand(lambda health: health.run_all_checks()),
 }

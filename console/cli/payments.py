@@ -29,7 +29,7 @@ def _import_payment(console: "Console", args: Namespace, _: AnswerWriter) -> Pay
     return console.payments.import_payment(data, request_id=args.request_id)
 
 
-def _imported_payment_lines(record: Payment, translator: Translator) -> Iterator[str]:
+def _format_imported_payment_lines(record: Payment, translator: Translator) -> Iterator[str]:
     yield translator("cli.payment.imported", id=record.id, number=record.merchant_payment_id)
     yield from cli_text.explained_record(record, translator)
 
@@ -38,12 +38,12 @@ def _set_order_paid(console: "Console", args: Namespace, _: AnswerWriter) -> Ord
     return console.payments.set_order_paid(parse_row_id("payment", args.id), request_id=args.request_id)
 
 
-def _paid_order_lines(record: Order, translator: Translator) -> Iterator[str]:
+def _format_paid_order_lines(record: Order, translator: Translator) -> Iterator[str]:
     yield translator(f"verdict.order_{record.state.value}")
     yield from cli_text.explained_record(record, translator)
 
 
 PAYMENT_COMMANDS: Mapping[str, Command] = {
-    "payment import": ServiceCommand(_import_payment, cli_json.record_json, _imported_payment_lines),
-    "payment move-order": ServiceCommand(_set_order_paid, cli_json.record_json, _paid_order_lines),
+    "payment import": ServiceCommand(_import_payment, cli_json.record_json, _format_imported_payment_lines),
+    "payment move-order": ServiceCommand(_set_order_paid, cli_json.record_json, _format_paid_order_lines),
 }

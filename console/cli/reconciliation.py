@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.cli.alerts.alerts import alert_json
+from console.cli.alerts.alerts import build_alert_json
 from console.cli.json_output.records import instant_json
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.process.command import ServiceCommand
@@ -34,7 +34,7 @@ class ReportWithPaymentNumbers:
     report: "ReconcileReport"
     numbers: Mapping[str, str]
 
-    def payment_number_of(self, difference: "ReconciliationDifference") -> str:
+    def get_payment_number(self, difference: "ReconciliationDifference") -> str:
         """Return the number by which people know the payment of a difference; for a payment that this database
         lacks, the key of the row in the provider's history.
         """
@@ -51,14 +51,14 @@ def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) ->
     return ReportWithPaymentNumbers(report, {})
 
 
-def _report_json(answer: ReportWithPaymentNumbers, translate: Translate) -> JsonObject:
+def _build_reconciliation_report_json(answer: ReportWithPaymentNumbers, translate: Translate) -> JsonObject:
     report = answer.report
     return {
         **{name: getattr(report, name) for name in _REPORT_COUNT_NAMES},
-        "cases": [alert_json(item, translate) for item in report.cases],
+        "cases": [build_alert_json(item, translate) for item in report.cases],
         "refused": report.refused,
         "differences": [
-            {**_difference_json(item), "payment_number": answer.payment_number_of(item)}
+            {**_build_difference_json(item), "payment_number": answer.get_payment_number(item)}
             for item in report.differences
         ],
         "provider": report.provider,
@@ -71,7 +71,7 @@ def _report_json(answer: ReportWithPaymentNumbers, translate: Translate) -> Json
     }
 
 
-def _difference_json(difference: "ReconciliationDifference") -> JsonObject:
+def _build_difference_json(difference: "ReconciliationDifference") -> JsonObject:
     return {
         "row": difference.row_key,
         "verdict": difference.verdict.value,
@@ -81,7 +81,7 @@ def _difference_json(difference: "ReconciliationDifference") -> JsonObject:
     }
 
 
-def _report_lines(answer: ReportWithPaymentNumbers, translator: Translator) -> Iterator[str]:
+def _format_reconciliation_report_lines(answer: ReportWithPaymentNumbers, translator: Translator) -> Iterator[str]:
     report = answer.report
     facts = {name: getattr(report, name) for name in _REPORT_COUNT_NAMES}
     if report.run_id is None:
@@ -94,7 +94,7 @@ def _report_lines(answer: ReportWithPaymentNumbers, translator: Translator) -> I
     for difference in report.differences[:_MAX_LISTED_DIFFERENCES]:
         yield translator(
             f"cli.reconcile.{difference.verdict.value}",
-            number=answer.payment_number_of(difference),
+            number=answer.get_payment_number(difference),
             ours=difference.ours,
             theirs=difference.theirs,
         )
@@ -105,4 +105,6 @@ def _report_lines(answer: ReportWithPaymentNumbers, translator: Translator) -> I
         yield translator("cli.reconcile.cases", n=open_cases)
 
 
-RECONCILE_COMMAND = ServiceCommand(_run_reconciliation, _report_json, _report_lines)
+RECONCILE_COMMAND = ServiceCommand(
+    _run_reconciliation, _build_reconciliation_report_json, _format_reconciliation_report_lines
+)

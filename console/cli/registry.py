@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import parse_day, usage_error
+from console.cli.process.parser import make_usage_error, parse_day
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError
 from console.domain.process import interrupts
@@ -39,15 +39,15 @@ def _find_corporations(console: "Console", args: Namespace, _: AnswerWriter) -> 
 
 
 def _matches_json(matches: "RegistryMatches", translate: Translate) -> JsonObject:
-    from console.cli.json_output.registry import matches_json
+    from console.cli.json_output.registry import build_registry_matches_json
 
-    return matches_json(matches, translate)
+    return build_registry_matches_json(matches, translate)
 
 
-def _matches_lines(matches: "RegistryMatches", translator: Translator) -> Lines:
-    from console.cli.text_output.registry import matches_lines
+def _format_registry_matches_lines(matches: "RegistryMatches", translator: Translator) -> Lines:
+    from console.cli.text_output.registry import format_registry_matches_lines
 
-    return matches_lines(matches, translator)
+    return format_registry_matches_lines(matches, translator)
 
 
 # -- before a purchase
@@ -64,9 +64,9 @@ def warn_about_closed_company(console: "Console", text: str, writer: AnswerWrite
         return None
     if facts is None:
         return None
-    from console.cli.text_output.registry import advice_lines
+    from console.cli.text_output.registry import format_purchase_warning_lines
 
-    for line in advice_lines(facts, writer.translator):
+    for line in format_purchase_warning_lines(facts, writer.translator):
         writer.write_to_stderr(line)
     return facts
 
@@ -78,16 +78,16 @@ def _read_status(console: "Console", _: Namespace, __: AnswerWriter) -> "Registr
     return console.registry.read_status()
 
 
-def _status_json(status: "RegistryStatus | None", translate: Translate) -> JsonObject:
-    from console.cli.json_output.registry import status_json
+def _build_registry_status_json(status: "RegistryStatus | None", translate: Translate) -> JsonObject:
+    from console.cli.json_output.registry import build_registry_status_json
 
-    return status_json(status, translate)
+    return build_registry_status_json(status, translate)
 
 
-def _status_lines(status: "RegistryStatus | None", translator: Translator) -> Lines:
-    from console.cli.text_output.registry import status_lines
+def _format_registry_status_lines(status: "RegistryStatus | None", translator: Translator) -> Lines:
+    from console.cli.text_output.registry import format_registry_status_lines
 
-    return status_lines(status, translator)
+    return format_registry_status_lines(status, translator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,36 +105,36 @@ class _RegistryChanges:
 def _read_changes(console: "Console", args: Namespace, _: AnswerWriter) -> _RegistryChanges:
     since = parse_day(args.since, "--since")
     if since is None:
-        raise usage_error("--since: a day is needed, like 2026-11-20")
+        raise make_usage_error("--since: a day is needed, like 2026-11-20")
     changes = console.registry.list_changes(since, all_corporations=args.all)
     return _RegistryChanges(since, args.all, changes, console.registry.read_status())
 
 
-def _changes_json(answer: _RegistryChanges, translate: Translate) -> JsonObject:
-    from console.cli.json_output.registry import REGISTRY_SOURCE_FIELDS, changes_json
+def _build_registry_changes_json(answer: _RegistryChanges, translate: Translate) -> JsonObject:
+    from console.cli.json_output.registry import REGISTRY_SOURCE_FIELDS, build_corporation_changes_json
 
     day = None if answer.status is None else answer.status.registry_date.isoformat()
     return {
         "since": answer.since.isoformat(),
-        "items": changes_json(answer.changes),
+        "items": build_corporation_changes_json(answer.changes),
         "registry_date": day,
         **REGISTRY_SOURCE_FIELDS,
     }
 
 
-def _changes_lines(answer: _RegistryChanges, translator: Translator) -> Iterator[str]:
-    from console.cli.text_output.registry import changes_lines
-    from console.wording.registry import source_line
+def _format_registry_changes_lines(answer: _RegistryChanges, translator: Translator) -> Iterator[str]:
+    from console.cli.text_output.registry import format_corporation_changes_lines
+    from console.wording.registry import format_registry_source
 
     if answer.status is None:
         yield translator("corporation.absent")
         return
     if answer.changes:
-        yield from changes_lines(answer.changes, translator)
+        yield from format_corporation_changes_lines(answer.changes, translator)
     else:
         key = "corporation.no_changes.all" if answer.is_about_all else "corporation.no_changes"
         yield translator(key, day=answer.since.isoformat())
-    yield source_line(answer.status.registry_date, translator)
+    yield format_registry_source(answer.status.registry_date, translator)
 
 
 # -- import
@@ -173,8 +173,8 @@ class _ImportProgressWriter:
 
 
 REGISTRY_COMMANDS: dict[str, Command] = {
-    "registry find": ServiceCommand(_find_corporations, _matches_json, _matches_lines),
-    "registry import": ServiceCommand(_import_files, _status_json, _status_lines),
-    "registry status": ServiceCommand(_read_status, _status_json, _status_lines),
-    "registry changes": ServiceCommand(_read_changes, _changes_json, _changes_lines),
+    "registry find": ServiceCommand(_find_corporations, _matches_json, _format_registry_matches_lines),
+    "registry import": ServiceCommand(_import_files, _build_registry_status_json, _format_registry_status_lines),
+    "registry status": ServiceCommand(_read_status, _build_registry_status_json, _format_registry_status_lines),
+    "registry changes": ServiceCommand(_read_changes, _build_registry_changes_json, _format_registry_changes_lines),
 }

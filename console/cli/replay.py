@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.cli.audit import audit_broken_error, require_intact_pack
+from console.cli.audit import make_audit_broken_error, require_intact_pack
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
@@ -70,7 +70,7 @@ class MalformedPack(Exception):
     """
 
 
-class ReplayPack:
+class ReplayPackCommand:
     """The command `replay PACK`. It writes the differences as its answer; they are not an error. Raises
     ConsoleError `audit_broken` if the pack is damaged or malformed.
     """
@@ -84,8 +84,10 @@ class ReplayPack:
             result = replay(Path(args.pack))
         except MalformedPack:
             malformed = replace(verdict, problems=(FileProblem(Path(args.pack).name, "unreadable"),))
-            raise audit_broken_error(malformed, args.pack) from None
-        writer.write_answer(lambda: replay_json(result), lambda: list(replay_lines(result, writer.translator)))
+            raise make_audit_broken_error(malformed, args.pack) from None
+        writer.write_answer(
+            lambda: build_replay_json(result), lambda: list(format_replay_lines(result, writer.translator))
+        )
 
 
 def replay(pack: Path) -> ReplayResult:
@@ -122,8 +124,8 @@ class _ReplayAdapters:
         if call.status is None or call.body is None:
             return None
         if call.provider == CREDIT_CHECK_PROVIDER:
-            return _prepare_credit_check(self._credit_check_adapter(), call)
-        return _prepare_payment(self._payment_adapter(call), call)
+            return _prepare_credit_check_call(self._credit_check_adapter(), call)
+        return _prepare_payment_call(self._find_payment_adapter(call), call)
 
     def ask(self, call: "RecordedCall", question: _CallFunction) -> Outcome[Any]:
         """Let the server send the recorded answer, make the call again with the function `question`, and return
@@ -145,7 +147,7 @@ class _ReplayAdapters:
             config, tokens=_FixedToken(), gate=_UnlimitedGate(), clock=SystemClock(), scale=TimeScale(1.0)
         )
 
-    def _payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
+    def _find_payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
         from console.providers.payments.plugin import AdapterArguments, find_plugin
         from console.sandbox.recorded_answers import merchant_in
 
@@ -153,9 +155,9 @@ class _ReplayAdapters:
         if plugin is None:
             return None
         arguments = AdapterArguments(
-            own_settings=self._settings.provider_settings_of(plugin),
+            own_settings=self._settings.get_provider_settings(plugin),
             url=self._player.url,
-            secrets={**self._settings.secrets_of(plugin.name), **merchant_in(call.provider, call.body or b"")},
+            secrets={**self._settings.read_secrets(plugin.name), **merchant_in(call.provider, call.body or b"")},
             gate=_UnlimitedGate(),
             clock=SystemClock(),
             scale=TimeScale(1.0),
@@ -198,7 +200,7 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
         yield _ReplayAdapters(player, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
 
 
-def _prepare_credit_check(adapter: "CreditCheckProvider", call: "RecordedCall") -> _CallFunction | None:
+def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _CallFunction | None:
     number, provider_id = _require_text(call.record.get("corporation_number")), call.record.get("credit_check_id")
     if call.call == "purchase":
         request = PurchaseRequest(number, _require_text(call.record.get("client_id")))
@@ -214,7 +216,7 @@ def _prepare_credit_check(adapter: "CreditCheckProvider", call: "RecordedCall") 
     return None
 
 
-def _prepare_payment(adapter: "PaymentProvider | None", call: "RecordedCall") -> _CallFunction | None:
+def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall") -> _CallFunction | None:
     payment = next((one for one in (call.record, *call.related) if one.get("kind") == "payment"), None)
     if adapter is None or payment is None:
         return None
@@ -262,7 +264,7 @@ def _parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def replay_json(result: ReplayResult) -> JsonObject:
+def build_replay_json(result: ReplayResult) -> JsonObject:
     """Return the answer of `replay` as a JSON object."""
     return {
         "operations": result.operations,
@@ -282,7 +284,7 @@ def replay_json(result: ReplayResult) -> JsonObject:
     }
 
 
-def replay_lines(result: ReplayResult, translator: Translator) -> Iterator[str]:
+def format_replay_lines(result: ReplayResult, translator: Translator) -> Iterator[str]:
     """Yield the answer of `replay` as text."""
     counts = {"answers": result.played, "operations": result.operations, "skipped": result.skipped}
     yield translator("cli.replay.played", **counts, differ=len(result.differences))

@@ -10,7 +10,7 @@ from typing import Literal
 from console.domain.setting_problems import SettingProblem
 from console.settings.provider_access import SettingSource, parse_call_url
 from console.settings.urls import parse_private_networks
-from console.settings.value_parsers import RawSetting, bad_profile_error
+from console.settings.value_parsers import RawSetting, make_bad_profile_error
 
 WEBHOOK_KEY_NAME = "ALERTS_WEBHOOK_KEY"
 MIN_WEBHOOK_KEY_LENGTH = 16  # characters
@@ -42,10 +42,10 @@ class AlertSettings:
         Raises bad_profile if the key is missing or too short, or if Kafka support isn't installed.
         """
         if self.brokers and find_spec("confluent_kafka") is None:
-            raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_SUPPORT_MISSING)
+            raise make_bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_SUPPORT_MISSING)
         key = (get_secret(WEBHOOK_KEY_NAME) or "") if self.webhook else ""
         if self.webhook and len(key) < MIN_WEBHOOK_KEY_LENGTH:
-            raise bad_profile_error(
+            raise make_bad_profile_error(
                 f"CONSOLE_SECRET_{WEBHOOK_KEY_NAME}",
                 SettingProblem.TOKEN_TOO_SHORT if key else SettingProblem.SETTING_MISSING,
             )
@@ -63,7 +63,7 @@ def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
         webhook, setting_source.get("ALERTS_KAFKA_BROKERS", parse_brokers, ()), private_networks_of_webhook
     )
     if settings.webhook and settings.brokers:
-        raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.TWO_ALERT_DESTINATIONS)
+        raise make_bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.TWO_ALERT_DESTINATIONS)
     return settings
 
 
@@ -74,5 +74,5 @@ def parse_brokers(raw: RawSetting) -> tuple[str, ...]:
     for broker in broker_addresses:
         match = _BROKER_PATTERN.fullmatch(broker)
         if match is None or not 0 < int(match[2] or 1) < 65536:
-            raise raw.setting_error(SettingProblem.INVALID_BROKERS)
+            raise raw.make_error(SettingProblem.INVALID_BROKERS)
     return broker_addresses

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
 from console.settings.secrets import VARIABLE_PREFIX, HiddenSecrets, SecretStore
-from console.settings.value_parsers import bad_profile_error
+from console.settings.value_parsers import make_bad_profile_error
 
 PASSWORD_NAME = "DATABASE_PASSWORD"  # noqa: S105  # the name of a secret
 _PASSWORD_VARIABLE = f"{VARIABLE_PREFIX}{PASSWORD_NAME}"
@@ -66,9 +66,9 @@ class SignIn(HiddenSecrets):
         None on SQLite, and if no name is known. This may read the keyring."""
         if self._account_in_use is not None:
             return self._account_in_use[0][0]
-        return self._expected_user() or (self._last_user() if self.is_server else None)
+        return self._find_expected_user() or (self._read_last_user() if self.is_server else None)
 
-    def user_if_readable(self) -> str | None:
+    def find_readable_user(self) -> str | None:
         """Return the name of the database account as `user` does, but None if the keyring can't be read."""
         try:
             return self.user
@@ -84,12 +84,12 @@ class SignIn(HiddenSecrets):
     def has_configured_account(self) -> bool:
         """Return True if the URL or the environment contains the name and the password of an account, so that no
         person has to enter them."""
-        return self.is_server and self._configured_account() is not None
+        return self.is_server and self._find_configured_account() is not None
 
     def has_password_without_name(self) -> bool:
         """Return True if the environment contains a password, but neither the environment nor the URL contains the
         name of the account."""
-        is_known = self._has_signed_out or self._expected_user() is not None
+        is_known = self._has_signed_out or self._find_expected_user() is not None
         return self.is_server and not is_known and bool(self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False))
 
     def can_store_password(self) -> bool:
@@ -106,28 +106,28 @@ class SignIn(HiddenSecrets):
             return self._url
         if self._entered_account is not None:
             return self._set_account_in_use(self._entered_account, "asked")
-        configured_account = None if self._has_signed_out else self._configured_account()
+        configured_account = None if self._has_signed_out else self._find_configured_account()
         if configured_account is not None:
             return self._set_account_in_use(configured_account, "given")
-        stored_account = None if self._has_signed_out else self._stored_account()
+        stored_account = None if self._has_signed_out else self._read_stored_account()
         if stored_account is not None:
             return self._set_account_in_use(stored_account, "kept")
         self.sign_in_reason = self.sign_in_reason or "none"
         if self.has_password_without_name():
-            raise bad_profile_error(
+            raise make_bad_profile_error(
                 OPERATOR_VARIABLE, SettingProblem.ACCOUNT_NAME_MISSING, place=self.database_address
             )
-        raise bad_profile_error(
+        raise make_bad_profile_error(
             _PASSWORD_VARIABLE,
             SettingProblem.SIGN_IN_MISSING,
-            user=self._expected_user(),
+            user=self._find_expected_user(),
             place=self.database_address,
         )
 
-    def url_with_password(self, password: str) -> str:
+    def make_url_with_password(self, password: str) -> str:
         """Return the URL for the same account with another password. The caller uses it to check a password that a
         person has entered."""
-        return self._url_for_account((self.user or "", password))
+        return self._make_account_url((self.user or "", password))
 
     # -- sign-in and sign-out
 
@@ -156,21 +156,21 @@ class SignIn(HiddenSecrets):
         keyring can't store it.
         """
         if self._account_in_use is None:
-            raise bad_profile_error(
+            raise make_bad_profile_error(
                 _PASSWORD_VARIABLE,
                 SettingProblem.SIGN_IN_MISSING,
-                user=self._expected_user(),
+                user=self._find_expected_user(),
                 place=self.database_address,
             )
         user, password = self._account_in_use[0]
-        self._secrets.store_entry(self._password_entry(user), password, PASSWORD_NAME)
+        self._secrets.store_entry(self._make_password_entry_name(user), password, PASSWORD_NAME)
         self._secrets.store_entry(self._last_user_entry, user, PASSWORD_NAME)
 
     def is_password_stored(self) -> bool:
         """Return True if the keyring contains an account and its password for this database; False also if the
         keyring can't be read."""
         try:
-            return self._stored_account() is not None
+            return self._read_stored_account() is not None
         except ConsoleError:
             return False
 
@@ -179,35 +179,37 @@ class SignIn(HiddenSecrets):
         the keyring had such an entry. Raises bad_profile if the keyring fails."""
         user = self.user
         self._entered_account, self._account_in_use, self._has_signed_out = None, None, True
-        entries = [self._last_user_entry] if user is None else [self._password_entry(user), self._last_user_entry]
+        entries = (
+            [self._last_user_entry] if user is None else [self._make_password_entry_name(user), self._last_user_entry]
+        )
         return any([self._secrets.delete_entry(entry, PASSWORD_NAME) for entry in entries])  # noqa: C419  # a list, so that every entry is deleted
 
     # -- sources of account and password
 
-    def _configured_account(self) -> DatabaseAccount | None:
+    def _find_configured_account(self) -> DatabaseAccount | None:
         """Return the name and password from the URL or the environment; None if one of them is missing."""
         url_user, url_password = self._url_parts["user"], self._url_parts["password"]
         if url_user and url_password is not None:
             return unquote(url_user), unquote(url_password[1:])
-        password, user = self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False), self._expected_user()
+        password, user = self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False), self._find_expected_user()
         return (user, password) if user and password else None
 
-    def _stored_account(self) -> DatabaseAccount | None:
+    def _read_stored_account(self) -> DatabaseAccount | None:
         """Return the name and password from the keyring: of the account that the settings name, otherwise of the
         account that has signed in last. Return None if they aren't stored."""
-        user = self._expected_user() or self._last_user()
-        password = self._secrets.read_entry(self._password_entry(user), PASSWORD_NAME) if user else None
+        user = self._find_expected_user() or self._read_last_user()
+        password = self._secrets.read_entry(self._make_password_entry_name(user), PASSWORD_NAME) if user else None
         return (user, password) if user and password is not None else None
 
-    def _expected_user(self) -> str | None:
+    def _find_expected_user(self) -> str | None:
         if self._entered_account is not None:
             return self._entered_account[0]
         return unquote(self._url_parts.get("user") or "") or self._configured_operator
 
-    def _last_user(self) -> str | None:
+    def _read_last_user(self) -> str | None:
         return self._secrets.read_entry(self._last_user_entry, PASSWORD_NAME)
 
-    def _password_entry(self, user: str) -> str:
+    def _make_password_entry_name(self, user: str) -> str:
         return f"{user}@{self.database_address}"
 
     @property
@@ -218,8 +220,8 @@ class SignIn(HiddenSecrets):
 
     def _set_account_in_use(self, account: DatabaseAccount, source: AccountSource) -> str:
         self._account_in_use = account, source
-        return self._url_for_account(account)
+        return self._make_account_url(account)
 
-    def _url_for_account(self, account: DatabaseAccount) -> str:
+    def _make_account_url(self, account: DatabaseAccount) -> str:
         user, password = (quote(part, safe="") for part in account)
         return f"{self._url_parts['scheme']}{user}:{password}@{self._url_parts['rest']}"

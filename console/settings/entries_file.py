@@ -87,7 +87,7 @@ class EntriesFile:
             try:
                 self.path.replace(aside)
             except OSError as cause:
-                raise self._not_writable_error() from cause
+                raise self._make_not_writable_error() from cause
             return StoredEntries({}, aside)
 
     def _read_values(self) -> dict[str, JsonValue]:
@@ -130,9 +130,9 @@ class EntriesFile:
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as cause:
-            raise self._not_writable_error() from cause
+            raise self._make_not_writable_error() from cause
 
-    def _not_writable_error(self) -> ConsoleError:
+    def _make_not_writable_error(self) -> ConsoleError:
         return ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(self.path), "reason": "not_writable"})
 
 

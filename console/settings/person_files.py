@@ -12,23 +12,23 @@ PEOPLE_FOLDER_NAME = "people"
 _FILE_NAME_DIGITS = 24
 
 
-def person_file(home: Path, person: str, suffix: str) -> Path:
+def get_person_file_path(home: Path, person: str, suffix: str) -> Path:
     """Return the path of a private file of this person. The file's name is computed from the person's name, which
     may contain characters that file names can't have; the name "" stands for a desk without named people."""
     return home / PEOPLE_FOLDER_NAME / (hashlib.sha256(person.encode()).hexdigest()[:_FILE_NAME_DIGITS] + suffix)
 
 
-def preferences_file(home: Path, person: str) -> EntriesFile:
+def make_preferences_file(home: Path, person: str) -> EntriesFile:
     """Return the file of this person's preferences: language, appearance, and sizes of windows and columns. It
     contains no names, no typed texts and no secrets."""
-    return EntriesFile(person_file(home, person, ".preferences.json"))
+    return EntriesFile(get_person_file_path(home, person, ".preferences.json"))
 
 
 def read_preferences(home: Path, person: str) -> StoredEntries:
     """Return this person's stored preferences. If the file can't be read, log a warning and return none, so that
     the window can still open."""
     try:
-        return preferences_file(home, person).read()
+        return make_preferences_file(home, person).read()
     except (ConsoleError, OSError):
         log.warning("the preferences can't be read", exc_info=True)
         return StoredEntries()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
-from console.settings.provider_access import setting_name_by_profile_key
+from console.settings.provider_access import get_setting_name_by_profile_key
 from console.settings.value_parsers import RawSetting
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
     content = _read_bytes(file)
     if content is None:
         return {}
-    keys = {**_SETTING_NAME_BY_KEY, **setting_name_by_profile_key()}
+    keys = {**_SETTING_NAME_BY_KEY, **get_setting_name_by_profile_key()}
     return {keys[key]: RawSetting(key, text, file) for key, text in _read_entries(file, content, keys)}
 
 
@@ -57,9 +57,9 @@ def _read_bytes(file: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as cause:
-        raise _profile_error(file, SettingProblem.PROFILE_UNREADABLE) from cause
+        raise _make_profile_error(file, SettingProblem.PROFILE_UNREADABLE) from cause
     if len(content) > MAX_PROFILE_BYTES:
-        raise _profile_error(file, SettingProblem.PROFILE_TOO_LARGE)
+        raise _make_profile_error(file, SettingProblem.PROFILE_TOO_LARGE)
     return content
 
 
@@ -76,16 +76,16 @@ def _require_own_file(
     is_shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
     if (is_shared and not is_sticky) or status.st_uid not in (0, os.geteuid()):
-        raise _profile_error(file, problem, **facts)
+        raise _make_profile_error(file, problem, **facts)
 
 
 def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
     sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
     for key, value in _flatten_entries(_parse_table(file, content), sections):
-        text = _setting_text(value)
+        text = _format_setting(value)
         if key not in keys or text is None:
             problem = SettingProblem.WRONG_TYPE if key in keys else SettingProblem.UNKNOWN_KEY
-            raise _profile_error(file, problem, variable=key[:80], line=_line_number_of(content, key))
+            raise _make_profile_error(file, problem, variable=key[:80], line=_find_line_number(content, key))
         if text:
             yield key, text
 
@@ -96,13 +96,15 @@ def _parse_table(file: Path, content: bytes) -> dict[str, object]:
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as cause:
-        raise _profile_error(file, SettingProblem.NOT_UTF8, line=content.count(b"\n", 0, cause.start) + 1) from cause
+        raise _make_profile_error(
+            file, SettingProblem.NOT_UTF8, line=content.count(b"\n", 0, cause.start) + 1
+        ) from cause
     except (
         ValueError,
         RecursionError,
     ) as cause:  # a TOML error is a ValueError, and so is a number of 5,000 digits
         line = re.search(r"at line (\d+)", str(cause))
-        raise _profile_error(
+        raise _make_profile_error(
             file, SettingProblem.PROFILE_UNPARSABLE, line=int(line[1]) if line else content.count(b"\n") + 1
         ) from cause
 
@@ -119,7 +121,7 @@ def _flatten_entries(
             yield prefix + key, value
 
 
-def _setting_text(value: object) -> str | None:
+def _format_setting(value: object) -> str | None:
     """Return a value of the profile file as text in the notation of environment variables: `1` for true, a list
     with commas. Return None for a type that no setting has."""
     if isinstance(value, bool):
@@ -131,7 +133,7 @@ def _setting_text(value: object) -> str | None:
     return None
 
 
-def _line_number_of(content: bytes, key: str) -> int:
+def _find_line_number(content: bytes, key: str) -> int:
     """Return the number of the line with this key. The search uses the last part of the key; if no line begins
     with it, return 1."""
     name = re.escape(key.rpartition(".")[2].encode())
@@ -139,7 +141,7 @@ def _line_number_of(content: bytes, key: str) -> int:
     return content.count(b"\n", 0, match.start()) + 1 if match else 1
 
 
-def _profile_error(file: Path, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
+def _make_profile_error(file: Path, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
     return ConsoleError(
         ErrorCode.BAD_PROFILE, {"variable": file.name, "problem": problem, "file": str(file), **facts}
     )

@@ -88,7 +88,7 @@ REGISTRY_ACCESS = ProviderAccess(
 )
 
 
-def access_by_provider() -> Mapping[str, ProviderAccess]:
+def get_access_by_provider() -> Mapping[str, ProviderAccess]:
     """Return the hosts, names of secrets and keys of AlarmBox, of each payment provider and of the corporation
     registry's publisher, by the name of the provider."""
     payment_plugins = provider_registry.list_registered_parts(ConfiguredProvider)
@@ -101,25 +101,25 @@ def access_by_provider() -> Mapping[str, ProviderAccess]:
 
 def list_credential_names(provider: str) -> tuple[str, ...]:
     """Return the full names of the secrets that enable a provider, such as `PAYPAY_API_KEY`."""
-    return _prefixed_names(provider, access_by_provider()[provider].credentials)
+    return _add_prefix(provider, get_access_by_provider()[provider].credentials)
 
 
 def list_required_secret_names(provider: str) -> tuple[str, ...]:
     """Return the full names of all secrets that a provider needs: those that enable it, and the additional ones
     that a call needs."""
-    access = access_by_provider()[provider]
-    return _prefixed_names(provider, (*access.credentials, *access.additional_secrets))
+    access = get_access_by_provider()[provider]
+    return _add_prefix(provider, (*access.credentials, *access.additional_secrets))
 
 
-def _prefixed_names(provider: str, names: Sequence[str]) -> tuple[str, ...]:
+def _add_prefix(provider: str, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{provider.upper()}_{name}" for name in names)
 
 
-def setting_name_by_profile_key() -> Mapping[str, str]:
+def get_setting_name_by_profile_key() -> Mapping[str, str]:
     """Return the profile file's keys for all providers, each with the name of its setting. This name is that of
     the environment variable without `CONSOLE_`, or the key itself if no environment variable exists."""
     keys: dict[str, str] = {}
-    for name, access in access_by_provider().items():
+    for name, access in get_access_by_provider().items():
         own_keys = {f"{name}.{key}": f"{name}.{key}" for key in access.keys}
         keys |= {f"{name}.url": f"{name.upper()}_URL", **access.variables, **own_keys}
     return keys
@@ -139,12 +139,12 @@ def parse_seconds(raw: RawSetting) -> float:
     return raw.parse_number(0, 3600)
 
 
-def pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
+def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
     """Return a parser that accepts a text only if the whole text matches `pattern`. The parser raises bad_profile."""
 
     def parse(raw: RawSetting) -> str:
         if not pattern.fullmatch(raw.text):
-            raise raw.setting_error(SettingProblem.NOT_ALPHANUMERIC)
+            raise raw.make_error(SettingProblem.NOT_ALPHANUMERIC)
         return raw.text
 
     return parse
@@ -155,7 +155,7 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
     may be in one of `private_networks`. Raises bad_profile."""
     origin, path = _split_url(raw)
     if not _URL_PATH_PATTERN.fullmatch(path):
-        raise raw.setting_error(SettingProblem.INVALID_CALL_URL)
+        raise raw.make_error(SettingProblem.INVALID_CALL_URL)
     return parse_provider_url(RawSetting(raw.name, origin, raw.file), private_networks) + path
 
 
@@ -172,7 +172,7 @@ def _split_url(raw: RawSetting) -> tuple[str, str]:
     try:
         parts = urlsplit(raw.text)
     except ValueError:
-        raise raw.setting_error(SettingProblem.INVALID_CALL_URL) from None
+        raise raw.make_error(SettingProblem.INVALID_CALL_URL) from None
     if parts.query or parts.fragment or "?" in raw.text or "#" in raw.text:
-        raise raw.setting_error(SettingProblem.INVALID_CALL_URL)
+        raise raw.make_error(SettingProblem.INVALID_CALL_URL)
     return f"{parts.scheme}://{parts.netloc}", parts.path

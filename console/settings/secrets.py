@@ -16,7 +16,7 @@ from typing import NoReturn, Protocol, Self
 
 from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import exclusive_lock
-from console.settings.value_parsers import bad_profile_error
+from console.settings.value_parsers import make_bad_profile_error
 
 MIN_STORE_KEY_LENGTH = 16
 STORE_KEY_NAME = "STORE_KEY"
@@ -47,7 +47,7 @@ class Keyring(Protocol):
     def delete_password(self, service: str, username: str) -> None: ...
 
 
-def system_keyring() -> Keyring | None:
+def find_system_keyring() -> Keyring | None:
     """Return the keyring of the operating system; None if this machine has none. Keyrings that store secrets in
     plain files aren't used."""
     from importlib import import_module
@@ -89,7 +89,7 @@ class SecretStore(HiddenSecrets):
         home: Path,
         *,
         urls: Mapping[str, str] | None = None,
-        keyring: Callable[[], Keyring | None] = system_keyring,
+        keyring: Callable[[], Keyring | None] = find_system_keyring,
     ) -> None:
         names_in_environment = {
             name.removeprefix(VARIABLE_PREFIX): value
@@ -107,12 +107,12 @@ class SecretStore(HiddenSecrets):
         desks with different home folders have different entries."""
         return f"support-console:{self._home}"
 
-    def environment_url(self, name: str) -> str | None:
+    def find_environment_url(self, name: str) -> str | None:
         """Return the URL with this setting name, such as `DATABASE_URL`, which may contain a password; None if it
         isn't set."""
         return self._urls.get(name)
 
-    def environment_names(self) -> frozenset[str]:
+    def list_environment_names(self) -> frozenset[str]:
         """Return the names of all secrets that are set in environment variables, without the prefix
         `CONSOLE_SECRET_`."""
         return frozenset(self._environment)
@@ -152,7 +152,7 @@ class SecretStore(HiddenSecrets):
         the error names the environment variable for the secret `variable`."""
         backend = self._require_keyring(variable)
         if backend is None:
-            raise bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
+            raise make_bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
         with _keyring_errors(variable):
             backend.set_password(self.keyring_service, entry, value)
 
@@ -174,7 +174,7 @@ class SecretStore(HiddenSecrets):
         """
         return self._read_key(STORE_KEY_NAME, may_create=may_create)
 
-    def draft_key(self) -> str:
+    def read_draft_key(self) -> str:
         """Return the draft key, which encrypts the data that windows of this desk store for their people, such as
         drafts, from the environment variable or the keyring. A missing key is created in the keyring.
 
@@ -185,9 +185,9 @@ class SecretStore(HiddenSecrets):
     def _read_key(self, name: str, *, may_create: bool) -> str:
         key = self.read_secret(name) or (self._find_or_create_key(name) if may_create else None)
         if key is None:
-            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)
+            raise make_bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)
         if len(key) < MIN_STORE_KEY_LENGTH:
-            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_TOO_SHORT)
+            raise make_bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_TOO_SHORT)
         return key
 
     def _read_from_keyring(self, name: str) -> str | None:
@@ -218,7 +218,7 @@ def _keyring_errors(variable: str) -> Iterator[None]:
     try:
         yield
     except Exception as cause:  # the type of the exception depends on the backend
-        raise bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.KEYRING_FAILED) from cause
+        raise make_bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.KEYRING_FAILED) from cause
 
 
 def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -232,7 +232,7 @@ def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]
             continue
         secret_name = name.removesuffix(_FILE_VARIABLE_SUFFIX)
         if secret_name in variables:
-            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.SECRET_SET_TWICE)
+            raise make_bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.SECRET_SET_TWICE)
         yield secret_name, _read_secret_file(VARIABLE_PREFIX + name, Path(value))
 
 
@@ -250,7 +250,7 @@ def _read_secret_file(variable: str, file: Path) -> str:
             content = opened.read(_MAX_SECRET_FILE_BYTES + 1) if is_regular else b""
         text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, ValueError):
-        raise bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE) from None
+        raise make_bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE) from None
     if not text or not text.isprintable() or len(content) > _MAX_SECRET_FILE_BYTES:
-        raise bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE)
+        raise make_bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE)
     return text

@@ -18,17 +18,18 @@ from console.settings.provider_access import (
     ConfiguredProvider,
     ProviderAccess,
     ProviderSettingsT,
-    access_by_provider,
+    get_access_by_provider,
     list_credential_names,
     list_required_secret_names,
     parse_call_url,
     parse_seconds,
     spacing_seconds,
 )
-from console.settings.secrets import STORE_KEY_NAME, VARIABLE_PREFIX, Keyring, SecretStore, system_keyring
+from console.settings.secrets import STORE_KEY_NAME, VARIABLE_PREFIX, Keyring, SecretStore, find_system_keyring
 from console.settings.urls import (
-    folder_url,
     is_loopback,
+    make_folder_url,
+    make_sqlite_url,
     mask_password,
     parse_database_url,
     parse_documents_url,
@@ -36,9 +37,8 @@ from console.settings.urls import (
     parse_provider_url,
     parse_redis_url,
     require_known_host,
-    sqlite_url,
 )
-from console.settings.value_parsers import CLIENT_ID_PATTERN, RawSetting, bad_profile_error, choice_parser
+from console.settings.value_parsers import CLIENT_ID_PATTERN, RawSetting, make_bad_profile_error, make_choice_parser
 
 ALARMBOX_SPACING_SECONDS = 1.0
 RECEIVER_PORT = 8089
@@ -75,7 +75,7 @@ class Settings:
     uses_leases: bool
     failpoint: tuple[str, int, str] | None
     refund_cooling_off_seconds: int | None
-    provider_settings: Mapping[str, object]  # by payment provider; read with `provider_settings_of`
+    provider_settings: Mapping[str, object]  # by payment provider; read with `get_provider_settings`
     alerts: AlertSettings
     registry_folder: Path | None  # where the registry's files appear; None: nowhere
     receiver_bind: str
@@ -109,19 +109,19 @@ class Settings:
     @property
     def masked_database_url(self) -> str:
         """The URL of the database without a password, for showing it to people."""
-        return mask_password(self.secrets.environment_url("DATABASE_URL") or "")
+        return mask_password(self.secrets.find_environment_url("DATABASE_URL") or "")
 
     @property
     def redis_url(self) -> str | None:
         """The URL of the optional Redis cache, which may contain a password; None without a cache."""
-        return self.secrets.environment_url("REDIS_URL") or None
+        return self.secrets.find_environment_url("REDIS_URL") or None
 
     def provider_url(self, provider: str) -> str | None:
         """Return the origin (scheme, host and port) that is configured for a provider; None if its own hosts are
         used."""
         return self.provider_urls[provider]
 
-    def provider_settings_of(self, provider: ConfiguredProvider[ProviderSettingsT]) -> ProviderSettingsT:
+    def get_provider_settings(self, provider: ConfiguredProvider[ProviderSettingsT]) -> ProviderSettingsT:
         """Return the settings of a payment provider, in the type that its `read_settings` returns."""
         return cast(ProviderSettingsT, self.provider_settings[provider.name])
 
@@ -143,7 +143,7 @@ class Settings:
             f"CONSOLE_SECRET_{name}" for name in list_required_secret_names(provider) if not self.secret(name)
         )
 
-    def secrets_of(self, provider: str) -> dict[str, str]:
+    def read_secrets(self, provider: str) -> dict[str, str]:
         """Return all secrets that a provider needs, by name without the provider's prefix (`API_KEY`). A missing
         secret is "". This may read the keyring."""
         return {
@@ -160,20 +160,22 @@ class Settings:
         """
         provider = name.split("_")[0].lower()
         return self.secrets.read_secret(
-            name, ask_keyring=not (self.active_test_switches and provider in access_by_provider())
+            name, ask_keyring=not (self.active_test_switches and provider in get_access_by_provider())
         )
 
     def list_credential_variables(self) -> tuple[str, ...]:
         """Return the names of the environment variables that contain a provider's secret, a key that signs
         notices, or the store key."""
-        names = self.secrets.environment_names()
+        names = self.secrets.list_environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
-        return tuple(f"{VARIABLE_PREFIX}{name}" for name in sorted(names & set(_credential_names()) | notice_keys))
+        return tuple(
+            f"{VARIABLE_PREFIX}{name}" for name in sorted(names & set(_list_credential_names()) | notice_keys)
+        )
 
     def list_credential_keyring_entries(self) -> tuple[str, ...]:
         """Return the names of the keyring's entries that contain a provider's secret or the store key. Raises
         bad_profile if the keyring can't be read."""
-        return tuple(name for name in _credential_names() if self.secrets.read_entry(name, name))
+        return tuple(name for name in _list_credential_names() if self.secrets.read_entry(name, name))
 
     def store_key(self) -> str:
         """Return the store key, which encrypts stored tokens and spooled answers; it has at least 16 characters.
@@ -183,14 +185,14 @@ class Settings:
         """
         return self.secrets.store_key(may_create=self.database_path is not None)
 
-    def draft_key(self) -> str:
+    def read_draft_key(self) -> str:
         """Return the key that encrypts the data that windows of this desk store for their people, such as drafts:
         with SQLite the store key, with a database server a key of this desk alone. A missing key is created in
         the keyring.
 
         Raises bad_profile if the key is missing and there is no keyring.
         """
-        return self.store_key() if self.database_path is not None else self.secrets.draft_key()
+        return self.store_key() if self.database_path is not None else self.secrets.read_draft_key()
 
     def knows_client(self, client_id: str) -> bool:
         """Return True if the text has the form of a client id and is one of the configured clients. If no clients
@@ -211,25 +213,26 @@ class Settings:
         return tuple(name for name, is_on in states.items() if is_on)
 
 
-def _credential_names() -> tuple[str, ...]:
+def _list_credential_names() -> tuple[str, ...]:
     """Return the names of all secrets of providers, and the name of the store key."""
-    of_providers = (name for provider in access_by_provider() for name in list_required_secret_names(provider))
+    of_providers = (name for provider in get_access_by_provider() for name in list_required_secret_names(provider))
     return (*of_providers, "ALARMBOX_REFRESH_TOKEN", STORE_KEY_NAME)
 
 
-def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | None] = system_keyring) -> Settings:
+def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | None] = find_system_keyring) -> Settings:
     """Read the settings as `Settings.load` does. `keyring` returns the keyring of the operating system, None if
     there is none."""
-    home = _home_folder(env)
+    home = _get_home_folder(env)
     setting_source = _SettingSource(env, read_profile(home / "profile.toml"))
     default_database = home / "console.db"
     database, file = setting_source.get(
-        "DATABASE_URL", parse_database_url, (sqlite_url(default_database), default_database)
+        "DATABASE_URL", parse_database_url, (make_sqlite_url(default_database), default_database)
     )
     urls = {"DATABASE_URL": database, "REDIS_URL": setting_source.get("REDIS_URL", parse_redis_url, "")}
     hosts = setting_source.get("PROVIDER_HOSTS", parse_hosts, ())
     provider_urls = {
-        name: _read_provider_url(name, access, setting_source, hosts) for name, access in access_by_provider().items()
+        name: _read_provider_url(name, access, setting_source, hosts)
+        for name, access in get_access_by_provider().items()
     }
     default_spacing = spacing_seconds(provider_urls["alarmbox"], ALARMBOX_SPACING_SECONDS)
     payment_providers = provider_registry.list_registered_parts(ConfiguredProvider)
@@ -238,8 +241,8 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
     settings = Settings(
         home=home,
         database_path=file,
-        documents_url=setting_source.get("DOCUMENTS_URL", parse_documents_url, folder_url(home / "documents")),
-        language=setting_source.get("LANGUAGE", choice_parser("ja", "en"), system_language(env)),
+        documents_url=setting_source.get("DOCUMENTS_URL", parse_documents_url, make_folder_url(home / "documents")),
+        language=setting_source.get("LANGUAGE", make_choice_parser("ja", "en"), detect_system_language(env)),
         operator=operator,
         clients=setting_source.get("CLIENTS", RawSetting.parse_clients, None),
         provider_urls=provider_urls,
@@ -249,7 +252,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         alarmbox_test_account=setting_source.get("alarmbox.test_account", RawSetting.parse_flag, False),
         allows_test_numbers=setting_source.get("TEST_NUMBERS", RawSetting.parse_flag, False),
         time_scale=setting_source.get("TIME_SCALE", lambda raw: raw.parse_number(1, 100), 1.0),
-        uses_leases=setting_source.get("LEASES", lambda raw: choice_parser("on", "off")(raw) == "on", True),
+        uses_leases=setting_source.get("LEASES", lambda raw: make_choice_parser("on", "off")(raw) == "on", True),
         failpoint=setting_source.get("FAILPOINT", RawSetting.parse_failpoint, None),
         refund_cooling_off_seconds=setting_source.get(
             "REFUND_COOLING_OFF_SECONDS", lambda raw: raw.parse_integer(0, 999_999), None
@@ -265,7 +268,9 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         receiver_trusted_proxies=setting_source.get("RECEIVER_TRUSTED_PROXIES", RawSetting.parse_networks, ()),
         receiver_certificate=setting_source.get("RECEIVER_CERTIFICATE", RawSetting.parse_path, None),
         receiver_key=setting_source.get("RECEIVER_KEY", RawSetting.parse_path, None),
-        environment=setting_source.get("environment", choice_parser("production", "test", "training"), "production"),
+        environment=setting_source.get(
+            "environment", make_choice_parser("production", "test", "training"), "production"
+        ),
         idle_lock_seconds=60
         * setting_source.get("idle_lock_minutes", lambda raw: raw.parse_integer(1, 120), IDLE_LOCK_MINUTES),
         operator_password_fd=setting_source.get(
@@ -293,26 +298,28 @@ def _require_consistent(settings: Settings, *, has_configured_environment: bool)
     If no environment is configured, it becomes `test` for a test account at AlarmBox, or if all configured
     providers are on this machine.
     """
-    remote_providers = _remote_providers(settings)
+    remote_providers = _list_remote_providers(settings)
     if settings.active_test_switches and remote_providers:
-        raise bad_profile_error(
+        raise make_bad_profile_error(
             settings.active_test_switches[0],
             SettingProblem.TEST_SETTING_WITH_REAL_PROVIDER,
             provider=remote_providers[0],
         )
     if settings.environment == "training" and remote_providers:
-        raise bad_profile_error("environment", SettingProblem.TRAINING_REACHES_PROVIDER, provider=remote_providers[0])
+        raise make_bad_profile_error(
+            "environment", SettingProblem.TRAINING_REACHES_PROVIDER, provider=remote_providers[0]
+        )
     is_test = settings.alarmbox_test_account or (not remote_providers and any(settings.provider_urls.values()))
     return replace(settings, environment="test") if is_test and not has_configured_environment else settings
 
 
-def _remote_providers(settings: Settings) -> list[str]:
+def _list_remote_providers(settings: Settings) -> list[str]:
     """Return the names of the providers that are configured (by an origin, or by a secret in the environment
     variables) and are not on this machine."""
-    prefixes = {name.split("_")[0].lower() for name in settings.secrets.environment_names()}
+    prefixes = {name.split("_")[0].lower() for name in settings.secrets.list_environment_names()}
     return [
         name
-        for name in access_by_provider()
+        for name in get_access_by_provider()
         if not settings.is_on_loopback(name) and (settings.provider_url(name) or name in prefixes)
     ]
 
@@ -336,10 +343,10 @@ class _SettingSource:
         return default if raw is None else parse(raw)
 
 
-def _home_folder(env: Mapping[str, str]) -> Path:
+def _get_home_folder(env: Mapping[str, str]) -> Path:
     for name, value in env.items():
         if name.startswith("CONSOLE_") and not _is_valid_unicode(value):
-            raise bad_profile_error(name, SettingProblem.NOT_UTF8)
+            raise make_bad_profile_error(name, SettingProblem.NOT_UTF8)
     if env.get("CONSOLE_HOME", "").strip():
         return RawSetting("CONSOLE_HOME", env["CONSOLE_HOME"]).parse_folder()
     from platformdirs import user_data_path
@@ -355,7 +362,7 @@ def _is_valid_unicode(value: str) -> bool:
     return True
 
 
-def system_language(env: Mapping[str, str]) -> Literal["ja", "en"]:
+def detect_system_language(env: Mapping[str, str]) -> Literal["ja", "en"]:
     """Return `ja` if the operating system's language is Japanese, otherwise `en`."""
     if sys.platform == "win32":
         import ctypes

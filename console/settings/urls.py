@@ -31,7 +31,7 @@ def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) ->
     try:
         return str(parse_base_url(raw.text, raw.name, [parse_private_network(text) for text in private_networks]))
     except ConsoleError as unfit:
-        raise raw.setting_error(SettingProblem(str(unfit.detail["problem"]))) from None
+        raise raw.make_error(SettingProblem(str(unfit.detail["problem"]))) from None
 
 
 def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain: str | None = None) -> str:
@@ -44,7 +44,7 @@ def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain
     base_url = parse_base_url(url.partition("://")[0] + "://" + urlsplit(url).netloc)
     is_in_domain = domain is not None and base_url.host.endswith(domain)
     if raw.file is not None and not (base_url.is_loopback or is_in_domain or base_url.host in hosts):
-        raise raw.setting_error(SettingProblem.UNKNOWN_PROVIDER_HOST, host=base_url.host)
+        raise raw.make_error(SettingProblem.UNKNOWN_PROVIDER_HOST, host=base_url.host)
     return url
 
 
@@ -54,7 +54,7 @@ def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
     try:
         return tuple(parse_base_url(f"https://{part.strip()}").host for part in raw.text.split(","))
     except ConsoleError as unfit:
-        raise raw.setting_error(SettingProblem(str(unfit.detail["problem"]))) from None
+        raise raw.make_error(SettingProblem(str(unfit.detail["problem"]))) from None
 
 
 def parse_private_networks(raw: RawSetting) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def parse_private_networks(raw: RawSetting) -> tuple[str, ...]:
     try:
         return tuple(str(parse_private_network(part.strip())) for part in raw.text.split(","))
     except ValueError:
-        raise raw.setting_error(SettingProblem.NOT_PRIVATE_NETWORK) from None
+        raise raw.make_error(SettingProblem.NOT_PRIVATE_NETWORK) from None
 
 
 def is_loopback(url: str) -> bool:
@@ -79,24 +79,24 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
         return raw.text, None
     match = _SQLITE_URL_PATTERN.fullmatch(raw.text)
     if match is None:
-        raise raw.setting_error(SettingProblem.INVALID_DATABASE_URL)
+        raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     path = match["path"].removeprefix("/")
     if not path or "?" in path or path.startswith((":memory:", "file:")):
-        raise raw.setting_error(SettingProblem.INVALID_DATABASE_URL)
+        raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     file = RawSetting(raw.name, unquote(path), raw.file).parse_path()
     if file.is_dir():
-        raise raw.setting_error(SettingProblem.INVALID_DATABASE_URL)
-    return sqlite_url(file), file
+        raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
+    return make_sqlite_url(file), file
 
 
 def _require_no_password(raw: RawSetting) -> None:
     """Raise bad_profile if a profile file contains a password in a URL, because people copy and back up such
     files. The password must be in the environment or the keyring."""
     if raw.file is not None and _PASSWORD_PATTERN.search(raw.text):
-        raise raw.setting_error(SettingProblem.PASSWORD_IN_FILE)
+        raise raw.make_error(SettingProblem.PASSWORD_IN_FILE)
 
 
-def sqlite_url(file: Path) -> str:
+def make_sqlite_url(file: Path) -> str:
     """Return the SQLAlchemy URL of an SQLite file; `file` is an absolute path, in which `%` and `?` are escaped."""
     return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
@@ -106,16 +106,16 @@ def parse_redis_url(raw: RawSetting) -> str:
     `redis://` and `unix://` only on this machine. Raises bad_profile."""
     _require_no_password(raw)
     if not _REDIS_URL_PATTERN.fullmatch(raw.text):
-        raise raw.setting_error(SettingProblem.INVALID_REDIS_URL)
+        raise raw.make_error(SettingProblem.INVALID_REDIS_URL)
     try:
         parts = urlsplit(raw.text)
         host, port = parts.hostname or "localhost", parts.port
     except ValueError:
-        raise raw.setting_error(SettingProblem.INVALID_REDIS_URL) from None
+        raise raw.make_error(SettingProblem.INVALID_REDIS_URL) from None
     if port == 0:
-        raise raw.setting_error(SettingProblem.INVALID_REDIS_URL)
+        raise raw.make_error(SettingProblem.INVALID_REDIS_URL)
     if parts.scheme == "redis" and not is_this_machine(host):
-        raise raw.setting_error(SettingProblem.REDIS_NOT_TLS)
+        raise raw.make_error(SettingProblem.REDIS_NOT_TLS)
     return raw.text
 
 
@@ -126,13 +126,13 @@ def parse_documents_url(raw: RawSetting) -> str:
         return raw.text.rstrip("/")
     match = _FOLDER_URL_PATTERN.fullmatch(raw.text)
     if match is None:
-        raise raw.setting_error(SettingProblem.INVALID_DOCUMENTS_URL)
+        raise raw.make_error(SettingProblem.INVALID_DOCUMENTS_URL)
     path = unquote(match["path"])
     drive_match = re.match(r"/[A-Za-z]:", path) if os.name == "nt" else None
-    return folder_url(RawSetting(raw.name, path[1:] if drive_match else path, raw.file).parse_folder())
+    return make_folder_url(RawSetting(raw.name, path[1:] if drive_match else path, raw.file).parse_folder())
 
 
-def folder_url(folder: Path) -> str:
+def make_folder_url(folder: Path) -> str:
     """Return the `file:` URL of a folder; `folder` is an absolute path."""
     return folder.as_uri()
 

@@ -21,7 +21,9 @@ _FAILPOINT_PATTERN = re.compile(r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|rais
 WordT = TypeVar("WordT", bound=str)
 
 
-def bad_profile_error(variable: str, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
+def make_bad_profile_error(
+    variable: str, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
+) -> ConsoleError:
     """Return the error bad_profile about a setting. `variable` is the name of the setting, `problem` the code of
     the mistake; `facts` are added to the error's detail."""
     return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": problem, **facts})
@@ -39,42 +41,42 @@ class RawSetting:
     text: str
     file: Path | None = None
 
-    def setting_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
+    def make_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
         """Return the error bad_profile about this setting. The error doesn't contain the text, because a URL may
         contain a password."""
         file: BadProfileDetail = {} if self.file is None else {"file": str(self.file)}
-        return bad_profile_error(self.name, problem, **file | facts)
+        return make_bad_profile_error(self.name, problem, **file | facts)
 
     def parse_flag(self) -> bool:
         """Return True for the text `1`, False for `0`. Raises bad_profile for any other text."""
-        return choice_parser("0", "1")(self) == "1"
+        return make_choice_parser("0", "1")(self) == "1"
 
     def parse_operator(self) -> str:
         """Return the name of an operator: 1 to 32 letters, digits, dots, underscores and hyphens. Raises
         bad_profile."""
         if not _OPERATOR_PATTERN.fullmatch(self.text):
-            raise self.setting_error(SettingProblem.BAD_OPERATOR)
+            raise self.make_error(SettingProblem.BAD_OPERATOR)
         return self.text
 
     def parse_clients(self) -> frozenset[str]:
         """Return the client ids in a text that separates them by commas. Raises bad_profile for a malformed id."""
         ids = [part.strip() for part in self.text.split(",")]
         if not all(CLIENT_ID_PATTERN.fullmatch(client) for client in ids):
-            raise self.setting_error(SettingProblem.BAD_CLIENTS)
+            raise self.make_error(SettingProblem.BAD_CLIENTS)
         return frozenset(ids)
 
     def parse_number(self, minimum: float, maximum: float) -> float:
         """Return a decimal number from `minimum` to `maximum`, both included. Raises bad_profile; digits other
         than 0 to 9 aren't accepted."""
         if not _DECIMAL_PATTERN.fullmatch(self.text) or not minimum <= float(self.text) <= maximum:
-            raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
+            raise self.make_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return float(self.text)
 
     def parse_integer(self, minimum: int, maximum: int) -> int:
         """Return an integer from `minimum` to `maximum`, both included. Raises bad_profile; digits other than 0 to
         9 aren't accepted."""
         if not (self.text.isascii() and self.text.isdigit() and minimum <= self.parse_number(minimum, maximum)):
-            raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
+            raise self.make_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return int(self.text)
 
     def parse_failpoint(self) -> tuple[str, int, str]:
@@ -82,9 +84,9 @@ class RawSetting:
         step must be one of those that the command `doctor` lists."""
         match = _FAILPOINT_PATTERN.fullmatch(self.text)
         if match is None:
-            raise self.setting_error(SettingProblem.BAD_FAILPOINT)
+            raise self.make_error(SettingProblem.BAD_FAILPOINT)
         if match[1] not in failpoint_names.ALL_NAMES:
-            raise self.setting_error(SettingProblem.NO_SUCH_FAILPOINT, allowed=failpoint_names.ALL_NAMES)
+            raise self.make_error(SettingProblem.NO_SUCH_FAILPOINT, allowed=failpoint_names.ALL_NAMES)
         return match[1], int(match[2]), match[3]
 
     def parse_address(self) -> str:
@@ -104,30 +106,30 @@ class RawSetting:
         try:
             return str(parse(text))
         except ValueError as cause:
-            raise self.setting_error(SettingProblem.BAD_ADDRESS) from cause
+            raise self.make_error(SettingProblem.BAD_ADDRESS) from cause
 
     def parse_path(self) -> Path:
         """Return an absolute path. A relative path begins at the working directory, `~` is the user's home folder.
         Raises bad_profile."""
         if "\0" in self.text:
-            raise self.setting_error(SettingProblem.BAD_PATH)
+            raise self.make_error(SettingProblem.BAD_PATH)
         try:
             return Path(self.text).expanduser().absolute()
         except RuntimeError as cause:  # the user in "~user" doesn't exist
-            raise self.setting_error(SettingProblem.BAD_PATH) from cause
+            raise self.make_error(SettingProblem.BAD_PATH) from cause
 
     def parse_folder(self) -> Path:
         """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the path is a file."""
         path = self.parse_path()
         try:
             if path.exists() and not path.is_dir():
-                raise self.setting_error(SettingProblem.NOT_A_FOLDER)
+                raise self.make_error(SettingProblem.NOT_A_FOLDER)
         except OSError as cause:  # a name that is too long, or a folder without permission
-            raise self.setting_error(SettingProblem.BAD_PATH) from cause
+            raise self.make_error(SettingProblem.BAD_PATH) from cause
         return path
 
 
-def choice_parser(*allowed_words: WordT) -> Callable[[RawSetting], WordT]:
+def make_choice_parser(*allowed_words: WordT) -> Callable[[RawSetting], WordT]:
     """Return a parser that accepts only one of `allowed_words` and returns this word. The parser raises
     bad_profile."""
 
@@ -135,6 +137,6 @@ def choice_parser(*allowed_words: WordT) -> Callable[[RawSetting], WordT]:
         for word in allowed_words:
             if raw.text == word:
                 return word
-        raise raw.setting_error(SettingProblem.NOT_ONE_OF, allowed=", ".join(allowed_words))
+        raise raw.make_error(SettingProblem.NOT_ONE_OF, allowed=", ".join(allowed_words))
 
     return parse

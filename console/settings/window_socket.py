@@ -17,7 +17,7 @@ _MAX_FOLDER_PATH_CHARACTERS = 40
 """A longer path would make the path of the socket longer than the operating systems allow (about 100 bytes)."""
 
 
-def socket_name(home: Path) -> str:
+def make_socket_name(home: Path) -> str:
     """Return the name of the socket of the window with this home folder: a path in a folder that only the current
     user can access; on Windows the name of a pipe. Raises OSError if there is no such folder."""
     digest = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:24]
@@ -48,7 +48,7 @@ def send_link(home: Path, link: str) -> bool:
     link; False if it doesn't, or if no window is running."""
     message = f"{link}\n".encode()
     try:
-        name = socket_name(home)
+        name = make_socket_name(home)
         answer = _send_by_pipe(name, message) if sys.platform == "win32" else _send_by_socket(name, message)
     except OSError:
         return False

@@ -17,7 +17,7 @@ from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import record_columns
 from console.wording.exports.reports import REPORT_TABLES
-from console.wording.exports.titles import list_title, make_about_lines
+from console.wording.exports.titles import format_about_lines, format_list_title
 from console.wording.records import kind_of
 from console.wording.text_context import TextContext
 
@@ -98,17 +98,17 @@ def make_export_table(
     Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
     """
     listed = _MAKE_LIST_BY_NAME[request.name](services, request, context)
-    title = list_title(request, context)
-    about = (*make_about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
+    title = format_list_title(request, context)
+    about = (*format_about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
     return ExportTable(title, listed.columns, listed.read_pages, about)
 
 
 def _queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     name = request.subject
     if name == _COMPANY_QUEUE:
-        return _ExportList(lists.changed_company_columns(context), lambda: _read_company_pages(services))
+        return _ExportList(lists.make_changed_company_columns(context), lambda: _read_company_pages(services))
     if name == NOTICE_QUEUE:
-        return _ExportList(lists.unmatched_notice_columns(context), lambda: _read_notice_pages(services))
+        return _ExportList(lists.make_unmatched_notice_columns(context), lambda: _read_notice_pages(services))
     if name not in QUEUE_NAMES:
         allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _COMPANY_QUEUE]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed})
@@ -178,7 +178,7 @@ def _companies_list(services: ExportReadServices, request: ExportRequest, contex
     def read_pages() -> Pages:
         yield services.registry.search_corporations(request.subject, request.part or None, _MAX_SEARCH_RESULTS).items
 
-    return _ExportList(lists.company_columns(context), read_pages)
+    return _ExportList(lists.make_company_columns(context), read_pages)
 
 
 def _approvals_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -187,14 +187,14 @@ def _approvals_list(services: ExportReadServices, request: ExportRequest, contex
         yield (*inbox.to_decide, *inbox.others)
         yield services.recovery.list_proposals()
 
-    return _ExportList(lists.approval_columns(context), read_pages)
+    return _ExportList(lists.make_approval_columns(context), read_pages)
 
 
 def _alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
         yield services.alerts.list_open_items(_MAX_EXPORTED_ALERTS)
 
-    return _ExportList(lists.alert_columns(context), read_pages)
+    return _ExportList(lists.make_alert_columns(context), read_pages)
 
 
 def _audit_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -204,7 +204,7 @@ def _audit_list(services: ExportReadServices, request: ExportRequest, context: T
             yield page
             before = page[-1].id
 
-    return _ExportList(lists.audit_columns(context), read_pages)
+    return _ExportList(lists.make_audit_columns(context), read_pages)
 
 
 def _bulk_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -218,7 +218,7 @@ def _bulk_list(services: ExportReadServices, request: ExportRequest, context: Te
             yield page
             after = page[-1].row.position
 
-    return _ExportList(lists.bulk_columns(context, run.action), read_pages)
+    return _ExportList(lists.make_bulk_columns(context, run.action), read_pages)
 
 
 def _runs_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -231,7 +231,7 @@ def _runs_list(services: ExportReadServices, request: ExportRequest, context: Te
             if before is None:
                 return
 
-    return _ExportList(lists.run_columns(context), read_pages)
+    return _ExportList(lists.make_run_columns(context), read_pages)
 
 
 def _differences_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -249,7 +249,7 @@ def _differences_list(services: ExportReadServices, request: ExportRequest, cont
             if after is None:
                 return
 
-    return _ExportList(lists.difference_columns(context), read_pages)
+    return _ExportList(lists.make_difference_columns(context), read_pages)
 
 
 def _set_asides_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -259,7 +259,7 @@ def _set_asides_list(services: ExportReadServices, request: ExportRequest, conte
             yield page
             after = page[-1].record.id
 
-    return _ExportList(lists.set_aside_columns(context), read_pages)
+    return _ExportList(lists.make_set_aside_columns(context), read_pages)
 
 
 def _report_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

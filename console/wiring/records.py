@@ -75,9 +75,9 @@ class TimelinePageWithText(TimelinePage):
         """Return the events as plain text in `language` (`ja` or `en`), e.g. to send it to a customer or an
         auditor. Payers are masked.
         """
-        from console.wording.timelines import timeline_text  # The words are loaded at their first use.
+        from console.wording.timelines import format_timeline  # The words are loaded at their first use.
 
-        return timeline_text(self, language)
+        return format_timeline(self, language)
 
 
 class RecoveryService:

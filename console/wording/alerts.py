@@ -7,13 +7,13 @@ from console.wording import catalogue as wording
 from console.wording.text_context import TextContext
 
 
-def rule_text(alert: Alert, context: TextContext) -> str:
+def format_alert_rule(alert: Alert, context: TextContext) -> str:
     """Return a short text that says what the alert's rule has detected; the rule's id if there is no text."""
-    key = wording.rule_sentence_key(alert.rule_id)
+    key = wording.find_rule_sentence_key(alert.rule_id)
     return context.translate(key) if key else alert.rule_id
 
 
-def alert_value_text(text: str, context: TextContext, other: str | None = None) -> str:
+def format_alert_value(text: str, context: TextContext, other: str | None = None) -> str:
     """Return the observed or the expected value of an alert as words and formatted amounts. `text` is the stored
     value; `other` is the other one of the two values, in which the currency may be found."""
     return wording.finding_text(text, context.language, other)

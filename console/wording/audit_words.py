@@ -32,7 +32,7 @@ def record_text(kind: str, id: int | str, language: str, number: str = "") -> st
     return f"{wording.translate(f'kind.{kind}', language)} {number}".strip()
 
 
-def record_text_with_number(kind: str, id: int | str, language: str, number: str) -> str:
+def format_record_reference_with_number(kind: str, id: int | str, language: str, number: str) -> str:
     """Return the text that names a record in a list from which the record can't be opened. A credit check also has
     its corporation number, a refund the number of its payment (`number`)."""
     text = record_text(kind, id, language, number)
@@ -41,6 +41,6 @@ def record_text_with_number(kind: str, id: int | str, language: str, number: str
     return f"{text} {wording.format_number(number) if kind == 'credit-check' else number}"
 
 
-def result_text(entry: AuditEntry, language: str) -> str:
+def format_audit_result(entry: AuditEntry, language: str) -> str:
     """Return the word for the result of an audit entry's action."""
     return wording.translate(f"audit_screen.result.{entry.result}", language)

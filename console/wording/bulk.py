@@ -31,14 +31,16 @@ def reason_text(code: str | None, person: str | None, context: TextContext) -> s
     if not code:
         return ""
     key = reason_key(code)
-    return context.translate(key, who=check_words.actor_name(person, context) if person else None) if key else code
+    return (
+        context.translate(key, who=check_words.get_actor_name(person, context) if person else None) if key else code
+    )
 
 
-def row_reason(row: BulkRow, context: TextContext) -> str:
+def format_bulk_row_reason(row: BulkRow, context: TextContext) -> str:
     return reason_text(*split_reason(row.reason), context)
 
 
-def record_state_key(record: RecoverableRecord) -> str:
+def get_record_state_key(record: RecoverableRecord) -> str:
     """Return the design tokens' key of the badge that shows the state of a row's record, or its unknown outcome."""
     if not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN:
         return "certainty.unknown"
@@ -50,13 +52,13 @@ def record_name(record: RecoverableRecord | None, row: BulkRow, context: TextCon
     so."""
     if record is None:
         return context.translate("bulk.gone", kind=row.kind, id=row.subject_id)
-    return record_words.short_title(record, context)
+    return record_words.format_short_title(record, context)
 
 
 def company_name(record: RecoverableRecord | None, context: TextContext) -> str:
     """Return the name of the company of a row's record; "" if the record is None or has no corporation number."""
     return (
-        record_words.company_or_title(record, context)
-        if record is not None and record_words.corporation_number_of(record)
+        record_words.format_company_or_title(record, context)
+        if record is not None and record_words.get_corporation_number(record)
         else ""
     )

@@ -59,18 +59,18 @@ _log = logging.getLogger("console.wording")
 
 
 @cache
-def sentences_by_key(language: str) -> Mapping[str, str]:
+def read_sentences(language: str) -> Mapping[str, str]:
     """Return all texts of one language ("ja" or "en") by wording key: the texts of the program and those of the
     payment providers.
     """
     plugin_words = (plugin.words for plugin in list_registered_parts(ProviderTraits))
     return {
-        **program_sentences(language),
+        **get_program_sentences(language),
         **{key: texts[language] for words in plugin_words for key, texts in words.items()},
     }
 
 
-def program_sentences(language: str) -> Mapping[str, str]:
+def get_program_sentences(language: str) -> Mapping[str, str]:
     """Return the program's own texts of one language ("ja" or "en") by wording key, without those of the payment
     providers.
     """
@@ -81,7 +81,7 @@ def program_sentences(language: str) -> Mapping[str, str]:
 
 def has_sentence(key: str) -> bool:
     """Return True if the catalogue has a text for this wording key."""
-    return key in sentences_by_key(LANGUAGES[0])
+    return key in read_sentences(LANGUAGES[0])
 
 
 def translate(key: str, language: str, /, **facts: object) -> str:
@@ -90,7 +90,7 @@ def translate(key: str, language: str, /, **facts: object) -> str:
 
     If there is no text, log an error and return the key itself.
     """
-    words = sentences_by_key(language)
+    words = read_sentences(language)
     if key not in words:
         _log.error("no words for %r", key)
         return key
@@ -102,11 +102,11 @@ def translate(key: str, language: str, /, **facts: object) -> str:
 def error_message(error: ConsoleError, language: str) -> str:
     """Return the message that people read about an error: what happened, the effect on the money, and the next
     step. If several texts fit the error, the most specific one is used."""
-    key = next(filter(has_sentence, _message_keys(error)), f"error.{error.code}")
+    key = next(filter(has_sentence, _list_message_keys(error)), f"error.{error.code}")
     return translate(key, language, **format_amounts(error.detail))
 
 
-def error_event_sentence(code: str, language: str) -> str:
+def format_error_event(code: str, language: str) -> str:
     """Return a sentence that says what happened, for an error code: the first sentence of the error's message. The
     rest of the message (effect on the money, next step) concerns only a person who has given a command. A code
     without a message is treated as an internal error.
@@ -117,7 +117,7 @@ def error_event_sentence(code: str, language: str) -> str:
     return message.partition(end)[0].rstrip(".") + end.rstrip()
 
 
-def _message_keys(error: ConsoleError) -> Iterator[str]:
+def _list_message_keys(error: ConsoleError) -> Iterator[str]:
     """Yield the wording keys that an error's message may have, the most specific first. Each begins with
     `error.{code}`. Then follow: `newer`; `unknown`, for a record with an unknown outcome; one of the facts
     `source`, `reason`, `problem` and `state`, with or without a hint or the kind of record; the kind of record;
@@ -128,7 +128,7 @@ def _message_keys(error: ConsoleError) -> Iterator[str]:
         yield f"{key}.newer"
     if _is_unknown_check(detail.get("record")):
         yield f"{key}.unknown"
-    kinds = _subject_kinds(detail)
+    kinds = _list_subject_kinds(detail)
     for fact in _VARIANT_FACT_NAMES:
         if isinstance(variant := detail.get(fact), str):
             yield f"{key}.{variant}.{detail.get('hint')}"
@@ -148,7 +148,7 @@ def _is_unknown_check(record: object) -> bool:
     return isinstance(record, CreditCheck) and record.certainty is Certainty.UNKNOWN
 
 
-def _subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
+def _list_subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
     """Return the kinds of record that an error is about, such as payment or refund, the most specific first; empty
     if the error names none. `detail` is the error's detail: either its `about` names the kind, or its `record`
     is the record.
@@ -206,7 +206,7 @@ def badge_word(name: str, language: str) -> str:
     return translate(f"state.{name}", language)
 
 
-def rule_sentence_key(rule: str) -> str | None:
+def find_rule_sentence_key(rule: str) -> str | None:
     """Return the wording key of the text for an alert rule or a kind of case; None if there is no text."""
     return next((key for key in (f"alert_rule.{rule}", f"work.reason.{rule}") if has_sentence(key)), None)
 
@@ -232,7 +232,7 @@ def finding_text(text: str, language: str, other: str | None = None) -> str:
     def translate_fact(key: str, **facts: object) -> str:
         return translate(key, language, **facts)
 
-    return findings.finding_text(text, translate_fact, findings.currency_of(text, other))
+    return findings.finding_text(text, translate_fact, findings.find_currency(text, other))
 
 
 def format_age(age: timedelta | None, language: str) -> str:
@@ -261,12 +261,12 @@ def placeholder_names(template: str) -> frozenset[str]:
 
 
 @cache
-def _cached_placeholder_names(template: str) -> frozenset[str]:
+def _list_cached_placeholder_names(template: str) -> frozenset[str]:
     return placeholder_names(template)
 
 
 def has_all_facts(template: str, facts: Mapping[str, object]) -> bool:
-    return all(facts.get(name) not in (None, "", (), [], {}) for name in _cached_placeholder_names(template))
+    return all(facts.get(name) not in (None, "", (), [], {}) for name in _list_cached_placeholder_names(template))
 
 
 class _SentenceFormatter(string.Formatter):
@@ -295,40 +295,40 @@ class _SentenceFormatter(string.Formatter):
         if isinstance(value, list | tuple | set | frozenset):
             return self._translate("list.separator").join(self.format_field(item, format_spec) for item in value)
         if format_spec.startswith("@"):
-            return self._text_of_code(format_spec[1:], value)
+            return self._format_code(format_spec[1:], value)
         if "/" in format_spec:
             return choose_by_number(value, format_spec)
         if format_spec == "finding":
             return findings.finding_text(_clean_text(value), self._translate)
         if format_spec == "changes" and isinstance(value, Mapping):
-            return self._text_of_changes(value)
-        return self._text_of_fact(value, format_spec)
+            return self._format_changes(value)
+        return self._format_fact(value, format_spec)
 
     def _translate(self, key: str, **facts: object) -> str:
         return translate(key, self._language, **facts)
 
-    def _text_of_code(self, families: str, value: object) -> str:
+    def _format_code(self, families: str, value: object) -> str:
         """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `families` are
         prefixes of wording keys, separated by `|`; the wording key is `family.code`, or the family with the
         code in place of `*`. The first key that has a text is used; without one, the code itself is returned.
         """
-        code = _readable_value(value)
+        code = _make_readable_value(value)
         for family in families.split("|"):
             key = family.replace("*", str(code)) if "*" in family else f"{family}.{code}"
             if has_sentence(key):
                 return self._translate(key)
-        return _readable_code(_clean_text(code))
+        return _make_readable_code(_clean_text(code))
 
-    def _text_of_changes(self, changes: Mapping[str, object]) -> str:
+    def _format_changes(self, changes: Mapping[str, object]) -> str:
         """Return the text of changed fields: the name of each field, with its value before and after the change."""
         lines = []
         for name, pair in changes.items():
             before, after = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
-            field = self._text_of_code("field", name)
+            field = self._format_code("field", name)
             lines.append(self._translate("list.change", field=field, before=before, after=after))
         return self._translate("list.separator").join(lines)
 
-    def _text_of_fact(self, value: object, form: str) -> str:
+    def _format_fact(self, value: object, form: str) -> str:
         match value:
             case datetime():
                 return format_instant(value, next((style for style in _TIME_STYLES if style == form), "full"))
@@ -342,7 +342,7 @@ class _SentenceFormatter(string.Formatter):
                 return self._translate("word.yes" if value else "word.no")
             case int() if form in _INTEGER_FORMATTERS:
                 return _INTEGER_FORMATTERS[form](value)
-        text = _clean_text(_readable_value(value))
+        text = _clean_text(_make_readable_value(value))
         return _TEXT_FORMATTERS[form](text) if form in _TEXT_FORMATTERS else text
 
 
@@ -357,7 +357,7 @@ def choose_by_number(number: object, forms: str) -> str:
     return singular if str(number) == "1" else plural
 
 
-def _readable_value(value: object) -> object:
+def _make_readable_value(value: object) -> object:
     """Return a fact as people read it: the name of a lease holder, the id of a record, the value of an enum
     member; any other fact unchanged."""
     match value:
@@ -378,7 +378,7 @@ def _readable_value(value: object) -> object:
     return value
 
 
-def _readable_code(code: str) -> str:
+def _make_readable_code(code: str) -> str:
     """Return a code that has no text in a readable form: `HTTP 599` for `http_599`, any other code unchanged."""
     return f"HTTP {code[5:]}" if code.startswith("http_") and code[5:].isdigit() else code
 

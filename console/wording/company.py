@@ -19,7 +19,7 @@ _KIND_BY_RECORD_CLASS: dict[type, str] = {
 }
 
 
-def totals_text(totals: CompanyTotals, language: str) -> str:
+def format_company_totals(totals: CompanyTotals, language: str) -> str:
     """Return a sentence with the sums of a company in one currency: paid, refunded, being sent, and unknown."""
     amounts = {
         name: Money(getattr(totals, f"{name}_minor"), totals.currency)
@@ -28,7 +28,7 @@ def totals_text(totals: CompanyTotals, language: str) -> str:
     return translate("company_page.totals", language, currency=totals.currency, **amounts)
 
 
-def summary_text(
+def format_company_summary(
     result: LookupResult,
     name: str,
     open_records: Sequence[CreditCheck | Order | Payment | Refund],
@@ -37,10 +37,10 @@ def summary_text(
 ) -> str:
     """Return a summary of a company's records for a support ticket. The summary contains no personal data: no
     payer, no person's name, no note."""
-    return "\n".join(_summary_lines(result, name, open_records, now, language))
+    return "\n".join(_format_summary_lines(result, name, open_records, now, language))
 
 
-def _name_of(record: CreditCheck | Order | Payment | Refund) -> str:
+def _get_record_number(record: CreditCheck | Order | Payment | Refund) -> str:
     """Return the number by which people know a record: that of an order or payment, otherwise the id."""
     match record:
         case Payment():
@@ -52,7 +52,7 @@ def _name_of(record: CreditCheck | Order | Payment | Refund) -> str:
     return str(record.id)
 
 
-def _summary_lines(
+def _format_summary_lines(
     result: LookupResult,
     name: str,
     open_records: Sequence[CreditCheck | Order | Payment | Refund],
@@ -67,7 +67,7 @@ def _summary_lines(
         "checks": len(result.credit_checks),
     }
     yield translate("company_page.summary.records", language, open=len(open_records), **counts)
-    yield from (totals_text(totals, language) for totals in result.totals)
+    yield from (format_company_totals(totals, language) for totals in result.totals)
     for record in open_records:
         kind = _KIND_BY_RECORD_CLASS[type(record)]
         state = state_word(kind, record.state.value, language)
@@ -75,7 +75,7 @@ def _summary_lines(
             "company_page.summary.open",
             language,
             kind=translate(f"kind.{kind}", language),
-            name=_name_of(record),
+            name=_get_record_number(record),
             state=state,
         )
     yield translate("company_page.summary.at", language, at=now)

@@ -12,16 +12,16 @@ def state_key(record: CreditCheck, *, derived: bool = True) -> str:
     return find_state_badge(record, derived=derived)
 
 
-def provider_or_registry_name(record: CreditCheck, context: TextContext) -> str:
+def get_provider_or_registry_name(record: CreditCheck, context: TextContext) -> str:
     """Return the name of the credit check's company: as the provider gave it, otherwise the official name in the
     corporation registry, with a mark. Return "" if neither is known."""
     if record.company_name:
         return record.company_name
     entry = record.registry_entry
-    return marked_registry_name(entry.corporation.name, context) if entry is not None else ""
+    return format_registry_name(entry.corporation.name, context) if entry is not None else ""
 
 
-def marked_registry_name(official_name: str, context: TextContext) -> str:
+def format_registry_name(official_name: str, context: TextContext) -> str:
     """Return an official name with the mark which says that the name is from the corporation registry; "" for an
     empty name."""
     return context.translate("corporation.marked_name", name=official_name) if official_name else ""
@@ -33,6 +33,6 @@ def result_word(record: CreditCheck, context: TextContext) -> str:
     )
 
 
-def actor_name(name: str, context: TextContext) -> str:
+def get_actor_name(name: str, context: TextContext) -> str:
     """Return the name of the person who acted; for the worker, the word "worker" in the language of the context."""
     return context.translate("who.worker") if name == "worker" else name

@@ -19,14 +19,14 @@ NET_SUM_NAME = "net"
 """Name of the net amount, beside the names of DAILY_SUM_NAMES."""
 
 
-def daily_close_title(close: DailyClose, language: str) -> str:
+def format_daily_close_title(close: DailyClose, language: str) -> str:
     """Return the title of a daily close, with its provider and its day."""
     return translate(
         "close.title", language, provider=provider_name(close.provider, language), day=close.day.isoformat()
     )
 
 
-def state_line(close: DailyClose, language: str) -> str:
+def format_daily_close_state(close: DailyClose, language: str) -> str:
     """Return a sentence which says whether the daily close is final, and if not, why."""
     if close.is_final:
         return translate("close.final", language)
@@ -40,7 +40,7 @@ def state_line(close: DailyClose, language: str) -> str:
     return translate("close.not_final", language, reasons=translate("list.separator", language).join(reasons))
 
 
-def make_about_lines(close: DailyClose, language: str) -> Iterator[str]:
+def format_about_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield sentences about a daily close: the meaning of its figures, the reconciliation of the day, and when the
     day was closed for the first time."""
     yield translate("close.about", language)
@@ -52,28 +52,29 @@ def make_about_lines(close: DailyClose, language: str) -> Iterator[str]:
         days = {"first": run.from_day.isoformat(), "last": run.to_day.isoformat()}
         counts = {"matched": run.matched, "n": run.difference_count}
         yield translate("close.reconciliation", language, id=run.run_id, **days, **counts)
-    yield _first_close_line(close, language)
+    yield _format_first_close(close, language)
     if not close.is_complete:
         yield translate("close.capped", language)
 
 
-def _first_close_line(close: DailyClose, language: str) -> str:
+def _format_first_close(close: DailyClose, language: str) -> str:
     if close.first is None:
         return translate("close.first", language)
     facts = {"at": format_instant(close.first.at), "person": close.first.person}
     return translate("close.changed" if close.changes else "close.unchanged", language, **facts)
 
 
-def daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
+def format_daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield the whole daily close as lines of text, for the terminal and for screen readers."""
-    yield daily_close_title(close, language)
-    yield state_line(close, language)
-    yield from make_about_lines(close, language)
+    yield format_daily_close_title(close, language)
+    yield format_daily_close_state(close, language)
+    yield from format_about_lines(close, language)
     for money in close.money:
         for name in DAILY_SUM_NAMES:
-            value = report_words.count_and_sum_text(money.get_sum(name), money.currency, language)
-            yield f"{money.currency} {sum_name(name, language)}: {value}"
-        yield f"{money.currency} {sum_name(NET_SUM_NAME, language)}: {format_amount(money.net_minor, money.currency)}"
+            value = report_words.format_count_and_sum(money.get_sum(name), money.currency, language)
+            yield f"{money.currency} {get_sum_name(name, language)}: {value}"
+        net = format_amount(money.net_minor, money.currency)
+        yield f"{money.currency} {get_sum_name(NET_SUM_NAME, language)}: {net}"
     for record in close.unknown:
         yield translate(
             "close.unknown.line",
@@ -82,19 +83,21 @@ def daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
             number=record.number,
             amount=Money(record.minor, record.currency),
             since=format_instant(record.since),
-            settled=settled_text(record, language),
+            settled=format_settled_outcome(record, language),
         )
-    yield from change_lines(close, language)
+    yield from format_change_lines(close, language)
 
 
-def change_lines(close: DailyClose, language: str) -> Iterator[str]:
+def format_change_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield one line for each change since the day was closed for the first time."""
     for change in close.changes:
-        before, after = change_values(change, language)
-        yield translate("close.change.line", language, what=change_name(change, language), before=before, after=after)
+        before, after = format_change_values(change, language)
+        yield translate(
+            "close.change.line", language, what=get_change_name(change, language), before=before, after=after
+        )
 
 
-def sum_name(name: str, language: str) -> str:
+def get_sum_name(name: str, language: str) -> str:
     """Return the name of a sum of the daily close; `name` is one of DAILY_SUM_NAMES, or `net` for the net amount."""
     return translate(f"close.sum.{name}", language)
 
@@ -104,27 +107,27 @@ def record_name(record: UnknownRecord, language: str) -> str:
     return f"{translate(f'kind.{record.kind}', language)} {record.id}"
 
 
-def settled_text(record: UnknownRecord, language: str) -> str:
+def format_settled_outcome(record: UnknownRecord, language: str) -> str:
     """Return a text which says when the outcome of a record became known, or that it is still unknown."""
     if record.settled_at is None:
         return translate("close.unknown.still", language)
     return translate("close.unknown.settled", language, at=format_instant(record.settled_at))
 
 
-def change_name(change: DailyCloseChange, language: str) -> str:
+def get_change_name(change: DailyCloseChange, language: str) -> str:
     """Return the name of what has changed since the day was closed for the first time: a sum with its currency, or
     another field of the daily close."""
     if change.currency:
-        return f"{change.currency} {sum_name(change.what, language)}"
+        return f"{change.currency} {get_sum_name(change.what, language)}"
     return translate(f"close.change.{change.what}", language)
 
 
-def change_values(change: DailyCloseChange, language: str) -> tuple[str, str]:
+def format_change_values(change: DailyCloseChange, language: str) -> tuple[str, str]:
     """Return two texts: the value before and the value after a change."""
 
     def format_text(value: CountAndSum | str | None) -> str:
         if isinstance(value, CountAndSum):
-            return report_words.count_and_sum_text(value, change.currency, language)
+            return report_words.format_count_and_sum(value, change.currency, language)
         if value is not None and change.what == "unknown":
             kind, _, id = value.partition(" ")
             return f"{translate(f'kind.{kind}', language)} {id}"

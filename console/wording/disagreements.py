@@ -15,13 +15,13 @@ def difference_text(record: object, disagreement: Disagreement, language: str) -
     If no difference exists now, or if a reconciliation found it, the text begins with the finding of the open
     case.
     """
-    parts = list(_side_texts(record, disagreement, language)) if isinstance(record, Payment) else []
+    parts = list(_format_sides(record, disagreement, language)) if isinstance(record, Payment) else []
     if disagreement.rule is not None and (not parts or disagreement.rule in RECONCILED):
-        parts.insert(0, _case_text(disagreement, language))
+        parts.insert(0, _format_case(disagreement, language))
     return wording.translate("list.separator", language).join(parts)
 
 
-def _side_texts(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:
+def _format_sides(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:
     for side in disagreement.sides:
         for field in side.differs:
             yield wording.translate(
@@ -29,8 +29,8 @@ def _side_texts(payment: Payment, disagreement: Disagreement, language: str) -> 
                 language,
                 side=_side_name(side, payment, language),
                 field=wording.translate(f"field.{field}", language),
-                theirs=_side_value_text(side, field, language),
-                ours=_side_value_text(disagreement.sides[0], field, language),
+                theirs=_format_side_value(side, field, language),
+                ours=_format_side_value(disagreement.sides[0], field, language),
             )
 
 
@@ -40,7 +40,7 @@ def _side_name(side: ComparedSide, payment: Payment, language: str) -> str:
     return wording.provider_name(payment.provider, language)
 
 
-def _side_value_text(side: ComparedSide, field: str, language: str) -> str:
+def _format_side_value(side: ComparedSide, field: str, language: str) -> str:
     """Return the value of one field as the provider or the order has it (`side`); – if the value is missing."""
     match field:
         case "amount" if side.minor is not None and side.currency is not None:
@@ -56,13 +56,13 @@ def _side_value_text(side: ComparedSide, field: str, language: str) -> str:
     return wording.NO_VALUE
 
 
-def _case_text(disagreement: Disagreement, language: str) -> str:
+def _format_case(disagreement: Disagreement, language: str) -> str:
     observed, expected = disagreement.observed or "", disagreement.expected or ""
     key = "difference.of_reconciliation" if disagreement.rule in RECONCILED else "difference.of_case"
     return wording.translate(
         key,
         language,
-        rule=wording.translate(wording.rule_sentence_key(disagreement.rule or "") or "column.cause", language),
+        rule=wording.translate(wording.find_rule_sentence_key(disagreement.rule or "") or "column.cause", language),
         theirs=wording.finding_text(observed, language, expected),
         ours=wording.finding_text(expected, language, observed),
     )

@@ -21,7 +21,7 @@ def difference_text(difference: PageDifference, language: str) -> str:
     return translate(f"compare.difference.{difference.kind}", language)
 
 
-def difference_line(difference: PageDifference, language: str) -> str:
+def format_page_difference_line(difference: PageDifference, language: str) -> str:
     """Return a difference as one line: its sign, the number of its page, and the sentence about it."""
     text = difference_text(difference, language)
     return translate(
@@ -29,7 +29,7 @@ def difference_line(difference: PageDifference, language: str) -> str:
     )
 
 
-def summary_lines(comparison: DocumentComparison, language: str) -> list[str]:
+def format_comparison_summary_lines(comparison: DocumentComparison, language: str) -> list[str]:
     """Return sentences with the number of differences, and with the pages that could not be compared."""
     counts = {"old": comparison.old_pages, "new": comparison.new_pages}
     count = len(comparison.differences)

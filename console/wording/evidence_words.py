@@ -3,7 +3,7 @@
 from console.wording import catalogue as wording
 
 
-def source_text(source: str, language: str) -> str:
+def format_evidence_source(source: str, language: str) -> str:
     """Return the text for the source of evidence: the provider and the call, such as for "paypay.probe"."""
     if wording.has_sentence(f"evidence.source.{source}"):
         return wording.translate(f"evidence.source.{source}", language)

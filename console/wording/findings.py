@@ -64,59 +64,59 @@ def finding_text(text: str, translate: Translate, currency: str | None = None) -
     match = _CURRENCY_PATTERN.search(text)
     known = match["currency"] if match else currency
     separator = translate("list.separator")
-    return separator.join(_finding_part_text(part, translate, known) for part in text.split("; "))
+    return separator.join(_format_finding_part(part, translate, known) for part in text.split("; "))
 
 
-def currency_of(*texts: str | None) -> str | None:
+def find_currency(*texts: str | None) -> str | None:
     """Return the currency that one of the stored findings names; None if none names one."""
     matches = (_CURRENCY_PATTERN.search(text) for text in texts if text)
     return next((match["currency"] for match in matches if match), None)
 
 
-def code_text(code: str, translate: Translate) -> str:
+def format_code(code: str, translate: Translate) -> str:
     """Return the text for a code of a cause, a reason or a state. A provider's code without a text is returned in
     a readable form: `HTTP 599` for `http_599`, any other code unchanged."""
     return translate("finding.code", code=code)
 
 
-def _state_word(kind: str, state: str, translate: Translate) -> str:
+def _get_state_word(kind: str, state: str, translate: Translate) -> str:
     return translate(f"state.{kind}.{state}")
 
 
-def _finding_part_text(part: str, translate: Translate, currency: str | None) -> str:
+def _format_finding_part(part: str, translate: Translate, currency: str | None) -> str:
     for slug, phrase in enumerate(_FIXED_PHRASES):
         if part == phrase:
             return translate(f"finding.phrase.{slug}")
     if rule := _STATE_AND_AMOUNT_PATTERN.fullmatch(part):
-        return _state_and_amount_text(rule, translate, currency)
+        return _format_state_and_amount(rule, translate, currency)
     if answer := _ANSWER_PATTERN.fullmatch(part):
-        return _answer_text(answer, translate)
+        return _format_answer(answer, translate)
     if company := _COMPANY_PATTERN.fullmatch(part):
-        return _company_text(company, translate)
+        return _format_company(company, translate)
     if refund := _REFUND_PATTERN.fullmatch(part):
-        rest = _finding_part_text(refund["rest"], translate, currency)
+        rest = _format_finding_part(refund["rest"], translate, currency)
         return translate("finding.refund", id=refund["id"], rest=rest)
     for name, pattern in _PHRASE_PATTERNS.items():
         if match := pattern.fullmatch(part):
-            return _phrase_text(name, match, translate, currency)
+            return _format_phrase(name, match, translate, currency)
     return _translate_codes_and_amounts(part, translate, currency)
 
 
-def _state_and_amount_text(match: re.Match[str], translate: Translate, currency: str | None) -> str:
+def _format_state_and_amount(match: re.Match[str], translate: Translate, currency: str | None) -> str:
     """Return the text for a finding such as `payment 91=completed 3300 JPY after=expired`: kind, state, amount,
     and the state that the record had before."""
     kind, (rest, _, after) = match["kind"], match["rest"].strip().partition("after=")
-    state, amount = _state_word(kind, match["state"], translate), ""
+    state, amount = _get_state_word(kind, match["state"], translate), ""
     if rest.strip():
         amount = _translate_codes_and_amounts(rest.strip(), translate, currency)
     key = "order_is_in" if kind == "order" else "payment_of" if amount else "payment_is"
     text = translate(f"finding.{key}", state=state, amount=amount)
     if not after:
         return text
-    return translate("finding.after", text=text, after=_state_word(kind, after, translate))
+    return translate("finding.after", text=text, after=_get_state_word(kind, after, translate))
 
 
-def _answer_text(match: re.Match[str], translate: Translate) -> str:
+def _format_answer(match: re.Match[str], translate: Translate) -> str:
     """Return the text for the summary of a provider's answer, such as `HTTP 500 UNKNOWN http_500`: outcome, cause
     and HTTP status in words."""
     outcome, reason = match["outcome"], match["reason"]
@@ -124,13 +124,13 @@ def _answer_text(match: re.Match[str], translate: Translate) -> str:
         return _translate_codes_and_amounts(match[0], translate, None)
     text = translate(f"outcome.{outcome}")
     if reason != _ANSWERED_REASON:
-        text = translate("finding.answer", outcome=text, cause=code_text(reason, translate))
+        text = translate("finding.answer", outcome=text, cause=format_code(reason, translate))
     names_status = match["status"] is None or f"HTTP {match['status']}" in text
     status = "" if names_status else f" · HTTP {match['status']}"
     return f"{text}{status}{match['number'] or ''}"
 
 
-def _company_text(match: re.Match[str], translate: Translate) -> str:
+def _format_company(match: re.Match[str], translate: Translate) -> str:
     """Return the text for a change of a corporation, such as `company closed 2026-10-31 liquidation` or `company
     renamed A|B`. A name that the registry has only as an image is stored as ""."""
     change, rest = match["change"], match["rest"] or ""
@@ -148,15 +148,15 @@ def _company_text(match: re.Match[str], translate: Translate) -> str:
     )
 
 
-def _phrase_text(name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
+def _format_phrase(name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
     facts: dict[str, object] = dict(match.groupdict())
     for fact in ("amount", "part"):
         if isinstance(facts.get(fact), str):
             facts[fact] = _translate_codes_and_amounts(str(facts[fact]), translate, currency)
     if "state" in facts:
-        facts["state"] = _state_word("order", str(facts["state"]), translate)
+        facts["state"] = _get_state_word("order", str(facts["state"]), translate)
     if "reason" in facts:
-        facts["reason"] = code_text(str(facts["reason"]), translate)
+        facts["reason"] = format_code(str(facts["reason"]), translate)
     if "at" in facts:
         facts["at"] = datetime.fromisoformat(str(facts["at"]))
     if name == "within":
@@ -173,14 +173,14 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
     only if a currency follows, or if it follows a state or a provider's word."""
     word, _, rest = part.partition(" ")
     if word.islower() and word.isalpha():
-        word = code_text(word, translate)
+        word = format_code(word, translate)
     elif _PROVIDER_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_WORDS_OF_TWO_KINDS:
         word = _provider_word(word, translate)
     follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", rest)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
     text = f"{word} {rest}".strip()
     text = _AMOUNT_PATTERN.sub(_make_amount_replacer(currency, drops=is_amount), text).strip()
-    return _CODE_PATTERN.sub(lambda code: code_text(code[0], translate), text)
+    return _CODE_PATTERN.sub(lambda code: format_code(code[0], translate), text)
 
 
 def _provider_word(code: str, translate: Translate) -> str:

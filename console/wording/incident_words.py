@@ -23,23 +23,23 @@ def title(incident: Incident, translate: Translate) -> str:
     """Return a short text that says what the rule of the incident's main alert has detected; the rule's id if
     there is no text."""
     rule = incident.main_alert.rule_id
-    key = wording.rule_sentence_key(rule)
+    key = wording.find_rule_sentence_key(rule)
     return translate(key) if key else rule
 
 
-def record_count_text(incident: Incident, translate: Translate) -> str:
+def format_record_count(incident: Incident, translate: Translate) -> str:
     """Return a text with the number of records that the incident affects."""
     count = incident.extent.records
     return translate("incident.affected", n=count) if count else translate("incident.affected.none")
 
 
-def extent_text(incident: Incident, translate: Translate) -> str:
+def format_incident_extent(incident: Incident, translate: Translate) -> str:
     """Return a text with the number of records that the incident affects, and with their sums, one per currency."""
-    sums = sum_texts(incident) if incident.extent.records else ()
-    return " · ".join((record_count_text(incident, translate), *sums))
+    sums = format_incident_sums(incident) if incident.extent.records else ()
+    return " · ".join((format_record_count(incident, translate), *sums))
 
 
-def sum_texts(incident: Incident) -> Sequence[str]:
+def format_incident_sums(incident: Incident) -> Sequence[str]:
     """Return the sums of the affected records as texts, one per currency."""
     return [
         wording.format_amount(min(minor, LARGEST_MINOR), currency)
@@ -48,14 +48,14 @@ def sum_texts(incident: Incident) -> Sequence[str]:
     ]
 
 
-def playbook_keys(incident: Incident) -> Sequence[str]:
+def list_playbook_keys(incident: Incident) -> Sequence[str]:
     """Return the wording keys of the incident's playbook: the steps that people should follow, in their order."""
     name = get_playbook(incident.main_alert.rule_id)
     keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_PLAYBOOK_STEPS + 1))
     return [key for key in keys if wording.has_sentence(key)]
 
 
-def end_reason_text(incident: Incident, translate: Translate) -> str | None:
+def format_end_reason(incident: Incident, translate: Translate) -> str | None:
     """Return the reason why the incident has ended: the text of the person who resolved it, or a sentence which
     says that the facts match again. Return None while the incident is open."""
     if incident.resolution is not None:
@@ -78,12 +78,12 @@ def state_text(incident: Incident, translate: Translate) -> str:
         )
     if incident.state is IncidentState.CLOSED:
         return translate(
-            "incident.closed_because", at=incident.closed_at, because=end_reason_text(incident, translate)
+            "incident.closed_because", at=incident.closed_at, because=format_end_reason(incident, translate)
         )
     return translate(f"incident.woken.{incident.woken_by}") if incident.woken_by else ""
 
 
-def step_text(step: IncidentStep, translate: Translate) -> str:
+def format_incident_step(step: IncidentStep, translate: Translate) -> str:
     """Return a sentence about one act of a person on the incident, such as taking or snoozing it."""
     name = IncidentAction(step.action).value.replace(" ", "_")
     return translate(
@@ -91,6 +91,6 @@ def step_text(step: IncidentStep, translate: Translate) -> str:
     )
 
 
-def money_text(amount: Money | None) -> str:
+def format_money(amount: Money | None) -> str:
     """Return an amount as text; "" for None."""
     return "" if amount is None else wording.format_amount(amount.minor, amount.currency)

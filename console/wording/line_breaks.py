@@ -66,7 +66,7 @@ def remove_line_break_marks(text: str) -> str:
 
 
 @cache
-def _phrase_parser() -> "Parser":
+def _load_phrase_parser() -> "Parser":
     """Return the parser with the model of Japanese phrases. The parser is imported when the first Japanese
     sentence is shown, so that the start of the window isn't delayed."""
     from budoux.parser import load_default_japanese_parser
@@ -79,7 +79,7 @@ def _phrase_ends(text: str) -> Iterator[int]:
     Japanese letters."""
     end = 0
     found = set()
-    for phrase in _phrase_parser().parse(text):
+    for phrase in _load_phrase_parser().parse(text):
         end += len(phrase)
         found.add(end)
     found -= {place for word in _UNSPLIT_WORD_PATTERN.finditer(text) for place in range(word.start() + 1, word.end())}

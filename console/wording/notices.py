@@ -12,7 +12,7 @@ def amount_text(notice: UnmatchedNotice) -> str:
     return wording.format_amount(notice.amount_minor, notice.currency)
 
 
-def candidate_text(candidate: NoticeCandidate, language: str) -> str:
+def format_notice_candidate(candidate: NoticeCandidate, language: str) -> str:
     """Return the text for a record that may belong to a notice, with the facts that both share, such as `Payment
     ORD-1 ¥3,300: same number`."""
     record = candidate.record

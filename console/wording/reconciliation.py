@@ -17,40 +17,40 @@ _SIDE_PATTERN = re.compile(
 )
 
 
-def run_days_text(item: ReconciliationRunItem) -> str:
+def format_run_days(item: ReconciliationRunItem) -> str:
     """Return the days that a reconciliation run compares as text: one day, or the first and the last day."""
-    return period_text(item.from_day, item.to_day)
+    return format_period(item.from_day, item.to_day)
 
 
-def period_text(first: date, last: date) -> str:
+def format_period(first: date, last: date) -> str:
     """Return a range of days as text: one day, or the first and the last day."""
     return wording.format_day(first) if first == last else f"{wording.format_day(first)} – {wording.format_day(last)}"
 
 
-def difference_name(item: DifferenceItem, context: TextContext) -> str:
+def get_difference_name(item: DifferenceItem, context: TextContext) -> str:
     """Return the short name of the payment to which a difference belongs; "" if the payment is unknown. If the
     program could not read the row of the provider's history, return the readable part of this row."""
     if item.payment is not None:
-        return record_words.short_title(item.payment, context)
-    return _readable_row_part(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
+        return record_words.format_short_title(item.payment, context)
+    return _get_readable_row_part(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
 
 
-def our_side_text(item: DifferenceItem, context: TextContext) -> str:
+def format_our_side(item: DifferenceItem, context: TextContext) -> str:
     """Return the state and amount of the payment in our records as text; "" if we have no such payment."""
-    return _side_text(item.found.ours, item, context, is_ours=True)
+    return _format_side(item.found.ours, item, context, is_ours=True)
 
 
-def provider_side_text(item: DifferenceItem, context: TextContext) -> str:
+def format_provider_side(item: DifferenceItem, context: TextContext) -> str:
     """Return the state and amount of the payment in the provider's history as text; "" if the program could not
     read the provider's row."""
     return (
         ""
         if item.found.verdict is ReconciliationVerdict.REFUSED
-        else _side_text(item.found.theirs, item, context, is_ours=False)
+        else _format_side(item.found.theirs, item, context, is_ours=False)
     )
 
 
-def _side_text(text: str | None, item: DifferenceItem, context: TextContext, *, is_ours: bool) -> str:
+def _format_side(text: str | None, item: DifferenceItem, context: TextContext, *, is_ours: bool) -> str:
     """Return the state and amount on one side of a difference as text. `text` is the stored form, such as
     "completed 12000 JPY". Our own state (`is_ours`) is translated, and so is a word that the provider's history is
     known to use; any other word, and a stored text in another form, stay unchanged.
@@ -87,35 +87,35 @@ def history_word(item: DifferenceItem, context: TextContext) -> str:
 
 
 def _amount_text(side: re.Match[str], item: DifferenceItem) -> str:
-    return wording.format_amount(int(side["minor"]), side["currency"] or _currency_of(item))
+    return wording.format_amount(int(side["minor"]), side["currency"] or _get_currency(item))
 
 
-def amount_difference_text(item: DifferenceItem) -> str:
-    """Return the difference of the amounts (see `amount_difference`) as text; "" if the difference is 0."""
-    minor, currency = amount_difference(item)
+def format_amount_difference(item: DifferenceItem) -> str:
+    """Return the difference of the amounts (see `compute_amount_difference`) as text; "" if the difference is 0."""
+    minor, currency = compute_amount_difference(item)
     return wording.format_amount(minor, currency) if minor else ""
 
 
-def amount_difference(item: DifferenceItem) -> tuple[int, str]:
+def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
     """Return the difference of the amounts in minor units, and the currency: the provider's amount minus our
     amount, for a refund the reverse. A missing amount counts as 0; the difference is 0 if the program could not
     read the provider's row.
     """
     ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
     if item.found.verdict is ReconciliationVerdict.REFUSED or (ours is None and theirs is None):
-        return 0, _currency_of(item)
+        return 0, _get_currency(item)
     minor = int(theirs["minor"] if theirs else 0) - int(ours["minor"] if ours else 0)
     currency = (ours and ours["currency"]) or (theirs and theirs["currency"])
     is_refund = any(side is not None and _is_refund(side) for side in (ours, theirs))
-    return -minor if is_refund else minor, currency or _currency_of(item)
+    return -minor if is_refund else minor, currency or _get_currency(item)
 
 
 def cause_text(item: DifferenceItem, context: TextContext) -> str:
     """Return a text which says why a person must look at the difference, or that no person must."""
     if item.found.verdict is ReconciliationVerdict.REFUSED:
-        return context.translate(f"reconcile.row.{unreadable_reason_code(item)}")
+        return context.translate(f"reconcile.row.{get_unreadable_reason_code(item)}")
     if item.case is not None:
-        key = wording.rule_sentence_key(item.case.rule_id)
+        key = wording.find_rule_sentence_key(item.case.rule_id)
         return context.translate(key) if key else item.case.rule_id
     if item.found.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.cause.imported")
@@ -128,16 +128,16 @@ def _is_refund(side: re.Match[str]) -> bool:
     return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
 
 
-def _currency_of(item: DifferenceItem) -> str:
+def _get_currency(item: DifferenceItem) -> str:
     return item.payment.currency if item.payment is not None else "JPY"
 
 
-def unreadable_reason_code(item: DifferenceItem) -> str:
+def get_unreadable_reason_code(item: DifferenceItem) -> str:
     """Return the code of the reason why a row of the provider's history could not be read: the first word of the
     stored text `theirs`, or "other" if this word has no text."""
     code = (item.found.theirs or "").partition(" ")[0]
     return code if wording.has_sentence(f"reconcile.row.{code}") else "other"
 
 
-def _readable_row_part(item: DifferenceItem) -> str:
+def _get_readable_row_part(item: DifferenceItem) -> str:
     return (item.found.theirs or "").partition(" ")[2]

@@ -38,7 +38,7 @@ def state_key(record: ShownRecord, *, derived: bool = True) -> str:
     return find_state_badge(record, derived=derived)
 
 
-def certainty_key(record: ShownRecord, now: datetime) -> str:
+def get_certainty_key(record: ShownRecord, now: datetime) -> str:
     """Return the design tokens' key of the badge that shows the certainty of a record at the instant `now`."""
     return f"certainty.{explain_record(record, now).certainty}"
 
@@ -54,7 +54,7 @@ def unanswered_side_word(payment: Payment) -> str:
     return "no_answer" if payment.certainty is Certainty.UNKNOWN else "never_asked_short"
 
 
-def short_title(record: ShownRecord, context: TextContext) -> str:
+def format_short_title(record: ShownRecord, context: TextContext) -> str:
     """Return the short name of a record: the number of a payment or an order; for a credit check or a refund, a
     text with its id."""
     match record:
@@ -81,11 +81,11 @@ def title(record: ShownRecord, context: TextContext) -> str:
 
 def amount_text(record: ShownRecord) -> str:
     """Return the amount of a record as text: negative for a refund, "" for a credit check."""
-    minor, currency = signed_amount(record)
+    minor, currency = compute_signed_amount(record)
     return "" if minor is None or currency is None else wording.format_amount(minor, currency)
 
 
-def signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
+def compute_signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
     """Return the amount of a record in minor units and its currency: negative for a refund, None for a credit
     check."""
     match record:
@@ -103,20 +103,20 @@ def differs_in_amount(record: ShownRecord, now: datetime) -> bool:
     return True if this is so for one of its payments; for other records, return False."""
     if isinstance(record, Order):
         payments = record.relations.payments if record.relations is not None else ()
-        return any(_payment_differs(payment, record, payment.relations, now) for payment in payments)
+        return any(_has_payment_amount_difference(payment, record, payment.relations, now) for payment in payments)
     if isinstance(record, Payment) and record.relations is not None:
-        return _payment_differs(record, record.relations.order, record.relations, now)
+        return _has_payment_amount_difference(record, record.relations.order, record.relations, now)
     return False
 
 
-def _payment_differs(
+def _has_payment_amount_difference(
     payment: Payment, order: Order | None, relations: PaymentRelations | None, now: datetime
 ) -> bool:
     sides = compare_sides(payment, order, relations.provider_meaning if relations is not None else None, now)
     return any("amount" in side.differs for side in sides)
 
 
-def marked_amount_text(record: ShownRecord, context: TextContext) -> str:
+def format_marked_amount(record: ShownRecord, context: TextContext) -> str:
     """Return the amount of a record as text. A ≠ stands before the amount if our payment, the provider and the
     order disagree about it."""
     text = amount_text(record)
@@ -148,11 +148,11 @@ def mask_payer(text: str | None) -> str:
     return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
 
 
-def corporation_number_of(record: ShownRecord) -> str:
+def get_corporation_number(record: ShownRecord) -> str:
     """Return the corporation number of a record; for a refund that of its payment. Return "" if it has none."""
     if isinstance(record, Refund):
         payment = record.relations.payment if record.relations is not None else None
-        return corporation_number_of(payment) if payment is not None else ""
+        return get_corporation_number(payment) if payment is not None else ""
     return record.corporation_number or ""
 
 
@@ -160,15 +160,15 @@ def company_name(record: ShownRecord, context: TextContext) -> str:
     """Return the name of a record's company: as the provider gave it, otherwise the official name in the
     corporation registry, with a mark. Return "" if neither is known."""
     if isinstance(record, CreditCheck):
-        return check_words.provider_or_registry_name(record, context)
+        return check_words.get_provider_or_registry_name(record, context)
     entry = record.registry_entry
-    return check_words.marked_registry_name(entry.corporation.name, context) if entry is not None else ""
+    return check_words.format_registry_name(entry.corporation.name, context) if entry is not None else ""
 
 
-def company_or_title(record: ShownRecord, context: TextContext) -> str:
+def format_company_or_title(record: ShownRecord, context: TextContext) -> str:
     """Return the first of these that is known: the name of the record's company, its corporation number, the title
     of the record."""
-    number = corporation_number_of(record)
+    number = get_corporation_number(record)
     return company_name(record, context) or (wording.format_number(number) if number else title(record, context))
 
 
@@ -187,11 +187,11 @@ def began_at(record: ShownRecord) -> datetime | None:
 
 
 def refund_reason(refund: Refund, context: TextContext) -> str:
-    """Return the reason of a refund as text (see `reason_line`)."""
-    return reason_line(refund.reason_code, refund.reason, context)
+    """Return the reason of a refund as text (see `format_reason_line`)."""
+    return format_reason_line(refund.reason_code, refund.reason, context)
 
 
-def reason_line(code: RefundReason | None, own_text: str, context: TextContext) -> str:
+def format_reason_line(code: RefundReason | None, own_text: str, context: TextContext) -> str:
     """Return the reason of a refund as text: the word for the reason's code, and the requester's own text if there
     is one. Without a code, return the own text alone."""
     if code is None:

@@ -15,7 +15,7 @@ def official_name(corporation: Corporation, translate: Translate) -> str:
     return corporation.name or translate("corporation.name_is_image")
 
 
-def address_text(corporation: Corporation, translate: Translate) -> str:
+def format_address(corporation: Corporation, translate: Translate) -> str:
     """Return the postcode and the address of a corporation. If the publisher has a part of the address only as an
     image, a note says so."""
     code = corporation.post_code
@@ -24,7 +24,7 @@ def address_text(corporation: Corporation, translate: Translate) -> str:
     return " ".join(part for part in (*parts, note) if part)
 
 
-def closure_text(corporation: Corporation, translate: Translate) -> str:
+def format_closure(corporation: Corporation, translate: Translate) -> str:
     """Return a text with the day and the cause of the corporation's closure; "" if the corporation isn't closed."""
     if corporation.closure is None:
         return ""
@@ -32,7 +32,7 @@ def closure_text(corporation: Corporation, translate: Translate) -> str:
     return translate("corporation.closed", day=corporation.closure.day.isoformat(), cause=cause)
 
 
-def closure_heading(facts: CorporationFacts, translate: Translate) -> str:
+def format_closure_heading(facts: CorporationFacts, translate: Translate) -> str:
     """Return a heading with the day and the cause of the corporation's closure; "" if the corporation isn't closed
     or not in the registry."""
     closure = facts.corporation.closure if facts.corporation is not None else None
@@ -41,7 +41,7 @@ def closure_heading(facts: CorporationFacts, translate: Translate) -> str:
     return translate("corporation.closed_lead", day=closure.day.isoformat(), cause=closure.cause.value)
 
 
-def own_records_text(match: RegistryMatch, translate: Translate) -> str:
+def format_own_records(match: RegistryMatch, translate: Translate) -> str:
     """Return a text which says that this database has records of the corporation, and whether open ones; "" if it
     has none."""
     if not match.is_ours:
@@ -49,7 +49,7 @@ def own_records_text(match: RegistryMatch, translate: Translate) -> str:
     return translate("corporation.ours_open" if match.has_open_records else "corporation.ours")
 
 
-def purchase_warning_text(facts: CorporationFacts | None, translate: Translate) -> str:
+def format_purchase_warning(facts: CorporationFacts | None, translate: Translate) -> str:
     """Return the warning that a person reads before buying a credit check: the corporation is closed, or was
     merged into another one. Return "" if there is no reason for a warning."""
     if facts is None or facts.corporation is None or facts.corporation.closure is None:
@@ -62,6 +62,6 @@ def purchase_warning_text(facts: CorporationFacts | None, translate: Translate) 
     return translate("corporation.advice.merged", **told)
 
 
-def source_line(registry_date: date, translate: Translate) -> str:
+def format_registry_source(registry_date: date, translate: Translate) -> str:
     """Return the line that names the source of registry data: the registry date, the publisher and the licence."""
     return translate("corporation.source", day=registry_date.isoformat(), publisher=PUBLISHER, licence=LICENCE)

@@ -15,12 +15,12 @@ from console.wording.catalogue import format_age, provider_name, translate
 from console.wording.formats import NO_VALUE, format_amount, format_count, format_instant
 
 
-def percent_text(percent: float | None) -> str:
+def format_percent(percent: float | None) -> str:
     """Return a percentage as text such as `98 %`; – for None. It is rounded down, so that only 100 gives `100 %`."""
     return NO_VALUE if percent is None else f"{int(percent)} %"
 
 
-def outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
+def list_outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
     """Return the outages of a provider that lie at least partly within a Japanese day."""
     start, end = get_start_of_day(day), get_end_of_day(day)
     return tuple(
@@ -28,7 +28,7 @@ def outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
     )
 
 
-def outage_text(outage: Outage, language: str) -> str:
+def format_outage(outage: Outage, language: str) -> str:
     """Return a text with the begin and the end of a provider's outage; without an end while the outage lasts."""
     since = format_instant(outage.since, "short")
     if outage.until is None:
@@ -37,7 +37,7 @@ def outage_text(outage: Outage, language: str) -> str:
     return translate("reports.success.outage_ended", language, since=since, until=until)
 
 
-def provider_success_note(report: ProviderSuccess, language: str) -> str:
+def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
     """Return sentences which say what the report has counted, and for which providers some payments are missing
     because the report reads only a limited number."""
     sentences = [translate("reports.success.note", language)]
@@ -49,49 +49,49 @@ def provider_success_note(report: ProviderSuccess, language: str) -> str:
     return "\n".join(sentences)
 
 
-def provider_success_summary(series: ProviderSeries, language: str) -> str:
+def format_provider_success_summary(series: ProviderSeries, language: str) -> str:
     """Return a text about all days of one provider: the percentage of paid payments among those that ended, and the
     number of those."""
     paid, unpaid = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
-    share = percent_text(100 * paid / (paid + unpaid) if paid + unpaid else None)
+    share = format_percent(100 * paid / (paid + unpaid) if paid + unpaid else None)
     return translate("reports.success.summary", language, percent=share, n=format_count(paid + unpaid))
 
 
-def provider_success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
+def format_provider_success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
     """Yield the lines of the report: one per provider, and one per day with payments or an outage."""
     for series in report.providers:
         name = provider_name(series.provider, language)
-        yield f"{name}: {provider_success_summary(series, language)}"
+        yield f"{name}: {format_provider_success_summary(series, language)}"
         outages = [outage for outage in report.outages if outage.provider == series.provider]
         for day in series.days:
-            if day.total or outages_on_day(day.day, outages):
-                facts = {"day": day.day, "percent": percent_text(day.percent), "paid": format_count(day.paid)}
+            if day.total or list_outages_on_day(day.day, outages):
+                facts = {"day": day.day, "percent": format_percent(day.percent), "paid": format_count(day.paid)}
                 counts = {name: format_count(getattr(day, name)) for name in ("unpaid", "unknown", "other")}
                 yield translate("reports.success.day", language, **facts, **counts)
-        yield from (outage_text(outage, language) for outage in outages)
+        yield from (format_outage(outage, language) for outage in outages)
 
 
 # -- ages of queues
 
 
-def queue_age_note(report: QueueAgeReport, language: str) -> str:
+def format_queue_age_note(report: QueueAgeReport, language: str) -> str:
     """Return sentences which say what the report has counted, and in which queues records are missing because the
     report reads only a limited number."""
     sentences = [translate("reports.queue_ages.note", language)]
     sentences += [
-        translate("reports.queue_ages.capped", language, queue=queue_name(queue.queue, language))
+        translate("reports.queue_ages.capped", language, queue=get_queue_name(queue.queue, language))
         for queue in report.queues
         if not queue.is_complete
     ]
     return "\n".join(sentences)
 
 
-def queue_name(queue: str, language: str) -> str:
+def get_queue_name(queue: str, language: str) -> str:
     """Return the title of a queue by its code `queue`."""
     return translate(f"queue.{queue}.title", language)
 
 
-def queue_total(queue: QueueAges, language: str) -> str:
+def format_queue_total(queue: QueueAges, language: str) -> str:
     """Return a text with the number of records in a queue, with `+` if there are more than were counted, and with
     the number of records whose age is unknown."""
     total = format_count(queue.total, is_capped=not queue.is_complete)
@@ -99,7 +99,7 @@ def queue_total(queue: QueueAges, language: str) -> str:
     return translate(key, language, n=total, undated=queue.undated)
 
 
-def queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
+def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
     """Yield one line per queue: its total, and the number of its records in each range of ages."""
     for queue in report.queues:
         parts = [
@@ -107,71 +107,71 @@ def queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
             for name, count in zip(AGE_CLASSES, queue.counts, strict=True)
         ]
         listed = translate("list.separator", language).join(parts)
-        yield f"{queue_name(queue.queue, language)}: {queue_total(queue, language)}: {listed}"
+        yield f"{get_queue_name(queue.queue, language)}: {format_queue_total(queue, language)}: {listed}"
 
 
 # -- refunds
 
 
-def refund_funnel_note(report: RefundFunnelReport, language: str) -> str:
+def format_refund_funnel_note(report: RefundFunnelReport, language: str) -> str:
     """Return the sentence which says which refunds the report has counted."""
     key = "reports.refund_funnel.note" if report.is_complete else "reports.refund_funnel.capped"
     return translate(key, language, since=report.period.first)
 
 
-def count_and_sum_text(value: CountAndSum, currency: str, language: str) -> str:
+def format_count_and_sum(value: CountAndSum, currency: str, language: str) -> str:
     """Return a count with a sum of money, such as `3 · ¥9,000`."""
     return translate(
         "reports.count_and_sum", language, n=format_count(value.count), amount=Money(value.minor, currency)
     )
 
 
-def refund_funnel_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
+def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
     """Yield one line per currency and step of a refund, then one per currency and way in which refunds ended
     otherwise."""
     for funnel in report.funnels:
         for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown"):
-            value = count_and_sum_text(funnel.step(name), funnel.currency, language)
+            value = format_count_and_sum(funnel.step(name), funnel.currency, language)
             yield f"{funnel.currency} {translate(f'reports.refund_funnel.{name}', language)}: {value}"
 
 
 # -- money per day
 
 
-def settlement_note(report: SettlementReport, language: str) -> str:
+def format_settlement_note(report: SettlementReport, language: str) -> str:
     """Return sentences which say what the report has summed up, and for which providers some payments are missing
     because the report reads only a limited number."""
     sentences = [translate("reports.settlement.note", language)]
     sentences += [
-        translate("reports.settlement.capped", language, name=series_name(series, language))
+        translate("reports.settlement.capped", language, name=get_series_name(series, language))
         for series in report.series
         if not series.is_complete
     ]
     return "\n".join(sentences)
 
 
-def series_name(series: SettlementSeries, language: str) -> str:
+def get_series_name(series: SettlementSeries, language: str) -> str:
     """Return the name of a series of daily sums: its provider and its currency."""
     return f"{provider_name(series.provider, language)} {series.currency}"
 
 
-def settlement_summary(series: SettlementSeries, language: str) -> str:
+def format_settlement_summary(series: SettlementSeries, language: str) -> str:
     """Return a text with the sums of all days of a series: paid, refunded, and net."""
     paid, refunded = sum(day.paid_minor for day in series.days), sum(day.refunded_minor for day in series.days)
-    return _settlement_text("reports.settlement.summary", paid, refunded, series.currency, language)
+    return _format_settlement_sums("reports.settlement.summary", paid, refunded, series.currency, language)
 
 
-def settlement_lines(report: SettlementReport, language: str) -> Iterator[str]:
+def format_settlement_lines(report: SettlementReport, language: str) -> Iterator[str]:
     """Yield the lines of the report: one per provider and currency, and one per day with payments or refunds."""
     for series in report.series:
-        yield f"{series_name(series, language)}: {settlement_summary(series, language)}"
+        yield f"{get_series_name(series, language)}: {format_settlement_summary(series, language)}"
         for day in series.days:
             if day.payments or day.refunds:
                 facts = (day.paid_minor, day.refunded_minor, series.currency, language)
-                yield f"{day.day.isoformat()}: {_settlement_text('reports.settlement.summary', *facts)}"
+                yield f"{day.day.isoformat()}: {_format_settlement_sums('reports.settlement.summary', *facts)}"
 
 
-def _settlement_text(key: str, paid: int, refunded: int, currency: str, language: str) -> str:
+def _format_settlement_sums(key: str, paid: int, refunded: int, currency: str, language: str) -> str:
     net = format_amount(paid - refunded, currency)
     return translate(key, language, paid=Money(paid, currency), refunded=Money(refunded, currency), net=net)
 
@@ -179,29 +179,29 @@ def _settlement_text(key: str, paid: int, refunded: int, currency: str, language
 # -- time to truth
 
 
-def time_to_truth_note(report: TimeToTruthReport, language: str) -> str:
+def format_time_to_truth_note(report: TimeToTruthReport, language: str) -> str:
     """Return sentences which say which calls the report has counted, and for which kinds of record some are
     missing because the report reads only a limited number."""
     sentences = [translate("reports.time_to_truth.note", language, since=report.period.first)]
     sentences += [
-        translate("reports.time_to_truth.capped", language, kind=kind_name(kind.kind, language))
+        translate("reports.time_to_truth.capped", language, kind=get_kind_name(kind.kind, language))
         for kind in report.kinds
         if not kind.is_complete
     ]
     return "\n".join(sentences)
 
 
-def kind_name(kind: str, language: str) -> str:
+def get_kind_name(kind: str, language: str) -> str:
     """Return the name of a kind of record as people write it; `kind` is its code, such as `credit-check`."""
     return translate(f"kind.{kind}", language)
 
 
-def duration_text(duration: timedelta | None, language: str) -> str:
+def format_report_duration(duration: timedelta | None, language: str) -> str:
     """Return a duration with its unit as text; – for None."""
     return format_age(duration, language)
 
 
-def time_to_truth_summary(kind: TimeToTruth, language: str) -> str:
+def format_time_to_truth_summary(kind: TimeToTruth, language: str) -> str:
     """Return a text about one kind of record: how many unknown outcomes are known by now, how many of these took
     longer than planned, and how many are still unknown."""
     key = "reports.time_to_truth.summary_open" if kind.open else "reports.time_to_truth.summary"
@@ -209,10 +209,10 @@ def time_to_truth_summary(kind: TimeToTruth, language: str) -> str:
     return translate(key, language, **facts)
 
 
-def time_to_truth_lines(report: TimeToTruthReport, language: str) -> Iterator[str]:
+def format_time_to_truth_lines(report: TimeToTruthReport, language: str) -> Iterator[str]:
     """Yield one line per kind of record: its summary, and the times for which outcomes were unknown."""
     for kind in report.kinds:
-        facts = {name: duration_text(getattr(kind, name), language) for name in ("median", "p90", "longest")}
-        schedule = duration_text(kind.schedule, language)
+        facts = {name: format_report_duration(getattr(kind, name), language) for name in ("median", "p90", "longest")}
+        schedule = format_report_duration(kind.schedule, language)
         times = translate("reports.time_to_truth.times", language, schedule=schedule, **facts)
-        yield f"{kind_name(kind.kind, language)}: {time_to_truth_summary(kind, language)}: {times}"
+        yield f"{get_kind_name(kind.kind, language)}: {format_time_to_truth_summary(kind, language)}: {times}"

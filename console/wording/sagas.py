@@ -15,25 +15,25 @@ _MARK_BY_STEP_STATE = {
 }
 
 
-def step_mark(step: SagaStep) -> str:
+def get_step_mark(step: SagaStep) -> str:
     """Return the character that marks the state of a saga's step in a plain text, such as ✓ for done."""
     return _MARK_BY_STEP_STATE[step.state]
 
 
-def saga_title(language: str) -> str:
+def get_saga_title(language: str) -> str:
     """Return the title of a saga. It is the same for all sagas, because it stands on the page of an order or
     payment."""
     return wording.translate("saga.title", language)
 
 
-def saga_state_text(view: SagaProgress, language: str) -> str:
+def format_saga_state(view: SagaProgress, language: str) -> str:
     """Return the state of a saga as text, with the reason if the saga isn't running."""
     word = wording.translate(f"state.saga.{view.record.state.value}", language)
     has_reason = view.record.state is not SagaState.RUNNING
     return _join_parts(word, reason_text(view.record.reason, language) if has_reason else "")
 
 
-def saga_time_text(view: SagaProgress, language: str) -> str:
+def format_saga_time(view: SagaProgress, language: str) -> str:
     """Return a text with the time at which the saga ended; for a saga that hasn't ended, the time at which it
     began."""
     record = view.record
@@ -41,17 +41,17 @@ def saga_time_text(view: SagaProgress, language: str) -> str:
     return wording.translate(key, language, at=wording.format_instant(at, "short"))
 
 
-def step_name(step: SagaStep, language: str) -> str:
+def get_step_name(step: SagaStep, language: str) -> str:
     """Return the name of a saga's step."""
     return wording.translate(f"saga.step.{step.name}", language)
 
 
-def step_word(step: SagaStep, language: str) -> str:
+def get_step_state_word(step: SagaStep, language: str) -> str:
     """Return the word for the state of a saga's step."""
     return wording.translate(f"saga.at.{step.state.value}", language)
 
 
-def step_detail(step: SagaStep, language: str) -> str:
+def format_step_detail(step: SagaStep, language: str) -> str:
     """Return a text with the time at which a saga's step was done; for a waiting step, the reason and the time of
     the next attempt."""
     at = wording.format_instant(step.at, "short") if step.at else ""

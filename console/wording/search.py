@@ -6,12 +6,12 @@ from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, SearchProblem
 from console.domain.lookup.results import FoundRecords
 
 
-def search_problem_text(problem: SearchProblem, translate: Callable[..., str]) -> str:
+def format_search_problem(problem: SearchProblem, translate: Callable[..., str]) -> str:
     """Return the sentence about an invalid word of the search text."""
     return translate(f"search.problem.{problem.kind}", word=problem.word, n=LONGEST_SEARCH_CHARACTERS)
 
 
-def missing_records_note(group: FoundRecords, translate: Callable[..., str]) -> str:
+def format_missing_records_note(group: FoundRecords, translate: Callable[..., str]) -> str:
     """Return sentences about the found records that a list leaves out; "" if it has all of them."""
     notes = []
     if group.has_more:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from console.wording.catalogue import program_sentences
+from console.wording.catalogue import get_program_sentences
 from console.wording.text_context import Language
 
 _WORD_PREFIX, _MEANING_PREFIX = "term.", "glossary."
@@ -21,7 +21,7 @@ class Term:
 
 def list_terms(language: Language) -> tuple[Term, ...]:
     """Return all terms in one language, sorted by their words."""
-    sentences = program_sentences(language)
+    sentences = get_program_sentences(language)
     names = [key.removeprefix(_WORD_PREFIX) for key in sentences if key.startswith(_WORD_PREFIX)]
     terms = (Term(name, sentences[_WORD_PREFIX + name], sentences[_MEANING_PREFIX + name]) for name in names)
     return tuple(sorted(terms, key=lambda term: term.word.casefold()))

@@ -18,7 +18,7 @@ _EVENT_KINDS_WITH_SENTENCE = frozenset(
 _AUDIT_SOURCE = "audit_log"
 
 
-def timeline_text(timeline: TimelinePage, language: str) -> str:
+def format_timeline(timeline: TimelinePage, language: str) -> str:
     """Return the timeline of a record as plain text: a header about the record, then one line per event."""
     lines = [*header_lines(timeline, language), *(event_line(event, timeline, language) for event in timeline.events)]
     if not timeline.events:
@@ -36,13 +36,13 @@ def header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
     # People know an order and a payment by their numbers, other records by their ids.
     key = "story.title_of" if timeline.kind in ("order", "payment") and "amount" in facts else "story.title"
     yield wording.translate(key, language, **{**facts, "kind": kind, "id": timeline.id})
-    yield " / ".join(_state_texts(timeline, language))
+    yield " / ".join(_format_states(timeline, language))
     if "official_name" in facts:
         yield wording.translate("story.official_name", language, **facts)
     yield ""
 
 
-def _state_texts(timeline: TimelinePage, language: str) -> Iterator[str]:
+def _format_states(timeline: TimelinePage, language: str) -> Iterator[str]:
     names = ("state", "state_badge", "certainty", "work")
     state, badge, certainty, work = (timeline.facts.get(name) for name in names)
     if badge is None:
@@ -56,22 +56,22 @@ def event_line(event: TimelineEvent, timeline: TimelinePage, language: str) -> s
     """Return an event of a timeline as one line: instant, person, sentence, and in brackets the operation and the
     evidence. Example: `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`."""
     who = wording.translate("who.worker", language) if event.who == "worker" else event.who
-    sentence_text = sentence_with_record(event, timeline, language)
-    refs = wording.translate("list.separator", language).join(_reference_texts(event, language))
+    sentence_text = format_event_sentence_with_record(event, timeline, language)
+    refs = wording.translate("list.separator", language).join(_format_references(event, language))
     entry = f"{wording.format_instant(event.at)}  {who}  {sentence_text}{f'  [{refs}]' if refs else ''}"
     return "".join(character if character.isprintable() else " " for character in entry)
 
 
-def sentence_with_record(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
+def format_event_sentence_with_record(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
     """Return a sentence about an event of a timeline. If the event belongs to another record than the timeline,
     the sentence also names that record. References of payers are masked."""
-    text = event_sentence(event, language)
+    text = format_event_sentence(event, language)
     if (event.kind, event.id) != (timeline.kind, timeline.id):
-        text = wording.translate("story.of", language, name=_record_name(event, timeline, language), told=text)
+        text = wording.translate("story.of", language, name=_get_record_name(event, timeline, language), told=text)
     return mask_text(text, timeline.hidden)
 
 
-def _record_name(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
+def _get_record_name(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
     """Return the kind of the event's record with the number by which people know the record; the kind alone if the
     number is unknown."""
     kind = wording.translate(f"kind.{event.kind}", language)
@@ -79,7 +79,7 @@ def _record_name(event: TimelineEvent, timeline: TimelinePage, language: str) ->
     return f"{kind} {number}" if number else kind
 
 
-def event_sentence(event: TimelineEvent, language: str) -> str:
+def format_event_sentence(event: TimelineEvent, language: str) -> str:
     """Return a sentence about an event of a timeline; the sentence doesn't name the event's record."""
     facts = wording.format_amounts(event.facts)
     if facts.get("reason") == "answered":  # it says no more than the outcome
@@ -91,7 +91,7 @@ def event_sentence(event: TimelineEvent, language: str) -> str:
     return wording.audit_entry_sentence(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
 
 
-def _reference_texts(event: TimelineEvent, language: str) -> Iterator[str]:
+def _format_references(event: TimelineEvent, language: str) -> Iterator[str]:
     if event.operation_id is not None:
         yield wording.translate("story.operation", language, id=event.operation_id)
     elif event.correlation is not None:

@@ -11,27 +11,27 @@ _AMOUNT_FACT_NAMES = frozenset({"amount", "paid", "price"})
 _TRAINING_CURRENCY = "JPY"
 
 
-def incident_title(incident: TrainingIncident, language: str) -> str:
+def format_training_incident_title(incident: TrainingIncident, language: str) -> str:
     """Return the title of an invented incident."""
     return translate(f"training.incident.{incident.key}", language)
 
 
-def situation_text(incident: TrainingIncident, language: str) -> str:
+def format_situation(incident: TrainingIncident, language: str) -> str:
     """Return the description of an invented incident, in the words of a client who calls the support desk. Before
     the trainee starts the incident, the text says how to start it."""
     if incident.state is TrainingState.NOT_BEGUN or not incident.facts:
         return translate("training.not_begun", language)
-    return translate(f"training.call.{incident.key}", language, **_readable_facts(incident.facts))
+    return translate(f"training.call.{incident.key}", language, **_make_readable_facts(incident.facts))
 
 
-def verdict_text(incident: TrainingIncident, language: str) -> str:
+def format_verdict(incident: TrainingIncident, language: str) -> str:
     """Return a sentence which says why the incident is open, right or wrong; "" before the first check."""
     if incident.verdict is None:
         return ""
-    return translate(f"training.verdict.{incident.verdict}", language, **_readable_facts(incident.facts))
+    return translate(f"training.verdict.{incident.verdict}", language, **_make_readable_facts(incident.facts))
 
 
-def score_text(score: TrainingScore, language: str) -> str:
+def format_score(score: TrainingScore, language: str) -> str:
     """Return the score of a person as one line."""
     return translate(
         "training.score",
@@ -43,13 +43,13 @@ def score_text(score: TrainingScore, language: str) -> str:
     )
 
 
-def _readable_facts(facts: Mapping[str, str]) -> Mapping[str, object]:
+def _make_readable_facts(facts: Mapping[str, str]) -> Mapping[str, object]:
     """Return the facts with amounts converted to Money and days to dates, so that `translate` formats them as on
     all screens."""
-    return {name: _readable_fact(name, text) for name, text in facts.items()}
+    return {name: _make_readable_fact(name, text) for name, text in facts.items()}
 
 
-def _readable_fact(name: str, text: str) -> object:
+def _make_readable_fact(name: str, text: str) -> object:
     if name in _AMOUNT_FACT_NAMES:
         return Money(int(text), _TRAINING_CURRENCY)
     return date.fromisoformat(text) if name == "day" else text

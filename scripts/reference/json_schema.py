@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import Any
 
 from console.cli import main as program
-from console.cli.adoption import plan_json
+from console.cli.adoption import build_adoption_plan_json
 from console.cli.command_table import COMMANDS
 from console.cli.process import parser as command_parser
 from console.cli.process.command import ServiceCommand
@@ -126,7 +126,7 @@ def _options() -> Mapping[str, frozenset[str]]:
 
     for names, _ in command_parser._COMMAND_BUILDERS:
         for name in names:
-            collect(command_parser._build_parser(command_parser._empty_text, [name]), "")
+            collect(command_parser._build_parser(command_parser._return_empty_text, [name]), "")
     return found
 
 
@@ -186,7 +186,7 @@ def _facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
     for code in _ERROR_CODE_OF_RULE_TYPE.values():
         kinds[code].append(details.RefundRuleFacts)
     shapes: dict[ErrorCode, list[Shape]] = {code: [Typed(kind) for kind in given] for code, given in kinds.items()}
-    shapes[ErrorCode.SCHEMA_MISMATCH].append(reader.call(Const(plan_json), [], {}))  # of `db adopt`
+    shapes[ErrorCode.SCHEMA_MISMATCH].append(reader.call(Const(build_adoption_plan_json), [], {}))  # of `db adopt`
     return {code: _optional(given) for code, given in shapes.items()}
 
 

@@ -73,7 +73,7 @@ def _fields_of_kind(reader: Reader, record: Typed) -> Obj:
         if record_type is kind
     }  # fmt: skip
     if kind is not Operation:
-        computed["registry_name"] = reader.returned(records._registry_name_json, record)
+        computed["registry_name"] = reader.returned(records._build_registry_name_json, record)
     names = Const(tuple(records._FIELD_NAMES_BY_TYPE[kind].split()))
     return merge_objects(
         [Obj({"kind": Const(records.KIND_BY_TYPE[kind])}, {"kind"}), _attributes(reader, [record, names], computed)]
@@ -131,7 +131,7 @@ def _got(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
 
 KNOWN_FUNCTIONS: Mapping[Any, Special] = {
     records.attributes_json: _attributes,
-    records.record_fields_json: _record_fields,
+    records.build_record_fields_json: _record_fields,
     records.record_json: _record,
     records.any_value_json: _same,
     records.instant_json: _same,

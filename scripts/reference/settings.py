@@ -21,9 +21,9 @@ from console.settings import settings as module
 from console.settings.alerts import MIN_WEBHOOK_KEY_LENGTH, WEBHOOK_KEY_NAME
 from console.settings.profile_file import _SETTING_NAME_BY_KEY
 from console.settings.provider_access import (
-    access_by_provider,
+    get_access_by_provider,
+    get_setting_name_by_profile_key,
     list_required_secret_names,
-    setting_name_by_profile_key,
 )
 from console.settings.secrets import MIN_STORE_KEY_LENGTH, STORE_KEY_NAME, VARIABLE_PREFIX
 from console.settings.value_parsers import RawSetting
@@ -85,7 +85,7 @@ class Setting:
 
 def settings_page() -> str:
     """Return the page in Markdown."""
-    key_by_name = {name: key for key, name in {**_SETTING_NAME_BY_KEY, **setting_name_by_profile_key()}.items()}
+    key_by_name = {name: key for key, name in {**_SETTING_NAME_BY_KEY, **get_setting_name_by_profile_key()}.items()}
     rows = [
         _row(
             f"`CONSOLE_{one.name}`" if one.name.isupper() else "",
@@ -217,7 +217,7 @@ def _package(name: str) -> str:
 
 def _secrets() -> list[tuple[str, str]]:
     """Return the variables of all secrets, and what each belongs to."""
-    named = {name: provider for provider in access_by_provider() for name in list_required_secret_names(provider)}
+    named = {name: provider for provider in get_access_by_provider() for name in list_required_secret_names(provider)}
     named |= {
         "ALARMBOX_REFRESH_TOKEN": "alarmbox, the first one; later ones are in the database",
         STORE_KEY_NAME: f"stored tokens and spooled answers, encrypted; at least {MIN_STORE_KEY_LENGTH} characters",

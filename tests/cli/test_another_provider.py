@@ -30,10 +30,10 @@ NUMBER = "1180301018771"
 def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The one line that a new provider needs beside its module."""
     monkeypatch.setattr(provider_registry, "PROVIDER_MODULES", (*provider_registry.PROVIDER_MODULES, MODULE))
-    wording.sentences_by_key.cache_clear()
+    wording.read_sentences.cache_clear()
     yield
     monkeypatch.undo()
-    wording.sentences_by_key.cache_clear()
+    wording.read_sentences.cache_clear()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ EXPLAINED = results.Explanation("verdict.a", "why.b", NEXT, {"n": 1})
 
 
 def through_json(value: dict[str, Any]) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(cli_json.json_line(value))
+    loaded: dict[str, Any] = json.loads(cli_json.format_json_line(value))
     return loaded
 
 
@@ -96,7 +96,7 @@ def test_show_adds_history_and_next_step() -> None:
         r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, AT, AT),
         history=(CHECK,),
     )
-    encoded = through_json(cli_json.record_view_json(seen, translate))
+    encoded = through_json(cli_json.build_record_view_json(seen, translate))
     assert encoded["id"] == 17
     assert encoded["timeline"][0]["detail"] == {"before": None, "at": TEXT}
     assert {"at", "who", "what", "detail"} <= encoded["timeline"][0].keys()
@@ -109,7 +109,7 @@ def test_show_adds_history_and_next_step() -> None:
 
 def test_a_lookup_lists_all_four_kinds() -> None:
     """Orders, payments and refunds are there, empty, whatever is found."""
-    encoded = through_json(cli_json.lookup_json(LookupResult("1180301018771", (CHECK,)), translate))
+    encoded = through_json(cli_json.build_lookup_json(LookupResult("1180301018771", (CHECK,)), translate))
     assert encoded["corporation_number"] == "1180301018771"
     assert [record["id"] for record in encoded["credit_checks"]] == [17]
     assert (encoded["orders"], encoded["payments"], encoded["refunds"]) == ([], [], [])
@@ -118,7 +118,7 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 def test_a_queue_page_says_why_and_since_when() -> None:
     """Items are records with why, next step and since; the cursor is null at the end."""
     page = QueuePage("incomplete", (QueueItem(CHECK, EXPLAINED, AT),), None)
-    encoded = through_json(cli_json.queue_page_json(page, translate))
+    encoded = through_json(cli_json.build_queue_page_json(page, translate))
     (item,) = encoded["items"]
     assert (encoded["queue"], encoded["next_cursor"]) == ("incomplete", None)
     assert (item["kind"], item["why"], item["since"]) == ("credit-check", "why.b['n']", TEXT)
@@ -128,7 +128,9 @@ def test_a_queue_page_says_why_and_since_when() -> None:
 def test_refetch_and_resolve_are_records_with_more() -> None:
     """`changed` and `documents`, and `awaiting`, stand beside the record's own fields."""
     document = r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True)
-    refetched = through_json(cli_json.refetch_json(results.RefetchResult(CHECK, ("pdf",), (document,)), translate))
+    refetched = through_json(
+        cli_json.build_refetch_json(results.RefetchResult(CHECK, ("pdf",), (document,)), translate)
+    )
     assert (refetched["id"], refetched["changed"]) == (17, ["pdf"])
     stored = refetched["documents"][0]
     assert (stored["path"], stored["sha256"], stored["bytes"], stored["current"]) == (
@@ -137,7 +139,7 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
         700,
         True,
     )
-    resolved = through_json(cli_json.resolution_json(ResolveResult(CHECK, "second_person"), translate))
+    resolved = through_json(cli_json.build_resolution_json(ResolveResult(CHECK, "second_person"), translate))
     assert resolved["awaiting"] == "second_person"
 
 
@@ -159,7 +161,7 @@ def test_long_facts_are_cut() -> None:
 
 def test_the_object_is_one_line_of_utf8_whatever_was_typed() -> None:
     """Lone surrogates become U+FFFD, Japanese stays readable, line breaks stay inside strings."""
-    line = cli_json.json_line({"text": "\udcff 与信\n🦊"})
+    line = cli_json.format_json_line({"text": "\udcff 与信\n🦊"})
     assert line.count(b"\n") == 1
     assert json.loads(line.decode()) == {"text": "\ufffd 与信\n🦊"}
     assert "与信".encode() in line

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from console.cli.replay import _prepare_payment
+from console.cli.replay import _prepare_payment_call
 from console.domain.payments.provider_messages import PaymentQuestion
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.alarmbox import responses as alarmbox
@@ -104,7 +104,7 @@ def test_a_payment_is_asked_about_by_the_day_of_its_provider(provider: str, day:
     }  # fmt: skip
     call = RecordedCall(1, "", None, provider, "probe", payment, (), "SUCCEEDED", "paid", 200, {}, b"{}")
     asked: list[PaymentQuestion] = []
-    ask = _prepare_payment(cast("PaymentProvider", SimpleNamespace(read_payment=asked.append)), call)
+    ask = _prepare_payment_call(cast("PaymentProvider", SimpleNamespace(read_payment=asked.append)), call)
     assert ask is not None
     ask()
     assert [question.day for question in asked] == [day]

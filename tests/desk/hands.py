@@ -34,7 +34,7 @@ class Person:
         """A person who `is_new` opens a window for the first time; another one has done so before."""
         self._bot = bot
         if not is_new:
-            account = settings.sign_in.user_if_readable() if settings.sign_in.is_server else settings.operator
+            account = settings.sign_in.find_readable_user() if settings.sign_in.is_server else settings.operator
             note_earlier_use(settings.home, account or "")
         self.opening = WindowOpener(settings, lambda: services, clock)
         self.window = self.opening.window
@@ -49,7 +49,7 @@ class Person:
     def _is_furnished(self) -> bool:
         """True once the window has the people and, unless this person's role may not read them, the counts."""
         context = self.opening.context
-        is_counted = context.work_counts.read_at is not None or bool(context.missing_right_text("read"))
+        is_counted = context.work_counts.read_at is not None or bool(context.find_missing_right_reason("read"))
         return bool(context.people) and is_counted
 
     @property

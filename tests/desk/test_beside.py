@@ -8,7 +8,7 @@ from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
 from console.views.pages.base import Page
 from console.views.records.note_dialog import NoteDialog
-from console.views.runtime.routes import PaymentRoute, RecordRoute, RefundRoute, Route
+from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, RefundRoute, Route
 from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person
@@ -23,7 +23,7 @@ def routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Route, ty
     payment = paid(console, sandbox, "ORD-1")
     refund, check = ask(console, payment.id), buy(console, NUMBERS[0])
     return [
-        ("credit-check", check.id, RecordRoute(check.id), CreditCheckPage),
+        ("credit-check", check.id, CreditCheckRoute(check.id), CreditCheckPage),
         ("payment", payment.id, PaymentRoute(payment.id), PaymentPage),
         ("refund", refund.id, RefundRoute(refund.id), RefundPage),
     ]
@@ -66,7 +66,7 @@ def test_what_somebody_else_took(seats: Seats, sit: Sit, console: Console, sandb
     with seats.acting("lead-b") as lead:
         lead.recovery.take("credit-check", check.id)
     person = sit()
-    page = shown(person, RecordRoute(check.id), CreditCheckPage)
+    page = shown(person, CreditCheckRoute(check.id), CreditCheckPage)
     person.until(lambda: "Taken by lead-b until" in told(page, NotificationBar))
     person.press("T")
     person.until(lambda: "Nothing changed" in told(page, NotificationBar))

@@ -25,11 +25,11 @@ def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, s
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
     ids = listed(page)
-    (item, *_) = [row.item for row in page.row_model.loaded_rows() if isinstance(row, QueueRow)]
+    (item, *_) = [row.item for row in page.row_model.iterate_loaded_rows() if isinstance(row, QueueRow)]
     person.press("G")
 
     def rows() -> list[object]:
-        return list(page.row_model.loaded_rows()) if page.row_model.is_complete else []
+        return list(page.row_model.iterate_loaded_rows()) if page.row_model.is_complete else []
 
     person.until(lambda: len(rows()) == 1 and isinstance(rows()[0], CauseRow))
     (group,) = rows()

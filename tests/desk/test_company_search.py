@@ -19,7 +19,7 @@ from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
 from console.views.registry.company_list import CompanyList
 from console.views.registry.facts_view import CorporationFactsView
-from console.views.runtime.routes import LookupRoute, QueuesRoute, RecordRoute
+from console.views.runtime.routes import CreditCheckRoute, LookupRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import LinkButton
 from console.views.widgets.inputs import DropDownList
@@ -89,7 +89,7 @@ def test_a_half_heard_name_in_five_keys(seats: Seats, sit: Sit, tmp_path: Path) 
     person.press("Enter")
     person.rest()
     route = person.frame.current_route
-    assert isinstance(route, RecordRoute)
+    assert isinstance(route, CreditCheckRoute)
     assert route.id == check.id
 
 

@@ -22,12 +22,12 @@ from console.views.money.refund_page import RefundPage
 from console.views.pages.base import Page
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import (
+    CreditCheckRoute,
     HomeRoute,
     LookupRoute,
     OrderRoute,
     PaymentRoute,
     QueuesRoute,
-    RecordRoute,
     RefundRoute,
     Route,
 )
@@ -73,7 +73,7 @@ def test_three_actions_prove_a_case(sit: Sit, console: Console, sandbox: Sandbox
     """Ctrl+Shift+E on the record, a name, done: the toast says where and how large, and the pack is whole."""
     record = buy(console, NUMBER)
     person = sit()
-    shown(person, RecordRoute(record.id), CreditCheckPage)
+    shown(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("Ctrl+Shift+E")
     file = tmp_path / "case.zip"
     choose(person, file)
@@ -86,7 +86,7 @@ def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path:
     """Nothing is replaced, and the page says so; afterwards it can be done under another name."""
     record = buy(console, NUMBER)
     person = sit()
-    page = shown(person, RecordRoute(record.id), CreditCheckPage)
+    page = shown(person, CreditCheckRoute(record.id), CreditCheckPage)
     file = tmp_path / "case.zip"
     file.write_bytes(b"mine")
     person.press("Ctrl+Shift+E")
@@ -156,7 +156,7 @@ def test_every_record_page_has_both(
     refund = ask(console, payment.id)
     person = sit()
     pages: tuple[tuple[str, Route, type[Page]], ...] = (
-        ("credit-check", RecordRoute(check.id), CreditCheckPage),
+        ("credit-check", CreditCheckRoute(check.id), CreditCheckPage),
         ("payment", PaymentRoute(payment.id), PaymentPage),
         ("order", OrderRoute(number), OrderPage),
         ("refund", RefundRoute(refund.id), RefundPage),
@@ -192,7 +192,7 @@ def test_who_may_not_export_reads_why(seats: Seats, sit: Sit, console: Console) 
     robot = Somebody("robot", frozenset({WORKER}), may_buy=False)
     seats.add(robot)
     person = seats.sit("robot")
-    page = shown(person, RecordRoute(record.id), CreditCheckPage)
+    page = shown(person, CreditCheckRoute(record.id), CreditCheckPage)
     assert isinstance(page, CreditCheckPage)
     button, copy = page.action_bar.find_button("evidence_pack"), page.action_bar.find_button("copy_story")
     assert button is not None
@@ -208,7 +208,7 @@ def test_both_are_in_the_list_of_keys(sit: Sit, console: Console) -> None:
     """Whoever asks for the keys of the page finds them."""
     record = buy(console, NUMBER)
     person = sit()
-    page = shown(person, RecordRoute(record.id), CreditCheckPage)
+    page = shown(person, CreditCheckRoute(record.id), CreditCheckPage)
     dialog = open_shortcuts_dialog(person.frame, page)
     words = [one.plain for one in dialog.findChildren(TextLabel)]
     assert "Export evidence pack" in words

@@ -6,7 +6,7 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication
 
 from console.app import Console
-from console.settings.person_files import preferences_file
+from console.settings.person_files import make_preferences_file
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.help_dialog import HelpDialog
 from console.views.home.first_tasks_panel import FirstTasksPanel
@@ -14,7 +14,7 @@ from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
 from console.views.queues.page import QueuesPage
 from console.views.runtime.first_tasks import FirstTask
-from console.views.runtime.routes import RecordRoute
+from console.views.runtime.routes import CreditCheckRoute
 from console.views.training.page import TrainingPage
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person, name_of
@@ -82,7 +82,7 @@ def test_the_tasks_tick_and_vanish_by_keyboard(console: Console, seats: Seats, s
     assert panel_of(again).isVisible()
     assert [", done" in name for name in states(again)] == [True, False, True]
     assert announced(again) == 0
-    again.frame.show_route(RecordRoute(record.id))
+    again.frame.show_route(CreditCheckRoute(record.id))
     page = again.page(CreditCheckPage)
     again.until(lambda: page.view is not None)
     again.rest()
@@ -130,7 +130,7 @@ def test_a_person_can_end_them_by_keyboard(console: Console, seats: Seats, sit: 
     person.rest()
     assert not panel_of(person).isVisible()
     person.close()
-    assert preferences_file(console.settings.home, "op-a").read().values["first_tasks_ended"] is True
+    assert make_preferences_file(console.settings.home, "op-a").read().values["first_tasks_ended"] is True
     assert not panel_of(sit()).isVisible()
 
 
@@ -172,7 +172,7 @@ def test_each_language_has_its_words(seats: Seats) -> None:
 def test_only_a_new_person_sees_them(console: Console, seats: Seats, sit: Sit) -> None:
     """Preferences of an earlier window are enough not to be new; a damaged file doesn't make anybody new. Another
     person at the same desk is new."""
-    file = preferences_file(console.settings.home, "op-a")
+    file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "light"})
     person = sit()
     assert not panel_of(person).isVisible()

@@ -7,7 +7,7 @@ from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.help_dialog import HelpDialog
-from console.views.runtime.routes import RecordRoute
+from console.views.runtime.routes import CreditCheckRoute
 from console.wording.terms import Term
 from console.wording.text_context import Language
 from tests.desk.conftest import Sit, buy_unknown
@@ -22,7 +22,7 @@ def test_the_words_of_the_screen_come_first(
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     person.opening.context.change_language(language)
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     person.rest()

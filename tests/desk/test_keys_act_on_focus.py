@@ -32,6 +32,7 @@ from console.views.runtime.routes import (
     ApprovalsRoute,
     AuditRoute,
     ChangedCompaniesRoute,
+    CreditCheckRoute,
     LookupRoute,
     OrderRoute,
     PaymentRoute,
@@ -39,7 +40,6 @@ from console.views.runtime.routes import (
     ReconcileRoute,
     ReconcileRunsRoute,
     RecordRef,
-    RecordRoute,
     RefundRoute,
     Route,
     SetAsidesRoute,
@@ -166,7 +166,7 @@ def test_a_check_and_the_earlier_ones_in_its_tab(
     person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]
 ) -> None:
     sample = desk.of("superseded")[0]
-    person.frame.show_route(RecordRoute(sample.id))
+    person.frame.show_route(CreditCheckRoute(sample.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == sample.id)
     page.tabs.show_tab("history")
@@ -323,7 +323,7 @@ def test_no_key_is_silent(
     assert view.order is not None
     routes: list[Route] = [
         *(QueuesRoute(name) for name in ("review", "unknown", "refunds", "incomplete", "error")),
-        RecordRoute(check.id), PaymentRoute(payment.id), OrderRoute(view.order.id),
+        CreditCheckRoute(check.id), PaymentRoute(payment.id), OrderRoute(view.order.id),
         RefundRoute(desk.console.recovery.read_queue("refunds", 1).items[0].record.id),
         LookupRoute(""), LookupRoute(check.number), ApprovalsRoute(), SetAsidesRoute(), AlertsRoute(),
         ChangedCompaniesRoute(),

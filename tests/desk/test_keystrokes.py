@@ -37,7 +37,7 @@ from console.views.records.page import RecordPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.refunds.request_dialog import RefundDialog
-from console.views.runtime.routes import HomeRoute, PaymentRoute, QueuesRoute, RecordRoute
+from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import TextLabel
 from tests.desk.hands import Person
@@ -81,7 +81,7 @@ def at_payment(person: Person, id: int) -> PaymentPage:
 
 
 def at_check(person: Person, id: int) -> CreditCheckPage:
-    person.frame.show_route(RecordRoute(id))
+    person.frame.show_route(CreditCheckRoute(id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == id)
     person.rest()

@@ -17,7 +17,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.lookup.page import LookupPage
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import LookupRoute, RecordRoute
+from console.views.runtime.routes import CreditCheckRoute, LookupRoute
 from console.views.sign_in.idle_lock import IdleLock
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.unlock_form import UnlockForm
@@ -71,7 +71,7 @@ def test_nothing_of_a_record_is_seen_or_reached(seats: Seats, sit: Sit, console:
     """Ctrl+L covers it all: no window, no text, no key but those of the form; Enter brings everything back."""
     record = buy(console, NUMBER)
     person = sit()
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage)
     person.press("Ctrl+L")
     form = locked(person)
@@ -101,7 +101,7 @@ def test_drafts_and_dialogs_wait_behind_the_lock(seats: Seats, sit: Sit, console
     """What was typed into an open dialog is still there, and so is the focus."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage).acts.resolve(record)
     dialog = person.dialog(ResolveDialog)
     dialog.form.kinds["text"].setChecked(True)

@@ -18,7 +18,7 @@ __all__ = ["payment"]
 
 def mention_count(person: Person) -> str | None:
     side = person.frame.side
-    places = [side.entry_at(row) for row in range(side.model().rowCount())]
+    places = [side.get_entry_at(row) for row in range(side.model().rowCount())]
     return next((place.count for place in places if place.key == "mentions"), None)
 
 

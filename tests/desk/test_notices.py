@@ -7,7 +7,7 @@ import pytest
 from console.app import Console
 from console.views.app.notices_dialog import NoticesDialog
 from console.views.credit_checks.page import CreditCheckPage
-from console.views.runtime.routes import RecordRoute
+from console.views.runtime.routes import CreditCheckRoute
 from tests.desk.conftest import Sit, buy
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
@@ -23,7 +23,7 @@ def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> No
     """By key and from the status bar; Enter opens the record, from wherever one is."""
     record = buy(console, NUMBERS[0])
     person = sit()
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     person.rest()

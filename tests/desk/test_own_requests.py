@@ -13,7 +13,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.pages.withdrawal import WithdrawButton
 from console.views.purchase.dialog import PurchaseDialog
-from console.views.runtime.routes import RecordRoute
+from console.views.runtime.routes import CreditCheckRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import buy_without_pdf
@@ -119,7 +119,7 @@ def test_a_probe_on_a_page_is_withdrawn(seats: Seats, sit: Sit, console: Console
     """The bar that shows its progress offers it too; afterwards the page says what became of it."""
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = sit()
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     with asking(seats).idle_worker():

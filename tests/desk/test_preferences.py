@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHeaderView
 
 from console.app import Console
-from console.settings.person_files import preferences_file
+from console.settings.person_files import make_preferences_file
 from console.views.app.appearance_choices import (
     apply_and_store_density,
     apply_and_store_text_size,
@@ -87,7 +87,7 @@ def test_a_change_is_written_while_the_window_is_open(console: Console, sit: Sit
     person = sit()
     choose_everything(person)
     written(person)
-    values = preferences_file(console.settings.home, "op-a").read().values
+    values = make_preferences_file(console.settings.home, "op-a").read().values
     assert (values["theme"], values["density"], values["text_size"]) == ("dark", "compact", 125)
     assert values["language"] == person.opening.context.language
 
@@ -140,9 +140,9 @@ def test_each_person_has_their_own(console: Console, sit: Sit, qapp: QApplicatio
     apply_and_store_density(other.opening.context, "comfortable")
     written(other)
     home = console.settings.home
-    assert preferences_file(home, "lead-b").read().values["density"] == "comfortable"
-    assert "theme" not in preferences_file(home, "lead-b").read().values
-    assert preferences_file(home, "op-a").read().values["density"] == "compact"
+    assert make_preferences_file(home, "lead-b").read().values["density"] == "comfortable"
+    assert "theme" not in make_preferences_file(home, "lead-b").read().values
+    assert make_preferences_file(home, "op-a").read().values["density"] == "compact"
     other.opening.context.change_operator("op-a")
     other.until(lambda: current_appearance().density == "compact")
 
@@ -153,13 +153,13 @@ def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: Sit)
     apply_and_store_density(other.opening.context, "compact")
     written(one)
     written(other)
-    values = preferences_file(console.settings.home, "op-a").read().values
+    values = make_preferences_file(console.settings.home, "op-a").read().values
     assert (values["theme"], values["density"]) == ("high_contrast", "compact")
 
 
 def test_a_broken_file_is_told_and_set_aside(console: Console, sit: Sit) -> None:
     """A newer program's file too: the window opens with the defaults and says where the old file is."""
-    file = preferences_file(console.settings.home, "op-a")
+    file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "dark"})
     file.path.write_text(json.dumps({"version": 99, "values": {"theme": "dark"}}))
     person = sit()
@@ -180,7 +180,7 @@ NONSENSE = {
 
 
 def test_a_value_that_makes_no_sense_is_no_choice(console: Console, sit: Sit) -> None:
-    preferences_file(console.settings.home, "op-a").change(NONSENSE)
+    make_preferences_file(console.settings.home, "op-a").change(NONSENSE)
     person = sit()
     appearance = current_appearance()
     assert (appearance.theme, appearance.density, appearance.scale) == ("light", "comfortable", 1.0)
@@ -230,7 +230,7 @@ def test_they_are_there_after_a_kill(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM], env=told, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "chosen\n"
-        file = preferences_file(home, "op-a")
+        file = make_preferences_file(home, "op-a")
         while file.read().values.get("text_size") != 150:
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)

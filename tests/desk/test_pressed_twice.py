@@ -62,11 +62,11 @@ from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.context import Toast
 from console.views.runtime.routes import (
     AlertsRoute,
+    CreditCheckRoute,
     HomeRoute,
     LookupRoute,
     PaymentRoute,
     QueuesRoute,
-    RecordRoute,
     RefundRoute,
 )
 from console.views.sign_in.password_dialog import PasswordDialog
@@ -309,7 +309,7 @@ def ready(stage: Stage, dialog: DialogFrame, *, stays: bool = True) -> Press:
 
 def at_check(stage: Stage, record: CreditCheck) -> CreditCheckPage:
     person = stage.person
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == record.id)
     person.rest()

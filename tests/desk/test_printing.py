@@ -13,7 +13,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.documents.pdf_page import PdfPage
 from console.views.money.payment_page import PaymentPage
 from console.views.queues.page import QueuesPage
-from console.views.runtime.routes import PaymentRoute, PdfRoute, QueuesRoute, RecordRoute
+from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, PdfRoute, QueuesRoute
 from tests.desk.conftest import Sit, buy, buy_without_pdf
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import paid
@@ -67,7 +67,7 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     for words in ("Printed by op-a", "Corporation number", *(f"Credit check {one.id}" for one in lacking)):
         assert "".join(words.split()) in text, words
 
-    person.frame.show_route(RecordRoute(check.id))
+    person.frame.show_route(CreditCheckRoute(check.id))
     record = person.page(CreditCheckPage)
     person.until(lambda: record.view is not None)
     reject_dialog()

@@ -13,7 +13,7 @@ NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
 
 def listed(page: QueuesPage) -> list[int]:
     """The ids in the list, once it is read to its end."""
-    rows = page.row_model.loaded_rows() if page.row_model.is_complete else ()
+    rows = page.row_model.iterate_loaded_rows() if page.row_model.is_complete else ()
     return [row.item.record.id for row in rows if isinstance(row, QueueRow)]
 
 

@@ -8,7 +8,7 @@ from console.views.admin.page import AdminPage
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
-from console.views.runtime.routes import RecordRoute
+from console.views.runtime.routes import CreditCheckRoute
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import buy_unknown
@@ -56,7 +56,7 @@ def test_set_and_ended_by_the_keyboard(
     switch(person, REASON)
     person.until(lambda: REASON in bars(person))
     assert "lead-b" in bars(person)
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     check = person.page(CreditCheckPage)
     person.until(lambda: check.view is not None)
     stopped = {b.text(): b.reason for b in check.findChildren(KeyButton) if REASON in b.reason}

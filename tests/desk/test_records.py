@@ -13,7 +13,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import LookupRoute, QueuesRoute, RecordRoute
+from console.views.runtime.routes import CreditCheckRoute, LookupRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.inputs import LineEdit
 from console.views.widgets.notification_bars import NotificationBar
@@ -26,7 +26,7 @@ NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
 
 def opened(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
-    person.frame.show_route(RecordRoute(id, trail, "queues"))
+    person.frame.show_route(CreditCheckRoute(id, trail, "queues"))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == id)
     return page

@@ -14,7 +14,7 @@ from console.views.lookup.page import LookupPage
 from console.views.pages.no_permission import NoRightPage
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import AuditRoute, HomeRoute, LookupRoute, QueuesRoute, RecordRoute, Route
+from console.views.runtime.routes import AuditRoute, CreditCheckRoute, HomeRoute, LookupRoute, QueuesRoute, Route
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown
@@ -42,7 +42,13 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: 
     person = sit()
     person.page(HomePage)
     person = seats.become(person, "adm-f")
-    routes: list[Route] = [HomeRoute(), QueuesRoute("unknown"), LookupRoute(NUMBER), RecordRoute(1), AuditRoute()]
+    routes: list[Route] = [
+        HomeRoute(),
+        QueuesRoute("unknown"),
+        LookupRoute(NUMBER),
+        CreditCheckRoute(1),
+        AuditRoute(),
+    ]
     for route in routes:
         person.frame.show_route(route)
         page = person.page(NoRightPage)
@@ -81,10 +87,10 @@ def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: C
     assert any(label.accessibleName() == MAY_PROBE for label in queues.preview.findChildren(QWidget))
     person.press("P")
     person.until(lambda: f"Not done. {MAY_PROBE}" in bars_of(queues))
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    in_menu = {button.text() for button in page.action_bar.row.buttons_in_menu() if not button.isEnabled()}
+    in_menu = {button.text() for button in page.action_bar.row.list_buttons_in_menu() if not button.isEnabled()}
     assert {*off(page.action_bar.bar), *(text.removesuffix("...") for text in in_menu)} == {
         "Probe",
         "Re-fetch",
@@ -124,7 +130,7 @@ def test_half_a_decision_waits_for_another_approver(
         "op-c": "Needs the role approver: lead-b.",
         "lead-b": "",
     }
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage)
     for name, reason in expected.items():
         person = seats.become(person, name)

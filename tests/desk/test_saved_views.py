@@ -18,7 +18,7 @@ from tests.desk.test_queue_filter import NUMBERS, listed
 def places(person: Person) -> list[tuple[str, str]]:
     """The nested entries of the sidebar with their counts."""
     side = person.frame.side
-    found = [side.entry_at(row) for row in range(side.model().rowCount())]
+    found = [side.get_entry_at(row) for row in range(side.model().rowCount())]
     return [(place.word, place.count) for place in found if place.is_nested]
 
 

@@ -9,7 +9,7 @@ from console.views.app.command_palette import CommandPalette
 from console.views.app.window_commands import MAX_USED_COMMANDS, WindowCommand, list_used_commands
 from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
-from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRoute
+from console.views.runtime.routes import CreditCheckRoute, LookupRoute, OperationRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.search_box import TextCompletion
@@ -51,7 +51,7 @@ def search(person: Person, palette: CommandPalette, text: str) -> None:
 
 def entries(palette: CommandPalette) -> Iterator[ResultEntry]:
     model = palette.box.list.model()
-    lines = (palette.box.list.line_at(row) for row in range(model.rowCount()))
+    lines = (palette.box.list.get_line_at(row) for row in range(model.rowCount()))
     return (line for line in lines if isinstance(line, ResultEntry))
 
 
@@ -78,7 +78,7 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     assert palette.box.input.text() == "status:unknown "
     person.until(lambda: palette._searched_text == "status:unknown ")
     assert [one.id for one in palette._matches if isinstance(one, CreditCheck)] == [unknown.id]
-    shown = next(one for one in entries(palette) if one.key == RecordRoute(unknown.id))
+    shown = next(one for one in entries(palette) if one.key == CreditCheckRoute(unknown.id))
     assert shown.state is not None
     assert shown.right_text  # its age
 

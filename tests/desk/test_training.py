@@ -16,7 +16,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.notices_page import UnmatchedNoticesPage
-from console.views.runtime.routes import RecordRoute, UnmatchedNoticesRoute
+from console.views.runtime.routes import CreditCheckRoute, UnmatchedNoticesRoute
 from console.views.theme.theme import install_appearance
 from console.views.training.page import TrainingPage
 from console.views.widgets.inputs import MultiLineEdit
@@ -90,7 +90,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     assert page.current_incident is not None
     record = int(page.current_incident.facts["record"])
     assert page.current_incident.facts["number"] in page.situation.text()
-    person.frame.show_route(RecordRoute(record))
+    person.frame.show_route(CreditCheckRoute(record))
     check_page = person.page(CreditCheckPage)
     person.rest()
     check_page.take_focus()

@@ -35,12 +35,12 @@ from console.views.runtime.routes import (
     AdminRoute,
     AlertsRoute,
     AuditRoute,
+    CreditCheckRoute,
     HomeRoute,
     LookupRoute,
     OperationRoute,
     PdfRoute,
     QueuesRoute,
-    RecordRoute,
     Route,
 )
 from console.views.theme.theme import current_appearance
@@ -76,8 +76,8 @@ def test_every_control_on_every_page_has_a_name(sit: Sit, console: Console, sand
         HomeRoute(),
         QueuesRoute("unknown"),
         LookupRoute(NUMBER),
-        RecordRoute(bought.id, (bought.id, unknown.id)),
-        RecordRoute(unknown.id),
+        CreditCheckRoute(bought.id, (bought.id, unknown.id)),
+        CreditCheckRoute(unknown.id),
         OperationRoute(unknown.operation_id or ""),
         PdfRoute(bought.id),
         AuditRoute(),
@@ -119,13 +119,13 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     record = buy(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     person.opening.context.change_language("ja")
     person.until(lambda: person.page(CreditCheckPage).view is not None)
     assert person.page(CreditCheckPage).head.title.accessibleName().startswith(f"与信チェック {record.id}, 購入済")
-    assert person.frame.side.entry_at(0).word == "ホーム"
+    assert person.frame.side.get_entry_at(0).word == "ホーム"
     person.press("Esc")
     lookup = person.page(LookupPage)
     person.until(lambda: lookup.company.number == NUMBER)
@@ -136,8 +136,8 @@ def test_the_title_names_page_and_environment(sit: Sit, console: Console, sandbo
     bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
     routes: list[Route] = [
-        RecordRoute(bought.id),
-        RecordRoute(unknown.id),
+        CreditCheckRoute(bought.id),
+        CreditCheckRoute(unknown.id),
         QueuesRoute("unknown"),
         PdfRoute(bought.id),
     ]
@@ -182,7 +182,7 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
     """From the title over strips and tabs to the content and the actions, then round again."""
     record = buy(console, NUMBER)
     person = sit()
-    person.frame.show_route(RecordRoute(record.id))
+    person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     page.head.title.setFocus()

@@ -21,6 +21,7 @@ from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
+    CreditCheckRoute,
     HomeRoute,
     LookupRoute,
     OrderRoute,
@@ -28,7 +29,6 @@ from console.views.runtime.routes import (
     QueuesRoute,
     ReconcileRoute,
     ReconcileRunsRoute,
-    RecordRoute,
     RefundRoute,
     Route,
     SetAsidesRoute,
@@ -90,7 +90,7 @@ def routes(desk: Furnished) -> Iterator[Route]:
         ReconcileRunsRoute(),
     )
     yield from (QueuesRoute(name) for name in ("review", "unknown", "refunds", "incomplete", "pending", "error"))
-    yield from (RecordRoute(sample.id) for sample in {one.kind: one for one in desk.samples}.values())
+    yield from (CreditCheckRoute(sample.id) for sample in {one.kind: one for one in desk.samples}.values())
     yield from (PaymentRoute(payment.id) for payment in {one.kind: one for one in desk.payments}.values())
     for payment in {one.kind: one for one in desk.payments}.values():
         view = desk.console.payments.read_payment(payment.id)

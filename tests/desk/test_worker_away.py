@@ -16,7 +16,7 @@ from console.settings.settings import load_settings
 from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.purchase.refetch_dialog import RefetchDialog
-from console.views.runtime.routes import RecordRoute
+from console.views.runtime.routes import CreditCheckRoute
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton, ReasonLabel
@@ -95,7 +95,7 @@ def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox,
     record = bought(place, sandbox, worker)
     with executing(worker):
         person = sit()
-        person.frame.show_route(RecordRoute(record.id, (), "queues"))
+        person.frame.show_route(CreditCheckRoute(record.id, (), "queues"))
         page = person.page(CreditCheckPage)
         person.until(lambda: page.view is not None)
         probe, pack = page.action_bar.find_button("probe"), page.action_bar.find_button("evidence_pack")
@@ -107,7 +107,7 @@ def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox,
         dialog = person.dialog(RefetchDialog)
         person.until(dialog.act_button.isEnabled)
     person.until(lambda: not probe.isEnabled())
-    reason = person.opening.context.worker_away_text()
+    reason = person.opening.context.find_worker_away_reason()
     assert "No worker" in reason
     assert [label.plain for label in page.findChildren(ReasonLabel) if label.buddy() is probe] == [reason]
     person.until(lambda: any("No worker is running" in text for text in bars(person)))

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from console.views.pages.fitted_table import FittedTable
-from console.views.tables.columns import plain_text
+from console.views.tables.columns import format_plain_text
 from tests.legible.tour import SCENES, LegibleStage
 from tests.shots.stage import Sight
 from tests.support.furnished import furnished
@@ -54,15 +54,15 @@ def faults_of(table: FittedTable) -> Iterator[str]:
             if table.isColumnHidden(place) or x < 0 or x + width > right or width < least:
                 yield f"{table.accessibleName()}: {column.key} has {width} px at {x} of {right}, needs {least}"
     naming = [column for place, column in columns if column.key in IDENTITY and not table.isColumnHidden(place)]
-    for row in table.rows.loaded_rows():
-        if naming and not any(plain_text(column.cell(row)) for column in naming):
+    for row in table.rows.iterate_loaded_rows():
+        if naming and not any(format_plain_text(column.cell(row)) for column in naming):
             yield f"{table.accessibleName()}: nothing names {row!r:.80}"
 
 
 def contents(table: FittedTable, place: int) -> int:
     """The width of a column that would show every loaded cell whole, in px."""
     column, delegate = table.rows.columns[place], table.delegates[place]
-    widest = max(delegate.width_of(column.cell(row)) for row in table.rows.loaded_rows())
+    widest = max(delegate.width_of(column.cell(row)) for row in table.rows.iterate_loaded_rows())
     return int(widest) + sum(delegate.paddings(place))
 
 

@@ -13,13 +13,13 @@ from console.views.runtime.routes import (
     ApprovalsRoute,
     AuditRoute,
     ChangedCompaniesRoute,
+    CreditCheckRoute,
     HomeRoute,
     LookupRoute,
     PaymentRoute,
     QueuesRoute,
     ReconcileRoute,
     ReconcileRunsRoute,
-    RecordRoute,
     ReportsRoute,
     Route,
     SetAsidesRoute,
@@ -43,7 +43,7 @@ def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
     check, payment = stage.desk.of("several_clients")[0], stage.desk.paid("refund_unknown")[-1]
     return (
         HomeRoute(), QueuesRoute("review"), ChangedCompaniesRoute(), UnmatchedNoticesRoute(),
-        LookupRoute(check.number), RecordRoute(check.id), PaymentRoute(payment.id), ApprovalsRoute(),
+        LookupRoute(check.number), CreditCheckRoute(check.id), PaymentRoute(payment.id), ApprovalsRoute(),
         SetAsidesRoute(), ReconcileRoute(), ReconcileRunsRoute(), AlertsRoute(), AuditRoute(), ReportsRoute(),
         AdminRoute(),
     )  # fmt: skip

@@ -19,7 +19,14 @@ from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QUEUE_NAMES
 from console.views.records.action_bar import SHORTCUT_BY_ACTION
 from console.views.records.page import RecordPage
-from console.views.runtime.routes import AlertsRoute, AuditRoute, LookupRoute, PaymentRoute, QueuesRoute, RecordRoute
+from console.views.runtime.routes import (
+    AlertsRoute,
+    AuditRoute,
+    CreditCheckRoute,
+    LookupRoute,
+    PaymentRoute,
+    QueuesRoute,
+)
 from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
 from console.views.widgets.buttons import KeyButton
@@ -34,7 +41,7 @@ MIN_ROWS = 8
 
 def whole_rows(table: FittedTable) -> int:
     """The number of records of which no pixel is cut."""
-    rows = set(range(table.rows.rowCount())) - set(table.rows.heading_rows())
+    rows = set(range(table.rows.rowCount())) - set(table.rows.list_heading_rows())
     places = [table.visualRect(table.rows.index(row, table.first_column)) for row in rows]
     return sum(place.top() >= 0 and place.bottom() < table.viewport().height() for place in places)
 
@@ -61,12 +68,12 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         check_room(alerts.table, "alerts")
         assert alerts.one_line_words.accessibleName()
         assert alerts.card.isHidden()
-        assert not alerts.table.rows.heading_rows()
+        assert not alerts.table.rows.list_heading_rows()
         current_appearance().set_scale(1.0)
         stage.settle()
         assert stage.frame.side.isVisible()
         assert not stage.frame.top.page_menu.isVisible()
-        assert alerts.table.rows.heading_rows()
+        assert alerts.table.rows.list_heading_rows()
         assert alerts.card.isVisible()
 
 
@@ -92,7 +99,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         checks = [stage.desk.of(name)[0].id for name in ("complete", "incomplete", "unknown", "error", "superseded")]
         payments = [stage.desk.paid(name)[-1].id for name in ("complete", "refund_unknown", "not_moved", "waiting")]
-        routes = [*map(RecordRoute, checks), *map(PaymentRoute, payments)]
+        routes = [*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)]
         for (width, scale), route in product(((1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)), routes):
             current_appearance().set_scale(scale)
             stage.window.resize(width, 800)

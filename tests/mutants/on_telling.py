@@ -69,8 +69,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "an alert names a payment by the id of its row",
         "console/cli/alerts/alerts.py",
-        'translator.language, record.number or "")',
-        "translator.language, str(id))",
+        'translator.language, record.number or ""\n',
+        "translator.language, str(id)\n",
         ("tests/cli/test_names_in_lists.py",),
     ),
     _mutant(

@@ -7,7 +7,7 @@ import pytest
 
 from console.app import Console
 from console.domain.views.company import CompanyTotals
-from console.wording.timelines import event_sentence
+from console.wording.timelines import format_event_sentence
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -100,5 +100,5 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
         (("payment", 1), "Transaction"),
     ], "the notice that moved the payment stands below its audit entry; a notice about another company is left out"
     assert [one.event.at for one in events] == [NOW, NOW, NOW, NOW - DAY]
-    assert event_sentence(events[-1].event, "en") == "Received a notice from PayPay (Transaction, ¥3,300)."
+    assert format_event_sentence(events[-1].event, "en") == "Received a notice from PayPay (Transaction, ¥3,300)."
     assert console.lookup.read_notes(()) == ()

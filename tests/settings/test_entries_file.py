@@ -10,12 +10,12 @@ import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.entries_file import MAX_FILE_BYTES, EntriesFile, UnreadableFile
-from console.settings.person_files import person_file, preferences_file, read_preferences
+from console.settings.person_files import get_person_file_path, make_preferences_file, read_preferences
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> EntriesFile:
-    return preferences_file(tmp_path, "op-a")
+    return make_preferences_file(tmp_path, "op-a")
 
 
 def test_values_come_back_and_others_stay(file: EntriesFile) -> None:
@@ -31,7 +31,7 @@ def test_values_come_back_and_others_stay(file: EntriesFile) -> None:
 
 def test_two_windows_lose_nothing_of_each_other(tmp_path: Path) -> None:
     """Each reads its own old copy first; only the values that it changes are written."""
-    one, other = preferences_file(tmp_path, "op-a"), preferences_file(tmp_path, "op-a")
+    one, other = make_preferences_file(tmp_path, "op-a"), make_preferences_file(tmp_path, "op-a")
     one.change({"theme": "dark", "density": "compact"})
     other.change({"theme": "light"})
     one.change({"text_size": 150})
@@ -39,7 +39,7 @@ def test_two_windows_lose_nothing_of_each_other(tmp_path: Path) -> None:
 
 
 def _write_many(home: Path, name: str) -> None:
-    file = preferences_file(home, "op-a")
+    file = make_preferences_file(home, "op-a")
     for number in range(40):
         file.change({name: number, "both": name * 1000})
 
@@ -50,7 +50,7 @@ def test_processes_that_write_at_once_corrupt_nothing(tmp_path: Path) -> None:
     ]
     for process in processes:
         process.start()
-    file = preferences_file(tmp_path, "op-a")
+    file = make_preferences_file(tmp_path, "op-a")
     while any(process.is_alive() for process in processes):
         assert file.read().set_aside is None
     for process in processes:
@@ -122,14 +122,14 @@ def test_a_reader_sees_the_old_file_or_the_new_one(file: EntriesFile, monkeypatc
 def test_a_place_that_cant_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "people").write_text("a file where the folder belongs")
     with pytest.raises(ConsoleError) as caught:
-        preferences_file(tmp_path, "op-a").change({"theme": "dark"})
+        make_preferences_file(tmp_path, "op-a").change({"theme": "dark"})
     assert caught.value.code == ErrorCode.STORAGE_FULL
     assert read_preferences(tmp_path, "op-a").values == {}, "a window opens without preferences"
 
 
 def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
     names = ["op-a", "op-b", "", "../../etc/passwd", "佐藤", "con", "a" * 500]
-    paths = {person_file(tmp_path, name, ".preferences.json") for name in names}
+    paths = {get_person_file_path(tmp_path, name, ".preferences.json") for name in names}
     assert len(paths) == len(names)
     assert {path.parent for path in paths} == {tmp_path / "people"}
     assert all(path.name.removesuffix(".preferences.json").isalnum() for path in paths)

@@ -92,13 +92,13 @@ def refusal(
 def test_defaults_are_production_and_the_published_pace(tmp_path: Path) -> None:
     """Without a word: production, both refund at will, three calls a second and one a second."""
     told = settings(tmp_path)
-    own = told.provider_settings_of(PAYPAY_PLUGIN)
+    own = told.get_provider_settings(PAYPAY_PLUGIN)
     assert (own.environment, own.repeated_refunds, own.spacing_seconds) == (
         "production",
         True,
         0.34,
     )
-    atom = told.provider_settings_of(ATOM_PLUGIN)
+    atom = told.get_provider_settings(ATOM_PLUGIN)
     assert (atom.environment, atom.verification, atom.amount_format) == (
         "production",
         "v1",
@@ -107,8 +107,8 @@ def test_defaults_are_production_and_the_published_pace(tmp_path: Path) -> None:
     assert (atom.product, atom.account, atom.spacing_seconds) == ("NSE", "", 1.0)
     here = settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK, "CONSOLE_ATOM_URL": LOOPBACK})
     assert (
-        here.provider_settings_of(PAYPAY_PLUGIN).spacing_seconds,
-        here.provider_settings_of(ATOM_PLUGIN).spacing_seconds,
+        here.get_provider_settings(PAYPAY_PLUGIN).spacing_seconds,
+        here.get_provider_settings(ATOM_PLUGIN).spacing_seconds,
     ) == (0.0, 0.0)
 
 
@@ -135,13 +135,13 @@ def test_a_whole_profile(tmp_path: Path) -> None:
         """,
         {"CONSOLE_PROVIDER_HOSTS": "a.example,b.example,c.example"},
     )
-    own = told.provider_settings_of(PAYPAY_PLUGIN)
+    own = told.get_provider_settings(PAYPAY_PLUGIN)
     assert (own.environment, own.repeated_refunds, own.spacing_seconds) == (
         "staging",
         False,
         2,
     )
-    atom = told.provider_settings_of(ATOM_PLUGIN)
+    atom = told.get_provider_settings(ATOM_PLUGIN)
     assert (atom.environment, atom.verification, atom.amount_format) == ("uat", "v2", "shortest")
     assert (atom.product, atom.account, atom.spacing_seconds) == ("SHOP", "213232323", 0.5)
     assert atom.urls == {
@@ -215,8 +215,8 @@ def test_where_atom_is(tmp_path: Path) -> None:
 
     def urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
         told = settings(tmp_path, profile, ATOM | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {}))
-        own = told.provider_settings_of(ATOM_PLUGIN)
-        return atom_urls(own, make_merchant(own, told.secrets_of("atom")), told.provider_url("atom"))
+        own = told.get_provider_settings(ATOM_PLUGIN)
+        return atom_urls(own, make_merchant(own, told.read_secrets("atom")), told.provider_url("atom"))
 
     assert urls("") == AtomUrls.make_production_urls()
     assert urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.make_uat_urls(Verification.V2)

@@ -105,7 +105,7 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
     assert settings.registry_folder == tmp_path / "registry-files"
     assert (settings.receiver_bind, settings.receiver_port) == ("::1", 9000)
     assert settings.receiver_trusted_proxies == ("10.0.0.0/8",)
-    assert settings.provider_settings_of(PAYPAY).webhook_sources == ("192.0.2.0/24", "2001:db8::/32")
+    assert settings.get_provider_settings(PAYPAY).webhook_sources == ("192.0.2.0/24", "2001:db8::/32")
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o622, 0o606, 0o664, 0o620, 0o602, 0o777])

@@ -37,7 +37,7 @@ def choosing(stage: Stage) -> None:
 def planning(stage: Stage) -> None:
     """The dry run, of all and of the first few; one in which nothing can be done; the words of a note."""
     page = _queue(stage, "unknown")
-    others = [item.item.record.id for item in page.row_model.loaded_rows() if item.item.record.id % 5 == 0]
+    others = [item.item.record.id for item in page.row_model.iterate_loaded_rows() if item.item.record.id % 5 == 0]
     with stage.desk.console.acting_as("lead-b"):
         for id in others[1:4]:
             stage.desk.console.recovery.take(KIND, id)

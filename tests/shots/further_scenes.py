@@ -28,11 +28,11 @@ from console.views.refunds.decision_dialog import WithdrawDialog
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
+    CreditCheckRoute,
     LookupRoute,
     OperationRoute,
     QueuesRoute,
     ReconcileRunsRoute,
-    RecordRoute,
 )
 from console.views.runtime.status_values import PasswordRequest
 from console.views.sign_in.password_dialog import open_password_dialog
@@ -59,7 +59,7 @@ def further_pages(stage: Stage) -> None:
 
 
 def notes(stage: Stage) -> None:
-    stage.go(RecordRoute(stage.desk.of("unknown")[0].id))
+    stage.go(CreditCheckRoute(stage.desk.of("unknown")[0].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     ref = ("credit-check", page.view.record.id)

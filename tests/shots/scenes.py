@@ -32,12 +32,12 @@ from console.views.runtime.first_tasks import ENDED_PREFERENCE, STARTED_PREFEREN
 from console.views.runtime.routes import (
     AdminRoute,
     AuditRoute,
-    CompareRoute,
+    CreditCheckRoute,
     HomeRoute,
     LookupRoute,
+    PdfComparisonRoute,
     PdfRoute,
     QueuesRoute,
-    RecordRoute,
 )
 from console.views.runtime.tasks import Failure
 from console.views.sign_in.privacy_cover import PrivacyCover
@@ -52,7 +52,7 @@ Scene = Callable[[Stage], None]
 
 def home(stage: Stage) -> None:
     for sample in (*stage.desk.of("incomplete")[:2], *stage.desk.of("unknown")[:2], *stage.desk.of("complete")[:3]):
-        stage.go(RecordRoute(sample.id))
+        stage.go(CreditCheckRoute(sample.id))
     stage.go(HomeRoute())
     stage.shoot("home")
 
@@ -102,12 +102,12 @@ def records(stage: Stage) -> None:
     }
     trail = tuple(kinds.values())
     for name, id in kinds.items():
-        stage.go(RecordRoute(id, trail, "queues"))
+        stage.go(CreditCheckRoute(id, trail, "queues"))
         stage.shoot(f"record-{name}")
 
 
 def record_tabs(stage: Stage) -> None:
-    stage.go(RecordRoute(stage.desk.of("two_reports")[0].id))
+    stage.go(CreditCheckRoute(stage.desk.of("two_reports")[0].id))
     page = stage.find(CreditCheckPage)
     for name in ("documents", "history", "evidence", "audit"):
         page.tabs.show_tab(name)
@@ -118,7 +118,7 @@ def record_tabs(stage: Stage) -> None:
 def proving(stage: Stage) -> None:
     """The toasts after the evidence pack and the story; and a name that is in use."""
     record = stage.desk.of("two_reports")[0]
-    stage.go(RecordRoute(record.id))
+    stage.go(CreditCheckRoute(record.id))
     page = stage.find(CreditCheckPage)
     with TemporaryDirectory() as folder:
         for name in ("evidence-pack", "evidence-pack-refused"):
@@ -143,7 +143,7 @@ def pdf(stage: Stage) -> None:
 
 def compare(stage: Stage) -> None:
     """Two versions of a PDF side by side, and a difference on their second page."""
-    stage.go(CompareRoute(stage.desk.of("two_reports")[0].id))
+    stage.go(PdfComparisonRoute(stage.desk.of("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
     stage.until(lambda: len(page.list.all_rows) > 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare")
@@ -308,7 +308,7 @@ def purchase(stage: Stage) -> None:
 
 
 def refetch(stage: Stage) -> None:
-    stage.go(RecordRoute(next(s for s in stage.desk.of("incomplete") if s.missing_parts == ("pdf",)).id))
+    stage.go(CreditCheckRoute(next(s for s in stage.desk.of("incomplete") if s.missing_parts == ("pdf",)).id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     page.acts.refetch(page.view.record)
@@ -322,7 +322,7 @@ def refetch(stage: Stage) -> None:
 
 
 def resolve(stage: Stage) -> None:
-    stage.go(RecordRoute(stage.desk.of("unknown")[1].id))
+    stage.go(CreditCheckRoute(stage.desk.of("unknown")[1].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     page.acts.resolve(page.view.record)

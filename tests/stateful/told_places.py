@@ -14,10 +14,10 @@ from typing import Any, cast
 
 from console.cli.json_output import views as json_views
 from console.cli.json_output.records import record_json
-from console.cli.process.explained import complete_answer, complete_refusal
-from console.cli.text_output.records import explained_record, table_of_one_kind
+from console.cli.process.explained import add_related_records_to_answer, add_related_records_to_refusal
+from console.cli.text_output.records import explained_record, format_table_of_one_kind
 from console.cli.text_output.translator import Translator
-from console.cli.text_output.views import view_lines
+from console.cli.text_output.views import format_view_lines
 from console.domain.access.read_only import find_stopping_switch, is_action_stopped
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, compute_age
@@ -127,13 +127,13 @@ def check_told(stage: Stage, told: Told, *, always: bool = True) -> None:
 def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
     """The window's badges, the row's badges, the terminal's JSON and its text come from the same explanation."""
     assert case_words.get_page_badge_keys(view)[1:] == case_words.get_badge_keys(row, now)[1:]
-    assert case_words.certainty_key(row, now) == f"certainty.{page.certainty}"
+    assert case_words.get_certainty_key(row, now) == f"certainty.{page.certainty}"
     assert case_words.work_key(row, now) == f"work.{page.work}"
-    shown = json_views.view_json(view, _translate)
-    _check_terminal(stage, record_json(row, _translate), table_of_one_kind((row,), _TRANSLATOR), view)
+    shown = json_views.build_view_json(view, _translate)
+    _check_terminal(stage, record_json(row, _translate), format_table_of_one_kind((row,), _TRANSLATOR), view)
     assert shown["verdict"] == _translate(page.verdict, **page.facts)
     assert shown["next_step"]["command"] == page.next_step.command
-    lines = list(view_lines(view, _TRANSLATOR))
+    lines = list(format_view_lines(view, _TRANSLATOR))
     assert shown["verdict"] in lines
     assert shown["next_step"]["text"] in lines
     if not stage.clock.offset:  # the terminal has the machine's clock
@@ -164,10 +164,10 @@ def check_answer(stage: Stage, answer: Any) -> None:
     of its refusal, is explained as its page is. A record that has changed since then is not explained at all.
     """
     if isinstance(answer, ConsoleError):
-        complete_refusal(stage.console, answer)
+        add_related_records_to_refusal(stage.console, answer)
         record = answer.detail.get("record")
     else:
-        completed = complete_answer(stage.console, answer)
+        completed = add_related_records_to_answer(stage.console, answer)
         record = getattr(completed, "record", completed)
     if type(record) not in _KINDS:
         return

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from console.settings.person_files import preferences_file
+from console.settings.person_files import make_preferences_file
 from console.views.runtime.first_tasks import ENDED_PREFERENCE
 
 
 def note_earlier_use(home: Path, person: str) -> None:
     """Write the preferences of a person who has ended the first tasks. A person who already has preferences keeps
     them."""
-    file = preferences_file(home, person)
+    file = make_preferences_file(home, person)
     if not file.path.exists():
         file.change({ENDED_PREFERENCE: True})

@@ -5,7 +5,7 @@ from typing import Any
 
 import shiboken6
 
-from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHandle, failure_of
+from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHandle, make_failure
 
 
 class InlineRunner(Runner):
@@ -40,7 +40,7 @@ class InlineRunner(Runner):
         try:
             value = task.call(task.report)
         except Exception as error:
-            self._end(task, task.on_failed, failure_of(error, task.label))
+            self._end(task, task.on_failed, make_failure(error, task.label))
         else:
             self._end(task, task.on_done, value)
 

@@ -17,14 +17,14 @@ from console.wording import catalogue as wording
 from console.wording.catalogue import (
     LANGUAGES,
     error_message,
+    get_program_sentences,
     placeholder_names,
-    program_sentences,
-    sentences_by_key,
+    read_sentences,
     translate,
 )
 from scripts.words import text_of
 
-JA, EN = sentences_by_key("ja"), sentences_by_key("en")
+JA, EN = read_sentences("ja"), read_sentences("en")
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 ALREADY = "この法人番号は処理中または購入済みです"
 
@@ -42,7 +42,7 @@ def test_both_languages_have_the_same_keys() -> None:
 def test_catalogues_are_sorted_one_sentence_per_line(language: str) -> None:
     """The files have one form, so that people who add sentences at once don't get in each other's way."""
     file = resources_dir() / "words" / f"{language}.json"
-    assert file.read_text(encoding="utf-8") == text_of(program_sentences(language))
+    assert file.read_text(encoding="utf-8") == text_of(get_program_sentences(language))
 
 
 def test_providers_bring_their_words_in_both_languages() -> None:
@@ -50,7 +50,7 @@ def test_providers_bring_their_words_in_both_languages() -> None:
     for provider in list_registered_parts(ProviderTraits):
         assert f"provider.{provider.name}" in provider.words
         assert [key for key, said in provider.words.items() if set(said) != set(LANGUAGES)] == []
-        assert not set(provider.words) & set(program_sentences("ja"))
+        assert not set(provider.words) & set(get_program_sentences("ja"))
 
 
 def test_both_languages_ask_for_the_same_facts() -> None:
@@ -144,7 +144,7 @@ def test_a_wrong_number_says_which_rule_failed(reason: str) -> None:
     error = rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, {"reason": reason, "normalized": None})
     for language in LANGUAGES:
         assert (
-            error_message(error, language) == sentences_by_key(language)[f"error.invalid_corporation_number.{reason}"]
+            error_message(error, language) == read_sentences(language)[f"error.invalid_corporation_number.{reason}"]
         )
 
 
@@ -304,14 +304,14 @@ def test_numbers_counts_and_sizes() -> None:
 def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The words don't depend on the working directory."""
     monkeypatch.chdir(tmp_path)
-    sentences_by_key.cache_clear()
+    read_sentences.cache_clear()
     assert translate("app.name", "ja") == "サポートコンソール"
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_what_nobody_knows_is_not_promised(language: str) -> None:
     """What runs has no promised end, and what is unknown may have failed as well as succeeded."""
-    words = wording.program_sentences(language)
+    words = wording.get_program_sentences(language)
     assert not re.search("seconds|soon|秒|まもなく", words["queue.pending.hint"])
     told = words["glossary.unknown"]
     assert not re.search("not a failure|失敗ではありません", told)

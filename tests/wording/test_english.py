@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.wording.catalogue import choose_by_number, sentences_by_key, translate
+from console.wording.catalogue import choose_by_number, read_sentences, translate
 
-EN = sentences_by_key("en")
-JA = sentences_by_key("ja")
+EN = read_sentences("en")
+JA = read_sentences("ja")
 
 # Phrases that no sentence contains, with the reason and the word to use instead.
 NOT_USED = {

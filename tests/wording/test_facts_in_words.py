@@ -84,7 +84,7 @@ def test_only_words_of_one_kind_are_translated() -> None:
     """A provider's word that means one thing for payments and another for refunds stays as it is."""
     prefix = "provider_state."
     kinds: dict[str, set[str]] = defaultdict(set)
-    for key in wording.sentences_by_key("en"):
+    for key in wording.read_sentences("en"):
         if key.startswith(prefix):
             family, _, word = key.removeprefix(prefix).partition(".")
             kinds[word].add(family)
@@ -152,7 +152,7 @@ def test_each_step_of_a_story_is_told_in_words(what: str, reason: str | None, la
     story = TimelinePage("refund", "30", (), names=NAMES)
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
         event = TimelineEvent(NOW, step, "op-a", what, kind, id, source, "1", facts={**FACTS, "reason": reason})
-        text = timelines.sentence_with_record(event, story, language)
+        text = timelines.format_event_sentence_with_record(event, story, language)
         assert raw_parts(text) == [], text
         assert "4711" not in text, text
         assert NAMES.get((kind, id), "") in text
@@ -172,6 +172,6 @@ def test_each_error_is_told_in_words(code: ErrorCode, language: str) -> None:
 @pytest.mark.parametrize("reason", [*WorkReason, "A", "B", "C", "task_late", "provider_away", "undelivered_answer"])
 def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
     """Alerts, queues and cases name them."""
-    key = wording.rule_sentence_key(reason)
+    key = wording.find_rule_sentence_key(reason)
     assert key is not None
     assert raw_parts(wording.translate(key, language)) == []

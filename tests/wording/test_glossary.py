@@ -9,7 +9,7 @@ import pytest
 
 import console
 from console.store.schema import core, payments, worker
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 
 GLOSSARY = Path(console.__file__).parent.parent / "docs" / "glossary.md"
 TABLES = {**core.metadata.tables, **payments.metadata.tables, **worker.metadata.tables}
@@ -59,8 +59,8 @@ def test_a_term_is_in_the_code(term: Term) -> None:
 @pytest.mark.parametrize("term", SHOWN, ids=lambda term: term.english)
 def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
     """Both languages say the glossary's word under the key."""
-    assert term.japanese in sentences_by_key("ja")[term.key]
-    assert term.english.lower() in sentences_by_key("en")[term.key].lower()
+    assert term.japanese in read_sentences("ja")[term.key]
+    assert term.english.lower() in read_sentences("en")[term.key].lower()
 
 
 @pytest.mark.parametrize("column", ["japanese", "code", "key"])

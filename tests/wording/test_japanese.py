@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.domain.money import Money
-from console.wording.catalogue import placeholder_names, sentences_by_key, translate
+from console.wording.catalogue import placeholder_names, read_sentences, translate
 from console.wording.japanese import JAPANESE_LETTER_RANGES, join_around_fact
 from tests.wording.test_glossary import terms
 
 # The labels of the providers' states are agreed with the shop to the letter (`tests/vectors`), brackets included.
-WORDS = {key: text for key, text in sentences_by_key("ja").items() if not key.startswith("provider_state.")}
+WORDS = {key: text for key, text in read_sentences("ja").items() if not key.startswith("provider_state.")}
 BUTTON_KEY = re.compile(r"(action|command|key|alerts_screen\.action)\.|bulk\.act\.|.*\.(\w+_)?act(_\w+)?$")
 
 # A word that no sentence contains, and why.

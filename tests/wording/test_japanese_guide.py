@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 from tests.wording.test_japanese import ALLOWED, FORBIDDEN
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -18,7 +18,7 @@ def test_each_quoted_name_stands_on_a_screen(guide: Path) -> None:
     """「…」 quotes a text of `resources/words/ja.json` to the letter."""
     quoted = QUOTED.findall(guide.read_text("utf-8"))
     assert len(quoted) > 20
-    assert [name for name in quoted if name not in set(sentences_by_key("ja").values())] == []
+    assert [name for name in quoted if name not in set(read_sentences("ja").values())] == []
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)

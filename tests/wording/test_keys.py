@@ -20,11 +20,11 @@ from console.domain.records import TimelineEntry, WorkReason
 from console.domain.setting_problems import SettingProblem
 from console.providers.http import failure_classes as failures
 from console.wording import catalogue as wording
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 from scripts import word_use
 
 ROOT = Path(console.__file__).parent
-WORDS = frozenset(sentences_by_key("ja"))
+WORDS = frozenset(read_sentences("ja"))
 FAMILIES = frozenset(key.split(".")[0] for key in WORDS)
 # Where outcomes get their reason, and at which place.
 OUTCOMES = {
@@ -59,7 +59,7 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
 def test_no_family_of_words_lies_unused() -> None:
     """A family that no code and no sentence names is dead: it is removed, or somebody forgot to show it."""
     named = {key.text.split(".")[0] for key in word_use.keys(ROOT, FAMILIES)}
-    sentences = "".join(sentences_by_key("ja").values())
+    sentences = "".join(read_sentences("ja").values())
     assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= AWAITED
 
 
@@ -67,7 +67,7 @@ def test_no_sentence_lies_unused() -> None:
     """Code or another sentence asks for every key, by its name or with an open part."""
     texts = {key.text for key in word_use.keys(ROOT, FAMILIES)}
     asked = "|".join(re.escape(text).replace(r"\*", ".*") for text in texts if "*" in text)
-    families = set(re.findall(r"@([a-z_.]+)", "".join(sentences_by_key("ja").values())))
+    families = set(re.findall(r"@([a-z_.]+)", "".join(read_sentences("ja").values())))
     plain = {word.removesuffix(".full") for word in WORDS}  # the catalogue itself takes the full form of a sentence
     unused = [
         word for word in plain - texts if not re.fullmatch(asked, word) and word.rpartition(".")[0] not in families
@@ -86,7 +86,7 @@ def test_everything_in_a_timeline_has_words() -> None:
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_audit_action_has_words_and_every_word_its_action(language: str) -> None:
     """The enumeration and the family `timeline` name the same actions; a result and `.full` are forms."""
-    told = {key.removeprefix("timeline.") for key in sentences_by_key(language) if key.startswith("timeline.")} - {
+    told = {key.removeprefix("timeline.") for key in read_sentences(language) if key.startswith("timeline.")} - {
         "other"
     }
     forms = {
@@ -204,7 +204,7 @@ def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
         if EXIT_STATUS[code] != refused_status or code in OF_NO_RECORD:
             continue
         entry = TimelineEntry(at, "op-a", "refund.request", {"reason": code, "refusal": reason}, "refused")
-        words = sentences_by_key(language).get(f"refusal.{code}.{reason}")
+        words = read_sentences(language).get(f"refusal.{code}.{reason}")
         if words is None or words not in wording.audit_entry_sentence(entry, language):
             untold.append(f"{code}.{reason}")
     assert untold == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import console
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 
 ROOT = Path(console.__file__).parent
 # Kinds of automatic steps, which stand in the column `sagas.kind` and name no record.
@@ -38,7 +38,7 @@ def assigned(node: ast.Assign) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_each_kind_has_a_word(language: str) -> None:
-    words, found = sentences_by_key(language), dict(kinds())
+    words, found = read_sentences(language), dict(kinds())
     assert len(found) > 20
     wordless = {
         kind: place

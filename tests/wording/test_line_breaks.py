@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 from console.wording.line_breaks import (
     NO_BREAK_SPACE,
     WORD_JOINER,
@@ -52,12 +52,12 @@ def test_a_line_can_end_between_phrases_alone(text: str, kept: str) -> None:
 
 def test_every_sentence_comes_back() -> None:
     """Without its marks each text of the catalogue is the one that it was, and its phrases are all of it."""
-    for text in sentences_by_key("ja").values():
+    for text in read_sentences("ja").values():
         assert remove_line_break_marks(keep_phrases_whole(text)) == text
         assert "".join(split_phrases(text)) == text
 
 
 def test_no_phrase_begins_with_what_belongs_to_the_word_before() -> None:
     """No small kana, no closing bracket, no mark that ends a sentence at the start of a line."""
-    for text in set(sentences_by_key("ja").values()) - {"、"}:
+    for text in set(read_sentences("ja").values()) - {"、"}:
         assert [phrase for phrase in split_phrases(text) if phrase[0] in "、。）」ーっゃゅょッャュョん"] == [], text

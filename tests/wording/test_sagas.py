@@ -30,13 +30,13 @@ def shown(**more: object) -> SagaProgress:
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_step_and_state_has_words(language: str) -> None:
     for name in TIMEOUT_STEPS:
-        assert saga_wording.step_name(SagaStep(name, StepState.OPEN), language) != f"saga.step.{name}"
+        assert saga_wording.get_step_name(SagaStep(name, StepState.OPEN), language) != f"saga.step.{name}"
     for state in StepState:
         step = SagaStep(TIMEOUT_STEPS[0], state)
-        assert not saga_wording.step_word(step, language).startswith("saga.")
-        assert len(saga_wording.step_mark(step)) == 1
+        assert not saga_wording.get_step_state_word(step, language).startswith("saga.")
+        assert len(saga_wording.get_step_mark(step)) == 1
     for whole in SagaState:
-        assert not saga_wording.saga_state_text(shown(state=whole), language).startswith("state.")
+        assert not saga_wording.format_saga_state(shown(state=whole), language).startswith("state.")
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
@@ -58,8 +58,8 @@ def test_a_step_that_waits_says_why_and_until_when() -> None:
     waits = shown(reason="provider_unreachable", next_at=NOW + timedelta(minutes=5))
     (first, *others) = waits.steps
     assert (first.state, waits.current) == (StepState.WAITING, first)
-    assert saga_wording.step_detail(first, "en") == "the gateway can't be reached · again at 11-20 12:05"
-    assert saga_wording.step_detail(first, "ja") == "決済会社に接続不可 · 11-20 12:05 に再試行"
+    assert saga_wording.format_step_detail(first, "en") == "the gateway can't be reached · again at 11-20 12:05"
+    assert saga_wording.format_step_detail(first, "ja") == "決済会社に接続不可 · 11-20 12:05 に再試行"
     assert {one.state for one in others} == {StepState.OPEN}
 
 
@@ -68,6 +68,6 @@ def test_what_has_ended_says_why_and_when() -> None:
         state=SagaState.DONE, reason="paid", ended_at=NOW, facts={"done": {TIMEOUT_STEPS[0]: NOW.isoformat()}}
     )
     assert [one.state for one in ended.steps] == [StepState.DONE, *[StepState.SKIPPED] * 3]
-    assert (ended.current, saga_wording.saga_state_text(ended, "en")) == (None, "Done · it was paid")
-    assert saga_wording.saga_time_text(ended, "en") == "ended at 11-20 12:00"
-    assert saga_wording.saga_title("en") == "Payment expiry steps"
+    assert (ended.current, saga_wording.format_saga_state(ended, "en")) == (None, "Done · it was paid")
+    assert saga_wording.format_saga_time(ended, "en") == "ended at 11-20 12:00"
+    assert saga_wording.get_saga_title("en") == "Payment expiry steps"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.wording.catalogue import LANGUAGES, program_sentences
+from console.wording.catalogue import LANGUAGES, get_program_sentences
 from console.wording.terms import is_term_in_text, list_terms
 from console.wording.text_context import Language
 from tests.wording.test_glossary import SHOWN
@@ -23,7 +23,7 @@ def test_each_word_of_the_glossary_is_explained(language: Language) -> None:
 def test_each_state_is_explained(language: Language) -> None:
     """A badge says no word that the help doesn't know."""
     words = {term.word for term in list_terms(language)}
-    states = {text for key, text in program_sentences(language).items() if key.startswith(STATES)}
+    states = {text for key, text in get_program_sentences(language).items() if key.startswith(STATES)}
     assert len(states) > 10
     assert states - words == set()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_ACCOUNTS_FILE_BYTES = 1024 * 1024
 
 
-class ApplyAccounts:
+class ApplyAccountsCommand:
     """The command `db accounts apply`. It writes the people of a file to the database: rows of the table `operators`,
     and on a server also database accounts. Passwords are read from environment variables only.
     """
@@ -39,8 +39,8 @@ class ApplyAccounts:
                 content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
             )
         writer.write_answer(
-            lambda: repeated.mark_json(_applied_accounts_json(applied)),
-            lambda: repeated.add_note(_applied_accounts_lines(applied, writer.translator)),
+            lambda: repeated.mark_json(_build_applied_accounts_json(applied)),
+            lambda: repeated.add_note(_format_applied_accounts_lines(applied, writer.translator)),
         )
 
 
@@ -61,7 +61,7 @@ def _read_accounts_file(file: Path) -> str:
         ) from error
 
 
-def _applied_accounts_json(applied: "AccountsApplied") -> "JsonObject":
+def _build_applied_accounts_json(applied: "AccountsApplied") -> "JsonObject":
     people: list[JsonObject] = [
         {
             "name": operator.person.name,
@@ -78,7 +78,7 @@ def _applied_accounts_json(applied: "AccountsApplied") -> "JsonObject":
     return answer | {"sql": list(applied.statements)} if applied.dry_run else answer
 
 
-def _applied_accounts_lines(applied: "AccountsApplied", translator: Translator) -> Lines:
+def _format_applied_accounts_lines(applied: "AccountsApplied", translator: Translator) -> Lines:
     if applied.dry_run:
         yield from (f"{statement};" for statement in applied.statements)
     comment_mark = (

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _AUTHORISATION_FIELDS = ("provider", "access_expires_at", "version")
 
 
-class AuthoriseProvider:
+class AuthoriseProviderCommand:
     """The command `provider authorise`. It shows the URL that the person opens in a browser, reads the code that
     the provider shows there, and exchanges the code for the first access token and refresh token.
     """
@@ -36,18 +36,19 @@ class AuthoriseProvider:
             writer.write_to_stderr(request.url)
             done = console.provider_authorisation.complete(request, _read_authorisation_code(writer))
         writer.write_answer(
-            lambda: authorised_json(done, writer.translator), lambda: authorised_lines(done, writer.translator)
+            lambda: build_authorisation_json(done, writer.translator),
+            lambda: format_authorisation_lines(done, writer.translator),
         )
 
 
-def authorised_json(done: "CompletedAuthorisation", translate: Translate) -> JsonObject:
+def build_authorisation_json(done: "CompletedAuthorisation", translate: Translate) -> JsonObject:
     """Return the answer of `provider authorise` as a JSON object: the provider, the time at which the access token
     expires, and the number of token pairs stored so far. It contains no token.
     """
     return attributes_json(done, _AUTHORISATION_FIELDS, translate)
 
 
-def authorised_lines(done: "CompletedAuthorisation", translator: Translator) -> Lines:
+def format_authorisation_lines(done: "CompletedAuthorisation", translator: Translator) -> Lines:
     """Yield the answer of `provider authorise` as text."""
     yield translator("authorisation.done", provider=done.provider, at=done.access_expires_at)
 
@@ -70,4 +71,4 @@ def _read_authorisation_code(writer: AnswerWriter) -> str:
     return entered
 
 
-AUTHORISATION_COMMANDS: Mapping[str, Command] = {"provider authorise": AuthoriseProvider()}
+AUTHORISATION_COMMANDS: Mapping[str, Command] = {"provider authorise": AuthoriseProviderCommand()}

@@ -27,35 +27,35 @@ def _set_switch(console: "Console", args: Namespace, _: AnswerWriter) -> "ReadOn
     return console.read_only.set_switch(scope, is_on, args.reason, request_id=args.request_id)
 
 
-def switch_json(switch: "ReadOnlySwitch", translate: Translate) -> JsonObject:
+def build_read_only_switch_json(switch: "ReadOnlySwitch", translate: Translate) -> JsonObject:
     """Return a read-only switch as a JSON object."""
     return attributes_json(switch, _SWITCH_FIELDS, translate)
 
 
-def switch_list_json(switches: "Sequence[ReadOnlySwitch]", translate: Translate) -> JsonObject:
+def build_read_only_switch_list_json(switches: "Sequence[ReadOnlySwitch]", translate: Translate) -> JsonObject:
     """Return the answer of `read-only list` as a JSON object."""
-    return {"switches": [switch_json(switch, translate) for switch in switches]}
+    return {"switches": [build_read_only_switch_json(switch, translate) for switch in switches]}
 
 
-def switch_list_lines(switches: "Sequence[ReadOnlySwitch]", translator: Translator) -> Iterator[str]:
+def format_read_only_switch_list_lines(switches: "Sequence[ReadOnlySwitch]", translator: Translator) -> Iterator[str]:
     """Yield the answer of `read-only list` as text: one line per switch that is on, or a line that says that none
     is.
     """
-    rows = [_switch_row(switch, translator) for switch in switches if switch.is_on]
+    rows = [_make_read_only_switch_row(switch, translator) for switch in switches if switch.is_on]
     if rows:
         yield from aligned_lines(rows)
     else:
         yield translator("status.writes_on")
 
 
-def switch_lines(switch: "ReadOnlySwitch", translator: Translator) -> Iterator[str]:
+def format_read_only_switch_lines(switch: "ReadOnlySwitch", translator: Translator) -> Iterator[str]:
     """Yield the answer of `read-only on` and `read-only off` as text."""
     yield translator("cli.read_only.on" if switch.is_on else "cli.read_only.off", scope=switch.scope)
     if switch.is_on:
-        yield from aligned_lines([_switch_row(switch, translator)])
+        yield from aligned_lines([_make_read_only_switch_row(switch, translator)])
 
 
-def _switch_row(switch: "ReadOnlySwitch", translator: Translator) -> tuple[str, ...]:
+def _make_read_only_switch_row(switch: "ReadOnlySwitch", translator: Translator) -> tuple[str, ...]:
     return (
         translator("cli.read_only.scope", scope=switch.scope),
         translator("cli.read_only.since", who=switch.person, at=switch.at),
@@ -64,7 +64,9 @@ def _switch_row(switch: "ReadOnlySwitch", translator: Translator) -> tuple[str, 
 
 
 READ_ONLY_COMMANDS: Mapping[str, Command] = {
-    "read-only list": ServiceCommand(_list_switches, switch_list_json, switch_list_lines),
-    "read-only on": ServiceCommand(_set_switch, switch_json, switch_lines),
-    "read-only off": ServiceCommand(_set_switch, switch_json, switch_lines),
+    "read-only list": ServiceCommand(
+        _list_switches, build_read_only_switch_list_json, format_read_only_switch_list_lines
+    ),
+    "read-only on": ServiceCommand(_set_switch, build_read_only_switch_json, format_read_only_switch_lines),
+    "read-only off": ServiceCommand(_set_switch, build_read_only_switch_json, format_read_only_switch_lines),
 }

@@ -38,9 +38,9 @@ class SignInCommand:
 
         with open_console(settings) as console:
             if not console.sessions.record_sign_in(keep=True):
-                raise _keyring_error(SettingProblem.KEYRING_FAILED)
+                raise _make_keyring_error(SettingProblem.KEYRING_FAILED)
             identity = console.sessions.whoami()
-        data = {**_identity_json(identity), "kept": True}
+        data = {**_build_identity_json(identity), "kept": True}
         writer.write_answer(
             lambda: data,
             lambda: [writer.translator("sign_in.done", user=user, place=settings.sign_in.database_address)],
@@ -76,10 +76,12 @@ class WhoAmICommand:
 
         with open_console_with_passwords(writer) as console:
             identity = console.sessions.whoami()
-        writer.write_answer(lambda: _identity_json(identity), lambda: _identity_lines(identity, writer.translator))
+        writer.write_answer(
+            lambda: _build_identity_json(identity), lambda: _format_identity_lines(identity, writer.translator)
+        )
 
 
-class ForgetCredentials:
+class ForgetCredentialsCommand:
     """The command `forget-credentials`. It deletes from the keyring the credentials of providers that this desk no
     longer needs, because a worker now makes the calls for its person.
     """
@@ -118,10 +120,10 @@ def _require_keyring(settings: "Settings") -> None:
     if settings.sign_in.has_configured_account():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SIGN_IN_IN_SETTINGS})
     if not settings.sign_in.can_store_password():
-        raise _keyring_error(SettingProblem.NO_KEYRING)
+        raise _make_keyring_error(SettingProblem.NO_KEYRING)
 
 
-def _keyring_error(problem: SettingProblem) -> ConsoleError:
+def _make_keyring_error(problem: SettingProblem) -> ConsoleError:
     return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_SECRET_DATABASE_PASSWORD", "problem": problem})
 
 
@@ -163,7 +165,7 @@ def _read_line(writer: AnswerWriter, key: str) -> str:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME}) from end_of_input
 
 
-def _identity_json(identity: "Identity") -> "JsonObject":
+def _build_identity_json(identity: "Identity") -> "JsonObject":
     person = identity.person
     return {
         "operator": person.name,
@@ -176,7 +178,7 @@ def _identity_json(identity: "Identity") -> "JsonObject":
     }
 
 
-def _identity_lines(identity: "Identity", translator: Translator) -> Lines:
+def _format_identity_lines(identity: "Identity", translator: Translator) -> Lines:
     person = identity.person
     key = "sign_in.who" if person.roles else "sign_in.who.no_role" if identity.known else "sign_in.who.unknown"
     yield translator(key, name=person.name, roles=sorted(person.roles), place=identity.database)

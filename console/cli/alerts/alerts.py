@@ -43,7 +43,7 @@ def _undo_acknowledgement(console: "Console", args: Namespace, _: AnswerWriter) 
     return console.alerts.undo_acknowledgement(parse_row_id("alert", args.id), request_id=args.request_id)
 
 
-def alert_json(record: "Alert", translate: Translate) -> JsonObject:
+def build_alert_json(record: "Alert", translate: Translate) -> JsonObject:
     """Return an alert as a JSON object. For an alert about a corporation it also has `corporation_number`, and in
     `why` a sentence about the changed registry data.
     """
@@ -66,18 +66,20 @@ def _find_corporation_number(record: "Alert") -> str | None:
     return format_number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
 
 
-def alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObject:
+def build_alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObject:
     """Return the answer of `alerts list` as a JSON object."""
-    return {"alerts": [alert_json(record, translate) for record in alerts]}
+    return {"alerts": [build_alert_json(record, translate) for record in alerts]}
 
 
-def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Iterator[str]:
+def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Iterator[str]:
     """Yield the answer of `alerts list` as text: one line per alert, followed by a line with the alert's observed and
     expected value; for an open alert about a record also the command that shows the record.
     """
     if not alerts:
         yield translator("alerts_screen.empty")
-    for line, record in zip(aligned_lines(_alert_row(record, translator) for record in alerts), alerts, strict=True):
+    for line, record in zip(
+        aligned_lines(_make_alert_row(record, translator) for record in alerts), alerts, strict=True
+    ):
         yield line
         observed = wording.finding_text(record.observed, translator.language, record.expected)
         expected = wording.finding_text(record.expected, translator.language, record.observed)
@@ -87,26 +89,28 @@ def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Itera
             yield f"{COLUMN_GAP}{translator('cli.run', command=command)}"
 
 
-def _alert_row(record: "Alert", translator: Translator) -> TableRow:
+def _make_alert_row(record: "Alert", translator: Translator) -> TableRow:
     kind, id = record.subject_kind, record.subject_id
     corporation_number = _find_corporation_number(record)
-    about = record.order_no or audit_words.record_text_with_number(kind, id, translator.language, record.number or "")
+    about = record.order_no or audit_words.format_record_reference_with_number(
+        kind, id, translator.language, record.number or ""
+    )
     about = about if corporation_number is None else wording.format_number(corporation_number)
     return (
         str(record.id),
         wording.format_instant(record.detected_at),
-        _rule_text(record, translator),
+        _format_rule(record, translator),
         about,
-        _state_text(record, translator),
+        _format_alert_state(record, translator),
     )
 
 
-def _rule_text(record: "Alert", translator: Translator) -> str:
-    key = wording.rule_sentence_key(record.rule_id)
+def _format_rule(record: "Alert", translator: Translator) -> str:
+    key = wording.find_rule_sentence_key(record.rule_id)
     return translator(key) if key else record.rule_id
 
 
-def _state_text(record: "Alert", translator: Translator) -> str:
+def _format_alert_state(record: "Alert", translator: Translator) -> str:
     if record.resolved_at is not None:
         return translator("alerts_screen.resolved_at", at=record.resolved_at)
     if record.acknowledged_by is not None:
@@ -114,19 +118,19 @@ def _state_text(record: "Alert", translator: Translator) -> str:
     return translator("alerts_screen.open")
 
 
-def acknowledgement_lines(record: "Alert", translator: Translator) -> Iterator[str]:
+def format_acknowledgement_lines(record: "Alert", translator: Translator) -> Iterator[str]:
     """Yield the answer of `alerts ack` as text: a confirmation, and the acknowledged alert."""
     yield translator("cli.acknowledged", id=record.id)
-    yield from alert_list_lines((record,), translator)
+    yield from format_alert_list_lines((record,), translator)
 
 
-def alert_lines(record: "Alert", translator: Translator) -> Iterator[str]:
+def format_alert_lines(record: "Alert", translator: Translator) -> Iterator[str]:
     """Yield the answer of `alerts unack` as text: the alert."""
-    yield from alert_list_lines((record,), translator)
+    yield from format_alert_list_lines((record,), translator)
 
 
 ALERT_COMMANDS: Mapping[str, Command] = {
-    "alerts list": ServiceCommand(_list_alerts, alert_list_json, alert_list_lines),
-    "alerts unack": ServiceCommand(_undo_acknowledgement, alert_json, alert_lines),
-    "alerts ack": ServiceCommand(_acknowledge_alert, alert_json, acknowledgement_lines),
+    "alerts list": ServiceCommand(_list_alerts, build_alert_list_json, format_alert_list_lines),
+    "alerts unack": ServiceCommand(_undo_acknowledgement, build_alert_json, format_alert_lines),
+    "alerts ack": ServiceCommand(_acknowledge_alert, build_alert_json, format_acknowledgement_lines),
 }

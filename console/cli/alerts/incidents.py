@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.cli.alerts.alerts import alert_json, alert_list_lines
+from console.cli.alerts.alerts import build_alert_json, format_alert_list_lines
 from console.cli.json_output.results import JsonObject, Translate, attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
@@ -85,7 +85,7 @@ def parse_snooze_end(text: str) -> datetime:
         ) from None
 
 
-def incident_json(incident: "Incident", translate: Translate) -> JsonObject:
+def build_incident_json(incident: "Incident", translate: Translate) -> JsonObject:
     """Return an incident as a JSON object. `sums` has the amounts of the affected records by currency, in minor
     units. `because` is a sentence that says why a closed or resolved incident ended; null for any other
     incident.
@@ -96,24 +96,24 @@ def incident_json(incident: "Incident", translate: Translate) -> JsonObject:
         **attributes_json(incident, _INCIDENT_FIELDS, translate),
         "cause": {"kind": incident.cause.kind, "id": incident.cause.id},
         "rule_id": incident.main_alert.rule_id,
-        "alerts": [alert_json(alert, translate) for alert in incident.alerts],
+        "alerts": [build_alert_json(alert, translate) for alert in incident.alerts],
         "records": [attributes_json(record, _AFFECTED_RECORD_FIELDS, translate) for record in incident.records],
         "record_count": incident.extent.records,
         "sums": dict(incident.extent.sums or {}),
-        "playbook": [translate(key) for key in incident_words.playbook_keys(incident)],
-        "because": incident_words.end_reason_text(incident, translate),
+        "playbook": [translate(key) for key in incident_words.list_playbook_keys(incident)],
+        "because": incident_words.format_end_reason(incident, translate),
         "steps": [
             {**attributes_json(step, _INCIDENT_STEP_FIELDS, translate), "note": step.words} for step in incident.steps
         ],
     }
 
 
-def incident_list_json(incidents: "Sequence[Incident]", translate: Translate) -> JsonObject:
+def build_incident_list_json(incidents: "Sequence[Incident]", translate: Translate) -> JsonObject:
     """Return the answer of `incidents list` as a JSON object."""
-    return {"incidents": [incident_json(incident, translate) for incident in incidents]}
+    return {"incidents": [build_incident_json(incident, translate) for incident in incidents]}
 
 
-def incident_list_lines(incidents: "Sequence[Incident]", translator: Translator) -> Iterator[str]:
+def format_incident_list_lines(incidents: "Sequence[Incident]", translator: Translator) -> Iterator[str]:
     """Yield the answer of `incidents list` as text, one line per incident."""
     from console.wording import incident_words  # imported here: other commands need no incident
 
@@ -124,35 +124,36 @@ def incident_list_lines(incidents: "Sequence[Incident]", translator: Translator)
             str(incident.id),
             translator(f"incident.{incident.state}"),
             incident_words.title(incident, translator),
-            incident_words.extent_text(incident, translator),
+            incident_words.format_incident_extent(incident, translator),
             incident.owner or translator("incident.owner.nobody"),
         )
         for incident in incidents
     )
 
 
-def incident_lines(incident: "Incident", translator: Translator) -> Iterator[str]:
+def format_incident_lines(incident: "Incident", translator: Translator) -> Iterator[str]:
     """Yield one incident as text: its line in the list, the reason for its state, its alerts, the instructions for
     handling it (playbook), and the actions that people took on it.
     """
     from console.wording import incident_words  # imported here: other commands need no incident
 
-    yield from incident_list_lines((incident,), translator)
+    yield from format_incident_list_lines((incident,), translator)
     state = incident_words.state_text(incident, translator)
     if state:
         yield state
-    yield from alert_list_lines(incident.alerts, translator)
-    for number, key in enumerate(incident_words.playbook_keys(incident), 1):
+    yield from format_alert_list_lines(incident.alerts, translator)
+    for number, key in enumerate(incident_words.list_playbook_keys(incident), 1):
         yield f"{COLUMN_GAP}{number}. {translator(key)}"
     for step in incident.steps:
-        yield f"{COLUMN_GAP}{wording.format_instant(step.at)}{COLUMN_GAP}{incident_words.step_text(step, translator)}"
+        step_text = incident_words.format_incident_step(step, translator)
+        yield f"{COLUMN_GAP}{wording.format_instant(step.at)}{COLUMN_GAP}{step_text}"
 
 
 INCIDENT_COMMANDS: Mapping[str, Command] = {
-    "incidents list": ServiceCommand(_list_incidents, incident_list_json, incident_list_lines),
-    "incidents show": ServiceCommand(_show_incident, incident_json, incident_lines),
+    "incidents list": ServiceCommand(_list_incidents, build_incident_list_json, format_incident_list_lines),
+    "incidents show": ServiceCommand(_show_incident, build_incident_json, format_incident_lines),
     **{
-        f"incidents {name}": ServiceCommand(_make_incident_command(act), incident_json, incident_lines)
+        f"incidents {name}": ServiceCommand(_make_incident_command(act), build_incident_json, format_incident_lines)
         for name, act in (
             ("take", _take_incident), ("release", _release_incident), ("hand-over", _hand_over_incident), ("snooze",
             _snooze_incident), ("wake", _wake_incident), ("resolve", _resolve_incident), ("reopen", _reopen_incident),

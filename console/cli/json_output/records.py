@@ -65,17 +65,17 @@ def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
     """Return a record as the JSON object of its kind, with the explanation of its present state. The fields of the
     explanation are null if the related records were not read. The payer of a payment is masked.
     """
-    record_fields = record_fields_json(value, translate)
+    record_fields = build_record_fields_json(value, translate)
     if isinstance(value, Operation):
         return record_fields
     explanation = explain_present_state(value)
     if explanation is None:
         return record_fields | dict.fromkeys(_EXPLANATION_FIELDS)
-    badges = badges_json(value, explanation, translate)
-    return {**record_fields, **explanation_json(explanation, translate), "badges": badges}
+    badges = build_badges_json(value, explanation, translate)
+    return {**record_fields, **build_explanation_json(explanation, translate), "badges": badges}
 
 
-def record_fields_json(value: AnyRecord, translate: Translate) -> JsonObject:
+def build_record_fields_json(value: AnyRecord, translate: Translate) -> JsonObject:
     """Return the stored fields of a record, without an explanation, as the JSON object of its kind."""
     kind = type(value)
     names = _FIELD_NAMES_BY_TYPE[kind].split()
@@ -83,11 +83,11 @@ def record_fields_json(value: AnyRecord, translate: Translate) -> JsonObject:
         name: compute(value) for (record_type, name), compute in _COMPUTED_FIELDS.items() if record_type is kind
     }
     if not isinstance(value, Operation):
-        computed["registry_name"] = _registry_name_json(value)
+        computed["registry_name"] = _build_registry_name_json(value)
     return {"kind": KIND_BY_TYPE[kind], **attributes_json(value, names, translate, **computed)}
 
 
-def _registry_name_json(record: CreditCheck | Order | Payment | Refund) -> JsonObject | None:
+def _build_registry_name_json(record: CreditCheck | Order | Payment | Refund) -> JsonObject | None:
     """Return the official name of the record's corporation and the registry date; None if the registry was not
     read for this record.
     """
@@ -102,12 +102,12 @@ def attributes_json(value: object, names: Iterable[str], translate: Translate, *
     replaces the attribute of the same name.
     """
     return {
-        name: computed[name] if name in computed else _attribute_json(getattr(value, name), translate)
+        name: computed[name] if name in computed else _build_attribute_json(getattr(value, name), translate)
         for name in names
     }
 
 
-def _attribute_json(value: object, translate: Translate) -> Any:
+def _build_attribute_json(value: object, translate: Translate) -> Any:
     """Return the value of an attribute as JSON. Unlike in `any_value_json`, text is not cut."""
     match value:
         case Work():
@@ -161,14 +161,14 @@ def any_value_json(value: object, translate: Translate) -> Any:
             return any_value_json(str(value), translate)
 
 
-def next_step_json(step: "NextStep", translate: Translate) -> JsonObject:
+def build_next_step_json(step: "NextStep", translate: Translate) -> JsonObject:
     """Return the next step that an explanation recommends as JSON: a sentence, a command, and the wording key of
     the sentence.
     """
     return {"text": translate(step.code, **step.facts), "command": step.command, "code": step.code}
 
 
-def explanation_json(explanation: "Explanation", translate: Translate) -> JsonObject:
+def build_explanation_json(explanation: "Explanation", translate: Translate) -> JsonObject:
     """Return the explanation of a record as JSON: its state, the reason of the state, the next step, and the roles
     that may act.
     """
@@ -176,7 +176,7 @@ def explanation_json(explanation: "Explanation", translate: Translate) -> JsonOb
         "verdict": translate(explanation.verdict, **explanation.facts),
         "why": translate(explanation.why, **explanation.facts),
         "why_code": explanation.why,
-        "next_step": next_step_json(explanation.next_step, translate),
+        "next_step": build_next_step_json(explanation.next_step, translate),
         "may_act": list(explanation.may_act),
     }
 
@@ -193,7 +193,7 @@ def explain_present_state(record: CreditCheck | Order | Payment | Refund) -> "Ex
     return explain_record(record, SystemClock().now())
 
 
-def badges_json(
+def build_badges_json(
     record: CreditCheck | Order | Payment | Refund, explanation: "Explanation", translate: Translate
 ) -> JsonObject:
     """Return the three badges that the window shows of a record (state, certainty, work) as JSON: a code and a
@@ -206,16 +206,16 @@ def badges_json(
     return {axis: {"code": key.partition(".")[2], "word": translate(f"state.{key}")} for axis, key in keys.items()}
 
 
-def document_json(item: Document, translate: Translate) -> JsonObject:
+def build_document_json(item: Document, translate: Translate) -> JsonObject:
     """Return a stored PDF as a JSON object, without its content; the field `bytes` is its size."""
     return attributes_json(item, ("path", "sha256", "bytes", "current", "fetched_at"), translate)
 
 
-def timeline_entry_json(entry: TimelineEntry, translate: Translate) -> JsonObject:
+def build_timeline_entry_json(entry: TimelineEntry, translate: Translate) -> JsonObject:
     """Return one entry of a timeline as a JSON object."""
     return attributes_json(entry, ("at", "who", "what", "detail", "result"), translate, who=entry.actor)
 
 
-def evidence_item_json(item: EvidenceItem, translate: Translate) -> JsonObject:
+def build_evidence_item_json(item: EvidenceItem, translate: Translate) -> JsonObject:
     """Return an item of evidence as a JSON object, without its content."""
     return attributes_json(item, ("id", "at", "source", "sha256", "summary", "who"), translate)

@@ -20,43 +20,43 @@ from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 REGISTRY_SOURCE_FIELDS = {"source": PUBLISHER, "licence": LICENCE}
 
 
-def corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
+def build_corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
     """Return the registry data of one corporation as JSON; None if this desk has no registry, or if the registry
     doesn't contain the number. `successors` are the corporations into which it was merged, the nearest first.
     """
     if facts is None or facts.corporation is None:
         return None
     return {
-        **_published_fields(facts.corporation),
+        **_build_published_fields(facts.corporation),
         "registry_date": facts.registry_date.isoformat(),
         "assigned_on": facts.corporation.assigned_on.isoformat(),
-        "successors": [match_json(match) for match in facts.successors],
-        "predecessors": [match_json(match) for match in facts.predecessors],
+        "successors": [build_registry_match_json(match) for match in facts.successors],
+        "predecessors": [build_registry_match_json(match) for match in facts.predecessors],
         **REGISTRY_SOURCE_FIELDS,
     }
 
 
-def match_json(match: RegistryMatch) -> JsonObject:
+def build_registry_match_json(match: RegistryMatch) -> JsonObject:
     """Return a corporation that a search has found, or a successor or predecessor of one, as JSON. `ours` is true
     if this database has records of the corporation.
     """
     return {
         "corporation_number": match.corporation.number,
-        **_published_fields(match.corporation),
+        **_build_published_fields(match.corporation),
         "ours": match.is_ours,
         "open_records": match.has_open_records,
     }
 
 
-def matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
+def build_registry_matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
     """Return the answer of the command `registry find` as JSON. `registry_date` is null if this desk has no
     registry.
     """
-    items = [match_json(match) for match in matches.items]
-    return {"items": items, "registry_date": _day_json(matches.registry_date), **REGISTRY_SOURCE_FIELDS}
+    items = [build_registry_match_json(match) for match in matches.items]
+    return {"items": items, "registry_date": _format_day(matches.registry_date), **REGISTRY_SOURCE_FIELDS}
 
 
-def status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
+def build_registry_status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
     """Return the answer of the commands `registry status` and `registry import` as JSON. If this desk has no
     registry, `registry_date` is null, `rows` is 0 and `files` is empty.
     """
@@ -65,13 +65,13 @@ def status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
     return {
         "registry_date": status.registry_date.isoformat(),
         "rows": status.rows,
-        "files": [_file_json(file) for file in status.files],
+        "files": [_build_imported_file_json(file) for file in status.files],
         "cycles": [list(cycle) for cycle in status.cycles],
         **REGISTRY_SOURCE_FIELDS,
     }
 
 
-def changes_json(changes: Iterable[CorporationChange]) -> list[JsonObject]:
+def build_corporation_changes_json(changes: Iterable[CorporationChange]) -> list[JsonObject]:
     """Return the changes of corporations that the imported difference files contain as JSON: one object for each
     corporation and day.
     """
@@ -80,14 +80,14 @@ def changes_json(changes: Iterable[CorporationChange]) -> list[JsonObject]:
             "corporation_number": change.number,
             "day": change.day.isoformat(),
             "facts": sorted(fact.value for fact in change.facts),
-            "before": None if change.before is None else _published_fields(change.before),
-            "after": None if change.after is None else _published_fields(change.after),
+            "before": None if change.before is None else _build_published_fields(change.before),
+            "after": None if change.after is None else _build_published_fields(change.after),
         }
         for change in changes
     ]
 
 
-def _published_fields(corporation: Corporation) -> JsonObject:
+def _build_published_fields(corporation: Corporation) -> JsonObject:
     """Return the fields of a corporation that all JSON objects of corporations have. `kind` and `cause` are the
     publisher's codes.
     """
@@ -96,7 +96,7 @@ def _published_fields(corporation: Corporation) -> JsonObject:
         "furigana": corporation.furigana,
         "address": corporation.address,
         "kind": corporation.kind.value,
-        "closed": _closure_json(corporation.closure),
+        "closed": _build_closure_json(corporation.closure),
         "successor": corporation.successor,
         "english_name": corporation.english_name,
         "post_code": corporation.post_code,
@@ -104,11 +104,11 @@ def _published_fields(corporation: Corporation) -> JsonObject:
     }
 
 
-def _closure_json(closure: Closure | None) -> JsonObject | None:
+def _build_closure_json(closure: Closure | None) -> JsonObject | None:
     return None if closure is None else {"date": closure.day.isoformat(), "cause": closure.cause.value}
 
 
-def _file_json(file: ImportedFile) -> JsonObject:
+def _build_imported_file_json(file: ImportedFile) -> JsonObject:
     return {
         "name": file.name,
         "sha256": file.sha256,
@@ -118,5 +118,5 @@ def _file_json(file: ImportedFile) -> JsonObject:
     }
 
 
-def _day_json(day: date | None) -> str | None:
+def _format_day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()

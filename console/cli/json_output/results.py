@@ -12,11 +12,11 @@ from console.cli.json_output.records import (
     Translate,
     any_value_json,
     attributes_json,
-    badges_json,
-    document_json,
-    explanation_json,
+    build_badges_json,
+    build_document_json,
+    build_explanation_json,
+    build_record_fields_json,
     instant_json,
-    record_fields_json,
     record_json,
     work_json,
 )
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
 __all__ = ["JsonObject", "Translate", "attributes_json", "any_value_json", "instant_json", "record_json", "work_json"]
 
 
-def json_line(payload: JsonObject) -> bytes:
+def format_json_line(payload: JsonObject) -> bytes:
     """Return the object as one line of JSON in UTF-8. A lone surrogate, which UTF-8 can't encode, becomes U+FFFD."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
-def record_view_json(record_view: "AnyRecordDetails", translate: Translate) -> JsonObject:
+def build_record_view_json(record_view: "AnyRecordDetails", translate: Translate) -> JsonObject:
     """Return the answer of the command `show` as JSON: the record with explanation, timeline and evidence."""
     # imported here, because it imports the views of all kinds, and other commands start faster without them
-    from console.cli.json_output.views import view_json
+    from console.cli.json_output.views import build_view_json
 
-    return view_json(record_view, translate)
+    return build_view_json(record_view, translate)
 
 
-def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
+def build_lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
     """Return the answer of the command `lookup` as JSON: the records of a corporation number, by kind."""
     return {
         "corporation_number": result.corporation_number,
@@ -57,7 +57,7 @@ def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
         "orders": [record_json(item, translate) for item in result.orders],
         "payments": [record_json(item, translate) for item in result.payments],
         "refunds": [record_json(item, translate) for item in result.refunds],
-        "corporation": corporation_json(result.corporation),
+        "corporation": build_corporation_json(result.corporation),
         "totals": [attributes_json(totals, _COMPANY_TOTAL_FIELDS, translate) for totals in result.totals],
     }
 
@@ -65,7 +65,7 @@ def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
 _COMPANY_TOTAL_FIELDS = ("currency", "paid_minor", "refunded_minor", "sending_minor", "unknown_minor")
 
 
-def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
+def build_corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
     """Return the registry data of one corporation as JSON; None if this desk has no registry, or if the registry
     doesn't contain the number.
     """
@@ -74,7 +74,7 @@ def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
     # imported here, because commands on a desk without a registry start faster without it
     from console.cli.json_output import registry
 
-    return registry.corporation_json(facts)
+    return registry.build_corporation_json(facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,31 +87,31 @@ class PurchaseAnswer:
     corporation: "CorporationFacts | None"
 
 
-def purchase_json(answer: PurchaseAnswer, translate: Translate) -> JsonObject:
+def build_purchase_json(answer: PurchaseAnswer, translate: Translate) -> JsonObject:
     """Return the answer of the command `purchase` as JSON: the credit check, and the registry data of its
     corporation.
     """
-    return {**record_json(answer.record, translate), "corporation": corporation_json(answer.corporation)}
+    return {**record_json(answer.record, translate), "corporation": build_corporation_json(answer.corporation)}
 
 
-def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
+def build_queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
     """Return one record of a queue as JSON, with its explanation, the person who has taken it, and in `since` the
     time from which it has been waiting.
     """
     return {
-        **record_fields_json(item.record, translate),
-        **explanation_json(item.explanation, translate),
-        "badges": badges_json(item.record, item.explanation, translate),
+        **build_record_fields_json(item.record, translate),
+        **build_explanation_json(item.explanation, translate),
+        "badges": build_badges_json(item.record, item.explanation, translate),
         "since": instant_json(item.since),
         "taken_by": item.owner,
-        **({"disagreement": _disagreement_json(item.disagreement, translate)} if item.disagreement else {}),
+        **({"disagreement": _build_disagreement_json(item.disagreement, translate)} if item.disagreement else {}),
     }
 
 
 _DISAGREEMENT_SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "currency", "asked", "differs")
 
 
-def _disagreement_json(disagreement: "Disagreement", translate: Translate) -> JsonObject:
+def _build_disagreement_json(disagreement: "Disagreement", translate: Translate) -> JsonObject:
     """Return the differences between our record, the provider and the order as JSON: the state and amounts of each
     of these sides that has stated one, and the open alert about the record.
     """
@@ -125,15 +125,15 @@ def _disagreement_json(disagreement: "Disagreement", translate: Translate) -> Js
     }
 
 
-def _any_queue_item_json(item: "AnyQueueItem", translate: Translate) -> JsonObject:
+def _build_any_queue_item_json(item: "AnyQueueItem", translate: Translate) -> JsonObject:
     from console.domain.views.any_record import QueueItem
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 
     if isinstance(item, QueueItem):
-        return queue_item_json(item, translate)
+        return build_queue_item_json(item, translate)
     if isinstance(item, UnmatchedNoticeItem):
-        return _notice_json(item, translate)
-    return _company_json(item, translate)
+        return _build_unmatched_notice_json(item, translate)
+    return _build_changed_company_json(item, translate)
 
 
 _NOTICE_FIELDS = (
@@ -141,7 +141,7 @@ _NOTICE_FIELDS = (
 )  # fmt: skip
 
 
-def _notice_json(item: "UnmatchedNoticeItem", translate: Translate) -> JsonObject:
+def _build_unmatched_notice_json(item: "UnmatchedNoticeItem", translate: Translate) -> JsonObject:
     """Return a notice of the queue `notices` as JSON. `candidates` are our orders and payments with the same
     number, or with the same amount and day.
     """
@@ -150,19 +150,19 @@ def _notice_json(item: "UnmatchedNoticeItem", translate: Translate) -> JsonObjec
         **attributes_json(item.notice, _NOTICE_FIELDS, translate),
         "alert_ids": [case.id for case in item.cases],
         "candidates": [
-            {**record_fields_json(one.record, translate), "shared": [fact.value for fact in one.shared]}
+            {**build_record_fields_json(one.record, translate), "shared": [fact.value for fact in one.shared]}
             for one in item.candidates or ()
         ],
-        **explanation_json(item.explanation, translate),
+        **build_explanation_json(item.explanation, translate),
         "since": instant_json(item.since),
     }
 
 
-def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObject:
+def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObject:
     """Return a changed corporation of the queue `companies` as JSON, with its registry data before and after the
     change.
     """
-    from console.cli.json_output.registry import match_json
+    from console.cli.json_output.registry import build_registry_match_json
     from console.domain.registry.watched_facts import make_facts_object
 
     change = item.change
@@ -176,15 +176,17 @@ def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObjec
         "before": dict(make_facts_object(change.before)),
         "after": dict(make_facts_object(change.after)),
         "registry_date": change.registry_date.isoformat(),
-        "successors": [match_json(match) for match in item.related.successors] if item.related else [],
-        "predecessors": [match_json(match) for match in item.related.predecessors] if item.related else [],
-        **explanation_json(item.explanation, translate),
-        "actions": [_company_action_json(action, translate) for action in item.actions],
+        "successors": [build_registry_match_json(match) for match in item.related.successors] if item.related else [],
+        "predecessors": [build_registry_match_json(match) for match in item.related.predecessors]
+        if item.related
+        else [],
+        **build_explanation_json(item.explanation, translate),
+        "actions": [_build_company_action_json(action, translate) for action in item.actions],
         "since": instant_json(item.since),
     }
 
 
-def _company_action_json(action: "CompanyAction", translate: Translate) -> JsonObject:
+def _build_company_action_json(action: "CompanyAction", translate: Translate) -> JsonObject:
     """Return an action on a changed corporation as JSON. If the action isn't possible now, `command` is null and
     `reason` is a sentence that says why.
     """
@@ -196,44 +198,46 @@ def _company_action_json(action: "CompanyAction", translate: Translate) -> JsonO
     }
 
 
-def queue_page_json(page: "QueuePage | ChangedCompanyPage | UnmatchedNoticePage", translate: Translate) -> JsonObject:
+def build_queue_page_json(
+    page: "QueuePage | ChangedCompanyPage | UnmatchedNoticePage", translate: Translate
+) -> JsonObject:
     """Return the answer of the command `queue` as JSON: one page of records, of changed corporations or of
     notices. `next_cursor` is null on the last page. The fields `filter` and `sort` are there if the caller gave
     them.
     """
     from console.domain.views.any_record import QueuePage
 
-    items = [_any_queue_item_json(item, translate) for item in page.items]
+    items = [_build_any_queue_item_json(item, translate) for item in page.items]
     choice = {"filter": page.filter, "sort": page.sort} if isinstance(page, QueuePage) else {}
     given = {name: text for name, text in choice.items() if text}
     return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor, **given}
 
 
-def refetch_json(result: "RefetchResult", translate: Translate) -> JsonObject:
+def build_refetch_json(result: "RefetchResult", translate: Translate) -> JsonObject:
     """Return the answer of the command `refetch` as JSON: the credit check, the names of its changed fields, and its
     PDFs.
     """
     return {
         **record_json(result.record, translate),
         "changed": list(result.changed),
-        "documents": [document_json(item, translate) for item in result.documents],
+        "documents": [build_document_json(item, translate) for item in result.documents],
     }
 
 
-def resolution_json(result: "ResolveResult", translate: Translate) -> JsonObject:
+def build_resolution_json(result: "ResolveResult", translate: Translate) -> JsonObject:
     """Return the answer of the command `resolve` as JSON: the record. The field `awaiting` is `second_person` while a
     second person must still agree.
     """
     return {**record_json(result.record, translate), "awaiting": result.awaiting}
 
 
-def audit_page_json(entries: Iterable[AuditEntry], translate: Translate) -> JsonObject:
+def build_audit_page_json(entries: Iterable[AuditEntry], translate: Translate) -> JsonObject:
     """Return the answer of the command `audit list` as JSON: the audit entries."""
     names = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
     return {"entries": [attributes_json(entry, names, translate) for entry in entries]}
 
 
-def health_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonObject:
+def build_health_checks_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonObject:
     """Return the answer of the commands `doctor` and `db check` as JSON. The attributes `message` and `next` of a
     check are wording keys; the answer contains their sentences.
     """
@@ -261,19 +265,19 @@ class AuditExport:
     rows: int
 
 
-def audit_verification_json(rows: int, _: Translate) -> JsonObject:
+def build_audit_verification_json(rows: int, _: Translate) -> JsonObject:
     """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row. `rows` is
     the number of verified rows.
     """
     return {"rows": rows, "first_bad": None}
 
 
-def audit_export_json(export: AuditExport, _: Translate) -> JsonObject:
+def build_audit_export_json(export: AuditExport, _: Translate) -> JsonObject:
     """Return the answer of the command `audit export` as JSON: the path of the file and the number of its rows."""
     return asdict(export)
 
 
-def task_runs_json(runs: "Iterable[TaskRun]", _: Translate) -> JsonObject:
+def build_task_runs_json(runs: "Iterable[TaskRun]", _: Translate) -> JsonObject:
     """Return the answer of the command `worker --once` as JSON: for each due task that ran, the number of handled
     records.
     """

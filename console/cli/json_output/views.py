@@ -6,64 +6,64 @@ from console.cli.json_output.records import (
     JsonObject,
     Translate,
     any_value_json,
-    badges_json,
-    document_json,
-    evidence_item_json,
-    explanation_json,
+    build_badges_json,
+    build_document_json,
+    build_evidence_item_json,
+    build_explanation_json,
+    build_record_fields_json,
+    build_timeline_entry_json,
     instant_json,
-    record_fields_json,
     record_json,
-    timeline_entry_json,
 )
-from console.cli.json_output.registry import corporation_json
+from console.cli.json_output.registry import build_corporation_json
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import Operation
 from console.domain.tasks.saga_progress import SagaProgress
 from console.domain.views.any_record import AnyRecordDetails, CreditCheckDetails
 
 
-def view_json(view: AnyRecordDetails, translate: Translate) -> JsonObject:
+def build_view_json(view: AnyRecordDetails, translate: Translate) -> JsonObject:
     """Return the answer of the command `show` as JSON: record, explanation, timeline, evidence, and the fields of the
     record's kind.
     """
     return {
-        **record_fields_json(view.record, translate),
-        **explanation_json(view.explanation, translate),
-        "badges": _badges_json(view, translate),
-        "timeline": [timeline_entry_json(entry, translate) for entry in view.timeline],
-        "evidence": [evidence_item_json(item, translate) for item in view.evidence],
+        **build_record_fields_json(view.record, translate),
+        **build_explanation_json(view.explanation, translate),
+        "badges": _build_badges_json(view, translate),
+        "timeline": [build_timeline_entry_json(entry, translate) for entry in view.timeline],
+        "evidence": [build_evidence_item_json(item, translate) for item in view.evidence],
         "awaiting": None if isinstance(view, OrderDetails) else view.awaiting,
-        "corporation": corporation_json(view.corporation),
-        **_kind_fields(view, translate),
+        "corporation": build_corporation_json(view.corporation),
+        **_build_kind_fields(view, translate),
     }
 
 
-def _badges_json(view: AnyRecordDetails, translate: Translate) -> JsonObject | None:
+def _build_badges_json(view: AnyRecordDetails, translate: Translate) -> JsonObject | None:
     """Return the badges of the shown record as JSON; None for an operation, which has none."""
-    return None if isinstance(view.record, Operation) else badges_json(view.record, view.explanation, translate)
+    return None if isinstance(view.record, Operation) else build_badges_json(view.record, view.explanation, translate)
 
 
-def _kind_fields(view: AnyRecordDetails, translate: Translate) -> JsonObject:
+def _build_kind_fields(view: AnyRecordDetails, translate: Translate) -> JsonObject:
     """Return, as JSON, the fields that the answer has only for this kind of record."""
     match view:
         case CreditCheckDetails():
-            return _credit_check_fields(view, translate)
+            return _build_credit_check_fields(view, translate)
         case OrderDetails():
-            timeouts = {"timeouts": [_timeout_saga_json(saga, translate) for saga in view.sagas]}
-            return _attributes_json(view, translate, "payments", "refunds", "actions") | timeouts
+            timeouts = {"timeouts": [_build_timeout_saga_json(saga, translate) for saga in view.sagas]}
+            return _build_attributes_json(view, translate, "payments", "refunds", "actions") | timeouts
         case PaymentDetails():
-            return _attributes_json(
+            return _build_attributes_json(
                 view, translate, "sides", "money", "order", "refunds", "set_asides", "actions", "holder"
             )
         case RefundDetails():
-            return _attributes_json(
+            return _build_attributes_json(
                 view, translate, "payment", "order", "sides", "money", "against", "checks", "changed", "earlier",
                 "actions", "holder",
             )  # fmt: skip
     return {}
 
 
-def _timeout_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
+def _build_timeout_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
     """Return, as JSON, a saga that ends an expired payment: its state, its current step, and all steps with their
     states.
     """
@@ -82,16 +82,16 @@ def _timeout_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
     }
 
 
-def _credit_check_fields(view: CreditCheckDetails, translate: Translate) -> JsonObject:
+def _build_credit_check_fields(view: CreditCheckDetails, translate: Translate) -> JsonObject:
     return {
-        "documents": [document_json(item, translate) for item in view.documents],
+        "documents": [build_document_json(item, translate) for item in view.documents],
         "asked_at": instant_json(view.last_answer_at),
         "history": [record_json(older, translate) for older in view.history],
-        **_attributes_json(view, translate, "actions", "holder"),
+        **_build_attributes_json(view, translate, "actions", "holder"),
     }
 
 
-def _attributes_json(view: AnyRecordDetails, translate: Translate, *names: str) -> JsonObject:
+def _build_attributes_json(view: AnyRecordDetails, translate: Translate, *names: str) -> JsonObject:
     """Return a JSON object with the attributes of a view that `names` lists. A record among them becomes the JSON
     object of its kind.
     """

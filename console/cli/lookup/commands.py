@@ -67,24 +67,24 @@ def _may_search_registry(text: str, invalid: ConsoleError) -> bool:
     return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
 
 
-def _search_json(result: "SearchResult", translate: Translate) -> JsonObject:
+def _build_search_json(result: "SearchResult", translate: Translate) -> JsonObject:
     from console.cli.lookup.search_json import search_json
 
     return search_json(result, translate)
 
 
-def _search_lines(result: "SearchResult", translator: Translator) -> Lines:
+def _format_search_lines(result: "SearchResult", translator: Translator) -> Lines:
     from console.cli.lookup.search_lines import search_lines
 
     return search_lines(result, translator)
 
 
-def _lookup_json(result: "LookupResult | RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+def _build_lookup_json(result: "LookupResult | RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
     from console.domain.views.any_record import LookupResult
 
     if isinstance(result, LookupResult):
-        return cli_json.lookup_json(result, translate)
-    nothing = cli_json.lookup_json(LookupResult("", ()), translate)
+        return cli_json.build_lookup_json(result, translate)
+    nothing = cli_json.build_lookup_json(LookupResult("", ()), translate)
     return {**nothing, "corporation_number": None, **_matches_json(result, translate)}
 
 
@@ -92,26 +92,26 @@ def _matches_json(result: "RegistryMatches | SearchResult", translate: Translate
     from console.domain.registry.corporations import RegistryMatches
 
     if isinstance(result, RegistryMatches):
-        from console.cli.json_output.registry import matches_json
+        from console.cli.json_output.registry import build_registry_matches_json
 
-        return matches_json(result, translate)
-    return _search_json(result, translate)
+        return build_registry_matches_json(result, translate)
+    return _build_search_json(result, translate)
 
 
-def _lookup_lines(result: "LookupResult | RegistryMatches | SearchResult", translator: Translator) -> Lines:
+def _format_lookup_lines(result: "LookupResult | RegistryMatches | SearchResult", translator: Translator) -> Lines:
     from console.domain.registry.corporations import RegistryMatches
     from console.domain.views.any_record import LookupResult
 
     if isinstance(result, LookupResult):
-        return cli_text.lookup_lines(result, translator)
+        return cli_text.format_lookup_lines(result, translator)
     if isinstance(result, RegistryMatches):
-        from console.cli.text_output.registry import matches_lines
+        from console.cli.text_output.registry import format_registry_matches_lines
 
-        return matches_lines(result, translator)
-    return _search_lines(result, translator)
+        return format_registry_matches_lines(result, translator)
+    return _format_search_lines(result, translator)
 
 
 LOOKUP_COMMANDS: dict[str, Command] = {
-    "lookup": ServiceCommand(_look_up, _lookup_json, _lookup_lines),
-    "find": ServiceCommand(_search_records, _search_json, _search_lines),
+    "lookup": ServiceCommand(_look_up, _build_lookup_json, _format_lookup_lines),
+    "find": ServiceCommand(_search_records, _build_search_json, _format_search_lines),
 }

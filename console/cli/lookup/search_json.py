@@ -2,9 +2,9 @@
 the found records.
 """
 
-from console.cli.alerts.alerts import alert_json
+from console.cli.alerts.alerts import build_alert_json
 from console.cli.json_output.records import JsonObject, Translate, record_json
-from console.cli.json_output.registry import matches_json
+from console.cli.json_output.registry import build_registry_matches_json
 from console.domain.lookup.query import SearchQuery
 from console.domain.lookup.results import SearchResult
 from console.domain.queues.filter_text import format_filter
@@ -22,18 +22,18 @@ def search_json(result: SearchResult, translate: Translate) -> JsonObject:
     }
     exact = None if result.exact is None else {"kind": result.exact[0], "id": result.exact[1]}
     return {
-        **matches_json(result.companies, translate),
+        **build_registry_matches_json(result.companies, translate),
         **records,
         "operations": [record_json(operation, translate) for operation in result.operations],
-        "alerts": [alert_json(alert, translate) for alert in result.alerts],
+        "alerts": [build_alert_json(alert, translate) for alert in result.alerts],
         "exact": exact,
         "more": [_LIST_NAME_BY_KIND[kind] for kind, group in result.groups.items() if group.has_more],
         "partial": [_LIST_NAME_BY_KIND[kind] for kind, group in result.groups.items() if group.is_partial],
-        **_query_json(result.query),
+        **_build_query_json(result.query),
     }
 
 
-def _query_json(query: SearchQuery) -> JsonObject:
+def _build_query_json(query: SearchQuery) -> JsonObject:
     """Return the parsed search text as JSON: its filter conditions, its days, its words, and the words that could
     not be understood.
     """

@@ -4,12 +4,12 @@ each kind of record.
 
 from collections.abc import Iterator
 
-from console.cli.alerts.alerts import alert_list_lines
-from console.cli.text_output.records import list_of_any_kind, section_lines, table_of_one_kind
-from console.cli.text_output.registry import matches_lines
+from console.cli.alerts.alerts import format_alert_list_lines
+from console.cli.text_output.records import format_list_of_any_kind, format_section_lines, format_table_of_one_kind
+from console.cli.text_output.registry import format_registry_matches_lines
 from console.cli.text_output.translator import Translator
 from console.domain.lookup.results import FoundRecords, SearchResult
-from console.wording.search import missing_records_note, search_problem_text
+from console.wording.search import format_missing_records_note, format_search_problem
 
 
 def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
@@ -17,21 +17,27 @@ def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
     isn't a corporation number.
     """
     for problem in result.query.problems:
-        yield search_problem_text(problem, translator)
+        yield format_search_problem(problem, translator)
     has_records = any(True for _ in result.records) or bool(result.operations)
     if result.query.words or not result.query.has_conditions:
-        yield from matches_lines(result.companies, translator)
+        yield from format_registry_matches_lines(result.companies, translator)
     elif not has_records:
         yield translator("search.no_records")
     for kind, group in result.groups.items():
-        yield from section_lines(f"search.group.{kind}", tuple(_record_group_lines(group, translator)), translator)
-    yield from section_lines("search.group.operation", list_of_any_kind(result.operations, translator), translator)
+        yield from format_section_lines(
+            f"search.group.{kind}", tuple(_format_record_group_lines(group, translator)), translator
+        )
+    yield from format_section_lines(
+        "search.group.operation", format_list_of_any_kind(result.operations, translator), translator
+    )
     if result.alerts:
-        yield from section_lines("search.group.alert", tuple(alert_list_lines(result.alerts, translator)), translator)
+        yield from format_section_lines(
+            "search.group.alert", tuple(format_alert_list_lines(result.alerts, translator)), translator
+        )
 
 
-def _record_group_lines(group: FoundRecords, translator: Translator) -> Iterator[str]:
-    yield from table_of_one_kind(group.records, translator)
-    note = missing_records_note(group, translator)
+def _format_record_group_lines(group: FoundRecords, translator: Translator) -> Iterator[str]:
+    yield from format_table_of_one_kind(group.records, translator)
+    note = format_missing_records_note(group, translator)
     if note:
         yield note

@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.process.explained import complete_answer, complete_refusal
+from console.cli.process.explained import add_related_records_to_answer, add_related_records_to_refusal
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import MAX_ID_DIGITS, usage_error
+from console.cli.process.parser import MAX_ID_DIGITS, make_usage_error
 from console.cli.process.password import read_password
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode
@@ -56,11 +56,11 @@ class ServiceCommand(Generic[T]):
             except ConsoleError as refusal:
                 # The act has ended: no further signal cuts off the reading of the relations, or the answer.
                 with interrupts.defer_while_printing():
-                    complete_refusal(console, refusal)
+                    add_related_records_to_refusal(console, refusal)
                     writer.write_error(refusal)
                 return
             with interrupts.defer_while_printing():
-                completed: T = complete_answer(console, value)
+                completed: T = add_related_records_to_answer(console, value)
                 data, lines = self.json_of, self.lines_of
                 writer.write_answer(
                     lambda: repeated_answer.mark_json(data(completed, writer.translator)),
@@ -140,7 +140,7 @@ def parse_provider_id(kind: str, text: str | None) -> int | str | None:
     if kind == "credit-check":
         if text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS and int(text):
             return int(text)
-        raise usage_error("--provider-id: a whole number is needed")
+        raise make_usage_error("--provider-id: a whole number is needed")
     if not (text.strip() and text.isascii() and text.isprintable() and len(text) <= _MAX_PROVIDER_ID_LENGTH):
-        raise usage_error("--provider-id: an id of the provider is needed")
+        raise make_usage_error("--provider-id: an id of the provider is needed")
     return text.strip()

@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from console.app import Console
 
 
-def complete_answer(console: "Console", value: Any) -> Any:
+def add_related_records_to_answer(console: "Console", value: Any) -> Any:
     """Return the value that a service returned, with the related records of the record in it. `value` is a record
     or has an attribute `record`; any other value is returned unchanged.
     """
     if type(value) in KIND_BY_TYPE:
-        return _complete_record(console, value)
+        return _add_related_records(console, value)
     record: Any = getattr(value, "record", None)
-    return replace(value, record=_complete_record(console, record)) if type(record) in KIND_BY_TYPE else value
+    return replace(value, record=_add_related_records(console, record)) if type(record) in KIND_BY_TYPE else value
 
 
-def complete_refusal(console: "Console", refusal: ConsoleError) -> None:
+def add_related_records_to_refusal(console: "Console", refusal: ConsoleError) -> None:
     """Read the related records of the record in the detail of an error, and add them to that record."""
     record: Any = refusal.detail.get("record")
     if type(record) in KIND_BY_TYPE:
-        refusal.detail["record"] = _complete_record(console, record)
+        refusal.detail["record"] = _add_related_records(console, record)
 
 
-def _complete_record(console: "Console", record: AnyRecord) -> AnyRecord:
+def _add_related_records(console: "Console", record: AnyRecord) -> AnyRecord:
     """Return the record with its related records. If they can't be read, return the record without them, because
     the service call has already succeeded; its answer then has no explanation.
     """

@@ -80,13 +80,13 @@ class AnswerWriter:
                 self._write_json({"ok": True, "data": data()}, 0)
             else:
                 text = "".join(escape_control_characters(line) + "\n" for line in lines())
-                self._write_first_answer(text.encode(self._encoding_of_stream(), "backslashreplace"), 0)
+                self._write_first_answer(text.encode(self._get_stream_encoding(), "backslashreplace"), 0)
 
     def write_error(self, error: ConsoleError) -> None:
         """Write the answer of a failed command: with `--json` as a JSON object to stdout, otherwise as a sentence to
         stderr.
         """
-        message = self._error_message(error)
+        message = self._format_error(error)
         if self.has_answered and self._is_long_running:
             self.status = error.exit_status
             self.write_to_stderr(message)
@@ -106,12 +106,12 @@ class AnswerWriter:
         record = error.detail.get("record")
         if record is None:
             return
-        from console.cli.text_output.results import refused_record_lines
+        from console.cli.text_output.results import format_refused_record_lines
 
-        for line in refused_record_lines(record, self.translator):
+        for line in format_refused_record_lines(record, self.translator):
             self.write_to_stderr(line)
 
-    def _error_message(self, error: ConsoleError) -> str:
+    def _format_error(self, error: ConsoleError) -> str:
         """Return the sentence about an error. If the file of sentences can't be read, return the error code."""
         try:
             return self.translator.error_message(error)
@@ -146,7 +146,7 @@ class AnswerWriter:
     def _write_json(self, payload: "JsonObject", status: int) -> None:
         from console.cli.json_output import results as cli_json
 
-        self._write_first_answer(cli_json.json_line(payload), status)
+        self._write_first_answer(cli_json.format_json_line(payload), status)
 
     def _write_first_answer(self, content: bytes, status: int) -> None:
         if self.has_answered:
@@ -161,7 +161,7 @@ class AnswerWriter:
                 log.error("The answer could not be written: %s", error.strerror)
             _discard_stream(self.stream)
 
-    def _encoding_of_stream(self) -> str:
+    def _get_stream_encoding(self) -> str:
         return getattr(self.stream, "encoding", None) or "utf-8"
 
 

@@ -59,14 +59,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise ConsoleError `usage` with the message and the synopsis of the command."""
-        raise usage_error(message, self.format_usage())
+        raise make_usage_error(message, self.format_usage())
 
     def print_help(self, file: object = None) -> NoReturn:
         """Raise HelpRequest with the help page."""
         raise HelpRequest(self.format_help().rstrip())
 
 
-def usage_error(problem: str, synopsis: str = "") -> ConsoleError:
+def make_usage_error(problem: str, synopsis: str = "") -> ConsoleError:
     """Return the error `usage` about the problem; `synopsis` is the synopsis of the command. The text of the problem
     is cut to 300 characters, because it may contain long arguments.
     """
@@ -89,7 +89,7 @@ def parse_day(text: str | None, option: str) -> date | None:
         pass
     if text is None:
         return None
-    raise usage_error(f"{option}: a day is needed, like 2026-11-20")
+    raise make_usage_error(f"{option}: a day is needed, like 2026-11-20")
 
 
 def parse_required_day(text: str | None, option: str) -> date:
@@ -98,7 +98,7 @@ def parse_required_day(text: str | None, option: str) -> date:
     """
     day = parse_day(text, option)
     if day is None:
-        raise usage_error(f"{option}: a day is needed, like 2026-11-20")
+        raise make_usage_error(f"{option}: a day is needed, like 2026-11-20")
     return day
 
 
@@ -110,24 +110,24 @@ def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Name
     HelpRequest or VersionRequest.
     """
     wants_help = any(word in ("-h", "--help") for word in words)
-    parser = _build_parser(translate if wants_help else _empty_text, words)
+    parser = _build_parser(translate if wants_help else _return_empty_text, words)
     args = parser.parse_args(_separate_reasons(words))
     if args.command is None:
-        raise usage_error("a command is needed", parser.format_usage())
+        raise make_usage_error("a command is needed", parser.format_usage())
     _refuse_undecodable_arguments(args)
     if (args.command, getattr(args, "action", "")) == ("refund", "request"):
         _require_refund_reason(args)
     return args
 
 
-def _empty_text(_: str) -> str:
+def _return_empty_text(_: str) -> str:
     return ""
 
 
 def _require_refund_reason(args: argparse.Namespace) -> None:
     """Refuse a refund request without `--reason` and without `--reason-code`. Raises ConsoleError `usage`."""
     if args.reason is None and args.reason_code is None:
-        raise usage_error("one of these arguments is required: --reason, --reason-code")
+        raise make_usage_error("one of these arguments is required: --reason, --reason-code")
 
 
 def _separate_reasons(words: Sequence[str]) -> list[str]:
@@ -153,7 +153,7 @@ def _refuse_undecodable_arguments(args: argparse.Namespace) -> None:
     for name, value in vars(args).items():
         texts = value if isinstance(value, list) else [value]
         if name != "number" and not all(_is_utf8(text) for text in texts if isinstance(text, str)):
-            raise usage_error(f"{name}: the text is not UTF-8")
+            raise make_usage_error(f"{name}: the text is not UTF-8")
 
 
 def _is_utf8(text: str) -> bool:
@@ -171,7 +171,7 @@ def _is_digits(text: str) -> bool:
     return text.isascii() and text.isdecimal()
 
 
-def _integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
+def _make_integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
     """Return a function that converts text to a whole number from `minimum` to `maximum`. The function raises
     ArgumentTypeError; it also refuses `１２`, `1_0` and blanks, which `int` would accept.
     """
@@ -226,7 +226,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     names = (*QUEUE_NAMES, "views")
     queue.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     queue.add_argument("--view", metavar="VIEW", help=translate("cli.help.queue_view"))
-    queue.add_argument("--limit", type=_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    queue.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
     queue.add_argument("--after", metavar="CURSOR")
     queue.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
     queue.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
@@ -283,7 +283,7 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 def _add_expected_version_option(parser: _Parser, translate: Translate) -> None:
     parser.add_argument(
-        "--saw", type=_integer_parser(0, _LARGEST_ID), metavar="VERSION", help=translate("cli.help.saw")
+        "--saw", type=_make_integer_parser(0, _LARGEST_ID), metavar="VERSION", help=translate("cli.help.saw")
     )
 
 
@@ -406,7 +406,7 @@ def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
 def _add_find_options(parser: _Parser, translate: Translate) -> None:
     parser.add_argument("text", nargs="+", metavar="TEXT")
     parser.add_argument("--prefecture", metavar="P", help=translate("cli.help.prefecture"))
-    parser.add_argument("--limit", type=_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    parser.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
 
 
 def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -415,7 +415,7 @@ def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None
     change = _add_changing_command(actions, "set", translate, "limits.set")
     change.add_argument("name", metavar="NAME")
     change.add_argument("currency", metavar="CURRENCY")
-    change.add_argument("value", type=_integer_parser(0, LARGEST_LIMIT), metavar="N")
+    change.add_argument("value", type=_make_integer_parser(0, LARGEST_LIMIT), metavar="N")
 
 
 def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -461,8 +461,8 @@ def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> N
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "audit", translate)
     listing = _add_command(actions, "list", translate, "audit.list")
-    listing.add_argument("--limit", type=_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
-    listing.add_argument("--before", type=_integer_parser(1, _LARGEST_ID), metavar="ID")
+    listing.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    listing.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ID), metavar="ID")
     verify = _add_command(actions, "verify", translate, "audit.verify")
     verify.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
     _add_changing_command(actions, "export", translate, "audit.export").add_argument("file", metavar="FILE")
@@ -524,7 +524,7 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
         "--once", action="store_true", help=translate("cli.help.once")
     )
     sandbox = _add_command(commands, "sandbox", translate)
-    sandbox.add_argument("--port", type=_integer_parser(0, 65535), default=0, metavar="N")
+    sandbox.add_argument("--port", type=_make_integer_parser(0, 65535), default=0, metavar="N")
     _add_command(commands, "demo", translate).add_argument("--fast-clock", action="store_true")
     training = _add_command(commands, "training", translate).add_mutually_exclusive_group()
     training.add_argument("--list", action="store_true", help=translate("cli.help.training.list"))

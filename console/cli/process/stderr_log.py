@@ -32,10 +32,10 @@ class OneLineFormatter(logging.Formatter):
         if not record.exc_info or self._tracebacks or getattr(record, "bug", False):
             return super().format(record)
         plain = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
-        return f"{super().format(plain)} ({_error_place(record.exc_info[1])})"
+        return f"{super().format(plain)} ({_format_error_place(record.exc_info[1])})"
 
 
-def _error_place(error: BaseException | None) -> str:
+def _format_error_place(error: BaseException | None) -> str:
     """Return type and place of the exception, such as `TimeoutError at wire.py:41`; the place is the innermost
     stack frame of its traceback.
     """

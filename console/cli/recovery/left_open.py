@@ -22,17 +22,17 @@ def _list_left_open(console: "Console", _: Namespace, __: AnswerWriter) -> tuple
     return console.left_open.list_items(console.person_state.read_drafts())
 
 
-def _left_open_json(items: Sequence[LeftOpen], translate: Translate) -> JsonObject:
+def _build_left_open_json(items: Sequence[LeftOpen], translate: Translate) -> JsonObject:
     return {"items": [attributes_json(item, _LEFT_OPEN_FIELDS, translate) for item in items]}
 
 
-def _left_open_lines(items: Sequence[LeftOpen], translator: Translator) -> Lines:
+def _format_left_open_lines(items: Sequence[LeftOpen], translator: Translator) -> Lines:
     if not items:
         return [translator("dialog.unfinished.own_empty")]
     return aligned_lines(
         (
             translator(f"left_open.{item.reason.value}"),
-            _subject_text(item, translator),
+            _format_subject(item, translator),
             wording.format_instant(item.since, "short"),
             translator("cli.unfinished.until", at=item.until) if item.until is not None else "",
             item.link or "",
@@ -41,9 +41,9 @@ def _left_open_lines(items: Sequence[LeftOpen], translator: Translator) -> Lines
     )
 
 
-def _subject_text(item: LeftOpen, translator: Translator) -> str:
+def _format_subject(item: LeftOpen, translator: Translator) -> str:
     key = f"kind.{item.kind}"
     return f"{translator(key)} {item.id}" if wording.has_sentence(key) else item.name or item.id
 
 
-LEFT_OPEN_COMMAND = ServiceCommand(_list_left_open, _left_open_json, _left_open_lines)
+LEFT_OPEN_COMMAND = ServiceCommand(_list_left_open, _build_left_open_json, _format_left_open_lines)

@@ -27,7 +27,7 @@ def _mark_mention_done(console: "Console", args: Namespace, _: AnswerWriter) -> 
     return console.mentions.mark_done(parse_row_id(MENTION_KIND, args.id), request_id=args.request_id)
 
 
-def _mention_json(mention: Mention, translate: Translate) -> JsonObject:
+def _build_mention_json(mention: Mention, translate: Translate) -> JsonObject:
     """Return a mention as a JSON object; `kind` and `record` are kind and id of the record that has the note."""
     note = mention.note
     return {
@@ -40,11 +40,11 @@ def _mention_json(mention: Mention, translate: Translate) -> JsonObject:
     }
 
 
-def _mention_list_json(mentions: Sequence[Mention], translate: Translate) -> JsonObject:
-    return {"mentions": [_mention_json(mention, translate) for mention in mentions]}
+def _build_mention_list_json(mentions: Sequence[Mention], translate: Translate) -> JsonObject:
+    return {"mentions": [_build_mention_json(mention, translate) for mention in mentions]}
 
 
-def _mention_list_lines(mentions: Sequence[Mention], translator: Translator) -> Lines:
+def _format_mention_list_lines(mentions: Sequence[Mention], translator: Translator) -> Lines:
     if not mentions:
         return [translator("mention.none")]
     return aligned_lines(
@@ -60,11 +60,11 @@ def _mention_list_lines(mentions: Sequence[Mention], translator: Translator) -> 
     )
 
 
-def _done_mention_lines(mention: Mention, translator: Translator) -> Lines:
+def _format_done_mention_lines(mention: Mention, translator: Translator) -> Lines:
     return [translator("mention.is_done", id=mention.id)]
 
 
 MENTION_COMMANDS: Mapping[str, Command] = {
-    "mentions list": ServiceCommand(_list_mentions, _mention_list_json, _mention_list_lines),
-    "mentions done": ServiceCommand(_mark_mention_done, _mention_json, _done_mention_lines),
+    "mentions list": ServiceCommand(_list_mentions, _build_mention_list_json, _format_mention_list_lines),
+    "mentions done": ServiceCommand(_mark_mention_done, _build_mention_json, _format_done_mention_lines),
 }

@@ -13,11 +13,11 @@ from console.cli.json_output.records import JsonObject, Translate, instant_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.recovery.saved_views import (
+    build_saved_view_json,
+    build_saved_view_list_json,
     count_views,
-    saved_view_json,
-    saved_view_list_json,
-    saved_view_list_lines,
-    view_problem_lines,
+    format_saved_view_list_lines,
+    format_view_problem_lines,
 )
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.records import aligned_lines
@@ -126,26 +126,26 @@ def _parse_queue_order(text: str) -> QueueOrder:
     return order
 
 
-def _answer_json(answer: "QueueAnswer", translate: Translate) -> JsonObject:
+def _build_queue_answer_json(answer: "QueueAnswer", translate: Translate) -> JsonObject:
     if isinstance(answer, tuple):
-        return saved_view_list_json(answer, translate)
+        return build_saved_view_list_json(answer, translate)
     if not isinstance(answer, SavedViewPage):
-        return _page_json(answer, translate)
-    page = _page_json(answer.page, translate)
-    return {**page, "view": saved_view_json(answer.view, translate), "problems": list(answer.problems)}
+        return _build_queue_page_json(answer, translate)
+    page = _build_queue_page_json(answer.page, translate)
+    return {**page, "view": build_saved_view_json(answer.view, translate), "problems": list(answer.problems)}
 
 
-def _page_json(page: "AnyPage", translate: Translate) -> JsonObject:
+def _build_queue_page_json(page: "AnyPage", translate: Translate) -> JsonObject:
     if not isinstance(page, CausePage):
-        return cli_json.queue_page_json(page, translate)
+        return cli_json.build_queue_page_json(page, translate)
     return {
         "queue": page.queue,
-        "groups": [_cause_group_json(group, translate) for group in page.groups],
+        "groups": [_build_cause_group_json(group, translate) for group in page.groups],
         "capped": page.is_capped,
     }
 
 
-def _cause_group_json(group: CauseGroup, translate: Translate) -> JsonObject:
+def _build_cause_group_json(group: CauseGroup, translate: Translate) -> JsonObject:
     return {
         "cause": group.cause,
         "text": wording.cause_text(group.cause, translate),
@@ -156,21 +156,25 @@ def _cause_group_json(group: CauseGroup, translate: Translate) -> JsonObject:
     }
 
 
-def _answer_lines(answer: "QueueAnswer", translator: Translator) -> Lines:
+def _format_queue_answer_lines(answer: "QueueAnswer", translator: Translator) -> Lines:
     if isinstance(answer, tuple):
-        return saved_view_list_lines(answer, translator)
+        return format_saved_view_list_lines(answer, translator)
     if not isinstance(answer, SavedViewPage):
-        return _page_lines(answer, translator)
-    return [answer.view.name, *view_problem_lines(answer.problems, translator), *_page_lines(answer.page, translator)]
+        return _format_queue_page_lines(answer, translator)
+    return [
+        answer.view.name,
+        *format_view_problem_lines(answer.problems, translator),
+        *_format_queue_page_lines(answer.page, translator),
+    ]
 
 
-def _page_lines(page: "AnyPage", translator: Translator) -> Lines:
+def _format_queue_page_lines(page: "AnyPage", translator: Translator) -> Lines:
     if not isinstance(page, CausePage):
-        return cli_text.queue_page_lines(page, translator)
-    return _cause_lines(page, translator)
+        return cli_text.format_queue_page_lines(page, translator)
+    return _format_cause_page_lines(page, translator)
 
 
-def _cause_lines(page: CausePage, translator: Translator) -> Iterator[str]:
+def _format_cause_page_lines(page: CausePage, translator: Translator) -> Iterator[str]:
     """Yield a line for each cause: the number of its records, the sums of their amounts by currency, and the
     filter with which the command lists them.
     """
@@ -189,4 +193,4 @@ def _cause_lines(page: CausePage, translator: Translator) -> Iterator[str]:
         yield translator("cli.queue.causes_capped")
 
 
-QUEUE_COMMAND = ServiceCommand(_read_queue, _answer_json, _answer_lines)
+QUEUE_COMMAND = ServiceCommand(_read_queue, _build_queue_answer_json, _format_queue_answer_lines)

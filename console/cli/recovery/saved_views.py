@@ -73,7 +73,7 @@ def _make_view_command(act: "Callable[[Console, Namespace, int], SavedView]") ->
     return lambda console, args, _: act(console, args, parse_row_id(VIEW_KIND, args.id))
 
 
-def saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
+def build_saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
     """Return a saved view as a JSON object. `link` is the link that shows the view in the window."""
     return {
         **attributes_json(view, _SAVED_VIEW_FIELDS, translate),
@@ -83,14 +83,14 @@ def saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
     }
 
 
-def saved_view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObject:
+def build_saved_view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObject:
     """Return the answer of `views list` as a JSON object. `count` is null for a view whose records can't be
     counted.
     """
     return {
         "views": [
             {
-                **saved_view_json(one.view, translate),
+                **build_saved_view_json(one.view, translate),
                 "count": one.count,
                 "capped": one.is_capped,
                 "since": instant_json(one.oldest),
@@ -101,7 +101,7 @@ def saved_view_list_json(counts: Sequence[ViewCount], translate: Translate) -> J
     }
 
 
-def saved_view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iterator[str]:
+def format_saved_view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iterator[str]:
     """Yield the answer of `views list` as text: one line per view, and below it the parts of the view that can't
     be understood.
     """
@@ -111,28 +111,28 @@ def saved_view_list_lines(counts: Sequence[ViewCount], translator: Translator) -
         (
             str(one.view.id),
             wording.NO_VALUE if one.count is None else wording.format_count(one.count, is_capped=one.is_capped),
-            *_saved_view_cells(one.view, translator),
+            *_make_saved_view_cells(one.view, translator),
         )
         for one in counts
     )
     for line, one in zip(lines, counts, strict=True):
         yield line
-        yield from view_problem_lines(one.problems, translator)
+        yield from format_view_problem_lines(one.problems, translator)
 
 
-def view_problem_lines(problems: Sequence[str], translator: Translator) -> Iterator[str]:
+def format_view_problem_lines(problems: Sequence[str], translator: Translator) -> Iterator[str]:
     """Yield a line that names the parts of a view that can't be understood; nothing if there are none."""
     if problems:
         yield COLUMN_GAP + translator("queue.filter_problem", names=problems)
 
 
-def _saved_view_lines(view: SavedView, translator: Translator) -> Iterator[str]:
-    yield COLUMN_GAP.join((str(view.id), *_saved_view_cells(view, translator)))
+def _format_saved_view_lines(view: SavedView, translator: Translator) -> Iterator[str]:
+    yield COLUMN_GAP.join((str(view.id), *_make_saved_view_cells(view, translator)))
     if view.deleted_at is not None:
         yield translator("view.deleted_hint", id=view.id)
 
 
-def _saved_view_cells(view: SavedView, translator: Translator) -> tuple[str, ...]:
+def _make_saved_view_cells(view: SavedView, translator: Translator) -> tuple[str, ...]:
     scope = translator("view.scope.team" if view.is_team else "view.scope.own")
     content = view.content
     sort = f"sort:{content.sort}" if content.sort else ""
@@ -141,10 +141,10 @@ def _saved_view_cells(view: SavedView, translator: Translator) -> tuple[str, ...
 
 
 VIEW_COMMANDS: Mapping[str, Command] = {
-    "views list": ServiceCommand(count_views, saved_view_list_json, saved_view_list_lines),
-    "views save": ServiceCommand(_save_view, saved_view_json, _saved_view_lines),
+    "views list": ServiceCommand(count_views, build_saved_view_list_json, format_saved_view_list_lines),
+    "views save": ServiceCommand(_save_view, build_saved_view_json, _format_saved_view_lines),
     **{
-        f"views {name}": ServiceCommand(_make_view_command(act), saved_view_json, _saved_view_lines)
+        f"views {name}": ServiceCommand(_make_view_command(act), build_saved_view_json, _format_saved_view_lines)
         for name, act in (("rename", _rename_view), ("delete", _delete_view), ("restore", _restore_view))
     },
 }

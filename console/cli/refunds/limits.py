@@ -27,7 +27,7 @@ def _set_limit(console: "Console", args: Namespace, _: AnswerWriter) -> "Limit":
     return console.limits.set_limit(args.name, args.currency, args.value, request_id=args.request_id)
 
 
-def limit_json(limit: "Limit", translate: Translate) -> JsonObject:
+def build_limit_json(limit: "Limit", translate: Translate) -> JsonObject:
     """Return a limit as a JSON object. The field `awaiting` is `second_person` while a second administrator must
     still agree to a proposed value.
     """
@@ -35,22 +35,22 @@ def limit_json(limit: "Limit", translate: Translate) -> JsonObject:
     return {**attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaiting}
 
 
-def limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> JsonObject:
+def build_limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> JsonObject:
     """Return the answer of `limits list` as a JSON object. Conditions without a value are in a list of their own, so
     that each entry of `limits` has one.
     """
     return {
-        "limits": [limit_json(limit, translate) for limit in limits if limit.value is not None],
+        "limits": [build_limit_json(limit, translate) for limit in limits if limit.value is not None],
         "not_set": [limit_json(limit, translate) for limit in limits if limit.value is None],
     }
 
 
-def limit_list_lines(limits: "Sequence[Limit]", translator: Translator) -> Iterator[str]:
+def format_limit_list_lines(limits: "Sequence[Limit]", translator: Translator) -> Iterator[str]:
     """Yield the answer of `limits list` as text, one line per limit."""
-    yield from aligned_lines(_limit_row(limit, translator) for limit in limits)
+    yield from aligned_lines(_make_limit_row(limit, translator) for limit in limits)
 
 
-def _limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
+def _make_limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
     value = "-" if limit.value is None else str(limit.value)
     if limit.proposed is None:
         return limit.name, limit.currency, value, ""
@@ -62,15 +62,15 @@ def _limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
     )
 
 
-def limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
+def format_limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
     """Yield the answer of `limits set` as text: a sentence that says whether the limit is set or waits for a
     second person, and the limit.
     """
     yield translator("cli.limit.set" if limit.proposed is None else "dialog.limit.second")
-    yield from limit_list_lines((limit,), translator)
+    yield from format_limit_list_lines((limit,), translator)
 
 
 LIMIT_COMMANDS: Mapping[str, Command] = {
-    "limits list": ServiceCommand(_list_limits, limit_list_json, limit_list_lines),
-    "limits set": ServiceCommand(_set_limit, limit_json, limit_lines),
+    "limits list": ServiceCommand(_list_limits, build_limit_list_json, format_limit_list_lines),
+    "limits set": ServiceCommand(_set_limit, build_limit_json, format_limit_lines),
 }

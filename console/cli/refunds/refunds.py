@@ -52,7 +52,7 @@ def _withdraw_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Re
     return console.refunds.withdraw(parse_row_id("refund", args.id), request_id=args.request_id)
 
 
-def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
+def _format_decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
     """Yield a refund after a command as text: its state, the number of approvals it still needs, the time at which
     it will be sent, and its explanation.
     """
@@ -67,7 +67,7 @@ def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
 
 def _make_refund_command(act: RefundCall) -> Command:
     data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.record_json
-    lines: Callable[[Refund, Translator], Lines] = _decision_lines
+    lines: Callable[[Refund, Translator], Lines] = _format_decision_lines
     return ServiceCommand(act, data, lines)
 
 

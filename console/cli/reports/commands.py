@@ -23,19 +23,19 @@ def _read_figures(console: "Console", _: Namespace, __: AnswerWriter) -> "Report
     return console.reports.read_figures()
 
 
-def _figures_json(figures: "ReportFigures", _: Translate) -> JsonObject:
-    from console.cli.reports.json_output import figures_json
+def _build_figures_json(figures: "ReportFigures", _: Translate) -> JsonObject:
+    from console.cli.reports.json_output import build_figures_json
 
-    return figures_json(figures)
-
-
-def _figure_lines(figures: "ReportFigures", translator: Translator) -> Iterator[str]:
-    from console.cli.reports.text_output import figure_lines
-
-    return figure_lines(figures, translator)
+    return build_figures_json(figures)
 
 
-def _read_or_write_close(
+def _format_figure_lines(figures: "ReportFigures", translator: Translator) -> Iterator[str]:
+    from console.cli.reports.text_output import format_figure_lines
+
+    return format_figure_lines(figures, translator)
+
+
+def _read_or_write_daily_close(
     console: "Console", args: Namespace, writer: AnswerWriter
 ) -> "DailyClose | WrittenDailyClose":
     """Return the daily close that the arguments name. With `--out` also write it to this file."""
@@ -45,28 +45,32 @@ def _read_or_write_close(
     return console.daily_closes.write(args.provider, day, Path(args.out), writer.translator.language)
 
 
-def _close_json(answer: "DailyClose | WrittenDailyClose", _: Translate) -> JsonObject:
-    from console.cli.reports.daily_close_json import close_json
+def _build_daily_close_answer_json(answer: "DailyClose | WrittenDailyClose", _: Translate) -> JsonObject:
+    from console.cli.reports.daily_close_json import build_daily_close_json
     from console.domain.reports.daily_close import WrittenDailyClose
 
     if isinstance(answer, WrittenDailyClose):
         file = {"file": answer.file, "bytes": answer.bytes, "sha256": answer.sha256}
-        return {**close_json(answer.close), **file}
-    return close_json(answer)
+        return {**build_daily_close_json(answer.close), **file}
+    return build_daily_close_json(answer)
 
 
-def _close_lines(answer: "DailyClose | WrittenDailyClose", translator: Translator) -> Iterator[str]:
+def _format_daily_close_answer_lines(
+    answer: "DailyClose | WrittenDailyClose", translator: Translator
+) -> Iterator[str]:
     from console.domain.reports.daily_close import WrittenDailyClose
-    from console.wording.daily_close import daily_close_lines
+    from console.wording.daily_close import format_daily_close_lines
 
     if not isinstance(answer, WrittenDailyClose):
-        yield from daily_close_lines(answer, translator.language)
+        yield from format_daily_close_lines(answer, translator.language)
         return
-    yield from daily_close_lines(answer.close, translator.language)
+    yield from format_daily_close_lines(answer.close, translator.language)
     yield translator("close.written", file=answer.file)
 
 
 REPORT_COMMANDS: Mapping[str, Command] = {
-    "reports figures": ServiceCommand(_read_figures, _figures_json, _figure_lines),
-    "reports close": ServiceCommand(_read_or_write_close, _close_json, _close_lines),
+    "reports figures": ServiceCommand(_read_figures, _build_figures_json, _format_figure_lines),
+    "reports close": ServiceCommand(
+        _read_or_write_daily_close, _build_daily_close_answer_json, _format_daily_close_answer_lines
+    ),
 }

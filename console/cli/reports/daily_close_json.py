@@ -13,34 +13,36 @@ from console.domain.reports.daily_close import (
 from console.domain.reports.refund_funnel import CountAndSum
 
 
-def close_json(close: DailyClose) -> JsonObject:
+def build_daily_close_json(close: DailyClose) -> JsonObject:
     """Return a daily close as JSON. `fees` is null, because no provider reports its fees."""
     return {
         "provider": close.provider,
         "day": close.day.isoformat(),
         "final": close.is_final,
         "open_points": [point.value for point in close.open_points],
-        "money": [_money_json(money) for money in close.money],
+        "money": [_build_close_money_json(money) for money in close.money],
         "fees": None,
-        "unknown": [_unknown_json(record) for record in close.unknown],
-        "reconciliation": None if close.reconciliation is None else _reconciliation_json(close.reconciliation),
+        "unknown": [_build_unknown_record_json(record) for record in close.unknown],
+        "reconciliation": None
+        if close.reconciliation is None
+        else _build_reconciliation_run_json(close.reconciliation),
         "first": None if close.first is None else {"at": format_instant(close.first.at), "who": close.first.person},
-        "changes": [_change_json(change) for change in close.changes],
+        "changes": [_build_close_change_json(change) for change in close.changes],
         "complete": close.is_complete,
         "read_at": format_instant(close.read_at),
     }
 
 
-def _money_json(money: DailyCloseMoney) -> JsonObject:
-    sums = {name: _sum_json(money.get_sum(name)) for name in DAILY_SUM_NAMES}
+def _build_close_money_json(money: DailyCloseMoney) -> JsonObject:
+    sums = {name: _build_count_and_sum_json(money.get_sum(name)) for name in DAILY_SUM_NAMES}
     return {"currency": money.currency, **sums, "net_minor": money.net_minor}
 
 
-def _sum_json(value: CountAndSum) -> JsonObject:
+def _build_count_and_sum_json(value: CountAndSum) -> JsonObject:
     return {"count": value.count, "minor": value.minor}
 
 
-def _unknown_json(record: UnknownRecord) -> JsonObject:
+def _build_unknown_record_json(record: UnknownRecord) -> JsonObject:
     return {
         "kind": record.kind,
         "id": record.id,
@@ -52,7 +54,7 @@ def _unknown_json(record: UnknownRecord) -> JsonObject:
     }
 
 
-def _reconciliation_json(run: CloseReconciliation) -> JsonObject:
+def _build_reconciliation_run_json(run: CloseReconciliation) -> JsonObject:
     counts = ("matched", "imported", "missing_there", "different_state", "different_amount", "refused")
     return {
         "run": run.run_id,
@@ -62,9 +64,9 @@ def _reconciliation_json(run: CloseReconciliation) -> JsonObject:
     }
 
 
-def _change_json(change: DailyCloseChange) -> JsonObject:
+def _build_close_change_json(change: DailyCloseChange) -> JsonObject:
     def value(given: CountAndSum | str | None) -> object:
-        return _sum_json(given) if isinstance(given, CountAndSum) else given
+        return _build_count_and_sum_json(given) if isinstance(given, CountAndSum) else given
 
     return {
         "what": change.what,

@@ -13,46 +13,46 @@ from console.domain.reports.settlement import SettlementDay, SettlementReport
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 
 
-def figures_json(figures: ReportFigures) -> JsonObject:
+def build_figures_json(figures: ReportFigures) -> JsonObject:
     """Return the answer of the command `reports figures` as JSON. Durations are seconds, amounts minor units."""
     return {
         "read_at": format_instant(figures.success.read_at),
-        "success": _success_json(figures.success),
-        "queue_ages": _queue_ages_json(figures.queue_ages),
-        "refund_funnel": _funnel_report_json(figures.refund_funnel),
-        "settlement": _settlement_json(figures.settlement),
-        "time_to_truth": _time_to_truth_json(figures.time_to_truth),
+        "success": _build_provider_success_json(figures.success),
+        "queue_ages": _build_queue_ages_json(figures.queue_ages),
+        "refund_funnel": _build_funnel_report_json(figures.refund_funnel),
+        "settlement": _build_settlement_json(figures.settlement),
+        "time_to_truth": _build_time_to_truth_json(figures.time_to_truth),
     }
 
 
-def _period_json(period: Period) -> JsonObject:
+def _build_period_json(period: Period) -> JsonObject:
     return {"from": period.first.isoformat(), "to": period.last.isoformat()}
 
 
-def _success_json(report: ProviderSuccess) -> JsonObject:
+def _build_provider_success_json(report: ProviderSuccess) -> JsonObject:
     providers = [
         {
             "provider": series.provider,
             "complete": series.is_complete,
-            "days": [_provider_day_json(day) for day in series.days],
+            "days": [_build_provider_day_json(day) for day in series.days],
         }
         for series in report.providers
     ]
-    outages = [_outage_json(outage) for outage in report.outages]
-    return {**_period_json(report.period), "providers": providers, "outages": outages}
+    outages = [_build_outage_json(outage) for outage in report.outages]
+    return {**_build_period_json(report.period), "providers": providers, "outages": outages}
 
 
-def _provider_day_json(day: ProviderDay) -> JsonObject:
+def _build_provider_day_json(day: ProviderDay) -> JsonObject:
     counts = {name: getattr(day, name) for name in ("paid", "unpaid", "unknown", "other", "total")}
     return {"day": day.day.isoformat(), **counts}
 
 
-def _outage_json(outage: Outage) -> JsonObject:
+def _build_outage_json(outage: Outage) -> JsonObject:
     until = None if outage.until is None else format_instant(outage.until)
     return {"provider": outage.provider, "since": format_instant(outage.since), "until": until}
 
 
-def _queue_ages_json(report: QueueAgeReport) -> JsonObject:
+def _build_queue_ages_json(report: QueueAgeReport) -> JsonObject:
     queues = [
         {
             "queue": queue.queue,
@@ -65,40 +65,43 @@ def _queue_ages_json(report: QueueAgeReport) -> JsonObject:
     return {"queues": queues}
 
 
-def _funnel_report_json(report: RefundFunnelReport) -> JsonObject:
-    currencies = [_currency_funnel_json(funnel) for funnel in report.funnels]
-    return {**_period_json(report.period), "complete": report.is_complete, "currencies": currencies}
+def _build_funnel_report_json(report: RefundFunnelReport) -> JsonObject:
+    currencies = [_build_currency_funnel_json(funnel) for funnel in report.funnels]
+    return {**_build_period_json(report.period), "complete": report.is_complete, "currencies": currencies}
 
 
-def _currency_funnel_json(funnel: RefundFunnel) -> JsonObject:
+def _build_currency_funnel_json(funnel: RefundFunnel) -> JsonObject:
     values = {name: funnel.step(name) for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")}
     steps = {name: {"count": value.count, "minor": value.minor} for name, value in values.items()}
     return {"currency": funnel.currency, **steps}
 
 
-def _settlement_json(report: SettlementReport) -> JsonObject:
+def _build_settlement_json(report: SettlementReport) -> JsonObject:
     series = [
         {
             "provider": one.provider,
             "currency": one.currency,
             "complete": one.is_complete,
-            "days": [_settlement_day_json(day) for day in one.days],
+            "days": [_build_settlement_day_json(day) for day in one.days],
         }
         for one in report.series
     ]
-    return {**_period_json(report.period), "series": series}
+    return {**_build_period_json(report.period), "series": series}
 
 
-def _settlement_day_json(day: SettlementDay) -> JsonObject:
+def _build_settlement_day_json(day: SettlementDay) -> JsonObject:
     names = ("payments", "paid_minor", "refunds", "refunded_minor", "net_minor")
     return {"day": day.day.isoformat(), **{name: getattr(day, name) for name in names}}
 
 
-def _time_to_truth_json(report: TimeToTruthReport) -> JsonObject:
-    return {**_period_json(report.period), "kinds": [_time_to_truth_of_kind_json(kind) for kind in report.kinds]}
+def _build_time_to_truth_json(report: TimeToTruthReport) -> JsonObject:
+    return {
+        **_build_period_json(report.period),
+        "kinds": [_build_time_to_truth_of_kind_json(kind) for kind in report.kinds],
+    }
 
 
-def _time_to_truth_of_kind_json(kind: TimeToTruth) -> JsonObject:
+def _build_time_to_truth_of_kind_json(kind: TimeToTruth) -> JsonObject:
     times = ("median", "p90", "longest", "schedule", "oldest_open")
     return {
         "kind": kind.kind,

@@ -9,7 +9,7 @@ from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import JsonObject
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import usage_error
+from console.cli.process.parser import make_usage_error
 from console.cli.process.stop_signals import handle_sigterm_as_interrupt, wait_for_stop
 from console.cli.text_output import results as cli_text
 
@@ -32,7 +32,7 @@ class SandboxCommand:
             try:
                 sandbox = start_sandbox(port=args.port)
             except OSError as error:
-                raise usage_error(writer.translator("cli.port_taken", port=args.port)) from error
+                raise make_usage_error(writer.translator("cli.port_taken", port=args.port)) from error
             with sandbox:
                 ready = {"url": sandbox.url, "port": sandbox.port}
                 writer.write_ready_answer(
@@ -51,7 +51,9 @@ class WorkerCommand:
         `console.worker.main.run_worker`.
         """
         if args.once:
-            ServiceCommand(_run_due_tasks, cli_json.task_runs_json, cli_text.task_run_lines).run(args, writer)
+            ServiceCommand(_run_due_tasks, cli_json.build_task_runs_json, cli_text.format_task_run_lines).run(
+                args, writer
+            )
             return
         from console.app import open_console
         from console.worker import main as process

@@ -26,14 +26,14 @@ from console.domain.clock import SystemClock
 from console.domain.corporation_number import compute_check_digit
 from console.domain.records import CheckReport, Person
 from console.settings.private_files import make_private_file
-from console.settings.provider_access import access_by_provider
+from console.settings.provider_access import get_access_by_provider
 
 if TYPE_CHECKING:
     from console.app import Console
     from console.demo.samples import CheckSample, PaymentSample
     from console.sandbox import Sandbox
 
-RunCommand = Callable[[Sequence[str]], int]
+CommandLineRunner = Callable[[Sequence[str]], int]
 """Type of `console.cli.main.main`, which runs one command line and returns its exit status."""
 
 SAMPLE_SEED = 20261120
@@ -57,7 +57,7 @@ class TrialPurchase:
     fault_rule: dict[str, Any] | None = None
 
 
-def _demo_number(serial: int) -> str:
+def _make_demo_number(serial: int) -> str:
     """Return a valid corporation number that no corporation has: the 12 digits after the check digit begin with
     98, which is not the code of any registry office. `serial` is the number in the last 10 digits.
     """
@@ -66,15 +66,19 @@ def _demo_number(serial: int) -> str:
 
 
 TRIAL_PURCHASES = (
-    TrialPurchase("ok", _demo_number(1)),
-    TrialPurchase("refuse", _demo_number(2), {"action": "status:422", "call": "purchase", "times": None}),
-    TrialPurchase("no_answer", _demo_number(3), {"action": "reset_after_charge", "call": "purchase", "times": None}),
-    TrialPurchase("pdf_later", _demo_number(4), {"action": "pdf_missing", "call": "pdf", "times": 1}),
-    TrialPurchase("slow", _demo_number(5), {"action": "hang", "call": "purchase", "seconds": 10.0, "times": None}),
+    TrialPurchase("ok", _make_demo_number(1)),
+    TrialPurchase("refuse", _make_demo_number(2), {"action": "status:422", "call": "purchase", "times": None}),
+    TrialPurchase(
+        "no_answer", _make_demo_number(3), {"action": "reset_after_charge", "call": "purchase", "times": None}
+    ),
+    TrialPurchase("pdf_later", _make_demo_number(4), {"action": "pdf_missing", "call": "pdf", "times": 1}),
+    TrialPurchase(
+        "slow", _make_demo_number(5), {"action": "hang", "call": "purchase", "seconds": 10.0, "times": None}
+    ),
 )
 
 
-def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: bool) -> None:
+def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_clock: bool) -> None:
     """Start the simulated providers, write the sample records and the answer, and run until the window is closed
     or the process is stopped. With `has_fast_clock`, time limits and intervals pass 20 times as fast.
     """
@@ -84,14 +88,14 @@ def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: b
     with (
         home as folder,
         start_sandbox() as sandbox,
-        _replaced_environment(_demo_variables(Path(folder), sandbox, has_fast_clock)),
+        _replaced_environment(_make_demo_variables(Path(folder), sandbox, has_fast_clock)),
     ):
         from console.cli.process.command import open_console_with_passwords
 
         with open_console_with_passwords(writer) as console:
             samples, payments = _write_samples(console, sandbox)
-            ready = _make_ready_data(Path(folder), sandbox, samples, payments)
-            writer.write_ready_answer(lambda: ready, lambda: _ready_lines(ready, writer.translator))
+            ready = _build_demo_answer_json(Path(folder), sandbox, samples, payments)
+            writer.write_ready_answer(lambda: ready, lambda: _format_demo_answer_lines(ready, writer.translator))
             registry = _publish_registry(sandbox, samples)
             with (
                 demo_registry.registry_in_background(
@@ -107,7 +111,7 @@ def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: b
 # -- home and provider
 
 
-def _demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dict[str, str]:
+def _make_demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dict[str, str]:
     """Return the environment variables of the demo. Its secrets are created now and exist only in the environment of
     this process.
     """
@@ -116,13 +120,13 @@ def _demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dic
 
     client, secret, refresh = (f"demo-{secrets.token_urlsafe(16)}" for _ in range(3))
     sandbox.control.register_client(client, secret, refresh)
-    urls = "".join(f'{name}.url = "{sandbox.url}"\n' for name in access_by_provider())
+    urls = "".join(f'{name}.url = "{sandbox.url}"\n' for name in get_access_by_provider())
     profile = f'environment = "training"\noperator = "{DEMO_PEOPLE[0].name}"\n{urls}'
     make_private_file(home / "profile.toml")
     (home / "profile.toml").write_text(profile, encoding="utf-8")
     return {
         "CONSOLE_HOME": str(home),
-        **{f"CONSOLE_{name.upper()}_URL": sandbox.url for name in access_by_provider()},
+        **{f"CONSOLE_{name.upper()}_URL": sandbox.url for name in get_access_by_provider()},
         "CONSOLE_CLIENTS": ",".join(CLIENT_IDS),
         "CONSOLE_OPERATOR": DEMO_PEOPLE[0].name,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": client,
@@ -169,7 +173,7 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
     demo_payments.register_payments(sandbox, payments)
     demo_reconcile.prepare_reconciliation_days(console, sandbox, SAMPLE_SEED, now, DEMO_PEOPLE[0].name)
     control.register_checks(
-        *(sandbox_check(s, s.report) for s in samples if s.report and not s.is_denied_by_provider)
+        *(make_sandbox_check(s, s.report) for s in samples if s.report and not s.is_denied_by_provider)
     )
     control.change_settings(expired_is_forbidden=True)
     control.add_faults(
@@ -206,7 +210,7 @@ def render_pdf(report: CheckReport, revision: int) -> bytes:
     )
 
 
-def sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
+def make_sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
     """Return a purchased credit check in the form in which the sandbox stores it."""
     return {
         "credit_check_id": report.credit_check_id,
@@ -222,7 +226,7 @@ def sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
 # -- answer and main loop
 
 
-def _make_ready_data(
+def _build_demo_answer_json(
     home: Path, sandbox: "Sandbox", samples: "Sequence[CheckSample]", payments: "Sequence[PaymentSample]"
 ) -> dict[str, Any]:
     """Return the JSON object of the command's answer. `provider_screen` lists the purchases whose outcome is
@@ -247,7 +251,7 @@ def _make_ready_data(
     }
 
 
-def _ready_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]:
+def _format_demo_answer_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]:
     yield translator("cli.demo.ready", home=ready["home"])
     yield translator("cli.sandbox.ready", url=ready["url"])
     yield translator("cli.demo.people", names=ready["operators"])
@@ -260,7 +264,7 @@ def _ready_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]
         yield translator("cli.demo.screen", **facts)
 
 
-def _run_until_closed(console: "Console", writer: AnswerWriter, run_command: RunCommand) -> None:
+def _run_until_closed(console: "Console", writer: AnswerWriter, run_command: CommandLineRunner) -> None:
     """Show the window until it is closed. Without a display, run a prompt in the terminal; without a terminal,
     keep the simulated providers running for commands in other terminals.
     """
@@ -273,7 +277,7 @@ def _run_until_closed(console: "Console", writer: AnswerWriter, run_command: Run
         wait_for_stop()
 
 
-def _run_prompt(writer: AnswerWriter, run_command: RunCommand) -> None:
+def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
     """Read command lines from the terminal and run them, until `exit`. The line `as NAME` changes the acting
     person.
     """

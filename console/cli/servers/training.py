@@ -11,7 +11,7 @@ from console.cli.process.output import AnswerWriter
 from console.cli.process.stop_signals import handle_sigterm_as_interrupt
 from console.cli.text_output.translator import Lines, Translator
 from console.cli.window.open_window import NO_DISPLAY_STATUS, has_display, show_window
-from console.wording.training import incident_title, score_text, situation_text, verdict_text
+from console.wording.training import format_score, format_situation, format_training_incident_title, format_verdict
 
 if TYPE_CHECKING:
     from console.domain.training.results import TrainingIncident, TrainingOverview
@@ -32,8 +32,8 @@ class TrainingCommand:
         if args.list or args.check:
             view = read_stored_view(settings, must_check=args.check)
             writer.write_answer(
-                lambda: training_json(view, writer.translator.language),
-                lambda: _training_lines(view, writer.translator),
+                lambda: build_training_json(view, writer.translator.language),
+                lambda: _format_training_lines(view, writer.translator),
             )
             return
         if not has_display():
@@ -44,13 +44,13 @@ class TrainingCommand:
             training = console.training
             assert training is not None  # noqa: S101 - for the type checker
             writer.write_ready_answer(
-                lambda: training_json(training.read_view(), writer.translator.language),
+                lambda: build_training_json(training.read_view(), writer.translator.language),
                 lambda: [writer.translator("cli.training.prompt")],
             )
             show_window(console)
 
 
-def training_json(view: "TrainingOverview", language: str) -> JsonObject:
+def build_training_json(view: "TrainingOverview", language: str) -> JsonObject:
     """Return the incidents of the training and the person's score as a JSON object. `language` is the language of
     the sentences.
     """
@@ -64,18 +64,18 @@ def training_json(view: "TrainingOverview", language: str) -> JsonObject:
             "attempts": score.attempts,
             "total": score.total,
         },
-        "incidents": [_incident_json(incident, language) for incident in view.incidents],
+        "incidents": [_build_training_incident_json(incident, language) for incident in view.incidents],
     }
 
 
-def _incident_json(incident: "TrainingIncident", language: str) -> JsonObject:
+def _build_training_incident_json(incident: "TrainingIncident", language: str) -> JsonObject:
     return {
         "key": incident.key,
-        "title": incident_title(incident, language),
+        "title": format_training_incident_title(incident, language),
         "state": incident.state.value,
         "verdict": incident.verdict.value if incident.verdict else None,
-        "situation": situation_text(incident, language),
-        "why": verdict_text(incident, language) or None,
+        "situation": format_situation(incident, language),
+        "why": format_verdict(incident, language) or None,
         "facts": dict(incident.facts),
         "attempts": incident.attempts,
         "solved": incident.is_solved,
@@ -83,12 +83,14 @@ def _incident_json(incident: "TrainingIncident", language: str) -> JsonObject:
     }
 
 
-def _training_lines(view: "TrainingOverview", translator: Translator) -> Lines:
+def _format_training_lines(view: "TrainingOverview", translator: Translator) -> Lines:
     language = translator.language
     for incident in view.incidents:
         state = translator(f"training.state.{incident.state}")
-        yield translator("cli.training.incident", title=incident_title(incident, language), state=state)
-        yield from (
-            f"  {text}" for text in (situation_text(incident, language), verdict_text(incident, language)) if text
+        yield translator(
+            "cli.training.incident", title=format_training_incident_title(incident, language), state=state
         )
-    yield score_text(view.score, language)
+        yield from (
+            f"  {text}" for text in (format_situation(incident, language), format_verdict(incident, language)) if text
+        )
+    yield format_score(view.score, language)

@@ -14,7 +14,7 @@ from console.wording import records as payment_words
 _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside")
 
 
-def money_table(money: MoneyParts, translator: Translator) -> Lines:
+def format_money_table(money: MoneyParts, translator: Translator) -> Lines:
     """Return the paid amount of a payment and its parts (such as refunded and set aside) as aligned lines; parts of 0
     are left out.
     """
@@ -25,17 +25,17 @@ def money_table(money: MoneyParts, translator: Translator) -> Lines:
     )
 
 
-def compared_states_table(compared: Iterable[ComparedSide], payment: Payment, translator: Translator) -> Lines:
+def format_compared_states_table(compared: Iterable[ComparedSide], payment: Payment, translator: Translator) -> Lines:
     """Return the states of `payment` here, at its provider and in its order as aligned lines, each with the time
     at which the state was learnt.
     """
-    return aligned_lines(_side_row(side, payment, translator) for side in compared)
+    return aligned_lines(_make_compared_side_row(side, payment, translator) for side in compared)
 
 
-def _side_row(side: ComparedSide, payment: Payment, translator: Translator) -> TableRow:
+def _make_compared_side_row(side: ComparedSide, payment: Payment, translator: Translator) -> TableRow:
     return (
         _side_name(side, payment.provider, translator),
-        _state_word(side, payment, translator),
+        _get_state_word(side, payment, translator),
         wording.NO_VALUE if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
         wording.format_instant(side.asked or side.since, "short"),
         translator("money.side.differs", fields=side.differs) if side.differs else "",
@@ -48,7 +48,7 @@ def _side_name(side: ComparedSide, provider: str, translator: Translator) -> str
     return translator("money.side.gateway", provider=wording.provider_name(provider, translator.language))
 
 
-def _state_word(side: ComparedSide, payment: Payment, translator: Translator) -> str:
+def _get_state_word(side: ComparedSide, payment: Payment, translator: Translator) -> str:
     """Return the word for the state on one compared side: this program's word for our payment and the order, the
     provider's own word for the provider. Without an answer of the provider, it says the same as the window.
     """
@@ -61,7 +61,7 @@ def _state_word(side: ComparedSide, payment: Payment, translator: Translator) ->
     return side.word or side.state or translator(f"record.side.{payment_words.unanswered_side_word(payment)}")
 
 
-def risk_signal_lines(signals: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:
+def format_risk_signal_lines(signals: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:
     """Yield the risk signals of a refund, each with the comment of the refund's maker."""
     for signal in signals:
         key = f"radar.{signal.rule}"

@@ -9,14 +9,14 @@ from console.wording import catalogue as wording
 from console.wording import notices as notice_words
 
 
-def notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Translator) -> Lines:
+def format_notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Translator) -> Lines:
     """Return one line for each notice: its sender, payment number, type, amount, time, and how its sender is
     proven (signature, address or not at all).
     """
-    return aligned_lines(_notice_cells(item.notice, translator) for item in items)
+    return aligned_lines(_make_notice_cells(item.notice, translator) for item in items)
 
 
-def _notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple[str, ...]:
+def _make_notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple[str, ...]:
     return (
         wording.provider_name(notice.source, translator.language),
         notice.order_no or wording.NO_VALUE,
@@ -27,9 +27,9 @@ def _notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple[str,
     )
 
 
-def candidate_lines(item: UnmatchedNoticeItem, translator: Translator) -> Iterator[str]:
+def format_candidate_lines(item: UnmatchedNoticeItem, translator: Translator) -> Iterator[str]:
     """Yield one line for each of our orders and payments that has the same number as the notice, or the same
     amount and day.
     """
     for candidate in item.candidates or ():
-        yield notice_words.candidate_text(candidate, translator.language)
+        yield notice_words.format_notice_candidate(candidate, translator.language)

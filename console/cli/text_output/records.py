@@ -22,17 +22,19 @@ COLUMN_GAP = "  "
 def aligned_lines(rows: Iterable[TableRow]) -> Iterator[str]:
     """Yield the rows as lines with aligned columns. A wide East Asian character counts as two columns."""
     cells = [[cell.replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(map(_display_width, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(_measure_display_width, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        padded_cells = (text + " " * (width - _display_width(text)) for text, width in zip(row, widths, strict=True))
+        padded_cells = (
+            text + " " * (width - _measure_display_width(text)) for text, width in zip(row, widths, strict=True)
+        )
         yield COLUMN_GAP.join(padded_cells).rstrip()
 
 
-def _display_width(text: str) -> int:
+def _measure_display_width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def _badge_words(record: CreditCheck | Order | Payment | Refund, translator: Translator) -> tuple[str, str, str]:
+def _get_badge_words(record: CreditCheck | Order | Payment | Refund, translator: Translator) -> tuple[str, str, str]:
     """Return the words of a record's badges of state, certainty and work, as the window shows them. Without an
     explanation, certainty and work are `wording.NO_VALUE`.
     """
@@ -51,30 +53,30 @@ def _check_row(record: CreditCheck, translator: Translator) -> TableRow:
         f"#{record.id}",
         wording.format_number(record.corporation_number),
         record.client_id,
-        *_badge_words(record, translator),
+        *_get_badge_words(record, translator),
         record.result or wording.NO_VALUE,
         wording.format_instant(record.purchased_at, "day"),
-        _company_name(record, translator),
+        _format_company_name(record, translator),
     )
 
 
-def _order_row(record: Order, translator: Translator) -> TableRow:
+def _make_order_row(record: Order, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         record.merch_txn_id,
         wording.format_number(record.corporation_number or wording.NO_VALUE),
-        *_badge_words(record, translator),
+        *_get_badge_words(record, translator),
         wording.format_amount(record.total_minor, record.currency),
         wording.format_instant(record.created_at, "day"),
     )
 
 
-def _payment_row(record: Payment, translator: Translator) -> TableRow:
+def _make_payment_row(record: Payment, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         wording.provider_name(record.provider, translator.language),
         record.merchant_payment_id,
-        *_badge_words(record, translator),
+        *_get_badge_words(record, translator),
         wording.format_amount(record.captured_minor, record.currency),
         wording.format_amount(record.refundable_minor, record.currency),
         wording.format_instant(record.paid_at or record.begun_at, "day"),
@@ -84,15 +86,15 @@ def _payment_row(record: Payment, translator: Translator) -> TableRow:
 def _refund_row(record: Refund, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
-        _payment_number(record),
+        _get_payment_number(record),
         wording.format_amount(record.amount_minor, record.currency),
-        *_badge_words(record, translator),
+        *_get_badge_words(record, translator),
         record.maker,
         " ".join(record.checkers) or wording.NO_VALUE,
     )
 
 
-def _payment_number(record: Refund) -> str:
+def _get_payment_number(record: Refund) -> str:
     """Return the number by which people know the payment of a refund; `#` and the payment's id if the payment was
     not read.
     """
@@ -107,15 +109,15 @@ def _operation_row(record: Operation, translator: Translator) -> TableRow:
 
 _COLUMNS_AND_ROW_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]] = {
     CreditCheck: ("record number client state certainty work result day corporation", _check_row),
-    Order: ("record order number state certainty work amount day", _order_row),
-    Payment: ("record provider reference state certainty work amount left day", _payment_row),
+    Order: ("record order number state certainty work amount day", _make_order_row),
+    Payment: ("record provider reference state certainty work amount left day", _make_payment_row),
     Refund: ("record payment amount state certainty work maker checkers", _refund_row),
     Operation: ("record what state who when", _operation_row),
 }
 """For each kind of record: the columns of its table, and the function that returns the cells of a record."""
 
 
-def _registry_name(record: AnyRecord, translator: Translator) -> str:
+def _format_registry_name(record: AnyRecord, translator: Translator) -> str:
     """Return the official name of the record's corporation, marked as a name of the registry; "" if the registry
     was not read.
     """
@@ -123,14 +125,14 @@ def _registry_name(record: AnyRecord, translator: Translator) -> str:
     return "" if entry is None else translator("corporation.marked_name", name=entry.corporation.name)
 
 
-def _rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:
+def _make_rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:
     """Yield the table rows of these records, which are all of one kind. Orders, payments and refunds have the
     official name of the corporation in a last cell, if any of the records has one.
     """
     _, row_of = _COLUMNS_AND_ROW_BY_TYPE[type(records[0])]
     has_names = _has_name_column(records)
     for record in records:
-        names = (_registry_name(record, translator) or wording.NO_VALUE,) if has_names else ()
+        names = (_format_registry_name(record, translator) or wording.NO_VALUE,) if has_names else ()
         yield (*row_of(record, translator), *names)
 
 
@@ -143,7 +145,7 @@ def _has_name_column(records: Sequence[AnyRecord]) -> bool:
 
 def record_table(record: AnyRecord, translator: Translator) -> Lines:
     """Return one record as the lines of a table."""
-    return table_of_one_kind((record,), translator)
+    return format_table_of_one_kind((record,), translator)
 
 
 def explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]:
@@ -159,10 +161,10 @@ def explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]
         yield translator("cli.not_explained", command=command)
     else:
         yield ""
-        yield from explanation_lines(explanation, translator)
+        yield from format_explanation_lines(explanation, translator)
 
 
-def explanation_lines(explanation: "Explanation", translator: Translator) -> Iterator[str]:
+def format_explanation_lines(explanation: "Explanation", translator: Translator) -> Iterator[str]:
     """Yield an explanation: its verdict, its reason and its next step, each as a line, and the command of the next
     step.
     """
@@ -174,7 +176,7 @@ def explanation_lines(explanation: "Explanation", translator: Translator) -> Ite
         yield translator("cli.run", command=step.command)
 
 
-def table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
+def format_table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
     """Return records of one kind as the lines of a table; no lines if there are no records."""
     if not records:
         return ()
@@ -182,30 +184,30 @@ def table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> L
     if _has_name_column(records):
         columns += " corporation"
     return aligned_lines(
-        ([translator(f"column.{column}") for column in columns.split()], *_rows_of_one_kind(records, translator))
+        ([translator(f"column.{column}") for column in columns.split()], *_make_rows_of_one_kind(records, translator))
     )
 
 
-def list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
+def format_list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
     """Return one line per record. If all records are of one kind, the lines have the columns of that kind."""
     if len({type(record) for record in records}) == 1:
-        return aligned_lines(_rows_of_one_kind(records, translator))
+        return aligned_lines(_make_rows_of_one_kind(records, translator))
     has_names = any(not isinstance(record, Operation) and record.registry_entry for record in records)
-    names = ((_company_name(record, translator),) if has_names else () for record in records)
+    names = ((_format_company_name(record, translator),) if has_names else () for record in records)
     return aligned_lines(
-        (*_any_kind_row(record, translator), *name) for record, name in zip(records, names, strict=True)
+        (*_make_any_kind_row(record, translator), *name) for record, name in zip(records, names, strict=True)
     )
 
 
-def _company_name(record: AnyRecord, translator: Translator) -> str:
+def _format_company_name(record: AnyRecord, translator: Translator) -> str:
     """Return the company name that the provider gave, or the official name, marked as a name of the registry;
     `wording.NO_VALUE` without both.
     """
     name = record.company_name if isinstance(record, CreditCheck) else None
-    return name or _registry_name(record, translator) or wording.NO_VALUE
+    return name or _format_registry_name(record, translator) or wording.NO_VALUE
 
 
-def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
+def _make_any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
     """Return the cells that records of all kinds have: kind, id, the text by which people recognise the record,
     and the badges of state, certainty and work ("" for an operation).
     """
@@ -215,12 +217,12 @@ def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
     return (
         translator(f"kind.{kind}"),
         f"#{record.id}",
-        _subject_text(record),
-        *_badge_words(record, translator),
+        _format_subject(record),
+        *_get_badge_words(record, translator),
     )
 
 
-def _subject_text(record: CreditCheck | Order | Payment | Refund) -> str:
+def _format_subject(record: CreditCheck | Order | Payment | Refund) -> str:
     """Return the text by which people recognise a record: the corporation number of a credit check, the number of an
     order, the number and amount of a payment, or the amount of a refund with the number of its payment.
     """
@@ -231,10 +233,10 @@ def _subject_text(record: CreditCheck | Order | Payment | Refund) -> str:
             return record.merch_txn_id
         case Payment():
             return f"{record.merchant_payment_id} {wording.format_amount(record.asked_minor, record.currency)}"
-    return f"{_payment_number(record)} {wording.format_amount(record.amount_minor, record.currency)}"
+    return f"{_get_payment_number(record)} {wording.format_amount(record.amount_minor, record.currency)}"
 
 
-def document_table(stored_documents: Iterable[Document], translator: Translator) -> Iterator[str]:
+def format_document_table(stored_documents: Iterable[Document], translator: Translator) -> Iterator[str]:
     return aligned_lines(
         (
             translator(f"record.document.{'current' if item.current else 'older'}"),
@@ -244,7 +246,7 @@ def document_table(stored_documents: Iterable[Document], translator: Translator)
     )
 
 
-def section_lines(key: str, lines: Lines, translator: Translator) -> Iterator[str]:
+def format_section_lines(key: str, lines: Lines, translator: Translator) -> Iterator[str]:
     """Yield the heading of the wording key `key` and the indented lines below it; nothing if there are no lines."""
     indented_lines = list(lines)
     if indented_lines:

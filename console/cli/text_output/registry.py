@@ -5,7 +5,7 @@ Each text ends with a line that names the source.
 from collections.abc import Iterable, Iterator
 
 from console.cli.json_output.records import AnyRecord
-from console.cli.text_output.records import TableRow, aligned_lines, section_lines
+from console.cli.text_output.records import TableRow, aligned_lines, format_section_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import CreditCheck
 from console.domain.registry.corporations import (
@@ -19,37 +19,41 @@ from console.domain.registry.corporations import (
 from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.wording import catalogue as wording
 from console.wording.registry import (
-    address_text,
-    closure_text,
+    format_address,
+    format_closure,
+    format_own_records,
+    format_purchase_warning,
+    format_registry_source,
     official_name,
-    own_records_text,
-    purchase_warning_text,
-    source_line,
 )
 
 # -- the facts beside a number
 
 
-def facts_section(
+def format_facts_section(
     facts: CorporationFacts | None, records: Iterable[AnyRecord], translator: Translator
 ) -> Iterator[str]:
     """Yield the registry data of a corporation number and its source. `records` are our records of the number;
     company names in them that differ from the official one are listed. Yield nothing without a registry.
     """
     if facts is not None:
-        yield from section_lines("corporation.section", _facts_lines(facts, records, translator), translator)
+        yield from format_section_lines(
+            "corporation.section", _format_facts_lines(facts, records, translator), translator
+        )
 
 
-def _facts_lines(facts: CorporationFacts, records: Iterable[AnyRecord], translator: Translator) -> Iterator[str]:
+def _format_facts_lines(
+    facts: CorporationFacts, records: Iterable[AnyRecord], translator: Translator
+) -> Iterator[str]:
     if facts.corporation is None:
         yield translator("corporation.unknown_number", day=facts.registry_date.isoformat())
     else:
         names = [record.company_name for record in records if isinstance(record, CreditCheck)]
-        yield from aligned_lines(_fact_rows(facts, facts.corporation, names, translator))
-    yield source_line(facts.registry_date, translator)
+        yield from aligned_lines(_make_fact_rows(facts, facts.corporation, names, translator))
+    yield format_registry_source(facts.registry_date, translator)
 
 
-def _fact_rows(
+def _make_fact_rows(
     facts: CorporationFacts, corporation: Corporation, names: Iterable[str | None], translator: Translator
 ) -> Iterator[TableRow]:
     def make_row(label: str, value: str) -> TableRow:
@@ -60,42 +64,42 @@ def _fact_rows(
         yield make_row("other_name", name)
     yield make_row("furigana", corporation.furigana)
     yield make_row("kind", translator(f"corporation.kind.{corporation.kind.value}"))
-    yield make_row("address", address_text(corporation, translator))
+    yield make_row("address", format_address(corporation, translator))
     yield make_row("assigned", corporation.assigned_on.isoformat())
     if corporation.closure is not None:
         closed_on, cause = corporation.closure.day.isoformat(), corporation.closure.cause.value
         yield make_row("closed", translator("corporation.closed_on", day=closed_on, cause=cause))
     for match in facts.successors:
-        yield make_row("successor", _related_corporation_text(match, translator))
+        yield make_row("successor", _format_related_corporation(match, translator))
     if corporation.successor is not None and not facts.successors:
         yield make_row("successor", wording.format_number(corporation.successor))
     for match in facts.predecessors:
-        yield make_row("predecessor", _related_corporation_text(match, translator))
+        yield make_row("predecessor", _format_related_corporation(match, translator))
 
 
-def _related_corporation_text(match: RegistryMatch, translator: Translator) -> str:
+def _format_related_corporation(match: RegistryMatch, translator: Translator) -> str:
     """Return a successor or predecessor as one text: number, name, whether it is closed, and whether we have
     records of it.
     """
     corporation = match.corporation
     name = official_name(corporation, translator)
     number = wording.format_number(corporation.number)
-    parts = (number, name, closure_text(corporation, translator), own_records_text(match, translator))
+    parts = (number, name, format_closure(corporation, translator), format_own_records(match, translator))
     return " · ".join(part for part in parts if part)
 
 
-def advice_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:
+def format_purchase_warning_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:
     """Yield a warning before a purchase, if the company was closed or merged into another one."""
-    advice = purchase_warning_text(facts, translator)
+    advice = format_purchase_warning(facts, translator)
     if facts is not None and advice:
         yield advice
-        yield source_line(facts.registry_date, translator)
+        yield format_registry_source(facts.registry_date, translator)
 
 
 # -- commands
 
 
-def matches_lines(matches: RegistryMatches, translator: Translator) -> Iterator[str]:
+def format_registry_matches_lines(matches: RegistryMatches, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `registry find` as text: one line per corporation, and the source of the
     data.
     """
@@ -104,25 +108,25 @@ def matches_lines(matches: RegistryMatches, translator: Translator) -> Iterator[
         return
     if matches.items:
         yield translator("corporation.found", n=len(matches.items))
-        yield from aligned_lines(_match_row(match, translator) for match in matches.items)
+        yield from aligned_lines(_make_registry_match_row(match, translator) for match in matches.items)
     else:
         yield translator("corporation.none_found")
-    yield source_line(matches.registry_date, translator)
+    yield format_registry_source(matches.registry_date, translator)
 
 
-def _match_row(match: RegistryMatch, translator: Translator) -> TableRow:
+def _make_registry_match_row(match: RegistryMatch, translator: Translator) -> TableRow:
     corporation = match.corporation
     return (
         wording.format_number(corporation.number),
         official_name(corporation, translator),
         corporation.furigana or wording.NO_VALUE,
         corporation.address or wording.NO_VALUE,
-        closure_text(corporation, translator),
-        own_records_text(match, translator),
+        format_closure(corporation, translator),
+        format_own_records(match, translator),
     )
 
 
-def status_lines(status: RegistryStatus | None, translator: Translator) -> Iterator[str]:
+def format_registry_status_lines(status: RegistryStatus | None, translator: Translator) -> Iterator[str]:
     """Yield the answer of the commands `registry status` and `registry import` as text: the registry date, the
     number of corporations, the imported files, and the groups of corporations that were merged in a circle.
     """
@@ -143,10 +147,10 @@ def status_lines(status: RegistryStatus | None, translator: Translator) -> Itera
     if status.cycles:
         yield translator("corporation.cycles", n=len(status.cycles))
         yield from ("  " + " → ".join((*cycle, cycle[0])) for cycle in status.cycles if cycle)
-    yield source_line(status.registry_date, translator)
+    yield format_registry_source(status.registry_date, translator)
 
 
-def changes_lines(changes: Iterable[CorporationChange], translator: Translator) -> Lines:
+def format_corporation_changes_lines(changes: Iterable[CorporationChange], translator: Translator) -> Lines:
     """Return the changes of corporations as lines: day, number, name, and each changed value before and after."""
     return aligned_lines(_change_row(change, translator) for change in changes)
 
@@ -154,7 +158,7 @@ def changes_lines(changes: Iterable[CorporationChange], translator: Translator) 
 def _change_row(change: CorporationChange, translator: Translator) -> TableRow:
     corporation = change.after or change.before
     name = wording.NO_VALUE if corporation is None else official_name(corporation, translator)
-    facts = (_changed_fact_text(fact, change, translator) for fact in sorted(change.facts))
+    facts = (_format_changed_fact(fact, change, translator) for fact in sorted(change.facts))
     return (
         change.day.isoformat(),
         wording.format_number(change.number),
@@ -163,25 +167,25 @@ def _change_row(change: CorporationChange, translator: Translator) -> TableRow:
     )
 
 
-def _changed_fact_text(fact: ChangedFact, change: CorporationChange, translator: Translator) -> str:
+def _format_changed_fact(fact: ChangedFact, change: CorporationChange, translator: Translator) -> str:
     """Return a changed field of a corporation as text, with its values before and after the change if it has any."""
     word = translator(f"corporation.changed.{fact.value}")
     before, after = (
-        _changed_fact_value(fact, corporation, translator) for corporation in (change.before, change.after)
+        _format_changed_fact_value(fact, corporation, translator) for corporation in (change.before, change.after)
     )
     return f"{word}: {before} → {after}" if before or after else word
 
 
-def _changed_fact_value(fact: ChangedFact, corporation: Corporation | None, translator: Translator) -> str:
+def _format_changed_fact_value(fact: ChangedFact, corporation: Corporation | None, translator: Translator) -> str:
     if corporation is None:
         return ""
     match fact:
         case ChangedFact.NAME:
             return official_name(corporation, translator)
         case ChangedFact.ADDRESS:
-            return address_text(corporation, translator) or wording.NO_VALUE
+            return format_address(corporation, translator) or wording.NO_VALUE
         case ChangedFact.CLOSED:
-            return closure_text(corporation, translator) or wording.NO_VALUE
+            return format_closure(corporation, translator) or wording.NO_VALUE
         case ChangedFact.SUCCESSOR:
             return wording.format_number(corporation.successor or wording.NO_VALUE)
     return ""

@@ -10,11 +10,11 @@ from console.cli.text_output.records import (
     COLUMN_GAP,
     TableRow,
     aligned_lines,
-    document_table,
     explained_record,
-    list_of_any_kind,
-    section_lines,
-    table_of_one_kind,
+    format_document_table,
+    format_list_of_any_kind,
+    format_section_lines,
+    format_table_of_one_kind,
 )
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import AuditEntry, CreditCheck
@@ -36,7 +36,7 @@ __all__ = ["aligned_lines", "explained_record"]
 # -- one record
 
 
-def purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]:
+def format_purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `purchase` as text; if parts of the credit check are missing, also a
     sentence that names them.
     """
@@ -46,20 +46,22 @@ def purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]
         yield translator("cli.bought.incomplete", missing=record.incomplete, id=record.id)
 
 
-def refetch_lines(result: "RefetchResult", translator: Translator) -> Iterator[str]:
+def format_refetch_lines(result: "RefetchResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `refetch` as text: the changed fields, the credit check and its PDFs."""
     yield translator("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
     yield from explained_record(result.record, translator)
-    yield from section_lines("record.tab.documents", document_table(result.documents, translator), translator)
+    yield from format_section_lines(
+        "record.tab.documents", format_document_table(result.documents, translator), translator
+    )
 
 
-def probe_lines(record: AnyRecord, translator: Translator) -> Iterator[str]:
+def format_probe_lines(record: AnyRecord, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `probe` as text: the record after the probe."""
     yield translator("cli.probed")
     yield from explained_record(record, translator)
 
 
-def resolution_lines(result: "ResolveResult", translator: Translator) -> Iterator[str]:
+def format_resolution_lines(result: "ResolveResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `resolve` as text: the record, and a sentence if a second person must still
     agree.
     """
@@ -67,7 +69,7 @@ def resolution_lines(result: "ResolveResult", translator: Translator) -> Iterato
     yield from explained_record(result.record, translator)
 
 
-def refused_record_lines(record: object, translator: Translator) -> Lines:
+def format_refused_record_lines(record: object, translator: Translator) -> Lines:
     """Return the record in the detail of an error as text, with its explanation. A record whose related records
     were not read has no lines, because the sentence of the error already contains all that is known.
     """
@@ -76,20 +78,20 @@ def refused_record_lines(record: object, translator: Translator) -> Lines:
     return ("", *explained_record(cast("AnyRecord", record), translator))
 
 
-def record_view_lines(record_view: "AnyRecordDetails", translator: Translator) -> Lines:
+def format_record_view_lines(record_view: "AnyRecordDetails", translator: Translator) -> Lines:
     """Return the answer of the command `show` as text: the record, its explanation, its next step and its
     timeline.
     """
     # imported here, because it imports the views of all kinds, and other commands start faster without them
-    from console.cli.text_output.views import view_lines
+    from console.cli.text_output.views import format_view_lines
 
-    return view_lines(record_view, translator)
+    return format_view_lines(record_view, translator)
 
 
 # -- lists
 
 
-def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
+def format_lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `lookup` as text: the records of a corporation number."""
     if result.stripped_prefix:
         yield translator("lookup.prefix_stripped")
@@ -104,26 +106,26 @@ def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str
         for needs_gap, records in zip((False, True, True, True), record_lists, strict=True):
             if needs_gap and records:
                 yield ""
-            yield from table_of_one_kind(records, translator)
-        yield from _company_totals_lines(result, translator)
+            yield from format_table_of_one_kind(records, translator)
+        yield from _format_company_totals_lines(result, translator)
     else:
         is_registered = result.corporation is not None and result.corporation.corporation is not None
         yield translator("corporation.no_records" if is_registered else "lookup.none")
-    yield from corporation_section(result.corporation, result.credit_checks, translator)
+    yield from format_corporation_section(result.corporation, result.credit_checks, translator)
 
 
-def _company_totals_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
+def _format_company_totals_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
     """Yield the amounts of a company's payments of the last twelve months, one line per currency; nothing without
     payments.
     """
     if result.totals:
-        from console.wording.company import totals_text
+        from console.wording.company import format_company_totals
 
         yield ""
-        yield from (totals_text(totals, translator.language) for totals in result.totals)
+        yield from (format_company_totals(totals, translator.language) for totals in result.totals)
 
 
-def corporation_section(
+def format_corporation_section(
     facts: "CorporationFacts | None", records: Iterable[AnyRecord], translator: Translator
 ) -> Lines:
     """Return the registry data of a corporation number, and the company names in `records` that differ from the
@@ -132,12 +134,12 @@ def corporation_section(
     if facts is None:
         return ("", translator("corporation.absent"))
     # imported here, because commands on a desk without a registry start faster without it
-    from console.cli.text_output.registry import facts_section
+    from console.cli.text_output.registry import format_facts_section
 
-    return facts_section(facts, records, translator)
+    return format_facts_section(facts, records, translator)
 
 
-def queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Iterator[str]:
+def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `queue` as text: each record, changed corporation or notice, with the reason
     for which it waits and its next step.
     """
@@ -145,15 +147,17 @@ def queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Iterator[s
         yield translator(f"queue.{page.queue}.empty")
         return
     items: Sequence[AnyQueueItem] = page.items
-    for line, item in zip(_queue_lines(page, translator), items, strict=True):
+    for line, item in zip(_format_queue_lines(page, translator), items, strict=True):
         yield line
-        yield from _explanation_lines(item, translator)
-    yield from _source_lines(page, translator)
+        yield from _format_explanation_lines(item, translator)
+    yield from _format_source_lines(page, translator)
     if page.next_cursor:
-        yield translator("cli.queue.more", queue=f"{page.queue}{_next_page_options(page)}", cursor=page.next_cursor)
+        yield translator(
+            "cli.queue.more", queue=f"{page.queue}{_format_next_page_options(page)}", cursor=page.next_cursor
+        )
 
 
-def _next_page_options(page: "AnyQueuePage") -> str:
+def _format_next_page_options(page: "AnyQueuePage") -> str:
     """Return the options of the command `queue` with which the next page has the same filter and order."""
     from console.domain.views.any_record import QueuePage
 
@@ -161,21 +165,21 @@ def _next_page_options(page: "AnyQueuePage") -> str:
     return "".join(f" --{name}={shlex.quote(text)}" for name, text in choice.items() if text)
 
 
-def _queue_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
+def _format_queue_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
     from console.domain.views.any_record import QueuePage
     from console.domain.views.unmatched_notices import UnmatchedNoticePage
 
     if isinstance(page, QueuePage):
-        return list_of_any_kind([item.record for item in page.items], translator)
+        return format_list_of_any_kind([item.record for item in page.items], translator)
     if isinstance(page, UnmatchedNoticePage):
-        from console.cli.text_output.notices import notice_lines
+        from console.cli.text_output.notices import format_notice_lines
 
-        return notice_lines(page.items, translator)
+        return format_notice_lines(page.items, translator)
     changes = (item.change for item in page.items)
     return aligned_lines((wording.format_number(change.number), change.after.name) for change in changes)
 
 
-def _source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
+def _format_source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
     """Return a line with the source of the official names of corporations on the page; no line if the page has no
     such names.
     """
@@ -185,23 +189,23 @@ def _source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
     entry = next((record.registry_entry for record in records if record.registry_entry is not None), None)
     if entry is None:
         return ()
-    from console.wording.registry import source_line
+    from console.wording.registry import format_registry_source
 
-    return (source_line(entry.registry_date, translator),)
+    return (format_registry_source(entry.registry_date, translator),)
 
 
-def _explanation_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+def _format_explanation_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
     """Yield the lines below an item of a queue: its details, the reason for which it waits, its next step, and the
     commands of its possible actions.
     """
     step = item.explanation.next_step
-    yield from (f"{COLUMN_GAP}{line}" for line in _item_detail_lines(item, translator))
+    yield from (f"{COLUMN_GAP}{line}" for line in _format_item_detail_lines(item, translator))
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
-    yield from _company_action_lines(item, translator)
+    yield from _format_company_action_lines(item, translator)
 
 
-def _company_action_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+def _format_company_action_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
     """Yield, for a changed corporation, the command of each action that is possible now."""
     from console.domain.views.changed_companies import ChangedCompanyItem
 
@@ -211,7 +215,7 @@ def _company_action_lines(item: "AnyQueueItem", translator: Translator) -> Itera
                 yield f"{COLUMN_GAP}{translator(f'cli.queue.action.{action.action}', command=action.command)}"
 
 
-def audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> Lines:
+def format_audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> Lines:
     """Return the answer of the command `audit list` as text: one line per audit entry."""
     if not entries:
         return (translator("audit_screen.empty"),)
@@ -220,19 +224,19 @@ def audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> L
 
 def _audit_row(entry: AuditEntry, language: str) -> TableRow:
     kind, _, id = entry.subject.partition(" ")
-    subject = audit_words.record_text_with_number(kind, id, language, entry.number) or wording.NO_VALUE
-    facts = subject, audit_words.action_text(entry, language), audit_words.result_text(entry, language)
+    subject = audit_words.format_record_reference_with_number(kind, id, language, entry.number) or wording.NO_VALUE
+    facts = subject, audit_words.action_text(entry, language), audit_words.format_audit_result(entry, language)
     return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
 
 
-def audit_verification_lines(rows: int, translator: Translator) -> Lines:
+def format_audit_verification_lines(rows: int, translator: Translator) -> Lines:
     """Return the answer of the command `audit verify` as text, for an audit trail without errors; `rows` is the
     number of verified rows.
     """
     return (translator("audit_screen.verified", rows=rows),)
 
 
-def audit_export_lines(export: AuditExport, translator: Translator) -> Lines:
+def format_audit_export_lines(export: AuditExport, translator: Translator) -> Lines:
     """Return the answer of the command `audit export` as text: the file and the number of its rows."""
     return (translator("audit_screen.exported", rows=export.rows, file=export.file),)
 
@@ -240,7 +244,7 @@ def audit_export_lines(export: AuditExport, translator: Translator) -> Lines:
 # -- database and worker
 
 
-def health_lines(checks: "Iterable[HealthCheck]", translator: Translator) -> Iterator[str]:
+def format_health_check_lines(checks: "Iterable[HealthCheck]", translator: Translator) -> Iterator[str]:
     """Yield the answer of the commands `doctor` and `db check` as text: one line per check, and below a failed check
     its next step.
     """
@@ -251,18 +255,18 @@ def health_lines(checks: "Iterable[HealthCheck]", translator: Translator) -> Ite
             yield f"{COLUMN_GAP}→ {translator(check.next, **check.facts)}"
 
 
-def upgrade_lines(revisions: Mapping[str, object], translator: Translator) -> Lines:
+def format_upgrade_lines(revisions: Mapping[str, object], translator: Translator) -> Lines:
     """Return the answer of the command `db upgrade` as text. `revisions` has the schema versions `from` and `to`."""
     key = "cli.upgraded.same" if revisions["from"] == revisions["to"] else "cli.upgraded"
     return (translator(key, before=revisions["from"], after=revisions["to"]),)
 
 
-def task_run_lines(runs: "Iterable[TaskRun]", translator: Translator) -> Lines:
+def format_task_run_lines(runs: "Iterable[TaskRun]", translator: Translator) -> Lines:
     """Return the answer of the command `worker --once` as text: one line per due task."""
     return [translator("cli.task", task=run.task, count=run.count) for run in runs]
 
 
-def _item_detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+def _format_item_detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
     """Yield the details of an item of a queue: the different states of our record, the provider and the order; for
     a notice, the records that it may belong to; nothing for other items.
     """
@@ -274,6 +278,6 @@ def _item_detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator
 
         yield difference_text(item.record, item.disagreement, translator.language)
     elif isinstance(item, UnmatchedNoticeItem):
-        from console.cli.text_output.notices import candidate_lines
+        from console.cli.text_output.notices import format_candidate_lines
 
-        yield from candidate_lines(item, translator)
+        yield from format_candidate_lines(item, translator)

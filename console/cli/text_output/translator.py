@@ -18,10 +18,12 @@ class Translator:
     """
 
     def __init__(self) -> None:
-        from console.settings.settings import system_language
+        from console.settings.settings import detect_system_language
 
         configured_language = os.environ.get("CONSOLE_LANGUAGE")
-        self.language = configured_language if configured_language in ("ja", "en") else system_language(os.environ)
+        self.language = (
+            configured_language if configured_language in ("ja", "en") else detect_system_language(os.environ)
+        )
 
     def __call__(self, key: str, /, **facts: object) -> str:
         from console.wording import catalogue as wording

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from console.cli.text_output import money as cli_text_money
 from console.cli.text_output.records import (
     aligned_lines,
-    document_table,
-    explanation_lines,
+    format_document_table,
+    format_explanation_lines,
+    format_section_lines,
+    format_table_of_one_kind,
     record_table,
-    section_lines,
-    table_of_one_kind,
 )
-from console.cli.text_output.registry import facts_section
+from console.cli.text_output.registry import format_facts_section
 from console.cli.text_output.translator import Translator
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import EvidenceItem, TimelineEntry
@@ -24,77 +24,93 @@ from console.wording import evidence_words
 from console.wording import sagas as saga_wording
 
 
-def view_lines(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
+def format_view_lines(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `show` as text: record, explanation, next step, the sections of the record's
     kind, timeline and evidence.
     """
     yield from record_table(view.record, translator)
     yield ""
-    yield from explanation_lines(view.explanation, translator)
-    yield from facts_section(view.corporation, (view.record,), translator)
-    yield from _kind_sections(view, translator)
-    yield from section_lines("record.tab.timeline", _timeline_table(view.timeline, translator), translator)
-    yield from section_lines("record.tab.evidence", _evidence_table(view.evidence, translator.language), translator)
+    yield from format_explanation_lines(view.explanation, translator)
+    yield from format_facts_section(view.corporation, (view.record,), translator)
+    yield from _format_kind_sections(view, translator)
+    yield from format_section_lines(
+        "record.tab.timeline", _format_timeline_table(view.timeline, translator), translator
+    )
+    yield from format_section_lines(
+        "record.tab.evidence", _format_evidence_table(view.evidence, translator.language), translator
+    )
 
 
-def _kind_sections(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
+def _format_kind_sections(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
     """Yield the sections that the answer has only for this kind of record."""
     match view:
         case CreditCheckDetails():
-            yield from section_lines("record.tab.documents", document_table(view.documents, translator), translator)
+            yield from format_section_lines(
+                "record.tab.documents", format_document_table(view.documents, translator), translator
+            )
         case OrderDetails():
-            yield from section_lines("cli.payments", table_of_one_kind(view.payments, translator), translator)
-            yield from section_lines("cli.refunds", table_of_one_kind(view.refunds, translator), translator)
-            yield from section_lines("saga.steps", _saga_lines(view.sagas, translator), translator)
+            yield from format_section_lines(
+                "cli.payments", format_table_of_one_kind(view.payments, translator), translator
+            )
+            yield from format_section_lines(
+                "cli.refunds", format_table_of_one_kind(view.refunds, translator), translator
+            )
+            yield from format_section_lines("saga.steps", _format_saga_lines(view.sagas, translator), translator)
         case PaymentDetails():
-            yield from section_lines("money.strip", cli_text_money.money_table(view.money, translator), translator)
-            yield from section_lines(
+            yield from format_section_lines(
+                "money.strip", cli_text_money.format_money_table(view.money, translator), translator
+            )
+            yield from format_section_lines(
                 "cli.sides",
-                cli_text_money.compared_states_table(view.sides, view.record, translator),
+                cli_text_money.format_compared_states_table(view.sides, view.record, translator),
                 translator,
             )
-            yield from section_lines("cli.refunds", table_of_one_kind(view.refunds, translator), translator)
+            yield from format_section_lines(
+                "cli.refunds", format_table_of_one_kind(view.refunds, translator), translator
+            )
         case RefundDetails():
-            yield from section_lines("money.strip", cli_text_money.money_table(view.money, translator), translator)
-            yield from section_lines("cli.payments", record_table(view.payment, translator), translator)
-            yield from section_lines(
-                "cli.refund.against", cli_text_money.risk_signal_lines(view.against, translator), translator
+            yield from format_section_lines(
+                "money.strip", cli_text_money.format_money_table(view.money, translator), translator
+            )
+            yield from format_section_lines("cli.payments", record_table(view.payment, translator), translator)
+            yield from format_section_lines(
+                "cli.refund.against", cli_text_money.format_risk_signal_lines(view.against, translator), translator
             )
 
 
-def _saga_lines(sagas: Iterable[SagaProgress], translator: Translator) -> Iterator[str]:
+def _format_saga_lines(sagas: Iterable[SagaProgress], translator: Translator) -> Iterator[str]:
     """Yield the sagas that end expired payments: for each saga a heading with its state, followed by its steps."""
     for saga in sagas:
         language = translator.language
         heading = (
-            saga_wording.saga_title(language),
-            saga_wording.saga_state_text(saga, language),
-            saga_wording.saga_time_text(saga, language),
+            saga_wording.get_saga_title(language),
+            saga_wording.format_saga_state(saga, language),
+            saga_wording.format_saga_time(saga, language),
         )
         yield " · ".join(heading)
         yield from aligned_lines(
             (
-                f"  {saga_wording.step_mark(step)}",
-                saga_wording.step_name(step, language),
-                saga_wording.step_word(step, language),
-                saga_wording.step_detail(step, language) or wording.NO_VALUE,
+                f"  {saga_wording.get_step_mark(step)}",
+                saga_wording.get_step_name(step, language),
+                saga_wording.get_step_state_word(step, language),
+                saga_wording.format_step_detail(step, language) or wording.NO_VALUE,
             )
             for step in saga.steps
         )
 
 
-def _timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:
+def _format_timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:
     return aligned_lines(
         (wording.format_instant(entry.at), entry.actor, translator.audit_entry_sentence(entry)) for entry in entries
     )
 
 
-def _evidence_table(items: Iterable[EvidenceItem], language: str) -> Iterator[str]:
+def _format_evidence_table(items: Iterable[EvidenceItem], language: str) -> Iterator[str]:
     return aligned_lines(
         (
             wording.format_instant(item.at),
             item.who,
-            evidence_words.source_text(item.source, language),
+            evidence_words.format_evidence_source(item.source, language),
             wording.finding_text(item.summary, language),
         )
         for item in items

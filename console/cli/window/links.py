@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 from console.cli.process.command import Command
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import usage_error
+from console.cli.process.parser import make_usage_error
 from console.domain.links.link import parse_link
 from console.settings.window_socket import send_link
 
 
-class OpenLink:
+class OpenLinkCommand:
     """The command `open LINK`. It shows the page of the link in the running window of this person, or in a new
     window. Before that, a text that isn't a link is refused with ConsoleError `usage`.
     """
@@ -18,13 +18,13 @@ class OpenLink:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         link = parse_link(args.link)
         if link is None:
-            raise usage_error(writer.translator("cli.open.no_link"))
+            raise make_usage_error(writer.translator("cli.open.no_link"))
         settings = writer.read_settings()
         is_shown = send_link(settings.home, args.link)
         from console.cli.window.open_window import has_display, open_window
 
         if not is_shown and not has_display():
-            raise usage_error(writer.translator("cli.no_display"))
+            raise make_usage_error(writer.translator("cli.no_display"))
         shown_by = "running" if is_shown else "new"
         writer.write_answer(
             lambda: {"link": args.link, "shown_by": shown_by}, lambda: [writer.translator(f"cli.open.{shown_by}")]
@@ -33,4 +33,4 @@ class OpenLink:
             open_window(writer, link)
 
 
-LINK_COMMANDS: Mapping[str, Command] = {"open": OpenLink()}
+LINK_COMMANDS: Mapping[str, Command] = {"open": OpenLinkCommand()}

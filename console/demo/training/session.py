@@ -23,10 +23,10 @@ from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.services.training.score_file import ScoreFile
 from console.services.training.service import TrainingService, judge_attempts, read_view, require_training_profile
 from console.settings.private_files import make_private_file
-from console.settings.provider_access import access_by_provider
+from console.settings.provider_access import get_access_by_provider
 from console.settings.settings import Settings
-from console.settings.urls import sqlite_url
-from console.settings.value_parsers import bad_profile_error
+from console.settings.urls import make_sqlite_url
+from console.settings.value_parsers import make_bad_profile_error
 from console.store.database.engine import Database
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def person_of(settings: Settings) -> str:
     """
     name = settings.operator or TRAINEE
     if name in (COLLEAGUE, INVENTED_APPROVER):
-        raise bad_profile_error("CONSOLE_OPERATOR", SettingProblem.BAD_OPERATOR)
+        raise make_bad_profile_error("CONSOLE_OPERATOR", SettingProblem.BAD_OPERATOR)
     return name
 
 
@@ -95,7 +95,7 @@ def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingOvervi
     if not run or not _is_running(run):
         return read_view(scores, None)
     if must_check:
-        database = Database(sqlite_url(Path(run["database"])))
+        database = Database(make_sqlite_url(Path(run["database"])))
         try:
             ledger = SandboxLedger(SandboxControl(run["url"]))
             judge_attempts(database, ledger, scores, run["id"], SystemClock().now())
@@ -121,7 +121,7 @@ def _write_profile(home: Path, sandbox: "Sandbox", person: str, language: str) -
     """
     client, secret, refresh = (f"training-{secrets.token_urlsafe(16)}" for _ in range(3))
     sandbox.control.register_client(client, secret, refresh)
-    urls = {f"CONSOLE_{name.upper()}_URL": sandbox.url for name in access_by_provider()}
+    urls = {f"CONSOLE_{name.upper()}_URL": sandbox.url for name in get_access_by_provider()}
     make_private_file(home / "profile.toml")
     (home / "profile.toml").write_text('environment = "training"\n', encoding="utf-8")
     return {

@@ -13,13 +13,13 @@ from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
+    make_pattern_parser,
     parse_call_url,
     parse_seconds,
-    pattern_parser,
     spacing_seconds,
 )
 from console.settings.urls import require_known_host
-from console.settings.value_parsers import choice_parser
+from console.settings.value_parsers import make_choice_parser
 
 if TYPE_CHECKING:
     from console.providers.atom.client import AtomMerchant, AtomUrls
@@ -67,12 +67,14 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
         for call in ATOM_CALL_NAMES
     }
     return AtomSettings(
-        environment=sources.get("atom.environment", choice_parser("production", "uat"), "production"),
+        environment=sources.get("atom.environment", make_choice_parser("production", "uat"), "production"),
         urls={call: address for call, address in urls.items() if address},
-        verification=sources.get("atom.verification", choice_parser("v1", "v2"), "v1"),
-        amount_format=sources.get("atom.amount_format", choice_parser("two_decimals", "shortest"), "two_decimals"),
-        product=sources.get("atom.product", pattern_parser(_PRODUCT_PATTERN), "NSE"),
-        account=sources.get("atom.account", pattern_parser(_ACCOUNT_PATTERN), ""),
+        verification=sources.get("atom.verification", make_choice_parser("v1", "v2"), "v1"),
+        amount_format=sources.get(
+            "atom.amount_format", make_choice_parser("two_decimals", "shortest"), "two_decimals"
+        ),
+        product=sources.get("atom.product", make_pattern_parser(_PRODUCT_PATTERN), "NSE"),
+        account=sources.get("atom.account", make_pattern_parser(_ACCOUNT_PATTERN), ""),
         spacing_seconds=sources.get("atom.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)),
     )
 

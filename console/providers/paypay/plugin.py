@@ -17,7 +17,7 @@ from console.settings.provider_access import (
     parse_seconds,
     spacing_seconds,
 )
-from console.settings.value_parsers import RawSetting, choice_parser
+from console.settings.value_parsers import RawSetting, make_choice_parser
 
 if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome
@@ -51,7 +51,7 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
     files = sources.get("paypay.recon_hosts", partial(parse_origins, hosts=hosts, domain=_FILES_DOMAIN), ())
     return PayPaySettings(
         environment=sources.get(
-            "paypay.environment", choice_parser("production", "staging", "sandbox"), "production"
+            "paypay.environment", make_choice_parser("production", "staging", "sandbox"), "production"
         ),
         repeated_refunds=sources.get("paypay.repeated_refunds", RawSetting.parse_flag, True),
         spacing_seconds=sources.get("paypay.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)),

@@ -46,7 +46,7 @@ class HintHandler:
         self._context = context
         self._plugin, self._name, self._hints = plugin, plugin.name, hints
         self._payment_probes = payment_probes
-        self._networks = [ip_network(text) for text in hints.networks(context.settings.provider_settings_of(plugin))]
+        self._networks = [ip_network(text) for text in hints.networks(context.settings.get_provider_settings(plugin))]
 
     def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check the source address and the form of the hint without reading the database. Return a function that

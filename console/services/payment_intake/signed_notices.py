@@ -65,7 +65,7 @@ class SignedNotice:
 
 def list_notice_sources(settings: Settings) -> tuple[str, ...]:
     """Return the names of the sources of signed notices whose keys this desk has."""
-    key_names = (name for name in settings.secrets.environment_names() if name.startswith("NOTICE_"))
+    key_names = (name for name in settings.secrets.list_environment_names() if name.startswith("NOTICE_"))
     sources = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in key_names)
     return tuple(source for source in sources if SOURCE_NAME_PATTERN.fullmatch(source))
 

@@ -19,11 +19,11 @@ def make_adapter_arguments(
     """Return the arguments for creating a provider's adapter, from this desk's settings. If a worker acts for the
     desk's person, the created adapter can't call the provider. May read the keyring; sends nothing.
     """
-    own = context.settings.provider_settings_of(plugin)
+    own = context.settings.get_provider_settings(plugin)
     return AdapterArguments(
         own_settings=own,
         url=context.settings.provider_url(plugin.name),
-        secrets=context.settings.secrets_of(plugin.name),
+        secrets=context.settings.read_secrets(plugin.name),
         gate=CallRefuser() if context.asks_worker else DatabaseRateLimiter(context, plugin.name, own.spacing_seconds),
         clock=context.clock,
         scale=context.scale,

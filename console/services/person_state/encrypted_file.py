@@ -13,7 +13,7 @@ from console.domain.person_state.drafts import Draft, list_drafts
 from console.domain.person_state.retention import ATTEMPT_PREFIX, DRAFT_PREFIX, DRAFT_RETENTION, STATE_RETENTION
 from console.services.process.context import ServiceContext
 from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, UnreadableFile
-from console.settings.person_files import person_file
+from console.settings.person_files import get_person_file_path
 from console.store.spool.cipher import Cipher, DecryptionFailed
 
 _DATABASE_ID_SEPARATOR = "/"
@@ -61,8 +61,8 @@ class PersonState:
     def _open_file(self) -> EntriesFile:
         context = self._context
         if self._cipher is None:
-            self._cipher = Cipher(context.settings.draft_key())
-        path = person_file(context.settings.home, context.operator or "", ".state")
+            self._cipher = Cipher(context.settings.read_draft_key())
+        path = get_person_file_path(context.settings.home, context.operator or "", ".state")
         return EntriesFile(path, self._cipher.encrypt, self._decrypt)
 
     def _decrypt(self, content: bytes) -> bytes:

@@ -53,7 +53,7 @@ def connect_with_password(context: ServiceContext, password: str) -> Iterator[Da
     Raises not_allowed (reason `password_wrong`), and writes an audit entry, if the server refuses the password.
     Raises database_unreachable and similar errors if the server does not answer.
     """
-    database = Database(context.settings.sign_in.url_with_password(password))
+    database = Database(context.settings.sign_in.make_url_with_password(password))
     try:
         yield database
     except ConsoleError as error:

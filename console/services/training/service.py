@@ -20,7 +20,7 @@ from console.services.training.incidents import DECLARATION_BY_KEY, INCIDENT_DEC
 from console.services.training.protocols import InventedWorld, ProviderLedger
 from console.services.training.score_file import IncidentAttempt, ScoreFile
 from console.settings.settings import Settings
-from console.settings.value_parsers import bad_profile_error
+from console.settings.value_parsers import make_bad_profile_error
 from console.store.database.engine import Database
 
 
@@ -28,10 +28,10 @@ def require_training_profile(settings: Settings, url: str) -> None:
     """Raise bad_profile unless the settings have an embedded database and, for all providers, the simulated
     providers at `url`. So a training can never reach a real provider or the database of a team."""
     if settings.environment != "training" or settings.database_path is None:
-        raise bad_profile_error("CONSOLE_DATABASE_URL", SettingProblem.TRAINING_REACHES_SERVER)
+        raise make_bad_profile_error("CONSOLE_DATABASE_URL", SettingProblem.TRAINING_REACHES_SERVER)
     for provider, configured_url in settings.provider_urls.items():
         if configured_url != url:
-            raise bad_profile_error(
+            raise make_bad_profile_error(
                 f"CONSOLE_{provider.upper()}_URL", SettingProblem.TRAINING_REACHES_PROVIDER, provider=provider
             )
 

@@ -109,7 +109,7 @@ def make_task_columns(context: WindowContext) -> list[Column]:
 
 def _format_last_error(row: TaskRow, context: WindowContext) -> str:
     """Return the error of the task's last run as a sentence; "" if that run succeeded."""
-    return wording.error_event_sentence(row.task.error_code, context.language) if row.task.error_code else ""
+    return wording.format_error_event(row.task.error_code, context.language) if row.task.error_code else ""
 
 
 def format_row_detail(row: object, context: WindowContext) -> str:

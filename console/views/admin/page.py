@@ -160,7 +160,7 @@ class AdminPage(Page):
         return False
 
     def read_data(self, reason: str) -> None:
-        may_see_limits, now = not self.context.missing_right_text("limits"), self.context.now()
+        may_see_limits, now = not self.context.find_missing_right_reason("limits"), self.context.now()
 
         def read(services: "Console") -> _AdminContents:
             switches = {switch.scope: switch for switch in services.read_only.list_switches()}

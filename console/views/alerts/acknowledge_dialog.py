@@ -37,7 +37,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         """`item` is the alert that the dialog describes; `others` are further alerts of the same incident, which
         the person acknowledges together with it and with the same note."""
         translate, alert = context.translate, item.alert
-        self._subject = f"{alert_words.rule_text(alert, context)} · {alert_words.record_text(item, context)}"
+        self._subject = f"{alert_words.format_alert_rule(alert, context)} · {alert_words.record_text(item, context)}"
         super().__init__(
             translate("dialog.acknowledge.title"),
             self._subject,
@@ -95,6 +95,6 @@ class AcknowledgeAlertsDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         translate, content = self._context.translate, QWidget()
         content.setLayout(
-            make_column(NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
+            make_column(NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang"))
         )
         self.show_outcome(translate("act.refused"), self._subject, content, close=translate("action.close"))

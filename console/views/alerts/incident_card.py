@@ -12,7 +12,7 @@ from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import incidents as words
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import route_to
+from console.views.runtime.routes import make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
@@ -88,12 +88,12 @@ class IncidentCard(Surface):
     def _format_alert(self, alert: Alert) -> str:
         context = self._context
         facts = {
-            "rule": alert_words.rule_text(alert, context),
-            "observed": alert_words.alert_value_text(alert.observed, context, alert.expected),
-            "expected": alert_words.alert_value_text(alert.expected, context, alert.observed),
+            "rule": alert_words.format_alert_rule(alert, context),
+            "observed": alert_words.format_alert_value(alert.observed, context, alert.expected),
+            "expected": alert_words.format_alert_value(alert.expected, context, alert.observed),
             "at": alert.detected_at,
             "resolved": alert.resolved_at,
-            "who": record_words.actor_name(alert.acknowledged_by, context) if alert.acknowledged_by else None,
+            "who": record_words.get_actor_name(alert.acknowledged_by, context) if alert.acknowledged_by else None,
             "seen": alert.acknowledged_at,
             "note": alert.note,
         }
@@ -108,7 +108,9 @@ class IncidentCard(Surface):
         return " · ".join(parts)
 
     def _make_record_widgets(self, incident: Incident) -> Sequence[QWidget]:
-        heading = TextLabel(incident_words.extent_text(incident, self._context.translate), "panel_title", heading=2)
+        heading = TextLabel(
+            incident_words.format_incident_extent(incident, self._context.translate), "panel_title", heading=2
+        )
         if not incident.records:
             return (heading,)
         buttons = [self._make_record_button(record) for record in incident.records[:_MAX_RECORD_BUTTONS]]
@@ -122,22 +124,25 @@ class IncidentCard(Surface):
 
     def _make_record_button(self, record: AffectedRecord) -> KeyButton:
         button = KeyButton(words.format_affected_record(record, self._context), kind="inline")
-        button.clicked.connect(partial(self._context.navigate, route_to(record.kind, record.id, (), "alerts")))
+        button.clicked.connect(
+            partial(self._context.navigate, make_route_to_record(record.kind, record.id, (), "alerts"))
+        )
         return button
 
     def _make_playbook_widgets(self, incident: Incident) -> Sequence[QWidget]:
         steps = [
             TextLabel(f"{number}. {self._context.translate(key)}", "body", wrap=True)
-            for number, key in enumerate(incident_words.playbook_keys(incident), 1)
+            for number, key in enumerate(incident_words.list_playbook_keys(incident), 1)
         ]
         return self._make_heading("incident.playbook"), *steps
 
     def _make_history_widgets(self, incident: Incident) -> Sequence[QWidget]:
         if not incident.steps:
             return ()
+        translate = self._context.translate
         lines = [
             TextLabel(
-                f"{wording.format_instant(step.at)}  {incident_words.step_text(step, self._context.translate)}",
+                f"{wording.format_instant(step.at)}  {incident_words.format_incident_step(step, translate)}",
                 "small",
                 "muted",
                 wrap=True,

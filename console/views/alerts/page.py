@@ -427,7 +427,7 @@ class AlertsPage(Page):
     def _show_action_refusal(self, failure: Failure) -> None:
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(partial(self.hide_bar, "act"))
-        message = self.context.failure_message(failure)
+        message = self.context.format_failure(failure)
         lead = self.context.translate("act.refused")
         self.show_bar("act", NotificationBar(lead, message, tone="bad", shape="square_bang", button=close))
 
@@ -486,9 +486,9 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         Column("about", translate("alerts_screen.column.about"), measure_column_width("ORD-2026-000001", 24),
                lambda one: words.format_incident_subject(one, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
-               lambda one: incident_words.record_count_text(one, translate)),
+               lambda one: incident_words.format_record_count(one, translate)),
         Column("sums", translate("column.amount"), 110,
-               lambda one: " · ".join(incident_words.sum_texts(one)), "amount"),
+               lambda one: " · ".join(incident_words.format_incident_sums(one)), "amount"),
         Column("owner", translate("incident.column.owner"), 150,
                lambda one: words.make_owner_cell(one, context), "state"),
     ]  # fmt: skip

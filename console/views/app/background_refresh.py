@@ -192,8 +192,8 @@ class BackgroundRefresh(QObject):
         if not self._begin_repeated_call("standing"):
             return
         now, person = self._context.now(), self._context.operator
-        may_decide = not self._context.missing_right_text("refund_approve")
-        may_confirm = not self._context.missing_right_text("resolve_second")
+        may_decide = not self._context.find_missing_right_reason("refund_approve")
+        may_confirm = not self._context.find_missing_right_reason("resolve_second")
 
         def read(services: "Console") -> WorkCounts:
             refunds = services.refunds.read_inbox().to_decide if may_decide else ()
@@ -298,7 +298,9 @@ class BackgroundRefresh(QObject):
         not of the signed-in person. With a database server, run them only if the signed-in person has the right
         `due_tasks`. A desk that asks a worker to act runs no task.
         """
-        lacks_right = self._context.settings.sign_in.is_server and self._context.missing_right_text("due_tasks")
+        lacks_right = self._context.settings.sign_in.is_server and self._context.find_missing_right_reason(
+            "due_tasks"
+        )
         if lacks_right or not self._begin_repeated_call("due"):
             return
 

@@ -30,12 +30,19 @@ from console.views.presenters.records import ShownRecord
 from console.views.presenters.search_completions import format_completion
 from console.views.registry.company_list import FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import AlertsRoute, LookupRoute, OperationRoute, QueuesRoute, RecordRoute, Route
+from console.views.runtime.routes import (
+    AlertsRoute,
+    CreditCheckRoute,
+    LookupRoute,
+    OperationRoute,
+    QueuesRoute,
+    Route,
+)
 from console.views.runtime.tasks import Failure, TaskHandle
 from console.views.widgets.search_box import SearchBox, TextCompletion
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.wording import catalogue as wording
-from console.wording.search import search_problem_text
+from console.wording.search import format_search_problem
 
 _SEARCH_DELAY_MS = 40
 _MAX_RECORDS_PER_KIND = 50
@@ -172,12 +179,14 @@ class CommandPalette(QObject):
             incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
             last_word = self._text.split()[-1]
             problems = tuple(one for one in problems if one.word != last_word or one.kind not in incomplete)
-        self.box.show_notice(" ".join(search_problem_text(problem, self._context.translate) for problem in problems))
+        self.box.show_notice(
+            " ".join(format_search_problem(problem, self._context.translate) for problem in problems)
+        )
 
     def _show_failure(self, text: str, failure: Failure) -> None:
         if text == self._text:
             self._waits_for_exact = False
-            self.box.footer.count.show_text(self._context.failure_message(failure))
+            self.box.footer.count.show_text(self._context.format_failure(failure))
 
     def _may_open_result(self) -> bool:
         """Return True if Enter may open a result now: the results belong to the typed text, or the text is a
@@ -274,9 +283,9 @@ class CommandPalette(QObject):
             ResultEntry(
                 AlertsRoute(),
                 "warning",
-                alert_words.rule_text(alert, context),
+                alert_words.format_alert_rule(alert, context),
                 alert.order_no or "",
-                right_text=context.age_text(alert.detected_at),
+                right_text=context.format_age(alert.detected_at),
             )
             for alert in result.alerts[:1]
         ]
@@ -291,7 +300,7 @@ class CommandPalette(QObject):
                 "terminal",
                 context.translate(f"operation.{operation.action}"),
                 context.translate(f"state.operation.{operation.state.value}"),
-                right_text=context.age_text(operation.started_at),
+                right_text=context.format_age(operation.started_at),
             )
             for operation in result.operations
         )
@@ -314,7 +323,7 @@ class CommandPalette(QObject):
         typed text is a corporation number that no found company has, the first entry looks this number up."""
         by_number: dict[str, list[ShownRecord]] = {}
         for record in self._matches:
-            if number := case_words.corporation_number_of(record):
+            if number := case_words.get_corporation_number(record):
                 by_number.setdefault(number, []).append(record)
         companies = self._companies
         entries = [
@@ -370,14 +379,20 @@ class CommandPalette(QObject):
         context = self._context
         state = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
         since = record.state_since or case_words.began_at(record)
-        age, spoken_age = (context.age_text(since) if since else ""), words.format_spoken_age(since, context)
+        age, spoken_age = (context.format_age(since) if since else ""), words.format_spoken_age(since, context)
         if isinstance(record, CreditCheck):
             title, name = (
-                case_words.short_title(record, context),
-                _shorten_company_name(case_words.company_or_title(record, context)),
+                case_words.format_short_title(record, context),
+                _shorten_company_name(case_words.format_company_or_title(record, context)),
             )
             return ResultEntry(
-                RecordRoute(record.id), "document", title, name, state=state, right_text=age, right_spoken=spoken_age
+                CreditCheckRoute(record.id),
+                "document",
+                title,
+                name,
+                state=state,
+                right_text=age,
+                right_spoken=spoken_age,
             )
         return ResultEntry(
             case_words.make_record_route(record),

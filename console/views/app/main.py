@@ -212,7 +212,7 @@ class WindowOpener(QObject):
             self.controller.sign_out_requested.connect(self.sign_out)
             self.controller.links.open_link_at_start(self._link)
             self._link = None
-        account = self.settings.sign_in.user_if_readable() if self.settings.sign_in.is_server else None
+        account = self.settings.sign_in.find_readable_user() if self.settings.sign_in.is_server else None
         if account is not None:
             self.context.change_operator(account)
         self._load_preferences()
@@ -231,7 +231,7 @@ class WindowOpener(QObject):
         if self.settings.sign_in.is_server and needs_sign_in(failure):
             self._show_sign_in_form(failure)
             return
-        words = self.context.failure_message(failure)
+        words = self.context.format_failure(failure)
         if words != self._failure_text:
             self._show_opening_failure_bar(words)
         if failure.code == ErrorCode.DATABASE_UNREACHABLE:
@@ -283,7 +283,7 @@ class WindowOpener(QObject):
 
     def _show_sign_out_failure(self, failure: "Failure") -> None:
         self.context.show_toast(
-            self.context.translate("sign_in.not_out"), self.context.failure_message(failure), "square_bang", "bad"
+            self.context.translate("sign_in.not_out"), self.context.format_failure(failure), "square_bang", "bad"
         )
 
     def _open_window_after_sign_out(self, _audited: bool) -> None:

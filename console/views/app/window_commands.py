@@ -30,7 +30,7 @@ from console.views.runtime.routes import (
     ReconcileRunsRoute,
     Route,
     SetAsidesRoute,
-    queue_route,
+    make_queue_route,
 )
 from console.views.theme.design_tokens import Language
 from console.wording import catalogue as wording
@@ -108,7 +108,7 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
 
     def make_go_command(name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
         def find_refusal() -> str:
-            return context.missing_right_text(find_needed_right(route))
+            return context.find_missing_right_reason(find_needed_right(route))
 
         title = _make_choice_title_function("command.go", title_key)
         return WindowCommand(name, title, partial(context.navigate, route), icon, key, find_refusal=find_refusal)
@@ -129,7 +129,9 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
         counted = context.work_counts.find_count(name)
         count = wording.format_count(counted.count, is_capped=counted.capped) if counted else ""
         title = _make_title_function("search.open_queue", queue=name)
-        yield WindowCommand(f"queue.{name}", title, partial(context.navigate, queue_route(name)), "list", "", count)
+        yield WindowCommand(
+            f"queue.{name}", title, partial(context.navigate, make_queue_route(name)), "list", "", count
+        )
     for one in context.saved_views:
         title = _make_title_function("search.open_view", name=one.view.name)
         run = partial(context.navigate, QueuesRoute(view=one.view.id))

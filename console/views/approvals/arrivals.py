@@ -7,7 +7,7 @@ from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import format_proposal_title
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import RecordPageRoute, route_to
+from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.runtime.status_values import Toast
 
 _MAX_TITLES_IN_TOAST = 3
@@ -27,5 +27,5 @@ def make_arrival_toast(arrived: Sequence[_RequestOrProposal], context: WindowCon
 
 def _find_record_route(waiting: _RequestOrProposal) -> RecordPageRoute | None:
     if isinstance(waiting, Refund):
-        return route_to("refund", waiting.id)
-    return None if waiting.kind == "operation" else route_to(waiting.kind, int(waiting.record_id))
+        return make_route_to_record("refund", waiting.id)
+    return None if waiting.kind == "operation" else make_route_to_record(waiting.kind, int(waiting.record_id))

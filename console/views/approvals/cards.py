@@ -57,10 +57,10 @@ def make_refund_card(
         name,
         summary.payment.merchant_payment_id if summary else name,
         case_words.amount_text(refund),
-        case_words.company_name(refund, context) or case_words.company_or_title(summary.payment, context)
+        case_words.company_name(refund, context) or case_words.format_company_or_title(summary.payment, context)
         if summary
         else context.translate("approvals.by", maker=refund.maker),
-        context.age_text(refund.created_at) if refund.created_at else "",
+        context.format_age(refund.created_at) if refund.created_at else "",
         remark,
         shape,
         tone,
@@ -81,7 +81,7 @@ def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> App
         wording.format_number(number)
         if number
         else context.translate("approvals.proposed_by", person=proposal.person),
-        context.age_text(proposal.since),
+        context.format_age(proposal.since),
         remark or context.translate("approvals.proposed", state=format_proposed_state(proposal, context)),
         "person" if remark else "",
     )
@@ -125,7 +125,7 @@ def format_proposed_state(proposal: WaitingProposal, context: WindowContext) -> 
 def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -> str:
     """Return the sentence why the acting person can't confirm the proposal; "" if the person can confirm it."""
     if proposal.refusal == "role":
-        return context.missing_right_text("resolve_second") or context.translate("reason.role")
+        return context.find_missing_right_reason("resolve_second") or context.translate("reason.role")
     return context.translate(f"reason.{proposal.refusal}") if proposal.refusal else ""
 
 

@@ -31,11 +31,11 @@ from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import RecordRef
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
-    amount_font_runs,
-    centred_baseline,
+    compute_centred_baseline,
     draw_font_runs,
     elide_font_runs,
-    font_runs_width,
+    measure_font_runs,
+    split_amount_font_runs,
     split_font_runs,
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
@@ -241,7 +241,7 @@ class _CardDelegate(QStyledItemDelegate):
             painter.fillRect(mark, colour("accent"))
         line_px = current_appearance().line_height("body")
         lines: tuple[tuple[str, tuple[tuple[str, bool], ...], Tone, str], ...] = (
-            (card.title, amount_font_runs(card.amount), "text", ""),
+            (card.title, split_amount_font_runs(card.amount), "text", ""),
             (card.detail, split_font_runs(card.age), "muted", ""),
             (card.remark, (), card.tone, card.shape),
         )
@@ -267,8 +267,8 @@ def _paint_card_line(
 ) -> None:
     """Paint one line of a card: at the left the icon `shape` ("" for none) and `text`; at the right an amount or
     an age, given as `runs`: pieces of text, each with True if it uses the figures font."""
-    baseline, colour = centred_baseline(box.top(), box.height()), current_appearance().colour
-    width_px, x = font_runs_width(runs, bold=is_bold), float(box.left())
+    baseline, colour = compute_centred_baseline(box.top(), box.height()), current_appearance().colour
+    width_px, x = measure_font_runs(runs, bold=is_bold), float(box.left())
     painter.setPen(colour("text" if tone == "text" else "muted"))
     draw_font_runs(painter, box.right() - width_px, baseline, runs, bold=is_bold)
     if shape:

@@ -26,7 +26,7 @@ from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, RecordRef, route_to
+from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, RecordRef, make_route_to_record
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
@@ -361,7 +361,7 @@ class ApprovalsPage(Page):
                 provider=case_words.provider_word(payment.provider, context),
                 maker=view.record.maker,
                 at=view.record.created_at,
-                age=context.age_text(view.record.created_at) if view.record.created_at else None,
+                age=context.format_age(view.record.created_at) if view.record.created_at else None,
             )
         )
         old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(view, context), gap=8)
@@ -492,7 +492,7 @@ class ApprovalsPage(Page):
 
     @Slot(str, int)
     def _open_record(self, kind: str, id: int) -> None:
-        self.context.navigate(route_to(kind, id, (), "approvals"))
+        self.context.navigate(make_route_to_record(kind, id, (), "approvals"))
 
     @Slot()
     def _open_empty_state_queue(self) -> None:

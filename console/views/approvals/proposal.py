@@ -13,7 +13,7 @@ from console.views.approvals.cards import (
 )
 from console.views.money.base_page import make_fact_list
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import OperationRoute, Route, route_to
+from console.views.runtime.routes import OperationRoute, Route, make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.wording import catalogue as wording
@@ -86,4 +86,4 @@ def make_proposal_route(proposal: WaitingProposal) -> Route:
     """Return the route to the page of the record whose outcome is proposed."""
     if proposal.kind == "operation":
         return OperationRoute(proposal.record_id)
-    return route_to(proposal.kind, int(proposal.record_id), (), "approvals")
+    return make_route_to_record(proposal.kind, int(proposal.record_id), (), "approvals")

@@ -18,7 +18,7 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
-from console.views.runtime.routes import route_to
+from console.views.runtime.routes import make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
@@ -100,7 +100,7 @@ class AuditPage(Page):
     def _open_record(self, entry: AuditEntry) -> None:
         kind, _, id = entry.subject.partition(" ")
         if kind in ("credit-check", "payment", "order", "refund") and id.isdecimal():
-            self.context.navigate(route_to(kind, int(id), (), "audit"))
+            self.context.navigate(make_route_to_record(kind, int(id), (), "audit"))
 
     # -- verification
 
@@ -129,7 +129,7 @@ class AuditPage(Page):
             "audit_screen.broken_lead" if failure.code == ErrorCode.AUDIT_BROKEN else "screen.not_read"
         )
         self.show_bar(
-            "verify", NotificationBar(lead, self.context.failure_message(failure), tone="bad", shape="warning")
+            "verify", NotificationBar(lead, self.context.format_failure(failure), tone="bad", shape="warning")
         )
 
 
@@ -147,14 +147,14 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
 
     def make_result_cell(entry: AuditEntry) -> StateCell:
         shape, tone = _ICON_AND_TONE_BY_RESULT.get(entry.result, ("dash", "muted"))
-        return StateCell(audit_words.result_text(entry, context.language), shape, tone)  # type: ignore[arg-type]  # a tone
+        return StateCell(audit_words.format_audit_result(entry, context.language), shape, tone)  # type: ignore[arg-type]  # a tone
 
     def format_subject(entry: AuditEntry) -> str:
         return audit_words.subject_text(entry, context.language)
 
     return [
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
-        Column("who", translate("column.who"), 96, lambda entry: words.actor_name(entry.who, context)),
+        Column("who", translate("column.who"), 96, lambda entry: words.get_actor_name(entry.who, context)),
         Column("what", translate("column.what"), 320, format_action, is_stretched=True),
         Column("record", translate("column.record"), measure_column_width("ORD-2026-000001", 32), format_subject),
         Column("result", translate("column.result"), 120, make_result_cell, "state"),

@@ -94,7 +94,7 @@ class BulkDialog(BulkRunDialog):
     def _show_creation_failure(self, failure: Failure) -> None:
         context, written = self._context, self.words_field.text() if self.words_field is not None else ""
         self.end_action(context.translate("action.close"))
-        bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
             self._show_note_form(self._request, bar, written=written)
             return
@@ -142,7 +142,7 @@ class BulkDialog(BulkRunDialog):
     def _show_plan_failure(self, failure: Failure) -> None:
         self.show_title(self._context.translate("bulk.not_looked"))
         self.show_widgets_in_column(
-            NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+            NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
         )
 
     @Slot()

@@ -272,7 +272,7 @@ def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Col
         return bulk_words.make_record_state_cell(line.record, context)
 
     def format_reason(line: BulkLine) -> str:
-        return bulk_words.row_reason(line.row, context)
+        return bulk_words.format_bulk_row_reason(line.row, context)
 
     longest = max(
         (bulk_words.result_word(name, action, context) for name in (*bulk_words.ROW_RESULT_NAMES, "none")), key=len

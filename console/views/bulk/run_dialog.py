@@ -111,7 +111,7 @@ class BulkRunDialog(DialogFrame):
         self.show_title(
             translate("bulk.run.title", name=run.name, action=run.action.value),
             translate(
-                "bulk.run.subtitle", who=record_words.actor_name(run.made_by, context), at=run.made_at, n=run.size
+                "bulk.run.subtitle", who=record_words.get_actor_name(run.made_by, context), at=run.made_at, n=run.size
             ),
         )
         self.outcome = BulkProgressPage(context, run)
@@ -165,7 +165,9 @@ class BulkRunDialog(DialogFrame):
         self._shown_state = state
         translate = self._context.translate
         self._show_discard_button(run, state)
-        disabled_reason = self._context.lost_connection_text() or self._context.missing_right_text(run.action.value)
+        disabled_reason = self._context.find_lost_connection_reason() or self._context.find_missing_right_reason(
+            run.action.value
+        )
         if state == "done":
             self.act_button.hide()
             self.cancel_button.setFocus()
@@ -200,7 +202,7 @@ class BulkRunDialog(DialogFrame):
     def _show_progress_failure(self, failure: Failure) -> None:
         self._is_reading = False
         if self.outcome is not None:
-            self.hint.show_text(self._context.failure_message(failure))
+            self.hint.show_text(self._context.format_failure(failure))
 
     def _stop_run(self) -> None:
         if self.run is None:
@@ -239,7 +241,7 @@ class BulkRunDialog(DialogFrame):
         )
 
     def _show_refusal(self, failure: Failure) -> None:
-        self.hint.show_text(self._context.failure_message(failure))
+        self.hint.show_text(self._context.format_failure(failure))
         self._shown_state = ""
         self._read_progress()
 
@@ -254,7 +256,7 @@ class BulkRunDialog(DialogFrame):
             self._show_refusal(failure)
         else:
             self._context.show_toast(
-                self._context.translate("act.refused"), self._context.failure_message(failure), "square_bang", "bad"
+                self._context.translate("act.refused"), self._context.format_failure(failure), "square_bang", "bad"
             )
 
     def show_widgets_in_column(self, *parts: QWidget) -> None:

@@ -16,7 +16,7 @@ from console.views.presenters import records as case_words
 from console.views.records.action_bar import SHORTCUT_BY_ACTION
 from console.views.records.page import RecordPage, make_record_key_hints
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import CompareRoute, PdfRoute, RecordRoute
+from console.views.runtime.routes import CreditCheckRoute, PdfComparisonRoute, PdfRoute
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import make_column
 from console.views.widgets.buttons import KeyButton, ReasonLabel
@@ -117,7 +117,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self._difference = facts.format_differences(before.record, view.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference_in_bar)
-        who = words.actor_name(last_entry.actor, context)
+        who = words.get_actor_name(last_entry.actor, context)
         self.show_change_bar(context.translate("record.changed_by", who=who, at=last_entry.at, fields=fields), button)
 
     @Slot()
@@ -150,7 +150,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
                 self._open_pdf()
             case "successor":
                 successor = record.superseded_by or record.duplicate_of or record.id
-                self.context.navigate(RecordRoute(successor, (), self.sidebar_key))
+                self.context.navigate(CreditCheckRoute(successor, (), self.sidebar_key))
 
     @Slot()
     def _open_pdf(self) -> None:
@@ -162,7 +162,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         "", compare the newest one with the one before it."""
         documents = () if self.view is None else self.view.documents
         old = None if not documents or sha256 in ("", documents[0].sha256) else sha256
-        self.context.navigate(CompareRoute(self.id, old))
+        self.context.navigate(PdfComparisonRoute(self.id, old))
 
     @Slot(str)
     def _open_stored_pdf(self, sha256: str) -> None:

@@ -19,7 +19,7 @@ from console.views.pages.base import Page
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import CompareRoute
+from console.views.runtime.routes import PdfComparisonRoute
 from console.views.runtime.tasks import Cancelled, Failure, ProgressReporter
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import Tone, tokens
@@ -65,7 +65,7 @@ class PdfComparisonPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
-        self.route = CompareRoute(0)
+        self.route = PdfComparisonRoute(0)
         self._documents: PdfComparison | None = None
         self._comparison: DocumentComparison | None = None
         self._cancelled = threading.Event()
@@ -112,7 +112,7 @@ class PdfComparisonPage(Page):
     # -- which documents
 
     def show_route(self, route: object) -> None:
-        if not isinstance(route, CompareRoute):
+        if not isinstance(route, PdfComparisonRoute):
             return
         if route != self.route or self._documents is None:
             self._close_documents()
@@ -145,7 +145,7 @@ class PdfComparisonPage(Page):
         )
 
     def _show_opened_pdfs(
-        self, route: CompareRoute, documents: "PdfComparison", versions: tuple[Document, ...]
+        self, route: PdfComparisonRoute, documents: "PdfComparison", versions: tuple[Document, ...]
     ) -> None:
         if route != self.route:
             self._end_pdf_processes(documents)
@@ -190,7 +190,9 @@ class PdfComparisonPage(Page):
         if documents is not self._documents:
             return
         self._comparison = comparison
-        self.summary.show_text(" ".join(document_words.summary_lines(comparison, self.context.language)))
+        self.summary.show_text(
+            " ".join(document_words.format_comparison_summary_lines(comparison, self.context.language))
+        )
         announce(self.summary, self.summary.plain, is_stored=False)
         self._rows.show_rows([_DifferenceRow(number, item) for number, item in enumerate(comparison.differences, 1)])
         self._render_pages()
@@ -203,7 +205,7 @@ class PdfComparisonPage(Page):
     def _show_unreadable_pdfs(self, failure: Failure) -> None:
         words = self.context.translate("pdf.unreadable", reason=failure.detail.get("reason"))
         if failure.code != ErrorCode.PROVIDER_ANSWER_UNUSABLE:
-            words = self.context.failure_message(failure)
+            words = self.context.format_failure(failure)
         for view in (self.old_view, self.new_view):
             view.show_message(words)
         self.summary.show_text(words)
@@ -251,7 +253,11 @@ class PdfComparisonPage(Page):
         if difference is not None:
             self.page_index = difference.page
             self._render_pages()
-            announce(self.list, document_words.difference_line(difference, self.context.language), is_stored=False)
+            announce(
+                self.list,
+                document_words.format_page_difference_line(difference, self.context.language),
+                is_stored=False,
+            )
 
     def _turn_pages(self, step: int) -> None:
         comparison = self._comparison

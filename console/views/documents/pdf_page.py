@@ -20,7 +20,7 @@ from console.views.printing.page_print import PagePrint
 from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
 from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import CompareRoute, PdfRoute
+from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
@@ -218,7 +218,7 @@ class PdfPage(Page):
         reason = failure.detail.get("reason")
         words = self.context.translate("pdf.unreadable", reason=reason)
         self.canvas.show_message(
-            words if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.failure_message(failure)
+            words if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.format_failure(failure)
         )
         self.position.show_text("")
         self.text.show_message(self.canvas.message_text)
@@ -487,7 +487,7 @@ class PdfPage(Page):
             self.context.show_toast(words, "", "square_bang", "muted")
             return
         old = None if route.sha256 in (None, versions[0].sha256) else route.sha256
-        self.context.navigate(CompareRoute(route.record, old))
+        self.context.navigate(PdfComparisonRoute(route.record, old))
 
     # -- a copy
 
@@ -529,7 +529,7 @@ class PdfPage(Page):
         self.context.toast_requested.emit(Toast(words, saved.file, path=saved.file))
 
     def _show_save_failure(self, failure: Failure) -> None:
-        message = self.context.failure_message(failure)
+        message = self.context.format_failure(failure)
         self.context.show_toast(self.context.translate("act.refused"), message, "square_bang", "bad")
 
     @Slot()

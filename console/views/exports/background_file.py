@@ -103,5 +103,5 @@ class BackgroundFileWriter(QObject):
         if failure.code == "cancelled":
             self._context.show_toast(translate("export.cancelled"), "", "ring_slash", "muted")
         else:
-            message = self._context.failure_message(failure)
+            message = self._context.format_failure(failure)
             self._context.show_toast(translate("act.refused"), message, "square_bang", "bad")

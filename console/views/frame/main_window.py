@@ -100,7 +100,7 @@ class WindowFrame(CoveredWindow):
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
         self.toasts = Toasts(window, find_lower_bars=self._find_lower_bars)
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
-        self.window_cover.cover_removed.connect(self.announcer.announce_waiting)
+        self.window_cover.cover_removed.connect(self.announcer.announce_waiting_notices)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
         self._covered_toasts: list[Toast] = []
         window.setMinimumSize(*_MIN_WINDOW_SIZE_PX)
@@ -289,7 +289,7 @@ class WindowFrame(CoveredWindow):
         self.side.show_current("queues" if is_unlisted_view else page.sidebar_key)
 
     def _find_or_make_page(self, route: Route) -> Page | None:
-        is_barred = bool(self.context.missing_right_text(find_needed_right(route)))
+        is_barred = bool(self.context.find_missing_right_reason(find_needed_right(route)))
         kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:
             page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
@@ -305,7 +305,7 @@ class WindowFrame(CoveredWindow):
         """Open the current route again if the acting person has gained or lost the right to see its page."""
         route, page = self.current_route, self.current_page
         if route is not None and page is not None:
-            is_barred = bool(self.context.missing_right_text(find_needed_right(route)))
+            is_barred = bool(self.context.find_missing_right_reason(find_needed_right(route)))
             if is_barred != isinstance(page, NoRightPage):
                 self._show_page(route)
 

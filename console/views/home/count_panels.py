@@ -8,13 +8,13 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.tables.delegates import state_word_tone
+from console.views.tables.delegates import get_state_word_tone
 from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.theme.mixed_font_text import (
-    centred_baseline,
+    compute_centred_baseline,
     draw_font_runs,
     elide_font_runs,
-    font_runs_width,
+    measure_font_runs,
     split_font_runs,
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
@@ -76,7 +76,7 @@ class CountLineButton(PaintedButton):
             painter.fillRect(self.rect(), colour("selected"))
         elif self.underMouse() and self.isEnabled():
             painter.fillRect(self.rect(), colour("hover"))
-        baseline = centred_baseline(box.top(), box.height())
+        baseline = compute_centred_baseline(box.top(), box.height())
         right_x = self._draw_count_or_state(painter, box, baseline)
         self._draw_texts(painter, box, baseline, right_x)
         if self.hasFocus():
@@ -89,8 +89,8 @@ class CountLineButton(PaintedButton):
         is_state = bool(line.figure_shape)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
         role: TypeRoleName = "body" if is_state else "figure"
-        x = right - font_runs_width(runs, role)
-        painter.setPen(current_appearance().colour(state_word_tone(line.figure_tone) if is_state else "text"))
+        x = right - measure_font_runs(runs, role)
+        painter.setPen(current_appearance().colour(get_state_word_tone(line.figure_tone) if is_state else "text"))
         draw_font_runs(painter, x, baseline, runs, role)
         if is_state:
             side = current_appearance().icon_px(14)
@@ -106,15 +106,15 @@ class CountLineButton(PaintedButton):
                 painter, line.shape, x, (box.height() - side) / 2, side, current_appearance().colour(line.tone)
             )
             x += side + 8
-        painter.setPen(current_appearance().colour(state_word_tone(line.tone)))
+        painter.setPen(current_appearance().colour(get_state_word_tone(line.tone)))
         draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(line.word), right_x - x - 12))
         runs = split_font_runs(line.detail)
         detail_x = (
             min(right_x, box.right() - _COUNT_LINE_PADDING_PX - 48 * current_appearance().scale)
             - 12
-            - font_runs_width(runs, "small")
+            - measure_font_runs(runs, "small")
         )
-        if line.detail and detail_x > x + font_runs_width(split_font_runs(line.word)) + 8:
+        if line.detail and detail_x > x + measure_font_runs(split_font_runs(line.word)) + 8:
             painter.setPen(current_appearance().colour("muted"))
             draw_font_runs(painter, detail_x, baseline, runs, "small")
 

@@ -29,7 +29,7 @@ from console.views.presenters.saved_views import format_record_count, get_view_i
 from console.views.records.columns import make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
-from console.views.runtime.routes import QueuesRoute, RecordRef, queue_route
+from console.views.runtime.routes import QueuesRoute, RecordRef, make_queue_route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -296,7 +296,7 @@ class HomePage(Page):
 
     @Slot(str)
     def _open_queue(self, queue: str) -> None:
-        self.context.navigate(queue_route(queue))
+        self.context.navigate(make_queue_route(queue))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -347,14 +347,16 @@ def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) 
     word = context.translate(f"queue.{queue}.title")
     if queue_count is None or not queue_count.count:
         return CountLine(queue, shape, "muted", word, "", "0" if queue_count else "")
-    oldest = context.translate("queue.oldest", age=context.age_text(queue_count.oldest)) if queue_count.oldest else ""
+    oldest = (
+        context.translate("queue.oldest", age=context.format_age(queue_count.oldest)) if queue_count.oldest else ""
+    )
     count = wording.format_count(queue_count.count, is_capped=queue_count.capped)
     return CountLine(queue, shape, tone, word, oldest, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
 
 
 def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:
     tone = "care" if view.problems else ("text" if view.count else "muted")
-    oldest = context.translate("queue.oldest", age=context.age_text(view.oldest)) if view.oldest else ""
+    oldest = context.translate("queue.oldest", age=context.format_age(view.oldest)) if view.oldest else ""
     shape = get_view_icon(view)
     return CountLine(make_view_key(view.view.id), shape, tone, view.view.name, oldest, format_record_count(view))  # type: ignore[arg-type]  # a tone
 
@@ -379,7 +381,7 @@ def _make_unfinished_work_line(
     if not works:
         return CountLine(queue, shape, "muted", word, "", "0")
     oldest = min(work.operation.started_at for work in works)
-    detail = context.translate("queue.oldest", age=context.age_text(oldest))
+    detail = context.translate("queue.oldest", age=context.format_age(oldest))
     return CountLine(queue, shape, tone, word, detail, str(len(works)))  # type: ignore[arg-type]  # a tone
 
 

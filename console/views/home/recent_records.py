@@ -8,7 +8,7 @@ from console.views.home.count_panels import CountLine, CountLineButton
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import Visit, WindowContext
-from console.views.runtime.routes import route_to
+from console.views.runtime.routes import make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.wording import catalogue as wording
 
@@ -72,7 +72,7 @@ class RecentRecordsPanel(Surface):
         button = self.sender()
         if isinstance(button, CountLineButton):
             kind, _, id = button.line.key.rpartition(" ")
-            self._context.navigate(route_to(kind, int(id), (), "home"))
+            self._context.navigate(make_route_to_record(kind, int(id), (), "home"))
 
 
 def _make_visit_line(context: WindowContext, visit: Visit, *, has_time: bool) -> CountLine:

@@ -5,7 +5,7 @@ from console.domain.links.link import RECORD_KINDS
 from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftReason
 from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import AlertsRoute, ApprovalsRoute, OperationRoute, Route, route_to
+from console.views.runtime.routes import AlertsRoute, ApprovalsRoute, OperationRoute, Route, make_route_to_record
 from console.views.tables.columns import Column, StateCell
 from console.wording import catalogue as wording
 
@@ -74,4 +74,6 @@ def find_left_open_route(item: LeftOpen) -> Route | None:
         return AlertsRoute(int(item.id))
     if item.kind == OPERATION_KIND:
         return OperationRoute(item.id)
-    return route_to(item.kind, int(item.id)) if item.kind in RECORD_KINDS and item.id.isdecimal() else None
+    return (
+        make_route_to_record(item.kind, int(item.id)) if item.kind in RECORD_KINDS and item.id.isdecimal() else None
+    )

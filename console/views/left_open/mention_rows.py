@@ -10,7 +10,7 @@ from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import credit_checks as words
 from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import RecordPageRoute, route_to
+from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column
 from console.views.widgets.base import make_row
@@ -32,7 +32,7 @@ def make_mention_columns(context: WindowContext) -> list[Column]:
         Column("note", translate("column.note"), 300, format_note_in_one_line, is_stretched=True),
         Column("how", translate("column.how"), 104, lambda mention: translate(f"mention.how.{mention.how}")),
         Column(
-            "who", translate("column.author"), 104, lambda mention: words.actor_name(mention.note.person, context)
+            "who", translate("column.author"), 104, lambda mention: words.get_actor_name(mention.note.person, context)
         ),
         Column(
             "since",
@@ -51,7 +51,7 @@ def format_note_in_one_line(mention: Mention) -> str:
 
 def make_mention_route(mention: Mention) -> RecordPageRoute:
     """Return the route to the page of the record that has the note."""
-    return route_to(mention.note.kind, mention.note.subject_id)
+    return make_route_to_record(mention.note.kind, mention.note.subject_id)
 
 
 class MentionDoneButton(QWidget):
@@ -77,7 +77,7 @@ class MentionDoneButton(QWidget):
     def enable_for_row(self, item: object) -> None:
         """Enable the button if `item`, the selected row of the table, is a mention; otherwise disable it."""
         self._mention = item if isinstance(item, Mention) else None
-        reason = self._context.missing_right_text("note") or (
+        reason = self._context.find_missing_right_reason("note") or (
             "" if self._mention else self._context.translate("reason.mention_choose")
         )
         if reason:

@@ -36,7 +36,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.columns import measure_column_width
 from console.views.presenters.drafts import continue_draft
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import OperationRoute, route_to
+from console.views.runtime.routes import OperationRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
@@ -245,7 +245,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def _show_refusal(self, failure: Failure) -> None:
-        self._bars.addWidget(NotificationBar("", self._context.failure_message(failure), tone="bad", shape="cross"))
+        self._bars.addWidget(NotificationBar("", self._context.format_failure(failure), tone="bad", shape="cross"))
 
     # -- tabs
 
@@ -351,7 +351,7 @@ class UnfinishedWorkDialog(DialogFrame):
     def _show_withdrawal_failure(self, failure: Failure) -> None:
         self._context.show_toast(
             self._context.translate("request.not_withdrawn"),
-            self._context.failure_message(failure),
+            self._context.format_failure(failure),
             "square_bang",
             "bad",
         )
@@ -382,7 +382,7 @@ class UnfinishedWorkDialog(DialogFrame):
             self._context.navigate(make_mention_route(item))
         elif isinstance(item, Take) and _is_take_of_record(item):
             self.accept()
-            self._context.navigate(route_to(item.kind, item.subject_id))
+            self._context.navigate(make_route_to_record(item.kind, item.subject_id))
 
     def _can_open_item(self, item: object) -> bool:
         """Return True if there is a page or dialog to open for this row. A desk request or own work without a
@@ -474,7 +474,9 @@ def _make_work_columns(context: WindowContext) -> list[Column]:
 
     def format_record(work: UnfinishedWork) -> str:
         return (
-            case_words.short_title(work.record, context) if work.record else translate("dialog.unfinished.only_desk")
+            case_words.format_short_title(work.record, context)
+            if work.record
+            else translate("dialog.unfinished.only_desk")
         )
 
     def format_number(work: UnfinishedWork) -> str:
@@ -490,7 +492,9 @@ def _make_work_columns(context: WindowContext) -> list[Column]:
         Column("record", translate("column.record"), 150, format_record),
         Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("state", translate("column.state"), 104, make_state_cell, "state"),
-        Column("who", translate("column.who"), 80, lambda work: words.actor_name(work.operation.operator, context)),
+        Column(
+            "who", translate("column.who"), 80, lambda work: words.get_actor_name(work.operation.operator, context)
+        ),
         Column("work", translate("column.work"), 160, make_work_cell, "state", is_stretched=True),
     ]
 
@@ -531,7 +535,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
             measure_column_width(translate("bulk.progress", done=10_000, of=10_000), 24),
             format_progress,
         ),
-        Column("who", translate("column.who"), 96, lambda item: words.actor_name(item.run.made_by, context)),
+        Column("who", translate("column.who"), 96, lambda item: words.get_actor_name(item.run.made_by, context)),
         Column("told", translate("bulk.column.standing"), 240, format_state, is_stretched=True),
     ]
 
@@ -551,7 +555,7 @@ def _make_holder_columns(context: WindowContext) -> list[Column]:
         )
 
     def get_holder_name(holder: LeaseOrTake) -> str:
-        return words.actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
+        return words.get_actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
 
     def get_desk_name(holder: LeaseOrTake) -> str:
         return (

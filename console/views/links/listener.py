@@ -12,7 +12,7 @@ from console.settings.window_socket import (
     ANSWER_SHOWN,
     MAX_MESSAGE_BYTES,
     TIMEOUT_SECONDS,
-    socket_name,
+    make_socket_name,
 )
 
 _MAX_PENDING_CONNECTIONS = 4
@@ -37,7 +37,7 @@ class LinkListener(QObject):
         self._server.setMaxPendingConnections(_MAX_PENDING_CONNECTIONS)
         self._server.newConnection.connect(self._accept_clients)
         try:
-            self._listen_at(socket_name(home))
+            self._listen_at(make_socket_name(home))
         except OSError as trouble:
             _window_log.info("links can't be received: %s", trouble)
 

@@ -7,22 +7,22 @@ from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     ChangedCompaniesRoute,
-    CompareRoute,
+    CreditCheckRoute,
     LookupRoute,
     OperationRoute,
     OrderRoute,
     PaymentRoute,
+    PdfComparisonRoute,
     PdfRoute,
     QueuesRoute,
-    RecordRoute,
     RefundRoute,
     Route,
     UnmatchedNoticesRoute,
-    queue_route,
+    get_screen_name,
+    make_queue_route,
+    make_route_to_record,
+    make_screen_route,
     ref_of,
-    route_to,
-    screen_name,
-    screen_route,
 )
 
 _CORPORATION_NUMBER_LENGTH = 13
@@ -33,28 +33,28 @@ def convert_link_to_route(link: Link) -> Route:
     incident or screen. The route opens no dialog, so a link never acts."""
     match link.place:
         case "record":
-            return route_to(link.kind, int(link.value))
+            return make_route_to_record(link.kind, int(link.value))
         case "operation":
             return OperationRoute(link.value)
         case "corporation":
             return LookupRoute(link.value)
         case "queue":
-            return queue_route(link.value)
+            return make_queue_route(link.value)
         case "view":
             return QueuesRoute(view=int(link.value))
         case "incident":
             return AlertsRoute(int(link.value))
         case _:
-            return screen_route(link.value)
+            return make_screen_route(link.value)
 
 
 def find_link_to_route(route: Route | None) -> Link | None:
     """Return the link to the page that `route` opens; None if no link can name this page."""
     match route:
-        case RecordRoute() | PaymentRoute() | OrderRoute() | RefundRoute():
+        case CreditCheckRoute() | PaymentRoute() | OrderRoute() | RefundRoute():
             kind, id = ref_of(route)
             return Link("record", str(id), kind)
-        case PdfRoute() | CompareRoute():
+        case PdfRoute() | PdfComparisonRoute():
             return Link("record", str(route.record), "credit-check")
         case OperationRoute():
             return Link("operation", route.id)
@@ -76,5 +76,5 @@ def find_link_to_route(route: Route | None) -> Link | None:
             return Link("record", str(route.id), "refund")
         case None:
             return None
-    name = screen_name(route)
+    name = get_screen_name(route)
     return Link("screen", name) if name in LINKED_SCREENS else None

@@ -39,7 +39,7 @@ from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 from console.wording import registry as registry_words
-from console.wording.company import summary_text
+from console.wording.company import format_company_summary
 
 _MIN_WIDTH_WITH_PANEL_PX = 900  # px at text size 1
 _RECORD_KINDS = ("credit-check", "payment", "order", "refund")
@@ -400,7 +400,7 @@ class CompanyPanel(QWidget):
             return
         context = self._context
         open_records = [record for record in self.all_records if case_words.is_record_open(record)]
-        text = summary_text(self.result, self.name.plain, open_records, context.now(), context.language)
+        text = format_company_summary(self.result, self.name.plain, open_records, context.now(), context.language)
         QGuiApplication.clipboard().setText(text)
         context.show_toast(context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy")
 

@@ -20,7 +20,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
-from console.wording.timelines import event_sentence
+from console.wording.timelines import format_event_sentence
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -109,7 +109,7 @@ class CompanyTab(QWidget):
         words_ = (
             translate("company_page.stale", at=self._read_at) if self._read_at else translate("company_page.not_read")
         )
-        self.failure.show_text(f"{words_}\n{self._context.failure_message(failure)}")
+        self.failure.show_text(f"{words_}\n{self._context.format_failure(failure)}")
         self.failure.show()
         self.table.setEnabled(False)
         self._is_read = False
@@ -150,7 +150,7 @@ def _make_document_columns(context: WindowContext) -> Sequence[Column]:
         return translate("company_page.document.current" if row.document.current else "company_page.document.old")
 
     def make_age_cell(row: CompanyDocument) -> AgeCell:
-        number, _, unit = context.age_text(row.document.fetched_at).partition(" ")
+        number, _, unit = context.format_age(row.document.fetched_at).partition(" ")
         return AgeCell(number, unit)
 
     return [
@@ -174,7 +174,7 @@ def _make_note_columns(context: WindowContext) -> Sequence[Column]:
     return [
         _make_time_column(context, lambda row: row.at),
         _make_record_column(context),
-        Column("who", translate("column.who"), 110, lambda row: words.actor_name(row.person, context)),
+        Column("who", translate("column.who"), 110, lambda row: words.get_actor_name(row.person, context)),
         Column(
             "note",
             translate("company_page.column.note"),
@@ -193,10 +193,10 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
         who = row.event.who
         if row.event.step is TimelineEventKind.NOTICE:
             return wording.provider_name(who, context.language)
-        return words.actor_name(who, context)
+        return words.get_actor_name(who, context)
 
     def format_event(row: CompanyEvent) -> str:
-        return event_sentence(row.event, context.language)
+        return format_event_sentence(row.event, context.language)
 
     return [
         _make_time_column(context, lambda row: row.event.at),

@@ -11,7 +11,7 @@ from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.flow_layout import make_flow_widget
 from console.wording import catalogue as wording
-from console.wording.company import totals_text
+from console.wording.company import format_company_totals
 
 
 class CompanyTotalsPanel(QWidget):
@@ -48,7 +48,7 @@ class CompanyTotalsPanel(QWidget):
         ]
         parts = [self._make_amount_label(key, minor, totals.currency, tone) for key, minor, tone in sums]
         line = make_flow_widget(TextLabel(totals.currency, "small", "muted"), *parts, gap=24)
-        line.setAccessibleName(totals_text(totals, self._context.language))
+        line.setAccessibleName(format_company_totals(totals, self._context.language))
         return line
 
     def _make_amount_label(self, key: str, amount_minor: int, currency: str, tone: Tone) -> QWidget:

@@ -16,7 +16,7 @@ from console.views.tables.columns import RowGroup
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.wording.search import missing_records_note
+from console.wording.search import format_missing_records_note
 
 _FOUND_COLUMN_NAMES = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")
 _MAX_COMPANY_ROWS = 6
@@ -46,7 +46,7 @@ class FoundRecordsPanel(QWidget):
         self.more_button = KeyButton(translate("search.show_more"))
         self.more_button.clicked.connect(self.more_requested)
         self.more_button.setVisible(has_more)
-        notes = dict.fromkeys(missing_records_note(group, translate) for group in found.groups.values())
+        notes = dict.fromkeys(format_missing_records_note(group, translate) for group in found.groups.values())
         self.note = TextLabel(" ".join(note for note in notes if note), "small", "muted", wrap=True)
         self.table = StaticTable(
             context,

@@ -27,13 +27,13 @@ from console.views.records.actions import RecordActionHandlers
 from console.views.records.evidence_bundle import EvidenceBundleExport
 from console.views.registry.company_list import CompanyList, FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRef, Route, route_to
+from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRef, Route, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
-from console.wording.search import search_problem_text
+from console.wording.search import format_search_problem
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -236,7 +236,7 @@ class LookupPage(Page):
             self._number = ""
             empty_state = EmptyState(
                 self.context.translate("lookup.not_a_number"),
-                self.context.failure_message(failure),
+                self.context.format_failure(failure),
                 shape="square_bang",
             )
             self._replace_result(empty_state)
@@ -259,7 +259,9 @@ class LookupPage(Page):
     def _show_search_result(self, text: str, found: SearchResult) -> None:
         if text != self._number:
             return
-        problems = " ".join(search_problem_text(problem, self.context.translate) for problem in found.query.problems)
+        problems = " ".join(
+            format_search_problem(problem, self.context.translate) for problem in found.query.problems
+        )
         self.number.show_search_problem(problems)
         records = tuple(found.records)
         companies = list_found_companies(found.companies, records, self.context) if found.query.words else ()
@@ -353,4 +355,4 @@ def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[R
 
 def _make_subject_route(subject: SearchSubject) -> Route:
     kind, subject_id = subject
-    return OperationRoute(subject_id) if isinstance(subject_id, str) else route_to(kind, subject_id)
+    return OperationRoute(subject_id) if isinstance(subject_id, str) else make_route_to_record(kind, subject_id)

@@ -82,11 +82,11 @@ class OrderPage(MoneyPage[OrderDetails]):
         if visible_sagas:
             language = self.context.language
             standing = (
-                saga_wording.saga_state_text(visible_sagas[0], language),
-                saga_wording.saga_time_text(visible_sagas[0], language),
+                saga_wording.format_saga_state(visible_sagas[0], language),
+                saga_wording.format_saga_time(visible_sagas[0], language),
             )
             lines = [make_saga_step_line(step, language) for step in visible_sagas[0].steps]
-            self.steps.show_steps(saga_wording.saga_title(language), " · ".join(standing), lines)
+            self.steps.show_steps(saga_wording.get_saga_title(language), " · ".join(standing), lines)
 
     def list_helpful_actions(self, view: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if view.payments else ()
@@ -102,10 +102,10 @@ def make_saga_step_line(step: SagaStep, language: str) -> StepLine:
     """Return the line that shows this step of a saga in the list of steps."""
     shape, tone = _ICON_AND_TONE_BY_STEP_STATE[step.state]
     return StepLine(
-        saga_wording.step_name(step, language),
+        saga_wording.get_step_name(step, language),
         shape,
         tone,
-        saga_wording.step_word(step, language),
-        saga_wording.step_detail(step, language),
+        saga_wording.get_step_state_word(step, language),
+        saga_wording.format_step_detail(step, language),
         is_bold=step.state in (StepState.CURRENT, StepState.WAITING, StepState.STUCK),
     )

@@ -519,7 +519,7 @@ class Page(QWidget):
         earlier stays on the page."""
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_data_again)
-        words = self.context.failure_message(failure)
+        words = self.context.format_failure(failure)
         self.show_bar(
             "failed",
             NotificationBar(

@@ -202,7 +202,7 @@ class FittedTable(RecordTable):
         """Return the width in px that the title and the cells of the first 200 loaded rows need."""
         if place not in self._measured_px:
             column, delegate = self.rows.columns[place], self.delegates[place]
-            rows = islice(self.rows.loaded_rows(), _MAX_MEASURED_ROWS)
+            rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
             width = max((delegate.width_of(column.cell(row)) for row in rows), default=0)
             needed = ceil(width) + sum(delegate.paddings(place)) + 1
             self._measured_px[place] = max(self._measure_title_width(place), needed)

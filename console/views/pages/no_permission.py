@@ -87,7 +87,7 @@ class NoRightPage(Page):
 
     @Slot()
     def show_reason(self) -> None:
-        self.reason_text.show_text(self.context.missing_right_text(find_needed_right(self.route)))
+        self.reason_text.show_text(self.context.find_missing_right_reason(find_needed_right(self.route)))
         self.advice_text.show_text(self._format_advice())
 
     def _format_advice(self) -> str:

@@ -48,7 +48,7 @@ class _ButtonWorkerBinding(QObject):
 
     @Slot()
     def update_button(self) -> None:
-        self._button.block(self._context.worker_away_text())
+        self._button.block(self._context.find_worker_away_reason())
 
 
 def bind_button_to_worker(context: WindowContext, button: KeyButton) -> KeyButton:

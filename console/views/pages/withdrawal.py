@@ -72,7 +72,7 @@ class WithdrawButton(KeyButton):
         self._withdrawn_request = None
         self._context.show_toast(
             self._context.translate("request.not_withdrawn"),
-            self._context.failure_message(failure),
+            self._context.format_failure(failure),
             "square_bang",
             "bad",
         )
@@ -86,4 +86,4 @@ def is_request_withdrawn(failure: Failure) -> bool:
 
 def make_withdrawn_bar(context: WindowContext, failure: Failure) -> NotificationBar:
     """Return a notification bar which says that the person has withdrawn the desk request."""
-    return NotificationBar("", context.failure_message(failure), tone="text", shape="arrow_back")
+    return NotificationBar("", context.format_failure(failure), tone="text", shape="arrow_back")

@@ -4,10 +4,10 @@ from console.domain.alerts.rules import ALERT_RULES, GRACE_PERIODS
 from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND
 from console.domain.tasks.records import AlertItem, AlertRule
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import LookupRoute, Route, route_to
-from console.wording.alerts import alert_value_text as alert_value_text
+from console.views.runtime.routes import LookupRoute, Route, make_route_to_record
+from console.wording.alerts import format_alert_rule as format_alert_rule
+from console.wording.alerts import format_alert_value as format_alert_value
 from console.wording.alerts import record_text as record_text
-from console.wording.alerts import rule_text as rule_text
 
 
 def format_alert_explanation(item: AlertItem, context: WindowContext) -> str:
@@ -17,14 +17,14 @@ def format_alert_explanation(item: AlertItem, context: WindowContext) -> str:
     """
     alert = item.alert
     if alert.rule_id == CHANGE_RULE:
-        return alert_value_text(alert.observed, context)
+        return format_alert_value(alert.observed, context)
     if alert.rule_id not in ALERT_RULES or alert.order_no is None:
         return ""
     facts = context.translate(
         "alerts_screen.facts",
-        observed=alert_value_text(alert.observed, context, alert.expected),
-        expected=alert_value_text(alert.expected, context, alert.observed),
-        age=context.age_text(alert.detected_at),
+        observed=format_alert_value(alert.observed, context, alert.expected),
+        expected=format_alert_value(alert.expected, context, alert.observed),
+        age=context.format_age(alert.detected_at),
     )
     defect = context.translate(f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIODS[AlertRule(alert.rule_id)])
     return f"{defect} {facts}"
@@ -35,4 +35,4 @@ def find_alert_record_route(item: AlertItem) -> Route | None:
     alert offers no action. For an alert about a corporation, this is the lookup page of its number."""
     if item.kind == CORPORATION_KIND:
         return LookupRoute(item.number or "")
-    return None if item.action is None else route_to(item.kind, item.id, (), "alerts")
+    return None if item.action is None else make_route_to_record(item.kind, item.id, (), "alerts")

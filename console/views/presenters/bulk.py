@@ -21,12 +21,12 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording.bulk import company_name as company_name
+from console.wording.bulk import format_bulk_row_reason as format_bulk_row_reason
+from console.wording.bulk import get_record_state_key
 from console.wording.bulk import reason_key as reason_key
 from console.wording.bulk import reason_text as reason_text
 from console.wording.bulk import record_name as record_name
-from console.wording.bulk import record_state_key
 from console.wording.bulk import result_word as result_word
-from console.wording.bulk import row_reason as row_reason
 
 _LIMIT_REACHED_REASON_CODE = "most"
 _ICON_AND_TONE_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
@@ -82,7 +82,7 @@ def make_record_state_cell(record: RecoverableRecord | None, context: WindowCont
     cell says so. The cell is empty for None: the record no longer exists."""
     if record is None:
         return StateCell("", "dash", "muted")
-    return record_words.make_state_cell(record_state_key(record), context.language)
+    return record_words.make_state_cell(get_record_state_key(record), context.language)
 
 
 def format_plan_totals(plan: BulkPlan, context: WindowContext) -> str:
@@ -150,7 +150,7 @@ def _format_run_status(item: BulkItem, context: WindowContext) -> str:
     run = item.run
     code, actor = split_reason(run.reason)
     if run.state == "running" and item.holder is not None:
-        holder_name = record_words.actor_name(item.holder.operator, context)
+        holder_name = record_words.get_actor_name(item.holder.operator, context)
         return context.translate("bulk.told.there", who=holder_name, host=item.holder.host)
     if run.state == "running":
         return context.translate("bulk.told.nobody")

@@ -68,12 +68,12 @@ def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSi
         fact=context.translate(
             "record.side.since_age",
             at=format_time_in_sentence(since_instant, context),
-            age=context.age_text(since_instant),
+            age=context.format_age(since_instant),
         )
         if since_instant
         else "",
         source=context.translate(
-            "record.side.version_by", version=record.version, who=words.actor_name(changed_by, context)
+            "record.side.version_by", version=record.version, who=words.get_actor_name(changed_by, context)
         )
         if changed_by
         else version,
@@ -91,7 +91,7 @@ def _make_provider_side(view: CreditCheckDetails, context: WindowContext) -> Rec
     fact = ""
     if answer is not None:
         fact = context.translate(
-            "record.side.asked_age", at=format_time_in_sentence(answer.at, context), age=context.age_text(answer.at)
+            "record.side.asked_age", at=format_time_in_sentence(answer.at, context), age=context.format_age(answer.at)
         )
     return RecordSide(
         context.translate("record.side.provider"),

@@ -15,9 +15,9 @@ from console.views.theme.design_tokens import Language, Tone, tokens
 from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 from console.wording import timelines as story_words
-from console.wording.credit_checks import actor_name as actor_name
-from console.wording.credit_checks import marked_registry_name as marked_registry_name
-from console.wording.credit_checks import provider_or_registry_name as provider_or_registry_name
+from console.wording.credit_checks import format_registry_name as format_registry_name
+from console.wording.credit_checks import get_actor_name as get_actor_name
+from console.wording.credit_checks import get_provider_or_registry_name as get_provider_or_registry_name
 from console.wording.credit_checks import result_word as result_word
 from console.wording.credit_checks import state_key as state_key
 
@@ -123,7 +123,7 @@ def format_company_name(record: CreditCheck, context: WindowContext) -> str:
     the corporation registry, marked as such. If neither is known, return the corporation number in groups of
     digits.
     """
-    return provider_or_registry_name(record, context) or wording.format_number(record.corporation_number)
+    return get_provider_or_registry_name(record, context) or wording.format_number(record.corporation_number)
 
 
 def format_explanation(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
@@ -151,7 +151,9 @@ def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Ti
     shape, tone = get_entry_icon_and_tone(entry)
     time = wording.format_moment(entry.at, context.now())
     words = wording.audit_entry_sentence(entry, context.language)
-    return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.actor, context), words)
+    return TimelineLine(
+        time, wording.format_instant(entry.at), shape, tone, get_actor_name(entry.actor, context), words
+    )
 
 
 def make_event_timeline_line(event: TimelineEvent, story: TimelinePage, context: WindowContext) -> TimelineLine:
@@ -166,8 +168,10 @@ def make_event_timeline_line(event: TimelineEvent, story: TimelinePage, context:
     if event.step is TimelineEventKind.ENDED:
         shape, tone = _ICON_AND_TONE_BY_OPERATION_END.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_moment(event.at, context.now())
-    sentence = story_words.sentence_with_record(event, story, context.language)
-    return TimelineLine(time, wording.format_instant(event.at), shape, tone, actor_name(event.who, context), sentence)
+    sentence = story_words.format_event_sentence_with_record(event, story, context.language)
+    return TimelineLine(
+        time, wording.format_instant(event.at), shape, tone, get_actor_name(event.who, context), sentence
+    )
 
 
 def convert_event_to_timeline_entry(event: TimelineEvent) -> TimelineEntry:

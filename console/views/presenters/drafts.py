@@ -2,7 +2,7 @@
 
 from console.domain.person_state.drafts import Draft
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import ApprovalsRoute, LookupRoute, OperationRoute, Route, route_to
+from console.views.runtime.routes import ApprovalsRoute, LookupRoute, OperationRoute, Route, make_route_to_record
 from console.wording import catalogue as wording
 
 _RECORD_KINDS_WITH_PAGE = ("credit-check", "payment", "order", "refund")
@@ -37,5 +37,5 @@ def _make_draft_route(draft: Draft) -> Route:
     if draft.kind == "reject":
         return ApprovalsRoute(int(draft.subject))
     if draft.record_kind in _RECORD_KINDS_WITH_PAGE:
-        return route_to(draft.record_kind, int(draft.subject), (), "home")
+        return make_route_to_record(draft.record_kind, int(draft.subject), (), "home")
     return OperationRoute(draft.subject)

@@ -49,7 +49,7 @@ def format_affected_record(record: AffectedRecord, context: WindowContext) -> st
         name = f"{context.translate('kind.credit-check')} {record.id}"
     else:
         name = f"{context.translate(f'kind.{record.kind}')} {record.number}"
-    amount = incident_words.money_text(record.amount)
+    amount = incident_words.format_money(record.amount)
     return f"{name} {amount}" if amount else name
 
 
@@ -64,7 +64,7 @@ def make_owner_cell(incident: Incident, context: WindowContext) -> StateCell:
         return StateCell(context.translate("incident.owner.nobody"), "ring", "care")
     if is_own_incident(incident, context):
         return StateCell(context.translate("incident.owner.you"), "person", "progress")
-    return StateCell(record_words.actor_name(incident.owner, context), "person", "text")
+    return StateCell(record_words.get_actor_name(incident.owner, context), "person", "text")
 
 
 def format_owner_sentence(incident: Incident, context: WindowContext) -> str:
@@ -72,7 +72,7 @@ def format_owner_sentence(incident: Incident, context: WindowContext) -> str:
     nobody owns the incident, the sentence says this."""
     if incident.owner is None:
         return context.translate("incident.nobody_owns")
-    who = record_words.actor_name(incident.owner, context)
+    who = record_words.get_actor_name(incident.owner, context)
     return context.translate("incident.owned", who=who, at=incident.owner_since)
 
 
@@ -96,7 +96,7 @@ def format_incident_summary(incident: Incident, context: WindowContext) -> str:
         incident_words.state_text(incident, context.translate),
         format_owner_sentence(incident, context),
         alert_words.format_alert_explanation(make_main_alert_item(incident), context),
-        *(context.translate(key) for key in incident_words.playbook_keys(incident)),
+        *(context.translate(key) for key in incident_words.list_playbook_keys(incident)),
     )
-    extent = incident_words.extent_text(incident, context.translate)
+    extent = incident_words.format_incident_extent(incident, context.translate)
     return f"{extent} · {' '.join(sentence for sentence in sentences if sentence)}"

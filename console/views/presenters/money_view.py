@@ -104,7 +104,7 @@ def _format_side_time(side: ComparedSide, context: WindowContext, *, of_gateway:
     if at is None:
         return ""
     key = "record.side.asked_age" if of_gateway else "record.side.since_age"
-    words = context.translate(key, at=format_time_in_sentence(at, context), age=context.age_text(at))
+    words = context.translate(key, at=format_time_in_sentence(at, context), age=context.format_age(at))
     return context.translate("money.side.old", fact=words) if side.old else words
 
 

@@ -14,7 +14,7 @@ from console.views.runtime.routes import (
     OperationRoute,
     ReconcileRunsRoute,
     Route,
-    route_to,
+    make_route_to_record,
 )
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import StateCell
@@ -41,7 +41,7 @@ def format_request_record(request: OwnRequest, context: WindowContext) -> str:
     record."""
     record, kind, id = _find_answered_record(request), request.subject_kind, request.subject_id
     if record is not None and not isinstance(record, Operation):
-        return case_words.short_title(record, context)
+        return case_words.format_short_title(record, context)
     if kind is None or id is None:
         return ""
     if kind == "company":
@@ -88,7 +88,7 @@ def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:
 
 def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
     if request.error is not None:
-        return context.failure_message(Failure(request.error.code, request.error.detail))
+        return context.format_failure(Failure(request.error.code, request.error.detail))
     record = _find_answered_record(request)
     if record is None or isinstance(record, Operation):
         return context.translate("request.done")
@@ -109,7 +109,7 @@ def find_request_route(request: OwnRequest) -> Route | None:
     if kind == "operation" and id is not None:
         return OperationRoute(id)
     if kind in _RECORD_KINDS_WITH_PAGE and id is not None and id.isdecimal():
-        return route_to(kind, int(id))
+        return make_route_to_record(kind, int(id))
     return _LIST_ROUTE_BY_ACTION.get(request.action)
 
 

@@ -18,12 +18,12 @@ from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 from console.wording import reconciliation as texts
-from console.wording.reconciliation import amount_difference_text as amount_difference_text
-from console.wording.reconciliation import difference_name as difference_name
-from console.wording.reconciliation import our_side_text as our_side_text
-from console.wording.reconciliation import period_text as period_text
-from console.wording.reconciliation import provider_side_text as provider_side_text
-from console.wording.reconciliation import run_days_text as run_days_text
+from console.wording.reconciliation import format_amount_difference as format_amount_difference
+from console.wording.reconciliation import format_our_side as format_our_side
+from console.wording.reconciliation import format_period as format_period
+from console.wording.reconciliation import format_provider_side as format_provider_side
+from console.wording.reconciliation import format_run_days as format_run_days
+from console.wording.reconciliation import get_difference_name as get_difference_name
 
 _ICON_AND_TONE_BY_RUN_STATE: dict[RunState, tuple[str, Tone]] = {
     RunState.RUNNING: ("half_disc", "progress"),
@@ -47,13 +47,13 @@ def make_run_state_cell(item: ReconciliationRunItem, context: WindowContext) -> 
 
 def format_run_title(item: ReconciliationRunItem, context: WindowContext) -> str:
     """Return the title of a reconciliation run, such as `PayPay 2026-11-19`."""
-    return f"{case_words.provider_word(item.provider, context)} {run_days_text(item)}"
+    return f"{case_words.provider_word(item.provider, context)} {format_run_days(item)}"
 
 
 def format_run_times(item: ReconciliationRunItem, context: WindowContext) -> str:
     """Return the sentence about the times of a run: who began the run and when, and when it ended or, if it hasn't
     ended, when it last changed."""
-    facts = {"who": record_words.actor_name(item.asked_by, context), "begun": item.begun_at}
+    facts = {"who": record_words.get_actor_name(item.asked_by, context), "begun": item.begun_at}
     if item.ended_at is not None:
         return context.translate("reconcile.when.ended", **facts, ended=item.ended_at)
     return context.translate("reconcile.when.open", **facts, changed=item.changed_at)
@@ -93,7 +93,8 @@ def format_difference_advice(item: DifferenceItem, context: WindowContext) -> st
 def _format_advice(item: DifferenceItem, context: WindowContext) -> str:
     if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(
-            "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{texts.unreadable_reason_code(item)}")
+            "reconcile.to_do.refused",
+            why=context.translate(f"reconcile.row.{texts.get_unreadable_reason_code(item)}"),
         )
     if item.found.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.to_do.imported")
@@ -141,7 +142,7 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     lead = context.translate(
         key,
         provider=case_words.provider_word(report.provider, context),
-        days=period_text(report.from_day, report.to_day),
+        days=format_period(report.from_day, report.to_day),
     )
     counts = context.translate(
         "reconcile.counted_dry" if is_dry_run else "reconcile.counted",

@@ -12,24 +12,24 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, Operation, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
-from console.views.runtime.routes import RecordPageRoute, RecordRef, route_to
+from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_to_record
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 from console.wording.records import ShownRecord as ShownRecord
 from console.wording.records import amount_text as amount_text
 from console.wording.records import began_at as began_at
 from console.wording.records import cause_text as cause_text
-from console.wording.records import certainty_key as certainty_key
 from console.wording.records import company_name as company_name
-from console.wording.records import company_or_title as company_or_title
-from console.wording.records import corporation_number_of as corporation_number_of
 from console.wording.records import differs_in_amount as differs_in_amount
+from console.wording.records import format_company_or_title as format_company_or_title
+from console.wording.records import format_marked_amount as format_marked_amount
+from console.wording.records import format_short_title as format_short_title
+from console.wording.records import get_certainty_key as get_certainty_key
+from console.wording.records import get_corporation_number as get_corporation_number
 from console.wording.records import kind_of as kind_of
-from console.wording.records import marked_amount_text as marked_amount_text
 from console.wording.records import mask_payer as mask_payer
 from console.wording.records import provider_name as provider_name
 from console.wording.records import provider_word as provider_word
-from console.wording.records import short_title as short_title
 from console.wording.records import state_key as state_key
 from console.wording.records import title as title
 from console.wording.records import unanswered_side_word as unanswered_side_word
@@ -100,7 +100,7 @@ def make_record_route(
 ) -> RecordPageRoute:
     """Return the route to the page of a record. `trail` are the records of the list from which the page is opened,
     so that the page can step through them; `place` is the key of the sidebar entry to highlight."""
-    return route_to(kind_of(record), record.id, trail, place)
+    return make_route_to_record(kind_of(record), record.id, trail, place)
 
 
 def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:

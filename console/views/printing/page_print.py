@@ -54,7 +54,7 @@ class PagePrint(QObject):
 
         def show_failure(failure: Failure) -> None:
             self.is_running = False
-            message = context.failure_message(failure)
+            message = context.format_failure(failure)
             context.show_toast(context.translate("act.refused"), message, "square_bang", "bad")
 
         label = context.translate("action.print")

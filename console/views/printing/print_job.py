@@ -12,7 +12,7 @@ from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import QDialog, QWidget
 
 from console.domain.documents.pdf_pages import PageImage
-from console.views.theme.fonts import font_families
+from console.views.theme.fonts import list_font_families
 from console.wording.catalogue import NO_VALUE
 
 PRINT_KEY = "Ctrl+P"
@@ -57,7 +57,7 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
     if len(sheet.columns) > _MOST_UPRIGHT_COLUMNS:
         printer.setPageOrientation(QPageLayout.Orientation.Landscape)
     document = QTextDocument()
-    font = QFont(font_families("text"))
+    font = QFont(list_font_families("text"))
     font.setPointSizeF(_CELL_POINTS if sheet.columns else _TEXT_POINTS)
     document.setDefaultFont(font)
     document.setHtml(make_html(sheet))
@@ -112,7 +112,7 @@ def _draw_page(painter: QPainter, page: PageImage, foot: str, paper: QRectF) -> 
     scale = min(room.width() / page.width, room.height() / page.height)
     width, height = page.width * scale, page.height * scale
     painter.drawImage(QRectF(room.center().x() - width / 2, room.top(), width, height), image)
-    font = QFont(font_families("text"))
+    font = QFont(list_font_families("text"))
     font.setPointSizeF(_CELL_POINTS)
     painter.setFont(font)
     line = QRectF(paper.left(), paper.bottom() - foot_height, paper.width(), foot_height)

@@ -14,7 +14,7 @@ from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_
 from console.views.purchase import outcome
 from console.views.purchase.form import PurchaseForm
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRoute
+from console.views.runtime.routes import CreditCheckRoute, LookupRoute, OperationRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
 from console.views.widgets.dialog import DialogFrame
@@ -147,7 +147,7 @@ class PurchaseDialog(DialogFrame):
         record = self._record
         self.accept()
         if isinstance(record, CreditCheck):
-            self._context.navigate(RecordRoute(record.id))
+            self._context.navigate(CreditCheckRoute(record.id))
         elif isinstance(record, Operation):
             self._context.navigate(OperationRoute(record.id))
 
@@ -159,7 +159,7 @@ class PurchaseDialog(DialogFrame):
     @Slot(int)
     def _open_credit_check(self, id: int) -> None:
         self.reject()
-        self._context.navigate(RecordRoute(id))
+        self._context.navigate(CreditCheckRoute(id))
 
 
 def get_company_name(plan: PurchasePlan) -> str:

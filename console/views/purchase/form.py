@@ -16,7 +16,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.wording.registry import closure_heading, purchase_warning_text, source_line
+from console.wording.registry import format_closure_heading, format_purchase_warning, format_registry_source
 
 _DEAL_CODES = (1, 2, 9)
 _PURPOSE_CODES = (4, 1, 2, 3, 9)
@@ -107,12 +107,12 @@ class PurchaseForm(QWidget):
         if successor is not None:
             link = LinkButton(translate("corporation.open_successor"))
             link.clicked.connect(partial(self.number_requested.emit, successor.number))
-        words = purchase_warning_text(facts, translate)
+        words = format_purchase_warning(facts, translate)
         bar = NotificationBar(
-            closure_heading(facts, translate), words, tone="care", shape="ring_slash", narrow=True, second=link
+            format_closure_heading(facts, translate), words, tone="care", shape="ring_slash", narrow=True, second=link
         )
         holder = QWidget()
-        source = TextLabel(source_line(facts.registry_date, translate), "small", "muted", wrap=True)
+        source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True)
         holder.setLayout(make_column(bar, source, gap=4))
         return holder
 

@@ -104,7 +104,7 @@ def make_refusal_content(context: WindowContext, record: CreditCheck | Operation
     provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
     lead = context.translate("dialog.purchase.not_charged") if provider_answered else ""
     bar = NotificationBar(
-        lead, context.failure_message(failure), tone="bad", shape="cross" if provider_answered else "square_bang"
+        lead, context.format_failure(failure), tone="bad", shape="cross" if provider_answered else "square_bang"
     )
     parts: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):

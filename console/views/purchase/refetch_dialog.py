@@ -177,7 +177,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
 def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:
     """Return the content of the dialog after a failed re-fetch: the failure's message, and the reason for each
     part that could not be fetched."""
-    bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="cross")
+    bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="cross")
     lines = [
         _make_text_line(context.translate("dialog.refetch.failed_part", part=part["part"], reason=part["reason"]))
         for part in failure.detail.get("failed", ())

@@ -205,7 +205,7 @@ class QueuePageActions(QObject):
         record = self._find_record()
         if record is not None:
             self.record_acts.copy_text(
-                case_words.corporation_number_of(record) or case_words.short_title(record, self._context)
+                case_words.get_corporation_number(record) or case_words.format_short_title(record, self._context)
             )
 
 

@@ -32,7 +32,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
-from console.wording.registry import source_line
+from console.wording.registry import format_registry_source
 
 _MAX_READ_ITEMS = 1_000
 _MIN_VISIBLE_ROWS = 4
@@ -178,7 +178,7 @@ class ChangedCompaniesPage(Page):
         translate, explanation = self.context.translate, item.explanation
         self.why_words.show_text(translate(explanation.why, **explanation.facts))
         self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
-        self.source_words.show_text(source_line(item.change.registry_date, translate))
+        self.source_words.show_text(format_registry_source(item.change.registry_date, translate))
         self.successor_button.setVisible(item.change.after.successor is not None)
         self._update_renew_button()
 

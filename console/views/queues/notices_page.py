@@ -29,7 +29,7 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import measure_column_width
 from console.views.queues.tabs import QueueTabs
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import RecordPageRoute, route_to
+from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -191,7 +191,7 @@ class UnmatchedNoticesPage(Page):
         self.candidates = read.candidates or ()
         links = []
         for candidate in self.candidates:
-            link = LinkButton(notice_words.candidate_text(candidate, self.context.language))
+            link = LinkButton(notice_words.format_notice_candidate(candidate, self.context.language))
             link.clicked.connect(partial(self.context.navigate, _make_candidate_route(candidate)))
             links.append(link)
         self._show_similar_links(links)
@@ -242,7 +242,7 @@ class UnmatchedNoticesPage(Page):
 
 def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:
     kind = "payment" if isinstance(candidate.record, Payment) else "order"
-    return route_to(kind, candidate.record.id, (), "queues")
+    return make_route_to_record(kind, candidate.record.id, (), "queues")
 
 
 def _get_case_id(item: UnmatchedNoticeItem) -> int:

@@ -514,7 +514,7 @@ class QueuesPage(Page):
             else (queue_count.count if queue_count else self.row_model.row_count)
         )
         at = self.table.current_row
-        position = at + 1 - sum(heading <= at for heading in self.row_model.heading_rows())
+        position = at + 1 - sum(heading <= at for heading in self.row_model.list_heading_rows())
         capped = not self.row_model.is_complete and queue_count is not None and queue_count.capped
         total = wording.format_count(row_count, is_capped=capped)
         words = self.context.translate("queue.position", position=position, total=total) if position else ""

@@ -214,7 +214,7 @@ def _read_matches(
 def _is_match(item: QueueItem, filter_text: str) -> bool:
     record = item.record
     digits = filter_text.replace(" ", "").replace("-", "")
-    number = case_words.corporation_number_of(record)
+    number = case_words.get_corporation_number(record)
     if digits.isdecimal() and (number.startswith(digits) or str(record.id) == digits):
         return True
     entry = record.registry_entry

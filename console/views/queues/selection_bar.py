@@ -145,7 +145,7 @@ class QueueSelection(QObject):
         if rows is not self._rows:
             return
         if self.has_all_selected:
-            rows.select_only(map(rows.key_of, rows.loaded_rows()))
+            rows.select_only(map(rows.key_of, rows.iterate_loaded_rows()))
         self.update_bar()
 
     @Slot()
@@ -153,7 +153,7 @@ class QueueSelection(QObject):
         """Select all matching records, including those whose rows are not read yet."""
         if self._rows is not None and self._rows.row_count:
             self.has_all_selected = True
-            self._rows.select_only(map(self._rows.key_of, self._rows.loaded_rows()))
+            self._rows.select_only(map(self._rows.key_of, self._rows.iterate_loaded_rows()))
             self.update_bar()
 
     @Slot()
@@ -190,14 +190,16 @@ class QueueSelection(QObject):
         rows = self._rows
         if rows is None:
             return []
-        return [row for row in rows.loaded_rows() if isinstance(row, CauseRow) and row.key in rows.selected_keys]
+        return [
+            row for row in rows.iterate_loaded_rows() if isinstance(row, CauseRow) and row.key in rows.selected_keys
+        ]
 
     def _count_selected_records(self) -> int:
         """Return the number of selected records: those of the selected groups, and the single records outside of
         these groups."""
         groups = self._list_selected_groups()
         causes = {group.cause for group in groups}
-        rows = self._rows.loaded_rows() if groups and self._rows is not None else ()
+        rows = self._rows.iterate_loaded_rows() if groups and self._rows is not None else ()
         in_groups = {
             queue_rows.get_row_record_ref(row)
             for row in rows
@@ -225,7 +227,7 @@ class QueueSelection(QObject):
             return
         loaded = {
             queue_rows.get_row_record_ref(row): _make_chosen_record(row)
-            for row in rows.loaded_rows()
+            for row in rows.iterate_loaded_rows()
             if isinstance(row, QueueRow)
         }
         order = [key for key in loaded if key in rows.selected_keys]
@@ -240,7 +242,7 @@ class QueueSelection(QObject):
             return 0, "0"
         queue_count = self._context.work_counts.find_count(self._query.queue)
         if self._query.by_cause:
-            groups = [row for row in rows.loaded_rows() if isinstance(row, CauseRow)]
+            groups = [row for row in rows.iterate_loaded_rows() if isinstance(row, CauseRow)]
             count = sum(row.group.count for row in groups)
             return count, wording.format_count(count, is_capped=any(row.is_capped for row in groups))
         if rows.is_complete or queue_count is None or not self._query.is_whole:

@@ -76,7 +76,7 @@ class ShownView(QObject):
             _VIEW_BAR_NAME,
             NotificationBar(
                 self._context.translate("view.not_opened"),
-                self._context.failure_message(failure),
+                self._context.format_failure(failure),
                 tone="care",
                 shape="square_bang",
             ),

@@ -7,7 +7,7 @@ from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
 from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.views.queues.rows import QUEUE_NAMES
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import queue_route
+from console.views.runtime.routes import make_queue_route
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 
@@ -55,7 +55,7 @@ class QueueTabs(Tabs):
         """Open the page that shows this queue. If these tabs have the focus, the tabs of the opened page get it."""
         had_focus, window = self.hasFocus(), self.window()
         self.show_queue(self._queue)
-        self._context.navigate(queue_route(name))
+        self._context.navigate(make_queue_route(name))
         shown = next((tabs for tabs in window.findChildren(QueueTabs) if tabs.isVisible()), None)
         if had_focus and shown is not None:
             shown.setFocus()

@@ -119,7 +119,7 @@ class SaveViewDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self.end_action(self._context.translate("action.cancel"))
         self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
-        words, problem = self._context.failure_message(failure), failure.detail.get("problem")
+        words, problem = self._context.format_failure(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
         self._show_form(*([] if is_named else [NotificationBar("", words, tone="bad", shape="square_bang")]))
         self._update_act_button()

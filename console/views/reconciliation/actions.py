@@ -85,6 +85,6 @@ class ReconciliationActions(QObject):
         self._resumed_providers.discard(provider)
         lead = self._context.translate("act.refused")
         self._page.show_bar(
-            "act", NotificationBar(lead, self._context.failure_message(failure), tone="bad", shape="square_bang")
+            "act", NotificationBar(lead, self._context.format_failure(failure), tone="bad", shape="square_bang")
         )
         self._page.refresh("asked")

@@ -59,18 +59,18 @@ def make_difference_columns(context: WindowContext) -> list[Column]:
     longest = max((translate(f"reconcile.verdict.{verdict}") for verdict in verdicts), key=len)
     return [
         Column("payment", translate("kind.payment"), measure_column_width("ORD-2026-000001", 32),
-               lambda item: words.difference_name(item, context), "data"),
+               lambda item: words.get_difference_name(item, context), "data"),
         Column("ours", translate("reconcile.column.ours"),
                measure_column_width(translate("reconcile.example.ours"), 24),
-               lambda item: words.our_side_text(item, context), "data"),
+               lambda item: words.format_our_side(item, context), "data"),
         Column("theirs", translate("reconcile.column.theirs"),
                measure_column_width(translate("reconcile.example.theirs"), 24),
-               lambda item: words.provider_side_text(item, context), "data"),
+               lambda item: words.format_provider_side(item, context), "data"),
         Column("verdict", translate("reconcile.column.verdict"),
                measure_column_width(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
                lambda item: words.make_verdict_cell(item, context), "state"),
         Column("difference", translate("reconcile.column.difference"), measure_column_width("−¥1,234,567", 16),
-               words.amount_difference_text, "amount"),
+               words.format_amount_difference, "amount"),
         Column("cause", translate("column.cause"), 220, lambda item: words.make_cause_cell(item, context), "state",
                is_stretched=True),
     ]  # fmt: skip
@@ -100,7 +100,7 @@ def make_run_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("days", translate("reconcile.column.days"), measure_column_width("2026-11-19", 24),
-               words.run_days_text, "data", is_stretched=True),
+               words.format_run_days, "data", is_stretched=True),
         Column("provider", translate("column.provider"), 96, lambda item: provider_word(item.provider, context)),
         Column("state", translate("column.state"), measure_column_width(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
                make_state_cell, "state"),
@@ -109,7 +109,7 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         make_count_column("differ", lambda item: item.differ),
         make_count_column("only_ours", lambda item: item.missing_there),
         make_count_column("only_theirs", lambda item: item.imported),
-        Column("who", translate("column.who"), 88, lambda item: record_words.actor_name(item.asked_by, context)),
+        Column("who", translate("column.who"), 88, lambda item: record_words.get_actor_name(item.asked_by, context)),
         Column("begun", translate("reconcile.column.begun"), measure_column_width("11-20 15:04", 20),
                lambda item: wording.format_moment(item.begun_at, context.now()), "data"),
         Column("ended", translate("reconcile.column.ended"), measure_column_width("11-20 15:04", 20),

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.payments.provider_registry import find_provider
 from console.domain.tasks.records import ReconcileReport
 from console.views.pages.permission_buttons import bind_button_to_worker
-from console.views.presenters.reconciliation import get_yesterday, make_run_toast, period_text
+from console.views.presenters.reconciliation import format_period, get_yesterday, make_run_toast
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReconcileRoute
@@ -170,7 +170,7 @@ class ReconcileDialog(DialogFrame):
         self.set_busy(context.translate("dialog.reconcile.busy"))
         self._close_timer.start()
         label = context.translate(
-            "dialog.reconcile.label", provider=provider_word(provider, context), days=period_text(first, last)
+            "dialog.reconcile.label", provider=provider_word(provider, context), days=format_period(first, last)
         )
         context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(
@@ -221,7 +221,7 @@ class ReconcileDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self._close_timer.stop()
         content = QWidget()
-        bar = NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
         content.setLayout(make_column(bar))
         title = self._context.translate("act.refused")
         self.show_outcome(title, "", content, close=self._context.translate("action.close"))

@@ -123,8 +123,8 @@ class ActionButtons(QObject):
         right = _RIGHT_BY_ACTION.get(name, name)
         acts = right in ROLES_BY_RIGHT
         context = self._context
-        return context.lost_connection_text() or (
-            context.read_only_text(right) or context.worker_away_text(right) if acts else ""
+        return context.find_lost_connection_reason() or (
+            context.read_only_text(right) or context.find_worker_away_reason(right) if acts else ""
         )
 
     def _format_disabled_reason(self, action: AllowedAction) -> str:
@@ -133,7 +133,7 @@ class ActionButtons(QObject):
         needed_roles = action.facts.get("needs")
         right = _RIGHT_BY_ACTION.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed_roles, tuple):
-            return self._context.missing_right_text(right) or self._context.needed_role_text(
+            return self._context.find_missing_right_reason(right) or self._context.format_needed_role(
                 needed_roles, self._context.list_other_people_with(right)
             )
         return self._context.translate(action.reason or "reason.role", **action.facts)

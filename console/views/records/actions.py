@@ -131,7 +131,7 @@ class RecordActionHandlers(QObject):
             lead, tone, shape = context.translate("dialog.withdraw.done"), "text", "arrow_back"
         else:
             lead, tone, shape = context.translate("act.refused"), "bad", "square_bang"
-        message = context.failure_message(failure)
+        message = context.format_failure(failure)
         if title:
             message = context.translate("act.about", title=title, message=message)
         self._page.show_bar(

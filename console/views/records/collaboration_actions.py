@@ -132,7 +132,7 @@ class CollaborationActions(QObject):
             return
         is_own = is_same_person(taken.person, context.operator or "")
         key = "record.taken_by_you" if is_own else "record.taken_by"
-        words = context.translate(key, who=record_words.actor_name(taken.person, context), until=taken.until)
+        words = context.translate(key, who=record_words.get_actor_name(taken.person, context), until=taken.until)
         buttons: list[KeyButton | None] = [None, None]
         if is_own:  # the page binds the keys, so that they say something while nothing is taken
             for place, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
@@ -150,7 +150,7 @@ def make_note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Tim
 
 
 def _make_note_line(note: Note, context: WindowContext) -> TimelineLine:
-    at, who = note.at, record_words.actor_name(note.person, context)
+    at, who = note.at, record_words.get_actor_name(note.person, context)
     return TimelineLine(
         format_time_in_column(at, context), wording.format_instant(at), "person", "muted", who, note.words
     )

@@ -126,7 +126,7 @@ def _make_company_column(table: _RecordColumnFactory, name: str = "company") -> 
     """Return the column with the name of the record's company; without a name, it shows the corporation number."""
 
     def format_name(record: ShownRecord) -> str:
-        number = case_words.corporation_number_of(record)
+        number = case_words.get_corporation_number(record)
         return case_words.company_name(record, table.context) or (wording.format_number(number) if number else "")
 
     width = 150 if table.has_only_checks else 140
@@ -135,7 +135,7 @@ def _make_company_column(table: _RecordColumnFactory, name: str = "company") -> 
 
 def _make_number_column(table: _RecordColumnFactory) -> Column:
     return columns.make_corporation_number_column(
-        table.context, lambda item: case_words.corporation_number_of(table.get_record(item))
+        table.context, lambda item: case_words.get_corporation_number(table.get_record(item))
     )
 
 
@@ -152,13 +152,17 @@ def _make_name_column(table: _RecordColumnFactory) -> Column:
     """Return the column with the number of a payment or an order, or the id of another record. In a table of
     several kinds of records, the kind stands before it."""
     context, longest = table.context, "ORD-20261120-000123"
-    format_name = case_words.title if table.has_several_kinds else case_words.short_title
+    format_name = case_words.title if table.has_several_kinds else case_words.format_short_title
     if table.has_several_kinds:
         longest = context.translate("case.title.payment", number=longest)
     advance = current_appearance().font_metrics("data").horizontalAdvance(longest)
     width = round(advance / current_appearance().scale) + CELL_PADDING_PX + 4
     return table.make_column(
-        "name", width, lambda record: format_name(record, context), "data", title="column.record"
+        "name",
+        width,
+        lambda record: format_name(record, context),
+        "data",
+        title="column.record",
     )
 
 
@@ -192,7 +196,7 @@ def _make_amount_column(table: _RecordColumnFactory) -> Column:
     return table.make_column(
         "amount",
         max(get_min_column_width("amount"), measure_column_width("≠ ₹1,200,000", CELL_PADDING_PX)),
-        lambda record: case_words.marked_amount_text(record, table.context),
+        lambda record: case_words.format_marked_amount(record, table.context),
         "amount",
     )
 
@@ -206,7 +210,7 @@ def _make_certainty_column(table: _RecordColumnFactory) -> Column:
     disagree = ("old",) if table.has_only_checks else ("sides_disagree", "may_be_reversed")
     longest = table.find_longest_word("certainty", "known", "unknown", "unconfirmed", *disagree)
     return table.make_badge_column(
-        "certainty", longest, lambda record: case_words.certainty_key(record, table.context.now())
+        "certainty", longest, lambda record: case_words.get_certainty_key(record, table.context.now())
     )
 
 
@@ -253,7 +257,7 @@ def _make_people_column(table: _RecordColumnFactory) -> Column:
     def format_people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
             return ""
-        maker = words.actor_name(record.maker, table.context)
+        maker = words.get_actor_name(record.maker, table.context)
         return table.context.translate("case.people", maker=maker, checkers=record.checkers)
 
     return table.make_column("people", 160, format_people, stretches=True)

@@ -159,7 +159,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         )
 
     def _make_refusal_bar(self, failure: Failure) -> NotificationBar:
-        return NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+        return NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
 
 
 def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast:

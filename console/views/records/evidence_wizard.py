@@ -246,7 +246,7 @@ class EvidenceForm(QWidget):
             return self._context.translate(
                 "dialog.resolve.began_yourself", people=self._context.list_other_people_with("resolve_second")
             )
-        return self._context.missing_right_text("resolve_second")
+        return self._context.find_missing_right_reason("resolve_second")
 
     def _enable_result(self, name: str, disabled_reason: str) -> None:
         radio = self.outcomes[name]

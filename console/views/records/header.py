@@ -9,7 +9,7 @@ from console.domain.service_results import Explanation
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import RecordPageRoute, position_in_trail
+from console.views.runtime.routes import RecordPageRoute, find_position_in_trail
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_row
@@ -136,7 +136,7 @@ class RecordHeader(Surface):
     def show_position(self, route: RecordPageRoute) -> None:
         """Show the position of the route's record in the list from which the person has opened the page, such as 3
         / 20. Hide it if there is no such list."""
-        place_and_total = position_in_trail(route)
+        place_and_total = find_position_in_trail(route)
         self._trail.setVisible(place_and_total is not None)
         if place_and_total is not None:
             place, total = place_and_total

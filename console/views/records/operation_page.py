@@ -14,7 +14,7 @@ from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import make_explanation_form, show_explanation
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import OperationRoute, route_to
+from console.views.runtime.routes import OperationRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.badge import Badge
@@ -129,7 +129,7 @@ class OperationPage(Page):
                 (translate("column.what"), translate(f"operation.{operation.action}")),
                 (translate("field.corporation_number"), wording.format_number(operation.corporation_number or "")),
                 (translate("field.client"), operation.client_id or wording.NO_VALUE),
-                (translate("column.who"), words.actor_name(operation.operator, self.context)),
+                (translate("column.who"), words.get_actor_name(operation.operator, self.context)),
                 (translate("column.since"), format_time_in_sentence(operation.started_at, self.context)),
             ]
         )
@@ -158,7 +158,9 @@ class OperationPage(Page):
     @Slot()
     def _open_record(self) -> None:
         if self.view is not None and self.view.record.subject_id is not None:
-            self.context.navigate(route_to(self.view.record.subject_kind, self.view.record.subject_id, (), "queues"))
+            self.context.navigate(
+                make_route_to_record(self.view.record.subject_kind, self.view.record.subject_id, (), "queues")
+            )
 
     @Slot()
     def _probe_operation(self) -> None:

@@ -26,7 +26,7 @@ from console.views.records.header import RecordHeader, make_explanation_form, sh
 from console.views.records.tabs import RecordTabs
 from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import LookupRoute, RecordPageRoute, neighbour_route, route_to
+from console.views.runtime.routes import LookupRoute, RecordPageRoute, find_neighbour_route, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
@@ -78,7 +78,7 @@ class RecordPage(Page, Generic[ViewT]):
         """`below` are the widgets and layouts between the explanation and the tabs. `middle` is a layout that
         contains the tabs and other widgets beside them; None if there are no such widgets."""
         super().__init__(context)
-        self.route: RecordPageRoute = route_to(self.kind, 0)
+        self.route: RecordPageRoute = make_route_to_record(self.kind, 0)
         self.view: ViewT | None = None
         self._shown_state: tuple[str, ...] = ()
         self.acts = RecordActionHandlers(context, self)
@@ -157,7 +157,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     def get_corporation_number(self, view: ViewT) -> str:
         """Return the corporation number of the record; "" if the record has none."""
-        return case_words.corporation_number_of(view.record)
+        return case_words.get_corporation_number(view.record)
 
     def list_related_records(self, view: ViewT) -> frozenset[tuple[str, int]]:
         """Return the kind and id of each other record that this page shows. If one of them changes, the page is
@@ -337,7 +337,7 @@ class RecordPage(Page, Generic[ViewT]):
     def show_change(self, before: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records."""
         words = wording.audit_entry_sentence(last_entry, self.context.language)
-        who = record_words.actor_name(last_entry.actor, self.context)
+        who = record_words.get_actor_name(last_entry.actor, self.context)
         text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
         self.show_change_bar(text, self.make_close_button())
 
@@ -371,7 +371,7 @@ class RecordPage(Page, Generic[ViewT]):
     def _show_neighbour(self, step: int) -> None:
         """Open the previous (`step` -1) or next (1) record of the list from which the person has opened the page.
         If there is none, show this as a refusal."""
-        route = neighbour_route(self.route, step)
+        route = find_neighbour_route(self.route, step)
         if route is not None:
             self.context.replacement_requested.emit(route)
         else:

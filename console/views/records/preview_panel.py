@@ -107,7 +107,7 @@ class RecordPreview(Surface):
 
     def _make_number_widgets(self, record: ShownRecord) -> list[QWidget]:
         """Return the widgets with the corporation number and its copy button, and with the client or the amount."""
-        context, number = self._context, case_words.corporation_number_of(record)
+        context, number = self._context, case_words.get_corporation_number(record)
         widgets: list[QWidget] = []
         if number:
             name, copy_word = context.translate("field.corporation_number"), context.translate("action.copy")
@@ -117,7 +117,7 @@ class RecordPreview(Surface):
         detail = (
             context.translate("record.client", client=record.client_id)
             if isinstance(record, CreditCheck)
-            else case_words.marked_amount_text(record, context)
+            else case_words.format_marked_amount(record, context)
         )
         is_different = case_words.differs_in_amount(record, context.now())
         return [*widgets, TextLabel(detail, "body", "bad" if is_different else "muted")]
@@ -251,7 +251,7 @@ class RecordPreview(Surface):
         """Return a widget with the main facts of an order, a payment or a refund."""
         context = self._context
         translate, facts = context.translate, FactList()
-        amount = case_words.marked_amount_text(record, context)
+        amount = case_words.format_marked_amount(record, context)
         lines: list[tuple[str, str | None]] = [(translate("column.amount"), amount)]
         if isinstance(record, Payment):
             lines += [

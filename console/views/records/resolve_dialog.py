@@ -12,7 +12,7 @@ from console.views.presenters import credit_checks as words
 from console.views.records.evidence_dialog import EvidenceDialog
 from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE, TEXT_EVIDENCE, EvidenceForm
 from console.views.runtime.context import ALARMBOX, WindowContext
-from console.views.runtime.routes import RecordRoute
+from console.views.runtime.routes import CreditCheckRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.inputs import Field, RadioButton
@@ -175,7 +175,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         record = self._credit_check
         id = record.id if isinstance(record, CreditCheck) else record.subject_id
         if id is not None:
-            self._context.navigate(RecordRoute(int(id)))
+            self._context.navigate(CreditCheckRoute(int(id)))
 
 
 def _format_dialog_title(context: WindowContext, record: CreditCheck | Operation) -> str:
@@ -187,7 +187,7 @@ def _format_dialog_title(context: WindowContext, record: CreditCheck | Operation
 def _format_dialog_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
     number, client = record.corporation_number, record.client_id
     if isinstance(record, CreditCheck):
-        company = words.provider_or_registry_name(record, context) or None
+        company = words.get_provider_or_registry_name(record, context) or None
         return context.translate(
             "dialog.resolve.subtitle", company=company, number=number, client=client, version=record.version
         )

@@ -174,7 +174,9 @@ def make_audit_table(context: WindowContext) -> StaticTable:
             lambda item: wording.format_instant(read_entry(item).at)[:-4],
             "data",
         ),
-        Column("who", translate("column.who"), 104, lambda item: words.actor_name(read_entry(item).actor, context)),
+        Column(
+            "who", translate("column.who"), 104, lambda item: words.get_actor_name(read_entry(item).actor, context)
+        ),
         Column(
             "what",
             translate("column.what"),
@@ -249,7 +251,7 @@ class EvidenceView(QWidget):
         return self._table, self._text
 
     def _format_source(self, item: EvidenceItem) -> str:
-        return evidence_words.source_text(item.source, self._context.language)
+        return evidence_words.format_evidence_source(item.source, self._context.language)
 
     def show_items(self, items: Sequence[EvidenceItem]) -> None:
         self._table.show_rows(items)

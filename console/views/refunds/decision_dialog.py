@@ -126,7 +126,7 @@ class _DecisionDialog(DialogFrame):
             return
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
         tone, shape = ("unknown", "question") if is_unknown else ("bad", "square_bang")
-        bar = NotificationBar("", context.failure_message(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
+        bar = NotificationBar("", context.format_failure(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
         refusal_title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
         title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title)
         self._show_final_content(
@@ -256,7 +256,7 @@ class ApproveDialog(_DecisionDialog):
         self._context.runner.run(confirm, handle_confirmation, self._show_confirmation_failure, owner=self)
 
     def _show_confirmation_failure(self, failure: Failure) -> None:
-        self._ask_password_again(self._context.failure_message(failure))
+        self._ask_password_again(self._context.format_failure(failure))
 
     def _ask_password_again(self, words: str) -> None:
         """Enable the dialog again, because the password was wrong or couldn't be checked; `words` is the reason.

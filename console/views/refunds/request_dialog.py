@@ -18,7 +18,7 @@ from console.views.presenters import records as case_words
 from console.views.refunds.request_form import RefundForm
 from console.views.refunds.request_review import RefundReview
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import RefundRoute, route_to
+from console.views.runtime.routes import RefundRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
@@ -182,7 +182,7 @@ class RefundDialog(DialogFrame):
         self._is_probing = False
         self.probe_button.show_text(self._context.translate("action.probe"))
         self.probe_button.enable_button()
-        self._old_answer_bar.show_text("", self._context.failure_message(failure))
+        self._old_answer_bar.show_text("", self._context.format_failure(failure))
 
     def _handle_plan(self, plan: RefundPlan) -> None:
         self._is_reading_plan = False
@@ -192,7 +192,7 @@ class RefundDialog(DialogFrame):
     def _show_plan_failure(self, failure: Failure) -> None:
         self._is_reading_plan = False
         self._update_act_button()
-        self.disable_act_button(self._context.failure_message(failure))
+        self.disable_act_button(self._context.format_failure(failure))
 
     # -- review
 
@@ -305,7 +305,7 @@ class RefundDialog(DialogFrame):
             return
         title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
-        bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
         content.setLayout(
             make_column(bar, TextLabel(context.translate("dialog.refund.nothing_changed"), wrap=True), gap=12)
         )
@@ -332,7 +332,7 @@ class RefundDialog(DialogFrame):
     @Slot(str, int)
     def _open_risk_signal_record(self, kind: str, id: int) -> None:
         self.reject()
-        self._context.navigate(route_to(kind, id))
+        self._context.navigate(make_route_to_record(kind, id))
 
 
 def make_request_content(context: WindowContext, refund: Refund, plan: RefundPlan) -> QWidget:

@@ -52,9 +52,9 @@ def list_found_companies(
             match.corporation.furigana,
             match.corporation.address,
             f"{match.corporation.prefecture}{match.corporation.city}",
-            registry_words.closure_text(match.corporation, translate),
+            registry_words.format_closure(match.corporation, translate),
             match.corporation.closure.day.isoformat() if match.corporation.closure is not None else "",
-            registry_words.own_records_text(match, translate),
+            registry_words.format_own_records(match, translate),
         )
         for match in matches.items
     ]
@@ -62,13 +62,13 @@ def list_found_companies(
     records, nameless = tuple(records), translate("record.no_name")
     # A payment has no name, but a credit check of the same company often has one.
     names = {
-        case_words.corporation_number_of(record): name
+        case_words.get_corporation_number(record): name
         for record in records
         if (name := case_words.company_name(record, context))
     }
     ours: dict[str, FoundCompany] = {}
     for record in records:
-        number = case_words.corporation_number_of(record)
+        number = case_words.get_corporation_number(record)
         if number and number not in known and number not in ours:
             word = translate("corporation.ours_open" if case_words.is_record_open(record) else "corporation.ours")
             ours[number] = FoundCompany(number, names.get(number, nameless), False, "", "", "", "", "", word)
@@ -97,7 +97,9 @@ class CompanyList(QWidget):
         head.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
         parts: list[QWidget] = [head, self.table]
         if registry_date is not None:
-            source = TextLabel(registry_words.source_line(registry_date, translate), "small", "muted", wrap=True)
+            source = TextLabel(
+                registry_words.format_registry_source(registry_date, translate), "small", "muted", wrap=True
+            )
             footer = Surface(edge="top")
             footer.setLayout(make_row(source, margins=(margin, 6, margin, 6)))
             parts.append(footer)

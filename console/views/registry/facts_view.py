@@ -63,12 +63,14 @@ class CorporationFactsView(QWidget):
 
     def _make_fact_widgets(self, facts: CorporationFacts, names: tuple[str | None, ...]) -> list[QWidget]:
         translate, corporation = self._context.translate, facts.corporation
-        source = TextLabel(registry_words.source_line(facts.registry_date, translate), "small", "muted", wrap=True)
+        source = TextLabel(
+            registry_words.format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True
+        )
         if corporation is None:
             unknown = translate("corporation.unknown_number", day=facts.registry_date.isoformat())
             return [NotificationBar(unknown, shape="question", tone="care", is_announced=False), source]
         kind = translate(f"corporation.kind.{corporation.kind.value}")
-        address = registry_words.address_text(corporation, translate)
+        address = registry_words.format_address(corporation, translate)
         kind_and_address = translate("corporation.kind_and_address", kind=kind, address=address)
         parts: list[QWidget] = [TextLabel(kind_and_address, wrap=True)]
         other_names = find_other_names(names, corporation)
@@ -88,7 +90,7 @@ class CorporationFactsView(QWidget):
         """Return the bar that says when and why the corporation was closed, and into which corporations it was
         merged."""
         translate = self._context.translate
-        lead = registry_words.closure_heading(facts, translate)
+        lead = registry_words.format_closure_heading(facts, translate)
         chain = translate("corporation.chain_arrow").join(
             registry_words.official_name(match.corporation, translate) for match in facts.successors
         )
@@ -108,7 +110,7 @@ class CorporationFactsView(QWidget):
     def _make_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation
         name = registry_words.official_name(corporation, translate)
-        ours = registry_words.own_records_text(match, translate)
+        ours = registry_words.format_own_records(match, translate)
         text = translate(key, name=name) + (translate("corporation.in_brackets", words=ours) if ours else "")
         link = LinkButton(text, chevron=True)
         link.setAccessibleDescription(wording.format_number(corporation.number))

@@ -16,10 +16,10 @@ from console.views.reports.chart_content import (
     LegendEntry,
 )
 from console.views.theme.mixed_font_text import (
-    centred_baseline,
+    compute_centred_baseline,
     draw_font_runs,
     elide_font_runs,
-    font_runs_width,
+    measure_font_runs,
     split_font_runs,
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
@@ -152,7 +152,7 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height: fl
 
 def _draw_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
     look = current_appearance()
-    baseline = centred_baseline(box.top(), look.line_height("body"))
+    baseline = compute_centred_baseline(box.top(), look.line_height("body"))
     title = elide_font_runs(split_font_runs(strip.title), box.width(), bold=True)
     painter.setPen(look.colour("text"))
     x = draw_font_runs(painter, box.left(), baseline, title, bold=True) + 12
@@ -177,23 +177,25 @@ def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, place: QRectF) -> No
         top = min(top, base - height)
     small = current_appearance().line_height("small")
     for number, line in enumerate(reversed(_split_figure(bar.figure, place.width())), 1):
-        _draw_centred_text(painter, line, place, centred_baseline(top - number * small - 2, small, "small"), "text")
+        _draw_centred_text(
+            painter, line, place, compute_centred_baseline(top - number * small - 2, small, "small"), "text"
+        )
 
 
 def _split_figure(figure: str, width: float) -> list[str]:
     """Return the lines of a bar's figure, such as `9 · ¥468,500`: one line, or one for each of its parts if the
     figure is wider than `width` px."""
-    is_too_wide = font_runs_width(split_font_runs(figure), "small") > width
+    is_too_wide = measure_font_runs(split_font_runs(figure), "small") > width
     return figure.split(" · ") if is_too_wide else [figure]
 
 
 def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
     """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
     from the last bar."""
-    widest = max((font_runs_width(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
+    widest = max((measure_font_runs(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
     step = max(1, ceil((widest + 2) / place_width)) if place_width > 0 else 1
     small = current_appearance().line_height("small")
-    baseline = centred_baseline(area.bottom() + 4, small, "small")
+    baseline = compute_centred_baseline(area.bottom() + 4, small, "small")
     for number, bar in enumerate(bars):
         if (len(bars) - 1 - number) % step == 0:
             room = QRectF(area.left() + (number - (step - 1) / 2) * place_width, 0, step * place_width, 1)
@@ -204,7 +206,7 @@ def _draw_centred_text(painter: QPainter, text: str, room: QRectF, baseline: flo
     """Draw a text in the middle of the rectangle `room`. If the text is wider than `room`, draw nothing, because
     the table of the report also has the text."""
     runs = split_font_runs(text)
-    width = font_runs_width(runs, "small")
+    width = measure_font_runs(runs, "small")
     if text and width <= room.width():
         painter.setPen(current_appearance().colour(colour))
         draw_font_runs(painter, room.center().x() - width / 2, baseline, runs, "small")

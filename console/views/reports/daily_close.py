@@ -24,7 +24,7 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.reports.section import ReportSection
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import route_to
+from console.views.runtime.routes import make_route_to_record
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
@@ -192,21 +192,25 @@ class DailyCloseSection(ReportSection):
     def _show_close(self, close: DailyClose) -> None:
         is_other = self._close is None or (self._close.provider, self._close.day) != (close.provider, close.day)
         self._close, language = close, self._context.language
-        self.state.show_text(close_words.state_line(close, language), "good" if close.is_final else "care")
-        self.about.show_text("\n".join(close_words.make_about_lines(close, language)))
-        self.changes.show_text("\n".join(close_words.change_lines(close, language)))
+        self.state.show_text(
+            close_words.format_daily_close_state(close, language), "good" if close.is_final else "care"
+        )
+        self.about.show_text("\n".join(close_words.format_about_lines(close, language)))
+        self.changes.show_text("\n".join(close_words.format_change_lines(close, language)))
         self.changes.setVisible(bool(close.changes))
         self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
         self._unknown_rows.show_rows(close.unknown)
         if is_other:
             announce(
-                self.state, f"{close_words.daily_close_title(close, language)}: {self.state.plain}", is_stored=False
+                self.state,
+                f"{close_words.format_daily_close_title(close, language)}: {self.state.plain}",
+                is_stored=False,
             )
         self.was_read.emit(close.read_at)
 
     @Slot(object)
     def _open_record(self, row: UnknownRecord) -> None:
-        self._context.navigate(route_to(row.kind, row.id, (), "reports"))
+        self._context.navigate(make_route_to_record(row.kind, row.id, (), "reports"))
 
     # -- writing
 
@@ -251,7 +255,7 @@ class DailyCloseSection(ReportSection):
 
     def _show_failure(self, failure: Failure) -> None:
         self.is_writing = False
-        message = self._context.failure_message(failure)
+        message = self._context.format_failure(failure)
         self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad")
 
 
@@ -275,7 +279,7 @@ def _make_sum_columns(context: WindowContext) -> Sequence[Column]:
             "sum",
             translate("close.column.sum"),
             240,
-            lambda row: close_words.sum_name(row.name, context.language),
+            lambda row: close_words.get_sum_name(row.name, context.language),
             is_stretched=True,
         ),
         Column(
@@ -309,6 +313,9 @@ def _make_unknown_columns(context: WindowContext) -> Sequence[Column]:
         ),
         Column("since", translate("column.since"), 190, lambda row: wording.format_instant(row.since), "data"),
         Column(
-            "settled", translate("close.column.settled"), 230, partial(close_words.settled_text, language=language)
+            "settled",
+            translate("close.column.settled"),
+            230,
+            partial(close_words.format_settled_outcome, language=language),
         ),
     ]

@@ -50,7 +50,9 @@ def _make_chart_content(report: ProviderSuccess, context: WindowContext) -> Char
         LegendEntry(translate("reports.success.outage"), MARKED_RANGE_STYLE),
     )
     strips = tuple(_make_strip(series, report, context) for series in report.providers)
-    return ChartContent(strips, legend, "\n".join(report_words.provider_success_lines(report, context.language)))
+    return ChartContent(
+        strips, legend, "\n".join(report_words.format_provider_success_lines(report, context.language))
+    )
 
 
 def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> BarStrip:
@@ -59,7 +61,7 @@ def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: Window
     )
     return BarStrip(
         wording.provider_name(series.provider, context.language),
-        report_words.provider_success_summary(series, context.language),
+        report_words.format_provider_success_summary(series, context.language),
         tuple(_make_bar(day) for day in series.days),
         100.0,
         tuple(bands),
@@ -71,7 +73,7 @@ def _make_bar(day: ProviderDay) -> Bar:
     counted = day.paid + day.unpaid + day.unknown
     counts = ((day.paid, _PAID), (day.unpaid, _UNPAID_LOOK), (day.unknown, _UNKNOWN))
     parts = tuple(BarPart(100 * count / counted, look) for count, look in counts if count)
-    return Bar(f"{day.day:%m-%d}", report_words.percent_text(day.percent), parts)
+    return Bar(f"{day.day:%m-%d}", report_words.format_percent(day.percent), parts)
 
 
 def _make_outage_range(outage: Outage, period: Period, now: datetime) -> MarkedRange:
@@ -89,7 +91,9 @@ def _list_outages(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:
 
 def _make_rows(report: ProviderSuccess) -> list[_TableRow]:
     return [
-        _TableRow(series.provider, day, report_words.outages_on_day(day.day, _list_outages(series.provider, report)))
+        _TableRow(
+            series.provider, day, report_words.list_outages_on_day(day.day, _list_outages(series.provider, report))
+        )
         for series in report.providers
         for day in reversed(series.days)
     ]
@@ -103,7 +107,7 @@ def _make_success_columns(context: WindowContext) -> Sequence[Column]:
 
     def format_outages(row: _TableRow) -> str:
         return translate("list.separator").join(
-            report_words.outage_text(outage, context.language) for outage in row.outages
+            report_words.format_outage(outage, context.language) for outage in row.outages
         )
 
     return [
@@ -118,7 +122,7 @@ def _make_success_columns(context: WindowContext) -> Sequence[Column]:
             "percent",
             translate("reports.success.percent"),
             96,
-            lambda row: report_words.percent_text(row.day.percent),
+            lambda row: report_words.format_percent(row.day.percent),
             "amount",
         ),
         *(make_count_column(key) for key in ("paid", "unpaid", "unknown", "other", "total")),
@@ -129,7 +133,7 @@ def _make_success_columns(context: WindowContext) -> Sequence[Column]:
 REPORT_DEFINITION: ReportDefinition[ProviderSuccess] = ReportDefinition(
     "success",
     lambda services: services.reports.read_provider_success(),
-    lambda report, context: report_words.provider_success_note(report, context.language),
+    lambda report, context: report_words.format_provider_success_note(report, context.language),
     _make_chart_content,
     _make_success_columns,
     _make_rows,

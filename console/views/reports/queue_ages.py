@@ -33,8 +33,8 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
     top = float(max((count for queue in report.queues for count in queue.counts), default=0))
     strips = tuple(
         BarStrip(
-            report_words.queue_name(queue.queue, context.language),
-            report_words.queue_total(queue, context.language),
+            report_words.get_queue_name(queue.queue, context.language),
+            report_words.format_queue_total(queue, context.language),
             tuple(
                 Bar(
                     context.translate(f"reports.age.{name}"),
@@ -51,7 +51,7 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
         LegendEntry(context.translate(f"reports.age.{name}"), look)
         for name, look in zip(AGE_CLASSES, _LOOK_BY_AGE_CLASS, strict=True)
     )
-    return ChartContent(strips, legend, "\n".join(report_words.queue_age_lines(report, context.language)), 68)
+    return ChartContent(strips, legend, "\n".join(report_words.format_queue_age_lines(report, context.language)), 68)
 
 
 def _make_age_columns(context: WindowContext) -> Sequence[Column]:
@@ -65,7 +65,7 @@ def _make_age_columns(context: WindowContext) -> Sequence[Column]:
             "queue",
             translate("reports.queue_ages.queue"),
             160,
-            lambda row: report_words.queue_name(row.queue.queue, context.language),
+            lambda row: report_words.get_queue_name(row.queue.queue, context.language),
             is_stretched=True,
         ),
         *(make_count_column(place, name) for place, name in enumerate(AGE_CLASSES)),
@@ -83,7 +83,7 @@ def _make_age_columns(context: WindowContext) -> Sequence[Column]:
 REPORT_DEFINITION: ReportDefinition[QueueAgeReport] = ReportDefinition(
     "queue_ages",
     lambda services: services.reports.read_queue_ages(),
-    lambda report, context: report_words.queue_age_note(report, context.language),
+    lambda report, context: report_words.format_queue_age_note(report, context.language),
     make_chart_content,
     _make_age_columns,
     lambda report: [_TableRow(queue) for queue in report.queues],

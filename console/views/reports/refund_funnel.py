@@ -49,14 +49,16 @@ def _make_chart_content(report: RefundFunnelReport, context: WindowContext) -> C
         LegendEntry(translate("reports.refund_funnel.unknown"), _UNKNOWN),
     )
     strips = tuple(_make_strip(funnel, context) for funnel in report.funnels)
-    return ChartContent(strips, legend, "\n".join(report_words.refund_funnel_lines(report, context.language)), 96)
+    return ChartContent(
+        strips, legend, "\n".join(report_words.format_refund_funnel_lines(report, context.language)), 96
+    )
 
 
 def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
     bars = tuple(
         Bar(
             context.translate(f"reports.refund_funnel.{name}"),
-            report_words.count_and_sum_text(funnel.step(name), funnel.currency, context.language),
+            report_words.format_count_and_sum(funnel.step(name), funnel.currency, context.language),
             (BarPart(float(funnel.step(name).count), _get_style(name)),),
         )
         for name in _STEP_AND_ENDING_NAMES
@@ -65,7 +67,7 @@ def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
 
 
 def _format_share(row: _TableRow) -> str:
-    return report_words.percent_text(100 * row.value.count / row.requested if row.requested else None)
+    return report_words.format_percent(100 * row.value.count / row.requested if row.requested else None)
 
 
 def _make_funnel_columns(context: WindowContext) -> Sequence[Column]:
@@ -94,7 +96,7 @@ def _make_funnel_columns(context: WindowContext) -> Sequence[Column]:
 REPORT_DEFINITION: ReportDefinition[RefundFunnelReport] = ReportDefinition(
     "refund_funnel",
     lambda services: services.reports.read_refund_funnel(),
-    lambda report, context: report_words.refund_funnel_note(report, context.language),
+    lambda report, context: report_words.format_refund_funnel_note(report, context.language),
     _make_chart_content,
     _make_funnel_columns,
     lambda report: [

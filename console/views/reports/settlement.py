@@ -33,7 +33,7 @@ def _make_chart_content(report: SettlementReport, context: WindowContext) -> Cha
         LegendEntry(translate("reports.settlement.refunded"), _REFUNDED),
     )
     strips = tuple(_make_strip(series, context) for series in report.series)
-    return ChartContent(strips, legend, "\n".join(report_words.settlement_lines(report, context.language)), 60)
+    return ChartContent(strips, legend, "\n".join(report_words.format_settlement_lines(report, context.language)), 60)
 
 
 def _make_strip(series: SettlementSeries, context: WindowContext) -> BarStrip:
@@ -46,8 +46,8 @@ def _make_strip(series: SettlementSeries, context: WindowContext) -> BarStrip:
         for day in series.days
     )
     return BarStrip(
-        report_words.series_name(series, context.language),
-        report_words.settlement_summary(series, context.language),
+        report_words.get_series_name(series, context.language),
+        report_words.format_settlement_summary(series, context.language),
         bars,
         float(max(max(day.paid_minor, day.refunded_minor) for day in series.days)),
         is_grouped=True,
@@ -75,7 +75,7 @@ def _make_settlement_columns(context: WindowContext) -> Sequence[Column]:
             "provider",
             translate("column.provider"),
             150,
-            lambda row: report_words.series_name(row.series, context.language),
+            lambda row: report_words.get_series_name(row.series, context.language),
             is_stretched=True,
         ),
         make_count_column("payments"),
@@ -89,7 +89,7 @@ def _make_settlement_columns(context: WindowContext) -> Sequence[Column]:
 REPORT_DEFINITION: ReportDefinition[SettlementReport] = ReportDefinition(
     "settlement",
     lambda services: services.reports.read_settlement(),
-    lambda report, context: report_words.settlement_note(report, context.language),
+    lambda report, context: report_words.format_settlement_note(report, context.language),
     _make_chart_content,
     _make_settlement_columns,
     lambda report: [_TableRow(series, day) for series in report.series for day in reversed(series.days)],

@@ -44,7 +44,9 @@ def _make_chart_content(report: TimeToTruthReport, context: WindowContext) -> Ch
     times = [getattr(kind, name) for kind in report.kinds for name in (*_DURATION_NAMES, "schedule")]
     top = max(_compute_bar_height(time) for time in times) * 1.15
     strips = tuple(_make_strip(kind, top, context) for kind in report.kinds)
-    return ChartContent(strips, legend, "\n".join(report_words.time_to_truth_lines(report, context.language)), 84)
+    return ChartContent(
+        strips, legend, "\n".join(report_words.format_time_to_truth_lines(report, context.language)), 84
+    )
 
 
 def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStrip:
@@ -61,17 +63,17 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStr
     bars = tuple(
         Bar(
             context.translate(f"reports.time_to_truth.{name}"),
-            report_words.duration_text(getattr(kind, name), context.language),
+            report_words.format_report_duration(getattr(kind, name), context.language),
             (BarPart(_compute_bar_height(getattr(kind, name)), look_of(name)),),
         )
         for name in _DURATION_NAMES
     )
-    schedule = report_words.duration_text(kind.schedule, context.language)
+    schedule = report_words.format_report_duration(kind.schedule, context.language)
     details = (
-        report_words.time_to_truth_summary(kind, context.language),
+        report_words.format_time_to_truth_summary(kind, context.language),
         context.translate("reports.time_to_truth.mark", schedule=schedule),
     )
-    name = report_words.kind_name(kind.kind, context.language)
+    name = report_words.get_kind_name(kind.kind, context.language)
     return BarStrip(
         name, context.translate("list.separator").join(details), bars, top, mark=_compute_bar_height(kind.schedule)
     )
@@ -90,7 +92,7 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
             key,
             translate(f"reports.time_to_truth.{key}"),
             110,
-            lambda row: report_words.duration_text(getattr(row.kind, key), context.language),
+            lambda row: report_words.format_report_duration(getattr(row.kind, key), context.language),
             "amount",
         )
 
@@ -99,7 +101,7 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
             "kind",
             translate("reports.time_to_truth.kind"),
             150,
-            lambda row: report_words.kind_name(row.kind.kind, context.language),
+            lambda row: report_words.get_kind_name(row.kind.kind, context.language),
             is_stretched=True,
         ),
         make_count_column("settled"),
@@ -113,7 +115,7 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
 REPORT_DEFINITION: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     "time_to_truth",
     lambda services: services.reports.read_time_to_truth(),
-    lambda report, context: report_words.time_to_truth_note(report, context.language),
+    lambda report, context: report_words.format_time_to_truth_note(report, context.language),
     _make_chart_content,
     _make_time_columns,
     lambda report: [_TableRow(kind) for kind in report.kinds],

@@ -38,7 +38,7 @@ class Notice:
 class Announcer(QObject):
     """Announces the sentences of one main window to screen readers, and keeps the newest _MAX_NOTICES of them in
     `notices`, the newest first. While a cover (the lock or the sign-in form) hides the window, only sentences
-    on the cover are announced, and these are not kept; the others wait for `announce_waiting`.
+    on the cover are announced, and these are not kept; the others wait for `announce_waiting_notices`.
 
     Signals:
     - announced(object): this Notice was passed to a screen reader.
@@ -86,7 +86,7 @@ class Announcer(QObject):
         elif is_stored:
             self._waiting.append(notice)
 
-    def announce_waiting(self) -> None:
+    def announce_waiting_notices(self) -> None:
         """Announce and keep the sentences that were shown while the lock or the sign-in form hid the window."""
         waiting, self._waiting = self._waiting, []
         for notice in waiting:
@@ -102,7 +102,7 @@ class Announcer(QObject):
 
     def _speak(self, notice: Notice) -> None:
         active = QApplication.activeWindow()
-        is_ours = active is not None and _main_window_of(active) is self._window
+        is_ours = active is not None and _get_main_window(active) is self._window
         _speak(active if active is not None and is_ours else self._window, notice.sentence, notice.tone, notice.shape)
         self.announced.emit(notice)
 
@@ -135,7 +135,7 @@ def announce(
 
 def find_announcer(widget: QWidget) -> Announcer | None:
     """Return the Announcer of the main window to which the widget belongs; None if that window has none."""
-    return _main_window_of(widget).findChild(Announcer, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    return _get_main_window(widget).findChild(Announcer, options=Qt.FindChildOption.FindDirectChildrenOnly)
 
 
 def is_refusal(shape: str, tone: Tone) -> bool:
@@ -156,7 +156,7 @@ def _add_end_mark(text: str) -> str:
     return text if is_japanese else f"{text} "
 
 
-def _main_window_of(widget: QWidget) -> QWidget:
+def _get_main_window(widget: QWidget) -> QWidget:
     window = widget.window()
     while (parent := window.parentWidget()) is not None:
         window = parent.window()

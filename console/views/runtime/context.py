@@ -21,7 +21,7 @@ from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, report_state_to
 from console.services.process.passwords import use_password_reader
 from console.views.runtime.first_tasks import FirstTask, FirstTasks
-from console.views.runtime.page_fetch import FetchedPage, FetchPage
+from console.views.runtime.page_fetch import FetchedPage, PageFetcher
 from console.views.runtime.person_state import VISITS, PersonState
 from console.views.runtime.preferences import Preferences
 from console.views.runtime.request_id import AttemptIds
@@ -52,7 +52,7 @@ request id that it must pass to the service.
 """
 LongActingCall = Callable[["Console", str, ProgressReporter], T]
 _MAX_VISITS = 20
-_MAX_ID_STORING_SECONDS = 2.0
+_MAX_REQUEST_ID_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
 _PASSWORD_NEEDED_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
 ALARMBOX = CREDIT_CHECK_PROVIDER
@@ -249,7 +249,7 @@ class WindowContext(QObject):
             if shiboken6.isValid(owner):
                 on_failed(failure)
             else:
-                self.toast_requested.emit(Toast(label, self.failure_message(failure), "square_bang", "bad"))
+                self.toast_requested.emit(Toast(label, self.format_failure(failure), "square_bang", "bad"))
 
         def run_again(password: str) -> None:
             run(add_password(call, password), RequestWait())
@@ -272,7 +272,7 @@ class WindowContext(QObject):
 
         def watched_call(services: "Console") -> T:
             if is_stored is not None:
-                is_stored.wait(_MAX_ID_STORING_SECONDS)
+                is_stored.wait(_MAX_REQUEST_ID_STORING_SECONDS)
             with report_state_to(wait):
                 return call(services, request_id)
 
@@ -314,7 +314,7 @@ class WindowContext(QObject):
 
         def work(report: ProgressReporter) -> T:
             if is_stored is not None:
-                is_stored.wait(_MAX_ID_STORING_SECONDS)
+                is_stored.wait(_MAX_REQUEST_ID_STORING_SECONDS)
             return self.bind_services(lambda services: call(services, request_id, report))()
 
         return self.runner.watch(
@@ -326,7 +326,7 @@ class WindowContext(QObject):
         """The handles of the acting calls that are waiting or running."""
         return tuple(act for act in self._running_acting_calls if act.state in ("waiting", "running"))
 
-    def make_page_reader(self, call: Callable[["Console", Any, int], FetchedPage]) -> FetchPage:
+    def make_page_reader(self, call: Callable[["Console", Any, int], FetchedPage]) -> PageFetcher:
         """Return a function that reads one page of a list, for a PagedModel. This function runs `call(services,
         cursor, limit)` in the thread that calls it, as the person who acts at that time."""
 
@@ -349,7 +349,7 @@ class WindowContext(QObject):
         placeholders in the text."""
         return wording.translate(key, self.language, **facts)
 
-    def failure_message(self, failure: Failure) -> str:
+    def format_failure(self, failure: Failure) -> str:
         """Return the message of a failure in the window's language: what has happened, its effect on the money,
         and the next step."""
         detail = {**failure.detail, "support_code": failure.support_code}
@@ -366,7 +366,7 @@ class WindowContext(QObject):
         call this."""
         return self._clock.monotonic()
 
-    def age_text(self, at: datetime) -> str:
+    def format_age(self, at: datetime) -> str:
         """Return the age of an instant as text, in the window's language."""
         return wording.format_age(compute_age(at, self.now()), self.language)
 
@@ -392,10 +392,10 @@ class WindowContext(QObject):
         right.
         """
         return (
-            self.lost_connection_text()
-            or self.missing_right_text(right)
+            self.find_lost_connection_reason()
+            or self.find_missing_right_reason(right)
             or self.read_only_text(right)
-            or self.worker_away_text(right)
+            or self.find_worker_away_reason(right)
         )
 
     def read_only_text(self, right: str) -> str:
@@ -411,12 +411,12 @@ class WindowContext(QObject):
             return ""
         return self.translate("reason.read_only_switch", who=switch.person, since=switch.at, note=switch.reason)
 
-    def lost_connection_text(self) -> str:
+    def find_lost_connection_reason(self) -> str:
         """Return the text which says that the database is unreachable; "" if it is reachable."""
         lost_since = self.connection_state.lost_since
         return "" if lost_since is None else self.translate("reason.not_connected", since=lost_since)
 
-    def worker_away_text(self, right: str = "") -> str:
+    def find_worker_away_reason(self, right: str = "") -> str:
         """Return the text which says that this desk asks a worker to act and no worker is present; "" if this
         isn't so, or if the right only allows reading, for which no worker is needed."""
         away_since = self.connection_state.worker_away_since
@@ -424,7 +424,7 @@ class WindowContext(QObject):
             return ""
         return self.translate("reason.worker_away", since=away_since)
 
-    def missing_right_text(self, right: str) -> str:
+    def find_missing_right_reason(self, right: str) -> str:
         """Return why the acting person doesn't have this right; "" if the person has it, if the operators aren't
         read yet, or if `right` is "". The reasons that don't depend on the person are ignored."""
         person = self.current_person
@@ -442,14 +442,14 @@ class WindowContext(QObject):
             return self.translate(
                 "reason.may_not_buy_people" if authorised_people else "reason.may_not_buy", people=authorised_people
             )
-        return self.needed_role_text(ROLES_BY_RIGHT[right], authorised_people)
+        return self.format_needed_role(ROLES_BY_RIGHT[right], authorised_people)
 
     @property
     def has_unrestricted_people(self) -> bool:
         """True if every person has every role, because the database has no accounts and no registered operators."""
         return not self.people and not self.settings.sign_in.is_server
 
-    def needed_role_text(self, roles: Collection[str], people: Sequence[str]) -> str:
+    def format_needed_role(self, roles: Collection[str], people: Sequence[str]) -> str:
         """Return the text that names the needed roles and the people who have them; without `people`, only the
         roles."""
         role_names = [role for role in sorted(roles) if role != WORKER]
@@ -488,7 +488,7 @@ class WindowContext(QObject):
 
     def _store_visits(self) -> None:
         self.own_state.store(
-            VISITS, [[*_visit_ref(visit), visit.at.isoformat(timespec="seconds")] for visit in self.visits]
+            VISITS, [[*_get_visit_ref(visit), visit.at.isoformat(timespec="seconds")] for visit in self.visits]
         )
 
     @Slot()
@@ -503,7 +503,7 @@ class WindowContext(QObject):
         def show(records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]) -> None:
             if self.operator != person:
                 return
-            seen = {_visit_ref(visit) for visit in self.visits}
+            seen = {_get_visit_ref(visit) for visit in self.visits}
             older = [Visit(records[ref], at) for ref, at in refs if ref in records and ref not in seen]
             self.visits = [*self.visits, *older][:_MAX_VISITS]
             self.visits_changed.emit()
@@ -618,7 +618,7 @@ def _is_unsent(failure: Failure | None) -> bool:
 _KIND_BY_RECORD_CLASS = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
 
 
-def _visit_ref(visit: Visit) -> tuple[str, int]:
+def _get_visit_ref(visit: Visit) -> tuple[str, int]:
     return _KIND_BY_RECORD_CLASS[type(visit.record)], visit.record.id
 
 

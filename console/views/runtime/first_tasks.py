@@ -15,7 +15,7 @@ STARTED_PREFERENCE, ENDED_PREFERENCE = "first_start_at", "first_tasks_ended"
 not be shown any more. Each finished task has a preference of its own, so that two windows of one person don't
 overwrite each other's changes.
 """
-_MAX_STARTED = 1e11
+_MAX_START_TIME = 1e11
 
 
 class FirstTask(StrEnum):
@@ -55,7 +55,7 @@ class FirstTasks(QObject):
     @property
     def started(self) -> float | None:
         """The time of the person's first start in seconds since 1970; None if the person isn't new."""
-        return self._preferences.number(STARTED_PREFERENCE, 0, _MAX_STARTED)
+        return self._preferences.number(STARTED_PREFERENCE, 0, _MAX_START_TIME)
 
     @property
     def is_running(self) -> bool:

@@ -14,7 +14,7 @@ class FetchedPage:
     next: object | None = None
 
 
-FetchPage = Callable[[object | None, int], FetchedPage]
+PageFetcher = Callable[[object | None, int], FetchedPage]
 """A function of (cursor, limit). It returns the page that begins at `cursor` (None for the first page) with at most
 `limit` rows.
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
-from console.settings.person_files import preferences_file
+from console.settings.person_files import make_preferences_file
 from console.views.runtime.stored_values import StoredValues, ValueSource
 from console.views.runtime.tasks import Runner
 
@@ -19,7 +19,7 @@ class Preferences(StoredValues):
         self._home = home
 
     def _value_source_of(self, person: str) -> ValueSource:
-        return preferences_file(self._home, person)
+        return make_preferences_file(self._home, person)
 
     def text(self, name: str, choices: tuple[str, ...] = ()) -> str | None:
         """Return the stored text of this name; None if there is none, or if it isn't one of `choices`."""
@@ -29,18 +29,18 @@ class Preferences(StoredValues):
     def number(self, name: str, lowest: float, highest: float) -> float | None:
         """Return the stored number of this name; None if there is none, or if it isn't between `lowest` and
         `highest`."""
-        return _number_of(self.value(name), lowest, highest)
+        return _parse_number(self.value(name), lowest, highest)
 
     def numbers(self, name: str, lowest: float, highest: float) -> Mapping[str, float]:
         """Return the stored numbers of a preference with several numbers, by their names. Values that aren't
         numbers between `lowest` and `highest` are left out."""
         value = self.value(name)
         items = value.items() if isinstance(value, dict) else ()
-        numbers = {str(key): _number_of(item, lowest, highest) for key, item in items}
+        numbers = {str(key): _parse_number(item, lowest, highest) for key, item in items}
         return {key: number for key, number in numbers.items() if number is not None}
 
 
-def _number_of(value: object, lowest: float, highest: float) -> float | None:
+def _parse_number(value: object, lowest: float, highest: float) -> float | None:
     """Return the value if it is a number between `lowest` and `highest`, otherwise None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

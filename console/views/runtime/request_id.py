@@ -33,7 +33,7 @@ class AttemptIds:
         """Return the request id of an attempt (a command with its arguments). A new attempt, and an attempt that
         was answered, gets a new id."""
         if attempt not in self._ids:
-            stored = self._state.value(_stored_name_of(attempt)) if self._state is not None else None
+            stored = self._state.value(_make_stored_name(attempt)) if self._state is not None else None
             self._ids[attempt] = stored if isinstance(stored, str) else str(uuid.uuid4())
             self._store_id(attempt, self._ids[attempt])
         return self._ids[attempt]
@@ -49,10 +49,10 @@ class AttemptIds:
 
     def _store_id(self, attempt: Hashable, request_id: str | None) -> None:
         if self._state is not None:
-            self._state.store(_stored_name_of(attempt), request_id)
+            self._state.store(_make_stored_name(attempt), request_id)
 
 
-def _stored_name_of(attempt: Hashable) -> str:
+def _make_stored_name(attempt: Hashable) -> str:
     return ATTEMPT_PREFIX + hashlib.sha256(repr(attempt).encode()).hexdigest()[:32]
 
 

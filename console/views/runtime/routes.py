@@ -68,7 +68,7 @@ RecordRef: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class RecordRoute:
+class CreditCheckRoute:
     """The route to the page of one credit check. `trail` are the records of the list from which the page is
     opened; the actions "previous" and "next" go through them. A number in `trail` is the id of a credit check.
     `place` is the key of the sidebar entry to highlight.
@@ -158,7 +158,7 @@ class PdfRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class CompareRoute:
+class PdfComparisonRoute:
     """The route to the page that compares two versions of the PDF of the credit check `record`, each named by its
     SHA-256. Without `new`, it is the newest version; without `old`, the version before `new`."""
 
@@ -167,23 +167,25 @@ class CompareRoute:
     new: str | None = None
 
 
-RecordPageRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRoute
+RecordPageRoute: TypeAlias = CreditCheckRoute | PaymentRoute | OrderRoute | RefundRoute
 """The route of the page of one record: a credit check, payment, order or refund."""
 Route: TypeAlias = (
     HomeRoute | QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute | LookupRoute | AuditRoute | AdminRoute
-    | OperationRoute | PdfRoute | CompareRoute | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute
+    | OperationRoute | PdfRoute | PdfComparisonRoute | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute
     | ReconcileRunsRoute | ReportsRoute | TrainingRoute | RecordPageRoute
 )  # fmt: skip
 
-_ROUTE_CLASS_BY_KIND: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | RefundRoute]] = {
-    "credit-check": RecordRoute,
+_ROUTE_CLASS_BY_KIND: dict[str, type[CreditCheckRoute | PaymentRoute | OrderRoute | RefundRoute]] = {
+    "credit-check": CreditCheckRoute,
     "payment": PaymentRoute,
     "order": OrderRoute,
     "refund": RefundRoute,
 }
 
 
-def route_to(kind: str, id: int, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup") -> RecordPageRoute:
+def make_route_to_record(
+    kind: str, id: int, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup"
+) -> RecordPageRoute:
     """Return the route to the page of the record with this kind and id. `trail` are the records of the list from
     which the page is opened; `place` is the key of the sidebar entry to highlight.
 
@@ -192,30 +194,30 @@ def route_to(kind: str, id: int, trail: tuple[int | RecordRef, ...] = (), place:
     return _ROUTE_CLASS_BY_KIND[kind](id, trail, place)
 
 
-def queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute:
+def make_queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute:
     """Return the route to the page that shows the queue with this name."""
     if name == NOTICE_QUEUE:
         return UnmatchedNoticesRoute()
     return ChangedCompaniesRoute() if name == QUEUE_NAME else QueuesRoute(name)
 
 
-def position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
+def find_position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
     """Return the position of the route's record in its trail (the records of the list from which the page is
     opened): the index, counted from 0, and the length of the trail. Return None if the trail doesn't contain
     the record, or contains only this record.
     """
-    own_ref, trail = ref_of(route), _refs_of_trail(route)
+    own_ref, trail = ref_of(route), _list_trail_refs(route)
     return (trail.index(own_ref), len(trail)) if own_ref in trail and len(trail) > 1 else None
 
 
-def neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None:
+def find_neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None:
     """Return the route to the previous (`step` -1) or next (1) record in the route's trail, the records of the
     list from which the page is opened; None if there is no such record."""
-    position = position_in_trail(route)
+    position = find_position_in_trail(route)
     if position is None or not 0 <= position[0] + step < position[1]:
         return None
-    kind, id = _refs_of_trail(route)[position[0] + step]
-    return route_to(kind, id, route.trail, route.place)
+    kind, id = _list_trail_refs(route)[position[0] + step]
+    return make_route_to_record(kind, id, route.trail, route.place)
 
 
 def ref_of(route: RecordPageRoute) -> RecordRef:
@@ -224,7 +226,7 @@ def ref_of(route: RecordPageRoute) -> RecordRef:
     return kind, route.id
 
 
-def _refs_of_trail(route: RecordPageRoute) -> list[RecordRef]:
+def _list_trail_refs(route: RecordPageRoute) -> list[RecordRef]:
     return [("credit-check", item) if isinstance(item, int) else item for item in route.trail]
 
 
@@ -237,7 +239,7 @@ _ROUTE_CLASS_BY_SCREEN_NAME: dict[str, type[Route]] = {
     "audit": AuditRoute,
     "reports": ReportsRoute,
     "admin": AdminRoute,
-    "credit-check": RecordRoute,
+    "credit-check": CreditCheckRoute,
     "payment": PaymentRoute,
     "order": OrderRoute,
     "refund": RefundRoute,
@@ -248,13 +250,13 @@ _ROUTE_CLASS_BY_SCREEN_NAME: dict[str, type[Route]] = {
     "reconcile-runs": ReconcileRunsRoute,
     "operation": OperationRoute,
     "pdf": PdfRoute,
-    "compare": CompareRoute,
+    "compare": PdfComparisonRoute,
     "training": TrainingRoute,
 }
 _PLAIN_ARGUMENT_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
 
 
-def screen_route(name: str) -> Route:
+def make_screen_route(name: str) -> Route:
     """Return the route, without arguments, to the page with this screen name, such as `set-asides`.
 
     Raises KeyError for an unknown name, and for the name of a page of one record, which needs an id.
@@ -265,7 +267,7 @@ def screen_route(name: str) -> Route:
     return route
 
 
-def screen_name(route: Route) -> str:
+def get_screen_name(route: Route) -> str:
     """Return the screen name of the route's page, such as `set-asides` or `payment`."""
     return next(name for name, route_class in _ROUTE_CLASS_BY_SCREEN_NAME.items() if route_class is type(route))
 
@@ -274,7 +276,7 @@ def encode_route(route: Route) -> dict[str, Any]:
     """Return the route as a dict that can be stored as JSON: the screen name and the arguments. The argument `buy`
     is left out, so that a stored route never opens the purchase dialog."""
     values = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "buy"}
-    return {"screen": screen_name(route), **values}
+    return {"screen": get_screen_name(route), **values}
 
 
 def decode_route(value: object) -> Route | None:
@@ -286,7 +288,7 @@ def decode_route(value: object) -> Route | None:
     for field in fields(route_class):
         item = value.get(field.name)
         if field.name == "trail":
-            arguments["trail"] = _trail_of(item)
+            arguments["trail"] = _parse_trail(item)
         elif field.name in value and type(item) in _PLAIN_ARGUMENT_TYPES.get(field.type, ()):
             arguments[field.name] = item
     try:
@@ -295,7 +297,7 @@ def decode_route(value: object) -> Route | None:
         return None
 
 
-def _trail_of(value: object) -> tuple[int | RecordRef, ...]:
+def _parse_trail(value: object) -> tuple[int | RecordRef, ...]:
     trail: list[int | RecordRef] = []
     for item in value if isinstance(value, list | tuple) else ():
         if type(item) is int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHandle, failure_of
+from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHandle, make_failure
 from console.views.runtime.worker_threads import ThreadPool
 
 
@@ -105,7 +105,7 @@ class TaskRunner(QObject, Runner):
             value = task.call(task.report)
             self._post_callback(lambda: self._finish_task(task, lambda: task.on_done(value)))
         except BaseException as error:
-            failure = failure_of(error, task.label)
+            failure = make_failure(error, task.label)
             self._post_callback(lambda: self._finish_task(task, lambda: task.on_failed(failure)))
 
     def _post_callback(self, callback: Callable[[], None]) -> None:

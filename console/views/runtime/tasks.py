@@ -108,7 +108,7 @@ class Task:
     key: Hashable | None
     lane: TaskLane
     is_cancellable: bool
-    report: ProgressReporter = field(default_factory=lambda: ProgressReporter(ignore_value))
+    report: ProgressReporter = field(default_factory=lambda: ProgressReporter(ignore_progress))
     state: str = "waiting"
     started_at: float = field(default_factory=time.monotonic)
 
@@ -176,24 +176,24 @@ class Runner:
         its handle. Implemented by the subclass."""
 
 
-def failure_of(error: BaseException, label: str = "") -> Failure:
+def make_failure(error: BaseException, label: str = "") -> Failure:
     """Return the Failure for an exception. The code of a ConsoleError stays. Any other exception except Cancelled
     is an error in the program, which is logged under a support code; `label` names the call in the log."""
     if isinstance(error, ConsoleError):
         return Failure(error.code, error.detail)
     if isinstance(error, Cancelled):
         return Failure("cancelled")
-    code = _support_code()
+    code = _make_support_code()
     log.error("bug %s while running %r", code, label, exc_info=error)
     return Failure(ErrorCode.INTERNAL_ERROR, {}, code)
 
 
-def _support_code() -> str:
+def _make_support_code() -> str:
     import secrets  # imported here because only a bug needs it
 
     return "E-" + "".join(secrets.choice("23456789ABCDEFGHJKMNPQRSTUVWXYZ") for _ in range(6))
 
 
-def ignore_value(_: object) -> None:
+def ignore_progress(_: object) -> None:
     """Do nothing with a progress value. A ProgressReporter calls this function for values before its call has
     begun."""

@@ -48,7 +48,7 @@ class WindowCover(QObject):
             QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]  # there is a window
         cover.setParent(self._window)
         cover.setGeometry(self._window.rect())
-        self._hide_others()
+        self._hide_other_widgets()
         cover.show()
         cover.raise_()
         if is_first:
@@ -92,13 +92,15 @@ class WindowCover(QObject):
         if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and self._must_hide(watched):
             if self._cover is not None:
                 self._cover.raise_()
-            QTimer.singleShot(0, self, self._hide_others)  # a widget must not be hidden inside its own show event
+            QTimer.singleShot(
+                0, self, self._hide_other_widgets
+            )  # a widget must not be hidden inside its own show event
         elif watched is self._window and event.type() == QEvent.Type.Resize and self._cover is not None:
             self._cover.setGeometry(self._window.rect())
         return False
 
     @Slot()
-    def _hide_others(self) -> None:
+    def _hide_other_widgets(self) -> None:
         """Hide every visible widget and window that isn't a part of the cover."""
         if self._cover is None:
             return

@@ -74,7 +74,7 @@ class SignInFlow(QObject):
         person must sign in."""
         self._failure, sign_in = failure, self._context.settings.sign_in
         self._context.runner.run(
-            lambda: SignInDefaults(sign_in.user_if_readable() or "", sign_in.can_store_password()),
+            lambda: SignInDefaults(sign_in.find_readable_user() or "", sign_in.can_store_password()),
             self._show_form,
             self._show_without_keyring,
             owner=self,

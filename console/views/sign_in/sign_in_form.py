@@ -101,7 +101,7 @@ class SignInForm(EntryForm):
             self.show_notice(translate("sign_in.away"), translate("sign_in.away.words"), "text", "offline")
         else:
             self.show_notice(
-                translate("sign_in.refused"), self._context.failure_message(failure), "bad", "square_bang"
+                translate("sign_in.refused"), self._context.format_failure(failure), "bad", "square_bang"
             )
         self._enable_again(is_wrong=is_denied)
         self.password.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)

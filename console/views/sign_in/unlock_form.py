@@ -95,7 +95,7 @@ class UnlockForm(EntryForm):
             self._notices.show_notice(translate("sign_in.away"), translate("lock.away"), "text", "offline")
         else:
             self._notices.show_notice(
-                translate("lock.unknown"), self._context.failure_message(failure), "bad", "square_bang"
+                translate("lock.unknown"), self._context.format_failure(failure), "bad", "square_bang"
             )
         self._enable_again(is_wrong=failure is None)
         self.reset_input()

@@ -71,9 +71,9 @@ class Column:
 
     def text(self, row: Any) -> str:
         """Return the text of this column's cell in a row of the table."""
-        return plain_text(self.cell(row))
+        return format_plain_text(self.cell(row))
 
-    def spoken_cell(self, row: Any) -> str:
+    def format_spoken_cell(self, row: Any) -> str:
         """Return the text that a screen reader reads for this column's cell in a row. A number without a word has
         the title of the column before it, such as "Client 2"."""
         words = self.spoken(row) if self.spoken else self.text(row)
@@ -95,7 +95,7 @@ class RowGroup:
         return f"{self.word} {self.count}".strip()
 
 
-def plain_text(cell: Cell) -> str:
+def format_plain_text(cell: Cell) -> str:
     """Return the contents of a table cell as plain text."""
     if isinstance(cell, StateCell):
         return f"{cell.word} {cell.extra}".strip()

@@ -11,16 +11,16 @@ from console.views.tables.columns import AgeCell, Cell, Column, RowGroup, StateC
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
-    amount_font_runs,
-    centred_baseline,
+    compute_centred_baseline,
     draw_font_runs,
     elide_font_runs,
     elide_text,
-    font_runs_width,
-    identifier_font_runs,
+    measure_font_runs,
+    split_amount_font_runs,
     split_font_runs,
+    split_identifier_font_runs,
 )
-from console.views.theme.painting import check_box_pixmap, draw_cached_shape, draw_frame
+from console.views.theme.painting import draw_cached_shape, draw_frame, get_check_box_pixmap
 from console.views.theme.theme import current_appearance
 
 CELL_PADDING_PX = 8
@@ -71,12 +71,12 @@ class CellDelegate(QStyledItemDelegate):
         draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_runs(text), box.width))
 
     def _split_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
-        return identifier_font_runs(text) if self._column.kind == "data" else split_font_runs(text)
+        return split_identifier_font_runs(text) if self._column.kind == "data" else split_font_runs(text)
 
     def _draw_no_value(self, painter: QPainter, box: CellBox) -> None:
         painter.setPen(current_appearance().colour("muted"))
         painter.setFont(current_appearance().font("data"))
-        width = font_runs_width(((NO_VALUE, True),))
+        width = measure_font_runs(((NO_VALUE, True),))
         painter.drawText(
             round(box.right - width) if self._column.is_right_aligned else box.left, box.baseline, NO_VALUE
         )
@@ -97,7 +97,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def width_of(self, cell: Cell) -> float:
         """Return the width of the cell's contents, in px."""
-        return font_runs_width(self._split_runs(str(cell)))
+        return measure_font_runs(self._split_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())
@@ -111,12 +111,12 @@ class AmountDelegate(CellDelegate):
     """
 
     def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
-        runs = amount_font_runs(text)
+        runs = split_amount_font_runs(text)
         painter.setPen(current_appearance().colour("text"))
-        draw_font_runs(painter, box.right - font_runs_width(runs), box.baseline, runs)
+        draw_font_runs(painter, box.right - measure_font_runs(runs), box.baseline, runs)
 
     def width_of(self, cell: Cell) -> float:
-        return font_runs_width(amount_font_runs(str(cell)))
+        return measure_font_runs(split_amount_font_runs(str(cell)))
 
 
 class AgeDelegate(CellDelegate):
@@ -128,17 +128,17 @@ class AgeDelegate(CellDelegate):
         if not isinstance(cell, AgeCell):
             super().draw_cell(painter, box, cell, _row)
             return
-        appearance, unit_x = current_appearance(), box.right - age_unit_width()
+        appearance, unit_x = current_appearance(), box.right - measure_age_unit_width()
         painter.setPen(appearance.colour("text"))
         painter.setFont(appearance.font("body"))
         painter.drawText(unit_x, box.baseline, cell.unit)
         painter.setFont(appearance.font("data"))
-        number = round(unit_x - tokens().px("age_cell", "gap") - font_runs_width(((cell.number, True),)))
+        number = round(unit_x - tokens().px("age_cell", "gap") - measure_font_runs(((cell.number, True),)))
         painter.drawText(number, box.baseline, cell.number)
 
     def width_of(self, cell: Cell) -> float:
         number = cell.number if isinstance(cell, AgeCell) else ""
-        return age_unit_width() + tokens().px("age_cell", "gap") + font_runs_width(((number, True),))
+        return measure_age_unit_width() + tokens().px("age_cell", "gap") + measure_font_runs(((number, True),))
 
 
 class StateDelegate(CellDelegate):
@@ -152,10 +152,10 @@ class StateDelegate(CellDelegate):
             super().draw_cell(painter, box, cell, _row)
 
     def width_of(self, cell: Cell) -> float:
-        return state_width(cell) if isinstance(cell, StateCell) else super().width_of(cell)
+        return measure_state_width(cell) if isinstance(cell, StateCell) else super().width_of(cell)
 
 
-class CheckDelegate(CellDelegate):
+class CheckBoxDelegate(CellDelegate):
     """Paints the check box that shows whether the person has selected the row."""
 
     def paddings(self, number: int) -> tuple[int, int]:
@@ -164,7 +164,7 @@ class CheckDelegate(CellDelegate):
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, row: int) -> None:
         side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
         is_row_selected = self._table.rows.is_row_selected(row)
-        image = check_box_pixmap(
+        image = get_check_box_pixmap(
             current_appearance().theme, side, painter.device().devicePixelRatio(), is_row_selected
         )
         painter.drawPixmap(QPoint(box.left, box.top + (box.height - side) // 2), image)
@@ -182,11 +182,11 @@ DELEGATE_BY_CELL_KIND: dict[str, type[CellDelegate]] = {
     "amount": AmountDelegate,
     "age": AgeDelegate,
     "state": StateDelegate,
-    "check": CheckDelegate,
+    "check": CheckBoxDelegate,
 }
 
 
-def state_word_tone(tone: Tone) -> Tone:
+def get_state_word_tone(tone: Tone) -> Tone:
     """Return the tone of a state's word, when the state's icon has the tone `tone`: "text" for "good", otherwise
     the same tone."""
     return "text" if tone == "good" else tone
@@ -194,7 +194,7 @@ def state_word_tone(tone: Tone) -> Tone:
 
 def draw_state(painter: QPainter, rect: QRect, cell: StateCell) -> None:
     """Draw the icon and the word of a state at the left end of a rectangle."""
-    baseline = int(centred_baseline(rect.top(), rect.height()))
+    baseline = int(compute_centred_baseline(rect.top(), rect.height()))
     _draw_state_in_box(painter, CellBox(rect.left(), rect.top(), rect.width(), rect.height(), baseline), cell)
 
 
@@ -205,25 +205,25 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
         painter, cell.shape, box.left, box.top + (box.height - side) / 2, side, appearance.colour(cell.tone)
     )
     x = box.left + side + _ICON_GAP_PX
-    painter.setPen(appearance.colour(state_word_tone(cell.tone)))
+    painter.setPen(appearance.colour(get_state_word_tone(cell.tone)))
     painter.setFont(appearance.font("body"))
     word = elide_text(cell.word, box.right - x)
     painter.drawText(x, box.baseline, word)
     if cell.extra:
-        x += round(font_runs_width(((word + " ", False),)))
+        x += round(measure_font_runs(((word + " ", False),)))
         painter.setPen(appearance.colour("text"))
         draw_font_runs(painter, x, box.baseline, split_font_runs(cell.extra))
 
 
-def state_width(cell: StateCell) -> float:
+def measure_state_width(cell: StateCell) -> float:
     """Return the width of a state's icon and word together, in px."""
     words: tuple[tuple[str, bool], ...] = ((cell.word, False),)  # painted in the text font alone
     if cell.extra:
         words = ((f"{cell.word} ", False), *split_font_runs(cell.extra))
-    return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + font_runs_width(words)
+    return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + measure_font_runs(words)
 
 
-def age_unit_width() -> int:
+def measure_age_unit_width() -> int:
     """Return the fixed width of the unit in an age cell, in px at the current text scale."""
     return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
 
@@ -242,4 +242,6 @@ def draw_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:
     painter.drawText(x, box.baseline, group.word)
     painter.setPen(appearance.colour("muted"))
     painter.setFont(appearance.font("data"))
-    painter.drawText(x + round(font_runs_width(((group.word, False),))) + CELL_PADDING_PX, box.baseline, group.count)
+    painter.drawText(
+        x + round(measure_font_runs(((group.word, False),))) + CELL_PADDING_PX, box.baseline, group.count
+    )

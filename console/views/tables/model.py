@@ -7,7 +7,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from console.views.tables.columns import Cell, Column, RowGroup
 from console.views.tables.page_cache import PageCache
-from console.views.theme.mixed_font_text import tooltip_text
+from console.views.theme.mixed_font_text import format_tooltip
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 _ItemRole = Qt.ItemDataRole
@@ -65,7 +65,7 @@ class PageCacheModel(QAbstractTableModel):
         entry = self.entry(row)
         return None if isinstance(entry, RowGroup) else entry
 
-    def loaded_rows(self) -> Iterator[Any]:
+    def iterate_loaded_rows(self) -> Iterator[Any]:
         """Iterate over the loaded rows, in order, without reading other pages."""
         entries = (entry for page in self._page_cache.slots for entry in page.entries or ())
         return (entry for entry in entries if not isinstance(entry, RowGroup))
@@ -98,7 +98,7 @@ class PageCacheModel(QAbstractTableModel):
         if len(self._page_cache):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
 
-    def heading_rows(self) -> list[int]:
+    def list_heading_rows(self) -> list[int]:
         """Return the positions of the headings of the loaded pages."""
         return [
             self._page_cache.first_row(number) + index
@@ -117,7 +117,9 @@ class PageCacheModel(QAbstractTableModel):
     @property
     def has_all_rows_selected(self) -> bool:
         """True if every loaded row is selected and there is at least one."""
-        return bool(self.selected_keys) and all(self.key_of(row) in self.selected_keys for row in self.loaded_rows())
+        return bool(self.selected_keys) and all(
+            self.key_of(row) in self.selected_keys for row in self.iterate_loaded_rows()
+        )
 
     def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self._page_cache)
@@ -138,10 +140,12 @@ class PageCacheModel(QAbstractTableModel):
             return entry.text() if role != _ItemRole.ToolTipRole else None
         column = self.columns[index.column()]
         if role == _ItemRole.AccessibleTextRole:
-            return self.spoken_text(entry) if index.column() == 0 else column.spoken_cell(entry)
+            return self.spoken_text(entry) if index.column() == 0 else column.format_spoken_cell(entry)
         if role == _ItemRole.CheckStateRole:
             return self._check_state(entry) if column.kind == "check" else None
-        return tooltip_text(column.spoken_cell(entry)) if role == _ItemRole.ToolTipRole else column.text(entry)
+        return (
+            format_tooltip(column.format_spoken_cell(entry)) if role == _ItemRole.ToolTipRole else column.text(entry)
+        )
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ItemRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
@@ -161,7 +165,9 @@ class PageCacheModel(QAbstractTableModel):
     def spoken_text(self, entry: Any) -> str:
         """Return the text that a screen reader reads for a whole row; it is the accessible name of the row's first
         cell. A text that stands in several columns occurs once."""
-        return ", ".join(dict.fromkeys(words for column in self.columns if (words := column.spoken_cell(entry))))
+        return ", ".join(
+            dict.fromkeys(words for column in self.columns if (words := column.format_spoken_cell(entry)))
+        )
 
     def entry(self, row: int) -> Any | None:
         """Return the row or heading at this position of the table; None for a placeholder."""

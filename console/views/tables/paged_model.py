@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from console.views.runtime.page_fetch import FetchedPage, FetchPage
+from console.views.runtime.page_fetch import FetchedPage, PageFetcher
 from console.views.runtime.tasks import Failure, Runner
 from console.views.tables.columns import Column, RowGroup
 from console.views.tables.model_updates import PageUpdateModel
@@ -67,7 +67,7 @@ class PagedModel(PageUpdateModel):
         """
         super().__init__(columns, key_of, group_of, parent)
         self._runner, self._label, self._page_size = runner, label, page
-        self._fetch: FetchPage | None = None
+        self._fetch: PageFetcher | None = None
         self._query_number = 0
         self._pending_page: int | None = None
         self._reread: _PageRangeRead | None = None
@@ -83,7 +83,7 @@ class PagedModel(PageUpdateModel):
 
     # -- called by the page
 
-    def read_query(self, fetch: FetchPage) -> None:
+    def read_query(self, fetch: PageFetcher) -> None:
         """Remove all rows and read the first page of another query. `fetch` reads one page of this query; it runs
         in a worker thread."""
         self.beginResetModel()
@@ -103,7 +103,7 @@ class PagedModel(PageUpdateModel):
             return
         self._query_number += 1  # a page that is being read may be older than this request
         self._pending_page, self._has_failed = None, False
-        first_page, last_page = self._visible_pages()
+        first_page, last_page = self._find_visible_pages()
         for number, page in enumerate(self._page_cache.slots):
             if not first_page <= number <= last_page:
                 page.entries = None  # read again when it is scrolled into view
@@ -158,7 +158,7 @@ class PagedModel(PageUpdateModel):
                 self._read_timer.start()
         return entry
 
-    def _visible_pages(self) -> tuple[int, int]:
+    def _find_visible_pages(self) -> tuple[int, int]:
         last_row = max(0, len(self._page_cache) - 1)
         first, last = (min(row, last_row) for row in self._visible_rows)
         last_page = len(self._page_cache.slots) - 1  # an empty list has one page without rows
@@ -191,7 +191,7 @@ class PagedModel(PageUpdateModel):
         )
 
     def _find_page_to_read(self) -> int | None:
-        first_page, last_visible_page = self._visible_pages()
+        first_page, last_visible_page = self._find_visible_pages()
         self._use_count += 1
         for number in range(first_page, last_visible_page + 1):
             page = self._page_cache.slots[number]
@@ -253,9 +253,9 @@ class PagedModel(PageUpdateModel):
         elif next_slot.start != page.next:
             next_slot.start = page.next
             if next_slot.entries is not None:  # the loaded pages overlap or lack rows between them: read them again
-                self._reread = _PageRangeRead(number, self._last_loaded_page(number), [])
+                self._reread = _PageRangeRead(number, self._find_last_loaded_page(number), [])
 
-    def _last_loaded_page(self, number: int) -> int:
+    def _find_last_loaded_page(self, number: int) -> int:
         """Return the number of the last page in the unbroken series of loaded pages that begins with page
         `number`."""
         slots = self._page_cache.slots

@@ -37,7 +37,7 @@ class PaintedTable(QTableView):
         """The x coordinate of the first pixel to the right of the pinned columns."""
         return sum(self.columnWidth(number) for number in range(self.pinned_columns))
 
-    def column_x(self, number: int) -> int:
+    def get_column_x(self, number: int) -> int:
         """Return the x coordinate of a column in the viewport, in px. The x coordinate of a pinned column never
         changes."""
         header = self.horizontalHeader()

@@ -230,7 +230,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.clearSpans()
         for row in self._headings:
             self.setRowHeight(row, current_appearance().row_height())
-        self._headings = self.rows.heading_rows()
+        self._headings = self.rows.list_heading_rows()
         for row in self._headings:
             self.setSpan(row, 0, 1, len(self.rows.columns))
             self.setRowHeight(row, current_appearance().row_height("group"))
@@ -296,9 +296,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         the row where the selection began."""
         if self._selection_start < 0:
             self._selection_start = self.current_row
-        old_rows = set(_rows_between(self._selection_start, self.current_row))
+        old_rows = set(_list_rows_between(self._selection_start, self.current_row))
         super().keyPressEvent(event)
-        new_rows = set(_rows_between(self._selection_start, self.current_row))
+        new_rows = set(_list_rows_between(self._selection_start, self.current_row))
         for row in old_rows - new_rows:
             self.rows.set_row_selected(row, chosen=False)
         for row in new_rows:
@@ -307,21 +307,21 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)
         self._selection_start = -1
-        row = self._row_at_check_box(event)
+        row = self._find_row_at_check_box(event)
         if row >= 0:
             self.rows.set_row_selected(row)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         super().mouseDoubleClickEvent(event)
-        if self.indexAt(event.position().toPoint()).isValid() and self._row_at_check_box(event) < 0:
+        if self.indexAt(event.position().toPoint()).isValid() and self._find_row_at_check_box(event) < 0:
             self._open_current()
 
-    def _row_at_check_box(self, event: QMouseEvent) -> int:
+    def _find_row_at_check_box(self, event: QMouseEvent) -> int:
         """Return the position of the row whose check box is under the mouse pointer; -1 if the pointer isn't on a
         check box."""
         at = event.position().toPoint()
         number = next((place for place, column in enumerate(self.rows.columns) if column.kind == "check"), -1)
-        if number < 0 or not 0 <= at.x() - self.column_x(number) < self.columnWidth(number):
+        if number < 0 or not 0 <= at.x() - self.get_column_x(number) < self.columnWidth(number):
             return -1
         return self.rowAt(at.y()) if self.rows.row_at(self.rowAt(at.y())) is not None else -1
 
@@ -368,5 +368,5 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 _COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
 
-def _rows_between(row: int, other_row: int) -> range:
+def _list_rows_between(row: int, other_row: int) -> range:
     return range(min(row, other_row), max(row, other_row) + 1)

@@ -10,8 +10,8 @@ from console.views.tables.columns import Column, RowGroup
 from console.views.tables.delegates import CELL_PADDING_PX, CellBox, CellDelegate, draw_heading
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import centred_baseline
-from console.views.theme.painting import check_box_pixmap
+from console.views.theme.mixed_font_text import compute_centred_baseline
+from console.views.theme.painting import get_check_box_pixmap
 from console.views.theme.theme import current_appearance
 
 # a column, its delegate, the x coordinate and the width of its contents in px
@@ -33,7 +33,7 @@ class RowPainter:
         table = self._table
         painter.fillRect(exposed, current_appearance().colour("base"))
         width = table.viewport().width()
-        parts = self._visible_columns(exposed)
+        parts = self._list_visible_columns(exposed)
         row, bottom = table.rowAt(exposed.top()), exposed.bottom()
         while 0 <= row < table.rows.rowCount():
             top, height = table.rowViewportPosition(row), table.rowHeight(row)
@@ -42,13 +42,13 @@ class RowPainter:
             self._paint_row(painter, row, QRect(0, top, width, height), parts)
             row += 1
 
-    def _visible_columns(self, exposed: QRect) -> tuple[list[VisibleColumn], list[VisibleColumn]]:
+    def _list_visible_columns(self, exposed: QRect) -> tuple[list[VisibleColumn], list[VisibleColumn]]:
         """Return the columns that the rectangle `exposed` touches, in two lists: the columns that scroll, and the
         pinned ones."""
         table = self._table
         parts: tuple[list[VisibleColumn], list[VisibleColumn]] = [], []
         for number, column in enumerate(table.rows.columns):
-            x, width = table.column_x(number), table.columnWidth(number)
+            x, width = table.get_column_x(number), table.columnWidth(number)
             if x <= exposed.right() and x + width > exposed.left() and not table.isColumnHidden(number):
                 delegate = self._delegates[number]
                 left_padding, right_padding = delegate.paddings(number)
@@ -62,7 +62,7 @@ class RowPainter:
         table, colour = self._table, current_appearance().colour
         entry = table.rows.entry(row)
         top, height = rect.top(), rect.height()
-        baseline = int(centred_baseline(top, height - 1))
+        baseline = int(compute_centred_baseline(top, height - 1))
         if isinstance(entry, RowGroup):
             painter.fillRect(rect, colour("raised"))
             margin = self._delegates[0].paddings(0)[0]
@@ -138,7 +138,7 @@ class TableHeader(QHeaderView):
         painter = QPainter(self.viewport())
         for section in range(self._table.pinned_columns):
             if not self.isSectionHidden(section):
-                at = QRect(self._table.column_x(section), 0, self.sectionSize(section), self.height())
+                at = QRect(self._table.get_column_x(section), 0, self.sectionSize(section), self.height())
                 self.paintSection(painter, at, section)
 
     @staticmethod
@@ -153,7 +153,7 @@ class TableHeader(QHeaderView):
         if column.kind == "check" and self.sectionsClickable():
             side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
             ratio, is_checked = painter.device().devicePixelRatio(), self._table.rows.has_all_rows_selected
-            image = check_box_pixmap(current_appearance().theme, side_px, ratio, is_checked)
+            image = get_check_box_pixmap(current_appearance().theme, side_px, ratio, is_checked)
             painter.drawPixmap(QPoint(rect.left() + left_padding, rect.top() + (rect.height() - side_px) // 2), image)
             return
         painter.setFont(current_appearance().font("small"))

@@ -80,7 +80,7 @@ class DesignTokens:
             value = value[key]
         return int(value)
 
-    def lowest_contrasts(self, theme: ThemeName) -> Mapping[str, float]:
+    def get_lowest_contrasts(self, theme: ThemeName) -> Mapping[str, float]:
         """Return the lowest contrast ratio of each colour on the backgrounds where it is used, by the name of the
         colour, as stored in the token file. A test computes these ratios again."""
         ratios: Mapping[str, float] = self._raw["contrast_lowest"][theme]

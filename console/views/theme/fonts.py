@@ -19,7 +19,7 @@ def _register_font(family: str, weight: int) -> None:
     QFontDatabase.addApplicationFont(str(resources_dir() / "fonts" / name))
 
 
-def font_families(purpose: FontPurpose) -> list[str]:
+def list_font_families(purpose: FontPurpose) -> list[str]:
     """Return the names of the font families for texts or for figures. Qt takes each letter from the first family
     that has it."""
     return [*tokens().families(purpose), *_FALLBACK_FAMILIES]
@@ -33,7 +33,7 @@ def font(role: TypeRoleName, scale: float = 1.0, *, bold: bool = False, figures:
     weight = 700 if bold else type_role.weight
     for family in tokens().families(purpose):
         _register_font(family, weight)
-    qt_font = QFont(font_families(purpose))
+    qt_font = QFont(list_font_families(purpose))
     qt_font.setPixelSize(max(1, round(type_role.px * scale)))
     qt_font.setWeight(QFont.Weight.Bold if weight == 700 else QFont.Weight.Normal)
     return qt_font

@@ -90,7 +90,7 @@ class IconShape:
 
 
 @cache
-def icon_shape(name: str) -> IconShape:
+def get_icon_shape(name: str) -> IconShape:
     """Return the drawing of the icon shape with this name.
 
     Raises KeyError for an unknown name.

@@ -10,7 +10,7 @@ from html import escape
 from PySide6.QtGui import QPainter
 
 from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
-from console.views.theme.fonts import font_families
+from console.views.theme.fonts import list_font_families
 from console.views.theme.theme import current_appearance
 from console.wording.line_breaks import keep_phrases_whole
 
@@ -47,7 +47,7 @@ def split_font_runs(text: str) -> tuple[FontRun, ...]:
         if match.start() > end:
             pieces.append((text[end : match.start()], False))
         is_amount = _AMOUNT_PATTERN.match(match.group()) is not None
-        pieces += amount_font_runs(match.group()) if is_amount else ((match.group(), True),)
+        pieces += split_amount_font_runs(match.group()) if is_amount else ((match.group(), True),)
         end = match.end()
     if end < len(text) or not pieces:
         pieces.append((text[end:], False))
@@ -55,14 +55,14 @@ def split_font_runs(text: str) -> tuple[FontRun, ...]:
 
 
 @lru_cache(maxsize=4096)
-def amount_font_runs(text: str) -> tuple[FontRun, ...]:
+def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split an amount into font runs: digits use the figures font; sign, currency, comma and point use the text
     font, in which a comma leaves no gap."""
     return tuple((piece, piece.isdigit()) for piece in _DIGITS_PATTERN.split(text) if piece)
 
 
 @lru_cache(maxsize=4096)
-def identifier_font_runs(text: str) -> tuple[FontRun, ...]:
+def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split an identifier into font runs: whole words such as "Check" and people's names use the text font, the
     rest uses the figures font. An amount beside the identifier is split as in other texts."""
     if "…" in text:
@@ -72,7 +72,7 @@ def identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     return tuple((piece, _WORD_PATTERN.fullmatch(piece) is None) for piece in _WORD_PATTERN.split(text) if piece)
 
 
-def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False) -> str:
+def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False) -> str:
     """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text
     without them and without line breaks is returned unchanged.
 
@@ -85,7 +85,10 @@ def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
     own = tokens().type[role].font
-    spans = (escape(piece) if (font == own) else _span_html(piece, font) for piece, font in _add_font_purpose(pieces))
+    spans = (
+        escape(piece) if (font == own) else _format_span_html(piece, font)
+        for piece, font in _add_font_purpose(pieces)
+    )
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
@@ -94,8 +97,8 @@ def _add_font_purpose(pieces: tuple[FontRun, ...]) -> Iterator[tuple[str, FontPu
     return ((piece, "figures" if figures else "text") for piece, figures in pieces)
 
 
-def _span_html(piece: str, font: FontPurpose) -> str:
-    families = ",".join(f"'{family}'" for family in font_families(font))
+def _format_span_html(piece: str, font: FontPurpose) -> str:
+    families = ",".join(f"'{family}'" for family in list_font_families(font))
     return f'<span style="font-family:{families}">{escape(piece)}</span>'
 
 
@@ -106,7 +109,7 @@ def keep_numbers_whole(text: str) -> str:
     return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 
 
-def tooltip_text(text: str) -> str:
+def format_tooltip(text: str) -> str:
     """Return the text for a tooltip. A text with "<" is escaped, because Qt could interpret the text as markup."""
     return f"<span>{escape(text)}</span>" if "<" in text else text
 
@@ -125,18 +128,18 @@ def draw_font_runs(
     for piece, figures in runs:
         painter.setFont(current_appearance().font(role, bold=bold, figures=figures))
         painter.drawText(int(x), int(baseline), piece)
-        x += _piece_width(piece, role, bold, figures, current_appearance().scale)
+        x += _measure_piece(piece, role, bold, figures, current_appearance().scale)
     return x
 
 
-def font_runs_width(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
+def measure_font_runs(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
     """Return the width of font runs side by side on one line, in px."""
     scale = current_appearance().scale
-    return sum(_piece_width(piece, role, bold, figures, scale) for piece, figures in runs)
+    return sum(_measure_piece(piece, role, bold, figures, scale) for piece, figures in runs)
 
 
 @lru_cache(maxsize=4096)
-def _piece_width(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
+def _measure_piece(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
     """Return the width of a piece of text in px. The result is cached, because measuring a text takes as long as
     drawing it, and most pieces occur again. `_scale` is a parameter only because the cache needs the text scale
     in its key.
@@ -144,7 +147,7 @@ def _piece_width(text: str, role: TypeRoleName, bold: bool, figures: bool, _scal
     return current_appearance().font_metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
 
 
-def centred_baseline(top: float, height: float, role: TypeRoleName = "body") -> float:
+def compute_centred_baseline(top: float, height: float, role: TypeRoleName = "body") -> float:
     """Return the y coordinate of the baseline that centres one line of text in a box with this top and height, in
     px."""
     metrics = current_appearance().font_metrics(role)
@@ -155,20 +158,20 @@ def elide_font_runs(
     runs: tuple[FontRun, ...], width: float, role: TypeRoleName = "body", *, bold: bool = False
 ) -> tuple[FontRun, ...]:
     """Return the font runs unchanged if they are at most `width` px wide; otherwise replace their end by "…"."""
-    if font_runs_width(runs, role, bold=bold) <= width:
+    if measure_font_runs(runs, role, bold=bold) <= width:
         return runs
     shown: list[FontRun] = []
-    room = width - font_runs_width((ELLIPSIS_RUN,), role, bold=bold)
+    room = width - measure_font_runs((ELLIPSIS_RUN,), role, bold=bold)
     for piece, figures in runs:
-        length = _fitting_length(piece, room, role, bold, figures)
+        length = _count_fitting_letters(piece, room, role, bold, figures)
         shown.append((piece[:length], figures))
         if length < len(piece):
             break
-        room -= _piece_width(piece, role, bold, figures, current_appearance().scale)
+        room -= _measure_piece(piece, role, bold, figures, current_appearance().scale)
     return (*((piece, figures) for piece, figures in shown if piece), ELLIPSIS_RUN)
 
 
-def _fitting_length(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
+def _count_fitting_letters(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
     """Return how many letters at the beginning of a text fit into `room` px."""
     metrics = current_appearance().font_metrics(role, bold=bold, figures=figures)
     return bisect_right(range(1, len(piece) + 1), room, key=lambda end: metrics.horizontalAdvance(piece[:end]))

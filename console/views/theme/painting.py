@@ -5,7 +5,7 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
-from console.views.theme.icons import icon_shape
+from console.views.theme.icons import get_icon_shape
 from console.views.theme.theme import current_appearance
 
 _ICON_BOX_SIDE = 16.0
@@ -14,7 +14,7 @@ _STROKE_PX = 1.5
 
 def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:
     """Draw the icon shape with this name into a square, with strokes of 1.5 px at a size of 16 px."""
-    drawing = icon_shape(name)
+    drawing = get_icon_shape(name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.translate(rect.topLeft())
@@ -26,7 +26,7 @@ def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> No
 
 
 @lru_cache(maxsize=512)
-def shape_pixmap(name: str, colour: int, px: int, ratio: float) -> QPixmap:
+def get_shape_pixmap(name: str, colour: int, px: int, ratio: float) -> QPixmap:
     """Return an icon shape as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
     pixmap is `px` times `ratio`, the device pixel ratio of the screen.
     """
@@ -43,7 +43,7 @@ def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, px: int,
     """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y) and a side of `px`. In
     tables this is faster than `draw_shape`."""
     ratio = painter.device().devicePixelRatio()
-    painter.drawPixmap(QPointF(round(x), round(y)), shape_pixmap(name, colour.rgba(), px, ratio))
+    painter.drawPixmap(QPointF(round(x), round(y)), get_shape_pixmap(name, colour.rgba(), px, ratio))
 
 
 def draw_frame(
@@ -60,7 +60,7 @@ def draw_frame(
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-def key_cap_size(text: str) -> tuple[int, int]:
+def measure_key_cap(text: str) -> tuple[int, int]:
     """Return the width and height of a key cap (the picture of a key) with this name, in px."""
     height = current_appearance().control_height("key_cap")
     return max(height, round(current_appearance().font_metrics("caption").horizontalAdvance(text)) + 10), height
@@ -112,7 +112,7 @@ def draw_radio_button(painter: QPainter, rect: QRectF, *, checked: bool, enabled
 
 
 @lru_cache(maxsize=16)
-def check_box_pixmap(_theme: str, px: int, ratio: float, checked: bool) -> QPixmap:
+def get_check_box_pixmap(_theme: str, px: int, ratio: float, checked: bool) -> QPixmap:
     """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and
     `ratio` the device pixel ratio. `_theme` is a parameter only because the cache needs it in its key."""
     image = QPixmap(round(px * ratio), round(px * ratio))

@@ -158,7 +158,7 @@ class Appearance(QObject):
         app = QApplication.instance()
         if not isinstance(app, QApplication):
             return
-        self._theme = self._chosen_theme or system_theme(app)
+        self._theme = self._chosen_theme or detect_system_theme(app)
         self._colours.clear()
         sheet = style_sheet(self._theme, self.scale)
         applied, self._applied = self._applied, (sheet, self.scale, self.density)
@@ -190,7 +190,7 @@ def parse_colour(text: str) -> QColor:
     return QColor(int(red), int(green), int(blue), round(float(alpha) * 255))
 
 
-def system_theme(app: QApplication) -> ThemeName:
+def detect_system_theme(app: QApplication) -> ThemeName:
     """Return the system's theme: high contrast if Qt reports that the system prefers it, otherwise light or dark."""
     hints = app.styleHints()
     if hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast:

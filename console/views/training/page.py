@@ -120,7 +120,7 @@ class TrainingPage(Page):
         self.footer.setVisible(view is not None)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is not None:
-            self.score.show_text(words.score_text(view.score, self.context.language))
+            self.score.show_text(words.format_score(view.score, self.context.language))
         self._show_incident(self.table.current_item)
 
     # -- current incident
@@ -142,8 +142,8 @@ class TrainingPage(Page):
         if not isinstance(incident, TrainingIncident):
             return
         language = self.context.language
-        self.situation.show_text(words.situation_text(incident, language))
-        verdict = words.verdict_text(incident, language)
+        self.situation.show_text(words.format_situation(incident, language))
+        verdict = words.format_verdict(incident, language)
         self.verdict.show_text(verdict)
         self.verdict.setVisible(bool(verdict))
         is_new = incident.state is TrainingState.NOT_BEGUN
@@ -182,7 +182,7 @@ class TrainingPage(Page):
 
     def _show_failure(self, failure: Failure) -> None:
         self._end_busy_buttons()
-        self.show_key_refusal(self.context.failure_message(failure))
+        self.show_key_refusal(self.context.format_failure(failure))
 
     @Slot()
     def _go_to_next(self) -> None:
@@ -207,8 +207,8 @@ def _make_columns(context: WindowContext) -> list[Column]:
     return [
         Column("state", translate("column.state"), measure_column_width(longest_state, 56), state, "state"),
         Column("incident", translate("training.column.incident"), 290,
-               partial(words.incident_title, language=context.language)),
+               partial(words.format_training_incident_title, language=context.language)),
         Column("attempts", translate("training.column.attempts"), 90, lambda incident: str(incident.attempts)),
         Column("why", translate("training.column.why"), 320,
-               partial(words.verdict_text, language=context.language), is_stretched=True),
+               partial(words.format_verdict, language=context.language), is_stretched=True),
     ]  # fmt: skip

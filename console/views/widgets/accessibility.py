@@ -123,14 +123,14 @@ class _VisibleChildrenInterface(QAccessibleWidget):
         return state
 
     def childCount(self) -> int:
-        return len(visible_children(self.widget()))
+        return len(list_visible_children(self.widget()))
 
     def child(self, index: int) -> QAccessibleInterface | None:  # type: ignore[override]  # Qt allows null
-        children = visible_children(self.widget())
+        children = list_visible_children(self.widget())
         return QAccessible.queryAccessibleInterface(children[index]) if 0 <= index < len(children) else None
 
     def indexOfChild(self, interface: QAccessibleInterface) -> int:
-        children, child = visible_children(self.widget()), interface.object()
+        children, child = list_visible_children(self.widget()), interface.object()
         return children.index(child) if isinstance(child, QWidget) and child in children else -1
 
 
@@ -150,7 +150,7 @@ class _HeadingInterface(_VisibleChildrenInterface):
         return VoidPtr(0) if found is None else found
 
 
-def visible_children(widget: QWidget) -> list[QWidget]:
+def list_visible_children(widget: QWidget) -> list[QWidget]:
     """Return the visible child widgets that a screen reader reads, in reading order: line by line, each line from
     left to right. Two widgets belong to one line if one of them covers the vertical middle of the other."""
     children = [

@@ -61,12 +61,15 @@ class ActionRow(QWidget):
             button.setVisible(button in offered)
         self._fit_buttons()
 
-    def _visible_buttons(self) -> list[KeyButton]:
+    def _list_visible_buttons(self) -> list[KeyButton]:
         return [button for button in self._pairs if not button.isHidden()]
 
-    def buttons_in_menu(self) -> tuple[KeyButton, ...]:
+    def list_buttons_in_menu(self) -> tuple[KeyButton, ...]:
         """Return the buttons that are in the menu now, in their order."""
-        return (*(button for button in self._visible_buttons() if self._pairs[button].isHidden()), *self._in_menu)
+        return (
+            *(button for button in self._list_visible_buttons() if self._pairs[button].isHidden()),
+            *self._in_menu,
+        )
 
     def minimumSizeHint(self) -> QSize:
         return self.more.sizeHint()
@@ -76,17 +79,17 @@ class ActionRow(QWidget):
 
     def _fit_buttons(self) -> None:
         """Show as many buttons as have room on the line, and move the others into the menu."""
-        shown = self._visible_buttons()
-        while shown and self._needed_width(shown) > self.width():
+        shown = self._list_visible_buttons()
+        while shown and self._measure_needed_width(shown) > self.width():
             disabled = [button for button in shown if not button.isEnabled()]
             shown.remove((disabled or shown)[-1])
-        explained = self._buttons_with_reason(shown)
+        explained = self._list_buttons_with_reason(shown)
         for button, pair in self._pairs.items():
             pair.setVisible(button in shown)
             self._reasons[button].setVisible(button in explained)
-        self.more.setVisible(bool(self.buttons_in_menu()))
+        self.more.setVisible(bool(self.list_buttons_in_menu()))
 
-    def _buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
+    def _list_buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
         """Return the buttons that show their reason. Of adjacent buttons with the same reason, only one shows it:
         the last one at the left end of the line, the first one at the right end."""
         found: dict[tuple[int, str], KeyButton] = {}
@@ -98,15 +101,15 @@ class ActionRow(QWidget):
                 found[run, previous] = button
         return list(found.values())
 
-    def _needed_width(self, shown_buttons: Sequence[KeyButton]) -> int:
-        has_menu = bool(self._in_menu) or len(shown_buttons) < len(self._visible_buttons())
+    def _measure_needed_width(self, shown_buttons: Sequence[KeyButton]) -> int:
+        has_menu = bool(self._in_menu) or len(shown_buttons) < len(self._list_visible_buttons())
         widths = [button.sizeHint().width() + _BUTTON_GAP_PX for button in shown_buttons]
-        for button in self._buttons_with_reason(
+        for button in self._list_buttons_with_reason(
             shown_buttons
         ):  # a reason may take two lines, which are as high as a button
             reason = self._reasons[button]
             widths.append(
-                max(reason.minimumSizeHint().width(), round(reason.line_width() * _TWO_LINE_WIDTH_RATIO))
+                max(reason.minimumSizeHint().width(), round(reason.measure_line_width() * _TWO_LINE_WIDTH_RATIO))
                 + _BUTTON_GAP_PX
             )
         return sum(widths) + (self.more.sizeHint().width() if has_menu else 0)
@@ -123,7 +126,7 @@ class ActionRow(QWidget):
         menu = QMenu(self)
         menu.setAccessibleName(self.more.text())
         menu.aboutToHide.connect(menu.deleteLater)
-        for button in self.buttons_in_menu():
+        for button in self.list_buttons_in_menu():
             words = button.text() if button.isEnabled() else self._explain(button.text(), button.shown_reason)
             # The text names the shortcut; setting it on the action would register it a second time.
             action = menu.addAction(f"{words}\t{button.key}" if button.key else words)

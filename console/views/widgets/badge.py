@@ -5,7 +5,7 @@ from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Language, Tone, tokens
-from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
+from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import PaintedWidget
 
@@ -86,7 +86,7 @@ class KeyCap(PaintedWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        return QSize(*key_cap_size(self.key))
+        return QSize(*measure_key_cap(self.key))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -9,13 +9,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea,
 
 from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.theme.mixed_font_text import (
-    centred_baseline,
+    compute_centred_baseline,
     draw_font_runs,
     elide_font_runs,
-    font_runs_width,
-    rich_text,
+    format_rich_text,
+    format_tooltip,
+    measure_font_runs,
     split_font_runs,
-    tooltip_text,
 )
 from console.views.theme.painting import draw_cached_shape
 from console.views.theme.theme import current_appearance
@@ -96,24 +96,24 @@ class TextLabel(QLabel):
 
     def _use_text_size(self) -> None:
         self._scale = current_appearance().scale
-        self.setFont(self._role_font())
+        self.setFont(self._get_role_font())
         self.setMinimumHeight(current_appearance().line_height(self._role))
 
-    def _role_font(self) -> QFont:
+    def _get_role_font(self) -> QFont:
         return current_appearance().font(self._role, bold=self._bold)
 
     @property
     def has_current_text_size(self) -> bool:
         """True if the font of the label has the text size that the person has chosen."""
-        return self.font().pixelSize() == self._role_font().pixelSize()
+        return self.font().pixelSize() == self._get_role_font().pixelSize()
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
         """Show another text. If `tone` isn't None, use the colour of that tone."""
         self.plain = text
-        markup = rich_text(text, self._role, sentences=self.wordWrap())
+        markup = format_rich_text(text, self._role, sentences=self.wordWrap())
         if self.wordWrap():
             # Qt adds the whole extra line height above the letters; this moves half of it below them.
-            shift_px = half_leading_px(self._role)
+            shift_px = compute_half_leading_px(self._role)
             self.setContentsMargins(0, -shift_px, 0, shift_px)
         self.setTextFormat(Qt.TextFormat.PlainText if markup == text else Qt.TextFormat.RichText)
         self.setText(markup)
@@ -129,9 +129,9 @@ class TextLabel(QLabel):
             self.setContentsMargins(0, 0, 0, 0)
             self.show_text(self.plain)
 
-    def line_width(self) -> int:
+    def measure_line_width(self) -> int:
         """Return the width that the text needs on one line, in px."""
-        return ceil(font_runs_width(split_font_runs(self.plain), self._role, bold=self._bold)) + 1
+        return ceil(measure_font_runs(split_font_runs(self.plain), self._role, bold=self._bold)) + 1
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -169,7 +169,7 @@ def _detach_text_control(label: QLabel) -> None:
             child.setParent(holder)
 
 
-def half_leading_px(role: TypeRoleName) -> int:
+def compute_half_leading_px(role: TypeRoleName) -> int:
     """Return half of the leading of a text role (its line height less the height of its font), in px."""
     return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)
 
@@ -199,12 +199,12 @@ class ElidedLabel(PaintedWidget):
     def show_text(self, text: str) -> None:
         self.plain = text
         self.setAccessibleName(text)
-        self.setToolTip(tooltip_text(text))
+        self.setToolTip(format_tooltip(text))
         self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
-        width = font_runs_width(split_font_runs(self.plain), self._role, bold=self._bold)
+        width = measure_font_runs(split_font_runs(self.plain), self._role, bold=self._bold)
         return QSize(ceil(width) + 1, current_appearance().line_height(self._role))
 
     def minimumSizeHint(self) -> QSize:
@@ -214,7 +214,9 @@ class ElidedLabel(PaintedWidget):
         painter = QPainter(self)
         painter.setPen(current_appearance().colour(self._tone))
         runs = elide_font_runs(split_font_runs(self.plain), self.width(), self._role, bold=self._bold)
-        draw_font_runs(painter, 0, centred_baseline(0, self.height(), self._role), runs, self._role, bold=self._bold)
+        draw_font_runs(
+            painter, 0, compute_centred_baseline(0, self.height(), self._role), runs, self._role, bold=self._bold
+        )
 
 
 class ShapeIcon(PaintedWidget):

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import TypeRoleName
-from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
+from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 
@@ -82,7 +82,7 @@ class KeyButton(PaintedButton):
         self._is_key_shown = bool(key)
         self._opens_menu = False
         if key and binds:
-            shortcut = QShortcut(QKeySequence(_qt_key_sequence(key)), self)
+            shortcut = QShortcut(QKeySequence(_make_qt_key_sequence(key)), self)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)
         self._set_description()
@@ -177,14 +177,16 @@ class KeyButton(PaintedButton):
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        pad, gap = self._padding_and_gap()
+        pad, gap = self._get_padding_and_gap()
         width = 2 * pad + round(
-            current_appearance().font_metrics(self._text_role(), bold=self._is_bold()).horizontalAdvance(self.text())
+            current_appearance()
+            .font_metrics(self._get_text_role(), bold=self._is_bold())
+            .horizontalAdvance(self.text())
         )
         if self.icon_name:
             width += current_appearance().icon_px(_ICON_PX) + (gap if self.text() else 0)
         if self._is_key_shown:
-            width += gap + key_cap_size(self.key)[0]
+            width += gap + measure_key_cap(self.key)[0]
         if self._opens_menu:
             width += current_appearance().icon_px(_MENU_ICON_PX) + 2
         return QSize(
@@ -195,18 +197,18 @@ class KeyButton(PaintedButton):
         painter, box = QPainter(self), QRectF(self.rect())
         ink, edge, fill, cap = self._colours()
         draw_frame(painter, box, _CORNER_RADIUS_PX, edge, fill)
-        pad, gap = self._padding_and_gap()
+        pad, gap = self._get_padding_and_gap()
         x: float = pad
         if self.icon_name:
             side = current_appearance().icon_px(_ICON_PX)
             draw_cached_shape(painter, self.icon_name, x, (self.height() - side) / 2, side, ink)
             x += side + gap
-        painter.setFont(current_appearance().font(self._text_role(), bold=self._is_bold()))
+        painter.setFont(current_appearance().font(self._get_text_role(), bold=self._is_bold()))
         painter.setPen(ink)
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(box.adjusted(x, 0, 0, 0), align, self.text())
         if self._is_key_shown:
-            width, height = key_cap_size(self.key)
+            width, height = measure_key_cap(self.key)
             place = QRectF(box.right() - pad - width, round((box.height() - height) / 2), width, height)
             draw_key_cap(painter, place, self.key, *cap)
 
@@ -221,11 +223,11 @@ class KeyButton(PaintedButton):
         button is disabled."""
         self.setAccessibleDescription(" ".join(part for part in (self.key, self.shown_reason) if part))
 
-    def _padding_and_gap(self) -> tuple[int, int]:
+    def _get_padding_and_gap(self) -> tuple[int, int]:
         """Return, in px, the padding at the left and right edges, and the gap between icon, text and key cap."""
         return (8, 8) if self.kind in ("tool", "inline", "search") else (12, 8)
 
-    def _text_role(self) -> TypeRoleName:
+    def _get_text_role(self) -> TypeRoleName:
         return "small" if self.kind == "inline" else "body"
 
     def _is_bold(self) -> bool:
@@ -269,11 +271,11 @@ class ReasonLabel(TextLabel):
         self._show_reason(button.shown_reason)
 
     def sizeHint(self) -> QSize:
-        return QSize(self.line_width(), current_appearance().line_height("small"))
+        return QSize(self.measure_line_width(), current_appearance().line_height("small"))
 
     def minimumSizeHint(self) -> QSize:
         least = round(_MIN_REASON_PX * current_appearance().scale)
-        return QSize(min(least, self.line_width()), current_appearance().line_height("small"))
+        return QSize(min(least, self.measure_line_width()), current_appearance().line_height("small"))
 
     def _show_reason(self, reason: str) -> None:
         self.show_text(reason)
@@ -321,13 +323,13 @@ class LinkButton(PaintedButton):
         super().__init__(text, parent)
         self.key, self._chevron, self._role = key, chevron, role
         if key:
-            QShortcut(QKeySequence(_qt_key_sequence(key)), self).activated.connect(self.click)
+            QShortcut(QKeySequence(_make_qt_key_sequence(key)), self).activated.connect(self.click)
             self.setAccessibleDescription(key)
 
     def sizeHint(self) -> QSize:
         width = current_appearance().font_metrics(self._role).horizontalAdvance(self.text()) + 4
         width += current_appearance().icon_px(12) if self._chevron else 0
-        width += key_cap_size(self.key)[0] + 6 if self.key else 0
+        width += measure_key_cap(self.key)[0] + 6 if self.key else 0
         return QSize(round(width), current_appearance().control_height("target_min"))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -345,14 +347,14 @@ class LinkButton(PaintedButton):
             side = current_appearance().icon_px(12)
             draw_cached_shape(painter, "chevron_right", end + 1, (self.height() - side) / 2, side, ink)
         if self.key:
-            width, height = key_cap_size(self.key)
+            width, height = measure_key_cap(self.key)
             place = QRectF(self.width() - width, round((self.height() - height) / 2), width, height)
             draw_key_cap(
                 painter, place, self.key, current_appearance().colour("muted"), current_appearance().colour("border")
             )
 
 
-def _qt_key_sequence(key: str) -> str:
+def _make_qt_key_sequence(key: str) -> str:
     """Return the text of a key cap in the notation of Qt's key sequences, such as "Return" for "Enter"."""
     *modifiers, key_name = key.split("+") if len(key) > 1 else [key]
     return "+".join([*modifiers, _QT_KEY_NAMES.get(key_name, key_name)])

@@ -87,9 +87,9 @@ class DialogFrame(QDialog):
         self._area = make_scroll_area()
         self._area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
         self._build(close_name)
-        self.setFixedWidth(self._dialog_width())
+        self.setFixedWidth(self._compute_width())
 
-    def _dialog_width(self) -> int:
+    def _compute_width(self) -> int:
         """Return the width of the dialog in px: 640 times the text scale, but at most the width of the parent
         window less 96, and never less than 640."""
         width = round(tokens().px("layout", "dialog_width") * current_appearance().scale)

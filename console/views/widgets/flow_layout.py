@@ -50,14 +50,14 @@ class FlowLayout(QLayout):
     def sizeHint(self) -> QSize:
         """Return the size that all items need on one line."""
         left, top, right, bottom = self._margins()
-        sizes = [item.sizeHint() for item in self._visible_items()]
+        sizes = [item.sizeHint() for item in self._list_visible_items()]
         total_width = sum(size.width() for size in sizes) + self._gap * max(0, len(sizes) - 1)
         return QSize(total_width + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
 
     def minimumSize(self) -> QSize:
         """Return the minimum width of the widest item and the minimum height of the highest item."""
         left, top, right, bottom = self._margins()
-        sizes = [item.minimumSize() for item in self._visible_items()]
+        sizes = [item.minimumSize() for item in self._list_visible_items()]
         max_width = max((size.width() for size in sizes), default=0)
         return QSize(max_width + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
 
@@ -65,13 +65,13 @@ class FlowLayout(QLayout):
         margins = self.contentsMargins()
         return margins.left(), margins.top(), margins.right(), margins.bottom()
 
-    def _visible_items(self) -> list[QLayoutItem]:
+    def _list_visible_items(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
 
     def _split_lines(self, room: int) -> list[list[QLayoutItem]]:
         lines: list[list[QLayoutItem]] = [[]]
         used_width = 0
-        for item in self._visible_items():
+        for item in self._list_visible_items():
             item_width = item.sizeHint().width()
             if lines[-1] and used_width + self._gap + item_width > room:
                 lines.append([])
@@ -86,7 +86,7 @@ class FlowLayout(QLayout):
         room, y = rect.width() - left - right, rect.y() + top
         lines = self._split_lines(room)
         for number, line in enumerate(lines):
-            line_height = max((_size_in_line(item, room).height() for item in line), default=0)
+            line_height = max((_measure_size_in_line(item, room).height() for item in line), default=0)
             if move:
                 self._place_line(line, rect.x() + left, y, line_height, room)
             y += line_height + (self._line_gap if number < len(lines) - 1 else 0)
@@ -97,7 +97,7 @@ class FlowLayout(QLayout):
         its begin."""
         line_end = x + room
         for item in line:
-            size = _size_in_line(item, room)
+            size = _measure_size_in_line(item, room)
             item_width = min(size.width(), line_end - x)
             item.setGeometry(
                 QRect(QPoint(x, y + (line_height - size.height()) // 2), QSize(item_width, size.height()))
@@ -105,7 +105,7 @@ class FlowLayout(QLayout):
             x += item_width + self._gap
 
 
-def _size_in_line(item: QLayoutItem, room: int) -> QSize:
+def _measure_size_in_line(item: QLayoutItem, room: int) -> QSize:
     """Return the size of an item in a line of `room` px. A wider item gets this width, and the height that it
     needs at this width."""
     size = item.sizeHint()

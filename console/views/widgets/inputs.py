@@ -167,10 +167,10 @@ class CheckBox(QCheckBox):
     focus_ring = 2
 
     def sizeHint(self) -> QSize:
-        return _indicator_button_size(self)
+        return _measure_indicator_button(self)
 
     def minimumSizeHint(self) -> QSize:
-        return _indicator_button_size(self)
+        return _measure_indicator_button(self)
 
     def hitButton(self, pos: object) -> bool:  # a click on the text counts as well
         return True
@@ -180,7 +180,7 @@ class CheckBox(QCheckBox):
         state = self.checkState()
         draw_check_box(
             painter,
-            _indicator_rect(self),
+            _compute_indicator_rect(self),
             checked=state == Qt.CheckState.Checked,
             partly=state == Qt.CheckState.PartiallyChecked,
             enabled=self.isEnabled(),
@@ -201,26 +201,26 @@ class RadioButton(QRadioButton):
             focus.setChecked(True)
 
     def sizeHint(self) -> QSize:
-        return _indicator_button_size(self)
+        return _measure_indicator_button(self)
 
     def minimumSizeHint(self) -> QSize:
-        return _indicator_button_size(self)
+        return _measure_indicator_button(self)
 
     def hitButton(self, pos: object) -> bool:
         return True
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        draw_radio_button(painter, _indicator_rect(self), checked=self.isChecked(), enabled=self.isEnabled())
+        draw_radio_button(painter, _compute_indicator_rect(self), checked=self.isChecked(), enabled=self.isEnabled())
         _draw_indicator_label(painter, self)
 
 
-def _indicator_rect(button: QAbstractButton) -> QRectF:
+def _compute_indicator_rect(button: QAbstractButton) -> QRectF:
     side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
     return QRectF(0, round((button.height() - side) / 2), side, side)
 
 
-def _indicator_button_size(button: QAbstractButton) -> QSize:
+def _measure_indicator_button(button: QAbstractButton) -> QSize:
     words = current_appearance().font_metrics("body").horizontalAdvance(button.text())
     side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
     return QSize(round(side + 8 + words) + 1, current_appearance().control_height("target_min"))
@@ -229,7 +229,7 @@ def _indicator_button_size(button: QAbstractButton) -> QSize:
 def _draw_indicator_label(painter: QPainter, button: QAbstractButton) -> None:
     painter.setFont(current_appearance().font("body"))
     painter.setPen(current_appearance().colour("text" if button.isEnabled() else "disabled_text"))
-    x = _indicator_rect(button).right() + 8
+    x = _compute_indicator_rect(button).right() + 8
     painter.drawText(QRectF(button.rect()).adjusted(x, 0, 0, 0), _LEFT_ALIGNMENT, button.text())
 
 

@@ -54,13 +54,13 @@ class MoneyBar(PaintedWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         x = box.left()
-        for part, width in zip(self._parts, self._part_widths(box.width()), strict=True):
+        for part, width in zip(self._parts, self._compute_part_widths(box.width()), strict=True):
             _fill_part(painter, QRectF(x, box.top(), width, box.height()), part)
             x += width
         painter.setPen(QPen(current_appearance().colour("border"), 1))
         painter.drawRect(box)
 
-    def _part_widths(self, room: float) -> list[float]:
+    def _compute_part_widths(self, room: float) -> list[float]:
         """Return the width of each part in px for a bar of `room` px: proportional to the part's amount, but at
         least the minimum width in the design tokens."""
         total = sum(part.share for part in self._parts) or 1

@@ -97,10 +97,10 @@ class NotificationBar(QFrame):
         room, buttons = self.width() - 60, sum(item.sizeHint().width() + 8 for item in self._buttons)
         self._body.setDirection(under if buttons > room / 2 else beside)
         room -= 0 if buttons > room / 2 else buttons
-        below = bool(self._words.plain) and self._lead.line_width() > room / 2
+        below = bool(self._words.plain) and self._lead.measure_line_width() > room / 2
         self._texts.setDirection(under if below else beside)
         self._texts.setSpacing(0 if below else 8)
-        self._lead.set_wrapping(below or self._lead.line_width() > room)
+        self._lead.set_wrapping(below or self._lead.measure_line_width() > room)
         self._lead.setVisible(bool(self._lead.plain))  # an empty label would leave a gap before the text
         self._words.setVisible(bool(self._words.plain))
 

@@ -14,7 +14,7 @@ from console.views.widgets.base import (
     ShapeIcon,
     Surface,
     TextLabel,
-    half_leading_px,
+    compute_half_leading_px,
     make_column,
     make_row,
     set_style_property,
@@ -250,7 +250,7 @@ class ExplanationForm(QWidget):
         verdict.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         verdict.addWidget(self._verdict, 1)
         for row, label in enumerate(labels):
-            grid.addWidget(_form_label(label, beside_buttons=row == len(labels) - 1), row, 0)
+            grid.addWidget(_make_form_label(label, beside_buttons=row == len(labels) - 1), row, 0)
         grid.addLayout(verdict, 0, 1)
         grid.addWidget(self._why, 1, 1)
         grid.addWidget(self._next, 2, 1)
@@ -279,14 +279,14 @@ class ExplanationForm(QWidget):
             widget.show()
 
 
-def _form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
+def _make_form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
     """Return the label of a line in a form. The label is aligned with the first line of the value's text."""
     label = TextLabel(text, "body", "muted")
     label.setMinimumWidth(_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
     if not beside_buttons:
         label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        label.setContentsMargins(0, half_leading_px("body"), 0, 0)
+        label.setContentsMargins(0, compute_half_leading_px("body"), 0, 0)
     return label
 
 
@@ -305,7 +305,7 @@ class FactList(QWidget):
 
     def add_fact(self, label: str, value: QWidget) -> None:
         """Add a label and its value at the end. For screen readers, the label names the value."""
-        words = _form_label(label)
+        words = _make_form_label(label)
         words.setBuddy(value)
         self._form.addRow(words, value)
 

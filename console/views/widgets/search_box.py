@@ -204,7 +204,7 @@ class SearchBox(QObject):
         if self.notice.isVisibleTo(self.frame):
             notice_height = max(self.notice.heightForWidth(width - 2), self.notice.sizeHint().height())
         fixed_height = design.px("layout", "omnibox.input") + 4 + self.footer.height() + notice_height
-        self.list.setFixedHeight(min(self.list.full_height(), max(64, max_height - fixed_height)))
+        self.list.setFixedHeight(min(self.list.compute_full_height(), max(64, max_height - fixed_height)))
         height = fixed_height + self.list.height()
         self.frame.setGeometry((self._window.width() - width) // 2, top, width, height)
 

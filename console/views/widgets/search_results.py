@@ -14,14 +14,14 @@ from console.views.tables.columns import StateCell
 from console.views.tables.delegates import draw_state
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import (
-    amount_font_runs,
-    centred_baseline,
+    compute_centred_baseline,
     draw_font_runs,
     elide_font_runs,
-    font_runs_width,
+    measure_font_runs,
+    split_amount_font_runs,
     split_font_runs,
 )
-from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
+from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 
 ModelIndex = QModelIndex | QPersistentModelIndex
@@ -131,7 +131,7 @@ class ResultList(RememberedCurrentItem, QListView):
         """Make the result with this key current. If there is none, or if it can't be picked, make the first result
         current that can be picked."""
         rows = [row for row in range(len(self._results.lines)) if self._results.can_pick(row)]
-        same_key_rows = [row for row in rows if key is not None and self._key_at(row) == key]
+        same_key_rows = [row for row in rows if key is not None and self._get_key_at(row) == key]
         for row in (same_key_rows or rows)[:1]:
             self.setCurrentIndex(self._results.index(row))
 
@@ -142,7 +142,7 @@ class ResultList(RememberedCurrentItem, QListView):
         if current.isValid() and self.isVisible():
             announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_stored=False)
 
-    def _key_at(self, row: int) -> object:
+    def _get_key_at(self, row: int) -> object:
         line = self._results.lines[row]
         return line.key if isinstance(line, ResultEntry) else None
 
@@ -155,19 +155,19 @@ class ResultList(RememberedCurrentItem, QListView):
         lines = (line.key for line in self._results.lines if isinstance(line, ResultEntry))
         return next((key for key in lines if isinstance(key, of)), None)
 
-    def line_at(self, row: int) -> ResultEntry | str:
+    def get_line_at(self, row: int) -> ResultEntry | str:
         return self._results.lines[row]
 
     def pick_current(self) -> None:
         self._pick_row(self.currentIndex())
 
-    def full_height(self) -> int:
+    def compute_full_height(self) -> int:
         """Return the height of all headings and results together, in px."""
         return sum(self.sizeHintForRow(row) for row in range(len(self._results.lines))) + 16
 
     def _pick_row(self, index: ModelIndex) -> None:
         if self._results.can_pick(index.row()):
-            self.picked.emit(self._key_at(index.row()))
+            self.picked.emit(self._get_key_at(index.row()))
 
 
 class _EntryDelegate(QStyledItemDelegate):
@@ -177,11 +177,11 @@ class _EntryDelegate(QStyledItemDelegate):
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
         growth_px = current_appearance().line_height("body") - tokens().type["body"].line
-        is_heading = isinstance(self._view.line_at(index.row()), str)
+        is_heading = isinstance(self._view.get_line_at(index.row()), str)
         return QSize(200, (28 if is_heading else tokens().px("layout", "omnibox.row")) + growth_px)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
-        line, rect = self._view.line_at(index.row()), option.rect
+        line, rect = self._view.get_line_at(index.row()), option.rect
         if isinstance(line, str):
             painter.setFont(current_appearance().font("small"))
             painter.setPen(current_appearance().colour("muted"))
@@ -199,7 +199,7 @@ class _EntryDelegate(QStyledItemDelegate):
     def _draw_entry(self, painter: QPainter, rect: QRect, entry: ResultEntry, *, is_current: bool) -> None:
         colour, scale = current_appearance().colour, current_appearance().scale
         is_off = bool(entry.disabled_reason)
-        baseline, side = centred_baseline(rect.top(), rect.height()), current_appearance().icon_px(16)
+        baseline, side = compute_centred_baseline(rect.top(), rect.height()), current_appearance().icon_px(16)
         icon = colour("accent" if is_current else "muted")
         draw_cached_shape(
             painter, entry.icon, rect.left() + _MARGIN_PX, rect.top() + (rect.height() - side) / 2, side, icon
@@ -218,9 +218,9 @@ class _EntryDelegate(QStyledItemDelegate):
     def _draw_amount_and_state(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
         scale = current_appearance().scale
         if entry.amount:
-            runs = amount_font_runs(entry.amount)
+            runs = split_amount_font_runs(entry.amount)
             painter.setPen(current_appearance().colour("text"))
-            draw_font_runs(painter, rect.left() + _AMOUNT_RIGHT_X * scale - font_runs_width(runs), baseline, runs)
+            draw_font_runs(painter, rect.left() + _AMOUNT_RIGHT_X * scale - measure_font_runs(runs), baseline, runs)
         if entry.provider:
             painter.setPen(current_appearance().colour("muted"))
             draw_font_runs(painter, rect.left() + _PROVIDER_X * scale, baseline, ((entry.provider, False),))
@@ -232,7 +232,7 @@ class _EntryDelegate(QStyledItemDelegate):
     def _draw_right_text(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
         right_x: float = rect.right() - _MARGIN_PX
         if entry.key_cap:
-            width, height = key_cap_size(entry.key_cap)
+            width, height = measure_key_cap(entry.key_cap)
             right_x -= width
             place = QRectF(right_x, round(rect.top() + (rect.height() - height) / 2), width, height)
             draw_key_cap(
@@ -246,4 +246,4 @@ class _EntryDelegate(QStyledItemDelegate):
         if entry.right_text:
             runs = split_font_runs(entry.right_text)
             painter.setPen(current_appearance().colour("muted"))
-            draw_font_runs(painter, right_x - font_runs_width(runs), baseline, runs)
+            draw_font_runs(painter, right_x - measure_font_runs(runs), baseline, runs)

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptio
 
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import centred_baseline, tooltip_text
+from console.views.theme.mixed_font_text import compute_centred_baseline, format_tooltip
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 
@@ -53,7 +53,7 @@ class _SidebarModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.word
         if role == Qt.ItemDataRole.ToolTipRole and entry.is_nested:
-            return tooltip_text(entry.word)
+            return format_tooltip(entry.word)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return ", ".join(part for part in (entry.word, entry.count, entry.keys) if part)
         return None
@@ -149,7 +149,7 @@ class SideBar(RememberedCurrentItem, QListView):
                 index = self._entries.index(row)
                 self._entries.dataChanged.emit(index, index)
 
-    def entry_at(self, row: int) -> SidebarEntry:
+    def get_entry_at(self, row: int) -> SidebarEntry:
         return self._entries.entries[row]
 
     def open_entry(self, key: str) -> None:
@@ -197,7 +197,7 @@ class _SidebarDelegate(QStyledItemDelegate):
         )
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
-        entry, colour = self._bar.entry_at(index.row()), current_appearance().colour
+        entry, colour = self._bar.get_entry_at(index.row()), current_appearance().colour
         is_current = index.row() == self._bar.currentIndex().row()
         box = QRectF(option.rect).adjusted(8, 0, -8, 0)
         if is_current:
@@ -211,7 +211,7 @@ class _SidebarDelegate(QStyledItemDelegate):
     @staticmethod
     def _draw_words(painter: QPainter, box: QRectF, entry: SidebarEntry, *, is_current: bool) -> None:
         colour, side = current_appearance().colour, current_appearance().icon_px(16)
-        baseline = int(centred_baseline(box.top(), box.height()))
+        baseline = int(compute_centred_baseline(box.top(), box.height()))
         x = box.left() + (24 if entry.is_nested else 8)
         ink = colour("accent" if is_current else "text")
         draw_cached_shape(painter, entry.icon, x, box.top() + (box.height() - side) / 2, side, ink)

@@ -7,8 +7,8 @@ from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QResizeEven
 from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import centred_baseline
-from console.views.theme.painting import draw_frame, shape_pixmap
+from console.views.theme.mixed_font_text import compute_centred_baseline
+from console.views.theme.painting import draw_frame, get_shape_pixmap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
 
@@ -71,7 +71,7 @@ class Tabs(QTabBar):
         self._set_arrow_icons()  # Qt has just put its own back
 
     def tabSizeHint(self, index: int) -> QSize:
-        width = self._tab_text_width(index) + self._gap_px
+        width = self._measure_tab_text(index) + self._gap_px
         if index == 0:
             width += self._margin - self._gap_px / 2
         return QSize(round(width), current_appearance().control_height("tab"))
@@ -79,13 +79,13 @@ class Tabs(QTabBar):
     def sizeHint(self) -> QSize:
         """Return the size of the bar with the usual gaps between tabs. The narrow gaps must not change this size:
         the layout gives the bar a width by this size, and the bar chooses the gaps by its width."""
-        return QSize(ceil(self._width_with_gap(_TAB_GAP_PX)), super().sizeHint().height())
+        return QSize(ceil(self._measure_width_with_gap(_TAB_GAP_PX)), super().sizeHint().height())
 
-    def _width_with_gap(self, gap_px: int) -> float:
+    def _measure_width_with_gap(self, gap_px: int) -> float:
         """Return the width in px of all tabs, with this gap between two of them."""
-        return self._margin + sum(self._tab_text_width(number) + gap_px for number in range(self.count()))
+        return self._margin + sum(self._measure_tab_text(number) + gap_px for number in range(self.count()))
 
-    def _tab_text_width(self, index: int) -> float:
+    def _measure_tab_text(self, index: int) -> float:
         """Return the width in px of a tab's word and count. The word is measured in bold, as if the tab were the
         current one."""
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)
@@ -96,7 +96,11 @@ class Tabs(QTabBar):
 
     def _choose_gap(self) -> None:
         """Use the narrow gap between tabs if all tabs are visible only with this gap."""
-        is_helpful = self._width_with_gap(_NARROW_TAB_GAP_PX) <= self.width() < self._width_with_gap(_TAB_GAP_PX)
+        is_helpful = (
+            self._measure_width_with_gap(_NARROW_TAB_GAP_PX)
+            <= self.width()
+            < self._measure_width_with_gap(_TAB_GAP_PX)
+        )
         gap_px = _NARROW_TAB_GAP_PX if is_helpful else _TAB_GAP_PX
         if gap_px != self._gap_px:
             self._gap_px = gap_px
@@ -123,7 +127,7 @@ class Tabs(QTabBar):
         colour, is_current = current_appearance().colour, number == self.currentIndex()
         word, count, _ = self.tabData(number)
         inner = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
-        baseline = centred_baseline(rect.top(), rect.height())
+        baseline = compute_centred_baseline(rect.top(), rect.height())
         if not self._is_fully_visible(inner):
             self._draw_cut_tab(painter, inner, baseline)
             return
@@ -145,19 +149,19 @@ class Tabs(QTabBar):
                 ring_rect = inner.adjusted(-6, 6, 6, -6)
                 draw_frame(painter, ring_rect, 4, colour("focus"), None, 2)
 
-    def _visible_range(self) -> tuple[float, float]:
+    def _compute_visible_range(self) -> tuple[float, float]:
         """Return the x coordinates between which tabs are visible. In a full bar, the arrow buttons cover the
         right end."""
         arrows = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
         return 0.0, float(min([self.width(), *arrows]))
 
     def _is_fully_visible(self, inner: QRectF) -> bool:
-        left, right = self._visible_range()
+        left, right = self._compute_visible_range()
         return inner.left() >= left and inner.right() <= right
 
     def _draw_cut_tab(self, painter: QPainter, inner: QRectF, baseline: float) -> None:
         """Draw "…" for a tab that is cut off at an end of the bar, because a part of a word can't be read."""
-        left, right = self._visible_range()
+        left, right = self._compute_visible_range()
         width = current_appearance().font_metrics("body").horizontalAdvance("…")
         x = max(inner.left(), left) if inner.right() > right else min(inner.right(), right) - width
         if left <= x and x + width <= right:
@@ -178,7 +182,7 @@ class Tabs(QTabBar):
         don't grow with the text."""
         look = current_appearance()
         side = look.icon_px(16)
-        arrow = shape_pixmap("chevron_right", look.colour("text").rgba(), side, self.devicePixelRatioF())
+        arrow = get_shape_pixmap("chevron_right", look.colour("text").rgba(), side, self.devicePixelRatioF())
         for button in self.findChildren(QToolButton):
             is_left = button.objectName() == "ScrollLeftButton"
             button.setArrowType(Qt.ArrowType.NoArrow)

@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewIt
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import Tone
 from console.views.theme.mixed_font_text import (
-    centred_baseline,
+    compute_centred_baseline,
     draw_font_runs,
     elide_font_runs,
+    format_tooltip,
     split_font_runs,
-    tooltip_text,
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
@@ -63,7 +63,7 @@ class _TimelineModel(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return item.spoken_text()
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tooltip_text(item.spoken_text())
+            return format_tooltip(item.spoken_text())
         return None
 
     def show_items(self, items: Sequence[TimelineLine]) -> None:
@@ -103,7 +103,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         if not self.currentIndex().isValid():
             self.setCurrentIndex(self._items.index(0))
 
-    def line_at(self, row: int) -> TimelineLine:
+    def get_line_at(self, row: int) -> TimelineLine:
         return self._items.items[row]
 
 
@@ -121,8 +121,8 @@ class _TimelineDelegate(QStyledItemDelegate):
         )
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
-        item, rect, colour = self._view.line_at(index.row()), option.rect, current_appearance().colour
-        baseline = centred_baseline(rect.top(), rect.height())
+        item, rect, colour = self._view.get_line_at(index.row()), option.rect, current_appearance().colour
+        baseline = compute_centred_baseline(rect.top(), rect.height())
         scale, x = current_appearance().scale, rect.left() + self._view.margin
         painter.setPen(colour("muted"))
         draw_font_runs(painter, x, baseline, ((item.time_text, True),))

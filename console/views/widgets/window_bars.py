@@ -10,7 +10,7 @@ from PySide6.QtGui import QAccessible, QResizeEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
-from console.views.theme.mixed_font_text import tooltip_text
+from console.views.theme.mixed_font_text import format_tooltip
 from console.views.theme.theme import current_appearance
 from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
@@ -154,14 +154,14 @@ class StatusCell(Surface):
         sign = ShapeIcon(status.shape, status.tone, 14) if status.shape else None
         words = TextLabel(status.words, "small_data" if is_good else "small", "muted" if is_good else status.tone)
         self.spare = words if sign is not None and status.words and status.tone in ("good", "muted") else None
-        self.setToolTip(tooltip_text(f"{status.name} {status.words}".strip()))
+        self.setToolTip(format_tooltip(f"{status.name} {status.words}".strip()))
         order = (name, sign, words) if status.words else (sign, name)
         self._parts = [part for part in order if part is not None]
         self.is_due_tasks = not status.shape
         self.setAccessibleName(f"{status.name} {status.words}".strip())
         self.setLayout(make_row(*self._parts, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
-    def needed_width(self) -> int:
+    def measure_needed_width(self) -> int:
         """Return the width that the cell needs with all its labels, in px."""
         gaps = _CELL_GAP_PX * (len(self._parts) - 1)
         return sum(part.sizeHint().width() for part in self._parts) + gaps + 2 * 12 + 1
@@ -211,15 +211,15 @@ class StatusBar(Surface):
         the cells of providers without a problem.
         """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
-        excess = sum(_needed_width(cell) for cell in self._cells.values()) - self.width()
+        excess = sum(_measure_needed_width(cell) for cell in self._cells.values()) - self.width()
         for cell in cells:
-            excess = _hide_if_too_wide(cell, excess, cell.needed_width()) if cell.is_due_tasks else excess
+            excess = _hide_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
         for cell in reversed(cells):
             if cell.spare is not None:
                 excess = _hide_if_too_wide(cell.spare, excess, cell.spare.sizeHint().width() + _CELL_GAP_PX)
         for cell in reversed(cells[1:]):
             if cell.spare is not None:
-                rest = cell.needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
+                rest = cell.measure_needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
                 excess = _hide_if_too_wide(cell, excess, rest)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -264,10 +264,10 @@ class StatusBar(Surface):
             self.setFixedHeight(current_appearance().frame_height("status_bar"))
 
 
-def _needed_width(cell: QWidget) -> int:
+def _measure_needed_width(cell: QWidget) -> int:
     """Return the width that a cell of the status bar needs with all its labels, in px."""
     if isinstance(cell, StatusCell):
-        return cell.needed_width()
+        return cell.measure_needed_width()
     link = cell.findChild(LinkButton)
     return cell.sizeHint().width() if link is None else link.sizeHint().width() + 2 * 10 + 1
 

@@ -12,23 +12,23 @@ from console.wording.text_context import TextContext
 _DEFAULT_DECIMAL_PLACES = 2
 
 
-def text_column(context: TextContext, key: str, value: Callable[[Any], str | None]) -> ExportColumn:
+def make_text_column(context: TextContext, key: str, value: Callable[[Any], str | None]) -> ExportColumn:
     """Return a column of texts. `key` is the wording key of the title; `value` returns the text of a row."""
     return ExportColumn(context.translate(key), CellKind.TEXT, value)
 
 
-def number_column(context: TextContext, key: str, value: Callable[[Any], int | None]) -> ExportColumn:
+def make_number_column(context: TextContext, key: str, value: Callable[[Any], int | None]) -> ExportColumn:
     """Return a column of whole numbers. `key` is the wording key of the title; `value` returns the number of a
     row."""
     return ExportColumn(context.translate(key), CellKind.NUMBER, value)
 
 
-def corporation_number_column(context: TextContext, value: Callable[[Any], str | None]) -> ExportColumn:
+def make_corporation_number_column(context: TextContext, value: Callable[[Any], str | None]) -> ExportColumn:
     """Return the column of corporation numbers; `value` returns the number of a row."""
     return ExportColumn(context.translate("column.number"), CellKind.CORPORATION_NUMBER, value)
 
 
-def instant_column(context: TextContext, key: str, value: Callable[[Any], datetime | None]) -> ExportColumn:
+def make_instant_column(context: TextContext, key: str, value: Callable[[Any], datetime | None]) -> ExportColumn:
     """Return a column of instants in Japanese time. The title is the text of the wording key `key`, followed by
     the name of the time zone; `value` returns the instant of a row."""
     title = context.translate(key)
@@ -36,7 +36,7 @@ def instant_column(context: TextContext, key: str, value: Callable[[Any], dateti
     return ExportColumn(with_zone, CellKind.INSTANT, value)
 
 
-def amount_column(
+def make_amount_column(
     context: TextContext, key: str, amount: Callable[[Any], tuple[int | None, str | None]]
 ) -> ExportColumn:
     """Return a column of amounts without their currency. `key` is the wording key of the title; `amount` returns
@@ -44,9 +44,9 @@ def amount_column(
     return ExportColumn(context.translate(key), CellKind.AMOUNT, lambda row: convert_to_major_units(*amount(row)))
 
 
-def currency_column(context: TextContext, currency: Callable[[Any], str | None]) -> ExportColumn:
+def make_currency_column(context: TextContext, currency: Callable[[Any], str | None]) -> ExportColumn:
     """Return the column of currency codes (JPY, INR); `currency` returns the code of a row."""
-    return text_column(context, "column.currency", currency)
+    return make_text_column(context, "column.currency", currency)
 
 
 def convert_to_major_units(amount_minor: int | None, currency: str | None) -> Decimal | None:

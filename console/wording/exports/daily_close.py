@@ -7,36 +7,38 @@ from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn,
 from console.domain.reports.daily_close import DAILY_SUM_NAMES, DailyClose, DailyCloseMoney
 from console.wording.daily_close import (
     NET_SUM_NAME,
-    change_name,
-    change_values,
-    daily_close_title,
-    make_about_lines,
+    format_about_lines,
+    format_change_values,
+    format_daily_close_state,
+    format_daily_close_title,
+    get_change_name,
+    get_sum_name,
     record_name,
-    state_line,
-    sum_name,
 )
 from console.wording.exports.columns import (
-    amount_column,
-    currency_column,
-    instant_column,
-    number_column,
-    text_column,
+    make_amount_column,
+    make_currency_column,
+    make_instant_column,
+    make_number_column,
+    make_text_column,
 )
-from console.wording.exports.lists import difference_columns
+from console.wording.exports.lists import make_difference_columns
 from console.wording.text_context import TextContext
 
 
-def daily_close_document(close: DailyClose, context: TextContext) -> ExportDocument:
+def make_daily_close_document(close: DailyClose, context: TextContext) -> ExportDocument:
     """Return the daily close as a document: sentences about its state on the first page, then its tables. The
     document doesn't contain the time of writing, so that an unchanged close gives an identical document."""
     language = context.language
-    tables = [_money_table(close, context), _unknown_table(close, context)]
+    tables = [_make_money_table(close, context), _make_unknown_table(close, context)]
     if close.reconciliation is not None:
-        tables.append(_difference_table(close, context))
+        tables.append(_make_difference_table(close, context))
     if close.first is not None:
-        tables.append(_change_table(close, context))
+        tables.append(_make_change_table(close, context))
     return ExportDocument(
-        daily_close_title(close, language), (state_line(close, language), *make_about_lines(close, language)), tables
+        format_daily_close_title(close, language),
+        (format_daily_close_state(close, language), *format_about_lines(close, language)),
+        tables,
     )
 
 
@@ -48,7 +50,7 @@ def _make_table(
     )
 
 
-def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
+def _make_money_table(close: DailyClose, context: TextContext) -> DocumentTable:
     """Return the table of sums. A row is a pair: the money of one currency, and the name of a sum."""
 
     def read_count(row: tuple[DailyCloseMoney, str]) -> int | None:
@@ -60,10 +62,10 @@ def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
         return (money.net_minor if name == NET_SUM_NAME else money.get_sum(name).minor), money.currency
 
     columns = (
-        text_column(context, "close.column.sum", lambda row: sum_name(row[1], context.language)),
-        number_column(context, "reports.count", read_count),
-        amount_column(context, "column.amount", read_amount),
-        currency_column(context, lambda row: str(row[0].currency)),
+        make_text_column(context, "close.column.sum", lambda row: get_sum_name(row[1], context.language)),
+        make_number_column(context, "reports.count", read_count),
+        make_amount_column(context, "column.amount", read_amount),
+        make_currency_column(context, lambda row: str(row[0].currency)),
     )
     return _make_table(
         context,
@@ -73,34 +75,34 @@ def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
     )
 
 
-def _unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
+def _make_unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
     columns = (
-        text_column(context, "column.record", lambda record: record_name(record, context.language)),
-        text_column(context, "kind.payment", lambda record: str(record.number)),
-        amount_column(context, "column.amount", lambda record: (record.minor, record.currency)),
-        currency_column(context, lambda record: str(record.currency)),
-        instant_column(context, "column.since", lambda record: record.since),
-        instant_column(context, "close.column.settled", lambda record: record.settled_at),
+        make_text_column(context, "column.record", lambda record: record_name(record, context.language)),
+        make_text_column(context, "kind.payment", lambda record: str(record.number)),
+        make_amount_column(context, "column.amount", lambda record: (record.minor, record.currency)),
+        make_currency_column(context, lambda record: str(record.currency)),
+        make_instant_column(context, "column.since", lambda record: record.since),
+        make_instant_column(context, "close.column.settled", lambda record: record.settled_at),
     )
     return _make_table(context, "unknown", columns, close.unknown)
 
 
-def _difference_table(close: DailyClose, context: TextContext) -> DocumentTable:
+def _make_difference_table(close: DailyClose, context: TextContext) -> DocumentTable:
     """Return the table of the reconciliation's differences. It has no column for the cause, because the cause
     changes when a case is resolved."""
     run = close.reconciliation
     return _make_table(
-        context, "differences", difference_columns(context)[:-1], () if run is None else run.differences
+        context, "differences", make_difference_columns(context)[:-1], () if run is None else run.differences
     )
 
 
-def _change_table(close: DailyClose, context: TextContext) -> DocumentTable:
+def _make_change_table(close: DailyClose, context: TextContext) -> DocumentTable:
     language = context.language
     columns = (
         ExportColumn(
-            context.translate("close.column.what"), CellKind.TEXT, lambda change: change_name(change, language)
+            context.translate("close.column.what"), CellKind.TEXT, lambda change: get_change_name(change, language)
         ),
-        text_column(context, "close.column.before", lambda change: change_values(change, language)[0]),
-        text_column(context, "close.column.after", lambda change: change_values(change, language)[1]),
+        make_text_column(context, "close.column.before", lambda change: format_change_values(change, language)[0]),
+        make_text_column(context, "close.column.after", lambda change: format_change_values(change, language)[1]),
     )
     return _make_table(context, "changes", columns, close.changes)

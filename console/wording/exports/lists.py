@@ -24,12 +24,12 @@ from console.wording import reconciliation as reconciliation_words
 from console.wording import records as record_words
 from console.wording import registry as registry_words
 from console.wording.exports.columns import (
-    amount_column,
-    corporation_number_column,
-    currency_column,
-    instant_column,
-    number_column,
-    text_column,
+    make_amount_column,
+    make_corporation_number_column,
+    make_currency_column,
+    make_instant_column,
+    make_number_column,
+    make_text_column,
 )
 from console.wording.text_context import TextContext
 
@@ -37,44 +37,46 @@ ExportColumns = tuple[ExportColumn, ...]
 ApprovalRow = Refund | WaitingProposal
 
 
-def audit_columns(context: TextContext) -> ExportColumns:
+def make_audit_columns(context: TextContext) -> ExportColumns:
     """Return the columns of audit entries."""
 
     def format_who(entry: AuditEntry) -> str:
-        return check_words.actor_name(entry.who, context)
+        return check_words.get_actor_name(entry.who, context)
 
     return (
-        instant_column(context, "column.when", lambda entry: entry.at),
-        text_column(context, "column.who", format_who),
-        text_column(context, "column.what", lambda entry: audit_words.action_text(entry, context.language)),
-        text_column(context, "column.record", lambda entry: audit_words.subject_text(entry, context.language)),
-        text_column(context, "column.result", lambda entry: audit_words.result_text(entry, context.language)),
-        number_column(context, "column.entry", lambda entry: entry.id),
+        make_instant_column(context, "column.when", lambda entry: entry.at),
+        make_text_column(context, "column.who", format_who),
+        make_text_column(context, "column.what", lambda entry: audit_words.action_text(entry, context.language)),
+        make_text_column(context, "column.record", lambda entry: audit_words.subject_text(entry, context.language)),
+        make_text_column(
+            context, "column.result", lambda entry: audit_words.format_audit_result(entry, context.language)
+        ),
+        make_number_column(context, "column.entry", lambda entry: entry.id),
     )
 
 
-def alert_columns(context: TextContext) -> ExportColumns:
+def make_alert_columns(context: TextContext) -> ExportColumns:
     """Return the columns of open alerts."""
 
     def format_observed(item: AlertItem) -> str:
-        return alert_words.alert_value_text(item.alert.observed, context, item.alert.expected)
+        return alert_words.format_alert_value(item.alert.observed, context, item.alert.expected)
 
     def format_expected(item: AlertItem) -> str:
-        return alert_words.alert_value_text(item.alert.expected, context, item.alert.observed)
+        return alert_words.format_alert_value(item.alert.expected, context, item.alert.observed)
 
     return (
-        instant_column(context, "column.since", lambda item: item.alert.detected_at),
-        text_column(context, "column.cause", lambda item: alert_words.rule_text(item.alert, context)),
-        text_column(context, "alerts_screen.column.about", lambda item: alert_words.record_text(item, context)),
-        text_column(context, "alerts_screen.column.observed", format_observed),
-        text_column(context, "alerts_screen.column.expected", format_expected),
-        text_column(context, "alerts_screen.column.seen", lambda item: item.alert.acknowledged_by),
-        instant_column(context, "export.column.acknowledged_at", lambda item: item.alert.acknowledged_at),
-        text_column(context, "export.column.note", lambda item: item.alert.note),
+        make_instant_column(context, "column.since", lambda item: item.alert.detected_at),
+        make_text_column(context, "column.cause", lambda item: alert_words.format_alert_rule(item.alert, context)),
+        make_text_column(context, "alerts_screen.column.about", lambda item: alert_words.record_text(item, context)),
+        make_text_column(context, "alerts_screen.column.observed", format_observed),
+        make_text_column(context, "alerts_screen.column.expected", format_expected),
+        make_text_column(context, "alerts_screen.column.seen", lambda item: item.alert.acknowledged_by),
+        make_instant_column(context, "export.column.acknowledged_at", lambda item: item.alert.acknowledged_at),
+        make_text_column(context, "export.column.note", lambda item: item.alert.note),
     )
 
 
-def bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
+def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
     """Return the columns of the results of a bulk run that performed this action."""
 
     def format_result(line: BulkLine) -> str:
@@ -85,134 +87,146 @@ def bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
         return lambda line: None if line.record is None else value(line.record)
 
     def read_amount(line: BulkLine) -> tuple[int | None, str | None]:
-        return (None, None) if line.record is None else record_words.signed_amount(line.record)
+        return (None, None) if line.record is None else record_words.compute_signed_amount(line.record)
 
     def format_state(record: RecoverableRecord) -> str:
-        return wording.badge_word(bulk_words.record_state_key(record), context.language)
+        return wording.badge_word(bulk_words.get_record_state_key(record), context.language)
 
     return (
-        number_column(context, "bulk.column.place", lambda line: line.row.position),
-        text_column(context, "column.kind", lambda line: context.translate(f"kind.{line.row.kind}")),
-        text_column(context, "column.record", lambda line: bulk_words.record_name(line.record, line.row, context)),
-        text_column(context, "column.corporation", lambda line: bulk_words.company_name(line.record, context)),
-        corporation_number_column(context, apply_to_record(record_words.corporation_number_of)),
-        text_column(
+        make_number_column(context, "bulk.column.place", lambda line: line.row.position),
+        make_text_column(context, "column.kind", lambda line: context.translate(f"kind.{line.row.kind}")),
+        make_text_column(
+            context, "column.record", lambda line: bulk_words.record_name(line.record, line.row, context)
+        ),
+        make_text_column(context, "column.corporation", lambda line: bulk_words.company_name(line.record, context)),
+        make_corporation_number_column(context, apply_to_record(record_words.get_corporation_number)),
+        make_text_column(
             context, "column.provider", apply_to_record(lambda record: record_words.provider_name(record, context))
         ),
-        amount_column(context, "column.amount", read_amount),
-        currency_column(context, lambda line: read_amount(line)[1]),
-        text_column(context, "column.result", format_result),
-        text_column(context, "bulk.column.state_now", apply_to_record(format_state)),
-        text_column(context, "column.reason", lambda line: bulk_words.row_reason(line.row, context)),
-        instant_column(context, "export.column.done_at", lambda line: line.row.done_at),
+        make_amount_column(context, "column.amount", read_amount),
+        make_currency_column(context, lambda line: read_amount(line)[1]),
+        make_text_column(context, "column.result", format_result),
+        make_text_column(context, "bulk.column.state_now", apply_to_record(format_state)),
+        make_text_column(context, "column.reason", lambda line: bulk_words.format_bulk_row_reason(line.row, context)),
+        make_instant_column(context, "export.column.done_at", lambda line: line.row.done_at),
     )
 
 
-def run_columns(context: TextContext) -> ExportColumns:
+def make_run_columns(context: TextContext) -> ExportColumns:
     """Return the columns of reconciliation runs."""
 
     def make_day_column(key: str, value: Callable[[ReconciliationRunItem], date]) -> ExportColumn:
         return ExportColumn(context.translate(key), CellKind.DAY, value)
 
     def make_count_column(part: str, value: Callable[[ReconciliationRunItem], int]) -> ExportColumn:
-        return number_column(context, f"reconcile.part.{part}", value)
+        return make_number_column(context, f"reconcile.part.{part}", value)
 
     return (
         make_day_column("export.column.from_day", lambda item: item.from_day),
         make_day_column("export.column.to_day", lambda item: item.to_day),
-        text_column(context, "column.provider", lambda item: record_words.provider_word(item.provider, context)),
-        text_column(context, "column.state", lambda item: context.translate(f"reconcile.state.{item.state}")),
+        make_text_column(context, "column.provider", lambda item: record_words.provider_word(item.provider, context)),
+        make_text_column(context, "column.state", lambda item: context.translate(f"reconcile.state.{item.state}")),
         make_count_column("rows", lambda item: item.rows),
         make_count_column("agree", lambda item: item.matched),
         make_count_column("differ", lambda item: item.differ),
         make_count_column("only_ours", lambda item: item.missing_there),
         make_count_column("only_theirs", lambda item: item.imported),
-        text_column(context, "column.who", lambda item: check_words.actor_name(item.asked_by, context)),
-        instant_column(context, "reconcile.column.begun", lambda item: item.begun_at),
-        instant_column(context, "reconcile.column.ended", lambda item: item.ended_at),
+        make_text_column(context, "column.who", lambda item: check_words.get_actor_name(item.asked_by, context)),
+        make_instant_column(context, "reconcile.column.begun", lambda item: item.begun_at),
+        make_instant_column(context, "reconcile.column.ended", lambda item: item.ended_at),
     )
 
 
-def difference_columns(context: TextContext) -> ExportColumns:
+def make_difference_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the differences of a reconciliation run."""
 
     def read_difference(item: DifferenceItem) -> tuple[int | None, str | None]:
-        minor, currency = reconciliation_words.amount_difference(item)
+        minor, currency = reconciliation_words.compute_amount_difference(item)
         return (minor, currency) if minor else (None, None)
 
     return (
-        text_column(context, "kind.payment", lambda item: reconciliation_words.difference_name(item, context)),
-        text_column(context, "reconcile.column.ours", lambda item: reconciliation_words.our_side_text(item, context)),
-        text_column(
-            context, "reconcile.column.theirs", lambda item: reconciliation_words.provider_side_text(item, context)
+        make_text_column(
+            context, "kind.payment", lambda item: reconciliation_words.get_difference_name(item, context)
         ),
-        text_column(
+        make_text_column(
+            context, "reconcile.column.ours", lambda item: reconciliation_words.format_our_side(item, context)
+        ),
+        make_text_column(
+            context, "reconcile.column.theirs", lambda item: reconciliation_words.format_provider_side(item, context)
+        ),
+        make_text_column(
             context,
             "reconcile.column.verdict",
             lambda item: context.translate(f"reconcile.verdict.{item.found.verdict}"),
         ),
-        amount_column(context, "reconcile.column.difference", read_difference),
-        currency_column(context, lambda item: read_difference(item)[1]),
-        text_column(context, "column.cause", lambda item: reconciliation_words.cause_text(item, context)),
+        make_amount_column(context, "reconcile.column.difference", read_difference),
+        make_currency_column(context, lambda item: read_difference(item)[1]),
+        make_text_column(context, "column.cause", lambda item: reconciliation_words.cause_text(item, context)),
     )
 
 
-def set_aside_columns(context: TextContext) -> ExportColumns:
+def make_set_aside_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of set-aside money."""
 
     def make_money_column(key: str, amount_minor: Callable[[SetAsideItem], int]) -> ExportColumn:
-        return amount_column(context, key, lambda item: (amount_minor(item), item.record.currency))
+        return make_amount_column(context, key, lambda item: (amount_minor(item), item.record.currency))
 
     return (
-        instant_column(context, "column.since", lambda item: item.record.created_at),
-        corporation_number_column(context, lambda item: item.account.corporation_number),
-        text_column(context, "kind.payment", lambda item: record_words.short_title(item.payment, context)),
-        text_column(context, "column.provider", lambda item: record_words.provider_name(item.payment, context)),
+        make_instant_column(context, "column.since", lambda item: item.record.created_at),
+        make_corporation_number_column(context, lambda item: item.account.corporation_number),
+        make_text_column(
+            context, "kind.payment", lambda item: record_words.format_short_title(item.payment, context)
+        ),
+        make_text_column(context, "column.provider", lambda item: record_words.provider_name(item.payment, context)),
         make_money_column("money.part.paid", lambda item: item.payment.captured_minor),
         make_money_column("money.part.set_aside", lambda item: item.record.amount_minor),
         make_money_column("set_asides.limit", lambda item: item.account.limit_minor),
-        currency_column(context, lambda item: item.record.currency),
-        text_column(context, "column.state", lambda item: context.translate(f"state.set_aside.{item.record.state}")),
+        make_currency_column(context, lambda item: item.record.currency),
+        make_text_column(
+            context, "column.state", lambda item: context.translate(f"state.set_aside.{item.record.state}")
+        ),
     )
 
 
-def approval_columns(context: TextContext) -> ExportColumns:
+def make_approval_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of refund requests and proposed outcomes that wait for a second person."""
 
     def read_amount(row: ApprovalRow) -> tuple[int | None, str | None]:
         if isinstance(row, Refund):
-            return record_words.signed_amount(row)
+            return record_words.compute_signed_amount(row)
         if row.amount_minor is None:
             return None, None
         return (-row.amount_minor if row.kind == "refund" else row.amount_minor), row.currency
 
     return (
-        text_column(context, "column.kind", lambda row: _approval_kind(row, context)),
-        text_column(context, "column.record", lambda row: _approval_title(row, context)),
-        corporation_number_column(context, lambda row: _company_number(row)),
-        amount_column(context, "column.amount", read_amount),
-        currency_column(context, lambda row: read_amount(row)[1]),
-        text_column(context, "column.state", lambda row: _approval_state(row, context)),
-        text_column(context, "column.maker", lambda row: row.maker if isinstance(row, Refund) else row.person),
-        text_column(
+        make_text_column(context, "column.kind", lambda row: _get_approval_kind(row, context)),
+        make_text_column(context, "column.record", lambda row: _format_approval_title(row, context)),
+        make_corporation_number_column(context, lambda row: _get_corporation_number(row)),
+        make_amount_column(context, "column.amount", read_amount),
+        make_currency_column(context, lambda row: read_amount(row)[1]),
+        make_text_column(context, "column.state", lambda row: _format_approval_state(row, context)),
+        make_text_column(context, "column.maker", lambda row: row.maker if isinstance(row, Refund) else row.person),
+        make_text_column(
             context, "column.checkers", lambda row: " ".join(row.checkers) if isinstance(row, Refund) else None
         ),
-        text_column(context, "column.reason", lambda row: _refund_reason(row, context)),
-        instant_column(context, "column.since", lambda row: row.created_at if isinstance(row, Refund) else row.since),
+        make_text_column(context, "column.reason", lambda row: _format_refund_reason(row, context)),
+        make_instant_column(
+            context, "column.since", lambda row: row.created_at if isinstance(row, Refund) else row.since
+        ),
     )
 
 
-def _refund_reason(row: ApprovalRow, context: TextContext) -> str | None:
+def _format_refund_reason(row: ApprovalRow, context: TextContext) -> str | None:
     return record_words.refund_reason(row, context) if isinstance(row, Refund) else None
 
 
-def _approval_kind(row: ApprovalRow, context: TextContext) -> str:
+def _get_approval_kind(row: ApprovalRow, context: TextContext) -> str:
     return context.translate("kind.refund" if isinstance(row, Refund) else "approvals.proposed_outcome")
 
 
-def _approval_title(row: ApprovalRow, context: TextContext) -> str:
+def _format_approval_title(row: ApprovalRow, context: TextContext) -> str:
     if isinstance(row, Refund):
-        return record_words.short_title(row, context)
+        return record_words.format_short_title(row, context)
     match row.kind:
         case "payment":
             return context.translate("case.title.payment", number=row.payment_number or row.record_id)
@@ -223,14 +237,14 @@ def _approval_title(row: ApprovalRow, context: TextContext) -> str:
     return f"{context.translate('operation_screen.title')} {wording.shorten_id(row.record_id)}"
 
 
-def _company_number(row: ApprovalRow) -> str | None:
+def _get_corporation_number(row: ApprovalRow) -> str | None:
     if isinstance(row, WaitingProposal):
         return row.corporation_number
     payment = row.relations.payment if row.relations is not None else None
     return None if payment is None else payment.corporation_number
 
 
-def _approval_state(row: ApprovalRow, context: TextContext) -> str:
+def _format_approval_state(row: ApprovalRow, context: TextContext) -> str:
     if isinstance(row, Refund):
         return wording.badge_word(record_words.state_key(row), context.language)
     match row.kind:
@@ -241,36 +255,36 @@ def _approval_state(row: ApprovalRow, context: TextContext) -> str:
     return wording.badge_word(f"{row.kind}.{row.state}", context.language)
 
 
-def company_columns(context: TextContext) -> ExportColumns:
+def make_company_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the corporations that a search in the corporation registry has found."""
 
     def translate(key: str, /, **facts: object) -> str:
         return context.translate(key, **facts)
 
     def format_closure(match: RegistryMatch) -> str:
-        return registry_words.closure_text(match.corporation, translate) or context.translate("corporation.open")
+        return registry_words.format_closure(match.corporation, translate) or context.translate("corporation.open")
 
     return (
-        text_column(
+        make_text_column(
             context,
             "corporation.label.name",
             lambda match: registry_words.official_name(match.corporation, translate),
         ),
-        text_column(context, "corporation.label.furigana", lambda match: match.corporation.furigana),
-        corporation_number_column(context, lambda match: match.corporation.number),
-        text_column(
+        make_text_column(context, "corporation.label.furigana", lambda match: match.corporation.furigana),
+        make_corporation_number_column(context, lambda match: match.corporation.number),
+        make_text_column(
             context,
             "corporation.label.address",
-            lambda match: registry_words.address_text(match.corporation, translate),
+            lambda match: registry_words.format_address(match.corporation, translate),
         ),
-        text_column(context, "column.state", format_closure),
-        text_column(
-            context, "corporation.label.ours", lambda match: registry_words.own_records_text(match, translate)
+        make_text_column(context, "column.state", format_closure),
+        make_text_column(
+            context, "corporation.label.ours", lambda match: registry_words.format_own_records(match, translate)
         ),
     )
 
 
-def unmatched_notice_columns(context: TextContext) -> ExportColumns:
+def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the queue of unmatched notices."""
 
     def read_amount(item: UnmatchedNoticeItem) -> tuple[int | None, str | None]:
@@ -283,22 +297,24 @@ def unmatched_notice_columns(context: TextContext) -> ExportColumns:
         return context.translate(item.explanation.next_step.code, **item.explanation.next_step.facts)
 
     return (
-        text_column(context, "column.provider", lambda item: record_words.provider_word(item.notice.source, context)),
-        text_column(context, "column.order", lambda item: item.notice.order_no),
-        text_column(context, "notice.column.type", lambda item: item.notice.type),
-        amount_column(context, "column.amount", read_amount),
-        currency_column(context, lambda item: item.notice.currency),
-        instant_column(context, "notice.column.occurred", lambda item: item.notice.occurred_at),
-        text_column(
+        make_text_column(
+            context, "column.provider", lambda item: record_words.provider_word(item.notice.source, context)
+        ),
+        make_text_column(context, "column.order", lambda item: item.notice.order_no),
+        make_text_column(context, "notice.column.type", lambda item: item.notice.type),
+        make_amount_column(context, "column.amount", read_amount),
+        make_currency_column(context, lambda item: item.notice.currency),
+        make_instant_column(context, "notice.column.occurred", lambda item: item.notice.occurred_at),
+        make_text_column(
             context, "notice.column.proof", lambda item: context.translate(f"notice.proof.{item.notice.proof}")
         ),
-        text_column(context, "column.cause", format_why),
-        text_column(context, "column.next_step", next_step),
-        instant_column(context, "column.since", lambda item: item.since),
+        make_text_column(context, "column.cause", format_why),
+        make_text_column(context, "column.next_step", next_step),
+        make_instant_column(context, "column.since", lambda item: item.since),
     )
 
 
-def changed_company_columns(context: TextContext) -> ExportColumns:
+def make_changed_company_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the queue of changed companies."""
 
     def format_why(item: ChangedCompanyItem) -> str:
@@ -308,9 +324,9 @@ def changed_company_columns(context: TextContext) -> ExportColumns:
         return context.translate(item.explanation.next_step.code, **item.explanation.next_step.facts)
 
     return (
-        corporation_number_column(context, lambda item: item.change.number),
-        text_column(context, "column.corporation", lambda item: item.change.after.name),
-        text_column(context, "column.cause", format_why),
-        text_column(context, "column.next_step", next_step),
-        instant_column(context, "column.since", lambda item: item.since),
+        make_corporation_number_column(context, lambda item: item.change.number),
+        make_text_column(context, "column.corporation", lambda item: item.change.after.name),
+        make_text_column(context, "column.cause", format_why),
+        make_text_column(context, "column.next_step", next_step),
+        make_instant_column(context, "column.since", lambda item: item.since),
     )

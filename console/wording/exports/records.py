@@ -12,11 +12,11 @@ from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
 from console.wording import records as record_words
 from console.wording.exports.columns import (
-    amount_column,
-    corporation_number_column,
-    currency_column,
-    instant_column,
-    text_column,
+    make_amount_column,
+    make_corporation_number_column,
+    make_currency_column,
+    make_instant_column,
+    make_text_column,
 )
 from console.wording.records import ShownRecord
 from console.wording.text_context import TextContext
@@ -36,49 +36,51 @@ def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]
         return context.translate(f"kind.{record_words.kind_of(record)}")
 
     return (
-        text_column(context, "column.kind", apply_to_record(kind_word)),
-        text_column(
-            context, "column.record", apply_to_record(lambda record: record_words.short_title(record, context))
+        make_text_column(context, "column.kind", apply_to_record(kind_word)),
+        make_text_column(
+            context, "column.record", apply_to_record(lambda record: record_words.format_short_title(record, context))
         ),
-        text_column(context, "export.column.provider_number", apply_to_record(_provider_reference)),
-        text_column(
+        make_text_column(context, "export.column.provider_number", apply_to_record(_get_provider_reference)),
+        make_text_column(
             context, "column.corporation", apply_to_record(lambda record: record_words.company_name(record, context))
         ),
-        corporation_number_column(context, apply_to_record(record_words.corporation_number_of)),
-        text_column(context, "column.client", apply_to_record(_client_id)),
-        text_column(
+        make_corporation_number_column(context, apply_to_record(record_words.get_corporation_number)),
+        make_text_column(context, "column.client", apply_to_record(_get_client_id)),
+        make_text_column(
             context, "column.provider", apply_to_record(lambda record: record_words.provider_name(record, context))
         ),
-        amount_column(context, "column.amount", apply_to_record(record_words.signed_amount)),
-        amount_column(context, "column.left", apply_to_record(_refundable_amount)),
-        currency_column(context, apply_to_record(lambda record: record_words.signed_amount(record)[1])),
-        text_column(context, "column.state", make_badge_function(record_words.state_key)),
-        text_column(
+        make_amount_column(context, "column.amount", apply_to_record(record_words.compute_signed_amount)),
+        make_amount_column(context, "column.left", apply_to_record(_get_refundable_amount)),
+        make_currency_column(context, apply_to_record(lambda record: record_words.compute_signed_amount(record)[1])),
+        make_text_column(context, "column.state", make_badge_function(record_words.state_key)),
+        make_text_column(
             context,
             "column.certainty",
-            make_badge_function(lambda one: record_words.certainty_key(one, context.now())),
+            make_badge_function(lambda one: record_words.get_certainty_key(one, context.now())),
         ),
-        text_column(
+        make_text_column(
             context, "column.work", make_badge_function(lambda one: record_words.work_key(one, context.now()))
         ),
-        text_column(
+        make_text_column(
             context, "column.cause", apply_to_record(lambda record: record_words.cause_text(record, context))
         ),
-        instant_column(context, "column.next", apply_to_record(_next_attempt)),
-        instant_column(context, "column.since", apply_to_record(lambda record: record.state_since)),
-        instant_column(context, "column.began", apply_to_record(record_words.began_at)),
-        text_column(context, "field.payer", apply_to_record(_masked_payer)),
-        text_column(context, "column.maker", apply_to_record(_maker_of_refund)),
-        text_column(context, "column.checkers", apply_to_record(_checkers_of_refund)),
-        text_column(context, "column.result", apply_to_record(lambda record: _credit_check_result(record, context))),
-        ExportColumn(context.translate("column.valid_until"), CellKind.DAY, apply_to_record(_last_valid_day)),
-        text_column(
-            context, "column.document", apply_to_record(lambda record: _credit_check_document(record, context))
+        make_instant_column(context, "column.next", apply_to_record(_get_next_attempt)),
+        make_instant_column(context, "column.since", apply_to_record(lambda record: record.state_since)),
+        make_instant_column(context, "column.began", apply_to_record(record_words.began_at)),
+        make_text_column(context, "field.payer", apply_to_record(_get_masked_payer)),
+        make_text_column(context, "column.maker", apply_to_record(_get_refund_maker)),
+        make_text_column(context, "column.checkers", apply_to_record(_format_refund_checkers)),
+        make_text_column(
+            context, "column.result", apply_to_record(lambda record: _format_credit_check_result(record, context))
+        ),
+        ExportColumn(context.translate("column.valid_until"), CellKind.DAY, apply_to_record(_get_last_valid_day)),
+        make_text_column(
+            context, "column.document", apply_to_record(lambda record: _format_credit_check_document(record, context))
         ),
     )
 
 
-def _provider_reference(record: ShownRecord) -> str | None:
+def _get_provider_reference(record: ShownRecord) -> str | None:
     match record:
         case CreditCheck():
             return None if record.credit_check_id is None else str(record.credit_check_id)
@@ -89,39 +91,39 @@ def _provider_reference(record: ShownRecord) -> str | None:
     return None
 
 
-def _client_id(record: ShownRecord) -> str | None:
+def _get_client_id(record: ShownRecord) -> str | None:
     return record.client_id if isinstance(record, CreditCheck) else None
 
 
-def _refundable_amount(record: ShownRecord) -> tuple[int | None, str | None]:
+def _get_refundable_amount(record: ShownRecord) -> tuple[int | None, str | None]:
     return (record.refundable_minor, record.currency) if isinstance(record, Payment) else (None, None)
 
 
-def _next_attempt(record: ShownRecord) -> datetime | None:
+def _get_next_attempt(record: ShownRecord) -> datetime | None:
     return record.work.at if record.work.state is WorkState.SCHEDULED else None
 
 
-def _masked_payer(record: ShownRecord) -> str | None:
+def _get_masked_payer(record: ShownRecord) -> str | None:
     return record_words.mask_payer(record.payer) if isinstance(record, Payment) else None
 
 
-def _maker_of_refund(record: ShownRecord) -> str | None:
+def _get_refund_maker(record: ShownRecord) -> str | None:
     return record.maker if isinstance(record, Refund) else None
 
 
-def _checkers_of_refund(record: ShownRecord) -> str | None:
+def _format_refund_checkers(record: ShownRecord) -> str | None:
     return " ".join(record.checkers) if isinstance(record, Refund) else None
 
 
-def _credit_check_result(record: ShownRecord, context: TextContext) -> str | None:
+def _format_credit_check_result(record: ShownRecord, context: TextContext) -> str | None:
     return check_words.result_word(record, context) if isinstance(record, CreditCheck) else None
 
 
-def _last_valid_day(record: ShownRecord) -> date | None:
+def _get_last_valid_day(record: ShownRecord) -> date | None:
     end = record.expired_at if isinstance(record, CreditCheck) else None
     return None if end is None else compute_last_valid_day(end)
 
 
-def _credit_check_document(record: ShownRecord, context: TextContext) -> str | None:
+def _format_credit_check_document(record: ShownRecord, context: TextContext) -> str | None:
     has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
     return context.translate("column.document.pdf") if has_pdf else None

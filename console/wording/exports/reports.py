@@ -14,7 +14,12 @@ from console.domain.reports.settlement import SettlementReport
 from console.domain.reports.time_to_truth import TimeToTruthReport
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
-from console.wording.exports.columns import amount_column, currency_column, number_column, text_column
+from console.wording.exports.columns import (
+    make_amount_column,
+    make_currency_column,
+    make_number_column,
+    make_text_column,
+)
 from console.wording.text_context import TextContext
 
 ExportColumns = tuple[ExportColumn, ...]
@@ -35,15 +40,17 @@ class ReportTable:
     note: Callable[[Any, str], str]
 
 
-def _day_column(context: TextContext, value: Callable[[Any], date]) -> ExportColumn:
+def _make_day_column(context: TextContext, value: Callable[[Any], date]) -> ExportColumn:
     return ExportColumn(context.translate("column.day"), CellKind.DAY, value)
 
 
-def _provider_column(context: TextContext, provider: Callable[[Any], str]) -> ExportColumn:
-    return text_column(context, "column.provider", lambda row: wording.provider_name(provider(row), context.language))
+def _make_provider_column(context: TextContext, provider: Callable[[Any], str]) -> ExportColumn:
+    return make_text_column(
+        context, "column.provider", lambda row: wording.provider_name(provider(row), context.language)
+    )
 
 
-def _percent_column(context: TextContext, key: str, percent: Callable[[Any], float | None]) -> ExportColumn:
+def _make_percent_column(context: TextContext, key: str, percent: Callable[[Any], float | None]) -> ExportColumn:
     """Return a column of percentages as whole numbers, rounded down as on screen. `key` is the wording key of the
     title; `percent` returns the percentage of a row."""
 
@@ -56,7 +63,9 @@ def _percent_column(context: TextContext, key: str, percent: Callable[[Any], flo
     )
 
 
-def _duration_column(context: TextContext, key: str, duration: Callable[[Any], timedelta | None]) -> ExportColumn:
+def _make_duration_column(
+    context: TextContext, key: str, duration: Callable[[Any], timedelta | None]
+) -> ExportColumn:
     """Return a column of durations in whole seconds, which a spreadsheet can sort and add up. `key` is the wording
     key of the title; `duration` returns the duration of a row."""
 
@@ -72,30 +81,30 @@ def _duration_column(context: TextContext, key: str, duration: Callable[[Any], t
 # -- success: a row is (series, day, outages of the day)
 
 
-def _success_columns(context: TextContext) -> ExportColumns:
+def _make_success_columns(context: TextContext) -> ExportColumns:
     def make_count_column(name: str) -> ExportColumn:
-        return number_column(context, f"reports.success.{name}", lambda row: getattr(row[1], name))
+        return make_number_column(context, f"reports.success.{name}", lambda row: getattr(row[1], name))
 
     def format_outages(row: Any) -> str:
-        listed = (report_words.outage_text(outage, context.language) for outage in row[2])
+        listed = (report_words.format_outage(outage, context.language) for outage in row[2])
         return context.translate("list.separator").join(listed)
 
     return (
-        _day_column(context, lambda row: row[1].day),
-        _provider_column(context, lambda row: row[0].provider),
-        _percent_column(context, "reports.success.percent", lambda row: row[1].percent),
+        _make_day_column(context, lambda row: row[1].day),
+        _make_provider_column(context, lambda row: row[0].provider),
+        _make_percent_column(context, "reports.success.percent", lambda row: row[1].percent),
         *map(make_count_column, ("paid", "unpaid", "unknown", "other", "total")),
-        text_column(context, "reports.success.outage", format_outages),
+        make_text_column(context, "reports.success.outage", format_outages),
     )
 
 
-def _success_rows(report: ProviderSuccess) -> Sequence[Any]:
+def _list_success_rows(report: ProviderSuccess) -> Sequence[Any]:
     outages = {
         series.provider: [outage for outage in report.outages if outage.provider == series.provider]
         for series in report.providers
     }
     return [
-        (series, day, report_words.outages_on_day(day.day, outages[series.provider]))
+        (series, day, report_words.list_outages_on_day(day.day, outages[series.provider]))
         for series in report.providers
         for day in reversed(series.days)
     ]
@@ -104,95 +113,95 @@ def _success_rows(report: ProviderSuccess) -> Sequence[Any]:
 # -- ages of queues: a row is a queue
 
 
-def _queue_age_columns(context: TextContext) -> ExportColumns:
+def _make_queue_age_columns(context: TextContext) -> ExportColumns:
     def make_count_column(place: int, name: str) -> ExportColumn:
-        return number_column(context, f"reports.age.{name}", lambda queue: queue.counts[place])
+        return make_number_column(context, f"reports.age.{name}", lambda queue: queue.counts[place])
 
     return (
-        text_column(
+        make_text_column(
             context,
             "reports.queue_ages.queue",
-            lambda queue: report_words.queue_name(queue.queue, context.language),
+            lambda queue: report_words.get_queue_name(queue.queue, context.language),
         ),
         *(make_count_column(place, name) for place, name in enumerate(AGE_CLASSES)),
-        number_column(context, "reports.age.undated", lambda queue: queue.undated),
-        number_column(context, "reports.success.total", lambda queue: queue.total),
+        make_number_column(context, "reports.age.undated", lambda queue: queue.undated),
+        make_number_column(context, "reports.success.total", lambda queue: queue.total),
     )
 
 
-def _queue_age_rows(report: QueueAgeReport) -> Sequence[Any]:
+def _list_queue_age_rows(report: QueueAgeReport) -> Sequence[Any]:
     return report.queues
 
 
 # -- refunds: a row is (funnel, name of the step or ending)
 
 
-def _refund_columns(context: TextContext) -> ExportColumns:
+def _make_refund_funnel_columns(context: TextContext) -> ExportColumns:
     def read_share(row: Any) -> float | None:
         funnel, name = row
         requested = funnel.requested.count
         return 100 * funnel.step(name).count / requested if requested else None
 
     return (
-        text_column(
+        make_text_column(
             context, "reports.refund_funnel.step", lambda row: context.translate(f"reports.refund_funnel.{row[1]}")
         ),
-        number_column(context, "reports.count", lambda row: row[0].step(row[1]).count),
-        _percent_column(context, "reports.share", read_share),
-        amount_column(context, "column.amount", lambda row: (row[0].step(row[1]).minor, row[0].currency)),
-        currency_column(context, lambda row: str(row[0].currency)),
+        make_number_column(context, "reports.count", lambda row: row[0].step(row[1]).count),
+        _make_percent_column(context, "reports.share", read_share),
+        make_amount_column(context, "column.amount", lambda row: (row[0].step(row[1]).minor, row[0].currency)),
+        make_currency_column(context, lambda row: str(row[0].currency)),
     )
 
 
-def _refund_rows(report: RefundFunnelReport) -> Sequence[Any]:
+def _list_refund_funnel_rows(report: RefundFunnelReport) -> Sequence[Any]:
     return [(funnel, name) for funnel in report.funnels for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")]
 
 
 # -- money per day: a row is (series, day)
 
 
-def _settlement_columns(context: TextContext) -> ExportColumns:
+def _make_settlement_columns(context: TextContext) -> ExportColumns:
     def make_count_column(name: str) -> ExportColumn:
-        return number_column(context, f"reports.settlement.{name}", lambda row: getattr(row[1], name))
+        return make_number_column(context, f"reports.settlement.{name}", lambda row: getattr(row[1], name))
 
     def make_money_column(name: str) -> ExportColumn:
-        return amount_column(
+        return make_amount_column(
             context,
             f"reports.settlement.{name}",
             lambda row: (getattr(row[1], f"{name}_minor"), row[0].currency),
         )
 
     return (
-        _day_column(context, lambda row: row[1].day),
-        _provider_column(context, lambda row: row[0].provider),
+        _make_day_column(context, lambda row: row[1].day),
+        _make_provider_column(context, lambda row: row[0].provider),
         make_count_column("payments"),
         make_money_column("paid"),
         make_count_column("refunds"),
         make_money_column("refunded"),
         make_money_column("net"),
-        currency_column(context, lambda row: str(row[0].currency)),
+        make_currency_column(context, lambda row: str(row[0].currency)),
     )
 
 
-def _settlement_rows(report: SettlementReport) -> Sequence[Any]:
+def _list_settlement_rows(report: SettlementReport) -> Sequence[Any]:
     return [(series, day) for series in report.series for day in reversed(series.days)]
 
 
 # -- time to truth: a row is a kind of record
 
 
-def _truth_columns(context: TextContext) -> ExportColumns:
+def _make_time_to_truth_columns(context: TextContext) -> ExportColumns:
     def make_count_column(name: str) -> ExportColumn:
-        return number_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
+        return make_number_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
 
     def make_time_column(name: str) -> ExportColumn:
-        return _duration_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
+        return _make_duration_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
 
     return (
-        text_column(
+        make_text_column(
             context,
             "reports.time_to_truth.kind",
-            lambda kind: report_words.kind_name(kind.kind, context.language),
+            lambda kind: report_words.get_kind_name(kind.kind, context.language),
         ),
         make_count_column("settled"),
         *map(make_time_column, ("median", "p90", "longest", "schedule")),
@@ -202,15 +211,19 @@ def _truth_columns(context: TextContext) -> ExportColumns:
     )
 
 
-def _truth_rows(report: TimeToTruthReport) -> Sequence[Any]:
+def _list_time_to_truth_rows(report: TimeToTruthReport) -> Sequence[Any]:
     return report.kinds
 
 
 REPORT_TABLES: Mapping[str, ReportTable] = {
-    "success": ReportTable(_success_columns, _success_rows, report_words.provider_success_note),
-    "queue_ages": ReportTable(_queue_age_columns, _queue_age_rows, report_words.queue_age_note),
-    "refund_funnel": ReportTable(_refund_columns, _refund_rows, report_words.refund_funnel_note),
-    "settlement": ReportTable(_settlement_columns, _settlement_rows, report_words.settlement_note),
-    "time_to_truth": ReportTable(_truth_columns, _truth_rows, report_words.time_to_truth_note),
+    "success": ReportTable(_make_success_columns, _list_success_rows, report_words.format_provider_success_note),
+    "queue_ages": ReportTable(_make_queue_age_columns, _list_queue_age_rows, report_words.format_queue_age_note),
+    "refund_funnel": ReportTable(
+        _make_refund_funnel_columns, _list_refund_funnel_rows, report_words.format_refund_funnel_note
+    ),
+    "settlement": ReportTable(_make_settlement_columns, _list_settlement_rows, report_words.format_settlement_note),
+    "time_to_truth": ReportTable(
+        _make_time_to_truth_columns, _list_time_to_truth_rows, report_words.format_time_to_truth_note
+    ),
 }
 """The reports by the names of their tabs on the screen Reports."""

@@ -5,7 +5,7 @@ from datetime import date
 from console.domain.exports.tables import ExportRequest, ListName
 from console.wording import catalogue as wording
 from console.wording.records import provider_word
-from console.wording.registry import source_line
+from console.wording.registry import format_registry_source
 from console.wording.text_context import TextContext
 
 _LOOKUP_TITLE_KEYS = {
@@ -18,7 +18,7 @@ _LOOKUP_TITLE_KEYS = {
 """Wording key of the title of a lookup, by its part."""
 
 
-def list_title(request: ExportRequest, context: TextContext) -> str:
+def format_list_title(request: ExportRequest, context: TextContext) -> str:
     """Return the title of an exported list, as on its screen. The title contains the subject of the request, such
     as the searched text."""
     subject = request.subject
@@ -40,22 +40,22 @@ def list_title(request: ExportRequest, context: TextContext) -> str:
     return context.translate(f"export.list.{request.name}")
 
 
-def make_about_lines(
+def format_about_lines(
     request: ExportRequest, title: str, person: str, context: TextContext, registry_date: date | None = None
 ) -> tuple[str, ...]:
     """Return the lines about an exported file: the list, its filter, the number of selected rows, the person and
     the time of writing. If `registry_date` isn't None, a last line names the corporation registry as the source
     of names.
     """
-    source = [] if registry_date is None else [source_line(registry_date, context.translate)]
-    part = _filter_text(request, context)
+    source = [] if registry_date is None else [format_registry_source(registry_date, context.translate)]
+    part = _format_filter(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
     if request.chosen is not None:
         filter_words.append(context.translate("export.about.chosen", n=len(request.chosen)))
     return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
 
 
-def _filter_text(request: ExportRequest, context: TextContext) -> str:
+def _format_filter(request: ExportRequest, context: TextContext) -> str:
     """Return the text of the list's filter; "" for a list without a filter, and for a lookup, because its title
     contains the searched number."""
     match request.name:

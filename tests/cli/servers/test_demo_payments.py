@@ -20,7 +20,7 @@ from tests.support.waiting import until
 def at_work(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSample, ...]]]:
     """A demo's desk without its credit checks, which take their time."""
     with start_sandbox() as sandbox:
-        told = demo._demo_variables(tmp_path, sandbox, has_fast_clock=True)
+        told = demo._make_demo_variables(tmp_path, sandbox, has_fast_clock=True)
         with open_console(Settings.load(told)) as console:
             payments = generate_payments(demo.SAMPLE_SEED, console._context.now(), (), 100)
             write_samples(console._context, (), demo.DEMO_PEOPLE, demo.render_pdf, payments)

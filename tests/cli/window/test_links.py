@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from console.settings.window_socket import ANSWER_SHOWN, MAX_MESSAGE_BYTES, socket_name
+from console.settings.window_socket import ANSWER_SHOWN, MAX_MESSAGE_BYTES, make_socket_name
 from tests.cli.conftest import Terminal
 
 LINK = "support-console:record/payment/5"
@@ -39,7 +39,7 @@ def test_the_running_window_shows_it(desk: Terminal) -> None:
     """The window gets the link to the letter; no other window is opened."""
     got: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as window:
-        window.bind(socket_name(Path(desk.env["CONSOLE_HOME"])))
+        window.bind(make_socket_name(Path(desk.env["CONSOLE_HOME"])))
         window.listen()
 
         def answer() -> None:

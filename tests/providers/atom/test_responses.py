@@ -27,7 +27,7 @@ from console.providers.atom.status_codes import (
     FailureCause,
     find_failure_cause,
 )
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 from tests.providers.payments.parts import (
     ATOM_ORDER,
     ATOM_QUESTION,
@@ -140,7 +140,7 @@ def test_states(vector: dict[str, Any]) -> None:
         state = REFUND_REMARKS[word][1]
         assert (state, state is not RefundState.SUBMITTED) == (vector["business_state"], vector["final"])
     key = f"provider_state.{vector['domain'].replace('ndps', 'atom')}.{word.replace(' ', '_')}"
-    assert sentences_by_key("ja")[key] == vector["label_ja"]
+    assert read_sentences("ja")[key] == vector["label_ja"]
 
 
 # ---- the tables, row by row

@@ -5,7 +5,7 @@ from pathlib import Path
 import console
 from console.providers.atom import status_codes as atom_codes
 from console.providers.paypay import result_codes as paypay_codes
-from console.wording.catalogue import LANGUAGES, sentences_by_key
+from console.wording.catalogue import LANGUAGES, read_sentences
 from scripts import word_use
 
 PROVIDERS = Path(console.__file__).parent / "providers"
@@ -31,7 +31,7 @@ def test_every_reason_has_a_word() -> None:
     found = reasons()
     assert len(found) > 45
     for language in LANGUAGES:
-        assert {reason for reason in found if f"cause.{reason}" not in sentences_by_key(language)} == set()
+        assert {reason for reason in found if f"cause.{reason}" not in read_sentences(language)} == set()
 
 
 def test_every_state_has_a_label() -> None:
@@ -42,7 +42,7 @@ def test_every_state_has_a_label() -> None:
         "atom-payment": atom_codes.PAYMENT_CODES,
         "atom-refund": atom_codes.REFUND_REMARKS,
     }
-    labels = {key for key in sentences_by_key("ja") if key.startswith("provider_state.")}
+    labels = {key for key in read_sentences("ja") if key.startswith("provider_state.")}
     assert labels == {
         f"provider_state.{family}.{state.replace(' ', '_')}" for family, table in families.items() for state in table
     }

@@ -28,7 +28,7 @@ from console.providers.paypay.result_codes import (
     REFUND_STATES,
     PayPayCall,
 )
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 from tests.providers.payments.parts import (
     PAYPAY_ORDER,
     PAYPAY_QUESTION,
@@ -119,7 +119,7 @@ def test_states(vector: dict[str, Any]) -> None:
     else:
         state = REFUND_STATES[word][1]
         assert (state, state is RefundState.COMPLETED) == (vector["business_state"], vector["final"])
-    assert sentences_by_key("ja")[f"provider_state.{vector['domain']}.{word}"] == vector["label_ja"]
+    assert read_sentences("ja")[f"provider_state.{vector['domain']}.{word}"] == vector["label_ja"]
 
 
 # ---- the tables, row by row

@@ -11,7 +11,7 @@ from console.services.credit_checks import pdf_comparison
 from console.services.credit_checks.pdf_comparison import PdfComparison
 from console.store.documents.pdf_child_process import compare_words
 from console.store.documents.pdf_renderer import PdfDocument
-from console.wording.documents import difference_line, summary_lines
+from console.wording.documents import format_comparison_summary_lines, format_page_difference_line
 from tests.store import pdf_bombs
 
 
@@ -45,8 +45,8 @@ def test_words_that_differ() -> None:
     assert told(added) == [(0, DifferenceKind.ADDED, "", "c")]
     assert told(compare(pdf_of_pages([["a b c"]]), pdf_of_pages([["a c"]]))) == [(0, DifferenceKind.REMOVED, "b", "")]
     assert told(compare(old, old)) == []
-    assert [difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
-    assert summary_lines(compare(old, old), "ja") == [
+    assert [format_page_difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
+    assert format_comparison_summary_lines(compare(old, old), "ja") == [
         "差異は見つかりませんでした。ページ数は、旧版が 3、新版が 3 です。"
     ]
 
@@ -84,7 +84,7 @@ def test_the_same_words_that_look_different() -> None:
     assert [item[1] for item in told(compare(empty, drawn))] == [DifferenceKind.IMAGE]
     without = compare(empty, empty)
     assert (told(without), without.pages_without_text) == ([], 1)
-    assert "1 page has no text" in summary_lines(without, "en")[1]
+    assert "1 page has no text" in format_comparison_summary_lines(without, "en")[1]
 
 
 def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     endless = pdf_bombs.page(b"BT /F1 1 Tf 1 TL 10 830 Td " + b" ".join(words) + b" ET")
     cut = compare(endless, endless)
     assert (told(cut), cut.is_cut) == ([], True)
-    assert "Not everything was compared" in summary_lines(cut, "en")[-1]
+    assert "Not everything was compared" in format_comparison_summary_lines(cut, "en")[-1]
     huge = pdf_bombs.page(b"", box="0 0 1 100000000")
     unreadable = compare(huge, pdf_bombs.page(b""))
     assert [(item.kind, item.reason) for item in unreadable.differences] == [(DifferenceKind.UNREADABLE, "page_size")]

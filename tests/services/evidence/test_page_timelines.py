@@ -4,7 +4,7 @@ import pytest
 
 from console.domain.audit.actions import AuditAction
 from console.services.evidence.timeline import read_newest_events
-from console.wording.timelines import event_line, sentence_with_record
+from console.wording.timelines import event_line, format_event_sentence_with_record
 from tests.services.evidence.test_timeline import PAYER, refunded
 from tests.support.payment_desks import Scene
 
@@ -24,7 +24,7 @@ def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
         for language in ("ja", "en"):
             text = copied.as_text(language)
             for event in story.events:
-                assert sentence_with_record(event, story, language) in text
+                assert format_event_sentence_with_record(event, story, language) in text
                 assert event_line(event, story, language) in text
     kinds = {one.kind for one in stories["payment", payment.id].events}
     assert kinds == {"payment", "order", "refund"}
@@ -54,6 +54,6 @@ def test_who_paid_is_nobodys_to_read(scene: Scene) -> None:
     )
     story = scene.console.payments.read_payment(payment.id).newest_events
     assert story.hidden == (PAYER,)
-    told = [sentence_with_record(event, story, "en") for event in story.events]
+    told = [format_event_sentence_with_record(event, story, "en") for event in story.events]
     assert not any(PAYER in one for one in told)
     assert "Alert acknowledged: by ****6354" in told

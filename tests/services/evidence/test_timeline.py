@@ -270,7 +270,7 @@ def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
     page = quick.read_timeline("credit-check", record.id, limit=1_000)
     assert len(page.events) == 1_000
     assert page.next_cursor is not None
-    assert timelines.timeline_text(page, "en").endswith(
+    assert timelines.format_timeline(page, "en").endswith(
         "(More entries exist. The evidence pack contains all of them.)\n"
     )
 
@@ -290,7 +290,7 @@ def test_hostile_text_stays_in_its_line(quick: TimelineService) -> None:
             ),
             row,
         )
-    lines = timelines.timeline_text(quick.read_timeline("credit-check", record.id), "en").splitlines()
+    lines = timelines.format_timeline(quick.read_timeline("credit-check", record.id), "en").splitlines()
     assert sum("Approved." in line for line in lines) == 1
     assert all(one.isprintable() for line in lines for one in line)
     assert not any(line.startswith("2026-01-01") for line in lines)

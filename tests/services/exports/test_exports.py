@@ -166,7 +166,7 @@ def test_a_report_is_its_table(desk: Furnished, tmp_path: Path) -> None:
         assert sum(round(row["Net"] * scale) for row in rows) == sum(day.net_minor for day in series.days)
     truth = {row["Kind"]: row for row in read_report(desk, tmp_path, "time_to_truth")}
     for kind in shown.time_to_truth.kinds:
-        row = truth[report_words.kind_name(kind.kind, "en")]
+        row = truth[report_words.get_kind_name(kind.kind, "en")]
         assert (row["Known"], row["Unknown"]) == (kind.settled, kind.open)
         assert row["Schedule (seconds)"] == int(kind.schedule.total_seconds())
     about = str(list(openpyxl.load_workbook(tmp_path / "settlement.xlsx").worksheets[1].values))

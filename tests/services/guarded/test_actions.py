@@ -28,7 +28,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.spool.spool import SpoolState
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -294,7 +294,7 @@ def missing_words(action: GuardedAction[object, object, object, object], words: 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_registered_action_has_words(console: Console, language: str) -> None:
-    words = set(sentences_by_key(language))
+    words = set(read_sentences(language))
     found = {
         name: missing_words(service.action, words)
         for name, service in console._service_builder.guarded_actions.items()
@@ -303,7 +303,7 @@ def test_every_registered_action_has_words(console: Console, language: str) -> N
 
 
 def test_the_words_of_the_invented_action_are_missed(shop: Shop) -> None:
-    assert missing_words(shop.sending.action, set(sentences_by_key("en"))) == {  # type: ignore[arg-type]  # of any attempt
+    assert missing_words(shop.sending.action, set(read_sentences("en"))) == {  # type: ignore[arg-type]  # of any attempt
         "operation.gift.send",
         "timeline.gift.send.started",
         "timeline.gift.send.lapsed",

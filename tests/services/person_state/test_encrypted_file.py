@@ -8,7 +8,7 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.person_state.retention import DRAFT_RETENTION, STATE_RETENTION
 from console.sandbox.server import Sandbox
-from console.settings.person_files import person_file
+from console.settings.person_files import get_person_file_path
 from console.store.operations.request_ids import ANSWER_RETENTION
 from tests.support.desks import MovedClock, opened
 
@@ -36,7 +36,7 @@ def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         desk.person_state.change({"screen": entry(clock, "x")})
-        path = person_file(desk.settings.home, "op-a", ".state")
+        path = get_person_file_path(desk.settings.home, "op-a", ".state")
         path.write_bytes(path.read_bytes()[:-5] + b"AAAAA")
         stored = desk.person_state.read()
         assert stored.values == {}

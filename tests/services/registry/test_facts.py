@@ -19,7 +19,7 @@ from console.services.registry.facts import complete_with_corporations
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file
-from console.wording.catalogue import sentences_by_key
+from console.wording.catalogue import read_sentences
 from tests.store.money_rows import asked, paid
 from tests.store.registry.files import WHOLE, row, write_file
 from tests.support.asking import ask_only, let_act
@@ -115,7 +115,7 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
     file = tmp_path / "results.csv"
     console.exports.write(ExportRequest(ListName.BULK, str(run.id)), file, "en")
     titles, *exported = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
-    names = [row[titles.index(sentences_by_key("en")["column.corporation"])] for row in exported]
+    names = [row[titles.index(read_sentences("en")["column.corporation"])] for row in exported]
     shown = HOSTILE_NAME.replace("\u202e", " ")
     assert names == [f"'{shown} (registry)", f"'@{'長' * 149} (registry)", group_digits(numbers(FEW)[2])]
     assert not [cell for row in exported for cell in row if cell.startswith(("=", "+", "-", "@"))]

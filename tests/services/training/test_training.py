@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
-from console.cli.servers.training import training_json
+from console.cli.servers.training import build_training_json
 from console.demo.training.session import open_training, read_stored_view
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import RefundRequest
@@ -164,7 +164,7 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
     assert training.read_view().score == TrainingScore("sato", solved=12, at_first_attempt=0, attempts=24, total=12)
     # another process reads and judges the same
     assert read_stored_view(desk, must_check=True) == training.read_view()
-    told = training_json(training.read_view(), "en")
+    told = build_training_json(training.read_view(), "en")
     assert json.loads(json.dumps(told))["score"]["solved"] == 12
     assert console.audit.verify_chains() > 0
 

@@ -7,7 +7,7 @@ import pytest
 from console.domain.errors import ErrorCode
 from console.domain.tasks.records import ScheduledTask
 from console.views.admin.health_tabs import TaskRow, format_row_detail, make_task_columns
-from console.views.tables.columns import plain_text
+from console.views.tables.columns import format_plain_text
 from console.wording import catalogue as wording
 from tests.views.invented_checks import window_context
 
@@ -33,13 +33,13 @@ def test_an_error_is_told_in_words(code: str) -> None:
         is_overdue=False,
     )
     context = window_context()
-    (cell,) = (plain_text(column.cell(row)) for column in make_task_columns(context) if column.key == "error")
+    (cell,) = (format_plain_text(column.cell(row)) for column in make_task_columns(context) if column.key == "error")
     assert cell[0].isupper()
     assert cell.endswith(".")
     assert "_" not in cell
     assert cell in format_row_detail(row, context)
     assert f"Code {code}, 2 failures" in format_row_detail(row, context)
-    japanese = wording.error_event_sentence(str(code), "ja")
+    japanese = wording.format_error_event(str(code), "ja")
     assert japanese.count("。") == 1
     assert japanese.endswith("。")
     assert "_" not in japanese

@@ -97,7 +97,7 @@ def texts_of(page: AlertsPage) -> list[str]:
 )
 def test_codes_become_words(the_look: object, text: str, words: str) -> None:
     """Those of the rules; what a case says stays as it is."""
-    assert alert_words.alert_value_text(text, window_context()) == words
+    assert alert_words.format_alert_value(text, window_context()) == words
 
 
 def test_each_leads_to_the_one_place(the_look: object) -> None:
@@ -108,7 +108,7 @@ def test_each_leads_to_the_one_place(the_look: object) -> None:
     assert alert_words.find_alert_record_route(MERGED) == LookupRoute("1180301018771")
     assert [alert_words.record_text(item, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
     assert alert_words.record_text(replace(CASE, number="A-10442"), window_context()) == "A-10442"
-    assert alert_words.rule_text(TASK.alert, window_context()) == "Scheduled task is late"
+    assert alert_words.format_alert_rule(TASK.alert, window_context()) == "Scheduled task is late"
 
 
 def test_grouped_by_state(the_look: object) -> None:

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.links.link import Link
 from console.settings import window_socket
-from console.settings.window_socket import ANSWER_REFUSED, send_link, socket_name
+from console.settings.window_socket import ANSWER_REFUSED, make_socket_name, send_link
 from console.views.links.listener import LinkListener
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the sockets of Unix")
@@ -31,7 +31,7 @@ def raw(home: Path, message: bytes) -> bytes:
     """Send these bytes and return the answer; empty if the window hangs up."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
-        client.connect(socket_name(home))
+        client.connect(make_socket_name(home))
         client.sendall(message)
         return client.recv(64)
 
@@ -52,9 +52,9 @@ def test_a_link_arrives_and_hostile_ones_do_not(home: Path, qtbot: QtBot) -> Non
         qtbot.waitUntil(sent.done, timeout=20_000)
     assert sent.result() is True
     assert received == [Link("record", "5", "payment")]
-    mode = stat.S_IMODE(Path(socket_name(home)).stat().st_mode)
+    mode = stat.S_IMODE(Path(make_socket_name(home)).stat().st_mode)
     assert mode & 0o077 == 0
-    assert stat.S_IMODE(Path(socket_name(home)).parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(Path(make_socket_name(home)).parent.stat().st_mode) == 0o700
     second = LinkListener(home)
     assert not second.is_listening  # links go to the first window
     listener.deleteLater()
@@ -64,12 +64,12 @@ def test_without_a_window_and_after_a_killed_one(home: Path, qtbot: QtBot) -> No
     """Nobody listens: say so. A socket that a killed process left is replaced. An open folder is not used."""
     assert send_link(home, LINK) is False
     with socket.socket(socket.AF_UNIX) as left:
-        left.bind(socket_name(home))
+        left.bind(make_socket_name(home))
     assert send_link(home, LINK) is False
     assert LinkListener(home).is_listening
-    folder = Path(socket_name(home)).parent
+    folder = Path(make_socket_name(home)).parent
     folder.chmod(0o755)
     with pytest.raises(PermissionError):
-        socket_name(home)
+        make_socket_name(home)
     assert send_link(home, LINK) is False
     assert len(LINK) < window_socket.MAX_MESSAGE_BYTES

@@ -4,7 +4,7 @@ import pytest
 
 from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, Link
 from console.views.links.routes import convert_link_to_route, find_link_to_route
-from console.views.runtime.routes import LookupRoute, PdfRoute, Route, route_to
+from console.views.runtime.routes import LookupRoute, PdfRoute, Route, make_route_to_record
 
 LINKS = (
     Link("record", "7", "payment"), Link("record", "7", "credit-check"), Link("record", "7", "order"),
@@ -27,7 +27,7 @@ def test_there_and_back(link: Link) -> None:
         (PdfRoute(7), Link("record", "7", "credit-check")),
         (LookupRoute("さくら商事"), Link("screen", "lookup")),
         (LookupRoute("1180301018771", buy=True), Link("corporation", "1180301018771")),
-        (route_to("payment", 7, (("payment", 8),), "alerts"), Link("record", "7", "payment")),
+        (make_route_to_record("payment", 7, (("payment", 8),), "alerts"), Link("record", "7", "payment")),
     ],
 )
 def test_what_a_link_leaves_out(route: Route, link: Link) -> None:

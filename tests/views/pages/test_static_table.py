@@ -60,7 +60,7 @@ def leave(table: StaticTable) -> None:
 
 
 def ids(table: StaticTable) -> list[int]:
-    return [line.id for line in table.rows.loaded_rows()]
+    return [line.id for line in table.rows.iterate_loaded_rows()]
 
 
 def under(table: StaticTable, at: QPoint) -> object:

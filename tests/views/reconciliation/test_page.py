@@ -111,8 +111,8 @@ def test_both_sides_in_words(
 ) -> None:
     """Our states are worded, theirs stay the provider's; what went back counts below zero."""
     at = window_context()
-    assert (words.our_side_text(item, at), words.provider_side_text(item, at)) == (ours, theirs)  # type: ignore[arg-type]
-    assert words.amount_difference_text(item) == difference_  # type: ignore[arg-type]
+    assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (ours, theirs)  # type: ignore[arg-type]
+    assert words.format_amount_difference(item) == difference_  # type: ignore[arg-type]
     assert words.make_verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
     assert words.make_cause_cell(item, at).word == cause  # type: ignore[arg-type]
     assert item.action == action  # type: ignore[attr-defined]

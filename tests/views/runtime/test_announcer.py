@@ -186,7 +186,7 @@ def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> N
     assert heard == [Heard("Not unlocked. Wrong password.", True)]
     assert [*announcer.notices] == []
     cover.clear()
-    announcer.announce_waiting()
+    announcer.announce_waiting_notices()
     assert [one.sentence for one in heard[1:]] == ["Changed. By lead-b."]
     assert [notice.sentence for notice in announcer.notices] == ["Changed. By lead-b."]
 

@@ -189,7 +189,8 @@ def test_a_row_is_read_out_whole(watched_model: MakeModel) -> None:
 def test_a_bare_number_is_read_with_its_title() -> None:
     """ "2" alone says nothing; "Client 2" does. A word or an amount needs no title."""
     spoken = [
-        Column("client", "Client", 80, lambda row: row).spoken_cell(text) for text in ("2", "–", "¥500", "Bought")
+        Column("client", "Client", 80, lambda row: row).format_spoken_cell(text)
+        for text in ("2", "–", "¥500", "Bought")
     ]
     assert spoken == ["Client 2", "–", "¥500", "Bought"]
 
@@ -202,7 +203,7 @@ def by_parity(row: Row) -> RowGroup:
 def test_headings_stand_where_a_group_begins(watched_model: MakeModel) -> None:
     """A heading is a row of its own that can't be chosen or opened and is read out as itself."""
     model = watched_model(5, group_of=by_parity).model
-    assert model.heading_rows() == [0, 4]
+    assert model.list_heading_rows() == [0, 4]
     assert model.row_at(0) is None
     assert model.flags(model.index(0, 0)) == Qt.ItemFlag.NoItemFlags
     assert model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) == "Needs a person 3"
@@ -214,7 +215,7 @@ def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModel) -> Non
     """The second page of a group begins without repeating its heading."""
     list_model = watched_model(2 * PAGE, group_of=by_parity)
     walk(list_model.model, 2 * PAGE)
-    assert list_model.model.heading_rows() == [0, 4]
+    assert list_model.model.list_heading_rows() == [0, 4]
     assert list_model.model.row_count == 2 * PAGE
 
 

@@ -54,5 +54,5 @@ def test_text_is_readable_and_edges_are_visible(theme: ThemeName) -> None:
 def test_promised_ratios_are_true(theme: ThemeName) -> None:
     """The ratios written in the tokens are those of their colours."""
     ratios = measure_ratios(theme)
-    for name, promised in tokens().lowest_contrasts(theme).items():
+    for name, promised in tokens().get_lowest_contrasts(theme).items():
         assert ratios[name] == pytest.approx(promised, abs=0.011), name

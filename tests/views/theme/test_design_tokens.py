@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
-from console.views.theme.icons import DRAWING_BY_NAME, icon_shape
+from console.views.theme.icons import DRAWING_BY_NAME, get_icon_shape
 
 
 def test_every_badge_has_a_drawing_and_a_tone() -> None:
@@ -32,7 +32,7 @@ def test_roles_are_those_of_the_file() -> None:
 @pytest.mark.parametrize("name", sorted(DRAWING_BY_NAME))
 def test_a_drawing_stays_in_its_box(name: str) -> None:
     """Nothing is drawn outside the box of 16 × 16, where it would be cut off; and something is drawn."""
-    drawing = icon_shape(name)
+    drawing = get_icon_shape(name)
     box = drawing.stroke.boundingRect().united(drawing.fill.boundingRect())
     assert not box.isEmpty() or drawing.stroke.elementCount() >= 2
     assert box.left() >= 0.75
@@ -46,4 +46,4 @@ def test_an_unknown_name_is_no_size() -> None:
     with pytest.raises(KeyError):
         tokens().px("spacing", "page_margins")
     with pytest.raises(KeyError):
-        icon_shape("smile")
+        get_icon_shape("smile")

@@ -5,13 +5,13 @@ from PySide6.QtGui import QTextLayout
 
 from console.views.theme.mixed_font_text import (
     ELLIPSIS_RUN,
-    amount_font_runs,
     elide_font_runs,
-    font_runs_width,
+    format_rich_text,
+    format_tooltip,
     keep_numbers_whole,
-    rich_text,
+    measure_font_runs,
+    split_amount_font_runs,
     split_font_runs,
-    tooltip_text,
 )
 from console.views.theme.theme import current_appearance
 
@@ -40,21 +40,21 @@ def test_figures_are_found(text: str, figures: list[str]) -> None:
 def test_a_comma_is_no_figure() -> None:
     """The comma of an amount is drawn in the text font."""
     parts = (("¥", False), ("12", True), (",", False), ("000", True))
-    assert amount_font_runs("¥12,000") == parts
+    assert split_amount_font_runs("¥12,000") == parts
     assert split_font_runs("残り ¥12,000") == (("残り ", False), *parts)
 
 
 def test_what_is_elided_keeps_its_fonts() -> None:
     """The beginning of an elided text is drawn in the same fonts as before, and no wider than the room."""
     runs = split_font_runs("11-20 08:49 購入を送信しました")
-    for width in range(20, round(font_runs_width(runs)), 7):
+    for width in range(20, round(measure_font_runs(runs)), 7):
         *begin, end = elide_font_runs(runs, width)
         assert end == ELLIPSIS_RUN
-        assert font_runs_width((*begin, end)) <= width
+        assert measure_font_runs((*begin, end)) <= width
         assert all(
             runs[place][0].startswith(text) and runs[place][1] == font for place, (text, font) in enumerate(begin)
         )
-    assert elide_font_runs(runs, font_runs_width(runs)) == runs
+    assert elide_font_runs(runs, measure_font_runs(runs)) == runs
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_number_that_is_kept_whole_keeps_its_font() -> None:
 
 def test_text_of_others_is_never_markup() -> None:
     """A name with angle brackets is shown as it is, not obeyed."""
-    assert "<b>" not in rich_text("<b>A-10442</b>")
-    assert "&lt;b&gt;" in rich_text("<b>A-10442</b>")
-    assert rich_text("plain words") == "plain words"
-    assert "<b>" not in tooltip_text("<b>name</b>")
+    assert "<b>" not in format_rich_text("<b>A-10442</b>")
+    assert "&lt;b&gt;" in format_rich_text("<b>A-10442</b>")
+    assert format_rich_text("plain words") == "plain words"
+    assert "<b>" not in format_tooltip("<b>name</b>")
