@@ -41,7 +41,7 @@ def build_limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> Js
     """
     return {
         "limits": [build_limit_json(limit, translate) for limit in limits if limit.value is not None],
-        "not_set": [limit_json(limit, translate) for limit in limits if limit.value is None],
+        "not_set": [build_limit_json(limit, translate) for limit in limits if limit.value is None],
     }
 
 

@@ -32,6 +32,7 @@ these states decides the width of the column of states.
 """
 ALL_RECORD_KINDS = tuple(_STATE_NAMES_BY_KIND)
 CREDIT_CHECK_KIND_ONLY = ("credit_check",)
+_LARGE_TEXT_SCALE = 1.5
 
 
 def return_record(record: ShownRecord) -> ShownRecord:
@@ -150,20 +151,18 @@ def _make_record_id_column(table: _RecordColumnFactory) -> Column:
 
 def _make_name_column(table: _RecordColumnFactory) -> Column:
     """Return the column with the number of a payment or an order, or the id of another record. In a table of
-    several kinds of records, the kind stands before it."""
+    several kinds of records, the kind stands before it, except at large text sizes, which leave no room."""
     context, longest = table.context, "ORD-20261120-000123"
-    format_name = case_words.title if table.has_several_kinds else case_words.format_short_title
+
+    def format_name(record: ShownRecord) -> str:
+        has_kind = table.has_several_kinds and current_appearance().scale < _LARGE_TEXT_SCALE
+        return case_words.title(record, context) if has_kind else case_words.format_short_title(record, context)
+
     if table.has_several_kinds:
         longest = context.translate("case.title.payment", number=longest)
     advance = current_appearance().font_metrics("data").horizontalAdvance(longest)
     width = round(advance / current_appearance().scale) + CELL_PADDING_PX + 4
-    return table.make_column(
-        "name",
-        width,
-        lambda record: format_name(record, context),
-        "data",
-        title="column.record",
-    )
+    return table.make_column("name", width, format_name, "data", title="column.record")
 
 
 def _make_kind_column(table: _RecordColumnFactory) -> Column:
