@@ -77,8 +77,8 @@ def _translate_history_word(word: str, context: TextContext) -> str:
     return next((context.translate(key) for key in keys if wording.has_sentence(key)), word)
 
 
-def history_word(item: DifferenceItem, context: TextContext) -> str:
-    """Return the state in the provider's own word if `provider_side_text` shows ours in its place; otherwise ""."""
+def format_history_word(item: DifferenceItem, context: TextContext) -> str:
+    """Return the state in the provider's own word if `format_provider_side` shows ours in its place; otherwise ""."""
     match = _SIDE_PATTERN.fullmatch(item.found.theirs or "")
     if match is None or item.found.verdict is ReconciliationVerdict.REFUSED:
         return ""

@@ -28,7 +28,7 @@ def reasons() -> set[str]:
     sources = [inspect.getsource(rule) for rule in rules if rule.__name__ != "<lambda>"]
     sources += [
         inspect.getsource(getattr(recovery_choices, name))
-        for name in ("_running_or_leased_reason", "_running_reason")
+        for name in ("_find_running_or_leased_reason", "_find_running_reason")
     ]
     sources.append(inspect.getsource(find_refetch_refusal))
     codes = {
