@@ -130,6 +130,8 @@ def _join_letters(phrase: str) -> str:
 def _needs_joiner(before: str, after: str) -> bool:
     """Return True if a word joiner must stand between these two letters, because Qt could end a line there. Return
     False for two Latin letters."""
-    if before.isspace() or after.isspace() or before in _OPENING_BRACKETS or after in _CHARACTERS_NOT_AT_LINE_START:
+    if before.isspace() or after.isspace() or before in _OPENING_BRACKETS:
         return False
+    if after in _CHARACTERS_NOT_AT_LINE_START:
+        return after == "／"  # Unicode's line breaking has it as a letter (class ID), before which Qt may end a line
     return not (_LATIN_PATTERN.match(before) and _LATIN_PATTERN.match(after))

@@ -42,6 +42,7 @@ def test_a_text_has_its_phrases(text: str, phrases: str) -> None:
         ("結果が不明です。", "結~果~が不~明~で~す。"),
         ("PDF が不足", "PDF_が不~足"),
         ("（8 回中）", "（8_回~中）"),
+        ("1,000／本来", "1,000~／本~来"),
         ("Approve the refund", "Approve the refund"),
     ],
 )

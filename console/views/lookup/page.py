@@ -211,7 +211,8 @@ class LookupPage(Page):
             self.content.currentWidget() is not self.company or self.company.number != result.corporation_number
         )
         self.company.show_result(result, is_automatic=is_automatic and not is_first)
-        self.number.field.show_hint("")  # the company below says more than the check digit
+        if result.corporation is not None:
+            self.number.field.show_hint("")  # the facts of the registry below say more than the check digit
         self.content.setCurrentWidget(self.company)
         if is_first:
             self.take_focus()
