@@ -165,9 +165,8 @@ class RecoveryService:
         return self._request_ids.act_once("run due", None, (), self._scheduler.run_all)
 
     def run_scheduled(self) -> tuple[TaskRun, ...]:
-        """Run the tasks that are due and that no other process runs, and return what they did. A window calls this
-        each minute. At a desk for whose person a worker acts, nothing is run.
-        """
+        """Run the tasks that are due and that no other process runs, and return the result of each run. A window
+        calls this each minute. If a worker acts for the person of this desk, run nothing and return ()."""
         return () if self._context.asks_worker else self._scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:

@@ -180,8 +180,10 @@ def _format_settlement_sums(key: str, paid: int, refunded: int, currency: str, l
 
 
 def format_time_to_truth_note(report: TimeToTruthReport, language: str) -> str:
-    """Return sentences which say which calls the report has counted, and for which kinds of record some are
-    missing because the report reads only a limited number."""
+    """Return one sentence which says from which day the report counts the calls that had an unknown outcome, and a
+    further sentence for each kind of record of which only the newest calls are counted, because the report
+    reads a limited number.
+    """
     sentences = [translate("reports.time_to_truth.note", language, since=report.period.first)]
     sentences += [
         translate("reports.time_to_truth.capped", language, kind=get_kind_name(kind.kind, language))

@@ -45,7 +45,8 @@ class RefusalTokenBuckets:
         )
 
     def _count_used_tokens(self, address: str) -> float:
-        """Return the number of tokens of this address that are used now, without those that have come back."""
+        """Return the number of tokens of this address that are used now: those used so far, less the
+        REFILLED_TOKENS_PER_SECOND since then."""
         token_count, counted_at = self._used_tokens.get(address, (0.0, 0.0))
         return max(0.0, token_count - (self._clock() - counted_at) * REFILLED_TOKENS_PER_SECOND)
 

@@ -1,6 +1,5 @@
-"""The commands `limits list` (show the limits of refunds) and `limits set` (propose or set a limit). A limit
-becomes valid when a second administrator agrees.
-"""
+"""The commands `limits list` (show the limits of refunds) and `limits set`. With `limits set` one administrator
+proposes a value; the value becomes valid when another administrator runs the same command with the same value."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence

@@ -153,9 +153,8 @@ class Incident:
 
     @property
     def main_alert(self) -> Alert:
-        """The alert that names the incident: one of a rule about an order before any other, an open one before a
-        resolved one, then the oldest.
-        """
+        """The alert that names the incident: an open one before a resolved one, then one of a rule about an order
+        before any other, then the oldest."""
         return min(
             self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _RULES_OF_ORDERS, one.id)
         )

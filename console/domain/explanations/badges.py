@@ -1,4 +1,7 @@
-"""Badges of an explanation: the verdicts which say that the sides disagree, and the actor of the next step."""
+"""Derive the badges of a record from its explanation: the badge of work, and the badge of certainty, which says
+for some verdicts that the sides (this database, the provider and the order) disagree. A verdict is the key of
+the explanation's sentence about the record's state. Also find out who must do the next step.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -171,8 +171,7 @@ def _format_report(report: PaymentReport) -> str:
 
 
 def is_end_of_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
-    """True if the payment's outcome is unknown and the report ends this: the report is usable, and is the newest or
-    changes the state.
-    """
+    """True if the payment's outcome is unknown and the report makes it known: the report leaves nothing unknown
+    (`effect.unknown` is None), and it is newer than the stored statement or changes the payment's state."""
     usable = effect.unknown is None and (effect.is_newest or bool(effect.path))
     return usable and payment.certainty is Certainty.UNKNOWN

@@ -1,4 +1,4 @@
-"""All reports together, for programs that read them at once."""
+"""Figures of all reports in one object, for programs that read all reports with one command."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,8 @@ from console.domain.reports.time_to_truth import TimeToTruthReport
 
 @dataclass(frozen=True, slots=True)
 class ReportFigures:
-    """The values of all reports on the screen Reports."""
+    """Figures of the five reports on the screen Reports: success rates of the providers, ages of the queues, steps
+    of refunds, settlement, and times for which outcomes were unknown."""
 
     success: ProviderSuccess
     queue_ages: QueueAgeReport

@@ -91,9 +91,8 @@ class SandboxControl:
         self._call_sandbox("POST", "config", {"credentials": client})
 
     def register_checks(self, *checks: dict[str, Any]) -> list[dict[str, Any]]:
-        """Register credit checks as if another client had purchased them, without charges. Return them as AlarmBox
-        will send them.
-        """
+        """Add credit checks to the simulated AlarmBox, without charges, as if another program had purchased them
+        with the same account. Return them in the form in which AlarmBox sends them."""
         return list(self._call_sandbox("POST", "checks", {"checks": list(checks)})["credit_checks"])
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:

@@ -19,7 +19,10 @@ from console.sandbox.rules.rules import FaultRulebook
 
 
 class SandboxState:
-    """Shared state of one sandbox. Each of its parts has a lock of its own."""
+    """State of one sandbox, which the simulated providers and the control interface use in several threads: clock,
+    settings, charges, payments, keys and tokens, the faults to simulate, calls on hold, and the log of calls.
+    Each of its parts has a lock of its own.
+    """
 
     def __init__(self, get_time: Callable[[], datetime] = machine_time) -> None:
         self.clock = SandboxClock(get_time)

@@ -68,8 +68,9 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """One HTTP answer. `encoder` has made `body` from `data`. `ledger_entry_id` is the id of the ledger entry that
-    the answer reports; None if the answer reports none or isn't the correct answer.
+    """One HTTP answer. `encoder` has made `body` from `data`. `ledger_entry_id` is the id of the charge, payment
+    or refund in the sandbox's ledger that the answer reports. It is None if the answer reports none, or if a
+    simulated fault has changed the answer.
     """
 
     status: int = 200
@@ -94,17 +95,15 @@ class HttpReply:
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
     def change_data(self, change: Callable[[JsonObject], None]) -> "HttpReply":
-        """Return this answer with its data changed by `change`. The result isn't the correct answer any more, so it
-        has no `ledger_entry_id`.
-        """
+        """Return this answer with its data changed by `change`, as a simulated fault. The result has no
+        `ledger_entry_id`, because it no longer reports the entry correctly."""
         data = deepcopy(self.data)
         change(data)
         return replace(self, data=data, body=self.encoder(data), ledger_entry_id=None)
 
     def replace_body(self, body: bytes) -> "HttpReply":
-        """Return this answer with another body. The result isn't the correct answer any more, so it has no
-        `ledger_entry_id`.
-        """
+        """Return this answer with another body, as a simulated fault. The result has no `ledger_entry_id`, because
+        it no longer reports the entry correctly."""
         return replace(self, body=body, ledger_entry_id=None)
 
 

@@ -22,7 +22,8 @@ class ReadLog:
         self._lock = Lock()
 
     def record_opening(self, action: AuditAction, kind: str, subject_id: int | str | None) -> None:
-        """Collect an audit entry: the acting person has opened a record, a PDF or an export.
+        """Collect an audit entry: the acting person has opened a record, a PDF or an export. Each
+        ENTRIES_PER_WRITE collected entries are written together; `flush` writes the rest.
 
         If this is the same as the person's last opening, no entry is collected, because a screen reads its record
         again after each change.

@@ -499,7 +499,8 @@ def _is_final(answer: CallAnswer) -> bool:
 
 
 def _repeat_answer(answer: CallAnswer) -> Any:
-    """Return the value of the first call, or raise its error with detail.duplicate. Calls `mark_repetition`."""
+    """Return the value of the first call, or raise its error with detail.duplicate. Before that, call
+    `mark_repetition`, which tells the caller that the answer is a stored one."""
     mark_repetition()
     if answer.error is None:
         return answer.value

@@ -35,9 +35,8 @@ _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
-    """The fields of a record that the live feed publishes. A field is None if the record was not read or doesn't
-    have the field.
-    """
+    """The fields of a changed record that the worker sends to other programs in its live feed. A field is None if
+    the record was not read or doesn't have the field."""
 
     kind: str
     id: int

@@ -1,10 +1,10 @@
-"""Apply a report about a payment. All kinds of reports use this module: notice, callback, probe, reconciliation,
-import, and a decision of people.
+"""Apply a provider's report about a payment. All kinds of reports use this module: notice, callback, probe,
+reconciliation, import, and a decision of people.
 
 A repeated report changes nothing, and the payment's state changes only along the table of transitions. In the
-caller's transaction, the answer is first stored as evidence, then the payment changes its state, and then its
-money is booked. Afterwards a separate transaction sets the order to paid, so that a failure there does not prevent
-the booking.
+caller's transaction, the answer that contains the report is first stored as evidence, then the payment changes its
+state, and then its money is booked. If the payment is then completed, or a signed notice has booked it as paid, a
+separate transaction afterwards sets the order to paid, so that a failure there does not prevent the booking.
 """
 
 from dataclasses import dataclass

@@ -100,7 +100,7 @@ class PaymentTimeouts:
         self._sagas = SagaRunner(context, plan)
 
     def tasks(self) -> tuple[Task, ...]:
-        """Return the due tasks of this service (name and function)."""
+        """Return the tasks of this service that the scheduler runs when they are due: name and function."""
         return ((TIMEOUT_TASK_NAME, self.run_due),)
 
     def run_due(self) -> int:

@@ -44,8 +44,8 @@ class SignalFacts:
 
 
 def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tuple[SignalFacts, ...]:
-    """Return the facts for the risk signals of several refunds, in the sequence of `rule_facts`. The number of SQL
-    statements does not depend on the number of refunds."""
+    """Return the facts from which the risk signals of several refunds are computed, in the sequence of
+    `rule_facts`. The number of SQL statements does not depend on the number of refunds."""
     if not rule_facts:
         return ()
     some = [facts.payment for facts in rule_facts]

@@ -195,9 +195,8 @@ def _encode_bytes(data: object) -> bytes:
 
 
 def roll_back_prepared(conn: Connection, transaction: str) -> bool:
-    """Roll back a prepared XA transaction, given as its id in SQL. Return False if the transaction has ended already
-    or belongs to a session that still exists.
-    """
+    """Roll back a prepared XA transaction. `transaction` is its XA id, written as in an XA statement. Return False
+    if the transaction has ended already or belongs to a session that still exists."""
     try:
         conn.exec_driver_sql(f"XA ROLLBACK {transaction}")
     except DBAPIError as error:

@@ -89,7 +89,10 @@ def _foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _name_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
-    """Yield an obstacle for each column and index that has the name of one of the console's but another meaning."""
+    """Yield an obstacle for each column and index of the legacy table that has the name of a column or index of
+    this program's schema, but isn't the same: a column that the earlier program added for its own use, a status
+    with another meaning, or an index on other columns.
+    """
     if not table.is_begun:
         for name in sorted(
             set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _SHARED_COLUMNS

@@ -1,7 +1,8 @@
-"""Rows of request ids, one per person and id. A process takes the row before the action and ends its use afterwards.
+"""Rows of request ids, one per person and id. A process gets the lease of the row before the action and gives it
+back afterwards.
 
-The row has a lease, which expires by the database's clock, and a fencing token. The person is part of the row's key,
-so nobody can use up an id of another person.
+The lease expires by the database's clock and has a fencing token. The person is part of the row's key, so nobody
+can use up an id of another person.
 """
 
 import uuid
@@ -165,8 +166,8 @@ def find_operation_id(conn: Connection, person: str, request_id: str) -> str | N
 def take_request_id(
     tx: Transaction, request: RequestKey, use: RequestIdUse | None, holder: "Holder", now: datetime, seconds: float
 ) -> HeldRequestId:
-    """Take the request id with a lease of `seconds`. `use` is its row as read in this transaction; None if there was
-    none.
+    """Give this process the lease of the request id for `seconds`, and return the id with its fencing token. `use`
+    is the row of the request id as read in this transaction; None if there was none.
 
     Raises RunAgain if another process has changed the row meanwhile.
     """

@@ -82,8 +82,9 @@ def reserve_amount(
 def release_amount(
     conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, to_set_aside: bool = False
 ) -> bool:
-    """Move a refund's reserved amount back: to the amount left or, with `to_set_aside`, to the amount set aside.
-    Return False if less is reserved.
+    """Move `amount_minor` (minor units) of the reserved amount of a refund back: to the amount left, from which
+    refunds can be reserved, or, with `to_set_aside`, to the amount set aside. Return False and change nothing
+    if the payment has less than this amount reserved.
     """
     return _move_amount(
         conn, _RELEASE_TO_SET_ASIDE if to_set_aside else _RELEASE_TO_LEFT, payment_id, amount_minor, now

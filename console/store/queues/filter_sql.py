@@ -1,4 +1,4 @@
-"""The SQL of a filter and of an order: conditions and sort keys over one table."""
+"""The SQL of a filter and of a sort order: conditions and sort keys over one table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,8 +38,9 @@ _NUMBER_AFTER_ALL_OTHERS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """Choice of a queue's records, and their order. `now` is the instant at which ages are counted; `owners` has the
-    running takes, if the filter or the order needs them.
+    """Choice of a queue's records by the filter `chosen`, and their sort order `order`. `now` is the instant at
+    which ages are counted; `owners` has the person who works on each taken record, if the filter or the sort
+    order needs it.
     """
 
     chosen: RecordFilter = NO_FILTER
@@ -49,7 +50,7 @@ class QueueChoice:
 
     @property
     def is_plain(self) -> bool:
-        """True if there is no condition and no other order than the queue's own."""
+        """True if there is no filter and the sort order is the queue's own."""
         return not self.chosen and self.order == DEFAULT_ORDER
 
     @property

@@ -46,9 +46,10 @@ class RecordColumns:
 
 @dataclass(frozen=True, eq=False)
 class ShownColumns:
-    """The expressions of one table while some of its rows are lapsed: a record whose process crashed or froze during
-    a call is read with an unknown outcome, needs a person, and has the reason LAPSED. `is_lapsed` is the condition of
-    these rows; None if no row is lapsed.
+    """SQL expressions of one table for lists, where some rows may be lapsed: the process of such a record crashed
+    or froze during a call. For these rows the expressions return an unknown outcome, the work state
+    NEEDS_REVIEW and the reason LAPSED in place of the stored values, which are not changed. `is_lapsed` is the
+    condition of these rows; None if no row is lapsed.
     """
 
     columns: RecordColumns
@@ -61,17 +62,18 @@ class ShownColumns:
 
     @property
     def certainty(self) -> Expression:
-        """The certainty of the record as it is read."""
+        """The stored certainty; UNKNOWN for a lapsed row."""
         return self._read_as_shown(self.columns.certainty, Certainty.UNKNOWN.value)
 
     @property
     def work_state(self) -> Expression:
-        """The work state of the record as it is read."""
+        """The stored work state; NEEDS_REVIEW for a lapsed row."""
         return self._read_as_shown(self.columns.work_state, WorkState.NEEDS_REVIEW.value)
 
     @property
     def cause(self) -> Expression:
-        """The code of the record's problem, as `cause_of` of the domain returns it; NULL for none."""
+        """The code of the record's problem, as `cause_of` of the domain returns it: the stored error code,
+        otherwise the reason of its work (LAPSED for a lapsed row); NULL if there is neither."""
         reason = self._read_as_shown(self.columns.work_reason, WorkReason.LAPSED.value)
         return func.coalesce(func.nullif(self.columns.error_code, ""), reason)
 

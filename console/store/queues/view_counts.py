@@ -56,8 +56,14 @@ def count_choices(
 def _range_queries(
     part: TableQueries, name: str, lapsed: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
-    """Yield one query for each index range of a queue: how many records were read, and of each choice the number and
-    the oldest instant of its records among them. Without a filter nothing of the table is read but the index.
+    """Yield one query for each condition of `chosen_ranges`, which together contain each record of the queue
+    `name` once. A query reads at most as many records as its parameter `most` says and returns one row: the
+    number of records read (`scanned`) and, for the choice at each position of `choices`, the number of records
+    that it selects (`total_0` …) and the earliest time at which one of them got its present state (`oldest_0`
+    …).
+
+    `lapsed` are the ids of the records whose call has lapsed: its process crashed or froze. For choices without a
+    filter the query reads only the index.
     """
     conditions = [_filter_condition(part, choice, lapsed) for choice in choices]
     for rows in part.chosen_ranges(name, PLAIN_CHOICE, lapsed):

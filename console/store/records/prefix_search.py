@@ -34,8 +34,10 @@ class FoundRecords:
 
 
 def _prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any]:
-    """Return a query of the kind and id of the first rows whose column `name` begins with the typed text, sorted by
-    the column. The two parameters that hold the text are named `typed` + "_first" and `typed` + "_beyond".
+    """Return a query of the kind and id of the first rows whose column `name` begins with a text, sorted by the
+    column; the parameter `most` is the largest number of rows. `typed` is the prefix of the names of two more
+    parameters, which `_range_parameters` makes of the text: `{typed}_first`, the text, and `{typed}_beyond`, a
+    text above all texts that begin with it.
     """
     rows = select(literal(kind).label("kind"), name.table.c.id.label("id"))
     begins = rows.where(name >= bindparam(f"{typed}_first"), name < bindparam(f"{typed}_beyond"))

@@ -287,7 +287,8 @@ class WindowOpener(QObject):
         )
 
     def _open_window_after_sign_out(self, _audited: bool) -> None:
-        """Replace the window with a new first window after a sign-out, and destroy the objects of the old window."""
+        """Show a new FirstWindow in place of the window, as at the start of the program, and destroy the objects
+        of the old window. The task runner calls this after the session has ended."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
         self._write_preferences_and_state()

@@ -22,8 +22,8 @@ _ICON_AND_TONE_BY_INCIDENT_STATE: Mapping[IncidentState, tuple[str, Tone]] = {
 
 
 def make_main_alert_item(incident: Incident) -> AlertItem:
-    """Return the main alert of the incident, together with the action that resolves the incident and the record of
-    this action."""
+    """Return the main alert of the incident (the one that names it, see `Incident.main_alert`), together with the
+    action that removes the cause and the record at which a person does this action."""
     alert = incident.main_alert
     kind, id = incident.action_record or (alert.subject_kind, alert.subject_id)
     return AlertItem(alert, incident.action, kind, id, incident.number)

@@ -133,7 +133,9 @@ def get_page_badge_keys(view: RecordView) -> tuple[str, str, str]:
 
 def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
     """Return the key of the badge to show where there is room for only one badge: the badge of certainty if the
-    outcome is unknown, the sides disagree or the bank may reverse it, otherwise the badge of the state."""
+    outcome is unknown, the sides disagree or the bank may reverse the payment, otherwise the badge of the
+    state.
+    """
     certainty = explain_record(record, now).certainty
     is_plain = certainty in (CertaintyBadge.KNOWN, CertaintyBadge.UNCONFIRMED, CertaintyBadge.OLD)
     return state_key(record) if is_plain else f"certainty.{certainty}"

@@ -341,8 +341,8 @@ def _get_result_wording_key(name: str, refund: Refund) -> str:
 
 
 def make_decision_content(context: WindowContext, refund: Refund | None, bar: QWidget) -> QWidget:
-    """Return the content of the dialog after a decision: `bar` and, if `refund` isn't None, its badges, the reason
-    for its state, and its next step."""
+    """Return the content of the dialog after a decision: `bar`, the widget that says the result of the decision,
+    and, if `refund` isn't None, its badges, the reason for its state, and its next step."""
     parts: list[QWidget] = [bar]
     if refund is not None:
         now = context.now()

@@ -74,8 +74,8 @@ class Column:
         return format_plain_text(self.cell(row))
 
     def format_spoken_cell(self, row: Any) -> str:
-        """Return the text that a screen reader reads for this column's cell in a row. A number without a word has
-        the title of the column before it, such as "Client 2"."""
+        """Return the text that a screen reader reads for this column's cell in a row. If the cell has only a
+        number, the text begins with the title of this column, such as "Client 2"."""
         words = self.spoken(row) if self.spoken else self.text(row)
         return f"{self.title} {words}" if self.title and _NUMBER_WITHOUT_WORD_PATTERN.fullmatch(words) else words
 

@@ -120,8 +120,10 @@ class KeyButton(PaintedButton):
             self._show_reason()
 
     def disable_blocking(self) -> None:
-        """End the current block, and ignore all later calls of `block`. A dialog calls this when the button gets
-        another action, which needs no block."""
+        """Stop blocking this button: end a block that `block` began (it keeps the button disabled for a reason),
+        and ignore all later calls of `block`. A dialog calls this when the button gets another action, which is
+        always allowed.
+        """
         self.block("")
         self._is_blockable = False
 

@@ -280,7 +280,8 @@ class ExplanationForm(QWidget):
 
 
 def _make_form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
-    """Return the label of a line in a form. The label is aligned with the first line of the value's text."""
+    """Return the label of a line in a form. The label is aligned with the first line of the value's text; with
+    `beside_buttons`, because the value is a row of buttons, with the vertical centre of the buttons."""
     label = TextLabel(text, "body", "muted")
     label.setMinimumWidth(_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
