@@ -166,7 +166,7 @@ class _ReplayAdapters:
 
 
 class _UnlimitedGate:
-    """A rate limiter that lets every call start at once."""
+    """A rate limiter that lets every call start without a wait."""
 
     def wait_for_start(self) -> None:
         return None

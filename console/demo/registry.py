@@ -1,5 +1,6 @@
-"""The demo's corporation registry: 200,000 invented corporations with the companies of the sample records among them,
-and a day of differences that changed some of these. It is made in the background, so that the demo starts at once.
+"""The demo's corporation registry: 200,000 invented corporations with the companies of the sample records among
+them, and a day of differences that changed some of these. It is made in the background, so that the demo starts
+without waiting for it.
 """
 
 import contextlib

@@ -51,7 +51,7 @@ def is_open_to_others(path: Path) -> bool:
 def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold a lock during the block, so that only one process of the desk is inside. `path` is the file of the
     lock. Another process waits for at most 30 seconds; the operating system releases the lock if the process
-    ends. Raises storage_full if the lock can't be taken.
+    ends. Raises storage_full if the lock can't be acquired.
     """
     import sqlite3
 

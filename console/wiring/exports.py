@@ -263,9 +263,8 @@ def _set_asides_list(services: ExportReadServices, request: ExportRequest, conte
 
 
 def _report_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    """Return the table of the figures of a chart. The report is read at once, because its note says which data is
-    missing.
-    """
+    """Return the table of the figures of a chart. The report is read before this function returns, because its
+    note says which data is missing."""
     if request.subject not in REPORT_TABLES:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.subject[:40]})
     table, report = REPORT_TABLES[request.subject], _READ_REPORT_BY_NAME[request.subject](services.reports)

@@ -25,8 +25,8 @@ REGISTRY_SPACING_SECONDS = 1.0
 
 
 def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
-    """Create AlarmBox's client from the settings and return it. Sends nothing. At a desk for whose person a worker
-    acts, the client can't call AlarmBox; it only tells its capabilities.
+    """Create the program's HTTP client for AlarmBox from the settings and return it. Sends nothing. If a worker
+    acts for the person of this desk, the client can't call AlarmBox; it only tells its capabilities.
 
     Raises bad_profile, which names the missing variable.
     """
@@ -86,8 +86,9 @@ def configured_providers(settings: Settings) -> tuple[str, ...]:
 
 
 def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
-    """Create the adapter of the payment provider `name` from the settings and return it. Sends nothing. At a desk
-    for whose person a worker acts, the adapter needs no settings, because it only tells its capabilities.
+    """Create the adapter of the payment provider `name` from the settings and return it. Sends nothing. If a
+    worker acts for the person of this desk, the adapter needs no settings, because it only tells its
+    capabilities.
 
     Raises not_found for an unknown name, and bad_profile for a missing or invalid setting.
     """

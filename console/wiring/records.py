@@ -110,9 +110,8 @@ class RecoveryService:
         record_filter: RecordFilter = NO_FILTER,
         order: QueueOrder = DEFAULT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the order
-        `order`. `after` is the cursor that the previous page returned. Raises usage, not_allowed.
-        """
+        """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort
+        order `order`. `after` is the cursor that the previous page returned. Raises usage, not_allowed."""
         return self._queues.read_page(name, limit, after, record_filter, order)
 
     def list_queue_subjects(

@@ -20,8 +20,8 @@ _MAX_PLAYBOOK_STEPS = 9
 
 
 def title(incident: Incident, translate: Translate) -> str:
-    """Return a short text that says what the rule of the incident's main alert has detected; the rule's id if
-    there is no text."""
+    """Return a short text that says what the rule of the incident's main alert (`Incident.main_alert`) has
+    detected; the rule's id if there is no text."""
     rule = incident.main_alert.rule_id
     key = wording.find_rule_sentence_key(rule)
     return translate(key) if key else rule

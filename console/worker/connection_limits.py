@@ -259,8 +259,8 @@ class ServiceThreads:
             future.exception()  # read the exception, so that asyncio doesn't report it as unhandled
 
     def close(self) -> None:
-        """Cancel the waiting calls. If no call is running, wait until the threads have ended; otherwise return at
-        once."""
+        """Cancel the waiting calls. If no call is running, wait until the threads have ended; otherwise return
+        immediately."""
         self._pool.shutdown(wait=not self.unfinished_calls, cancel_futures=True)
 
 

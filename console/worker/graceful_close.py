@@ -15,7 +15,7 @@ class ClosingTransport:
     If a socket with unread bytes is closed, TCP resets the connection; the sender of a large body would then see
     the reset instead of the answer. So if `is_sending` returns True (the sender is still sending), `close` sends
     the answer, closes only the writing direction, and ignores incoming data until the sender closes the
-    connection. TLS can't close one direction only, so a TLS connection is closed at once.
+    connection. TLS can't close one direction only, so a TLS connection is closed immediately.
     """
 
     def __init__(

@@ -51,9 +51,9 @@ class RequestThreads:
         self._has_polled.wait(LONGEST_POLL_PAUSE_SECONDS)
 
     def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait at most `seconds` for the desk requests that are being executed; return at once when `abort_event`
-        is set. Return True if all threads have ended. Another worker takes over the requests whose execution is
-        aborted.
+        """Wait at most `seconds` for the desk requests that are being executed; return immediately when
+        `abort_event` is set. Return True if all threads have ended. Another worker takes over the requests
+        whose execution is aborted.
         """
         deadline = self._executor.clock.monotonic() + seconds
         while (

@@ -36,8 +36,8 @@ class TaskThreads:
             thread.start()
 
     def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait at most `seconds` for the running tasks; return at once when `abort_event` is set. Return True if
-        all threads have ended."""
+        """Wait at most `seconds` for the running tasks; return immediately when `abort_event` is set. Return True
+        if all threads have ended."""
         deadline = self._clock.monotonic() + seconds
         while self._is_running() and self._clock.monotonic() < deadline and not abort_event.wait(_STOP_CHECK_SECONDS):
             pass

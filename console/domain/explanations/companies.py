@@ -1,6 +1,4 @@
-"""Explain a change of a corporation with records of ours: the changed facts, and the actions that a person can
-take.
-"""
+"""Explain a change of a corporation with records of ours: the changed facts, and the actions that a person can do."""
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.registry.corporations import ChangedFact

@@ -92,9 +92,9 @@ class PaymentReport:
     """A provider's statement about one payment, checked by its adapter. Instants are aware UTC.
 
     A field is None if the provider didn't state the value. `amount` is the price, from which refunds are made;
-    `total` is the amount that the payer was charged. `refunds` is None if they could not be read. `further_captures`
-    has the provider's ids of further successful attempts for the same order; each of them took money too. `is_final`:
-    the provider will not change the state any more.
+    `total` is the amount that the payer was charged. `refunds` is None if they could not be read.
+    `further_captures` has the provider's ids of further successful attempts for the same order; each of them
+    collected money too. `is_final`: the provider will not change the state any more.
     """
 
     merchant_payment_id: str

@@ -72,11 +72,11 @@ class Order:
 class Payment:
     """One payment. Instants are aware UTC.
 
-    `asked_minor` is the requested price; `captured_minor` the amount that the provider has taken, from which refunds
-    are made; `reserved_minor` the part reserved by open refunds; `refunded_minor` the part paid back;
+    `asked_minor` is the requested price; `captured_minor` the amount that the provider has collected, from which
+    refunds are made; `reserved_minor` the part reserved by open refunds; `refunded_minor` the part paid back;
     `set_aside_minor` the part above an account's limit. `provider_state`, `provider_minor` and
-    `provider_refunded_minor` are the provider's last statement, true at the instant `told_at`. `by_code` is True if
-    the payer pays with a code that the console requested.
+    `provider_refunded_minor` are the provider's last statement, true at the instant `told_at`. `by_code` is True
+    if the payer pays with a code that the console requested.
     """
 
     id: int

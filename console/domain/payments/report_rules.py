@@ -105,9 +105,8 @@ def _compute_repeated_success_effect(
 
 
 def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
-    """Return the rule id and text of a case if the report has further successful attempts for the same order, each of
-    which took money too; otherwise None and an empty text.
-    """
+    """Return the rule id and text of a case if the report has further successful attempts for the same order, each
+    of which collected money too; otherwise None and an empty text."""
     return (WorkReason.PAID_TWICE, ", ".join(report.further_captures)) if report.further_captures else (None, "")
 
 

@@ -134,7 +134,7 @@ def list_known_providers() -> tuple[str, ...]:
 
 
 def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
-    """Also take a certainty or a work state for a state: people type `status:unknown`."""
+    """Also accept a certainty or a work state for a state: people type `status:unknown`."""
     codes = _parse_codes(text, FILTER_STATES | set(Certainty) | set(WorkState))
     return replace(
         record_filter,

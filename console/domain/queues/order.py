@@ -8,8 +8,8 @@ from enum import StrEnum
 class SortColumn(StrEnum):
     """A column by which a queue can be sorted.
 
-    WORK is the order of a queue that nobody sorted: records that need a person first, and then the oldest. Records
-    without a value in another column come last in the ascending order.
+    WORK is the sort order of a queue that nobody sorted: records that need a person first, and then the oldest.
+    Records without a value in another column come last in the ascending order.
     """
 
     WORK = "work"
@@ -40,14 +40,13 @@ DEFAULT_ORDER = QueueOrder()
 
 
 def parse_order(text: str) -> QueueOrder | None:
-    """Parse the text form of an order: the name of a column, with `-` before it for the descending order. None if
-    there is no such column.
-    """
+    """Parse the text form of a sort order: the name of a column, with `-` before it for the descending order. None
+    if there is no such column."""
     with suppress(ValueError):
         return QueueOrder(SortColumn(text.removeprefix("-")), text.startswith("-"))
     return None
 
 
 def format_order(order: QueueOrder) -> str:
-    """Return the text form of an order."""
+    """Return the text form of a sort order, such as `-amount`; `parse_order` parses it."""
     return f"{'-' if order.is_descending else ''}{order.column}"

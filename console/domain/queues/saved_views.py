@@ -1,6 +1,6 @@
-"""Saved views of a queue: a name for a filter, an order, the columns and the grouping. No I/O.
+"""Saved views of a queue: a name for a filter, a sort order, the columns and the grouping. No I/O.
 
-A view stores texts, as a person typed them. A newer or an older program may know other operators, orders and
+A view stores texts, as a person typed them. A newer or an older program may know other operators, sort orders and
 columns. A part of a view that this program doesn't know is reported to the person and ignored, so a view never
 hides a record because of it.
 """
@@ -41,9 +41,9 @@ class ViewContent:
     """The contents of a saved view.
 
     - `queue`: name of the queue
-    - `filter`: the conditions in their text form, which may name the person who looks as `owner:me`
+    - `filter`: the conditions in their text form, which may name the person who opens the view as `owner:me`
     - `words`: the texts that are searched in the records
-    - `sort`: the order in its text form; "" for the order of a queue that nobody sorted
+    - `sort`: the sort order in its text form; "" for the sort order of a queue that nobody sorted
     - `columns`: keys of the visible columns, in their order; empty for the usual ones
     - `by_cause`: the records are grouped by their cause
     """

@@ -1,4 +1,4 @@
-"""The money that each provider took in and gave back, per Japanese day and currency."""
+"""The money that each provider collected and refunded, per Japanese day and currency."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -73,8 +73,8 @@ class QueueItem:
 @dataclass(frozen=True, slots=True)
 class QueuePage:
     """One page of a queue; `next_cursor` is an opaque text with which the next page is read, None on the last
-    page. `filter` and `sort` are the text forms of the filter and the order of the page; "" for the whole queue in
-    its own order.
+    page. `filter` and `sort` are the text forms of the filter and the sort order of the page; "" for the whole
+    queue in its own sort order.
     """
 
     queue: str

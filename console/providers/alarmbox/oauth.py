@@ -84,11 +84,11 @@ class AlarmBoxOAuth:
         return pair
 
     def exchange(self, refresh_token: str) -> TokenPair | None:
-        """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token.
-        If the answer is lost, the request is sent once more.
+        """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If
+        the answer is lost, the request is sent once more.
 
-        Raises CredentialsRefused if AlarmBox refuses the client's credentials; TokenUnavailable if AlarmBox gives
-        no token now or no usable answer arrives.
+        Raises CredentialsRefused if AlarmBox refuses the credentials of the OAuth client; TokenUnavailable if
+        AlarmBox gives no token now or no usable answer arrives.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         try:

@@ -89,7 +89,8 @@ class SimulatedAlarmBox:
     # -- credit checks
 
     def register_check(self, fields: JsonObject) -> StoredCheck:
-        """Register a credit check as if another client of AlarmBox had purchased it: the ledger gets no charge.
+        """Register a credit check as if another program had purchased it with the same AlarmBox account: the
+        ledger gets no charge.
 
         Raises `ValueError` or `KeyError` for invalid fields.
         """

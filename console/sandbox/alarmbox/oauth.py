@@ -19,9 +19,8 @@ CODE_LIFETIME = timedelta(minutes=10)
 
 @dataclass(slots=True)
 class TokenPair:
-    """An access token with its refresh token; `access_token` is None for the first refresh token of a client.
-    `previous_pair` is the pair that is revoked when this pair is first used.
-    """
+    """An access token with its refresh token; `access_token` is None for the first refresh token of an OAuth
+    client. `previous_pair` is the pair that is revoked when this pair is first used."""
 
     client_id: str
     scope: str
@@ -34,7 +33,7 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """An OAuth authorization code. It is valid once, for this client and redirect URI, until `ends_at`."""
+    """An OAuth authorization code. It is valid once, for this OAuth client and redirect URI, until `ends_at`."""
 
     client_id: str
     redirect_uri: str
@@ -54,7 +53,7 @@ class TokenIssuer:
         self.reset()
 
     def reset(self) -> None:
-        """Restore the default client and its first refresh token; delete all issued tokens and codes."""
+        """Restore the default OAuth client and its first refresh token; delete all issued tokens and codes."""
         with self._lock:
             self.secret_by_client_id: dict[str, str] = {}
             self._pair_by_access_token: dict[str, TokenPair] = {}
@@ -74,7 +73,7 @@ class TokenIssuer:
     def issue_code(self, client_id: str, redirect_uri: str, scope: str) -> str:
         """Return a new authorization code, which is valid once within ten minutes.
 
-        Raises `RequestRefused`, 401, for an unknown client.
+        Raises `RequestRefused`, 401, for an unknown OAuth client.
         """
         with self._lock:
             if client_id not in self.secret_by_client_id:
@@ -88,8 +87,8 @@ class TokenIssuer:
     def issue_pair(self, form: dict[str, str]) -> TokenPair:
         """Return a new token pair in exchange for the authorization code or refresh token in a form.
 
-        Raises `RequestRefused` with an OAuth error if the client, the code or the refresh token is unknown or not
-        valid.
+        Raises `RequestRefused` with an OAuth error if the OAuth client, the code or the refresh token is unknown
+        or not valid.
         """
         with self._lock:
             self._check_client(form)
@@ -128,9 +127,8 @@ class TokenIssuer:
             return len(expired_pairs)
 
     def revoke_all(self) -> int:
-        """Revoke every token pair, also the refresh tokens, so that a person must authorize the client again. Return
-        the number of pairs.
-        """
+        """Revoke every token pair, also the refresh tokens, so that a person must authorize the OAuth client
+        again. Return the number of pairs."""
         with self._lock:
             pairs = [*self._pair_by_refresh_token.values(), *self._pair_by_access_token.values()]
             for pair in pairs:
@@ -161,9 +159,8 @@ class TokenIssuer:
             return self._pair_by_access_token.get(access)
 
     def export_json(self) -> JsonObject:
-        """Return the client ids, the count of issued token pairs and the count of valid access tokens. No token
-        is returned.
-        """
+        """Return the ids of the OAuth clients, the count of issued token pairs and the count of valid access
+        tokens. No token is returned."""
         with self._lock:
             valid_pairs = [pair for pair in self._pair_by_access_token.values() if not pair.is_revoked]
             return {
@@ -192,7 +189,8 @@ class TokenIssuer:
     def _pair_to_refresh(self, form: dict[str, str]) -> TokenPair:
         """Return the pair of the refresh token in a form.
 
-        Raises `RequestRefused`, 400 `invalid_grant`, if the refresh token is unknown, revoked or of another client.
+        Raises `RequestRefused`, 400 `invalid_grant`, if the refresh token is unknown, revoked or of another OAuth
+        client.
         """
         old_pair = self._pair_by_refresh_token.get(form.get("refresh_token", ""))
         if old_pair is None or old_pair.is_revoked or old_pair.client_id != form.get("client_id"):

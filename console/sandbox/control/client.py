@@ -76,9 +76,8 @@ class SandboxControl:
         return list(self._call_sandbox("GET", "requests", query=query)["requests"])
 
     def reset(self, *, keep_tokens: bool = False) -> None:
-        """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: clients, merchants
-        and tokens stay.
-        """
+        """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: OAuth clients,
+        merchants and tokens stay."""
         self._call_sandbox("POST", "reset", {"keep_tokens": keep_tokens})
 
     def change_settings(self, **settings: Any) -> dict[str, Any]:
@@ -123,9 +122,8 @@ class SandboxControl:
         return int(self._call_sandbox("POST", "registry/differences", body)["rows"])
 
     def revoke_tokens(self) -> int:
-        """Revoke all tokens of the simulated AlarmBox, so that a person must authorize the client again. Return the
-        number of token pairs.
-        """
+        """Revoke all tokens of the simulated AlarmBox, so that a person must authorize the OAuth client again.
+        Return the number of token pairs."""
         return int(self._call_sandbox("POST", "tokens/revoke")["revoked"])
 
     def expire_tokens(self) -> int:

@@ -41,9 +41,8 @@ class SandboxState:
         self._next_start: dict[str, float] = {}
 
     def reset(self, *, keep_tokens: bool = False) -> None:
-        """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: clients, merchants
-        and tokens stay.
-        """
+        """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: OAuth clients,
+        merchants and tokens stay."""
         self.rules.remove_rules()
         self.holds.drop_calls()
         self.settings.reset()

@@ -198,7 +198,8 @@ class Accounts:
 def _refuse_implicit_changes(tasks: Sequence[_AccountTask]) -> None:
     """Raise ConsoleError `usage` if people would change between acting themselves and asking a worker although
     their entries have neither the key `acts` nor `asks`. Without this check, a file from an earlier version, in
-    which accounts acted themselves by default, would make the accounts of the whole team ask a worker at once.
+    which accounts acted themselves by default, would make all accounts of the team ask a worker with one run of
+    the command.
     """
     unsaid = [task.entry for task in tasks if task.has_changed_actor and task.entry.has_no_acts_key]
     if unsaid:

@@ -134,8 +134,8 @@ class AdoptionRun:
 
     def _process_all_rows(self) -> None:
         """Process all rows in passes: normalise their corporation numbers, mark unreadable numbers and duplicates,
-        and take in all other rows. Repeat the pass, at most MAX_PASSES times, until fewer than FEW_ROWS_LEFT
-        rows arrived during it: a pass over many rows is quicker than the later work on each single row.
+        and adopt all other rows. Repeat the pass, at most MAX_PASSES times, until fewer than FEW_ROWS_LEFT rows
+        arrived during it: a pass over many rows is quicker than the later work on each single row.
         """
         after_id = 0
         for _ in range(MAX_PASSES):

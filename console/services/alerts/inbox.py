@@ -168,8 +168,8 @@ class AlertService:
         return None if loss is None else len(loss.lost_operations)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
-        """Acknowledge an alert in the acting person's name. `note` says which step the person takes next; it may
-        be empty, except for the alert that the database went back in time. If the same person repeats the
+        """Acknowledge an alert in the acting person's name. `note` says the next step of the person; it may be
+        empty, except for the alert that the database went back in time. If the same person repeats the
         acknowledgement, nothing changes.
 
         Raises not_found, usage (detail.problem `note`) if the note is too long or missing, not_allowed, and

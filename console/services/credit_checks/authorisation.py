@@ -87,9 +87,9 @@ class ProviderAuthorisation:
         whole address to which the provider has redirected the browser.
 
         Raises usage (`no_code`), not_allowed (`state_differs`), provider_auth (the provider refused the code or
-        the client, or the person declined), rate_limited, provider_answer_unusable, provider_unreachable (nothing
-        was sent, the code is still valid), lease_timeout, interrupted, and outcome_unknown: then the code may be
-        used, no pair is stored, and the person must start again.
+        the OAuth client, or the person declined), rate_limited, provider_answer_unusable, provider_unreachable
+        (nothing was sent, the code is still valid), lease_timeout, interrupted, and outcome_unknown: then the code
+        may be used, no pair is stored, and the person must start again.
         """
         with self._audit_refusals():
             self._require_person()

@@ -163,8 +163,8 @@ class RequestExecutor:
         return True
 
     def _make_holder(self) -> Holder:
-        """Return the holder of the leases under which this worker takes requests. Its session is the token of the
-        worker's presence lease, so that other workers can find the requests of a worker that has ended."""
+        """Return the holder of the leases with which this worker executes requests. Its session is the token of
+        the worker's presence lease, so that other workers can find the requests of a worker that has ended."""
         holder, lease = self._context.holder(), self._presence_lease
         return holder if lease is None else replace(holder, session=lease.token)
 

@@ -35,7 +35,7 @@ class HeldKey:
     """An idempotency key that this process holds until it stores a result or releases the key.
 
     `fence` is the fencing token of the journal row. `epoch` is the epoch of the Redis cache (`idempotency_cache`)
-    when the key was taken, None if Redis was not used.
+    when this process acquired the key, None if Redis was not used.
     """
 
     operation_id: str
@@ -122,17 +122,15 @@ class Idempotency:
 
     def store_result(self, held_key: HeldKey, result: str) -> bool:
         """End the attempt and store its result for later callers. Return False, and store nothing, if another
-        process has taken the key meanwhile.
-        """
+        process has acquired the key meanwhile."""
         is_stored = self._end_attempt(held_key, OperationState.DONE, result)
         if is_stored:
             self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
         return is_stored
 
     def release_key(self, held_key: HeldKey) -> bool:
-        """End the attempt without effect and free the key. Return False if another process has taken the key
-        meanwhile.
-        """
+        """End the attempt without effect and free the key. Return False if another process has acquired the key
+        meanwhile."""
         return self._end_attempt(held_key, OperationState.FAILED, None)
 
     def delete_result(self, key: str) -> bool:
@@ -210,7 +208,7 @@ class Idempotency:
 
 def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
     """Return the result that `attempt` stored under its key, for a caller with this fingerprint. Return None if
-    the attempt ended without effect, so that the caller may take the key.
+    the attempt ended without effect, so that the caller may acquire the key.
 
     Raises possible_repeat for another fingerprint, in_progress while the attempt runs, and outcome_unknown if the
     outcome of the attempt is unknown.

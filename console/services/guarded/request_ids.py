@@ -1,10 +1,11 @@
 """Request ids: a call that repeats an id gets the first call's answer, and nothing is sent or written again.
 
 The act is the function that does the work of a call, such as a purchase. The steps of a call are: check the id,
-take its row, run the act, store the answer. If the act is refused, the id is released. The transactions of the act
-store in the row of the id which record they changed (`ServiceContext.bind_to_request_id`). From this record a
-later call finds the answer after a crash, and this call finds its success if the database fails after the act has
-written. A Redis cache, if it is configured, returns final answers faster; the answers are the same without it.
+acquire the lease of its row, run the act, store the answer. If the act is refused, the id is released. The
+transactions of the act store in the row of the id which record they changed (`ServiceContext.bind_to_request_id`).
+From this record a later call finds the answer after a crash, and this call finds its success if the database fails
+after the act has written. A Redis cache, if it is configured, returns final answers faster; the answers are the
+same without it.
 """
 
 import hashlib
@@ -226,7 +227,8 @@ class RequestIds:
     def _take_id(
         self, tx: Transaction, request: RequestKey, expected_row: RequestIdUse | None
     ) -> HeldRequestId | None:
-        """Take the id if its row is unchanged since it was read as `expected_row`; otherwise return None."""
+        """Acquire the lease of the id if its row is unchanged since it was read as `expected_row`; otherwise
+        return None."""
         context, now = self._context, self._context.now()
         if self._cache.state is not None and not idempotency.current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, context.holder(), now)

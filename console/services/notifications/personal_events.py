@@ -131,7 +131,7 @@ def _has_become_worse(incident: Incident, person: str) -> bool:
 
 
 def _list_owner_steps(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:
-    """Yield the incident's steps that `person` took, and the steps that made `person` the owner."""
+    """Yield the incident's steps that `person` made, and the steps that made `person` the owner."""
     for step in steps:
         if is_same_person(step.person, person) or (step.new_owner and is_same_person(step.new_owner, person)):
             yield step

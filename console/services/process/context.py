@@ -287,9 +287,8 @@ class ServiceContext:
         return self.clock.now()
 
     def holder(self) -> "Holder":
-        """Return the holder (operator, desk, host, process, session) in whose name this thread takes leases and
-        begins operations.
-        """
+        """Return the holder (operator, desk, host, process, session) in whose name this thread acquires leases and
+        begins operations."""
         from console.store.operations.leases import Holder  # imported here: no reading command takes a lease
 
         return Holder(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)

@@ -96,8 +96,7 @@ class DryRunCounts:
 
 class StoredRun:
     """A reconciliation run that has a row in the database. Each write also renews the run's lease, and raises
-    in_progress if another process has taken the lease.
-    """
+    in_progress if another process has acquired the lease."""
 
     is_dry_run = False
 

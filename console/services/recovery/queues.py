@@ -95,8 +95,8 @@ class Queues:
     def _read_sorted_page(
         self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page in the order of `choice`, and the cursor for the next page (None if there
-        are no records)."""
+        """Return the records of one page in the sort order of `choice`, and the cursor for the next page (None if
+        there are no records)."""
         position = queue_cursors.parse_sorted_queue_cursor(after, choice.order.column)
         rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
         return [record for _, record in rows], queue_cursors.format_sorted_queue_cursor(rows[-1][0]) if rows else None
@@ -211,8 +211,8 @@ class Queues:
 def make_queue_choice(
     context: ServiceContext, conn: Connection, record_filter: RecordFilter, order: QueueOrder = DEFAULT_ORDER
 ) -> QueueChoice:
-    """Return the filter and the order of a queue as a `QueueChoice` for the store's queries. If the filter or the
-    order is about the people who have taken records, read the takes too."""
+    """Return the filter and the sort order of a queue as a `QueueChoice` for the store's queries. If the filter or
+    the sort order is about the people who have taken records, read the takes too."""
     choice = QueueChoice(record_filter, order, context.now())
     if not choice.needs_owners:
         return choice

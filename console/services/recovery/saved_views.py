@@ -1,5 +1,5 @@
-"""The service `console.saved_views`. A saved view is a name for a filter, an order, columns and a grouping of a
-queue.
+"""The service `console.saved_views`. A saved view is a name for a filter, a sort order, columns and a grouping of
+a queue.
 
 Storing or changing a view changes no record and calls no provider. A view belongs to its maker alone, or to the
 team; everybody who uses the database sees the team's views. Only the maker of a team's view and approvers may
@@ -67,8 +67,8 @@ class SavedViewService:
         return view
 
     def read_content(self, content: ViewContent) -> ParsedView:
-        """Return the filter and the order of a view, and the parts that this program version doesn't understand.
-        The condition `owner:me` in the filter selects the takes of the acting person."""
+        """Return the filter and the sort order of a view, and the parts that this program version doesn't
+        understand. The condition `owner:me` in the filter selects the takes of the acting person."""
         return parse_view(content, self._context.operator)
 
     def count_views(self) -> tuple[ViewCount, ...]:

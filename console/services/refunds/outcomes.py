@@ -252,8 +252,8 @@ def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund,
 
 def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
     """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed
-    the refund. A due task sends the refund again at once, with the same key. `columns` are more column values
-    for the refund's row.
+    the refund. A due task sends the refund again at its next run, with the same key. `columns` are more column
+    values for the refund's row.
     """
     _write_approved(
         context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION), error_code=None, **columns

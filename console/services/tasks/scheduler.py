@@ -215,7 +215,7 @@ class Scheduler:
 
     def _list_due_names(self, early_margin: timedelta) -> list[str]:
         """Return the names of the tasks that are due and whose lease no process holds. Another process may still
-        take a task before this one."""
+        acquire the lease of a task before this one."""
         with self._context.database.read() as conn:
             stored = {task.name: task for task in tasks.list_tasks(conn)}
             names = [name for name in self._tasks if name not in stored or self._is_due(stored[name], early_margin)]
@@ -316,7 +316,7 @@ class Scheduler:
 
     def _run_task(self, run: _TaskRun) -> _TaskRun:
         """Run the task while the heartbeat renews its lease. Return the run, which `_end_and_begin_run` must end.
-        If an exception such as a signal ends this thread, release the lease at once."""
+        If an exception such as a signal ends this thread, release the lease immediately."""
         started_at = self._context.clock.monotonic()
         with tracing.start_new_correlation(task=run.name):
             try:

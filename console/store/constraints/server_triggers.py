@@ -1,8 +1,8 @@
-"""Triggers by which a server refuses invalid changes from every client and account.
+"""Triggers by which a server refuses invalid changes from every program and database account.
 
-The name of a trigger ends with the digest of its text. If a new program version changes the text, the name changes,
-too: the new trigger is created before the old one is dropped, so the rules apply at every moment. The account that
-creates the triggers owns them and is the *schema account* in their rules.
+The name of a trigger ends with the digest of its text. If a new program version changes the text, the name
+changes, too: the new trigger is created before the old one is dropped, so the rules apply at every moment. The
+account that creates the triggers owns them and is the *schema account* in their rules.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,7 @@
 """Clock of leases, as SQL expressions: the database itself writes and compares the expiry of a lease.
 
 On SQLite this clock is the machine's uptime with the id of its boot (`boot_clock`). On a server it is the server's
-clock. So a desk with a wrong clock can neither take a lease too early nor keep one too long.
+clock. So a desk with a wrong clock can neither acquire a lease too early nor keep one too long.
 """
 
 from typing import Any

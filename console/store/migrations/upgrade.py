@@ -216,9 +216,8 @@ def _read_version(conn: Connection) -> str | None:
 
 
 def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
-    """Raise not_our_database unless the database is empty, has an interrupted upgrade, or has an adoptable table of
-    credit checks and no other table with the name of one of the console's.
-    """
+    """Raise not_our_database unless the database is empty, has an interrupted upgrade, or has an adoptable table
+    of credit checks and no other table that has the name of a table of this program."""
     if upgrade_lock.LOCK_TABLE in tables or not tables - _IGNORED_TABLES:
         return
     if not legacy_table.has_table(conn, tables):

@@ -51,14 +51,13 @@ class UpgradeLock:
         self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
-        """Raise database_locked if another process has taken the lock after it expired."""
+        """Raise database_locked if another process has acquired the lock after it expired."""
         if self._lost:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
 
     def acquire(self) -> None:
-        """Wait until the lock is free, take it, and from then on renew it by heartbeat. Raises database_locked after
-        LONGEST_WAIT_SECONDS.
-        """
+        """Wait until the lock is free, acquire it, and from then on renew it by heartbeat. Raises database_locked
+        after LONGEST_WAIT_SECONDS."""
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while not self._database.write(lambda tx: self._try_acquire(tx.conn)):
             if time.monotonic() >= deadline:
@@ -95,9 +94,9 @@ def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
     """Hold the upgrade lock during the block and yield it. On SQLite yield None, because its upgrade is one short
     transaction.
 
-    On a server each DDL statement commits by itself, so no transaction can protect the upgrade. A server's named lock
-    would hold on only one node of a cluster. So the lock is a row, taken by compare-and-swap and renewed by
-    heartbeat; it holds on every node.
+    On a server each DDL statement commits by itself, so no transaction can protect the upgrade. A server's named
+    lock would hold on only one node of a cluster. So the lock is a row, acquired by compare-and-swap and renewed
+    by heartbeat; it holds on every node.
     """
     if not database.is_server:
         yield None

@@ -120,8 +120,8 @@ def current_epoch(conn: Connection, now: datetime) -> str:
     """Return the epoch of the cache (see `idempotency_cache`): a random text, stored as the token of a lease that
     nobody holds. Return "" if there is none or if it is older than an hour.
 
-    A new epoch begins when a result is forgotten, and with the first request id taken after an hour. So a database
-    restored from a backup has an outdated epoch.
+    A new epoch begins when a result is forgotten, and with the first request id that a process acquires after an
+    hour. So a database restored from a backup has an outdated epoch.
     """
     row = conn.execute(_EPOCH_QUERY, _EPOCH_ROW).first()
     return row.token if row and abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH else ""

@@ -132,14 +132,13 @@ def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
 
 
 def release(conn: Connection, lease: Lease) -> None:
-    """Release a lease. Does nothing if another process has taken it meanwhile."""
+    """Release a lease. Does nothing if another process has acquired it meanwhile."""
     conn.execute(_RELEASE_LEASE, {"of": lease.name, "at": lease.slot, "own": lease.token})
 
 
 def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool:
     """Extend the lease by `seconds` from now (heartbeat). Return False if the lease has expired or another process
-    has taken it.
-    """
+    has acquired it."""
     values = {"of": lease.name, "at": lease.slot, "own": lease.token}
     return conn.execute(_RENEW_LEASE, values | _expiry_values(now, seconds)).rowcount == 1
 

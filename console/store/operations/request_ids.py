@@ -204,10 +204,10 @@ def renew_lease(conn: Connection, taken: HeldRequestId, seconds: float) -> bool:
 def store_result_ids(
     conn: Connection, taken: HeldRequestId, kind: str, subject_id: str | None, operation_id: str | None
 ) -> bool:
-    """Store in the id's row which record and which operation the action wrote, in the action's transaction. A later
-    call replaces the operation but not the record.
+    """Store in the id's row which record and which operation the action wrote, in the action's transaction. A
+    later call replaces the operation but not the record.
 
-    Return False if another process has taken the id meanwhile.
+    Return False if another process has acquired the id meanwhile.
     """
     values = {"kind": kind, "subject": subject_id, "operation": operation_id}
     if conn.execute(_STORE_RESULT_IDS, _own_use_parameters(taken) | values).rowcount == 1:
@@ -216,9 +216,8 @@ def store_result_ids(
 
 
 def end_use(conn: Connection, taken: HeldRequestId, state: str, answer: str | None) -> bool:
-    """End the use of the id and write its state: `kept` with its answer, or `free`. Return False if another process
-    has taken the id meanwhile.
-    """
+    """End the use of the id and write its state: `kept` with its answer, or `free`. Return False if another
+    process has acquired the id meanwhile."""
     return conn.execute(_END_USE, _own_use_parameters(taken) | {"to": state, "answer_": answer}).rowcount == 1
 
 

@@ -48,7 +48,7 @@ def find_by_order(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
 
 
 def list_held_reservations(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
-    """Return the reservations of an order that are still held."""
+    """Return the stock reservations of an order that are neither released nor used up."""
     return _select_reservations(conn, _RESERVED_QUERY, order_id)
 
 

@@ -57,9 +57,8 @@ class SortPosition(NamedTuple):
 def read_sorted_page(
     conn: Connection, name: str, after: SortPosition | None, limit: int, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[SortPosition, QueuedRecord], ...]:
-    """Return at most `limit` chosen records of a queue with their positions, in the order of `choice`. `after` is the
-    last position of the previous page; None for the first page.
-    """
+    """Return at most `limit` chosen records of a queue with their positions, in the sort order of `choice`.
+    `after` is the last position of the previous page; None for the first page."""
     positions: list[SortPosition] = []
     for kind_index, part in enumerate(QUEUE_TABLES):
         if name in part.queues:

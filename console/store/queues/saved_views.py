@@ -1,4 +1,4 @@
-"""Table `saved_views`: names that people give to a filter, an order, columns and a grouping of a queue.
+"""Table `saved_views`: names that people give to a filter, a sort order, columns and a grouping of a queue.
 
 A deleted view keeps its row, so that its maker can restore it. The unique column `claim` is NULL while a view is
 deleted: of two views of one person with equal names, one at most is shown.

@@ -83,9 +83,8 @@ class TableQueries:
         lapsed: AbstractSet[int],
         choice: QueueChoice = PLAIN_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows with keys above `after` (None: from the first), with their keys, sorted by key.
-        `lapsed`: ids of the lapsed rows. `choice` has the filter; its order is the queue's own one.
-        """
+        """Return at most `limit` rows with keys above `after` (None: from the first), with their keys, sorted by
+        key. `lapsed`: ids of the lapsed rows. `choice` has the filter; its sort order is the queue's own one."""
         conditions = self.filter_conditions(choice, lapsed)
         if conditions is None:
             return []

@@ -52,8 +52,8 @@ _ALL_RECORDS_KEY = ""
 
 
 class CommandPalette(QObject):
-    """Connects the search box with the services. It lists matching commands at once, and the other results after
-    the services have answered. An answer to an earlier text is ignored.
+    """Connects the search box with the services. It lists matching commands immediately, and the other results
+    after the services have answered. An answer to an earlier text is ignored.
 
     Signals:
     - result_opened: the person has typed a text and opened one of its results, which is no command.

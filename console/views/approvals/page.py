@@ -182,7 +182,7 @@ class ApprovalsPage(Page):
     @Slot()
     def _show_key_hints(self) -> None:
         """Show the keyboard shortcuts of the current proposal, of the list, or, while the focus is inside the
-        request, of the request. A decision that the person can't take on the shown request has no hint."""
+        request, of the request. A decision that the person can't make about the shown request has no hint."""
         focused = QApplication.focusWidget()
         is_in_request = focused is not None and (focused is self.view or self.view.isAncestorOf(focused))
         hints = self.request_key_hints if is_in_request else self.key_hints

@@ -1,5 +1,5 @@
 """The bars around the current page (top bar, sidebar, status bar), the navigation between pages, and the history
-of routes. WindowFrame puts them into the empty first window (`FirstWindow`)."""
+of routes. WindowFrame puts them into the empty main window (`FirstWindow`)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -73,8 +73,8 @@ class _NavigationHistoryEntry:
 
 
 class WindowFrame(CoveredWindow):
-    """Fills the first window with the bars and the pages, and opens the page of a route. `make_page` is the
-    function that creates a page when the person opens it for the first time.
+    """Fills the empty main window (`FirstWindow`) with the bars and the pages, and opens the page of a route.
+    `make_page` is the function that creates a page when the person opens it for the first time.
 
     Signals:
     - closing: the window is about to close, or a new window replaces it after a sign-out.

@@ -22,8 +22,8 @@ _STYLE_SHEET_TEMPLATE = Template("""
 
 
 class FirstWindow(QMainWindow):
-    """The main window of the program. It first shows empty bars and areas, and emits a signal when Qt has painted
-    them.
+    """The main window of the program, one for each sign-in. It first shows empty bars and areas, and emits a
+    signal when Qt has painted them.
 
     Signals:
     - painted: Qt has painted the first frame; the receiver now imports and builds the contents of the window.

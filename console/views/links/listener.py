@@ -73,8 +73,8 @@ class LinkListener(QObject):
             self._read_link_from_client(client)
 
     def _read_link_from_client(self, client: QLocalSocket) -> None:
-        """Read one line from the client, send the answer (shown or refused), and disconnect. If no complete line
-        has arrived yet, do nothing."""
+        """Read one line from the connected process, send the answer (shown or refused), and disconnect. If no
+        complete line has arrived yet, do nothing."""
         if not client.canReadLine() and client.bytesAvailable() < MAX_MESSAGE_BYTES:
             return
         link = _parse_link_line(bytes(client.readLine(MAX_MESSAGE_BYTES).data()))

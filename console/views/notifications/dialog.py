@@ -14,8 +14,8 @@ from console.views.widgets.inputs import CheckBox
 
 
 class NotificationsDialog(DialogFrame):
-    """The dialog in which the person switches each kind of notification on or off; each change is stored at once.
-    The dialog also says whether this desktop shows messages outside the window (`has_desktop`)."""
+    """The dialog in which the person switches each kind of notification on or off; each change is stored
+    immediately. The dialog also says whether this desktop shows messages outside the window (`has_desktop`)."""
 
     def __init__(self, context: WindowContext, parent: QWidget, *, has_desktop: bool) -> None:
         translate = context.translate

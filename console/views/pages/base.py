@@ -246,13 +246,13 @@ class BarContainer(QWidget):
 
 
 class Page(QWidget):
-    """Base class of all pages. `page_name` is in the window's title, and a screen reader speaks it; a page with a
-    PageHead takes it from the header's title.
+    """Base class of all pages. `page_name` is in the window's title, and a screen reader speaks it; for a page
+    with a PageHead it is the header's title.
 
-    `refresh` reads the data of a visible page at once, and that of a hidden page when it is next shown. Its
+    `refresh` reads the data of a visible page immediately, and that of a hidden page when it is next shown. Its
     `reason` is a code such as "entered" or "changed". `sidebar_key` is the key of the page's entry in the sidebar.
-    A subclass adds its widgets with `add_content` and implements `read_data`; if its route has values, such as an id,
-    it also implements `show_route`.
+    A subclass adds its widgets with `add_content` and implements `read_data`; if its route has values, such as an
+    id, it also implements `show_route`.
 
     Signals:
     - renamed: `page_name` has changed.

@@ -1,4 +1,5 @@
-"""A table that gets all of its rows at once. It looks and behaves like a table that reads its rows page by page."""
+"""A table that gets all of its rows in one call. It looks and behaves like a table that reads its rows page by
+page."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -16,8 +17,8 @@ from console.views.widgets.placeholders import EmptyState
 
 
 class StaticTable(FittedTable):
-    """A table that gets all of its rows at once. `key_of` returns the key by which the table recognizes the same
-    row in a later call of `show_rows`.
+    """A table that gets all of its rows in one call. `key_of` returns the key by which the table recognizes the
+    same row in a later call of `show_rows`.
 
     Signals:
     - held_back_rows_shown: the table now shows the new rows that it held back while the mouse pointer was over it.

@@ -1,4 +1,4 @@
-"""The filter above a queue. It reads as a sentence, with drop-down lists for provider, age, amount, owner and
+"""The filter above a queue. It reads as a sentence, with drop-down lists for provider, age, amount, owner and sort
 order, and has a field for free text.
 
 Each condition of a drop-down list is an operator of the filter's text form, such as `amount:>50000`. A person can

@@ -279,7 +279,8 @@ class QueuesPage(Page):
 
     @property
     def query(self) -> QueueListQuery:
-        """The query of the shown list: the queue with the filter, the searched words, the order and the grouping."""
+        """The query of the shown list: the queue with the filter, the searched words, the sort order and the
+        grouping."""
         parsed = self.filter.parsed_filter
         words = "" if self.by_cause else parsed.words  # groups are counted by the database, which searches no words
         return QueueListQuery(self.queue, words, parsed.chosen, self.filter.order, self.by_cause)

@@ -209,7 +209,7 @@ class RecordActionHandlers(QObject):
 
     def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
         """Read the refund plan of the payment, then open the dialog in which the person requests a refund. With
-        `set_aside`, the refund is taken from this money set aside. Do nothing if the person lacks the right."""
+        `set_aside`, the refund is paid from this money set aside. Do nothing if the person lacks the right."""
         if self.refuse_if_right_missing("refund_request"):
             return
         self._context.run_read(

@@ -133,7 +133,7 @@ class OrderNumberCheck(QWidget):
 def compute_amounts_after(money: MoneyParts, amount_minor: int, *, set_aside: int | None = None) -> MoneyParts:
     """Return the parts of the payment's amount as they will be after a refund request of `amount_minor` minor
     units, for display only: the service computes the stored amounts. `set_aside` is the id of the money set
-    aside from which the refund is taken; None for an ordinary refund.
+    aside from which the refund is paid; None for an ordinary refund.
     """
     return MoneyParts(
         money.currency,

@@ -119,10 +119,10 @@ def announce(
 ) -> None:
     """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window.
 
-    A screen reader says a refusal (recognized by `tone` or `shape`) at once, any other sentence after the present
-    one. `route` is the route to the record that the sentence is about; None means the record of the visible page.
-    With `is_stored` False, the sentence isn't kept, because it only repeats what the person has just typed or
-    selected. `path` is the file that the sentence names.
+    A screen reader says a refusal (recognized by `tone` or `shape`) immediately, any other sentence after the
+    present one. `route` is the route to the record that the sentence is about; None means the record of the
+    visible page. With `is_stored` False, the sentence isn't kept, because it only repeats what the person has just
+    typed or selected. `path` is the file that the sentence names.
     """
     if not sentence:
         return

@@ -81,7 +81,7 @@ class WindowContext(QObject):
     - language_changed: `language` has a new value, so every widget must set its texts again.
     - sign_in_refused(object): the database has refused the account in use; carries the Failure.
     - command_requested(str): the window must run its command of this name, such as "search".
-    - acting_call_began(object, object): an acting call has begun; carries its owner and its RequestWait.
+    - acting_call_began(object, object): an acting call has begun; carries the calling object and its RequestWait.
     """
 
     services_opened = Signal()

@@ -96,9 +96,8 @@ class PagedModel(PageUpdateModel):
         self._read_next_page()
 
     def read_again(self) -> None:
-        """Read the visible pages of the same query again at once, and each other page when it becomes visible. The
-        current row and the selection stay.
-        """
+        """Read the visible pages of the same query again immediately, and each other page when it becomes visible.
+        The current row and the selection stay."""
         if self._fetch is None:
             return
         self._query_number += 1  # a page that is being read may be older than this request

@@ -418,7 +418,7 @@ class DialogFrame(QDialog):
 
     @Slot()
     def press_act_button(self) -> None:
-        """Press the acting button by its shortcut. In the first 600 ms the press isn't taken, and the footer and a
+        """Press the acting button by its shortcut. In the first 600 ms the press is ignored, and the footer and a
         screen reader say so; a disabled button has its reason in the footer already."""
         if self.act_button.isEnabled():
             self.act_button.click()
