@@ -13,7 +13,8 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
 
 
 class CheckState(StrEnum):
-    """Business state of a credit check as stored."""
+    """State of a credit check, stored in its row: the purchase is pending, was a success, or ended in an error. An
+    unknown outcome is no state but a `Certainty`."""
 
     PENDING = "pending"
     SUCCESS = "success"
@@ -178,7 +179,8 @@ class CheckRelations:
 
 
 class OperationState(StrEnum):
-    """State of an operation in the journal."""
+    """State of an operation in the journal. CALLING: it was claimed and its process sends it; DONE and FAILED: its
+    outcome is recorded; UNKNOWN: it may have had its effect, and a probe or a person settles it."""
 
     CALLING = "calling"
     DONE = "done"

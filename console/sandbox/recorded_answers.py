@@ -19,7 +19,7 @@ _MERCHANT_PATTERN = re.compile(rb'"merchId":\s*"?(\d{1,18})')
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """Status, headers and body of an answer."""
+    """HTTP status, headers and body that an AnswerPlayer sends."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -47,7 +47,7 @@ class ProviderAccess:
 
 
 class PaymentProviderSettings(Protocol):
-    """Interface of the settings that each payment provider has."""
+    """Settings which the program reads for every payment provider, whatever its adapter is."""
 
     @property
     def spacing_seconds(self) -> float:

@@ -187,8 +187,8 @@ class Settings:
 
     def read_draft_key(self) -> str:
         """Return the key that encrypts data which the window stores on this desk for its person, such as drafts.
-        With an SQLite database it is the store key; with a database server, where the worker has the store key,
-        it is a key of this desk alone. A missing key is created in the keyring.
+        With an SQLite database it is the store key, with a database server a key of this desk alone. A missing
+        key is created in the keyring.
 
         Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.
         """

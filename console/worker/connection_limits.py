@@ -207,7 +207,8 @@ def _make_address_key(peer: str | None) -> str:
 
 
 class ConnectionSlot:
-    """The slot of one open connection of the receiver."""
+    """The place of one open connection within the receiver's limits of connections (`OpenConnections`). The
+    connection releases it when it is closed."""
 
     def __init__(self, open_connections: OpenConnections, address: str, abort_connection: Callable[[], None]) -> None:
         self._open_connections, self.address, self.abort_connection = open_connections, address, abort_connection

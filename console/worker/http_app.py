@@ -106,8 +106,8 @@ class Receiver:
     async def answer_signed_notice(self, request: Request) -> Response:
         """Check, store and answer a notice with a signature whose sender is no registered provider. The sender's
         name (`source`) is the last part of the request's path. The answer is 200 after the notice is stored, a
-        refusal if its sender or signature is wrong, and a request to try later if the receiver is busy or
-        fails.
+        refusal if the request or its signature is invalid, and a request to try later if the receiver is busy
+        or fails.
         """
         return await self._answer_notice(request, request.path_params["source"])
 

@@ -1,4 +1,4 @@
-"""The queue of unmatched notices as text."""
+"""Build the text of the queue of unmatched notices: each notice with the records that it may belong to."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,1 +1,1 @@
-"""Pages of documents for display."""
+"""Pages of stored documents, as the program shows and prints them."""

@@ -1,1 +1,1 @@
-"""Values of exported lists."""
+"""Types of exported lists and documents: columns, cells and file formats."""

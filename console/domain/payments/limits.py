@@ -29,7 +29,7 @@ PROPOSAL_TIME_LIMIT = timedelta(hours=24)
 
 
 class LimitUnit(StrEnum):
-    """The unit of a limit's value."""
+    """Unit in which the value of a limit is stored and shown."""
 
     AMOUNT = "amount"
     """Minor units of the limit's currency."""

@@ -212,7 +212,8 @@ class RefundRequestSummary:
 
 @dataclass(frozen=True, slots=True)
 class SetAsideItem:
-    """A set-aside with its payment and its account."""
+    """One row of the list of money set aside: the set-aside (`record`), the payment that the money belongs to, and
+    the account whose limit it exceeded."""
 
     record: SetAside
     payment: Payment

@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class PaymentState(StrEnum):
-    """Business state of a payment as stored."""
+    """State of a payment, stored in its row. INITIALIZING, TOKEN_GENERATED and USER_PAYMENT wait for the payer;
+    the payment is paid from PAYMENT_SUCCESS until COMPLETED; PAYMENT_FAILED and EXPIRED ended unpaid; REVERSED:
+    the money was taken back after the payment. An unknown outcome is no state but a `Certainty`.
+    """
 
     INITIALIZING = "initializing"
     TOKEN_GENERATED = "token_generated"  # noqa: S105 (a state, no secret)
@@ -22,7 +25,10 @@ class PaymentState(StrEnum):
 
 
 class RefundState(StrEnum):
-    """Business state of a refund as stored."""
+    """State of a refund, stored in its row. REQUESTED waits for approvers, APPROVED for its sending; SUBMITTING:
+    the call is being sent; SUBMITTED: the provider has accepted the refund but not completed it. The other
+    states are final. An unknown outcome is no state but a `Certainty`.
+    """
 
     REQUESTED = "requested"
     APPROVED = "approved"

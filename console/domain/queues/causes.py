@@ -1,4 +1,4 @@
-"""The records of a queue, grouped by their cause."""
+"""Groups the records of a queue by their cause: the code of their problem. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class CorporationKind(StrEnum):
-    """Kind of a corporation, by the publisher's code (`kind`)."""
+    """Legal form of a corporation. The values are the publisher's codes in the column `kind` of its files."""
 
     STATE = "101"
     LOCAL_GOVERNMENT = "201"

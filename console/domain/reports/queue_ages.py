@@ -26,7 +26,7 @@ class QueueAges:
 
 @dataclass(frozen=True, slots=True)
 class QueueAgeReport:
-    """The ages of all queues at the instant `read_at`."""
+    """For each queue, how long its records have been in their present state at the instant `read_at`."""
 
     queues: tuple[QueueAges, ...]
     read_at: datetime

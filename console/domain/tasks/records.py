@@ -229,7 +229,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A person's note on a record."""
+    """A text (`words`) that a person has written about a record at the instant `at`."""
 
     id: int
     kind: str

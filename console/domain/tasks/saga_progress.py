@@ -15,7 +15,8 @@ undoes its steps. UNDONE_FACT: the times at which steps were undone.
 
 
 class StepState(StrEnum):
-    """State of one step of a saga, for display."""
+    """State of one step of a saga, for display. CURRENT: the saga does this step next; WAITING: it does it at a
+    later instant; OPEN: it does it after other steps; SKIPPED: it will not do it."""
 
     DONE = "done"
     CURRENT = "current"
@@ -40,7 +41,7 @@ class SagaStep:
 
 @dataclass(frozen=True, slots=True)
 class SagaProgress:
-    """A saga with its steps in order, for display."""
+    """A saga (`record`) with its steps in the sequence in which it does them, for display."""
 
     record: Saga
     steps: tuple[SagaStep, ...]

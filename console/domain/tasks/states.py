@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class SagaState(StrEnum):
-    """State of a saga."""
+    """State of a saga. DONE: all steps were done; COMPENSATED: the steps that were done are undone again."""
 
     RUNNING = "running"
     DONE = "done"
@@ -16,7 +16,7 @@ class SagaState(StrEnum):
 
 
 class StockState(StrEnum):
-    """State of a stock reservation."""
+    """State of a stock reservation: HELD while its order waits for money, then RELEASED or USED."""
 
     HELD = "held"
     RELEASED = "released"

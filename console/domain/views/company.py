@@ -28,7 +28,7 @@ class CompanyTotals:
 
 @dataclass(frozen=True, slots=True)
 class CompanyDocument:
-    """A stored document and the record to which it belongs."""
+    """A stored document about a corporation, and the record to which it belongs, for the page of the company."""
 
     record: RecordReference
     document: Document

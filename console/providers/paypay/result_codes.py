@@ -23,7 +23,7 @@ from console.providers.payments.result_codes import (
 
 
 class PayPayCall(StrEnum):
-    """The calls to PayPay that the adapter makes."""
+    """The calls to PayPay that the adapter makes. The meaning of a result code depends on the call."""
 
     CREATE_CODE = "create code"
     DELETE_CODE = "delete code"

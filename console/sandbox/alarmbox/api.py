@@ -89,8 +89,7 @@ class SimulatedAlarmBox:
     # -- credit checks
 
     def register_check(self, fields: JsonObject) -> StoredCheck:
-        """Register a credit check as if another program had purchased it with the same AlarmBox account: the
-        ledger gets no charge.
+        """Add a credit check as if another program had purchased it: the ledger gets no charge.
 
         Raises `ValueError` or `KeyError` for invalid fields.
         """

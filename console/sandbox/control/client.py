@@ -90,8 +90,8 @@ class SandboxControl:
         self._call_sandbox("POST", "config", {"credentials": client})
 
     def register_checks(self, *checks: dict[str, Any]) -> list[dict[str, Any]]:
-        """Add credit checks to the simulated AlarmBox, without charges, as if another program had purchased them
-        with the same account. Return them in the form in which AlarmBox sends them."""
+        """Add credit checks to the simulated AlarmBox, without charges, as if another program had purchased them.
+        Return them in the form in which AlarmBox sends them."""
         return list(self._call_sandbox("POST", "checks", {"checks": list(checks)})["credit_checks"])
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:

@@ -47,7 +47,7 @@ _log = logging.getLogger("console.guard")
 
 
 class PaymentStarter:
-    """Starts payments for orders at payment providers."""
+    """Starts payments for orders at payment providers, and returns the code or URL with which the payer pays."""
 
     def __init__(
         self,

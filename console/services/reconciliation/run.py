@@ -1,7 +1,7 @@
-"""Reconcile a provider's history with our payments and refunds, row by row and in two phases: first the rows of
-the provider's history are compared with our records, then our records that had no row are compared with the
-provider. For a provider whose history is queried payment by payment there is only the second phase. An
-interrupted run can be continued at any row.
+"""Reconcile a provider's history with our payments and refunds, row by row and in two phases: first each row of
+the history is compared with our records, then each of our payments and refunds of these days is searched in the
+history. If the provider has no history, there is only the second phase, which asks the provider about each
+payment. An interrupted run can be continued at any row.
 
 A payment that our database doesn't have is imported, an expected change of a payment is applied like the answer to
 a probe, and a difference that remains opens a case for a person. No other correction is made.

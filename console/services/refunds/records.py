@@ -24,7 +24,7 @@ REFUND_KIND = refunds.REFUND_KIND
 
 @dataclass(frozen=True, slots=True)
 class RefundWithPayment:
-    """A refund and the payment that it gives back."""
+    """A refund and its payment, which together identify the refund at the provider (`refund_order`)."""
 
     refund: Refund
     payment: Payment

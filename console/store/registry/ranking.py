@@ -63,7 +63,7 @@ class _Word(NamedTuple):
 
 
 class Ranking:
-    """Ranks corporations by one query."""
+    """Computes how well corporations match one query, so that the best matches are listed first."""
 
     def __init__(self, query: RegistryQuery) -> None:
         self._whole = _prepare_words((query.whole,))
