@@ -175,7 +175,7 @@ class SecretStore(HiddenSecrets):
         return self._read_key(STORE_KEY_NAME, may_create=may_create)
 
     def read_draft_key(self) -> str:
-        """Return the draft key, which encrypts data which the window stores on this desk for its person, such as
+        """Return the draft key. It encrypts data that the window stores on this desk for its person, such as
         drafts, from the environment variable or the keyring. A missing key is created in the keyring.
 
         Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.

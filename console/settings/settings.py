@@ -186,9 +186,9 @@ class Settings:
         return self.secrets.store_key(may_create=self.database_path is not None)
 
     def read_draft_key(self) -> str:
-        """Return the key that encrypts data which the window stores on this desk for its person, such as drafts.
-        With an SQLite database it is the store key, with a database server a key of this desk alone. A missing
-        key is created in the keyring.
+        """Return the key that encrypts the data that the window stores on this desk for its person, such as
+        drafts. With an SQLite database it is the store key, with a database server a key of this desk alone. A
+        missing key is created in the keyring.
 
         Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.
         """

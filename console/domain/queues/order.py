@@ -30,7 +30,7 @@ class SortColumn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueOrder:
-    """The column by which a queue is sorted. `is_descending` reverses the whole order."""
+    """The column by which a queue is sorted. `is_descending` reverses the sequence of all rows."""
 
     column: SortColumn = SortColumn.WORK
     is_descending: bool = False

@@ -17,7 +17,7 @@ from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, parse_order
 
 VIEW_KIND = "view"
 OWNER_ME = "owner:me"
-"""The condition that the person who looks has taken the record. A view of the team stores it instead of a name."""
+"""The condition that the acting person has taken the record. A view of the team stores it instead of a name."""
 LONGEST_NAME_CHARACTERS = 60
 MAX_OWN_VIEWS, MAX_TEAM_VIEWS = 50, 50
 """Numbers of views that one person, and that the team, may have."""

@@ -31,7 +31,7 @@ from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 OPERATOR_KIND = "operator"
 _ACTING_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
 ReadPassword = Callable[[str], str | None]
-"""Type of a function that takes the name of an environment variable and returns the password in it; None if the
+"""Type of a function that gets the name of an environment variable and returns the password in it; None if the
 variable is unset.
 """
 

@@ -36,8 +36,8 @@ LARGEST_NOTICE_BYTES = 1 << 20
 EVENTS_PER_RUN = 200
 MAX_COUNTED_NOTICES = 1_000
 REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
-"""Rate limit of the refusals that one process writes to the database: the largest number at once, and the rate per
-second.
+"""Rate limit of the refusals that one process writes to the database: the largest number without a wait, and the
+rate per second.
 """
 MAX_CONSECUTIVE_UNANSWERED = 3
 """If this many questions in a row about events of one source get no answer, the source counts as unreachable. One

@@ -56,7 +56,7 @@ _log = logging.getLogger("console.worker")
 
 
 IsDue = Callable[[ScheduledTask], bool]
-"""A function that is called after the task's lease was taken. It returns True if the task is to run now."""
+"""A function that is called under the task's lease. It returns True if the task is to run now."""
 
 
 def _never_true() -> bool:

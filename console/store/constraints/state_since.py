@@ -24,7 +24,7 @@ _BOUGHT_SINCE = (
     "CASE WHEN {0}.status = 'pending' AND {0}.credit_check_id IS NOT NULL THEN 'success' ELSE {0}.status END"
 )
 _STATE_SQL: Mapping[str, str] = {credit_checks.name: _BOUGHT_SINCE, orders.name: "{0}.status"}
-"""For each table that other applications write, SQL of the state as it is read. `{0}` is OLD or NEW."""
+"""For each table that other applications write, SQL of the state that the program shows. `{0}` is OLD or NEW."""
 
 
 def server_rule(*columns: str) -> TriggerRule:

@@ -228,4 +228,4 @@ _SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] 
     SortColumn.OWNER: _owner_key,
     SortColumn.MAKER: lambda table: _text_key(table.shown.columns.maker),
 }
-"""The function that returns the sort keys of a table, by the column of the order."""
+"""The function that returns the sort keys of a table, by the column of the sort order."""

@@ -78,7 +78,7 @@ def import_lock(folder: Path) -> Iterator[None]:
         raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause
     with closing(lock_file):
         try:
-            # BEGIN EXCLUSIVE reads first: of several processes that begin at once, each may keep the others from it.
+            # BEGIN EXCLUSIVE reads first: of several processes that begin together, each may keep the others from it.
             lock_file.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as cause:
             if cause.sqlite_errorcode == sqlite3.SQLITE_BUSY:

@@ -29,7 +29,7 @@ _SMALL_BYTES = 16 * 1024**2
 """A CSV up to this size is accepted with any ratio."""
 _LONGEST_LINE_BYTES = 64 * 1024
 _BLOCK_BYTES = 256 * 1024
-"""Bytes that are read at once; the objects made of larger blocks don't fit into a processor's cache."""
+"""Bytes of one read; the objects made of larger blocks don't fit into a processor's cache."""
 _NAME_PATTERN = re.compile(r"(?:(?P<difference>diff)|(?P<prefecture>\d\d)_[a-z]+_all)_(?P<day>\d{8})", re.IGNORECASE)
 _CONTROL_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _CONTROL_CHARACTERS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))

@@ -53,7 +53,7 @@ class IncidentCard(Surface):
         content.setLayout(columns)
         old = self._area.takeWidget()
         self._area.setWidget(content)
-        if old is not None:  # not deleted at once: Qt may be visiting it
+        if old is not None:  # not deleted immediately: Qt may be visiting it
             old.hide()
             old.deleteLater()
 

@@ -21,7 +21,7 @@ from console.wording.terms import Term, is_term_in_text, list_terms
 _MAX_DIALOG_WIDTH_PX = 960
 _VISIBLE_TERM_ROWS = 8
 _MAX_SEARCHED_TABLE_ROWS = 50
-"""Number of rows of a table whose text is searched for terms; more than a window shows at once."""
+"""Number of rows of a table whose text is searched for terms; more than a window can show."""
 
 
 class HelpDialog(DialogFrame):

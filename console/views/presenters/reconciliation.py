@@ -84,8 +84,8 @@ def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
 
 
 def format_difference_advice(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the explanation of the difference and, if a person must act, the action. The provider's own word stands
-    here if the table shows our word in its place."""
+    """Return the sentence that explains the difference and, if a person must act, the action. The provider's own
+    word stands here if the table shows our word in its place."""
     advice, word = _format_advice(item, context), texts.format_history_word(item, context)
     return f"{advice} {context.translate('reconcile.history_word', word=word)}" if word else advice
 

@@ -1,4 +1,4 @@
-"""The explanations that the search box shows beside the filter operators with which a person can complete the
+"""The descriptions that the search box shows beside the filter operators with which a person can complete the
 typed text."""
 
 from console.domain.lookup.completion import Completion
@@ -12,7 +12,7 @@ _STATE_BADGE_FAMILIES = ("payment", "refund", "order", "credit_check", "certaint
 
 
 def format_completion(completion: Completion, context: WindowContext) -> str:
-    """Return the explanation of a completion in the window's language. For the name of an operator (`status:`), it
+    """Return the description of a completion in the window's language. For the name of an operator (`status:`), it
     says which records the operator selects; for an operator with a value, it is the word for the value."""
     value = completion.value.rpartition(",")[2]
     if not value:

@@ -81,7 +81,7 @@ SORT_COLUMN_BY_KEY: Mapping[str, SortColumn] = {
     "owner": SortColumn.OWNER,
     "people": SortColumn.MAKER,
 }
-"""The order that a click on a column's title chooses, by the key of the column. Names of companies aren't in the
+"""The sort order after a click on a column's title, by the key of the column. Names of companies aren't in the
 database, so their column is sorted by the corporation number.
 """
 

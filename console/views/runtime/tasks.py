@@ -122,8 +122,8 @@ class Task:
         return False
 
     def should_begin(self) -> bool:
-        """Return True if the call is still waiting and either its owner exists or it can't be cancelled. An acting
-        call can't be cancelled, so it begins even if its page was destroyed."""
+        """Return True if the call is still waiting and either the object that made it (`owner`) still exists or it
+        can't be cancelled. An acting call can't be cancelled, so it begins even if its page was destroyed."""
         return self.state == "waiting" and (not self.is_cancellable or shiboken6.isValid(self.owner))
 
 

@@ -41,7 +41,7 @@ class Tabs(QTabBar):
     def add(self, word: str, count: str = "", *, data: object = None) -> int:
         """Add a tab with the name `word` and return its number. `count` is a text after the name, such as
         "1,000+"; `data` is any value that the method `data` returns later."""
-        self._nodes.append(TabNode(self, self.count()))  # before the tab: Qt tells at once that the first is selected
+        self._nodes.append(TabNode(self, self.count()))  # before the tab: addTab selects the first tab
         self._nodes[-1].show()
         number = self.addTab(word)
         self.setTabData(number, (word, count, data))
