@@ -44,8 +44,8 @@ class RequestThreads:
         ]
 
     def start(self) -> None:
-        """Start the threads. Wait at most LONGEST_POLL_PAUSE_SECONDS until the database shows the desks that this
-        worker runs; without the database, the threads continue to try."""
+        """Start the threads. Wait at most LONGEST_POLL_PAUSE_SECONDS until the database has this worker's presence
+        lease, by which desks see that the worker is running; without the database, the threads continue to try."""
         for thread in self._threads:
             thread.start()
         self._has_polled.wait(LONGEST_POLL_PAUSE_SECONDS)
@@ -71,8 +71,8 @@ class RequestThreads:
         return any(thread.is_alive() for thread in self._threads)
 
     def _poll_loop(self) -> None:
-        """Poll for desk requests until `stop_event` is set, and renew the lease that shows the desks that this
-        worker runs."""
+        """Poll for desk requests until `stop_event` is set, and renew the presence lease, by which desks see that
+        this worker is running."""
         clock = self._executor.clock
         beat_seconds = min(PRESENCE_RENEWAL_SECONDS, self._executor.scale.scale_lease_seconds(PRESENCE_SECONDS) / 8)
         failure_count, waiting_count = 0, 0

@@ -1,4 +1,5 @@
-"""Results of services: the queue of unmatched notices."""
+"""Rows of the queue of unmatched notices, as the services return them: each notice with the records that it may
+belong to."""
 
 from dataclasses import dataclass
 from datetime import datetime

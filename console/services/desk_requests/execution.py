@@ -70,8 +70,8 @@ class RequestExecutor:
         self.clock, self.scale = context.clock, context.scale
 
     def announce(self) -> None:
-        """Take or renew this worker's presence lease, which shows the desks for PRESENCE_SECONDS that the worker
-        is present, and release the requests of workers that have ended."""
+        """Acquire or renew this worker's presence lease for PRESENCE_SECONDS, by which desks see that the worker
+        is running, and release the requests of workers that have ended."""
         context, seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_SECONDS)
         lease = self._presence_lease
         if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):

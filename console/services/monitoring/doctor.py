@@ -208,9 +208,8 @@ class HealthChecks:
             return unreadable
 
     def _require_known_need(self) -> None:
-        """Raise the database error because of which `_asks_worker` is unknown, and so also whether this desk needs
-        credentials. Otherwise return.
-        """
+        """Return if it is known whether a worker acts for this desk's person, and so whether this desk needs
+        credentials. If a database error has prevented reading it (`_asks_worker`), raise that error."""
         if isinstance(self._asks_worker, ConsoleError):
             raise self._asks_worker
 

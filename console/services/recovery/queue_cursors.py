@@ -22,8 +22,8 @@ def format_queue_cursor(position: QueuePosition) -> str:
 
 
 def parse_queue_cursor(text: str | None) -> QueuePosition | None:
-    """Return the position in a queue with its default order that the cursor `text` contains; None if `text` is
-    None. Raises usage if the text is not such a cursor."""
+    """Return the position in a queue with its default sort order that the cursor `text` contains; None if `text`
+    is None. Raises usage if the text is not such a cursor."""
     if text is None:
         return None
     work, at, kind, number = (*text.split("."), "", "", "")[:4]

@@ -209,8 +209,9 @@ class TableQueries:
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
     def range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
-        """Return the conditions of a queue, one per index range. With `has_lapsed`, lapsed rows are excluded from
-        the queue `pending`.
+        """Return the conditions of the queue `name` on stored columns. The database answers each one by a
+        continuous part (a range) of one index. With `has_lapsed`, lapsed rows are excluded from the queue
+        `pending`.
         """
         ranges = self.queues[name]
         if name == _QUEUE_LEFT_BY_LAPSE and has_lapsed and self.may_be_lapsed is not None:
