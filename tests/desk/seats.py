@@ -86,6 +86,10 @@ class Seats(ABC):
         """A transaction of the account that owns the database, as of another application."""
 
     @abstractmethod
+    def unguard(self, table: str) -> None:
+        """Drop the table's triggers for this test."""
+
+    @abstractmethod
     def password_of(self, name: str) -> str:
         """What this person types where a dialog asks for the password; empty where there is none."""
 
@@ -154,6 +158,12 @@ class EmbeddedSeats(Seats):
     def past_the_console(self) -> Iterator[Transaction]:
         with self._desk.database.write_without_retries() as tx:
             yield tx
+
+    def unguard(self, table: str) -> None:
+        with self.past_the_console() as tx:
+            triggers = f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}'"
+            for name in tx.conn.exec_driver_sql(triggers).scalars().all():
+                tx.conn.exec_driver_sql(f"DROP TRIGGER {name}")
 
     def password_of(self, name: str) -> str:
         return ""
@@ -235,6 +245,9 @@ class AskingSeats(Seats):
     def past_the_console(self) -> Iterator[Transaction]:
         with closing(Database(self._database.owner)) as database, database.write_without_retries() as tx:
             yield tx
+
+    def unguard(self, table: str) -> None:
+        self._database.unguard(table)
 
     def password_of(self, name: str) -> str:
         return self._database.password_of(name)

@@ -100,8 +100,10 @@ def _rows(person: str) -> Iterator[str]:
     for number, saw in enumerate((f'{{"payer": "{PAYER}", "version": 1}}', '{"payer": null}', f"[{PAYER}"), 1):
         yield _insert(
             "refunds", id=number, payment_id=number, refund_amount=1, currency="JPY", status="completed",
-            maker=person, reason="r", saw=saw, radar="[]", checkers_needed=1, decide_by=f"={UTC}", **at,
+            maker=person, reason=f"sent back to {PAYER if number < 3 else 'p'}", saw=saw, radar="[]",
+            checkers_needed=1, decide_by=f"={UTC}", **at,
         )  # fmt: skip
+    yield from _rows_with_payers(at["created_at"])
     entry = {"desk": "d", "at": f"={UTC}", "result": "done", "prev_hash": "p", "hash": "h", "session": "s"}
     yield _insert("audit_log", seq=1, who=person, what="session_created", detail="signed-in-lead-b", **entry)
     yield _insert("audit_log", seq=2, who=person, what="payment.opened", subject_kind="payment", subject_id="1",
@@ -124,6 +126,22 @@ def _rows(person: str) -> Iterator[str]:
         answer="answer-kept", desk="d", host="h", process=1, since=f"={UTC}", token="t", lease_clock="c",
         lease_expires=1, fence=1,
     )  # fmt: skip
+
+
+def _rows_with_payers(at: str) -> Iterator[str]:
+    """Texts of payment 1, and of refund 1 of it, with the payer's name; and one of payment 4, which has no payer."""
+    text = f"{PAYER} {PAYER}"
+    for number, (kind, id, said) in enumerate(
+        [("payment", 1, text), ("refund", 1, text), ("payment", 3, OTHER_PAYER), ("payment", 4, "plain"),
+         ("credit-check", 1, "plain")], 1
+    ):  # fmt: skip
+        yield _insert("evidence", id=number, subject_kind=kind, subject_id=id, at=at, source="person", who="p",
+                      sha256="s", summary=said, body=said)  # fmt: skip
+        yield _insert("alerts", id=number, rule_id="r", subject_kind=kind, subject_id=id, observed=said,
+                      expected=said, detected_at=at, note=said)  # fmt: skip
+    yield _insert("payment_events", source="paypay", event_id="e", payment_id=1, kind="k", received_at=at,
+                  done="kept", body=text)  # fmt: skip
+    yield _insert("reconciliation_rows", run_id=1, row_key="k", verdict="v", payment_id=1, ours=text, theirs=text)
 
 
 def hidden_from(who: str) -> tuple[str, ...]:
@@ -207,6 +225,19 @@ def test_payers_are_masked_and_still_compared(readers: Readers, who: str) -> Non
     assert saw[1:] == ['{"payer": null}', "{}"]
     for pattern in ("PAYER%", "Y%"):
         assert readers.run(who, f"SELECT COUNT(*) FROM payments WHERE payer_ref LIKE '{pattern}'") == [(0,)]
+
+
+@pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
+def test_payers_are_masked_in_texts(readers: Readers, who: str) -> None:
+    """A text that names the payer of its own payment, or of its refund's payment, as an older program may have."""
+    masked = "****5678 ****5678"
+    texts = [masked, masked, "****da-7", "plain", "plain"]
+    assert readers.run(who, "SELECT summary, body FROM evidence ORDER BY id") == [(text, text) for text in texts]
+    found = readers.run(who, "SELECT observed, expected, note FROM alerts ORDER BY id")
+    assert found == [(text, text, text) for text in texts]
+    assert readers.run(who, "SELECT body FROM payment_events") == [(masked,)]
+    assert readers.run(who, "SELECT ours, theirs FROM reconciliation_rows") == [(masked, masked)]
+    assert readers.run(who, "SELECT reason FROM refunds WHERE id = 1") == [("sent back to ****5678",)]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ class TimelineEventKind(StrEnum):
 
 
 _RANK_BY_KIND: Mapping[TimelineEventKind, int] = {step: place for place, step in enumerate(TimelineEventKind)}
-_SHORTEST_HIDDEN_CHARACTERS = 4
+MIN_HIDDEN_TEXT_LENGTH = 4
+"""Length (characters) of the shortest text that `mask_text` masks; a shorter one would be found in other words."""
 EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 EventSortKey = tuple[datetime, int, str, int, str]
 
@@ -167,7 +168,7 @@ def mask_text(text: str, hidden: Iterable[str]) -> str:
     characters of the hidden text if it has at least eight.
     """
     for secret in sorted(
-        (hidden_text for hidden_text in hidden if len(hidden_text) >= _SHORTEST_HIDDEN_CHARACTERS),
+        (hidden_text for hidden_text in hidden if len(hidden_text) >= MIN_HIDDEN_TEXT_LENGTH),
         key=len,
         reverse=True,
     ):

@@ -7,14 +7,18 @@ plans by what it knows of the rows: there it is a few thousand, as they would st
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from console.store.access.people_views import make_view_statements
 from console.store.database.engine import Database
+from console.store.database.server import people_database_name
 from console.store.migrations import upgrade as migrate
 from console.store.queues.queues import QUEUE_NAMES
+from console.store.records import history
 from tests.bench import filling, plans
 from tests.bench.plans import (
     BEGINNINGS,
@@ -54,6 +58,18 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
             filling.fill_server(cursor, _ROWS, _PAYMENTS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def through_views(mariadb_server: Server, on_mariadb: Database) -> Iterator[Database]:
+    """The views of people who ask; the administrator reads them, because people may not explain a statement there."""
+    with on_mariadb.read() as conn:
+        name = str(conn.engine.url.database)
+        mariadb_server.sql(*make_view_statements(conn, name, replace_existing=True))
+    views = people_database_name(name)
+    with closing(Database(f"{mariadb_server.admin_url}{views}", without_time_limit=True)) as opened:
+        yield opened
+    mariadb_server.sql(f"DROP DATABASE {views}")
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -177,3 +193,17 @@ def _later(queue: str) -> Ask:
 def test_a_kept_table_has_a_form() -> None:
     """The bench makes its tables anew if their rows, the declared schema or the first migration change."""
     assert re.fullmatch(rf"{filling.FORM}-[0-9a-f]{{8}}", filling.form())
+
+
+def test_views_of_people_use_the_indexes_of_their_tables(through_views: Database, on_mariadb: Database) -> None:
+    """A view that masks a payer in its texts joins the payment by its key, after the rows of its own table."""
+    events = {
+        f"{source.name} of a {kind}": lambda conn, kind=kind, source=source: list(source.walk_events(conn, kind, "5"))
+        for kind in ("payment", "refund")
+        for source in history.list_history_sources(kind)
+    }
+    asks: dict[str, Ask] = {**PAGES, **COUNTS, **events}
+    for name, ask in asks.items():
+        steps, of_tables = plans.steps(through_views, ask), plans.steps(on_mariadb, ask)
+        assert len(plans.whole_tables(steps)) <= len(plans.whole_tables(of_tables)), (name, steps, of_tables)
+        assert len(plans.sorts(steps)) <= len(plans.sorts(of_tables)), (name, steps, of_tables)
