@@ -149,7 +149,7 @@ class _ReplayAdapters:
 
     def _find_payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
         from console.providers.payments.plugin import AdapterArguments, find_plugin
-        from console.sandbox.recorded_answers import merchant_in
+        from console.sandbox.recorded_answers import find_merchant_in
 
         plugin = find_plugin(call.provider)
         if plugin is None:
@@ -157,7 +157,7 @@ class _ReplayAdapters:
         arguments = AdapterArguments(
             own_settings=self._settings.get_provider_settings(plugin),
             url=self._player.url,
-            secrets={**self._settings.read_secrets(plugin.name), **merchant_in(call.provider, call.body or b"")},
+            secrets={**self._settings.read_secrets(plugin.name), **find_merchant_in(call.provider, call.body or b"")},
             gate=_UnlimitedGate(),
             clock=SystemClock(),
             scale=TimeScale(1.0),

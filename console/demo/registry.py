@@ -131,8 +131,8 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
     """Return a row of each number, with the name that the simulated AlarmBox has for it: most are unchanged, some are
     renamed, closed or merged.
     """
-    from console.sandbox.alarmbox.companies import company_furigana, company_name
-    from console.sandbox.registry import close_company, company_row, merge_company, rename_company
+    from console.sandbox.alarmbox.companies import make_company_furigana, make_company_name
+    from console.sandbox.registry import close_company, make_company_row, merge_company, rename_company
     from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
     from console.sandbox.registry.rows import FULL_WIDTH
 
@@ -142,7 +142,7 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
         prefecture = source.choices(PREFECTURES, [each.weight for each in PREFECTURES])[0]
         city, town = source.choice(prefecture.cities), source.randrange(len(TOWN_NAMES))
         street = f"{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
-        row = company_row(number, company_name(number), furigana=company_furigana(number))._replace(
+        row = make_company_row(number, make_company_name(number), furigana=make_company_furigana(number))._replace(
             prefecture_name=prefecture.name,
             city_name=city.name,
             street_number=TOWN_NAMES[town] + street.translate(FULL_WIDTH),

@@ -78,7 +78,7 @@ def encode_as_sent(provider: str, body: bytes) -> bytes:
     return urlencode(form).encode()
 
 
-def merchant_in(provider: str, body: bytes) -> dict[str, str]:
+def find_merchant_in(provider: str, body: bytes) -> dict[str, str]:
     """Return the credentials that the answer names, as the adapter compares them: Atom repeats the merchant's id."""
     found = _MERCHANT_PATTERN.search(body) if provider == "atom" else None
     return {"MERCH_ID": found[1].decode()} if found else {}

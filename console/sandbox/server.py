@@ -15,7 +15,7 @@ from console.sandbox.control.api import PATH_PREFIX, ControlApi
 from console.sandbox.control.client import SandboxControl
 from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
-from console.sandbox.environment.clock import machine_time
+from console.sandbox.environment.clock import get_machine_time
 from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.call_log import LoggedCall
@@ -28,13 +28,13 @@ from console.sandbox.paypay.api import SimulatedPayPay
 from console.sandbox.registry.published import PublishedRegistry
 from console.sandbox.registry.web_api import SimulatedRegistry
 from console.sandbox.rules.registry import NO_FAULT
-from console.sandbox.rules.rules import FaultInstruction, InvalidRule, instruction_from_header
+from console.sandbox.rules.rules import FaultInstruction, InvalidRule, parse_instruction_from_header
 
 
 class Sandbox:
     """A running sandbox. Used as a context manager, it stops at the end of the block."""
 
-    def __init__(self, port: int = 0, clock: Callable[[], datetime] = machine_time) -> None:
+    def __init__(self, port: int = 0, clock: Callable[[], datetime] = get_machine_time) -> None:
         self._state = SandboxState(clock)
         alarmbox = SimulatedAlarmBox(self._state)
         paypay = SimulatedPayPay(self._state)
@@ -126,7 +126,7 @@ class Sandbox:
             self._send_reply(call.too_fast_reply, wire)
             return
         try:
-            instruction = self._fault_instruction(request, call)
+            instruction = self._find_fault_instruction(request, call)
         except (InvalidRule, ValueError) as reason:
             self._send_reply(make_error_reply(400, f"X-Sandbox-Fault: {reason}"), wire)
             return
@@ -134,16 +134,16 @@ class Sandbox:
         instruction = instruction or FaultInstruction(NO_FAULT)
         instruction.kind.apply(CallInProgress(call, instruction, wire, self._state))
 
-    def _fault_instruction(self, request: HttpRequest, call: ProviderCall) -> FaultInstruction | None:
+    def _find_fault_instruction(self, request: HttpRequest, call: ProviderCall) -> FaultInstruction | None:
         header = request.headers.get("x-sandbox-fault")
-        return instruction_from_header(header, call) if header else self._state.rules.pick_fault(call)
+        return parse_instruction_from_header(header, call) if header else self._state.rules.pick_fault(call)
 
     def _send_reply(self, call_or_reply: HttpReply | ProviderCall, wire: SandboxConnection) -> None:
         reply = call_or_reply.execute() if isinstance(call_or_reply, ProviderCall) else call_or_reply
-        wire.write(reply.head_bytes() + reply.body)
+        wire.write(reply.make_head_bytes() + reply.body)
 
 
-def start_sandbox(port: int = 0, clock: Callable[[], datetime] = machine_time) -> Sandbox:
+def start_sandbox(port: int = 0, clock: Callable[[], datetime] = get_machine_time) -> Sandbox:
     """Start a sandbox on the loopback interface; it accepts connections when this function returns. With port 0 the
     operating system chooses a free port.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from console.store.database.boot_clock import boot_id
+from console.store.database.boot_clock import read_boot_id
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.bench import filling
@@ -74,7 +74,10 @@ def _fill(file: Path, rows: int) -> None:
         conn.execute(sql)
     for (trigger,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
         conn.execute(f"DROP TRIGGER {trigger}")  # they would refuse what nobody did
-    past, present = filling.past("sqlite", min(rows, filling.PAST)), (filling.person(), filling.calling(boot_id()))
+    past, present = (
+        filling.past("sqlite", min(rows, filling.PAST)),
+        (filling.person(), filling.calling(read_boot_id())),
+    )
     for statement in (*past, *filling.money("sqlite", rows // filling.MONEY), *present):
         conn.execute(statement)
     conn.execute("COMMIT")

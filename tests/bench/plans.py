@@ -169,7 +169,7 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "refunds of payers": lambda conn: refunds.find_by_payers_since(conn, {70: "架空7", 71: "架空8"}, _NOW),
     "refunds of orders": lambda conn: refunds.find_by_orders(conn, [70, 71]),
     "refunds by their ids": lambda conn: refunds.find_by_ids(conn, [70, 71]),
-    "facts of requests": lambda conn: refunds.request_facts(conn, [70, 71]),
+    "facts of requests": lambda conn: refunds.read_request_facts(conn, [70, 71]),
     "payments like others of corporations": lambda conn: payments.find_by_corporations(
         conn, [NUMBER, NUMBER_WITH_MONEY], [3_300, 500]
     ),
@@ -189,7 +189,7 @@ BEGINNINGS: dict[str, Ask] = {
 }
 
 
-def _search_of(text: str, named: record_search.Ids | None = None) -> Ask:
+def _search_of(text: str, named: record_search.IdsByKind | None = None) -> Ask:
     query = parse_search(text, _NOW.date())
     search = RecordSearch(QueueChoice(query.chosen, now=_NOW), query.days, _NOTHING_LAPSED, 50, named)
     return lambda conn: record_search.find_records(conn, search)

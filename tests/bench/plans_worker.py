@@ -43,7 +43,7 @@ BY_INDEX: dict[str, Ask] = {
     "rows of a bulk run": lambda conn: bulk.list_rows(conn, 7, limit=50),
     "rows of a bulk run, later page": lambda conn: bulk.list_rows(conn, 7, after=50, limit=50),
     "rows with a result": lambda conn: bulk.list_rows(conn, 7, result="done", limit=50),
-    "rows to be done": lambda conn: bulk.next_unprocessed(conn, 7, 50),
+    "rows to be done": lambda conn: bulk.read_next_unprocessed_rows(conn, 7, 50),
     "results": lambda conn: bulk.count_results(conn, 7),
     "notes of a record": lambda conn: notes.list_notes(conn, "payment", 7),
     "who took records": lambda conn: takes.read_takes(conn, "payment", [5, 6, 7], _NOW),

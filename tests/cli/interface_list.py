@@ -20,7 +20,7 @@ from typing import Any
 
 from console.domain import errors
 from console.domain.exports.tables import ListName
-from console.sandbox.registry import company_row, merge_company, rename_company, write_difference, write_whole
+from console.sandbox.registry import make_company_row, merge_company, rename_company, write_difference, write_whole
 from console.sandbox.server import Sandbox
 from tests.support.environment import isolate
 
@@ -241,8 +241,8 @@ def _lists_and_files(say: Any, folder: Path, day: str) -> Iterator[tuple[str, di
 
 def _registry_day(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The commands of a corporation registry, and what lookup and show have of it."""
-    row = company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
-    closed = merge_company(company_row(MERGED, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
+    row = make_company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
+    closed = merge_company(make_company_row(MERGED, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
     yield say("registry", "status")
     yield say("registry", "import", str(write_whole(folder, date(2026, 10, 30), 0, 1, planted=(row, closed))))
     changed = rename_company(row, "株式会社新架空商事", date(2026, 11, 2))

@@ -21,7 +21,10 @@ from tests.support.desks import environment
 def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
     """A desk with one record of every kind to look at, among the others that they need."""
     made = generate_checks(
-        3, datetime.now(UTC), lambda number: (content.company_name(number), content.credit_verdict(number)), 300
+        3,
+        datetime.now(UTC),
+        lambda number: (content.make_company_name(number), content.get_credit_verdict(number)),
+        300,
     )
     with open_console(Settings.load(environment(tmp_path, "http://127.0.0.1:9"))) as console:
         write_samples(console._context, made, DEMO_PEOPLE, render_pdf)

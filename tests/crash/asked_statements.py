@@ -57,9 +57,9 @@ class AskedStage(Stage):
 def stage(place: Place) -> Iterator[AskedStage]:
     """Around an empty database, whose accounts' rights are changed."""
     ask_only(place, *sorted(set(_ASKERS.values())))
-    clock, uptime = MovedClock(), boot_clock.uptime_ms
+    clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
-        patch.setattr(boot_clock, "uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
+        patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
         with (
             open_console_of(place, sandbox, clock, "op-b") as maker,
             open_console_of(place, sandbox, clock, "lead-c") as checker,

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from console.sandbox.registry.changes import close_company, merge_company, move_company, rename_company
 from console.sandbox.registry.files import write_difference, write_whole
-from console.sandbox.registry.rows import RegistryRow, company_row
+from console.sandbox.registry.rows import RegistryRow, make_company_row
 from console.services.alerts.changed_companies import ChangedCompanies
 from console.services.process.context import WORKER, act_as
 from console.store.database.instants import convert_to_naive_utc
@@ -35,8 +35,8 @@ WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)
 COUNT = 40
 WATCHED = numbers(COUNT, 72)
 SUCCESSOR, UNWATCHED = numbers(2, 73)
-ROWS = {number: company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED)}
-OTHERS = [company_row(SUCCESSOR, "株式会社承継先"), company_row(UNWATCHED, "株式会社他人")]
+ROWS = {number: make_company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED)}
+OTHERS = [make_company_row(SUCCESSOR, "株式会社承継先"), make_company_row(UNWATCHED, "株式会社他人")]
 CHANGES = (
     lambda row: merge_company(row, SUCCESSOR, NEXT_DAY),
     lambda row: close_company(row, NEXT_DAY),

@@ -10,7 +10,7 @@ from console.domain.records import CreditCheck
 from console.sandbox.alarmbox import companies
 from console.sandbox.registry.changes import close_company, merge_company, rename_company
 from console.sandbox.registry.files import write_whole
-from console.sandbox.registry.rows import RegistryRow, company_row
+from console.sandbox.registry.rows import RegistryRow, make_company_row
 from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
 from console.views.lookup.found_records import FoundRecordsPanel
@@ -33,10 +33,10 @@ from tests.support.invented import numbers
 REGISTRY_DATE = date(2026, 11, 20)
 OPEN, CLOSED, MERGED, SUCCESSOR, ABSENT = numbers(5, 71)
 ROWS = [
-    company_row(OPEN, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
-    close_company(company_row(CLOSED, "みなも堂商事有限会社"), date(2026, 10, 31)),
-    merge_company(company_row(MERGED, "株式会社霧沢建材"), SUCCESSOR, date(2026, 9, 1)),
-    company_row(SUCCESSOR, "株式会社オリゾン測器"),
+    make_company_row(OPEN, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
+    close_company(make_company_row(CLOSED, "みなも堂商事有限会社"), date(2026, 10, 31)),
+    merge_company(make_company_row(MERGED, "株式会社霧沢建材"), SUCCESSOR, date(2026, 9, 1)),
+    make_company_row(SUCCESSOR, "株式会社オリゾン測器"),
 ]
 
 
@@ -148,7 +148,7 @@ def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, s
 
 def test_our_name_differs(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     check = buy(seats.console, OPEN)
-    row = rename_company(company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
+    row = rename_company(make_company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
     have_registry(seats, tmp_path, [row])
     person = sit()
     page = search(person, OPEN)
@@ -182,8 +182,8 @@ def test_without_a_registry(sit: Sit, text: str) -> None:
 def buy_two_alike(seats: Seats) -> str:
     """Buy credit checks of two companies whose names begin alike, and return this beginning."""
     first, *others = numbers(40, 71)
-    prefix = companies.company_name(first)[:2]
-    second = next(number for number in others if companies.company_name(number).startswith(prefix))
+    prefix = companies.make_company_name(first)[:2]
+    second = next(number for number in others if companies.make_company_name(number).startswith(prefix))
     for number in (first, second):
         buy(seats.console, number)
     return prefix

@@ -11,7 +11,7 @@ from console.store.access import grants
 from console.store.audit import anchors
 from console.store.audit import hash_chain as audit_chain
 from console.store.database.engine import Database, Transaction
-from console.store.database.server import session_of
+from console.store.database.server import get_session
 from tests.support.places import ServerPlace
 from tests.support.refusals import refusal
 
@@ -32,7 +32,7 @@ def database(place: ServerPlace) -> Iterator[Database]:
 
 def end(place: ServerPlace, conn: Connection) -> None:
     """Kill the session of this connection, in the middle of whatever it does."""
-    place.database.nodes[0].sql(f"KILL CONNECTION {session_of(conn).number}")
+    place.database.nodes[0].sql(f"KILL CONNECTION {get_session(conn).number}")
 
 
 @pytest.mark.parametrize("what", LOOKS)

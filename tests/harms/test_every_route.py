@@ -22,7 +22,7 @@ from console.domain.records import CreditCheck
 from console.services.process.passwords import use_password_reader
 from console.store.constraints import fitness
 from console.store.database.engine import Database
-from console.store.database.server import people_database_name
+from console.store.database.server import make_people_database_name
 from console.wiring.desk_requests import COMMAND_FORMS
 from tests.harms.scene import CHECKS, ROLES, Scene, scene
 from tests.support import server_fixtures
@@ -132,7 +132,8 @@ def _columns(made: Scene) -> Mapping[str, Mapping[str, str]]:
     database = made.people.database
     for schema, table, column, kind in made.sql(
         "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns"
-        f" WHERE table_schema IN ('{database}', '{people_database_name(database)}') ORDER BY 1, 2, ordinal_position"
+        f" WHERE table_schema IN ('{database}', '{make_people_database_name(database)}')"
+        " ORDER BY 1, 2, ordinal_position"
     ):
         found.setdefault(f"`{schema}`.`{table}`", {})[str(column)] = str(kind)
     return found
@@ -185,7 +186,7 @@ def whole_table(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 def of_the_server(stage: Stage) -> Iterator[str]:
     """What concerns no table."""
     database = stage.scene.people.database
-    for place in (database, people_database_name(database)):
+    for place in (database, make_people_database_name(database)):
         yield from (
             f"CREATE TABLE `{place}`.x (id INT)", f"CREATE VIEW `{place}`.x AS SELECT 1", f"DROP DATABASE `{place}`",
             f"CREATE PROCEDURE `{place}`.x() SELECT 1", f"CREATE FUNCTION `{place}`.x() RETURNS INT RETURN 1",
@@ -238,7 +239,7 @@ def test_who_asks_changes_nothing(stage: Stage, who: str) -> None:
     names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["worker"]}
     before, wishes, tried, passed = stage.content(), stage.scene.sql(WISHES), 0, []
     with attacking(stage, who) as cursor:
-        own_place = people_database_name(stage.scene.people.database)
+        own_place = make_people_database_name(stage.scene.people.database)
         for table, columns in stage.columns.items():
             mine = table.startswith(f"`{own_place}`") and table.rpartition(".")[2].strip("`") in OWN_TABLES
             for statement in (*changes(table, columns), *whole_table(table, columns)):
@@ -279,7 +280,7 @@ def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
     }
     if who == "lead-b":  # an approver approves, and that is no harm
         arguments.pop("refund approve")
-    own_columns = stage.columns[f"`{people_database_name(stage.scene.people.database)}`.`requests`"]
+    own_columns = stage.columns[f"`{make_people_database_name(stage.scene.people.database)}`.`requests`"]
     names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["lead-c"]}
     number = 0
     with attacking(stage, who) as cursor:
@@ -339,7 +340,7 @@ def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tup
             cursor.execute(statement)
         truth = _truth(cursor)
         for table, columns in stage.columns.items():
-            if table.startswith(f"`{people_database_name(stage.scene.people.database)}`"):
+            if table.startswith(f"`{make_people_database_name(stage.scene.people.database)}`"):
                 continue
             whole = (f"DELETE FROM {table}", f"REPLACE INTO {table} SELECT * FROM {table}")
             for statement in (*_one_row(table, columns), *changes(table, columns), *whole):

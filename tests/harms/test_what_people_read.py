@@ -10,8 +10,8 @@ import pymysql
 import pytest
 
 from console.domain.desk_requests.records import make_request_id
-from console.store.access.people_views import RECORD_TABLES, SAME_PAYER
-from console.store.database.server import people_database_name
+from console.store.access.people_views import RECORD_TABLES, SAME_PAYER_VIEW
+from console.store.database.server import make_people_database_name
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
 from tests.support.places import shared_nodes
@@ -153,7 +153,7 @@ def hidden_from(who: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("who", PEOPLE)
 def test_rights_are_on_views_alone(readers: Readers, who: str) -> None:
     """SELECT on views, INSERT on requests, no column, nothing on a table, nothing on a whole database."""
-    holder = f"`{people_database_name(readers.team.database)}`."
+    holder = f"`{make_people_database_name(readers.team.database)}`."
     for (line,) in readers.run(who, "SHOW GRANTS"):
         if " ON " in line and not line.startswith("GRANT USAGE ON *.*"):
             rights, _, place = line.removeprefix("GRANT ").partition(" ON ")
@@ -180,13 +180,13 @@ def test_no_table_is_reached(readers: Readers, who: str) -> None:
             readers.refuses(who, statement)
     readers.refuses(who, f"USE `{database}`")
     for view in ("payments", "requests", "audit_log"):
-        place = f"`{people_database_name(database)}`.`{view}`"
+        place = f"`{make_people_database_name(database)}`.`{view}`"
         readers.refuses(who, f"SHOW CREATE VIEW {place}")
         readers.refuses(who, f"LOCK TABLES {place} WRITE")
         readers.refuses(who, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
         readers.refuses(who, f"UPDATE {place} SET id = id")
         readers.refuses(who, f"DELETE FROM {place}")
-    assert all(place.startswith(f"`{people_database_name(database)}`.") for place in readers.readable(who))
+    assert all(place.startswith(f"`{make_people_database_name(database)}`.") for place in readers.readable(who))
 
 
 @pytest.mark.parametrize("who", PEOPLE)
@@ -217,7 +217,7 @@ def test_payers_are_masked_and_still_compared(readers: Readers, who: str) -> Non
     assert [row[0] for row in readers.run(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
         "****5678", "****5678", "****da-7", None,
     ]  # fmt: skip
-    same = readers.run(who, f"SELECT other_id FROM {SAME_PAYER} WHERE payment_id = 1 ORDER BY other_id")
+    same = readers.run(who, f"SELECT other_id FROM {SAME_PAYER_VIEW} WHERE payment_id = 1 ORDER BY other_id")
     assert same == [(1,), (2,)]
     saw = [str(text) for (text,) in readers.run(who, "SELECT saw FROM refunds ORDER BY id")]
     assert "****5678" in saw[0]

@@ -190,8 +190,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/audit/hash_chain.py",
-                "    return VerifyResult(walk.row_count, walk.first_bad_row_id, walk.why)\n",
-                "    return VerifyResult(walk.row_count)\n",
+                "    return AuditVerificationResult(walk.row_count, walk.first_bad_row_id, walk.why)\n",
+                "    return AuditVerificationResult(walk.row_count)\n",
             ),
         ),
         ("tests/store/audit/test_tampering.py",),

@@ -34,8 +34,8 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/constraints/server_triggers.py",
-                "DEFAULT {NAME_WITHOUT_HOST.format('USER()')};",
-                "DEFAULT {NAME_WITHOUT_HOST.format('CURRENT_USER()')};",
+                "DEFAULT {NAME_WITHOUT_HOST_SQL.format('USER()')};",
+                "DEFAULT {NAME_WITHOUT_HOST_SQL.format('CURRENT_USER()')};",
             ),
         ),
         _TRIED,
@@ -117,8 +117,8 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/constraints/server_rules.py",
-                "({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_MINE}",
-                "(TRUE AND ({_IS_MINE}",
+                "({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION}",
+                "(TRUE AND ({_IS_OWN_OPERATION}",
             ),
             Change("console/store/constraints/credit_checks.py", " AND {_HAS_FAILED})", ")"),
         ),
@@ -197,7 +197,9 @@ ON_SERVERS: tuple[Mutant, ...] = (
         "a COMMIT that arrives late counts twice",
         (
             Change(
-                ENGINE, "                    if _first_committed(lost, tx.conn):\n", "                    if False:\n"
+                ENGINE,
+                "                    if _find_first_committed(lost, tx.conn):\n",
+                "                    if False:\n",
             ),
         ),
         ("tests/faults/test_galera.py::test_a_commit_that_comes_late_to_another_node",),

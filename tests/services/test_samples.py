@@ -26,7 +26,7 @@ TEAM = (
 
 
 def describe(number: str) -> tuple[str, str]:
-    return content.company_name(number), content.credit_verdict(number)
+    return content.make_company_name(number), content.get_credit_verdict(number)
 
 
 @cache

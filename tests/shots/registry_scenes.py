@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.sandbox.registry.changes import close_company, merge_company, rename_company
 from console.sandbox.registry.files import write_difference, write_whole
-from console.sandbox.registry.rows import company_row
+from console.sandbox.registry.rows import make_company_row
 from console.views.alerts.page import AlertsPage
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
@@ -32,11 +32,11 @@ def registry(stage: Stage) -> None:
     closed, merged, renamed, known = live[:4]
     successor = free_number(21)
     opened = {
-        closed: company_row(closed, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
-        merged: company_row(merged, "有限会社みなも堂紙業", furigana="ミナモドウシギョウ"),
-        renamed: company_row(renamed, "みなも堂商会株式会社"),
-        known: company_row(known, "合同会社みなも堂", furigana="ミナモドウ"),
-        successor: company_row(
+        closed: make_company_row(closed, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
+        merged: make_company_row(merged, "有限会社みなも堂紙業", furigana="ミナモドウシギョウ"),
+        renamed: make_company_row(renamed, "みなも堂商会株式会社"),
+        known: make_company_row(known, "合同会社みなも堂", furigana="ミナモドウ"),
+        successor: make_company_row(
             successor, "霧沢紙業ホールディングス株式会社", furigana="キリサワシギョウホールディングス"
         ),
     }

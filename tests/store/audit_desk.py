@@ -14,7 +14,7 @@ from console.store.audit.hash_chain import (
     compute_row_hash,
     format_hashed_instant,
 )
-from console.store.audit.trail import AuditTrail, NewAuditEntry, VerifyResult, verify_chains
+from console.store.audit.trail import AuditTrail, AuditVerificationResult, NewAuditEntry, verify_chains
 from console.store.database.engine import Database, Transaction
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
@@ -62,7 +62,7 @@ class ThreeChains:
         for _ in range(count):
             self.record(chain)
 
-    def verify(self) -> VerifyResult:
+    def verify(self) -> AuditVerificationResult:
         with self.database.read() as conn:
             return verify_chains(conn, self.anchors)
 

@@ -14,7 +14,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, Work, WorkState
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Database
-from console.store.database.instants import known_instant
+from console.store.database.instants import convert_to_known_instant
 from console.store.migrations import upgrade as migrate
 from console.store.payments import balances, orders, payments
 from console.store.refunds import refunds
@@ -80,7 +80,7 @@ def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
     record_id = credit_checks.insert_pending(rows, "1", "1180301018771", "op-1", NOW, None)
     record = check_of(rows, record_id)
     assert (record.state_since, record.sent_at) == (NOW, NOW)
-    credit_checks.change_record(rows, record, SOON, certainty="unknown", **credit_checks.work_values(Work()))
+    credit_checks.change_record(rows, record, SOON, certainty="unknown", **credit_checks.make_work_values(Work()))
     assert check_of(rows, record_id).state_since == SOON
     credit_checks.change_record(rows, check_of(rows, record_id), LATER, error_code="read_timeout")
     credit_checks.raise_version(rows, check_of(rows, record_id), LATER)
@@ -139,7 +139,7 @@ def since_of(database: Database, table: str) -> datetime | None:
 
 
 def instant_of(stored: str | datetime) -> datetime | None:
-    return known_instant(datetime.fromisoformat(stored) if isinstance(stored, str) else stored)
+    return convert_to_known_instant(datetime.fromisoformat(stored) if isinstance(stored, str) else stored)
 
 
 OLD_ROWS = f"""INSERT INTO payments (id, provider, merchant_payment_id, status, certainty, currency, asked_minor,

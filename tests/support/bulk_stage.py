@@ -66,7 +66,7 @@ def _row(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
     record_id = credit_checks.insert_pending(tx.conn, "1", number, "", now, None)
     made = credit_checks.find(tx.conn, record_id)
     assert made is not None
-    work = credit_checks.work_values(Work(WorkState.NEEDS_REVIEW, reason="no_list_call"))
+    work = credit_checks.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="no_list_call"))
     unknown = {"certainty": Certainty.UNKNOWN.value, "error_code": "read_timeout"}
     credit_checks.change_record(tx.conn, made, now, **unknown, **work)
     return ChosenRecord(KIND, record_id, made.version + 1)

@@ -165,7 +165,7 @@ class Stage:
         if PAID_STATES & set(path):
             values |= {"provider_payment_id": f"T-{number}", "paid_at": now}
         if review:
-            values |= payments.work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
+            values |= payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
         payments.follow_path(conn, made, path, now, **values)
         if PAID_STATES & set(path):
             payments.capture_amount(conn, made.id, MINOR, now)

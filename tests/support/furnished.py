@@ -73,7 +73,10 @@ def _furnish(
     console: Console, sandbox: Sandbox, now: datetime, count: int
 ) -> tuple[tuple[CheckSample, ...], tuple[PaymentSample, ...]]:
     samples = generate_checks(
-        SAMPLE_SEED, now, lambda number: (content.company_name(number), content.credit_verdict(number)), count
+        SAMPLE_SEED,
+        now,
+        lambda number: (content.make_company_name(number), content.get_credit_verdict(number)),
+        count,
     )
     payments = tuple(generate_payments(SAMPLE_SEED, now, samples))
     write_samples(console._context, samples, TEAM, render_pdf, payments)

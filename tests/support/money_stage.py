@@ -229,9 +229,9 @@ def open_console_of(
 @contextmanager
 def stage(place: Place) -> Iterator[Stage]:
     """Around an empty database."""
-    clock, uptime = MovedClock(), boot_clock.uptime_ms
+    clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
-        patch.setattr(boot_clock, "uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
+        patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
         with (
             open_console_of(place, sandbox, clock, MAKER) as maker,
             open_console_of(place, sandbox, clock, CHECKER) as checker,

@@ -59,7 +59,7 @@ class HandClock:
 def lease_clock(clock: HandClock) -> Iterator[None]:
     """Leases expire by `clock` inside the block."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("console.store.database.boot_clock.uptime_ms", clock.uptime_ms)
+        patch.setattr("console.store.database.boot_clock.read_uptime_ms", clock.uptime_ms)
         yield
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from console.app import Console
 from console.sandbox.registry import (
     close_company,
-    company_row,
+    make_company_row,
     merge_company,
     rename_company,
     write_difference,
@@ -18,14 +18,14 @@ OPEN, MERGED, MIDDLE, SUCCESSOR, CLOSED, HOSTILE = NUMBERS
 WHOLE_DAY, DIFFERENCE_DAY = date(2026, 10, 30), date(2026, 11, 2)
 OPEN_NAME, NEW_NAME = "架空商事株式会社", "新架空商事株式会社"
 HOSTILE_NAME = "=HYPERLINK(1)\u202e" + "長" * 135
-_OPEN_ROW = company_row(OPEN, OPEN_NAME, furigana="カクウショウジ")
+_OPEN_ROW = make_company_row(OPEN, OPEN_NAME, furigana="カクウショウジ")
 ROWS = (
     _OPEN_ROW,
-    merge_company(company_row(MERGED, "旧社名株式会社"), MIDDLE, date(2026, 4, 1)),
-    merge_company(company_row(MIDDLE, "中間株式会社"), SUCCESSOR, date(2026, 5, 1)),
-    company_row(SUCCESSOR, "承継合同会社"),
-    close_company(company_row(CLOSED, "閉鎖有限会社"), date(2026, 6, 1)),
-    company_row(HOSTILE, HOSTILE_NAME),
+    merge_company(make_company_row(MERGED, "旧社名株式会社"), MIDDLE, date(2026, 4, 1)),
+    merge_company(make_company_row(MIDDLE, "中間株式会社"), SUCCESSOR, date(2026, 5, 1)),
+    make_company_row(SUCCESSOR, "承継合同会社"),
+    close_company(make_company_row(CLOSED, "閉鎖有限会社"), date(2026, 6, 1)),
+    make_company_row(HOSTILE, HOSTILE_NAME),
 )
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from console.store.database.server import people_database_name
+from console.store.database.server import make_people_database_name
 
 _SECONDS = 60
 _DATABASE_ACCESS_DENIED = 1044
@@ -53,7 +53,7 @@ class SqlServer:
         except pymysql.err.OperationalError as refused:
             if refused.args[0] != _DATABASE_ACCESS_DENIED or database is None:
                 raise
-        return pymysql.connect(**account, **{**where, "database": people_database_name(database), **how, **more})
+        return pymysql.connect(**account, **{**where, "database": make_people_database_name(database), **how, **more})
 
     def sql(self, *statements: str, seconds: float = 60) -> tuple[tuple[Any, ...], ...]:
         """Run these as the administrator, each within the time: the rows of the last one."""
@@ -82,7 +82,7 @@ class SqlServer:
             f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4",
             f"CREATE USER `{owner}`@`%` IDENTIFIED BY '{password}'",
             f"GRANT ALL ON `{name}`.* TO `{owner}`@`%` WITH GRANT OPTION",
-            f"GRANT ALL ON `{people_database_name(name)}`.* TO `{owner}`@`%` WITH GRANT OPTION",
+            f"GRANT ALL ON `{make_people_database_name(name)}`.* TO `{owner}`@`%` WITH GRANT OPTION",
             f"GRANT {', '.join(self._for_accounts())} ON *.* TO `{owner}`@`%`",
         )
         if not self.is_mariadb:
@@ -102,12 +102,13 @@ class SqlServer:
         parts = urlsplit(url)
         name, owner = parts.path.lstrip("/"), unquote(parts.username or "")
         for (connection,) in self.sql(
-            f"SELECT ID FROM information_schema.PROCESSLIST WHERE DB IN ('{name}', '{people_database_name(name)}')"
+            "SELECT ID FROM information_schema.PROCESSLIST"
+            f" WHERE DB IN ('{name}', '{make_people_database_name(name)}')"
         ):
             with suppress(pymysql.MySQLError):  # it left by itself
                 self.sql(f"KILL {connection}")
         patience = f"SET lock_wait_timeout = {_SECONDS}"
-        databases = [f"DROP DATABASE IF EXISTS `{database}`" for database in (people_database_name(name), name)]
+        databases = [f"DROP DATABASE IF EXISTS `{database}`" for database in (make_people_database_name(name), name)]
         self.sql(patience, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
 
     @contextmanager

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from console.app import open_console
 from console.settings.settings import Settings
-from console.store.access.grants import REQUESTER_ROLES, quote_identifier, role_name
+from console.store.access.grants import REQUESTER_ROLES, make_role_name, quote_identifier
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.support.sql_server import SqlServer
@@ -67,7 +67,7 @@ class Team:
         accounts = [f"DROP USER IF EXISTS `{name}`@`%`" for name in self.names.values()]
         roles = [f"DROP ROLE IF EXISTS `console:{name}`" for name in self.names.values()]
         shared = {role for roles in EVERYBODY.values() for role in roles} | REQUESTER_ROLES
-        named = (quote_identifier(role_name(self.database, role)) for role in shared)
+        named = (quote_identifier(make_role_name(self.database, role)) for role in shared)
         self.server.sql(*accounts, *roles, *(f"DROP ROLE IF EXISTS {name}" for name in named))
         self.server.drop_database(self.owner)
 

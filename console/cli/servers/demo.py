@@ -165,7 +165,7 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
 
     now = SystemClock().now()
     samples = generate_checks(
-        SAMPLE_SEED, now, lambda number: (content.company_name(number), content.credit_verdict(number))
+        SAMPLE_SEED, now, lambda number: (content.make_company_name(number), content.get_credit_verdict(number))
     )
     payments = generate_payments(SAMPLE_SEED, now, samples)
     write_samples(console._context, samples, DEMO_PEOPLE, render_pdf, payments)

@@ -178,7 +178,7 @@ def _operation_row(context: ServiceContext, sample: CheckSample) -> ColumnValues
     row = operation_row(
         context, subject, sample.operation_id, sample.number, sample.begun_at, journal, sample.buyer, seconds=3
     )
-    expires = boot_clock.uptime_ms() + _RUNNING_LEASE_MS if sample.is_running else 0
+    expires = boot_clock.read_uptime_ms() + _RUNNING_LEASE_MS if sample.is_running else 0
     return row | {"client_id": int(sample.client), "lease_expires": expires}
 
 

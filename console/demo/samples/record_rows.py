@@ -59,7 +59,7 @@ def operation_row(
         "ended_at": convert_to_naive_utc(ended_at) if ended_at else None,
         "outcome_class": outcome,
         "outcome_reason": reason,
-        "lease_clock": boot_clock.boot_id(),
+        "lease_clock": boot_clock.read_boot_id(),
         "lease_expires": 0,
     }
 

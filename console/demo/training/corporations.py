@@ -31,12 +31,12 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     """Import a small registry in which some corporations were merged into others. Return their pairs: the merged
     corporation and its successor.
     """
-    from console.sandbox.alarmbox.companies import company_name
-    from console.sandbox.registry import company_row, merge_company, write_whole
+    from console.sandbox.alarmbox.companies import make_company_name
+    from console.sandbox.registry import make_company_row, merge_company, write_whole
 
     day = _last_publication_day()
     pairs = [(invented_number(), invented_number()) for _ in range(_PAIRS)]
-    rows = [company_row(number, company_name(number)) for pair in pairs for number in pair]
+    rows = [make_company_row(number, make_company_name(number)) for pair in pairs for number in pair]
     successors = dict(pairs)
     merged_on = day - timedelta(days=_MERGED_DAYS_AGO)
     planted = [

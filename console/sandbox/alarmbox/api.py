@@ -79,11 +79,11 @@ class SimulatedAlarmBox:
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (
-            make_route("GET", "/oauth/authorize", self._authorize_call),
-            make_route("POST", "/oauth/token", self._token_call),
-            make_route("POST", "/ps/v1/credit_checks", self._purchase_call),
-            make_route("GET", "/ps/v1/credit_checks", self._list_call),
-            make_route("GET", r"/ps/v1/credit_checks/([0-9]{1,18})", self._detail_call),
+            make_route("GET", "/oauth/authorize", self._make_authorize_call),
+            make_route("POST", "/oauth/token", self._make_token_call),
+            make_route("POST", "/ps/v1/credit_checks", self._make_purchase_call),
+            make_route("GET", "/ps/v1/credit_checks", self._make_list_call),
+            make_route("GET", r"/ps/v1/credit_checks/([0-9]{1,18})", self._make_detail_call),
         )
 
     # -- credit checks
@@ -96,10 +96,10 @@ class SimulatedAlarmBox:
         number = str(fields["corporation_number"])
         purchased = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
         expires = date.fromisoformat(fields.get("expiration_date") or add_one_year(purchased).isoformat())
-        name = fields.get("corporation_name") or content.company_name(number)
-        result = fields.get("result", content.credit_verdict(number))
+        name = fields.get("corporation_name") or content.make_company_name(number)
+        result = fields.get("result", content.get_credit_verdict(number))
         with self._lock:
-            check_id = int(fields.get("credit_check_id") or self._next_free_id())
+            check_id = int(fields.get("credit_check_id") or self._find_next_free_id())
             check = StoredCheck(check_id, number, purchased, expires, name, result, int(fields.get("revision", 1)))
             self._checks[check_id] = check
         return check
@@ -107,21 +107,21 @@ class SimulatedAlarmBox:
     def _purchase_check(self, number: str) -> StoredCheck:
         today = self._state.clock.today()
         with self._lock:
-            check_id = self._next_free_id()
+            check_id = self._find_next_free_id()
             check = StoredCheck(
                 check_id,
                 number,
                 today,
                 add_one_year(today),
-                content.company_name(number),
-                content.credit_verdict(number),
+                content.make_company_name(number),
+                content.get_credit_verdict(number),
             )
             self._checks[check_id] = check
         self._state.ledger.add_charge(check_id, PROVIDER_NAME, number, self._state.clock.now())
         self._state.holds.notify_waiters()
         return check
 
-    def _next_free_id(self) -> int:
+    def _find_next_free_id(self) -> int:
         return next(number for number in self._check_ids if number not in self._checks)
 
     def list_checks_of_number(self, number: str) -> list[StoredCheck]:
@@ -132,7 +132,7 @@ class SimulatedAlarmBox:
 
     # -- calls
 
-    def _authorize_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_authorize_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         query = request.query
         if query.get("response_type") != "code":
             raise make_oauth_refusal(400, "unsupported_response_type")
@@ -140,28 +140,28 @@ class SimulatedAlarmBox:
 
         def act() -> HttpReply:
             code = self._state.tokens.issue_code(query.get("client_id", ""), redirect_uri, query.get("scope", ""))
-            return _authorization_code_reply(request, redirect_uri, code)
+            return _make_authorization_code_reply(request, redirect_uri, code)
 
         return ProviderCall(PROVIDER_NAME, "authorize", act)
 
-    def _token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         if request.media_type() != "application/x-www-form-urlencoded":
             raise make_oauth_refusal(400, "invalid_request")
         form = request.read_form()
 
         def act() -> HttpReply:
-            pair = self._state.tokens.issue_pair(form)
+            pair = self._state.tokens.issue_token_pair(form)
             return replace(
-                make_json_reply(self._state.tokens.token_answer(pair)), headers=(("Cache-Control", "no-store"),)
+                make_json_reply(self._state.tokens.make_token_answer(pair)), headers=(("Cache-Control", "no-store"),)
             )
 
         return ProviderCall(PROVIDER_NAME, "token", act)
 
-    def _purchase_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        pair = self._token_pair_of(request)
+    def _make_purchase_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        pair = self._require_token_pair(request)
         if "credit_check:create" not in pair.scope.split():
             raise RequestRefused(make_error_reply(403, "the scope credit_check:create is missing"))
-        number = _requested_number(request)
+        number = _read_requested_number(request)
 
         def act() -> HttpReply:
             check = self._purchase_check(number)
@@ -171,17 +171,17 @@ class SimulatedAlarmBox:
 
         return ProviderCall(PROVIDER_NAME, "purchase", act, number, access_token=pair.access_token)
 
-    def _detail_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
-        pair = self._token_pair_of(request)
+    def _make_detail_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+        pair = self._require_token_pair(request)
         with_pdf = request.query.get("with_pdf") == "true"
         check = self._checks.get(int(match[1]))
         number = check.number if check else None
-        act = self._detail_answer(check, with_pdf) if check else _not_found_reply
+        act = self._make_detail_answer(check, with_pdf) if check else _make_not_found_reply
         return ProviderCall(
             PROVIDER_NAME, "pdf" if with_pdf else "detail", act, number, int(match[1]), pair.access_token
         )
 
-    def _detail_answer(self, check: StoredCheck, with_pdf: bool) -> Callable[[], HttpReply]:
+    def _make_detail_answer(self, check: StoredCheck, with_pdf: bool) -> Callable[[], HttpReply]:
         def act() -> HttpReply:
             is_expired = self._state.clock.today() > check.expires
             if is_expired and self._state.settings.expired_is_forbidden:
@@ -191,13 +191,13 @@ class SimulatedAlarmBox:
                 "infos": content.make_news_items(check.number, check.purchased),
             }
             if with_pdf:
-                answer["pdf_file_data"] = base64.b64encode(_pdf_content(check)).decode("ascii")
+                answer["pdf_file_data"] = base64.b64encode(_make_pdf_content(check)).decode("ascii")
             return make_json_reply({"credit_check": answer})
 
         return act
 
-    def _list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        pair = self._token_pair_of(request)
+    def _make_list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        pair = self._require_token_pair(request)
         if not self._state.settings.list_call:
             raise RequestRefused(make_error_reply(404, "no such address"))
         number = request.query.get("corporation_number", "")
@@ -209,7 +209,7 @@ class SimulatedAlarmBox:
 
         return ProviderCall(PROVIDER_NAME, "list", act, number, access_token=pair.access_token)
 
-    def _token_pair_of(self, request: HttpRequest) -> TokenPair:
+    def _require_token_pair(self, request: HttpRequest) -> TokenPair:
         return self._state.tokens.require_valid_token(request.headers.get("authorization", ""))
 
 
@@ -225,15 +225,15 @@ def make_credit_check_fields(check: StoredCheck) -> JsonObject:
     }
 
 
-def _pdf_content(check: StoredCheck) -> bytes:
+def _make_pdf_content(check: StoredCheck) -> bytes:
     return pdf.report_pdf(check.number, check.id, check.revision, check.purchased.isoformat(), str(check.result))
 
 
-def _not_found_reply() -> HttpReply:
+def _make_not_found_reply() -> HttpReply:
     return make_error_reply(404, "no such credit check")
 
 
-def _requested_number(request: HttpRequest) -> str:
+def _read_requested_number(request: HttpRequest) -> str:
     """Return the corporation number of a purchase request.
 
     Raises `RequestRefused` for a request that AlarmBox calls invalid.
@@ -257,7 +257,7 @@ def _requested_number(request: HttpRequest) -> str:
     return number
 
 
-def _authorization_code_reply(request: HttpRequest, redirect_uri: str, code: str) -> HttpReply:
+def _make_authorization_code_reply(request: HttpRequest, redirect_uri: str, code: str) -> HttpReply:
     """Return the answer with the authorization code. For the redirect URI `OUT_OF_BAND_REDIRECT_URI` it is a page
     (JSON if the caller accepts JSON), otherwise a redirect to `redirect_uri`.
     """

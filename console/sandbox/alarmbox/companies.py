@@ -70,13 +70,13 @@ NEWS_EVENTS = (
 VERDICT_BY_TEST_NUMBER = {"0000000000001": "ok", "0000000000002": "hold", "0000000000003": "ng"}
 
 
-def company_name(number: str) -> str:
+def make_company_name(number: str) -> str:
     """Return the invented company name for a corporation number. The same number always gets the same name."""
-    prefix, suffix = LEGAL_FORMS[_random_bytes("name", number)[3] % len(LEGAL_FORMS)]
+    prefix, suffix = LEGAL_FORMS[_derive_random_bytes("name", number)[3] % len(LEGAL_FORMS)]
     return prefix + "".join(_name_words(number)) + suffix
 
 
-def company_furigana(number: str) -> str:
+def make_company_furigana(number: str) -> str:
     """Return the reading of the company's name in katakana, without the legal form, as the corporation registry has
     it.
     """
@@ -84,7 +84,7 @@ def company_furigana(number: str) -> str:
 
 
 def _name_words(number: str) -> tuple[str, str, str]:
-    seed = _random_bytes("name", number)
+    seed = _derive_random_bytes("name", number)
     return (
         INVENTED_WORDS[seed[0] % len(INVENTED_WORDS)],
         MIDDLE_WORDS[seed[1] % len(MIDDLE_WORDS)],
@@ -92,22 +92,22 @@ def _name_words(number: str) -> tuple[str, str, str]:
     )
 
 
-def credit_verdict(number: str) -> str:
+def get_credit_verdict(number: str) -> str:
     """Return the result of a credit check for a corporation number: ok (7 of 10 numbers), hold (2 of 10) or ng (1 of
     10). The numbers of AlarmBox's test companies have fixed results.
     """
-    random_byte = _random_bytes("result", number)[0] % 10
+    random_byte = _derive_random_bytes("result", number)[0] % 10
     return VERDICT_BY_TEST_NUMBER.get(number) or ("ok" if random_byte < 7 else "hold" if random_byte < 9 else "ng")
 
 
 def make_news_items(number: str, last_day: date) -> list[JsonObject]:
     """Return up to three invented news items about the company, from the year before `last_day`, newest first."""
-    seed = _random_bytes("infos", number)
+    seed = _derive_random_bytes("infos", number)
     days = sorted(last_day - timedelta(days=1 + seed[n] + seed[n + 3] % 100) for n in range(seed[9] % 4))
-    return [_news_item(day, seed[10 + n]) for n, day in enumerate(reversed(days))]
+    return [_make_news_item(day, seed[10 + n]) for n, day in enumerate(reversed(days))]
 
 
-def _news_item(day: date, random_byte: int) -> JsonObject:
+def _make_news_item(day: date, random_byte: int) -> JsonObject:
     name, description, source = NEWS_EVENTS[random_byte % len(NEWS_EVENTS)]
     return {
         "received_date": day.isoformat(),
@@ -115,5 +115,5 @@ def _news_item(day: date, random_byte: int) -> JsonObject:
     }
 
 
-def _random_bytes(kind: str, number: str) -> bytes:
+def _derive_random_bytes(kind: str, number: str) -> bytes:
     return hashlib.sha256(f"{kind}:{number}".encode()).digest()

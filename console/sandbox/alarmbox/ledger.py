@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from threading import Lock
 
-from console.sandbox.environment.clock import instant_text
+from console.sandbox.environment.clock import format_instant
 from console.sandbox.http.messages import JsonObject
 
 
@@ -38,7 +38,7 @@ class ChargeLedger:
     def add_charge(self, charge_id: int, provider: str, number: str, at: datetime) -> None:
         """Record a charge for a corporation number. `charge_id` is the id of the purchased credit check."""
         with self._lock:
-            self._charges[charge_id] = Charge(charge_id, provider, number, instant_text(at))
+            self._charges[charge_id] = Charge(charge_id, provider, number, format_instant(at))
             self._counts[number] += 1
 
     def mark_delivered(self, charge_id: int) -> None:

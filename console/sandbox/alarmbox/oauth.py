@@ -84,7 +84,7 @@ class TokenIssuer:
             )
             return code
 
-    def issue_pair(self, form: dict[str, str]) -> TokenPair:
+    def issue_token_pair(self, form: dict[str, str]) -> TokenPair:
         """Return a new token pair in exchange for the authorization code or refresh token in a form.
 
         Raises `RequestRefused` with an OAuth error if the OAuth client, the code or the refresh token is unknown
@@ -94,9 +94,9 @@ class TokenIssuer:
             self._check_client(form)
             match form.get("grant_type"):
                 case "authorization_code":
-                    return self._pair_from_code(form)
+                    return self._issue_pair_for_code(form)
                 case "refresh_token":
-                    return self._pair_from_refresh_token(form)
+                    return self._issue_pair_for_refresh_token(form)
                 case _:
                     raise make_oauth_refusal(400, "unsupported_grant_type")
 
@@ -143,7 +143,7 @@ class TokenIssuer:
             self._pair_by_refresh_token.pop(pair.refresh_token, None)
             pair.previous_pair = None
 
-    def token_answer(self, pair: TokenPair) -> JsonObject:
+    def make_token_answer(self, pair: TokenPair) -> JsonObject:
         """Return the JSON fields of the token endpoint's answer with this pair."""
         return {
             "access_token": pair.access_token,
@@ -154,7 +154,7 @@ class TokenIssuer:
             "created_at": int(self._clock.now().timestamp()),
         }
 
-    def pair_of(self, access: str) -> TokenPair | None:
+    def find_token_pair(self, access: str) -> TokenPair | None:
         with self._lock:
             return self._pair_by_access_token.get(access)
 
@@ -174,19 +174,19 @@ class TokenIssuer:
         if secret is None or not secrets.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
             raise make_oauth_refusal(401, "invalid_client")
 
-    def _pair_from_code(self, form: dict[str, str]) -> TokenPair:
+    def _issue_pair_for_code(self, form: dict[str, str]) -> TokenPair:
         code = self._codes.pop(form.get("code", ""), None)
         client = (form.get("client_id"), form.get("redirect_uri"))
         if code is None or code.ends_at <= self._clock.now() or client != (code.client_id, code.redirect_uri):
             raise make_oauth_refusal(400, "invalid_grant")
         return self._issue_pair(code.client_id, code.scope, None)
 
-    def _pair_from_refresh_token(self, form: dict[str, str]) -> TokenPair:
-        old_pair = self._pair_to_refresh(form)
+    def _issue_pair_for_refresh_token(self, form: dict[str, str]) -> TokenPair:
+        old_pair = self._require_pair_to_refresh(form)
         self._revoke_previous(old_pair)
         return self._issue_pair(old_pair.client_id, old_pair.scope, old_pair)
 
-    def _pair_to_refresh(self, form: dict[str, str]) -> TokenPair:
+    def _require_pair_to_refresh(self, form: dict[str, str]) -> TokenPair:
         """Return the pair of the refresh token in a form.
 
         Raises `RequestRefused`, 400 `invalid_grant`, if the refresh token is unknown, revoked or of another OAuth

@@ -22,20 +22,20 @@ def report_pdf(number: str, check_id: int, revision: int, purchased: str, result
         f"Revision {revision}",
     ]
     details = [f"Item {line:02d} of report {check_id}.{revision}: nothing here is real" for line in range(1, 25)]
-    return pdf_of_pages([cover, details])
+    return make_pdf_of_pages([cover, details])
 
 
 @lru_cache(maxsize=256)
-def _cached_pdf(pages: tuple[tuple[str, ...], ...]) -> bytes:
-    return pdf_of_streams([_text_stream(lines) for lines in pages])
+def _make_cached_pdf(pages: tuple[tuple[str, ...], ...]) -> bytes:
+    return make_pdf_of_streams([_make_text_stream(lines) for lines in pages])
 
 
-def pdf_of_pages(pages: list[list[str]]) -> bytes:
+def make_pdf_of_pages(pages: list[list[str]]) -> bytes:
     """Return a valid PDF 1.4 with one page for each list of ASCII lines."""
-    return _cached_pdf(tuple(tuple(lines) for lines in pages))
+    return _make_cached_pdf(tuple(tuple(lines) for lines in pages))
 
 
-def pdf_of_streams(streams: list[bytes]) -> bytes:
+def make_pdf_of_streams(streams: list[bytes]) -> bytes:
     """Return a complete PDF with a correct cross-reference table. `streams` has the content stream object of each
     page.
     """
@@ -67,12 +67,12 @@ def _add_cross_references(objects: list[bytes]) -> bytes:
     return bytes(body)
 
 
-def _text_stream(lines: tuple[str, ...]) -> bytes:
+def _make_text_stream(lines: tuple[str, ...]) -> bytes:
     operators = "".join(f"({_escape_text(line)}) Tj T*\n" for line in lines[:LINES_PER_PAGE])
-    return stream_object(f"BT /F1 12 Tf 16 TL 60 780 Td\n{operators}ET".encode("ascii"))
+    return make_stream_object(f"BT /F1 12 Tf 16 TL 60 780 Td\n{operators}ET".encode("ascii"))
 
 
-def stream_object(data: bytes, dictionary: str = "") -> bytes:
+def make_stream_object(data: bytes, dictionary: str = "") -> bytes:
     """Return a PDF stream object with these data; `dictionary` has further entries for the stream's dictionary."""
     return f"<< /Length {len(data)} {dictionary}>>\nstream\n".encode() + data + b"\nendstream"
 
@@ -81,13 +81,13 @@ def _escape_text(text: str) -> str:
     return text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
 
 
-def pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
+def make_pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
     """Return a PDF of a few kilobytes (compressed twice) whose page content inflates to `inflated_bytes`."""
-    compressed = zlib.compress(b"".join(deflated_zeros(inflated_bytes)), 9)
-    return pdf_of_streams([stream_object(compressed, "/Filter [/FlateDecode /FlateDecode] ")])
+    compressed = zlib.compress(b"".join(make_deflated_zeros(inflated_bytes)), 9)
+    return make_pdf_of_streams([make_stream_object(compressed, "/Filter [/FlateDecode /FlateDecode] ")])
 
 
-def deflated_zeros(size: int) -> Iterator[bytes]:
+def make_deflated_zeros(size: int) -> Iterator[bytes]:
     """Yield a zlib stream of `size` zero bytes in blocks, so that never all zeros are in memory."""
     blocks, last_size = divmod(size, BLOCK_BYTES)
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -113,6 +113,6 @@ def make_large_pdf_base64(size: int) -> Iterator[bytes]:
     yield base64.b64encode(b"%%\n" * (lines % (BLOCK_BYTES // 3)) + tail)
 
 
-def large_pdf_base64_length(size: int) -> int:
+def compute_large_pdf_base64_length(size: int) -> int:
     """Return the number of characters that `make_large_pdf_base64` yields."""
     return 4 * ((18 + 9 + 3 * (max(0, size - 27) // 3)) // 3)

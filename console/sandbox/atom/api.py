@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-from console.sandbox.atom.exact_json import india_day_text
+from console.sandbox.atom.exact_json import format_india_day
 from console.sandbox.atom.merchant import AtomMerchant, AtomMerchants
 from console.sandbox.atom.requests import (
     PaymentQuery,
@@ -48,15 +48,15 @@ class SimulatedAtom:
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (
-            make_route("POST", "/ots/aipay/auth", self._auth_call),
-            make_route("POST", "/ots/payment/status", self._status_call),
-            make_route("POST", "/ots/v2/payment/status", self._status_v2_call),
-            make_route("POST", "/ots/payment/refund", self._refund_call),
+            make_route("POST", "/ots/aipay/auth", self._make_auth_call),
+            make_route("POST", "/ots/payment/status", self._make_payment_or_refund_status_call),
+            make_route("POST", "/ots/v2/payment/status", self._make_payment_status_v2_call),
+            make_route("POST", "/ots/payment/refund", self._make_refund_call),
         )
 
     # -- AUTH
 
-    def _auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         new_token = read_token(merchant, data)
         return self._make_call(
@@ -83,24 +83,24 @@ class SimulatedAtom:
 
     # -- queries
 
-    def _status_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_payment_or_refund_status_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         """Return the call of a TXNVERIFICATION or REFUNDSTATUS request. Both have the same path; a field of the
         decrypted request names the call.
         """
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         match read_object_field(read_message_contents(data), "headDetails").get("api"):
             case "TXNVERIFICATION":
-                return self._payment_status_call(merchant, read_payment_query(merchant, data, v2=False))
+                return self._make_payment_status_call(merchant, read_payment_query(merchant, data, v2=False))
             case "REFUNDSTATUS":
-                return self._refund_status_call(merchant, read_refund_query(merchant, data))
+                return self._make_refund_status_call(merchant, read_refund_query(merchant, data))
             case api_name:
                 raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
 
-    def _status_v2_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_payment_status_v2_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
-        return self._payment_status_call(merchant, read_payment_query(merchant, data, v2=True))
+        return self._make_payment_status_call(merchant, read_payment_query(merchant, data, v2=True))
 
-    def _payment_status_call(self, merchant: AtomMerchant, query: PaymentQuery) -> ProviderCall:
+    def _make_payment_status_call(self, merchant: AtomMerchant, query: PaymentQuery) -> ProviderCall:
         def act() -> HttpReply:
             with self._payment_ledger.lock:
                 payment = self._own_payment(merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.number))
@@ -114,7 +114,7 @@ class SimulatedAtom:
 
         return self._make_call(merchant, "verification", act, query.number)
 
-    def _refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
+    def _make_refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
         payment = self._own_payment(merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id))
 
         def act() -> HttpReply:
@@ -134,7 +134,7 @@ class SimulatedAtom:
 
     # -- REFUNDINIT
 
-    def _refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         api_name = read_object_field(read_message_contents(data), "headDetails").get("api")
         if api_name != "REFUNDINIT":
@@ -203,5 +203,5 @@ def _matches_query(payment: Payment, query: PaymentQuery) -> bool:
     """Return True if the query has the payment's price, and the Indian day on which the payment was created or paid.
     Atom finds a payment only by these values.
     """
-    days = {india_day_text(payment.created_at), india_day_text(payment.captured_at or payment.begun_at)}
+    days = {format_india_day(payment.created_at), format_india_day(payment.captured_at or payment.begun_at)}
     return query.day in days and query.amount == payment.amount_minor

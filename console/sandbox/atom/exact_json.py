@@ -17,7 +17,7 @@ class ExactNumber(str):
     __slots__ = ()
 
 
-def amount_text(amount_minor: int) -> str:
+def format_amount(amount_minor: int) -> str:
     """Return an amount in paise as text in rupees with two decimals."""
     return f"{'-' if amount_minor < 0 else ''}{abs(amount_minor) // 100}.{abs(amount_minor) % 100:02d}"
 
@@ -26,7 +26,7 @@ def make_marked_rupees(amount_minor: int) -> str:
     """Return an amount in paise as a marked text, which `write_json` converts to a JSON number in rupees with two
     decimals.
     """
-    return JSON_NUMBER_MARK + amount_text(amount_minor)
+    return JSON_NUMBER_MARK + format_amount(amount_minor)
 
 
 def write_json(data: object) -> str:
@@ -55,12 +55,12 @@ def parse_paise(value: object) -> int | None:
     return int(rupees) * 100 + int(fraction.ljust(2, "0")) or None
 
 
-def india_time_text(at: datetime | None) -> str | None:
+def format_india_time(at: datetime | None) -> str | None:
     """Return a time as Indian time in the form `2026-11-20 12:21:33`; None for None."""
     return at.astimezone(IST).strftime("%Y-%m-%d %H:%M:%S") if at else None
 
 
-def india_day_text(at: datetime | None) -> str | None:
+def format_india_day(at: datetime | None) -> str | None:
     """Return the calendar day in India at a time, in the form `2026-11-20`; None for None."""
     return at.astimezone(IST).strftime("%Y-%m-%d") if at else None
 

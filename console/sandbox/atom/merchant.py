@@ -72,7 +72,7 @@ class AtomMerchant:
 
     def make_result_reply(self, code: str, status: int = 200) -> HttpReply:
         """Return an encrypted answer that has a status code and no other contents."""
-        return self.make_encrypted_reply({"payInstrument": {"responseDetails": response_details(code)}}, status)
+        return self.make_encrypted_reply({"payInstrument": {"responseDetails": make_response_details(code)}}, status)
 
     def make_token_result_reply(self, code: str, status: int, description: str) -> HttpReply:
         """Return an encrypted answer that has a status code and no other contents, in the format of AUTH, where the
@@ -86,7 +86,7 @@ class AtomMerchant:
         return RequestRefused(self.make_result_reply(code))
 
 
-def response_details(code: str, description: str | None = None) -> JsonObject:
+def make_response_details(code: str, description: str | None = None) -> JsonObject:
     message = MESSAGE_BY_CODE.get(code, "?")
     return {"statusCode": code, "message": message, "description": description or message}
 
@@ -121,7 +121,7 @@ class AtomMerchants:
         """Id of the merchant that was registered last."""
         return list(self._merchants)[-1]
 
-    def merchant_of_form(self, body: bytes) -> AtomMerchant | None:
+    def find_merchant_of_form(self, body: bytes) -> AtomMerchant | None:
         """Return the merchant that the form of an answer names; None if the form names none or an unknown one."""
         match = re.match(rb"merchId=([^&]+)&", body)
         return self.find_merchant(match[1].decode("ascii", "replace")) if match else None

@@ -73,14 +73,14 @@ def read_token(merchant: AtomMerchant, data: JsonObject) -> TokenRequest:
         raise RequestRefused(merchant.make_token_result_reply("OTS0451", 401, "INVALID MERCHANT"))
     amount, at = parse_paise(pay_fields.get("amount")), read_india_time(merchant_fields.get("merchTxnDate"))
     number = merchant_fields.get("merchTxnId")
-    wrong_field = _wrong_token_field(merchant, request, amount, at, number)
+    wrong_field = _find_wrong_token_field(merchant, request, amount, at, number)
     if wrong_field or amount is None or at is None:
         raise RequestRefused(merchant.make_token_result_reply("OTS0600", 400, f"VALIDATION: {wrong_field}"))
     details = {"custAccNo": str(pay_fields.get("custAccNo", "")), "product": merchant.product}
     return TokenRequest(str(number), amount, at, details)
 
 
-def _wrong_token_field(
+def _find_wrong_token_field(
     merchant: AtomMerchant, request: JsonObject, amount: int | None, at: datetime | None, number: Any
 ) -> str | None:
     pay_fields = read_object_field(request, "payDetails")
@@ -130,7 +130,9 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
         raise merchant.make_refusal("OTS0507")
     if not is_day_text(merchant_fields["merchTxnDate"]):
         raise merchant.make_refusal("OTS0510")
-    return PaymentQuery(str(number), str(merchant_fields["merchTxnDate"]), _amount_paise(merchant, currency, amount))
+    return PaymentQuery(
+        str(number), str(merchant_fields["merchTxnDate"]), _parse_amount_paise(merchant, currency, amount)
+    )
 
 
 def read_refund(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
@@ -149,7 +151,7 @@ def read_refund(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
     parts = (merchant.merch_id, merchant.password, number, total, currency, "REFUNDINIT")
     if not merchant.has_valid_signature(pay_fields.get("signature"), *parts):
         raise merchant.make_refusal("OTS0506")
-    amount = _amount_paise(merchant, currency, total)
+    amount = _parse_amount_paise(merchant, currency, total)
     products = _read_products(merchant, pay_fields.get("prodDetails"))
     if sum(product[2] for product in products) != amount:
         raise merchant.make_refusal("OTS0509")
@@ -184,7 +186,7 @@ def _check_merchant(merchant: AtomMerchant, merchant_fields: JsonObject, *, pass
         raise merchant.make_refusal("OTS0522")
 
 
-def _amount_paise(merchant: AtomMerchant, currency: Any, amount: Any) -> int:
+def _parse_amount_paise(merchant: AtomMerchant, currency: Any, amount: Any) -> int:
     if currency != "INR":
         raise merchant.make_refusal("OTS0508")
     minor = parse_paise(amount)

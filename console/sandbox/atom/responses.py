@@ -3,13 +3,13 @@
 from console.sandbox.atom.crypto import encrypt_text, sign_parts
 from console.sandbox.atom.exact_json import (
     JSON_NUMBER_MARK,
-    amount_text,
-    india_day_text,
-    india_time_text,
+    format_amount,
+    format_india_day,
+    format_india_time,
     make_marked_rupees,
     write_json,
 )
-from console.sandbox.atom.merchant import AtomMerchant, response_details
+from console.sandbox.atom.merchant import AtomMerchant, make_response_details
 from console.sandbox.http.messages import JsonObject
 from console.sandbox.payments.ledger import Payment, Refund
 
@@ -23,7 +23,7 @@ def make_marked_id(text: str | None) -> str | None:
     return JSON_NUMBER_MARK + text if text else None
 
 
-def bank_transaction_number(payment: Payment) -> str | None:
+def make_bank_transaction_number(payment: Payment) -> str | None:
     """Return the bank's id of the payment; None as long as the bank doesn't know the payment."""
     at_bank = payment.state not in ("OTS0301", "OTS0351", "OTS0551", "OTS0101")
     return f"00{payment.id}1119" if at_bank and payment.id else None
@@ -36,7 +36,7 @@ def attempt_answer(payment: Payment) -> JsonObject:
         "merchDetails": {
             "merchId": make_marked_id(payment.merchant),
             "merchTxnId": payment.merchant_payment_id,
-            "merchTxnDate": india_time_text(payment.created_at),
+            "merchTxnDate": format_india_time(payment.created_at),
         },
         "payDetails": {
             "atomTxnId": make_marked_id(payment.id),
@@ -47,13 +47,13 @@ def attempt_answer(payment: Payment) -> JsonObject:
         },
         "payModeSpecificData": {
             "subChannel": payment.details.get("subChannel", "DC"),
-            "bankDetails": {"bankTxnId": bank_transaction_number(payment), "otsBankName": "Sandbox Bank"},
+            "bankDetails": {"bankTxnId": make_bank_transaction_number(payment), "otsBankName": "Sandbox Bank"},
         },
-        "responseDetails": response_details(payment.state, _description_of(payment)),
+        "responseDetails": make_response_details(payment.state, _find_description(payment)),
     }
 
 
-def _description_of(payment: Payment) -> str | None:
+def _find_description(payment: Payment) -> str | None:
     return "TRANSACTION IS SUCCESSFUL" if payment.is_captured else None
 
 
@@ -78,7 +78,7 @@ def refund_answer(payment: Payment, refunds: list[Refund], total: int) -> JsonOb
         "totalRefundAmount": make_marked_rupees(total),
         "prodDetails": products,
     }
-    return {"payInstrument": {"payDetails": pay_fields, "responseDetails": response_details("OTS0000")}}
+    return {"payInstrument": {"payDetails": pay_fields, "responseDetails": make_response_details("OTS0000")}}
 
 
 def refund_status(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObject:
@@ -90,7 +90,7 @@ def refund_status(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObj
     return {
         "payInstrument": {
             "payDetails": {"atomTxnId": make_marked_id(payment.id)},
-            "responseDetails": response_details("OTS0000", STATUS_FETCHED_MESSAGE),
+            "responseDetails": make_response_details("OTS0000", STATUS_FETCHED_MESSAGE),
             "refundStatusDetails": details if as_list else {"refundDetails": details},
         }
     }
@@ -100,15 +100,15 @@ def _refund_row(refund: Refund, *, in_paise: bool) -> JsonObject:
     return {
         "refundTxnId": make_marked_id(refund.id),
         "refundAmt": refund.amount_minor if in_paise else make_marked_rupees(refund.amount_minor),
-        "refundInitiatedDate": india_day_text(refund.accepted_at),
+        "refundInitiatedDate": format_india_day(refund.accepted_at),
         "remarks": refund.state,
         "prodRefundId": refund.key,
     }
 
 
-def callback_data(payment: Payment) -> JsonObject:
+def make_callback_data(payment: Payment) -> JsonObject:
     """Return the contents of a callback about a payment, without the signature."""
-    day = india_time_text(payment.created_at)
+    day = format_india_time(payment.created_at)
     return {
         "payInstrument": {
             "merchDetails": {
@@ -126,23 +126,23 @@ def callback_data(payment: Payment) -> JsonObject:
                 "totalAmount": make_marked_rupees(payment.amount_minor + payment.surcharge_minor),
                 "custAccNo": payment.details.get("custAccNo", ""),
                 "txnCurrency": payment.currency,
-                "txnInitDate": india_time_text(payment.begun_at),
-                "txnCompleteDate": india_time_text(payment.captured_at or payment.begun_at),
+                "txnInitDate": format_india_time(payment.begun_at),
+                "txnCompleteDate": format_india_time(payment.captured_at or payment.begun_at),
             },
             "payModeSpecificData": {
                 "subChannel": [payment.details.get("subChannel", "DC")],
                 "bankDetails": {
                     "otsBankId": 2,
-                    "bankTxnId": bank_transaction_number(payment),
+                    "bankTxnId": make_bank_transaction_number(payment),
                     "otsBankName": "Sandbox Bank",
                 },
             },
-            "responseDetails": response_details(payment.state),
+            "responseDetails": make_response_details(payment.state),
         }
     }
 
 
-def callback_signature(key: str, data: JsonObject) -> str:
+def compute_callback_signature(key: str, data: JsonObject) -> str:
     """Return the signature of a callback. It covers the merchant id, Atom's and the merchant's payment id, the total,
     the status code, the channel and the bank's id.
     """
@@ -158,12 +158,14 @@ def callback_signature(key: str, data: JsonObject) -> str:
         channel[0] if isinstance(channel, list) else channel,
         mode["bankDetails"]["bankTxnId"] or "",
     )
-    return sign_parts(key, (_plain_text(part) for part in parts))
+    return sign_parts(key, (_format_plain_text(part) for part in parts))
 
 
-def _plain_text(value: object) -> str:
+def _format_plain_text(value: object) -> str:
     """Return a value as it is written in the message. A float, which only tests insert, gets two decimals."""
-    return amount_text(round(value * 100)) if isinstance(value, float) else str(value).removeprefix(JSON_NUMBER_MARK)
+    return (
+        format_amount(round(value * 100)) if isinstance(value, float) else str(value).removeprefix(JSON_NUMBER_MARK)
+    )
 
 
 def make_encrypted_callback(merchant: AtomMerchant, data: JsonObject, manner: str) -> bytes:
@@ -173,7 +175,7 @@ def make_encrypted_callback(merchant: AtomMerchant, data: JsonObject, manner: st
     """
     contents = data["payInstrument"]
     key = merchant.request_hash_key if manner == "other_key" else merchant.response_hash_key
-    signature: str | None = callback_signature(key, data)
+    signature: str | None = compute_callback_signature(key, data)
     if manner == "bad_signature":
         signature = "0" * len(str(signature))
     if manner == "no_signature":

@@ -11,7 +11,7 @@ from typing import Any
 from console.sandbox.alarmbox.api import SimulatedAlarmBox, make_credit_check_fields
 from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
-from console.sandbox.environment.clock import instant_text
+from console.sandbox.environment.clock import format_instant
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.calls import Handler, ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, make_error_reply, make_json_reply
@@ -21,7 +21,7 @@ from console.sandbox.rules.rules import InvalidRule, read_rule
 
 PATH_PREFIX = "/_sandbox/"
 MAX_WAIT_SECONDS = 60.0
-BeginOutage = Callable[[float | None], None]
+OutageStarter = Callable[[float | None], None]
 
 
 class ControlApi:
@@ -35,7 +35,7 @@ class ControlApi:
         alarmbox: SimulatedAlarmBox,
         payments: PaymentControl,
         notice_sender: NoticeSender,
-        set_outage: BeginOutage,
+        set_outage: OutageStarter,
     ) -> None:
         self._state = state
         self._alarmbox = alarmbox
@@ -68,7 +68,8 @@ class ControlApi:
             **self._payments.endpoints(),
         }
         return tuple(
-            make_route(method, PATH_PREFIX + path, _bad_request_handler(act)) for (method, path), act in table.items()
+            make_route(method, PATH_PREFIX + path, _make_bad_request_handler(act))
+            for (method, path), act in table.items()
         )
 
     # -- reading
@@ -77,7 +78,7 @@ class ControlApi:
         state = self._state
         return make_json_reply(
             {
-                "now": instant_text(state.clock.now()),
+                "now": format_instant(state.clock.now()),
                 "today": state.clock.today().isoformat(),
                 "settings": asdict(state.settings),
                 "tokens": state.tokens.export_json(),
@@ -124,7 +125,7 @@ class ControlApi:
         def reached() -> bool:
             charged = state.ledger.count_of_number(number) if number else state.ledger.charge_count
             return (
-                state.holds.held_count(call, number) >= calls
+                state.holds.count_held_calls(call, number) >= calls
                 and charged >= charges
                 and state.call_log.call_count(call) >= requests
                 and state.payment_ledger.refund_count >= refunds
@@ -205,7 +206,7 @@ class ControlApi:
         return make_json_reply({"accepting_connections": True})
 
 
-def _bad_request_handler(act: Callable[[HttpRequest], HttpReply]) -> Handler:
+def _make_bad_request_handler(act: Callable[[HttpRequest], HttpReply]) -> Handler:
     """Return a handler that calls `act` and answers an invalid request with status 400 and the reason."""
 
     def handler(request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:

@@ -9,13 +9,13 @@ from threading import Lock, Thread, current_thread
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from console.sandbox.atom.responses import callback_data, make_encrypted_callback
-from console.sandbox.environment.clock import instant_text
+from console.sandbox.atom.responses import make_callback_data, make_encrypted_callback
+from console.sandbox.environment.clock import format_instant
 from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.payments.ledger import Payment
-from console.sandbox.payments.notices import NoticeCall, SimulatedNotice, transaction_notice
+from console.sandbox.payments.notices import NoticeCall, SimulatedNotice, make_transaction_notice
 from console.sandbox.rules.registry import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction
 
@@ -105,7 +105,7 @@ class NoticeSender:
             return SimulatedNotice(
                 "paypay",
                 payment.merchant_payment_id,
-                transaction_notice(payment),
+                make_transaction_notice(payment),
                 lambda data, _: encode_json(data),
                 JSON_MEDIA_TYPE,
             )
@@ -115,7 +115,7 @@ class NoticeSender:
         return SimulatedNotice(
             "atom",
             payment.merchant_payment_id,
-            callback_data(payment),
+            make_callback_data(payment),
             lambda data, manner: make_encrypted_callback(merchant, data, manner),
             FORM_MEDIA_TYPE,
         )
@@ -187,7 +187,7 @@ class NoticeSender:
         """
         body = notice.body
         address = self.addresses.get(notice.provider)
-        sent_at = instant_text(self._state.clock.now())
+        sent_at = format_instant(self._state.clock.now())
         with self._lock:
             sent_notice = SentNotice(
                 next(self._sequence_numbers),

@@ -70,16 +70,16 @@ class PaymentControl:
         """
         body = request.read_json()
         provider = body["provider"]
-        merchant = str(body.get("merchant") or self._newest_merchant(provider))
+        merchant = str(body.get("merchant") or self._find_newest_merchant(provider))
         created = _parse_instant(body["at"]) if body.get("at") else self._state.clock.now()
         payment = Payment(provider, merchant, str(body["number"]), _require_amount(body["amount_minor"]),
                           "JPY" if provider == "paypay" else "INR", "NONE", created,
-                          details=_provider_details(provider, body))  # fmt: skip
+                          details=_make_provider_details(provider, body))  # fmt: skip
         payment.state = payment.provider_words.payment_words["created"]
         with self._payment_ledger.lock:
             if self._payment_ledger.find_payment(provider, payment.merchant_payment_id):
                 raise ValueError("that number exists already")
-            state = payment.provider_words.payment_state(body.get("state", "paid"))
+            state = payment.provider_words.get_payment_state(body.get("state", "paid"))
             if body.get("id"):
                 self._payment_ledger.set_provider_id(payment, str(body["id"]))
             self._set_state(self._payment_ledger.add_payment(payment), state, body)
@@ -101,7 +101,7 @@ class PaymentControl:
             refund.id = str(fields["id"])
         self._payment_ledger.move_refund(refund, fields.get("state", "completed"))
 
-    def _newest_merchant(self, provider: str) -> str:
+    def _find_newest_merchant(self, provider: str) -> str:
         return {"paypay": self._state.paypay_keys.newest_merchant_id, "atom": self._state.atom_merchants.newest_id}[
             provider
         ]
@@ -113,7 +113,7 @@ class PaymentControl:
         body = request.read_json()
         payment = self._find_payment(body)
         with self._payment_ledger.lock:
-            state = payment.provider_words.payment_state(body["to"])
+            state = payment.provider_words.get_payment_state(body["to"])
             if body.get("another_attempt"):
                 self._payment_ledger.begin_attempt(payment)
             if "amount_minor" in body:
@@ -212,7 +212,7 @@ def _require_amount(value: Any) -> int:
     return value
 
 
-def _provider_details(provider: str, fields: JsonObject) -> JsonObject:
+def _make_provider_details(provider: str, fields: JsonObject) -> JsonObject:
     if provider == "atom":
         return {"product": str(fields.get("product", "NSE")), "custAccNo": ""}
     return {"codeId": f"04-known-{fields['number']}"} if fields.get("code", True) else {}

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 JST = timezone(timedelta(hours=9), "JST")
 
 
-def machine_time() -> datetime:
+def get_machine_time() -> datetime:
     """Return the machine's current time, aware, in UTC."""
     return datetime.now(UTC)
 
@@ -16,7 +16,7 @@ class SandboxClock:
     the day of `today`, on which credit checks are purchased.
     """
 
-    def __init__(self, get_time: Callable[[], datetime] = machine_time) -> None:
+    def __init__(self, get_time: Callable[[], datetime] = get_machine_time) -> None:
         self._get_time = get_time
         self._offset = timedelta()
         self._fixed_today: date | None = None
@@ -42,7 +42,7 @@ class SandboxClock:
         self._fixed_today = day
 
 
-def instant_text(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """Return a time in UTC with milliseconds: `2026-11-20T03:20:01.123Z`. This is precise enough to sort calls by
     time.
     """

@@ -45,7 +45,7 @@ class CallInProgress:
         """
         is_connected = not self.caller_connection.is_caller_disconnected()
         if (
-            self.caller_connection.write(reply.head_bytes() + reply.body)
+            self.caller_connection.write(reply.make_head_bytes() + reply.body)
             and is_connected
             and reply.ledger_entry_id is not None
         ):
@@ -61,7 +61,7 @@ class CallInProgress:
         """Write an answer piece by piece, so that the whole answer is never in memory; stop if the caller
         disconnects. `length` is the stated Content-Length in bytes.
         """
-        if self.caller_connection.write(reply.head_bytes(length)):
+        if self.caller_connection.write(reply.make_head_bytes(length)):
             for piece in chunks:
                 if not self.caller_connection.write(piece):
                     break

@@ -19,14 +19,16 @@ OVERTAKING_SECONDS = 30.0
 HUGE_BODY_BYTES = 10 << 20
 
 
-def _notice_call(exchange: CallInProgress) -> NoticeCall:
+def _require_notice_call(exchange: CallInProgress) -> NoticeCall:
     if not isinstance(exchange.call, NoticeCall):
         raise TypeError(f"{exchange.call.name} is no notice")
     return exchange.call
 
 
-def _notice_and_sender(exchange: CallInProgress) -> tuple[SimulatedNotice, Callable[[SimulatedNotice], HttpReply]]:
-    call = _notice_call(exchange)
+def _get_notice_and_sender(
+    exchange: CallInProgress,
+) -> tuple[SimulatedNotice, Callable[[SimulatedNotice], HttpReply]]:
+    call = _require_notice_call(exchange)
     if call.notice is None or call.deliver_notice is None:
         raise TypeError(f"{call.name} has nothing to send")
     return call.notice, call.deliver_notice
@@ -38,7 +40,7 @@ def _register_changed_contents(name: str, answer_description: str, change: Calla
     """
 
     def perform(exchange: CallInProgress) -> None:
-        notice, deliver = _notice_and_sender(exchange)
+        notice, deliver = _get_notice_and_sender(exchange)
         data = deepcopy(notice.data)
         change(data)
         deliver(notice.replace_fields(data=data))
@@ -52,17 +54,17 @@ def _register_wrong_signature_fault(name: str, answer_description: str, manner: 
     """
 
     def perform(exchange: CallInProgress) -> None:
-        notice, deliver = _notice_and_sender(exchange)
+        notice, deliver = _get_notice_and_sender(exchange)
         deliver(notice.replace_fields(signature_manner=manner))
 
     register_fault(name, answer_description, "happens", CALLBACK_CALLS)(perform)
 
 
-def _field_change(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
+def _make_field_change(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
     return lambda data: change_fields(data, names, change)
 
 
-def _increased_amount(text: str) -> str:
+def _make_increased_amount(text: str) -> str:
     """Return an amount's text with its first digit increased by one."""
     number_mark = "\x00" if text.startswith("\x00") else ""
     return f"{number_mark}{int(text[len(number_mark)]) + 1}{text[len(number_mark) + 1 :]}"
@@ -71,21 +73,27 @@ def _increased_amount(text: str) -> str:
 _register_changed_contents(
     "notice_other_amount",
     "another amount",
-    _field_change(("order_amount", "amount", "totalAmount"), _increased_amount),
+    _make_field_change(("order_amount", "amount", "totalAmount"), _make_increased_amount),
 )
 _register_changed_contents(
     "notice_other_order",
     "a payment that nobody knows",
-    _field_change(("merchant_order_id", "merchTxnId"), lambda value: f"{value}-UNKNOWN"),
+    _make_field_change(("merchant_order_id", "merchTxnId"), lambda value: f"{value}-UNKNOWN"),
 )
 _register_changed_contents(
-    "notice_other_merchant", "another merchant", _field_change(("merchant_id", "merchId"), lambda value: f"{value}9")
+    "notice_other_merchant",
+    "another merchant",
+    _make_field_change(("merchant_id", "merchId"), lambda value: f"{value}9"),
 )
 _register_changed_contents(
-    "notice_future", "times of a year that has not come", _field_change(TIME_FIELDS, lambda text: "2099" + text[4:])
+    "notice_future",
+    "times of a year that has not come",
+    _make_field_change(TIME_FIELDS, lambda text: "2099" + text[4:]),
 )
 _register_changed_contents(
-    "notice_other_state", "a state that is in no table", _field_change(("state", "statusCode"), lambda _: "OTS9999")
+    "notice_other_state",
+    "a state that is in no table",
+    _make_field_change(("state", "statusCode"), lambda _: "OTS9999"),
 )
 _register_wrong_signature_fault("notice_other_key", "a signature made with the hash key of requests", "other_key")
 _register_wrong_signature_fault("notice_bad_signature", "a signature that is none", "bad_signature")
@@ -95,14 +103,14 @@ _register_wrong_signature_fault("notice_other_seal", "sealed with the key of req
 
 @register_fault("notice_lost", "nothing at all", "nothing", NOTICE_CALLS)
 def lose_notice(exchange: CallInProgress) -> None:
-    _notice_and_sender(exchange)
+    _get_notice_and_sender(exchange)
 
 
 @register_fault(
     "notice_repeated", "the same notice N times (default 2)", "happens", NOTICE_CALLS, argument_rule="optional"
 )
 def repeat_notice(exchange: CallInProgress) -> None:
-    notice, deliver = _notice_and_sender(exchange)
+    notice, deliver = _get_notice_and_sender(exchange)
     for _ in range(int(exchange.instruction.argument or 2)):
         deliver(notice)
 
@@ -111,22 +119,22 @@ def repeat_notice(exchange: CallInProgress) -> None:
     "notice_late", "the notice after `seconds` or a release", "late", NOTICE_CALLS, option_names=("seconds",)
 )
 def delay_notice(exchange: CallInProgress) -> None:
-    notice, deliver = _notice_and_sender(exchange)
+    notice, deliver = _get_notice_and_sender(exchange)
     if exchange.hold_call(exchange.instruction.seconds) is not HoldEnding.DROPPED:
         deliver(notice)
 
 
 @register_fault("notice_overtaken", "the notice after the next one", "late", NOTICE_CALLS)
 def let_next_notice_overtake(exchange: CallInProgress) -> None:
-    notice, deliver = _notice_and_sender(exchange)
-    handled_count = _notice_call(exchange).handled_count
+    notice, deliver = _get_notice_and_sender(exchange)
+    handled_count = _require_notice_call(exchange).handled_count
     if exchange.state.holds.wait_until(lambda: exchange.state.notices_ended > handled_count, OVERTAKING_SECONDS):
         deliver(notice)
 
 
 @register_fault("notice_cut", "half of the text", "happens", NOTICE_CALLS)
 def cut_notice(exchange: CallInProgress) -> None:
-    notice, deliver = _notice_and_sender(exchange)
+    notice, deliver = _get_notice_and_sender(exchange)
     body = notice.body
     deliver(notice.replace_fields(render=lambda _, __: body[: len(body) // 2]))
 
@@ -135,7 +143,7 @@ def cut_notice(exchange: CallInProgress) -> None:
     "notice_huge", "a body of `size` bytes (default 10 MiB)", "happens", NOTICE_CALLS, option_names=("size",)
 )
 def enlarge_notice(exchange: CallInProgress) -> None:
-    notice, deliver = _notice_and_sender(exchange)
+    notice, deliver = _get_notice_and_sender(exchange)
     padding = b" " * (exchange.instruction.size or HUGE_BODY_BYTES)
     body = notice.body
     deliver(notice.replace_fields(render=lambda _, __: (body + padding)[: len(padding)]))
@@ -145,5 +153,5 @@ def enlarge_notice(exchange: CallInProgress) -> None:
     "notice_fields", "the notice with `fields` put over it", "happens", NOTICE_CALLS, option_names=("fields",)
 )
 def replace_notice_fields(exchange: CallInProgress) -> None:
-    notice, deliver = _notice_and_sender(exchange)
+    notice, deliver = _get_notice_and_sender(exchange)
     deliver(notice.replace_fields(data=notice.data | exchange.instruction.fields))

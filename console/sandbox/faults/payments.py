@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
-from console.sandbox.atom.exact_json import JSON_NUMBER_MARK, amount_text, parse_paise
+from console.sandbox.atom.exact_json import JSON_NUMBER_MARK, format_amount, parse_paise
 from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.rules.registry import ATOM_CALLS, PAYPAY_CALLS, register_fault
@@ -18,10 +18,10 @@ REFUND_STATUS_CALLS = ("paypay_refund_details", "atom_refund_status")
 PAYMENT_STATUS_CALLS = ("paypay_payment", "atom_verification")
 ECHOING_CALLS = (*PAYMENT_STATUS_CALLS, *REFUND_CALLS, *REFUND_STATUS_CALLS)
 AMOUNT_FIELDS = ("amount", "totalAmount", "totalRefundAmount", "prodRefundAmount", "refundAmt")
-ChangeValue = Callable[[Any], Any]
+ValueChange = Callable[[Any], Any]
 
 
-def change_fields(data: Any, names: tuple[str, ...], change: ChangeValue) -> None:
+def change_fields(data: Any, names: tuple[str, ...], change: ValueChange) -> None:
     """Replace every value of a field with one of these names, at any depth of `data`. A value that is None, an object
     or a list isn't replaced.
     """
@@ -38,7 +38,7 @@ def _register_changed_answer(
     name: str,
     answer_description: str,
     names: tuple[str, ...],
-    change: ChangeValue,
+    change: ValueChange,
     calls: tuple[str, ...] = ECHOING_CALLS,
 ) -> None:
     """Register a fault that changes the fields with these names in the correct answer. `answer_description` describes
@@ -51,10 +51,10 @@ def _register_changed_answer(
     register_fault(name, answer_description, "happens", calls)(perform)
 
 
-def _increased_amount(value: Any) -> Any:
+def _make_increased_amount(value: Any) -> Any:
     """Return the amount increased by one yen or one rupee."""
     if isinstance(value, str) and value.startswith(JSON_NUMBER_MARK):
-        return JSON_NUMBER_MARK + amount_text((parse_paise(value.removeprefix(JSON_NUMBER_MARK)) or 0) + 100)
+        return JSON_NUMBER_MARK + format_amount((parse_paise(value.removeprefix(JSON_NUMBER_MARK)) or 0) + 100)
     return value + 1 if isinstance(value, int) else value
 
 
@@ -75,7 +75,7 @@ _register_changed_answer(
     lambda value: f"{value}-OTHER",
     (*REFUND_CALLS, *REFUND_STATUS_CALLS),
 )
-_register_changed_answer("other_amount", "one yen or one rupee more", AMOUNT_FIELDS, _increased_amount)
+_register_changed_answer("other_amount", "one yen or one rupee more", AMOUNT_FIELDS, _make_increased_amount)
 _register_changed_answer(
     "amount_as_text", "amounts as text", AMOUNT_FIELDS, lambda value: str(value).removeprefix(JSON_NUMBER_MARK)
 )
@@ -112,7 +112,7 @@ _register_changed_answer(
 )
 def answer_result_code(exchange: CallInProgress) -> None:
     exchange.pause(exchange.instruction.seconds or 0.0)
-    exchange.send_reply(_result_reply(exchange))
+    exchange.send_reply(_make_result_reply(exchange))
 
 
 @register_fault(
@@ -125,10 +125,10 @@ def answer_result_code(exchange: CallInProgress) -> None:
 )
 def answer_result_code_after_effect(exchange: CallInProgress) -> None:
     exchange.execute_call()
-    exchange.send_reply(_result_reply(exchange))
+    exchange.send_reply(_make_result_reply(exchange))
 
 
-def _result_reply(exchange: CallInProgress) -> HttpReply:
+def _make_result_reply(exchange: CallInProgress) -> HttpReply:
     if exchange.call.answer_with_code is None:
         return exchange.execute_call()
     return exchange.call.answer_with_code(exchange.instruction.argument, exchange.instruction.fields)
@@ -194,7 +194,7 @@ def execute_refund_twice(exchange: CallInProgress) -> None:
 @register_fault("other_seal", "an answer sealed with the key of requests", "happens", ATOM_CALLS)
 def encrypt_with_request_key(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    merchant = exchange.state.atom_merchants.merchant_of_form(reply.body)
+    merchant = exchange.state.atom_merchants.find_merchant_of_form(reply.body)
     if merchant is not None:
         merchant_with_wrong_key = replace(
             merchant, response_key=merchant.request_key, response_salt=merchant.request_salt

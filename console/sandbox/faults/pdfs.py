@@ -25,7 +25,7 @@ def replace_pdf(exchange: CallInProgress, make_pdf_data: Callable[[JsonObject], 
     change_checks(exchange, lambda check: check.update(pdf_file_data=make_pdf_data(check)))
 
 
-def _base64_text(content: bytes) -> str:
+def _encode_base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
@@ -61,17 +61,17 @@ def cut_base64(exchange: CallInProgress) -> None:
 
 @register_fault("pdf_executable", "an executable instead of a PDF", "happens", PDF_CALLS)
 def answer_executable(exchange: CallInProgress) -> None:
-    replace_pdf(exchange, lambda _: _base64_text(EXECUTABLE_BYTES))
+    replace_pdf(exchange, lambda _: _encode_base64(EXECUTABLE_BYTES))
 
 
 @register_fault("pdf_html", "an HTML page instead of a PDF", "happens", PDF_CALLS)
 def answer_html_as_pdf(exchange: CallInProgress) -> None:
-    replace_pdf(exchange, lambda _: _base64_text(b"<!doctype html><html><body>%PDF-1.4 %%EOF</body></html>"))
+    replace_pdf(exchange, lambda _: _encode_base64(b"<!doctype html><html><body>%PDF-1.4 %%EOF</body></html>"))
 
 
 @register_fault("pdf_no_eof", "a PDF that was cut: no %%EOF", "happens", PDF_CALLS)
 def answer_pdf_without_eof(exchange: CallInProgress) -> None:
-    replace_pdf(exchange, lambda check: _base64_text(_first_half(base64.b64decode(check["pdf_file_data"]))))
+    replace_pdf(exchange, lambda check: _encode_base64(_cut_to_first_half(base64.b64decode(check["pdf_file_data"]))))
 
 
 @register_fault(
@@ -83,7 +83,7 @@ def answer_pdf_without_eof(exchange: CallInProgress) -> None:
 )
 def answer_other_report(exchange: CallInProgress) -> None:
     replace_pdf(
-        exchange, lambda check: _base64_text(_pdf_of_revision(check, int(exchange.instruction.argument or 2)))
+        exchange, lambda check: _encode_base64(_make_pdf_of_revision(check, int(exchange.instruction.argument or 2)))
     )
 
 
@@ -95,7 +95,7 @@ def answer_other_report(exchange: CallInProgress) -> None:
     option_names=("size",),
 )
 def answer_pdf_bomb(exchange: CallInProgress) -> None:
-    replace_pdf(exchange, lambda _: _base64_text(pdf.pdf_bomb(exchange.instruction.size or 1 << 30)))
+    replace_pdf(exchange, lambda _: _encode_base64(pdf.make_pdf_bomb(exchange.instruction.size or 1 << 30)))
 
 
 @register_fault(
@@ -109,14 +109,14 @@ def answer_huge_pdf(exchange: CallInProgress) -> None:
     marked_reply = reply.change_data(lambda data: data["credit_check"].update(pdf_file_data=CONTENT_MARK))
     before, after = marked_reply.body.split(CONTENT_MARK.encode())
     size = exchange.instruction.size or 500_000_000
-    length = len(before) + pdf.large_pdf_base64_length(size) + len(after)
+    length = len(before) + pdf.compute_large_pdf_base64_length(size) + len(after)
     exchange.stream_reply(reply, length, chain([before], pdf.make_large_pdf_base64(size), [after]))
 
 
-def _first_half(content: bytes) -> bytes:
+def _cut_to_first_half(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
 
-def _pdf_of_revision(check: JsonObject, revision: int) -> bytes:
+def _make_pdf_of_revision(check: JsonObject, revision: int) -> bytes:
     number, check_id = check["corporation_number"], check["credit_check_id"]
     return pdf.report_pdf(number, check_id, revision, check["purchase_date"], str(check["result"]))

@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 
-from console.sandbox.alarmbox.companies import company_name
+from console.sandbox.alarmbox.companies import make_company_name
 from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, DETAIL_CALLS, register_fault
@@ -14,7 +14,7 @@ BLOCK_BYTES = 1 << 20
 CheckChange = Callable[[JsonObject], None]
 
 
-def checks_in_answer(data: JsonObject) -> list[JsonObject]:
+def list_checks_in_answer(data: JsonObject) -> list[JsonObject]:
     """Return the credit checks in an answer of AlarmBox: the single one, or those of a list."""
     return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
@@ -23,7 +23,7 @@ def change_checks(exchange: CallInProgress, change: CheckChange) -> None:
     """Send the correct answer after `change` has changed every credit check in it."""
 
     def apply(data: JsonObject) -> None:
-        for check in checks_in_answer(data):
+        for check in list_checks_in_answer(data):
             change(check)
 
     exchange.send_reply(exchange.execute_call().change_data(apply))
@@ -38,7 +38,7 @@ def _register_changed_answer(
     register_fault(name, answer_description, "happens", calls)(lambda exchange: change_checks(exchange, change))
 
 
-def next_valid_number(number: str) -> str:
+def find_next_valid_number(number: str) -> str:
     """Return another valid corporation number: the next one after `number`, with its check digit."""
     base = f"{(int(number[1:]) + 1) % 10**12:012d}"
     weighted_sum = sum(int(digit) * (1 + n % 2) for n, digit in enumerate(reversed(base)))
@@ -46,11 +46,11 @@ def next_valid_number(number: str) -> str:
 
 
 def _replace_number(check: JsonObject) -> None:
-    check["corporation_number"] = next_valid_number(str(check["corporation_number"]))
-    check["corporation_name"] = company_name(check["corporation_number"])
+    check["corporation_number"] = find_next_valid_number(str(check["corporation_number"]))
+    check["corporation_name"] = make_company_name(check["corporation_number"])
 
 
-def _removal_of_fields(*names: str) -> CheckChange:
+def _make_field_removal(*names: str) -> CheckChange:
     def change(check: JsonObject) -> None:
         for name in names:
             check.pop(name, None)
@@ -58,41 +58,41 @@ def _removal_of_fields(*names: str) -> CheckChange:
     return change
 
 
-def _replacement_of_fields(**values: object) -> CheckChange:
+def _make_field_replacement(**values: object) -> CheckChange:
     return lambda check: check.update(values)
 
 
-def _id_change(change: Callable[[int], object]) -> CheckChange:
+def _make_id_change(change: Callable[[int], object]) -> CheckChange:
     return lambda check: check.update(credit_check_id=change(check["credit_check_id"]))
 
 
-_register_changed_answer("no_result", "result null: bought, no verdict yet", _replacement_of_fields(result=None))
+_register_changed_answer("no_result", "result null: bought, no verdict yet", _make_field_replacement(result=None))
 _register_changed_answer(
-    "odd_result", 'a result that is not in the table ("maybe")', _replacement_of_fields(result="maybe")
+    "odd_result", 'a result that is not in the table ("maybe")', _make_field_replacement(result="maybe")
 )
 _register_changed_answer("other_number", "another corporation number echoed", _replace_number)
-_register_changed_answer("no_number", "no corporation number", _removal_of_fields("corporation_number"))
-_register_changed_answer("no_name", "no company name", _removal_of_fields("corporation_name"))
+_register_changed_answer("no_number", "no corporation number", _make_field_removal("corporation_number"))
+_register_changed_answer("no_name", "no company name", _make_field_removal("corporation_name"))
 _register_changed_answer(
-    "long_name", "a company name of 400 characters", _replacement_of_fields(corporation_name="架空" * 199 + "株式")
+    "long_name", "a company name of 400 characters", _make_field_replacement(corporation_name="架空" * 199 + "株式")
 )
-_register_changed_answer("no_dates", "no dates", _removal_of_fields("purchase_date", "expiration_date"))
+_register_changed_answer("no_dates", "no dates", _make_field_removal("purchase_date", "expiration_date"))
 _register_changed_answer(
     "odd_dates",
     "dates that are none (2026-02-30, text)",
-    _replacement_of_fields(purchase_date="2026-02-30", expiration_date="soon"),
+    _make_field_replacement(purchase_date="2026-02-30", expiration_date="soon"),
 )
-_register_changed_answer("no_id", "no credit_check_id", _removal_of_fields("credit_check_id"))
-_register_changed_answer("id_string", "the id as text", _id_change(str))
-_register_changed_answer("id_boolean", "the id is true", _replacement_of_fields(credit_check_id=True))
-_register_changed_answer("id_float", "the id with a fraction", _id_change(lambda check_id: check_id + 0.5))
-_register_changed_answer("id_too_big", "an id of 2^31", _replacement_of_fields(credit_check_id=2**31))
-_register_changed_answer("id_negative", "an id below zero", _replacement_of_fields(credit_check_id=-1))
+_register_changed_answer("no_id", "no credit_check_id", _make_field_removal("credit_check_id"))
+_register_changed_answer("id_string", "the id as text", _make_id_change(str))
+_register_changed_answer("id_boolean", "the id is true", _make_field_replacement(credit_check_id=True))
+_register_changed_answer("id_float", "the id with a fraction", _make_id_change(lambda check_id: check_id + 0.5))
+_register_changed_answer("id_too_big", "an id of 2^31", _make_field_replacement(credit_check_id=2**31))
+_register_changed_answer("id_negative", "an id below zero", _make_field_replacement(credit_check_id=-1))
 _register_changed_answer(
-    "other_id", "another id than asked for", _id_change(lambda check_id: check_id + 1), (*DETAIL_CALLS, "list")
+    "other_id", "another id than asked for", _make_id_change(lambda check_id: check_id + 1), (*DETAIL_CALLS, "list")
 )
-_register_changed_answer("expired", "expired: true", _replacement_of_fields(expired=True), DETAIL_CALLS)
-_register_changed_answer("no_infos", "no infos", _removal_of_fields("infos"), DETAIL_CALLS)
+_register_changed_answer("expired", "expired: true", _make_field_replacement(expired=True), DETAIL_CALLS)
+_register_changed_answer("no_infos", "no infos", _make_field_removal("infos"), DETAIL_CALLS)
 
 
 @register_fault(
@@ -166,7 +166,9 @@ def answer_html_page_after_charge(exchange: CallInProgress) -> None:
 def answer_bad_gzip(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     damaged_body = gzip.compress(reply.body)[:10] + b"\xff" * 40
-    exchange.send_and_close(reply.head_bytes(len(damaged_body), extra=(("Content-Encoding", "gzip"),)), damaged_body)
+    exchange.send_and_close(
+        reply.make_head_bytes(len(damaged_body), extra=(("Content-Encoding", "gzip"),)), damaged_body
+    )
 
 
 @register_fault(
@@ -175,9 +177,9 @@ def answer_bad_gzip(exchange: CallInProgress) -> None:
 def answer_gzip_bomb(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     exchange.caller_connection.write(
-        reply.head_bytes(-1, extra=(("Content-Encoding", "gzip"), ("Connection", "close")))
+        reply.make_head_bytes(-1, extra=(("Content-Encoding", "gzip"), ("Connection", "close")))
     )
-    for piece in _compressed_chunks(b'{"padding":"', exchange.instruction.size or 1 << 30):
+    for piece in _make_compressed_chunks(b'{"padding":"', exchange.instruction.size or 1 << 30):
         if not exchange.caller_connection.write(piece):
             break
     exchange.caller_connection.close()
@@ -188,10 +190,12 @@ def answer_huge_json(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     start, end = b'{"padding":"', b'",' + reply.body[1:]
     blocks = max(1, (exchange.instruction.size or 512 << 20) // BLOCK_BYTES)
-    exchange.stream_reply(reply, len(start) + blocks * BLOCK_BYTES + len(end), _padded_chunks(start, blocks, end))
+    exchange.stream_reply(
+        reply, len(start) + blocks * BLOCK_BYTES + len(end), _make_padded_chunks(start, blocks, end)
+    )
 
 
-def _padded_chunks(start: bytes, blocks: int, end: bytes) -> Iterator[bytes]:
+def _make_padded_chunks(start: bytes, blocks: int, end: bytes) -> Iterator[bytes]:
     padding = b"x" * BLOCK_BYTES
     yield start
     for _ in range(blocks):
@@ -199,7 +203,7 @@ def _padded_chunks(start: bytes, blocks: int, end: bytes) -> Iterator[bytes]:
     yield end
 
 
-def _compressed_chunks(start: bytes, size: int) -> Iterator[bytes]:
+def _make_compressed_chunks(start: bytes, size: int) -> Iterator[bytes]:
     compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     yield compressor.compress(start) + compressor.flush(zlib.Z_FULL_FLUSH)
     block = compressor.compress(b" " * BLOCK_BYTES) + compressor.flush(zlib.Z_FULL_FLUSH)

@@ -8,7 +8,7 @@ from threading import Lock
 from console.sandbox.alarmbox.ledger import ChargeLedger
 from console.sandbox.alarmbox.oauth import TokenIssuer
 from console.sandbox.atom.merchant import AtomMerchants
-from console.sandbox.environment.clock import SandboxClock, machine_time
+from console.sandbox.environment.clock import SandboxClock, get_machine_time
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.call_log import CallLog
 from console.sandbox.payments.ledger import PaymentLedger
@@ -24,7 +24,7 @@ class SandboxState:
     Each of its parts has a lock of its own.
     """
 
-    def __init__(self, get_time: Callable[[], datetime] = machine_time) -> None:
+    def __init__(self, get_time: Callable[[], datetime] = get_machine_time) -> None:
         self.clock = SandboxClock(get_time)
         self.settings = SandboxSettings()
         self.ledger = ChargeLedger()

@@ -39,7 +39,7 @@ def answer_invalid_client(exchange: CallInProgress) -> None:
 )
 def keep_refresh_token(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    pair = exchange.state.tokens.pair_of(str(reply.data.get("access_token")))
+    pair = exchange.state.tokens.find_token_pair(str(reply.data.get("access_token")))
     if pair is not None:
         exchange.state.tokens.undo_rotation(pair)
     exchange.send_reply(reply.change_data(lambda data: data.pop("refresh_token", None)))

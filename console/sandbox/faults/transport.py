@@ -36,7 +36,7 @@ def reset_connection_after_charge(exchange: CallInProgress) -> None:
 @register_fault("reset_mid_body", "status, half of the body, then connection reset", "happens")
 def reset_connection_in_body(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    exchange.caller_connection.write(reply.head_bytes() + reply.body[: len(reply.body) // 2])
+    exchange.caller_connection.write(reply.make_head_bytes() + reply.body[: len(reply.body) // 2])
     # A reset discards bytes that the caller has not read yet; it should receive the half first.
     exchange.pause(0.05)
     exchange.caller_connection.reset()
@@ -51,13 +51,13 @@ def reset_connection_in_body(exchange: CallInProgress) -> None:
 )
 def answer_status(exchange: CallInProgress) -> None:
     exchange.pause(exchange.instruction.seconds or 0.0)
-    exchange.send_reply(_status_reply(exchange))
+    exchange.send_reply(_make_status_reply(exchange))
 
 
 @register_fault("status_after_charge", "that status", "happens", argument_rule="required", option_names=("body",))
 def answer_status_after_charge(exchange: CallInProgress) -> None:
     exchange.execute_call()
-    exchange.send_reply(_status_reply(exchange))
+    exchange.send_reply(_make_status_reply(exchange))
 
 
 @register_fault(
@@ -99,8 +99,8 @@ def hold_back_answer(exchange: CallInProgress) -> None:
 )
 def charge_late(exchange: CallInProgress) -> None:
     if exchange.instruction.argument:
-        failure = _status_reply(exchange)
-        exchange.send_and_close(failure.head_bytes(extra=(("Connection", "close"),)) + failure.body)
+        failure = _make_status_reply(exchange)
+        exchange.send_and_close(failure.make_head_bytes(extra=(("Connection", "close"),)) + failure.body)
     if exchange.hold_call(exchange.instruction.seconds) is not HoldEnding.DROPPED:
         exchange.execute_call()
     exchange.caller_connection.close()
@@ -112,7 +112,7 @@ def charge_late(exchange: CallInProgress) -> None:
 def answer_slowly(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     pause = 1.0 if exchange.instruction.seconds is None else exchange.instruction.seconds
-    exchange.caller_connection.write(reply.head_bytes())
+    exchange.caller_connection.write(reply.make_head_bytes())
     for n in range(len(reply.body)):
         if not exchange.caller_connection.write(reply.body[n : n + 1]) or not exchange.pause(pause):
             break
@@ -122,7 +122,7 @@ def answer_slowly(exchange: CallInProgress) -> None:
 @register_fault("truncate", "a body shorter than its Content-Length", "happens")
 def answer_truncated_body(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    exchange.send_and_close(reply.head_bytes(), reply.body[: len(reply.body) // 2])
+    exchange.send_and_close(reply.make_head_bytes(), reply.body[: len(reply.body) // 2])
 
 
 @register_fault("chunked_cut", "a chunked body that ends in the middle of a chunk", "happens")
@@ -130,7 +130,7 @@ def answer_cut_chunk(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     half = reply.body[: len(reply.body) // 2]
     exchange.send_and_close(
-        reply.head_bytes(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), half
+        reply.make_head_bytes(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), half
     )
 
 
@@ -138,7 +138,7 @@ def answer_cut_chunk(exchange: CallInProgress) -> None:
 def answer_twice(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     exchange.send_reply(reply)
-    exchange.send_and_close(reply.head_bytes(), reply.body)
+    exchange.send_and_close(reply.make_head_bytes(), reply.body)
 
 
 @register_fault("garbage", "bytes that are no HTTP", "happens")
@@ -166,7 +166,7 @@ def lose_token_answer(exchange: CallInProgress) -> None:
     exchange.caller_connection.close()
 
 
-def _status_reply(exchange: CallInProgress) -> HttpReply:
+def _make_status_reply(exchange: CallInProgress) -> HttpReply:
     code = int(exchange.instruction.argument)
     reply = make_error_reply(code, f"simulated failure {code}")
     return reply if exchange.instruction.body is None else reply.replace_body(exchange.instruction.body.encode())

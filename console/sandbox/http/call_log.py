@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from threading import Lock
 
-from console.sandbox.environment.clock import SandboxClock, instant_text
+from console.sandbox.environment.clock import SandboxClock, format_instant
 from console.sandbox.http.messages import HttpRequest, JsonObject
 
 MAX_LOGGED_CALLS = 50_000
@@ -58,7 +58,7 @@ class CallLog:
         is_secret = request.path.startswith(SECRET_PATH_PREFIXES)
         body = "" if is_secret else request.body[:MAX_BODY_LENGTH].decode("utf-8", "replace")
         query = {} if is_secret else dict(request.query)
-        at = instant_text(self._clock.now())
+        at = format_instant(self._clock.now())
         with self._lock:
             entry = LoggedCall(next(self._seq), at, monotonic, request.method, request.path, query, body,
                           request.connection, request.request_number)  # fmt: skip

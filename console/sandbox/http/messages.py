@@ -81,13 +81,13 @@ class HttpReply:
     ledger_entry_id: int | None = None
     encoder: Callable[[JsonObject], bytes] = encode_json
 
-    def head_bytes(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
+    def make_head_bytes(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
         """Return the status line and the headers. `length` is the Content-Length in bytes; None: the body's length.
         Some faults pass another length; with a negative one there is no Content-Length.
         """
         size = len(self.body) if length is None else length
         lines = [
-            f"HTTP/1.1 {self.status} {_status_phrase(self.status)}",
+            f"HTTP/1.1 {self.status} {_get_status_phrase(self.status)}",
             f"Content-Type: {self.media_type}",
             *([f"Content-Length: {size}"] if size >= 0 else []),
             *(f"{name}: {value}" for name, value in (*self.headers, *extra)),
@@ -137,7 +137,7 @@ def make_error_reply(status: int, message: str, **more: object) -> HttpReply:
     return make_json_reply({"message": message, **more}, status)
 
 
-def _status_phrase(status: int) -> str:
+def _get_status_phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:

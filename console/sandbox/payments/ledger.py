@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from threading import RLock
 
-from console.sandbox.environment.clock import SandboxClock, instant_text
+from console.sandbox.environment.clock import SandboxClock, format_instant
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.messages import JsonObject
 from console.sandbox.payments.states import WORDS_BY_PROVIDER, ProviderStateWords
@@ -44,7 +44,7 @@ class Refund:
             "payment": self.payment, "amount_minor": self.amount_minor, "currency": self.currency,
             "state": self.state, "done": self.state in provider_words.refunded_states,
             "void": self.state in provider_words.void_states,
-            "at": instant_text(self.accepted_at), "reason": self.reason, "delivered": self.delivered,
+            "at": format_instant(self.accepted_at), "reason": self.reason, "delivered": self.delivered,
             "fault": self.fault,
         }  # fmt: skip
 
@@ -109,8 +109,8 @@ class Payment:
             "surcharge_minor": self.surcharge_minor, "captured_minor": self.captured_minor,
             "accepted_minor": self.accepted_refunds_minor, "refunded_minor": self.refunded_minor,
             "reversed_minor": self.reversed_minor, "left_minor": self.remaining_minor,
-            "created": instant_text(self.created_at),
-            "paid": instant_text(self.captured_at) if self.captured_at else None,
+            "created": format_instant(self.created_at),
+            "paid": format_instant(self.captured_at) if self.captured_at else None,
             "cancelled": self.cancel_requested_at is not None,
             "refunds": [refund.export_json() for refund in self.refunds],
         }  # fmt: skip
@@ -199,7 +199,7 @@ class PaymentLedger:
         Raises `ValueError` for an unknown word.
         """
         provider_words = payment.provider_words
-        state = provider_words.payment_state(new_state)
+        state = provider_words.get_payment_state(new_state)
         with self.lock:
             if payment.cancel_requested_at and state in provider_words.captured_states:
                 state = provider_words.failed_state

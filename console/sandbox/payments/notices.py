@@ -44,7 +44,7 @@ class NoticeCall(ProviderCall):
     deliver_notice: Callable[[SimulatedNotice], HttpReply] | None = None
 
 
-def transaction_notice(payment: Payment) -> JsonObject:
+def make_transaction_notice(payment: Payment) -> JsonObject:
     """Return the contents of PayPay's notice about a payment. In the state FAILED the notice has no times."""
     has_times = payment.state != "FAILED"
     return {
@@ -54,13 +54,13 @@ def transaction_notice(payment: Payment) -> JsonObject:
         "pos_id": None,
         "order_id": payment.id,
         "merchant_order_id": payment.merchant_payment_id,
-        "authorized_at": _utc_text(payment.begun_at) if payment.state == "AUTHORIZED" else None,
+        "authorized_at": _format_utc(payment.begun_at) if payment.state == "AUTHORIZED" else None,
         "expires_at": None,
-        "paid_at": _utc_text(payment.captured_at) if has_times else None,
+        "paid_at": _format_utc(payment.captured_at) if has_times else None,
         "order_amount": str(payment.amount_minor),
         "state": payment.state,
     }
 
 
-def _utc_text(at: datetime | None) -> str | None:
+def _format_utc(at: datetime | None) -> str | None:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None

@@ -28,13 +28,13 @@ class ProviderStateWords:
     first_payment_id: int
     id_digits: int
 
-    def payment_state(self, word: str) -> str:
+    def get_payment_state(self, word: str) -> str:
         """Return the provider's payment state for a common word (`paid` → COMPLETED or OTS0000). The provider's own
         word is accepted, too.
 
         Raises `ValueError` for an unknown word.
         """
-        return _provider_word(word, self.payment_words)
+        return _get_provider_word(word, self.payment_words)
 
     def refund_state(self, word: str) -> str:
         """Return the provider's refund state for a common word (`completed` → REFUNDED or REFUND PROCESSED). The
@@ -42,13 +42,13 @@ class ProviderStateWords:
 
         Raises `ValueError` for an unknown word.
         """
-        return _provider_word(word, self.refund_words)
+        return _get_provider_word(word, self.refund_words)
 
     def payment_id(self, number: int) -> str:
         return f"{number:0{self.id_digits}d}"
 
 
-def _provider_word(word: str, words: dict[str, str]) -> str:
+def _get_provider_word(word: str, words: dict[str, str]) -> str:
     if word in words:
         return words[word]
     if word in words.values():

@@ -14,10 +14,10 @@ from console.sandbox.paypay.reconciliation_file import ReconciliationFiles
 from console.sandbox.paypay.refunds import RefundIntake
 from console.sandbox.paypay.requests import ID_PATTERN, CodeRequest, read_code, read_refund
 from console.sandbox.paypay.responses import (
-    code_data,
+    make_code_data,
+    make_payment_data,
     make_result_refusal,
     make_result_reply,
-    payment_data,
     refund_data,
 )
 from console.sandbox.paypay.state import PayPayState
@@ -38,19 +38,19 @@ class SimulatedPayPay:
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (
-            make_route("POST", "/v2/codes", self._create_code_call),
-            make_route("DELETE", "/v2/codes/([^/]+)", self._delete_code_call),
-            make_route("GET", "/v2/codes/payments/([^/]+)", self._code_details_call),
-            make_route("GET", "/v2/payments/([^/]+)", self._payment_details_call),
-            make_route("DELETE", "/v2/payments/([^/]+)", self._cancel_call),
-            make_route("POST", "/v2/refunds", self._refund_call),
-            make_route("GET", "/v2/refunds/([^/]+)", self._refund_details_call),
-            make_route("GET", "/paypay/recon/([^/]+[.]csv)", self._recon_file_call),
+            make_route("POST", "/v2/codes", self._make_create_code_call),
+            make_route("DELETE", "/v2/codes/([^/]+)", self._make_delete_code_call),
+            make_route("GET", "/v2/codes/payments/([^/]+)", self._make_code_details_call),
+            make_route("GET", "/v2/payments/([^/]+)", self._make_payment_details_call),
+            make_route("DELETE", "/v2/payments/([^/]+)", self._make_cancel_call),
+            make_route("POST", "/v2/refunds", self._make_refund_call),
+            make_route("GET", "/v2/refunds/([^/]+)", self._make_refund_details_call),
+            make_route("GET", "/paypay/recon/([^/]+[.]csv)", self._make_recon_file_call),
         )
 
     # -- codes
 
-    def _create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_code = read_code(request)
         return self._make_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
@@ -59,12 +59,12 @@ class SimulatedPayPay:
         with self._payment_ledger.lock:
             payment = self._payment_ledger.find_payment(PROVIDER_NAME, new_code.number)
             if payment is None:
-                payment = self._payment_ledger.add_payment(self._code_payment_of(merchant, new_code))
+                payment = self._payment_ledger.add_payment(self._make_code_payment(merchant, new_code))
             elif not self._state.settings.paypay_repeated_code or payment.merchant != merchant:
                 raise make_result_refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
-            return make_result_reply("SUCCESS", code_data(payment), status=201)
+            return make_result_reply("SUCCESS", make_code_data(payment), status=201)
 
-    def _code_payment_of(self, merchant: str, new_code: CodeRequest) -> Payment:
+    def _make_code_payment(self, merchant: str, new_code: CodeRequest) -> Payment:
         now = self._state.clock.now()
         expires = now + timedelta(seconds=self._state.settings.paypay_code_seconds)
         details = new_code.details | {"codeId": f"04-{secrets.token_hex(8)}"}
@@ -72,7 +72,7 @@ class SimulatedPayPay:
             PROVIDER_NAME, merchant, new_code.number, new_code.amount, "JPY", "CREATED", now, expires, details
         )
 
-    def _delete_code_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_delete_code_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         payment = next(
             (p for p in self._payment_ledger.payments(PROVIDER_NAME) if p.details.get("codeId") == match[1]), None
@@ -91,7 +91,7 @@ class SimulatedPayPay:
 
     # -- payments
 
-    def _code_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_code_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         number = match[1]
 
@@ -101,22 +101,22 @@ class SimulatedPayPay:
             payment = self._own_payment(merchant, number)
             if payment is None or payment.state == "GONE" or "codeId" not in payment.details:
                 raise make_result_refusal("DYNAMIC_QR_PAYMENT_NOT_FOUND")
-            return make_result_reply("SUCCESS", payment_data(payment))
+            return make_result_reply("SUCCESS", make_payment_data(payment))
 
         return self._make_call("payment", act, number)
 
-    def _payment_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_payment_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
 
         def act() -> HttpReply:
             payment = self._own_payment(merchant, match[1])
             if payment is None or payment.id is None or "codeId" in payment.details:
                 raise make_result_refusal("RESOURCE_NOT_FOUND")
-            return make_result_reply("SUCCESS", payment_data(payment))
+            return make_result_reply("SUCCESS", make_payment_data(payment))
 
         return self._make_call("payment", act, match[1])
 
-    def _cancel_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_cancel_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
 
         def act() -> HttpReply:
@@ -158,7 +158,7 @@ class SimulatedPayPay:
 
     # -- refunds
 
-    def _refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_refund = read_refund(request)
         payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
@@ -167,7 +167,7 @@ class SimulatedPayPay:
             "refund", lambda: self._refund_intake.accept_refund(merchant, new_refund), new_refund.key, number
         )
 
-    def _refund_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_refund_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         payment_id = request.query.get("paymentId")
         if not payment_id:
@@ -184,7 +184,7 @@ class SimulatedPayPay:
 
     # -- reconciliation file
 
-    def _recon_file_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _make_recon_file_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         file = self.recon_files.file_of_url(match[1], request.query.get("sig", ""))
         return self._make_call("recon", lambda: HttpReply(200, self.recon_files.content(file), "text/csv"))
 

@@ -16,7 +16,7 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 EMPTY_BODY_HASH = "empty"
 
 
-def body_hash(content_type: str | None, body: bytes) -> str:
+def compute_body_hash(content_type: str | None, body: bytes) -> str:
     """Return the MD5 over content type and body in Base64; `empty` without a body."""
     if not body:
         return EMPTY_BODY_HASH
@@ -24,15 +24,15 @@ def body_hash(content_type: str | None, body: bytes) -> str:
     return base64.b64encode(digest).decode("ascii")
 
 
-def string_to_sign(method: str, path: str, nonce: str, epoch: str, content_type: str | None, body: bytes) -> str:
+def make_string_to_sign(method: str, path: str, nonce: str, epoch: str, content_type: str | None, body: bytes) -> str:
     """Return the text that PayPay's OPA signature covers: path, method, nonce, epoch, content type and body hash, one
     on each line.
     """
     kind = (content_type or "") if body else EMPTY_BODY_HASH
-    return "\n".join((path, method, nonce, epoch, kind, body_hash(content_type, body)))
+    return "\n".join((path, method, nonce, epoch, kind, compute_body_hash(content_type, body)))
 
 
-def signature_of(secret: str, text: str) -> str:
+def compute_signature(secret: str, text: str) -> str:
     """Return the HMAC-SHA256 of a text in Base64; the secret is used as UTF-8 text and isn't decoded."""
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode("ascii")
 
@@ -70,21 +70,21 @@ class PayPayKeys:
 
         Raises `RequestRefused`, 401 UNAUTHORIZED; the answer doesn't tell the cause.
         """
-        merchant = self._authenticated_merchant(request)
+        merchant = self._find_authenticated_merchant(request)
         if merchant is None:
             raise make_result_refusal("UNAUTHORIZED")
         return merchant
 
-    def _authenticated_merchant(self, request: HttpRequest) -> str | None:
-        parts = _header_parts(request.headers.get("authorization", ""))
+    def _find_authenticated_merchant(self, request: HttpRequest) -> str | None:
+        parts = _parse_header_parts(request.headers.get("authorization", ""))
         if parts is None:
             return None
         api_key, signature, nonce, epoch, sent_body_hash = parts
         secret, merchant = self._secret_by_api_key.get(api_key, ("", ""))
         content_type = request.headers.get("content-type")
-        text = string_to_sign(request.method, request.path, nonce, epoch, content_type, request.body)
-        is_genuine = hmac.compare_digest(signature_of(secret, text).encode(), signature.encode())
-        if not (secret and is_genuine and sent_body_hash == body_hash(content_type, request.body)):
+        text = make_string_to_sign(request.method, request.path, nonce, epoch, content_type, request.body)
+        is_genuine = hmac.compare_digest(compute_signature(secret, text).encode(), signature.encode())
+        if not (secret and is_genuine and sent_body_hash == compute_body_hash(content_type, request.body)):
             return None
         assumed_merchant = request.query.get("assumeMerchant") or request.headers.get("x-assume-merchant") or merchant
         return merchant if assumed_merchant == merchant and self._is_fresh(api_key, nonce, epoch) else None
@@ -99,7 +99,7 @@ class PayPayKeys:
             return self._used_nonces.setdefault((api_key, nonce), now) is now
 
 
-def _header_parts(header: str) -> list[str] | None:
+def _parse_header_parts(header: str) -> list[str] | None:
     """Return API key, MAC, nonce, epoch and body hash of an `Authorization` header; None if it is malformed."""
     parts = header.removeprefix(AUTHORIZATION_SCHEME).split(":")
     is_well_formed = (

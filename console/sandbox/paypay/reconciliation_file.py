@@ -67,11 +67,11 @@ class ReconciliationFiles:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMN_TITLES)
-        for _, row in sorted(self._sorted_rows(file), key=lambda line: line[0]):
+        for _, row in sorted(self._make_sorted_rows(file), key=lambda line: line[0]):
             writer.writerow(row)
         return text.getvalue().encode("cp932", "replace")
 
-    def _sorted_rows(self, file: ReconciliationFile) -> list[tuple[datetime, list[str]]]:
+    def _make_sorted_rows(self, file: ReconciliationFile) -> list[tuple[datetime, list[str]]]:
         rows = []
         for payment in self._state.payment_ledger.payments("paypay"):
             if payment.merchant == file.merchant and payment.id is not None:

@@ -85,28 +85,28 @@ def make_result_refusal(code: str, code_id: str | None = None) -> RequestRefused
     return RequestRefused(make_result_reply(code, code_id=code_id))
 
 
-def yen_amount(amount: int, currency: str = "JPY") -> JsonObject:
+def make_yen_amount(amount: int, currency: str = "JPY") -> JsonObject:
     return {"amount": amount, "currency": currency}
 
 
-def epoch_seconds(at: datetime | None) -> int | None:
+def convert_to_epoch_seconds(at: datetime | None) -> int | None:
     """Return a time as whole seconds since 1970; None for None."""
     return None if at is None else int(at.timestamp())
 
 
-def code_data(payment: Payment) -> JsonObject:
+def make_code_data(payment: Payment) -> JsonObject:
     """Return the data of PayPay's answer to "create code" for this payment."""
     key = payment.details["codeId"].replace("-", "")
     return payment.details | {
         "url": f"https://qr.paypay.example.invalid/{key}",
         "deeplink": f"paypay://payment?link_key={key}",
-        "expiryDate": epoch_seconds(payment.expires_at),
+        "expiryDate": convert_to_epoch_seconds(payment.expires_at),
         "merchantPaymentId": payment.merchant_payment_id,
-        "amount": yen_amount(payment.amount_minor, payment.currency),
+        "amount": make_yen_amount(payment.amount_minor, payment.currency),
     }
 
 
-def payment_data(payment: Payment) -> JsonObject:
+def make_payment_data(payment: Payment) -> JsonObject:
     """Return the data of PayPay's answer to "payment details". An unpaid code has no ids in it, even after it has
     expired.
     """
@@ -117,25 +117,25 @@ def payment_data(payment: Payment) -> JsonObject:
     return {
         "paymentId": payment.id,
         "status": "REFUNDED" if refunded else payment.state,
-        "acceptedAt": epoch_seconds(payment.captured_at or payment.begun_at),
+        "acceptedAt": convert_to_epoch_seconds(payment.captured_at or payment.begun_at),
         "refunds": {"data": refunds} if refunds else None,
         "captures": None,
-        "revert": _revert_data(payment),
+        "revert": _make_revert_data(payment),
         "merchantPaymentId": payment.merchant_payment_id,
-        "amount": yen_amount(payment.amount_minor, payment.currency),
-        "requestedAt": payment.details.get("requestedAt", epoch_seconds(payment.created_at)),
+        "amount": make_yen_amount(payment.amount_minor, payment.currency),
+        "requestedAt": payment.details.get("requestedAt", convert_to_epoch_seconds(payment.created_at)),
         "expiresAt": None,
-        "canceledAt": epoch_seconds(payment.cancel_requested_at) if payment.state == "CANCELED" else None,
+        "canceledAt": convert_to_epoch_seconds(payment.cancel_requested_at) if payment.state == "CANCELED" else None,
         "storeId": None,
         "terminalId": None,
-        "paymentMethods": [{"amount": yen_amount(payment.amount_minor, payment.currency), "type": "WALLET"}],
+        "paymentMethods": [{"amount": make_yen_amount(payment.amount_minor, payment.currency), "type": "WALLET"}],
     }
 
 
-def _revert_data(payment: Payment) -> JsonObject | None:
+def _make_revert_data(payment: Payment) -> JsonObject | None:
     if payment.cancel_requested_at is None:
         return None
-    at = epoch_seconds(payment.cancel_requested_at)
+    at = convert_to_epoch_seconds(payment.cancel_requested_at)
     return {"acceptedAt": at, "merchantRevertId": payment.merchant_payment_id, "requestedAt": at, "reason": None}
 
 
@@ -143,10 +143,10 @@ def refund_data(payment: Payment, refund: Refund) -> JsonObject:
     """Return the data of PayPay's answers to "refund" and "refund details"."""
     return {
         "status": refund.state,
-        "acceptedAt": epoch_seconds(refund.accepted_at),
+        "acceptedAt": convert_to_epoch_seconds(refund.accepted_at),
         "merchantRefundId": refund.key,
         "paymentId": payment.id,
-        "amount": yen_amount(refund.amount_minor, refund.currency),
+        "amount": make_yen_amount(refund.amount_minor, refund.currency),
         "requestedAt": refund.requested_at,
         "reason": refund.reason,
     }

@@ -11,15 +11,15 @@ def cancel_last_second(paid: datetime) -> datetime:
     """Return the last second in which PayPay accepts a cancellation: 00:14:59 in Japan on the day after the
     payment.
     """
-    return _instant_after_days(paid, 1, time(0, 14, 59))
+    return _compute_instant_after_days(paid, 1, time(0, 14, 59))
 
 
 def refund_last_second(paid: datetime) -> datetime:
     """Return the last second in which PayPay accepts a refund: 23:59:59 in Japan on the 365th day after the
     payment.
     """
-    return _instant_after_days(paid, REFUND_PERIOD_DAYS, time(23, 59, 59))
+    return _compute_instant_after_days(paid, REFUND_PERIOD_DAYS, time(23, 59, 59))
 
 
-def _instant_after_days(paid: datetime, days: int, clock_time: time) -> datetime:
+def _compute_instant_after_days(paid: datetime, days: int, clock_time: time) -> datetime:
     return datetime.combine(paid.astimezone(JST).date() + timedelta(days=days), clock_time, JST)

@@ -13,15 +13,15 @@ from console.sandbox.registry.changes import (
     reopen_company,
 )
 from console.sandbox.registry.files import write_difference, write_whole
-from console.sandbox.registry.rows import RegistryRow, company_row
+from console.sandbox.registry.rows import RegistryRow, make_company_row
 from console.sandbox.registry.whole import InventedRegistry
 
 __all__ = [
     "InventedRegistry",
     "RegistryRow",
     "close_company",
-    "company_row",
     "delete_company",
+    "make_company_row",
     "merge_company",
     "move_company",
     "rename_company",

@@ -69,7 +69,7 @@ def invent_changes(
     while made < rows:
         position = next(changed, None) if source.random() < 0.75 else None
         if position is None:
-            yield _new_row(day, made, source)
+            yield _invent_new_row(day, made, source)
             made += 1
             continue
         row = registry.row_at(position)
@@ -92,7 +92,7 @@ def _draw_change(
     """Return the rows of one change of a corporation, the one in force last."""
     if row.close_date:
         return [reopen_company(row, day)]
-    following = registry.number_at(position + 1) if position + 1 < registry.rows else None
+    following = registry.make_number_at(position + 1) if position + 1 < registry.rows else None
     kind = source.choices(range(7), (35, 25, 20, 6 if following else 0, 6, 4, 4))[0]
     first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)
     street = (
@@ -115,7 +115,7 @@ def _draw_change(
     return [_change_row(row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH) + "商号抹消")]
 
 
-def _new_row(day: date, index: int, source: random.Random) -> RegistryRow:
+def _invent_new_row(day: date, index: int, source: random.Random) -> RegistryRow:
     if index >= MAX_NEW_ROWS_PER_DAY:
         raise ValueError(f"a day has at most {MAX_NEW_ROWS_PER_DAY} new corporations")
     first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)

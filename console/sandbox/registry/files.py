@@ -41,7 +41,7 @@ def write_whole(
     place = next(
         (f"{each.code}_{each.romaji.lower()}" for each in PREFECTURES if each.code == prefecture), "00_zenkoku"
     )
-    blocks = takewhile(lambda _: not should_stop(), _whole_blocks(list(planted), registry))
+    blocks = takewhile(lambda _: not should_stop(), _make_whole_blocks(list(planted), registry))
     return write_zip(folder, f"{place}_all_{day:%Y%m%d}", blocks, encoding)
 
 
@@ -101,7 +101,7 @@ def _split_into_blocks(lines: Iterator[str]) -> Iterator[list[str]]:
         yield block
 
 
-def _whole_blocks(first: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
+def _make_whole_blocks(first: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
     """Yield the rows `first`, then those of the registry, with continuous sequence numbers."""
     if not first:
         return registry.blocks()

@@ -52,7 +52,9 @@ FIELD_NAMES = tuple(
 """The names of the fields as the Web-API writes them: sequenceNumber, corporateNumber, …"""
 
 
-def company_row(number: str, name: str, *, furigana: str = "", assigned: date = date(2015, 10, 5)) -> RegistryRow:
+def make_company_row(
+    number: str, name: str, *, furigana: str = "", assigned: date = date(2015, 10, 5)
+) -> RegistryRow:
     """Return the row of an open company in Tokyo with this number and name, for a test or for the demo."""
     day = assigned.isoformat()
     kind = "305" if "合同会社" in name else "302" if "有限会社" in name else "301"
@@ -82,7 +84,7 @@ def format_line(row: RegistryRow) -> str:
 
 
 @cache
-def digit_weights() -> tuple[int, ...]:
+def get_digit_weights() -> tuple[int, ...]:
     """Return, for each number of two digits (00 to 99), the amount modulo 9 that these digits add to the sum of a
     check digit.
     """
@@ -91,5 +93,5 @@ def digit_weights() -> tuple[int, ...]:
 
 def complete_number(base: str) -> str:
     """Return the corporation number of 13 digits that consists of the check digit and the 12 digits `base`."""
-    weights = digit_weights()
+    weights = get_digit_weights()
     return f"{9 - sum(weights[int(base[at : at + 2])] for at in range(0, 12, 2)) % 9}{base}"

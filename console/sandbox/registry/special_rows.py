@@ -24,11 +24,11 @@ def alter_row(row: RegistryRow, draw: int, following: str | None, day: date) -> 
 
 def merge_into(row: RegistryRow, successor: str, day: date) -> RegistryRow:
     """Return the row of a corporation that was merged into `successor` before `day`."""
-    closed = close_row(row, "11", _day_before(day, int(row.corporate_number[-3:]), row.assignment_date))
-    return closed._replace(process="71", successor_corporate_number=successor, change_cause=merger_cause(closed))
+    closed = close_row(row, "11", _compute_day_before(day, int(row.corporate_number[-3:]), row.assignment_date))
+    return closed._replace(process="71", successor_corporate_number=successor, change_cause=make_merger_cause(closed))
 
 
-def merger_cause(row: RegistryRow) -> str:
+def make_merger_cause(row: RegistryRow) -> str:
     """Return the text about a merger (`changeCause`) of a row that has the successor's day in `close_date`."""
     return f"{row.close_date}、{row.prefecture_name}{row.city_name}の法人に合併し解散".translate(FULL_WIDTH)
 
@@ -44,21 +44,21 @@ def close_row(row: RegistryRow, cause: str, closed: str) -> RegistryRow:
     )
 
 
-def _day_before(day: date, draw: int, assigned: str) -> str:
+def _compute_day_before(day: date, draw: int, assigned: str) -> str:
     return max((day - timedelta(days=draw * 7 % 3_000)).isoformat(), assigned)
 
 
-def _close_by(cause: str) -> "_Alteration":
+def _make_closing_alteration(cause: str) -> "_Alteration":
     """Return a function that closes a corporation for this cause."""
-    return lambda row, draw, day: close_row(row, cause, _day_before(day, draw, row.assignment_date))
+    return lambda row, draw, day: close_row(row, cause, _compute_day_before(day, draw, row.assignment_date))
 
 
-def _name_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+def _give_name_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     """Return the row with an image as its name: beside a similar name in characters, or alone."""
     return row._replace(name_image_id=f"{10_000_000 + draw}", name=row.name if draw % 2 else "")
 
 
-def _address_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+def _give_address_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     return row._replace(address_image_id=f"{20_000_000 + draw}", street_number=row.street_number if draw % 2 else "")
 
 
@@ -79,7 +79,7 @@ def _add_english_name(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     )
 
 
-def _hidden_from_search(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
+def _hide_from_search(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
     return row._replace(hihyoji="1")
 
 
@@ -103,7 +103,7 @@ def _add_foreign_address(row: RegistryRow, draw: int, _day: date) -> RegistryRow
     )
 
 
-def _public_body(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+def _make_public_body(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     """Return the row of a body of the state or of a municipality."""
     is_state = draw % 2 == 0
     names = STATE_NAMES if is_state else LOCAL_NAMES
@@ -121,25 +121,25 @@ def _give_one_word_name(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     return row._replace(name=f"株式会社{first.text}", kind="301", furigana=first.kana)
 
 
-def _no_post_code(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
+def _remove_post_code(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
     return row._replace(post_code="")
 
 
 _Alteration = Callable[[RegistryRow, int, date], RegistryRow]
 _ALTERATIONS: tuple[_Alteration, ...] = (
-    *[_close_by("01")] * 5,
-    _close_by("21"),
-    _close_by("31"),
+    *[_make_closing_alteration("01")] * 5,
+    _make_closing_alteration("21"),
+    _make_closing_alteration("31"),
     *(
-        _name_image,
-        _address_image,
+        _give_name_image,
+        _give_address_image,
         _add_english_name,
         _add_english_name,
-        _hidden_from_search,
+        _hide_from_search,
         _add_foreign_address,
-        _public_body,
+        _make_public_body,
         _give_one_word_name,
         _give_one_word_name,
     ),
-    _no_post_code,
+    _remove_post_code,
 )

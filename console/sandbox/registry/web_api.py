@@ -42,12 +42,12 @@ class SimulatedRegistry:
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (
-            make_route("GET", "/4/num", self._num_call),
-            make_route("GET", "/4/diff", self._diff_call),
-            make_route("GET", "/4/name", self._name_call),
+            make_route("GET", "/4/num", self._make_num_call),
+            make_route("GET", "/4/diff", self._make_diff_call),
+            make_route("GET", "/4/name", self._make_name_call),
         )
 
-    def _num_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+    def _make_num_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_known_id(request)
         numbers = query.get("number", "").split(",")
         _require_valid(len(numbers) <= MAX_NUMBERS, "011", "法人番号は10件以内で指定してください。")
@@ -64,7 +64,7 @@ class SimulatedRegistry:
 
         return self._make_call("registry_num", answer, numbers[0])
 
-    def _diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+    def _make_diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_known_id(request)
         first, last = _read_day(query, "from"), _read_day(query, "to")
         _require_valid(first >= FIRST_DIFFERENCE, "013", "取得期間開始日は2015-12-01以降を指定してください。")
@@ -76,7 +76,7 @@ class SimulatedRegistry:
             lambda: self._make_reply(query, filter(filters, self._published.list_rows_between(first, last))),
         )
 
-    def _name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+    def _make_name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_known_id(request)
         matches = _make_name_filter(query)
         filters = _make_filter(query)
@@ -114,14 +114,14 @@ def _make_csv(head: tuple[str, ...], rows: list[RegistryRow], codec: str) -> Htt
 def _make_xml(head: tuple[str, ...], rows: list[RegistryRow]) -> HttpReply:
     names = ("lastUpdateDate", "count", "divideNumber", "divideSize")
     parts = ['<?xml version="1.0" encoding="UTF-8"?>', "<corporations>"]
-    parts += [_xml_element(name, text) for name, text in zip(names, head, strict=True)]
+    parts += [_format_xml_element(name, text) for name, text in zip(names, head, strict=True)]
     for row in rows:
-        fields = "".join(_xml_element(name, text) for name, text in zip(FIELD_NAMES, row, strict=True))
+        fields = "".join(_format_xml_element(name, text) for name, text in zip(FIELD_NAMES, row, strict=True))
         parts.append(f"<corporation>{fields}</corporation>")
     return HttpReply(body="".join((*parts, "</corporations>")).encode(), media_type=_XML)
 
 
-def _xml_element(name: str, text: str) -> str:
+def _format_xml_element(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else f"<{name}/>"
 
 

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES, Prefecture
-from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow, digit_weights, format_line
+from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow, format_line, get_digit_weights
 from console.sandbox.registry.special_rows import SPECIAL_SHARE, alter_row, merge_into
 from console.sandbox.registry.words import BUILDING_KINDS, BUILDING_NAMES, FIRST_WORDS, SECOND_WORDS
 
@@ -86,10 +86,10 @@ class InventedRegistry:
                     start += count
         self._starts = [segment.start for segment in self._segments]
 
-    def number_at(self, position: int) -> str:
+    def make_number_at(self, position: int) -> str:
         """Return the corporation number of the row at this position."""
         segment = self._segments[bisect_right(self._starts, position) - 1]
-        return _segment_number(segment, (position - segment.start) * segment.stride)
+        return _make_segment_number(segment, (position - segment.start) * segment.stride)
 
     def find_position(self, number: str) -> int | None:
         """Return the position of the row with this corporation number; None if there is none."""
@@ -97,7 +97,7 @@ class InventedRegistry:
             if number.startswith(f"{segment.check_digit}99{segment.prefecture.code}"):
                 index, rest = divmod(int(number[5:11]), segment.stride)
                 position = segment.start + index
-                if not rest and index < segment.rows and self.number_at(position) == number:
+                if not rest and index < segment.rows and self.make_number_at(position) == number:
                     return position
         return None
 
@@ -121,10 +121,10 @@ class InventedRegistry:
             first, last = max(start - segment.start, 0), min(end - segment.start, segment.rows)
             while first < last:
                 following = min((first // BLOCK_ROWS + 1) * BLOCK_ROWS, last)
-                yield self._block_lines(segment, first, following)
+                yield self._make_block_lines(segment, first, following)
                 first = following
 
-    def _block_lines(self, segment: _Segment, start: int, stop: int) -> list[str]:
+    def _make_block_lines(self, segment: _Segment, start: int, stop: int) -> list[str]:
         """Return the lines of rows of a segment that are in one block. Each value of a row is chosen by one random
         number of 16 bits. The loop has no call for an ordinary row: it makes millions of them.
         """
@@ -143,7 +143,7 @@ class InventedRegistry:
         second_words, second_count = SECOND_WORDS, len(SECOND_WORDS)
         position, lines = segment.start + start, []
         for number, a, b, c, d, e, f, g, h in zip(
-            _numbers_of_rows(segment, start, stop),
+            _make_numbers_of_rows(segment, start, stop),
             draws,
             draws,
             draws,
@@ -166,13 +166,13 @@ class InventedRegistry:
                 f'{streets[e % street_count]}",,{codes},,,,,,,{assigned},1,,,,,{kana},0'
             )
             if g < SPECIAL_SHARE or position % CHAIN_PERIOD in _CHAIN_PLACES:
-                line = self._special_line(line, position, g)
+                line = self._make_special_line(line, position, g)
             lines.append(line)
         return lines
 
-    def _special_line(self, line: str, position: int, draw: int) -> str:
+    def _make_special_line(self, line: str, position: int, draw: int) -> str:
         row = RegistryRow(*next(csv.reader((line,))))
-        following = self.number_at(position) if position < self.rows else None
+        following = self.make_number_at(position) if position < self.rows else None
         if position % CHAIN_PERIOD in _CHAIN_PLACES:
             is_end = following is None or position % CHAIN_PERIOD == _CHAIN_PLACES[-1]
             return line if following is None or is_end else format_line(merge_into(row, following, self.day))
@@ -228,10 +228,10 @@ def _make_places(prefecture: Prefecture) -> list[tuple[str, str]]:
     ]
 
 
-def _numbers_of_rows(segment: _Segment, start: int, stop: int) -> list[str]:
+def _make_numbers_of_rows(segment: _Segment, start: int, stop: int) -> list[str]:
     """Return the numbers of the rows from `start` to before `stop` of a segment, in ascending order."""
     lead = f"{segment.check_digit}99{segment.prefecture.code}"
-    pairs, stride = digit_weights(), segment.stride
+    pairs, stride = get_digit_weights(), segment.stride
     # What the last eight digits must add to the sum (a remainder of 9), so that the segment's check digit is right.
     needed = 9 - segment.check_digit - pairs[99] - pairs[int(segment.prefecture.code)]
     return [
@@ -241,12 +241,12 @@ def _numbers_of_rows(segment: _Segment, start: int, stop: int) -> list[str]:
     ]
 
 
-def _segment_number(segment: _Segment, middle: int) -> str:
-    return _numbers_of_rows(segment, middle // segment.stride, middle // segment.stride + 1)[0]
+def _make_segment_number(segment: _Segment, middle: int) -> str:
+    return _make_numbers_of_rows(segment, middle // segment.stride, middle // segment.stride + 1)[0]
 
 
 _ENDINGS = tuple(
-    tuple(f"{pair:02d}" for pair, weight in enumerate(digit_weights()) if weight == remainder)
+    tuple(f"{pair:02d}" for pair, weight in enumerate(get_digit_weights()) if weight == remainder)
     for remainder in range(9)
 )
 """The pairs of digits at the end of a number (at least 11 of each), by the amount that they add to the check digit's

@@ -106,7 +106,7 @@ class HeldCalls:
                 self.change_condition.wait(remaining)
         return True
 
-    def held_count(self, call: str | None = None, number: str | None = None) -> int:
+    def count_held_calls(self, call: str | None = None, number: str | None = None) -> int:
         with self.change_condition:
             return sum(1 for hold in self._holds.values() if hold.concerns(call, number))
 

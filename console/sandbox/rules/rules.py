@@ -142,12 +142,12 @@ class FaultRulebook:
             return None
         with self._lock:
             for rule in self._rules.values():
-                if rule.matches(call) and (action := self._action_for(rule, call)):
+                if rule.matches(call) and (action := self._find_action_for(rule, call)):
                     rule.met += 1
                     return rule.make_instruction(action)
         return None
 
-    def _action_for(self, rule: FaultRule, call: ProviderCall) -> str | None:
+    def _find_action_for(self, rule: FaultRule, call: ProviderCall) -> str | None:
         candidates = [action for action in rule.actions if can_apply_action(action, call)]
         if not candidates:
             return None
@@ -240,7 +240,7 @@ def read_rule(body: JsonObject) -> FaultRule:
     return FaultRule(**settings)
 
 
-def instruction_from_header(text: str, call: ProviderCall) -> FaultInstruction | None:
+def parse_instruction_from_header(text: str, call: ProviderCall) -> FaultInstruction | None:
     """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`. `text` is an
     action, or a rule as JSON. None if the fault can't be applied to the call.
 

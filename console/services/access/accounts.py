@@ -25,7 +25,7 @@ from console.store.access.operators import StoredPerson
 from console.store.access.server_accounts import AccountStatement, DesiredAccount
 from console.store.database import error_codes
 from console.store.database.engine import Database, Transaction
-from console.store.database.server import people_database_name
+from console.store.database.server import make_people_database_name
 from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 
 OPERATOR_KIND = "operator"
@@ -84,9 +84,9 @@ class _AccountTask:
         """
         return DesiredAccount(
             name=self.entry.person.name,
-            roles=grants.server_roles(self.entry.person.roles, asks_worker=self.entry.asks_worker),
+            roles=grants.list_server_roles(self.entry.person.roles, asks_worker=self.entry.asks_worker),
             roles_before=(
-                grants.server_roles(self.stored.person.roles, asks_worker=self.stored.asks_worker)
+                grants.list_server_roles(self.stored.person.roles, asks_worker=self.stored.asks_worker)
                 if self.stored
                 else frozenset()
             ),
@@ -231,7 +231,7 @@ class _StatementExecutor:
             {
                 role
                 for task in tasks
-                for role in grants.server_roles(task.entry.person.roles, asks_worker=task.entry.asks_worker)
+                for role in grants.list_server_roles(task.entry.person.roles, asks_worker=task.entry.asks_worker)
             }
         )
         for task in tasks:
@@ -284,7 +284,7 @@ def _list_needed_rights(conn: Connection, *, has_asking_people: bool = True) -> 
     if not grants.is_mariadb(conn):
         patterns["ROLE_ADMIN"] = "(ROLE_ADMIN|SUPER).* ON [*]"
     if has_asking_people:
-        views = people_database_name(str(conn.engine.url.database))
+        views = make_people_database_name(str(conn.engine.url.database))
         # SHOW GRANTS writes an underscore with a backslash if the statement had one
         name = re.escape(views).replace("_", r"\\*_")
         patterns[f"ALL ON `{views}`.*"] = rf"(ALL PRIVILEGES|CREATE VIEW).* ON ([*]|`{name}`)[.][*]"
@@ -320,8 +320,8 @@ def _call_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> N
         act()
     except DatabaseFailure as error:
         if (
-            error_codes.error_code_of(error) != ErrorCode.NOT_ALLOWED
-            and error_codes.error_number(error) != _DATABASE_ACCESS_DENIED
+            error_codes.find_error_code(error) != ErrorCode.NOT_ALLOWED
+            and error_codes.find_error_number(error) != _DATABASE_ACCESS_DENIED
         ):
             raise
         facts: NotAllowedDetail = {

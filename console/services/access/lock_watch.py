@@ -81,7 +81,7 @@ class _ServerNode:
                     old = [
                         id for id, since in self._detected_at.items() if now - since >= lock_holders.BLOCKING_SECONDS
                     ]
-                    ended += [found for id in old if lock_holders.roll_back_prepared(conn, id)]
+                    ended += [found for id in old if lock_holders.roll_back_prepared_transaction(conn, id)]
                     break
                 ended.append(found)
         return ended

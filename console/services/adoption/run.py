@@ -263,7 +263,7 @@ class AdoptionRun:
     def _keep_claim(self, tx: Transaction, record: CreditCheck, number: str) -> ChangeCounts:
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
-        columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.work_values(work)}
+        columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.make_work_values(work)}
         try:
             credit_checks.change_record(tx.conn, record, self._now(), **columns)
         except (credit_checks.StaleRow, UniqueViolation):  # the other application has changed the row meanwhile
@@ -352,6 +352,6 @@ def _split_rows(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
 def _raise_known_error(error: DatabaseFailure) -> None:
     """Raise the ConsoleError that corresponds to this error of the database. Return without an error if there is
     no such ConsoleError."""
-    code = error_codes.error_code_of(error)
+    code = error_codes.find_error_code(error)
     if code is not None:
-        raise rebuild_error(code, error_codes.error_detail_of(error, code)) from error
+        raise rebuild_error(code, error_codes.make_error_detail(error, code)) from error

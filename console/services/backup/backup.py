@@ -120,9 +120,9 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     if manifest.kind == _SQLITE and archive.SQLITE_FILE in manifest.files:
         state = sqlite_copy.read_state(folder / archive.SQLITE_FILE)
         if (state.get("database_id"), state["schema"]) != (manifest.database_id, manifest.schema):
-            raise archive.bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
+            raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
     elif manifest.kind != _SERVER or archive.DUMP_FILE not in manifest.files:
-        raise archive.bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
+        raise archive.make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
     _require_restorable(folder, manifest)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
     with closing(database), closing(spool):
@@ -137,7 +137,7 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
     for path in manifest.documents:
         name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
         if not is_path_of(path, manifest.files[name].sha256):
-            raise archive.bad_backup_error(BackupProblem.FILE_ALTERED, name)
+            raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, name)
 
 
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
@@ -156,7 +156,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         if database.is_server != (manifest.kind == _SERVER):
-            raise archive.bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
+            raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
         with _prepare_restore_target(database, manifest):
             spool_outcome = _restore_spool(folder, manifest, spool_file)
             kept = None
@@ -286,7 +286,7 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
     with database.engine.begin() as holder:
         server_dump.lock_mark(holder)
         with database.engine.begin() as conn:
-            server_dump.empty_target(conn)
+            server_dump.empty_target_database(conn)
         yield
     with database.engine.begin() as conn:
         server_dump.drop_mark(conn)

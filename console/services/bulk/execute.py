@@ -132,7 +132,7 @@ class BulkExecutor:
         ):
             count_before = work.processed_count
             with self._context.database.read() as conn:
-                rows = bulk.next_unprocessed(conn, work.run.id, _ROWS_PER_PAGE)
+                rows = bulk.read_next_unprocessed_rows(conn, work.run.id, _ROWS_PER_PAGE)
             if not rows:
                 self._end_run(work, *_find_final_state(work.run))
                 return

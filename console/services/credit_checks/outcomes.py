@@ -102,7 +102,7 @@ def write_success(
         error_code=None,
         credit_check_id=report.credit_check_id,
         **make_report_values(report, record, now),
-        **credit_checks.work_values(Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE)),
+        **credit_checks.make_work_values(Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE)),
     )
     if record.certainty is Certainty.UNKNOWN:
         approvals.close_proposals(tx.conn, CREDIT_CHECK_KIND, str(record.id), now)
@@ -154,7 +154,7 @@ def write_error(
         status=CheckState.ERROR,
         certainty=Certainty.KNOWN.value,
         error_code=cause[:64],
-        **credit_checks.work_values(Work()),
+        **credit_checks.make_work_values(Work()),
     )
     approvals.close_proposals(tx.conn, CREDIT_CHECK_KIND, str(record.id), now)
     context.record_audit(tx, AuditAction.CREDIT_CHECK_NOT_BOUGHT, record.id, facts, reason=cause[:64])
@@ -185,7 +185,7 @@ def write_unknown(
         now,
         certainty=Certainty.UNKNOWN.value,
         error_code=cause[:64],
-        **credit_checks.work_values(work),
+        **credit_checks.make_work_values(work),
     )
     context.record_audit(tx, AuditAction.CREDIT_CHECK_UNKNOWN, record.id, reason=cause[:64])
 
@@ -283,7 +283,7 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
     ):
         current = _require_record(tx, record.id)
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)
-        credit_checks.change_record(tx.conn, current, now, **credit_checks.work_values(work))
+        credit_checks.change_record(tx.conn, current, now, **credit_checks.make_work_values(work))
         context.record_audit(tx, AuditAction.CREDIT_CHECK_CONTRADICTED, record.id, {"observed": observed})
 
 

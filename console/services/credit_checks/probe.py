@@ -170,7 +170,7 @@ class CreditCheckProbes:
         work = Work(WorkState.SCHEDULED, at, WorkReason.UNKNOWN, attempts)
         if at is None:
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
-        credit_checks.change_record(tx.conn, current, now, **credit_checks.work_values(work))
+        credit_checks.change_record(tx.conn, current, now, **credit_checks.make_work_values(work))
 
     def _make_still_unknown_error(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
         detail: ProviderAnswerFacts = {

@@ -132,7 +132,7 @@ class CheckReadings:
             if at is None:
                 work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.REFETCHES_ENDED, attempts)
         cleared_columns = {} if record.incomplete else {"error_code": None}
-        credit_checks.change_record(tx.conn, record, now, **credit_checks.work_values(work), **cleared_columns)
+        credit_checks.change_record(tx.conn, record, now, **credit_checks.make_work_values(work), **cleared_columns)
 
 
 def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:

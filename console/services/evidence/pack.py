@@ -43,7 +43,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import events as payment_events
 from console.store.payments import payments
 from console.store.records import evidence
-from console.store.records.history import OPERATION
+from console.store.records.history import OPERATION_KIND
 
 LARGEST_PACK_BYTES = 256 * 1024 * 1024
 """Largest sum of all parts before compression, in bytes. A part that would exceed it is left out and listed in the
@@ -108,7 +108,7 @@ class EvidencePacks:
 
         Raises not_found, not_allowed, no_operator, usage (file_exists), storage_full.
         """
-        subject = kind if kind == OPERATION or str(id).isdecimal() else "evidence_pack"
+        subject = kind if kind == OPERATION_KIND or str(id).isdecimal() else "evidence_pack"
         with refusals.audit_refusals(self._context, PACK_EXPORT_ACTION, str(id)[:40], kind=subject[:32]):
             person = self._context.require_right("audit_any")
         with open_new_file(path) as draft:
@@ -255,7 +255,9 @@ class _PackDraft:
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
         for kind, id in sorted(self._related.record_keys):
             folder, subject = f"answers/{kind}-{id}", {"kind": kind, "of": id}
-            items = evidence.find_by_operation(self._conn, id) if kind == OPERATION else self._read_items(kind, id)
+            items = (
+                evidence.find_by_operation(self._conn, id) if kind == OPERATION_KIND else self._read_items(kind, id)
+            )
             for item in items:
                 yield (
                     f"{folder}/{item.id:012d}.json",

@@ -24,7 +24,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import orders, payments
 from console.store.records import any_record, history
-from console.store.records.history import OPERATION, EventSource, list_history_sources
+from console.store.records.history import OPERATION_KIND, EventSource, list_history_sources
 from console.store.refunds import refunds
 
 AnyRecord = CreditCheck | Operation | Order | Payment | Refund
@@ -42,7 +42,7 @@ TIMELINE_KINDS = (
     payments.PAYMENT_KIND,
     orders.ORDER_KIND,
     refunds.REFUND_KIND,
-    OPERATION,
+    OPERATION_KIND,
 )
 _MAX_ID_DIGITS = 18  # digits
 _ReadPosition = dict[str, tuple[datetime, str, datetime]]
@@ -172,7 +172,7 @@ def _open_stream(
 
 def read_related_records(context: ServiceContext, conn: Connection, kind: str, id: int | str) -> RelatedRecords:
     """Return the record with its related records. Raises not_found, also for an unknown kind or a malformed id."""
-    if kind == OPERATION:
+    if kind == OPERATION_KIND:
         return _read_operation_with_record(context, conn, str(id))
     lapsed = journal.list_lapsed_by_kind(conn)
     number = _parse_id(kind, id)
@@ -215,7 +215,7 @@ def _read_operation_with_record(context: ServiceContext, conn: Connection, opera
     """Return an operation with its record. Raises not_found, also for an operation that is only in a spool."""
     operation = journal.find_with_effective_state(conn, operation_id)
     if operation is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION, "id": operation_id[:64]})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
     lapsed = journal.list_lapsed_by_kind(conn)
     subject = any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
     return RelatedRecords(operation, () if subject is None else (subject,))
@@ -232,7 +232,7 @@ def kind_of(record: AnyRecord) -> str:
             return payments.PAYMENT_KIND
         case Refund():
             return refunds.REFUND_KIND
-    return OPERATION
+    return OPERATION_KIND
 
 
 def make_head_facts(

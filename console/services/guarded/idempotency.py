@@ -168,7 +168,7 @@ class Idempotency:
         `find_stored_result`.
         """
         with self._context.database.read() as conn:
-            self._cache.refresh_epoch(lambda: idempotency.current_epoch(conn, self._context.now()))
+            self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
             attempt = idempotency.find_use(conn, key)
         stored = None if attempt is None else find_stored_result(attempt, fingerprint)
         if stored is not None:
@@ -179,7 +179,7 @@ class Idempotency:
         self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
     ) -> HeldKey | str:
         context, holder, now = self._context, self._context.holder(), self._context.now()
-        epoch = self._cache.refresh_epoch(lambda: idempotency.current_epoch(tx.conn, now))
+        epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, now))
         attempt = idempotency.find_use(tx.conn, key)
         if attempt is not None:
             stored = find_stored_result(attempt, fingerprint)
@@ -190,7 +190,7 @@ class Idempotency:
         fence = journal.begin_operation(
             tx, operation, holder, now, context.scale.scale_lease_seconds(ATTEMPT_LEASE_SECONDS)
         )
-        if epoch is None and self._cache.state is not None and not idempotency.current_epoch(tx.conn, now):
+        if epoch is None and self._cache.state is not None and not idempotency.read_current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, holder, now)
         return HeldKey(operation.id, fence, key, fingerprint, epoch)
 

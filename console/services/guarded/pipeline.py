@@ -46,7 +46,7 @@ from console.store.monitoring.recent_activity import WAITED_MS_KEY
 from console.store.operations import journal, leases
 from console.store.operations.journal import NewOperation
 from console.store.operations.leases import Lease
-from console.store.spool.answer_codec import Answer, provider_id_of, storable_report
+from console.store.spool.answer_codec import Answer, find_provider_id, find_storable_report
 from console.store.spool.spool import Intent
 
 LEASE_WAIT_SECONDS = 60.0
@@ -316,7 +316,7 @@ class GuardedPipeline:
                 raise
             is_spooled = self._spool_answer(claimed, outcome)
             raise OutcomeUnrecorded(
-                claimed, is_spooled=is_spooled, provider_id=provider_id_of(outcome.found)
+                claimed, is_spooled=is_spooled, provider_id=find_provider_id(outcome.found)
             ) from error
         except BaseException:
             if not self._retry_settle_outcome(operation, claimed, outcome) and operation.has_effect:
@@ -371,7 +371,7 @@ class GuardedPipeline:
 
     def _spool_answer(self, claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
-        answer: Answer = replace(outcome, found=storable_report(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
+        answer: Answer = replace(outcome, found=find_storable_report(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
         try:
             self._context.spool.store_answer(claimed.operation_id, answer)
         except Exception:
@@ -412,6 +412,6 @@ def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]
     """
     if outcome.kind is OutcomeClass.UNKNOWN:
         return
-    identifier = provider_id_of(outcome.found)
+    identifier = find_provider_id(outcome.found)
     number = identifier if isinstance(identifier, int) else None
     context.spool.mark_ended(operation_id, holds_claim=outcome.kind in EFFECT_OUTCOME_CLASSES, provider_id=number)

@@ -221,7 +221,7 @@ class RequestIds:
 
     def _find_row(self, request: RequestKey) -> RequestIdUse | None:
         with self._context.database.read() as conn:
-            self._cache.refresh_epoch(lambda: idempotency.current_epoch(conn, self._context.now()))
+            self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
             return request_ids.find_use(conn, request)
 
     def _take_id(
@@ -230,7 +230,7 @@ class RequestIds:
         """Acquire the lease of the id if its row is unchanged since it was read as `expected_row`; otherwise
         return None."""
         context, now = self._context, self._context.now()
-        if self._cache.state is not None and not idempotency.current_epoch(tx.conn, now):
+        if self._cache.state is not None and not idempotency.read_current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, context.holder(), now)
         row = request_ids.find_use(tx.conn, request)
         if _describe_row_state(row) != _describe_row_state(expected_row):
@@ -436,7 +436,7 @@ class RequestIds:
         """Write the state and the answer (`text`) of the ended act into the row of the id. Return whether this
         call still held the id, and the epoch of the Redis cache.
         """
-        epoch = self._cache.refresh_epoch(lambda: idempotency.current_epoch(tx.conn, self._context.now()))
+        epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, self._context.now()))
         return request_ids.end_use(tx.conn, held_request, state, text), epoch
 
     def _renew_lease(self, held_request: HeldRequestId) -> None:

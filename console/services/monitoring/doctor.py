@@ -343,7 +343,7 @@ class HealthChecks:
         return {"ok": stop is None and not missing_count, **facts}
 
     def _check_lease_clock(self) -> dict[str, object]:
-        return {"uptime_s": boot_clock.uptime_ms() // 1000}
+        return {"uptime_s": boot_clock.read_uptime_ms() // 1000}
 
     def _check_cache(self) -> dict[str, object]:
         """Check that Redis answers. A failure is only advice: the program also works without Redis, and repeats no

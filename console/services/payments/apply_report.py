@@ -146,7 +146,7 @@ def _write_report(
         values["account_minor"] = 0
     follows = _must_set_order_paid(payment, sourced_report, effect, end_state)
     work = _choose_next_work(context, tx, payment, effect, end_state, new_case=new_case, follows=follows)
-    values |= payments.work_values(work)
+    values |= payments.make_work_values(work)
     payments.follow_path(tx.conn, payment, effect.path, context.now(), **values)
     if effect.booked is not None:
         _book_amount(context, tx, payment, effect.booked)

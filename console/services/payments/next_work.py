@@ -74,7 +74,7 @@ def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule:
     """
     cases.close_case(tx.conn, rule, PAYMENT_KIND, payment.id, context.now())
     if payment.work.state is WorkState.NEEDS_REVIEW and payment.work.reason == rule:
-        work = payments.work_values(choose_work(context, tx, payment, payment.state))
+        work = payments.make_work_values(choose_work(context, tx, payment, payment.state))
         payments.change_payment(tx.conn, payment, context.now(), **work)
 
 
@@ -91,7 +91,7 @@ def open_case(
         return False
     payment = payments.find(tx.conn, payment_id)
     if payment is not None and payment.work.reason != MOVE_ORDER:
-        work = payments.work_values(Work(WorkState.NEEDS_REVIEW, reason=rule))
+        work = payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason=rule))
         payments.change_payment(tx.conn, payment, now, **work)
     context.record_audit(
         tx, AuditAction(f"payment.{rule}"), payment_id, {"observed": observed[:255]}, kind=PAYMENT_KIND, reason=rule

@@ -112,7 +112,7 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
         expected = f"{order.total_minor} {order.currency}"
         payment_work.open_case(context, tx, payment.id, NOT_MOVED, observed, expected)
         return True
-    orders.change_order(tx.conn, order, context.now(), status=OrderState.PAID, **orders.work_values(Work()))
+    orders.change_order(tx.conn, order, context.now(), status=OrderState.PAID, **orders.make_work_values(Work()))
     context.record_audit(tx, AuditAction.ORDER_PAID, order.id, {"payment": payment.id}, kind=ORDER_KIND)
     for paid_payment in paid_payments:
         if paid_payment.work.state is WorkState.NEEDS_REVIEW:
@@ -124,7 +124,7 @@ def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Pay
     observed = f"{payment.captured_minor} {payment.currency}"
     payment_work.open_case(context, tx, payment.id, PAID_AFTER_CANCEL, observed, f"{order.merch_txn_id} is cancelled")
     if order.work.reason != PAID_AFTER_CANCEL:
-        work = orders.work_values(Work(WorkState.NEEDS_REVIEW, reason=PAID_AFTER_CANCEL))
+        work = orders.make_work_values(Work(WorkState.NEEDS_REVIEW, reason=PAID_AFTER_CANCEL))
         orders.change_order(tx.conn, order, context.now(), **work)
         context.record_audit(
             tx,
@@ -141,7 +141,7 @@ def _choose_work_again(context: ServiceContext, tx: Transaction, payment: Paymen
     otherwise the next scheduled step or none.
     """
     work = payment_work.choose_work(context, tx, payment, payment.state)
-    payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
+    payments.change_payment(tx.conn, payment, context.now(), **payments.make_work_values(work))
 
 
 def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
@@ -168,4 +168,4 @@ def _plan_next_attempt(context: ServiceContext, tx: Transaction, payment_id: int
     work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER, attempt)
     if at is None:
         work = Work(WorkState.NEEDS_REVIEW, None, NOT_MOVED, attempt)
-    payments.change_payment(tx.conn, current, context.now(), **payments.work_values(work))
+    payments.change_payment(tx.conn, current, context.now(), **payments.make_work_values(work))

@@ -257,7 +257,7 @@ class PaymentProbes:
         work = Work(WorkState.SCHEDULED, at, current.work.reason, attempt)
         if at is None:
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempt)
-        payments.change_payment(tx.conn, current, context.now(), **payments.work_values(work))
+        payments.change_payment(tx.conn, current, context.now(), **payments.make_work_values(work))
 
 
 def make_question(payment: Payment) -> PaymentQuestion:

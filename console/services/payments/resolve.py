@@ -154,7 +154,7 @@ class PaymentDecisions:
         current = payment_work.require_payment(tx, payment_id)
         if current.work.reason != payment_work.MOVE_ORDER:
             work = payment_work.choose_work(context, tx, current, current.state)
-            payments.change_payment(tx.conn, current, now, **payments.work_values(work))
+            payments.change_payment(tx.conn, current, now, **payments.make_work_values(work))
 
     # Decided by two people
 

@@ -77,7 +77,7 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
     if payment.state is PaymentState.INITIALIZING:
         path = (PaymentState.TOKEN_GENERATED,)
     if payment.state in WAITING_STATES:
-        work = payments.work_values(payment_work.make_poll_work(context, payment))
+        work = payments.make_work_values(payment_work.make_poll_work(context, payment))
         values |= {"certainty": Certainty.KNOWN, "error_code": None, **work}
     payments.follow_path(tx.conn, payment, path, now, **values)
     if payment.order_id is not None:
@@ -94,7 +94,7 @@ def _write_start_refused(context: ServiceContext, tx: Transaction, payment: Paym
         account_money.release_amount(tx, payment)
     values = {"certainty": Certainty.KNOWN, "error_code": cause[:64], "account_minor": 0}
     path = (PaymentState.EXPIRED,)
-    payments.follow_path(tx.conn, payment, path, now, **values, **payments.work_values(Work()))
+    payments.follow_path(tx.conn, payment, path, now, **values, **payments.make_work_values(Work()))
     context.record_audit(tx, AuditAction.PAYMENT_NOT_BEGUN, payment.id, kind=PAYMENT_KIND, reason=cause[:64])
 
 
@@ -102,7 +102,7 @@ def write_unknown_outcome(context: ServiceContext, tx: Transaction, payment: Pay
     """Set the payment's certainty to unknown, because the payer may be able to pay, and schedule a probe. `cause`
     is stored in the payment's column `error_code`.
     """
-    work = payments.work_values(payment_work.make_unknown_work(context, payment))
+    work = payments.make_work_values(payment_work.make_unknown_work(context, payment))
     values: dict[str, object] = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64], **work}
     # The payment may exist at the provider, so it needs an expiry time.
     if payment.expires_at is None and payment.begun_at is not None:

@@ -157,7 +157,7 @@ class PaymentTimeouts:
         payment = payment_work.require_payment(tx, saga.subject_id)
         if payment.work.reason == timeout_start.STUCK_SAGA_RULE:
             work = payment_work.choose_work(context, tx, payment, payment.state)
-            payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
+            payments.change_payment(tx.conn, payment, context.now(), **payments.make_work_values(work))
 
     def _run_batches(self, run_batch: Callable[[], int]) -> int:
         """Call `run_batch` repeatedly; each call handles one batch and returns the number of payments in it. Stop
@@ -297,7 +297,7 @@ class PaymentTimeouts:
         if payment.account_minor:
             account_money.release_amount(tx, payment)
         work = payment_work.choose_work(context, tx, payment, PaymentState.EXPIRED)
-        values = {"account_minor": 0, "error_code": None, **payments.work_values(work)}
+        values = {"account_minor": 0, "error_code": None, **payments.make_work_values(work)}
         payments.follow_path(tx.conn, payment, (PaymentState.EXPIRED,), context.now(), **values)
         context.record_audit(
             tx, AuditAction.PAYMENT_EXPIRED, payment.id, {"until": payment.expires_at}, kind=payments.PAYMENT_KIND

@@ -145,7 +145,7 @@ class HistoryRowApplier:
         if closed_alert_ids and current.work.state is WorkState.NEEDS_REVIEW and current.work.reason in rules:
             work = payment_work.choose_work(context, tx, current, current.state)
             if work != current.work:
-                payments.change_payment(tx.conn, current, now, **payments.work_values(work))
+                payments.change_payment(tx.conn, current, now, **payments.make_work_values(work))
         if closed_alert_ids:
             context.record_audit(
                 tx, AuditAction.PAYMENT_RECONCILED, payment.id, {"cases": len(closed_alert_ids)}, kind=PAYMENT_KIND

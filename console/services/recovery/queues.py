@@ -135,7 +135,9 @@ class Queues:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
-            totals, is_capped = chosen_records.total_causes(conn, name, journal.list_lapsed_by_kind(conn), choice)
+            totals, is_capped = chosen_records.count_records_by_cause(
+                conn, name, journal.list_lapsed_by_kind(conn), choice
+            )
         return CausePage(name, group_by_cause(totals), is_capped)
 
     def count_filtered_records(self, name: str, record_filter: RecordFilter) -> QueueCount:

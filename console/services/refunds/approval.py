@@ -30,7 +30,7 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.submit import SIMILAR_REFUND_REASON, RefundSubmissions
 from console.store.database.engine import Transaction
-from console.store.database.instants import current_time
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.refunds import refunds
 
@@ -153,7 +153,7 @@ class RefundDecisions:
         if not refunds.insert_vote(tx.conn, refund_id, person, now):
             raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": person})
         is_approved = len(refund.checkers) + 1 >= refund.checkers_needed
-        work = refunds.work_values(self._make_submission_work(tx.conn, pair))
+        work = refunds.make_work_values(self._make_submission_work(tx.conn, pair))
         values = {"status": RefundState.APPROVED, **work} if is_approved else {}
         refunds.change_refund(tx.conn, refund, now, **values)
         facts = {"given": len(refund.checkers) + 1, "needed": refund.checkers_needed}
@@ -258,7 +258,7 @@ class RefundDecisions:
         may_expire = (refund.state is RefundState.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
         if not may_expire or refund.decide_by is None:
             return False
-        return refund.decide_by < current_time(conn, self._context.now())
+        return refund.decide_by < read_current_time(conn, self._context.now())
 
     def _end_request(
         self, refund_id: int, state: RefundState, refuse: Callable[[Refund, Connection], None], **values: object
@@ -273,7 +273,7 @@ class RefundDecisions:
         def end(tx: Transaction) -> None:
             refund = refund_records.require_refund(tx.conn, refund_id)
             refuse(refund, tx.conn)
-            work = refunds.work_values(Work())
+            work = refunds.make_work_values(Work())
             refunds.change_refund(tx.conn, refund, context.now(), status=state, **values, **work)
             refund_outcomes.release_amount(context, tx, refund)
             context.record_audit(

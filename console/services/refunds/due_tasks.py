@@ -19,7 +19,7 @@ from console.services.refunds.submit import RefundSubmissions
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
 from console.store.database.engine import Transaction
-from console.store.database.instants import current_time
+from console.store.database.instants import read_current_time
 from console.store.payments import set_asides
 from console.store.refunds import refunds
 
@@ -90,7 +90,7 @@ class DueRefunds:
             refund = refund_records.require_refund(tx.conn, refund_id)
             if refund.state is RefundState.APPROVED and refund.work.state is WorkState.SCHEDULED:
                 work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)
-                refunds.change_refund(tx.conn, refund, context.now(), **refunds.work_values(work))
+                refunds.change_refund(tx.conn, refund, context.now(), **refunds.make_work_values(work))
 
         context.write(write_review)
 
@@ -116,7 +116,7 @@ class DueRefunds:
         """Due task: expire the refunds about which no person has decided before their time limit `decide_by`, and
         the approved refunds that could not be sent before then. Return the number of handled refunds."""
         with self._context.database.read() as conn:
-            now = current_time(conn, self._context.now())
+            now = read_current_time(conn, self._context.now())
             expired = refunds.list_overdue_for_decision(conn, now, BATCH_SIZE)
         return sum(
             self._run_for_refund(refund, lambda refund: self._decisions.expire(refund.id))

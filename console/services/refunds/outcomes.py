@@ -174,7 +174,7 @@ def mark_refund_submitted(
     again; due polls read whether the provider has completed it. `facts` are more values for the audit entry."""
     number = refund.provider_refund_id or (report and report.provider_refund_id)
     at = compute_next_attempt_time_endlessly(choose_poll_schedule(capabilities), 0, context.now(), context.scale)
-    work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL_WORK))
+    work = refunds.make_work_values(Work(WorkState.SCHEDULED, at, POLL_WORK))
     _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=number, **work)
     context.record_audit(
         tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND
@@ -193,7 +193,7 @@ def _write_known_state(
     open proposals and cases about the refund."""
     now = context.now()
     columns: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
-    columns |= refunds.work_values(Work()) | make_report_columns(report, now) | values
+    columns |= refunds.make_work_values(Work()) | make_report_columns(report, now) | values
     refunds.change_refund(tx.conn, refund, now, **columns)
     _close_proposals_and_cases(context, tx, refund)
 
@@ -264,7 +264,7 @@ def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: 
 
 
 def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object) -> None:
-    values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, **refunds.work_values(work)}
+    values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, **refunds.make_work_values(work)}
     refunds.change_refund(tx.conn, refund, context.now(), **values)
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
     release_key(tx, refund)
@@ -283,7 +283,7 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
     elif cause == NO_LONGER_STORED_REASON:
         work = Work(WorkState.NEEDS_REVIEW, reason=NO_LONGER_STORED_REASON)
     unknown_columns = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64]}
-    refunds.change_refund(tx.conn, refund, now, **unknown_columns, **refunds.work_values(work))
+    refunds.change_refund(tx.conn, refund, now, **unknown_columns, **refunds.make_work_values(work))
     if cause in ANSWER_MISMATCH_REASONS:
         cases.open_case(
             tx.conn,
@@ -444,7 +444,7 @@ def open_contradiction_case(
     now = context.now()
     if cases.open_case(tx.conn, rule, REFUND_KIND, refund.id, observed, refund.state.value, now):
         work = Work(WorkState.NEEDS_REVIEW, reason=rule)
-        refunds.change_refund(tx.conn, require_refund(tx, refund.id), now, **refunds.work_values(work))
+        refunds.change_refund(tx.conn, require_refund(tx, refund.id), now, **refunds.make_work_values(work))
         context.record_audit(
             tx,
             AuditAction.REFUND_CONTRADICTED,

@@ -189,7 +189,7 @@ class RefundProbes:
         elif outcome.reason == NO_LONGER_STORED_REASON:
             work = Work(WorkState.NEEDS_REVIEW, None, NO_LONGER_STORED_REASON, refund.work.attempt)
         if work != refund.work:
-            values |= refunds.work_values(work)
+            values |= refunds.make_work_values(work)
         if values:
             refunds.change_refund(tx.conn, refund, now, **values)
         context.record_audit(
@@ -210,7 +210,7 @@ class RefundProbes:
         then, the request may still reach the provider."""
         context, sent_at = self._context, refund.last_sent_at or self._context.now()
         at = sent_at + context.scale.scale_delta(timedelta(seconds=capabilities.refund_timeout))
-        work = refunds.work_values(replace(refund.work, at=at))
+        work = refunds.make_work_values(replace(refund.work, at=at))
         context.write(lambda tx: refunds.change_refund(tx.conn, refund, context.now(), **work))
 
     def _make_still_unknown_error(self, refund_id: int, outcome: RefundAnswer | None, reason: str) -> ConsoleError:
@@ -320,11 +320,11 @@ class RefundProbes:
             return
         values = refund_outcomes.make_report_columns(outcome.found, now)
         if outcome.reason == NO_LONGER_STORED_REASON:
-            values |= refunds.work_values(
+            values |= refunds.make_work_values(
                 Work(WorkState.NEEDS_REVIEW, None, NO_LONGER_STORED_REASON, refund.work.attempt)
             )
         elif automatic:
-            values |= refunds.work_values(self._make_next_poll_work(refund, capabilities))
+            values |= refunds.make_work_values(self._make_next_poll_work(refund, capabilities))
         if values:
             refunds.change_refund(tx.conn, refund, now, **values)
         self._open_delay_case(tx, refund)

@@ -48,7 +48,7 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.rules import RefundFacts
 from console.store.access import operators as people
 from console.store.database.engine import RunAgain, Transaction
-from console.store.database.instants import current_time
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection, UniqueViolation
 from console.store.operations import leases
 from console.store.payments import payments, set_asides
@@ -318,7 +318,7 @@ class RefundRequests:
                 "currency": payment.currency,
             }
             raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
-        database_now = current_time(tx.conn, now)
+        database_now = read_current_time(tx.conn, now)
         reasons = refund_rules.find_second_checker_reasons(
             refund_facts, valid.minor, payer_refund_count, database_now
         )

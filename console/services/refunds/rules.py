@@ -28,7 +28,7 @@ from console.providers.payments.provider import PaymentCapabilities, PaymentRead
 from console.services.process.context import WORKER, ServiceContext
 from console.services.refunds.records import RefundWithPayment
 from console.store.access import operators as people
-from console.store.database.instants import current_time
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, lost_operations
 from console.store.payments import currency_limits as limits
@@ -255,7 +255,7 @@ def refuse_unsendable(
     other_checkers = [name for name in refund.checkers if name.strip().casefold() != refund.maker.strip().casefold()]
     if len(set(other_checkers)) < refund.checkers_needed:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
-    if until is not None and until > current_time(conn, facts.now):
+    if until is not None and until > read_current_time(conn, facts.now):
         raise ConsoleError(
             ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.COOLING_OFF_NOT_OVER, "until": until}
         )
@@ -303,7 +303,7 @@ def find_remaining_cooling_off_end(
     otherwise None."""
     facts = read_facts(context, conn, pair.payment, pair.refund.maker)
     until = _find_later_cooling_off_end(context, facts, pair.refund)
-    return until if until is not None and until > current_time(conn, facts.now) else None
+    return until if until is not None and until > read_current_time(conn, facts.now) else None
 
 
 def _find_later_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:

@@ -166,7 +166,7 @@ class _SubmissionAttempt:
             operation_id=operation_id,
             not_found=0,
             first_not_found_at=None,
-            **refunds.work_values(Work(attempt=refund.work.attempt)),
+            **refunds.make_work_values(Work(attempt=refund.work.attempt)),
         )
         return ClaimedRecord(
             kind=REFUND_KIND,

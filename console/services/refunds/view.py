@@ -41,7 +41,7 @@ from console.services.refunds.request import make_facts_at_request
 from console.services.refunds.risk_signals import SignalFacts
 from console.services.refunds.rules import RefundFacts
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
-from console.store.database.instants import current_time
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
 from console.store.records import evidence
@@ -94,7 +94,7 @@ class RefundViews:
             open_refunds = complete_with_corporations(
                 self._context, conn, refunds.list_waiting_for_decision(conn, MAX_INBOX_ROWS)
             )
-            server_now = current_time(conn, self._context.now())
+            server_now = read_current_time(conn, self._context.now())
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable = tuple(
             refund
@@ -115,7 +115,7 @@ class RefundViews:
             requests = [(pair.payment, pair.refund.maker) for pair in pairs]
             facts_of_rules = refund_rules.read_facts_of_many(self._context, conn, requests)
             facts_of_signals = refund_risks.read_signal_facts(conn, facts_of_rules)
-            stored_texts = refunds.request_facts(conn, ids)
+            stored_texts = refunds.read_request_facts(conn, ids)
         return {
             pair.refund.id: self._summarize_request(pair, facts, stored_texts.get(pair.refund.id))
             for pair, facts in zip(pairs, facts_of_signals, strict=True)
@@ -137,11 +137,11 @@ class RefundViews:
         relations = refund.relations or RefundRelations()
         refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
         (signal_facts,) = refund_risks.read_signal_facts(conn, [refund_facts])
-        stored_texts = refunds.request_facts(conn, [refund_id]).get(refund_id)
+        stored_texts = refunds.read_request_facts(conn, [refund_id]).get(refund_id)
         facts_at_request, stored_hits = _parse_facts_at_request(refund_id, stored_texts)
         holder = leases.find_holder(conn, make_refund_lease_name(payment.id))
         switch = find_read_only_switch(conn, payment.provider)
-        server_now = current_time(conn, now)
+        server_now = read_current_time(conn, now)
         return RefundDetails(
             record=refund,
             explanation=explain_refund(refund, now),

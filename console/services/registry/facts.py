@@ -36,7 +36,7 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
     if corporation is None:
         live = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
         return live or CorporationFacts(number, registry_date)
-    related = _read_unless_damaged(lambda: (reader.read_successor_chain(number), reader.predecessors(number)))
+    related = _read_unless_damaged(lambda: (reader.read_successor_chain(number), reader.list_predecessors(number)))
     successors, predecessors = related or ((), ())
     ours = _find_numbers_of_our_records(conn, (*successors, *predecessors))
     return CorporationFacts(

@@ -80,7 +80,7 @@ class RegistryUpdates:
         if refused is not None:
             raise refused.make_error()
         try:
-            self._import_files([watched.path_of(file) for file in planned])
+            self._import_files([watched.get_path_of(file) for file in planned])
         except ConsoleError as error:
             if error.code in REFUSED_FILE_ERROR_CODES and not error.detail.get("missing_days"):
                 watched.remember_refused(str(error.detail.get("file", "")), error)

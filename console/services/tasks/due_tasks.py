@@ -288,7 +288,7 @@ class DueTasks:
             columns["corporation_number"] = number
         is_duplicate = claim_holder is not None or record.duplicate_of is not None
         work = _choose_adopted_work(record, is_readable=is_readable, is_duplicate=is_duplicate)
-        columns |= {"status": record.state, **credit_checks.work_values(work)}
+        columns |= {"status": record.state, **credit_checks.make_work_values(work)}
         credit_checks.change_record(tx.conn, record, now, **columns)
         if work.reason in (WorkReason.NUMBER_UNREADABLE, WorkReason.DUPLICATE):
             cases.open_case(tx.conn, work.reason, credit_checks.CREDIT_CHECK_KIND, record_id, raw, "13 digits", now)

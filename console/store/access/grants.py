@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from console.domain.access.permissions import ADMIN, ALL_ROLES, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.store.access import people_views
-from console.store.database.server import people_database_name, reads_views
+from console.store.database.server import make_people_database_name, reads_views
 from console.store.schema import core as schema
 
 MAX_ROLE_NAME_LENGTH = 32
@@ -134,18 +134,18 @@ RightSet = frozenset[tuple[str, str, str]]
 _REQUESTER_SUFFIX = ".asks"
 
 
-def requester_role(role: str) -> str:
+def get_requester_role(role: str) -> str:
     """Return the name of the server's role that replaces this console role for a person whose desk only sends desk
     requests to a worker.
     """
     return f"{role}{_REQUESTER_SUFFIX}"
 
 
-def _select_rights(tables: Iterable[str]) -> RightSet:
+def _make_select_rights(tables: Iterable[str]) -> RightSet:
     return frozenset((table, "SELECT", "") for table in tables)
 
 
-def _insert_rights(tables: Iterable[str]) -> RightSet:
+def _make_insert_rights(tables: Iterable[str]) -> RightSet:
     return frozenset((table, "INSERT", "") for table in tables)
 
 
@@ -153,45 +153,47 @@ _UPDATE_RIGHTS: RightSet = frozenset(
     (table, "UPDATE", column) for table, columns in _UPDATABLE_COLUMNS.items() for column in columns
 )
 _WORKING_RIGHTS = (
-    _select_rights((*_COMMON_TABLES, *_RECORD_TABLES, *_CALL_TABLES))
-    | _insert_rights(_INSERT_TABLES)
+    _make_select_rights((*_COMMON_TABLES, *_RECORD_TABLES, *_CALL_TABLES))
+    | _make_insert_rights(_INSERT_TABLES)
     | _UPDATE_RIGHTS
 )
 # An account that may not read records still writes refusals to the audit trail. For that it reads the last row of its
 # chain.
 _HASH_CHAIN_RIGHTS: RightSet = frozenset(("audit_log", "SELECT", column) for column in ("session", "seq", "hash"))
 
-_PROCEDURE = "PROCEDURE "
+_PROCEDURE_PREFIX = "PROCEDURE "
 _REQUEST_TABLES = ("requests", "request_files")
 # Rights of people for whom a worker acts, all of them on views.
-_VIEW_RIGHTS = _select_rights((*people_views.COMMON_VIEWS, *people_views.RECORD_VIEWS))
-_REQUESTER_RIGHTS = _VIEW_RIGHTS | _insert_rights(_REQUEST_TABLES)
-_ADMIN_REQUESTER_RIGHTS = _select_rights((*people_views.COMMON_VIEWS, "accounts")) | _insert_rights(("requests",))
-_EXECUTOR_RIGHTS: RightSet = _select_rights(_REQUEST_TABLES) | frozenset(
+_VIEW_RIGHTS = _make_select_rights((*people_views.COMMON_VIEWS, *people_views.RECORD_VIEWS))
+_REQUESTER_RIGHTS = _VIEW_RIGHTS | _make_insert_rights(_REQUEST_TABLES)
+_ADMIN_REQUESTER_RIGHTS = _make_select_rights((*people_views.COMMON_VIEWS, "accounts")) | _make_insert_rights(
+    ("requests",)
+)
+_EXECUTOR_RIGHTS: RightSet = _make_select_rights(_REQUEST_TABLES) | frozenset(
     ("requests", "UPDATE", column)
     for column in ("state", "progress", "result", "taken_by", "worker", "lease_clock", "lease_expires", "fence",
                    "ended_at")
 )  # fmt: skip
 
 RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
-    OPERATOR: _WORKING_RIGHTS | _insert_rights(_DECISION_TABLES),
-    APPROVER: _WORKING_RIGHTS | _insert_rights((*_DECISION_TABLES, "read_only_switches")),
+    OPERATOR: _WORKING_RIGHTS | _make_insert_rights(_DECISION_TABLES),
+    APPROVER: _WORKING_RIGHTS | _make_insert_rights((*_DECISION_TABLES, "read_only_switches")),
     WORKER: _WORKING_RIGHTS
     | _EXECUTOR_RIGHTS
-    | _insert_rights((*_NOTICE_TABLES, *_DECISION_TABLES, "limits", "read_only_switches"))
+    | _make_insert_rights((*_NOTICE_TABLES, *_DECISION_TABLES, "limits", "read_only_switches"))
     | {(LOCK_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")},
-    AUDITOR: _select_rights((*_COMMON_TABLES, *_RECORD_TABLES)) | _insert_rights(_LOG_TABLES),
-    ADMIN: _select_rights(_COMMON_TABLES) | _HASH_CHAIN_RIGHTS | _insert_rights(_LOG_TABLES),
-    requester_role(OPERATOR): _REQUESTER_RIGHTS,
-    requester_role(APPROVER): _REQUESTER_RIGHTS,
-    requester_role(AUDITOR): _VIEW_RIGHTS | _insert_rights(("requests",)),
-    requester_role(ADMIN): _ADMIN_REQUESTER_RIGHTS,
+    AUDITOR: _make_select_rights((*_COMMON_TABLES, *_RECORD_TABLES)) | _make_insert_rights(_LOG_TABLES),
+    ADMIN: _make_select_rights(_COMMON_TABLES) | _HASH_CHAIN_RIGHTS | _make_insert_rights(_LOG_TABLES),
+    get_requester_role(OPERATOR): _REQUESTER_RIGHTS,
+    get_requester_role(APPROVER): _REQUESTER_RIGHTS,
+    get_requester_role(AUDITOR): _VIEW_RIGHTS | _make_insert_rights(("requests",)),
+    get_requester_role(ADMIN): _ADMIN_REQUESTER_RIGHTS,
 }
 """Rights of each role, each as (table, privilege, column); an empty column means the whole table. No role may delete
 rows, or change a column that is written only once.
 
-A person for whom a worker acts has the role `requester_role(role)` instead of the role itself. It has rights on the
-views of these tables, and none on the tables.
+A person for whom a worker acts has the role `get_requester_role(role)` instead of the role itself. It has rights on
+the views of these tables, and none on the tables.
 """
 REQUESTER_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_REQUESTER_SUFFIX))
 
@@ -206,16 +208,17 @@ class AccessFault:
     object_name: str
 
 
-def server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozenset[str]:
+def list_server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozenset[str]:
     """Return the server's roles for a person with these console roles. With `asks_worker` (a worker acts for the
-    person), `requester_role` replaces each role that has one.
+    person), `get_requester_role` replaces each role that has one.
     """
     return frozenset(
-        requester_role(role) if asks_worker and requester_role(role) in RIGHTS_OF_ROLE else role for role in roles
+        get_requester_role(role) if asks_worker and get_requester_role(role) in RIGHTS_OF_ROLE else role
+        for role in roles
     )
 
 
-def role_name(database: str, role: str) -> str:
+def make_role_name(database: str, role: str) -> str:
     """Return the name of the server's role for a console role on this database. A name longer than
     MAX_ROLE_NAME_LENGTH is shortened and gets a digest of the database's name.
     """
@@ -239,15 +242,15 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
     if REQUESTER_ROLES & set(roles):
         yield from people_views.make_view_statements(conn, database, replace_existing=False)
     for role in sorted(roles):
-        name = role_name(database, role)
-        required, present = _required_rights(database, role, columns), read_rights_of_role(conn, name)
+        name = make_role_name(database, role)
+        required, present = _list_required_rights(database, role, columns), read_rights_of_role(conn, name)
         if present is None:
             yield f"CREATE ROLE IF NOT EXISTS {quote_identifier(name)}"
             # On MySQL the creator can read a role's rights only if the role is granted to it, active or not.
             if not is_mariadb(conn):
                 yield f"GRANT {quote_identifier(name)} TO CURRENT_USER()"
-        yield from _grant_statements("GRANT", "TO", name, required - (present or set()))
-        yield from _grant_statements("REVOKE", "FROM", name, (present or set()) - required)
+        yield from _make_grant_statements("GRANT", "TO", name, required - (present or set()))
+        yield from _make_grant_statements("REVOKE", "FROM", name, (present or set()) - required)
 
 
 def renew_role_rights(conn: Connection) -> None:
@@ -259,7 +262,9 @@ def renew_role_rights(conn: Connection) -> None:
     """
     database = _read_database_name(conn)
     existing_roles = [
-        role for role in sorted(RIGHTS_OF_ROLE) if read_rights_of_role(conn, role_name(database, role)) is not None
+        role
+        for role in sorted(RIGHTS_OF_ROLE)
+        if read_rights_of_role(conn, make_role_name(database, role)) is not None
     ]
     if REQUESTER_ROLES & set(existing_roles):
         for statement in list(people_views.make_view_statements(conn, database, replace_existing=True)):
@@ -276,16 +281,16 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     result: list[AccessFault] = []
     used = _read_used_roles(conn) if may_grant(conn) else frozenset()
     for role in sorted(RIGHTS_OF_ROLE):
-        rights = read_rights_of_role(conn, role_name(database, role))
+        rights = read_rights_of_role(conn, make_role_name(database, role))
         if rights is None and role in used:
             result.append(AccessFault("missing_role", role))
         if rights is not None and may_grant(conn):
-            required = _required_rights(database, role, columns)
+            required = _list_required_rights(database, role, columns)
             result += [
-                AccessFault("missing_grant", f"{role}: {_right_text(right)}") for right in sorted(required - rights)
+                AccessFault("missing_grant", f"{role}: {_format_right(right)}") for right in sorted(required - rights)
             ]
             result += [
-                AccessFault("unexpected_grant", f"{role}: {_right_text(right)}")
+                AccessFault("unexpected_grant", f"{role}: {_format_right(right)}")
                 for right in sorted(rights - required)
             ]
     if REQUESTER_ROLES & used:
@@ -297,7 +302,7 @@ def _read_used_roles(conn: Connection) -> frozenset[str]:
     """Return the server's roles of all operators who aren't disabled."""
     rows = conn.exec_driver_sql("SELECT roles, asks FROM operators WHERE disabled_at IS NULL").all()
     return frozenset(
-        role for roles, asks in rows for role in server_roles(_parse_roles(roles), asks_worker=bool(asks))
+        role for roles, asks in rows for role in list_server_roles(_parse_roles(roles), asks_worker=bool(asks))
     )
 
 
@@ -309,7 +314,7 @@ def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None
     """Return the tables whose triggers the connected operator's account can see. Return None for the schema account,
     which can see all triggers, and for an account of no operator.
     """
-    roles = _roles_of_account(conn)
+    roles = _read_roles_of_account(conn)
     if roles is None:
         return None
     if not is_mariadb(conn):
@@ -318,14 +323,16 @@ def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None
     return frozenset(table for table, privilege, _ in rights if privilege != "SELECT")
 
 
-def _roles_of_account(conn: Connection) -> AbstractSet[str] | None:
+def _read_roles_of_account(conn: Connection) -> AbstractSet[str] | None:
     """Return the server's roles of the connected account. Return None if the account may grant rights, or if it
     belongs to no operator or to a disabled one.
     """
     row = conn.exec_driver_sql(
         "SELECT roles, asks FROM operators WHERE name = SUBSTRING_INDEX(USER(), '@', 1) AND disabled_at IS NULL"
     ).first()
-    return None if row is None or may_grant(conn) else server_roles(_parse_roles(row[0]), asks_worker=bool(row[1]))
+    return (
+        None if row is None or may_grant(conn) else list_server_roles(_parse_roles(row[0]), asks_worker=bool(row[1]))
+    )
 
 
 def read_rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
@@ -333,7 +340,7 @@ def read_rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
     not read its rights.
     """
     if not is_mariadb(conn):
-        return _rights_on_mysql(conn, role)
+        return _read_rights_on_mysql(conn, role)
     before = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()
     try:
         run_statement(conn, f"SET ROLE {quote_identifier(role)}")
@@ -348,7 +355,7 @@ def read_rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
     return frozenset(right for line in lines for right in _parse_grant(line))
 
 
-def _rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | None:
+def _read_rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | None:
     """Return the rights of a role on MySQL; None if the connected account may not read them.
 
     An administrator can read any role. For an ordinary account MySQL lists the role's rights together with the
@@ -368,10 +375,10 @@ def _rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | None:
             raise
         return None
     mixed = (right for line in lines for right in _parse_grant(line) if not right[0].endswith(".*"))
-    return frozenset(mixed) - _own_rights_on_mysql(conn)
+    return frozenset(mixed) - _read_own_rights_on_mysql(conn)
 
 
-def _own_rights_on_mysql(conn: Connection) -> frozenset[Right]:
+def _read_own_rights_on_mysql(conn: Connection) -> frozenset[Right]:
     """Return the rights that the account has by itself, not by a role."""
     before = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()  # NONE, or a list of quoted names
     run_statement(conn, "SET ROLE NONE")
@@ -415,30 +422,30 @@ def _read_columns(conn: Connection) -> frozenset[tuple[str, str]]:
     return frozenset((str(table), str(column)) for table, column in rows)
 
 
-def _required_rights(database: str, role: str, columns: AbstractSet[tuple[str, str]]) -> frozenset[Right]:
+def _list_required_rights(database: str, role: str, columns: AbstractSet[tuple[str, str]]) -> frozenset[Right]:
     """Return the rights that this role must have, limited to the tables and columns that exist. A table before its
     adoption has only some columns.
     """
     tables = {table for table, _ in columns} | people_views.VIEWS_WITHOUT_TABLE
-    place = quote_identifier(people_database_name(database) if role in REQUESTER_ROLES else database)
+    place = quote_identifier(make_people_database_name(database) if role in REQUESTER_ROLES else database)
     return frozenset(
-        (f"{_PROCEDURE if privilege == 'EXECUTE' else ''}{place}.{quote_identifier(table)}", privilege, column)
+        (f"{_PROCEDURE_PREFIX if privilege == 'EXECUTE' else ''}{place}.{quote_identifier(table)}", privilege, column)
         for table, privilege, column in RIGHTS_OF_ROLE[role]
         if table in tables and (not column or (table, column) in columns)
     )
 
 
-def _grant_statements(command: str, preposition: str, role: str, rights: Iterable[Right]) -> Iterator[str]:
+def _make_grant_statements(command: str, preposition: str, role: str, rights: Iterable[Right]) -> Iterator[str]:
     """Yield one statement per table: `command` is GRANT or REVOKE, `preposition` is TO or FROM."""
     by_place: dict[str, dict[str, list[str]]] = {}
     for place, privilege, column in sorted(rights):
         by_place.setdefault(place, {}).setdefault(privilege, []).append(column)
     for place, privileges in by_place.items():
-        named = ", ".join(privilege + _bracketed_list(columns) for privilege, columns in privileges.items())
+        named = ", ".join(privilege + _format_bracketed_list(columns) for privilege, columns in privileges.items())
         yield f"{command} {named} ON {place} {preposition} {quote_identifier(role)}"
 
 
-def _bracketed_list(columns: list[str]) -> str:
+def _format_bracketed_list(columns: list[str]) -> str:
     return "" if columns == [""] else f" ({', '.join(quote_identifier(column) for column in columns if column)})"
 
 
@@ -465,20 +472,22 @@ def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple
     """Yield the faults of the connected account, if it is an operator's: its excess and missing rights on this
     database, on the database of views and on all databases.
     """
-    roles = _roles_of_account(conn)
+    roles = _read_roles_of_account(conn)
     if roles is None:
         return
     present = frozenset(
         right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _parse_grant(line)
     )
-    places = [f"{quote_identifier(name)}." for name in (database, people_database_name(database))]
-    own_places = ("*.", *places, *(f"{_PROCEDURE}{place}" for place in places))
+    places = [f"{quote_identifier(name)}." for name in (database, make_people_database_name(database))]
+    own_places = ("*.", *places, *(f"{_PROCEDURE_PREFIX}{place}" for place in places))
     present = frozenset(right for right in present if right[0].startswith(own_places))
     columns |= {(LOCK_PROCEDURE, "")}  # MySQL doesn't list a procedure to an account that may run it by a role
-    required: frozenset[Right] = frozenset().union(*(_required_rights(database, role, columns) for role in roles))
+    required: frozenset[Right] = frozenset().union(
+        *(_list_required_rights(database, role, columns) for role in roles)
+    )
     allowed = required | ({("*.*", XA_RIGHT, "")} if WORKER in roles else set())
-    yield from (AccessFault("unexpected_grant", _right_text(right)) for right in sorted(present - allowed))
-    yield from (AccessFault("missing_grant", _right_text(right)) for right in sorted(required - present))
+    yield from (AccessFault("unexpected_grant", _format_right(right)) for right in sorted(present - allowed))
+    yield from (AccessFault("missing_grant", _format_right(right)) for right in sorted(required - present))
 
 
 def may_grant(conn: Connection) -> bool:
@@ -487,6 +496,6 @@ def may_grant(conn: Connection) -> bool:
     return any("WITH GRANT OPTION" in line for line in lines)
 
 
-def _right_text(right: Right) -> str:
+def _format_right(right: Right) -> str:
     place, privilege, column = right
     return f"{privilege}{f' ({column})' if column else ''} ON {place}"

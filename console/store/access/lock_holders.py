@@ -23,7 +23,7 @@ from console.store.access.grants import (
     quote_identifier,
     run_statement,
 )
-from console.store.database.error_codes import error_number
+from console.store.database.error_codes import find_error_number
 
 BLOCKING_SECONDS = 3
 """Longest time (seconds) for which a person's transaction may block another transaction; after this time the
@@ -44,16 +44,16 @@ reported it for BLOCKING_SECONDS. Both times and the time of two calls together 
 """
 PREPARED_REASON = "prepared"
 
-_WAITS_ON_MARIADB = "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits"
-_WAITS_ON_MYSQL = (
+_LOCK_WAITS_QUERY_ON_MARIADB = "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits"
+_LOCK_WAITS_QUERY_ON_MYSQL = (
     "SELECT requesting_engine_transaction_id AS requesting_trx_id, blocking_engine_transaction_id AS blocking_trx_id"
     " FROM performance_schema.data_lock_waits"
 )
-_RIGHTS_ON_MARIADB = {
+_RIGHT_PATTERNS_ON_MARIADB = {
     "PROCESS": r"\bPROCESS\b.* ON \*\.\*",
     "CONNECTION ADMIN": r"\b(CONNECTION ADMIN|SUPER)\b.* ON \*\.\*",
 }
-_RIGHTS_ON_MYSQL = {
+_RIGHT_PATTERNS_ON_MYSQL = {
     "PROCESS": r"\bPROCESS\b.* ON \*\.\*",
     "CONNECTION_ADMIN": r"\b(CONNECTION_ADMIN|SUPER)\b.* ON \*\.\*",
     "SELECT ON performance_schema.data_lock_waits": (
@@ -84,11 +84,11 @@ class EndedSession:
     reason: str
 
 
-def _procedure_body(conn: Connection) -> str:
+def _make_procedure_body(conn: Connection) -> str:
     """Return the SQL body of the procedure. Each call of the procedure ends at most one session and returns its
     account and the reason.
     """
-    waits = _WAITS_ON_MARIADB if is_mariadb(conn) else _WAITS_ON_MYSQL
+    waits = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
     has_role = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     acts = f"({has_role.format(OPERATOR)} OR {has_role.format(APPROVER)}) AND NOT o.asks"
     return f"""BEGIN
@@ -133,7 +133,7 @@ def renew_procedure(conn: Connection) -> None:
     """Create the procedure if it is missing, or replace it if its text was altered. The caller must then grant the
     rights on it again.
     """
-    body = _procedure_body(conn)
+    body = _make_procedure_body(conn)
     stored = conn.exec_driver_sql(
         "SELECT routine_definition FROM information_schema.routines"
         " WHERE routine_schema = DATABASE() AND routine_name = %s",
@@ -155,7 +155,7 @@ def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
     lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
     if any(re.search(_ALL_PRIVILEGES_PATTERN, line) for line in lines):
         return ()
-    needed = _RIGHTS_ON_MARIADB if is_mariadb(conn) else _RIGHTS_ON_MYSQL
+    needed = _RIGHT_PATTERNS_ON_MARIADB if is_mariadb(conn) else _RIGHT_PATTERNS_ON_MYSQL
     return [right for right, pattern in needed.items() if not any(re.search(pattern, line) for line in lines)]
 
 
@@ -180,10 +180,12 @@ def end_next_session(conn: Connection) -> EndedSession | None:
 def list_prepared_transactions(conn: Connection) -> tuple[str, ...]:
     """Return the ids of all prepared XA transactions of this server, each in the SQL form for XA ROLLBACK."""
     rows = conn.exec_driver_sql("XA RECOVER").all()
-    return tuple(_sql_of(int(form), int(length), _encode_bytes(data)) for form, length, _, data in rows)
+    return tuple(
+        _format_transaction_id(int(form), int(length), _encode_bytes(data)) for form, length, _, data in rows
+    )
 
 
-def _sql_of(form: int, length: int, data: bytes) -> str:
+def _format_transaction_id(form: int, length: int, data: bytes) -> str:
     """Return the SQL form of an XA transaction id: `form` is its format id, `length` the size (bytes) of the first of
     the two parts in `data`.
     """
@@ -194,13 +196,13 @@ def _encode_bytes(data: object) -> bytes:
     return data if isinstance(data, bytes) else str(data).encode()
 
 
-def roll_back_prepared(conn: Connection, transaction: str) -> bool:
+def roll_back_prepared_transaction(conn: Connection, transaction: str) -> bool:
     """Roll back a prepared XA transaction. `transaction` is its XA id, written as in an XA statement. Return False
     if the transaction has ended already or belongs to a session that still exists."""
     try:
         conn.exec_driver_sql(f"XA ROLLBACK {transaction}")
     except DBAPIError as error:
-        if error_number(error) not in _NO_SUCH_BRANCH_ERRORS:
+        if find_error_number(error) not in _NO_SUCH_BRANCH_ERRORS:
             raise
-        return error_number(error) == _ROLLED_BACK_ERROR
+        return find_error_number(error) == _ROLLED_BACK_ERROR
     return True

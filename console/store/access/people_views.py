@@ -25,26 +25,26 @@ from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
 from console.domain.evidence.timeline import MIN_HIDDEN_TEXT_LENGTH
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH
-from console.store.database.server import people_database_name
+from console.store.database.server import make_people_database_name
 from console.store.schema import core as schema
 
 VERSION_TABLES = ("alembic_version", "console_alembic_version")
-SAME_PAYER = "same_payer"
+SAME_PAYER_VIEW = "same_payer"
 """Name of the view of all pairs of payments with the same payer. A person sees payers only masked and can't compare
 them.
 """
-OWN_REQUESTS, WORKERS = "own_requests", "workers"
+OWN_REQUESTS_VIEW, WORKERS_VIEW = "own_requests", "workers"
 """Names of two views: the desk requests of the account that reads, and the presence leases of the workers."""
-LIMIT_PROPOSALS = "limit_proposals"
+LIMIT_PROPOSALS_VIEW = "limit_proposals"
 """Name of the view of the proposals to change the limits of refunds. Administrators read it."""
 
-NAME_WITHOUT_HOST = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_INDEX({0}, '@', -1)) - 1)"
+NAME_WITHOUT_HOST_SQL = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_INDEX({0}, '@', -1)) - 1)"
 """SQL template: the name of an account without its host. A host has no @, but a name may have one, so the text is cut
 at the last @.
 """
-_ACCOUNT_NAME = NAME_WITHOUT_HOST.format("USER()")
-_ACCOUNT_SQL = f"CAST({_ACCOUNT_NAME} AS BINARY)"
-_SHOWN_META = ("database_id", "versions", "adoption", "dates_zone")
+_ACCOUNT_NAME_SQL = NAME_WITHOUT_HOST_SQL.format("USER()")
+_ACCOUNT_SQL = f"CAST({_ACCOUNT_NAME_SQL} AS BINARY)"
+_SHOWN_META_NAMES = ("database_id", "versions", "adoption", "dates_zone")
 _PAYMENT_OF_ROW = " LEFT JOIN {0}.payments payment ON payment.id = t.payment_id"
 _PAYER_OF_ROW = "payment.payer_ref"
 _PAYMENT_OF_SUBJECT = (
@@ -62,7 +62,7 @@ _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class _PeopleView:
     """A view of one table, whose rows have the alias `t`.
 
     - `columns`: for some columns, the SQL that replaces their value
@@ -83,15 +83,15 @@ class _View:
         """
         tables = f"{database}.{_quote_identifier(self.table)} t{self.joined.format(database)}"
         rows = f" WHERE {self.visible}" if self.visible else ""
-        return f"SELECT {', '.join(map(self._column_sql, names))} FROM {tables}{rows}"  # noqa: S608  # constants
+        return f"SELECT {', '.join(map(self._make_column_sql, names))} FROM {tables}{rows}"  # noqa: S608  # constants
 
-    def _column_sql(self, name: str) -> str:
+    def _make_column_sql(self, name: str) -> str:
         value = self.columns.get(name, f"t.{_quote_identifier(name)}")
         is_shown = self.visible is None or name in self.searched
         return f"{value if is_shown else f'IF({self.visible}, {value}, NULL)'} AS {_quote_identifier(name)}"
 
 
-def _masked_payer_sql(payer: str) -> str:
+def _make_masked_payer_sql(payer: str) -> str:
     """SQL: a payer, masked as `mask_payer` of the domain masks it."""
     return (
         f"IF({payer} IS NULL OR {payer} = '', NULL, CONCAT('****', IF(CHAR_LENGTH({payer})"
@@ -99,7 +99,7 @@ def _masked_payer_sql(payer: str) -> str:
     )
 
 
-def _remove_payer(facts: str) -> str:
+def _make_masked_facts_sql(facts: str) -> str:
     """SQL: a JSON text whose member `payer` is masked. A text that isn't JSON becomes an empty object."""
     payer = f"JSON_UNQUOTE(JSON_EXTRACT({facts}, '$.payer'))"
     has_payer = f"JSON_TYPE(JSON_EXTRACT({facts}, '$.payer')) = 'STRING'"
@@ -113,56 +113,60 @@ def _mask_in_texts(payer: str, *columns: str) -> Mapping[str, str]:
     """SQL for each column: its text, in which the payer is masked as `mask_text` of the domain masks it."""
     has_payer = f"CHAR_LENGTH({payer}) >= {MIN_HIDDEN_TEXT_LENGTH}"  # not true if there is none
     return {
-        name: f"IF({has_payer}, REPLACE(t.{name}, {payer}, {_masked_payer_sql(payer)}), t.{name})" for name in columns
+        name: f"IF({has_payer}, REPLACE(t.{name}, {payer}, {_make_masked_payer_sql(payer)}), t.{name})" for name in columns
     }
 
 
-def _is_own(column: str) -> str:
+def _make_is_own_sql(column: str) -> str:
     """SQL: the value of the column is the name of the reading account."""
     return f"CAST(t.{column} AS BINARY) = {_ACCOUNT_SQL}"
 
 
-def _views_by_name() -> Mapping[str, _View]:
+def _make_views_by_name() -> Mapping[str, _PeopleView]:
     """Return the views by their names."""
     kinds = ", ".join(f"'{kind}'" for kind in _RECORD_KINDS)
     # The name is compared within the condition for each column: the server may join another person's row first.
     may_see_entry = (
-        f"(p.name = {_ACCOUNT_NAME} AND CAST(p.name AS BINARY) = {_ACCOUNT_SQL} AND p.disabled_at IS NULL"
-        f" AND ({_is_own('who')} OR FIND_IN_SET('{AUDITOR}', REPLACE(p.roles, ' ', ''))"
+        f"(p.name = {_ACCOUNT_NAME_SQL} AND CAST(p.name AS BINARY) = {_ACCOUNT_SQL} AND p.disabled_at IS NULL"
+        f" AND ({_make_is_own_sql('who')} OR FIND_IN_SET('{AUDITOR}', REPLACE(p.roles, ' ', ''))"
         f" OR t.subject_kind IN ({kinds})))"
     )
-    shown_meta = ", ".join(f"'{name}'" for name in _SHOWN_META)
+    shown_meta = ", ".join(f"'{name}'" for name in _SHOWN_META_NAMES)
     views = (
         *(
-            _View(table)
+            _PeopleView(table)
             for table in (*VERSION_TABLES, "limits", "operators", "read_only_switches", "request_files", "requests")
         ),
-        *(_View(table) for table in RECORD_TABLES),
-        _View("audit_log", {}, may_see_entry, ("id", "subject_kind", "subject_id"), " JOIN {0}.operators p"),
-        _View("console_meta", {}, f"t.name IN ({shown_meta})", ("name",)),
-        _View(
+        *(_PeopleView(table) for table in RECORD_TABLES),
+        _PeopleView("audit_log", {}, may_see_entry, ("id", "subject_kind", "subject_id"), " JOIN {0}.operators p"),
+        _PeopleView("console_meta", {}, f"t.name IN ({shown_meta})", ("name",)),
+        _PeopleView(
             "alerts",
             _mask_in_texts(_PAYER_OF_SUBJECT, "observed", "expected", "note"),
             joined=_PAYMENT_OF_SUBJECT,
         ),
         _View("evidence", _mask_in_texts(_PAYER_OF_SUBJECT, "summary", "body"), joined=_PAYMENT_OF_SUBJECT),
         _View("leases", {"token": "NULL"}),
-        _View("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
-        _View("outbox", {"body": "'{}'"}),
-        _View("payments", {"payer_ref": _masked_payer_sql("t.payer_ref"), "handle": "NULL", "url": "NULL"}),
-        _View("payment_events", _mask_in_texts(_PAYER_OF_ROW, "body"), joined=_PAYMENT_OF_ROW),
+        _PeopleView("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
+        _PeopleView("outbox", {"body": "'{}'"}),
+        _PeopleView(
+            "payments", {"payer_ref": _make_masked_payer_sql("t.payer_ref"), "handle": "NULL", "url": "NULL"}
+        ),
+        _PeopleView("payment_events", _mask_in_texts(_PAYER_OF_ROW, "body"), joined=_PAYMENT_OF_ROW),
         _View("reconciliation_rows", _mask_in_texts(_PAYER_OF_ROW, "ours", "theirs"), joined=_PAYMENT_OF_ROW),
         _View(
             "refunds",
-            {"saw": _remove_payer("t.saw"), **_mask_in_texts(_PAYER_OF_ROW, "reason", "declined_because")},
+            {"saw": _make_masked_facts_sql("t.saw"), **_mask_in_texts(_PAYER_OF_ROW, "reason", "declined_because")},
             joined=_PAYMENT_OF_ROW,
         ),
-        _View("saved_views", {}, f"(t.is_team OR {_is_own('maker')})", ("id", "is_team", "maker", "deleted_at")),
+        _PeopleView(
+            "saved_views", {}, f"(t.is_team OR {_make_is_own_sql('maker')})", ("id", "is_team", "maker", "deleted_at")
+        ),
     )
     return {view.table: view for view in views} | {
-        OWN_REQUESTS: _View("requests", {}, _is_own("who"), ("id",)),
-        LIMIT_PROPOSALS: _View("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
-        WORKERS: _View("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE_NAME}'"),
+        OWN_REQUESTS_VIEW: _PeopleView("requests", {}, _make_is_own_sql("who"), ("id",)),
+        LIMIT_PROPOSALS_VIEW: _PeopleView("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
+        WORKERS_VIEW: _PeopleView("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE_NAME}'"),
     }
 
 
@@ -172,9 +176,9 @@ COMMON_VIEWS = (
     "limits",
     "operators",
     "read_only_switches",
-    LIMIT_PROPOSALS,
-    OWN_REQUESTS,
-    WORKERS,
+    LIMIT_PROPOSALS_VIEW,
+    OWN_REQUESTS_VIEW,
+    WORKERS_VIEW,
 )
 """Names of the views that a person for whom a worker acts may read, whatever the person's roles."""
 RECORD_TABLES = (
@@ -184,8 +188,8 @@ RECORD_TABLES = (
     "saved_views", "set_asides", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 """Tables of records. Their views may be read by operators, approvers and auditors for whom a worker acts."""
-RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER)
-VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS, OWN_REQUESTS, SAME_PAYER, WORKERS})
+RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER_VIEW)
+VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS_VIEW, OWN_REQUESTS_VIEW, SAME_PAYER_VIEW, WORKERS_VIEW})
 """Views whose name isn't the name of a table."""
 
 
@@ -193,11 +197,11 @@ def make_view_statements(conn: Connection, database: str, *, replace_existing: b
     """Yield the statements that create the missing views of `database`. With `replace_existing` existing views are
     replaced, too, because the server doesn't show whether one was altered.
     """
-    views = people_database_name(database)
+    views = make_people_database_name(database)
     present = _read_columns_by_table(conn, views)
     if not present:
         yield f"CREATE DATABASE IF NOT EXISTS {_quote_identifier(views)} CHARACTER SET utf8mb4"
-    for name, sql in _select_statements(conn, database).items():
+    for name, sql in _make_select_statements(conn, database).items():
         if replace_existing or name not in present:
             place = f"{_quote_identifier(views)}.{_quote_identifier(name)}"
             yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {place} AS {sql}"
@@ -206,28 +210,28 @@ def make_view_statements(conn: Connection, database: str, *, replace_existing: b
 def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
     """Return the names of the views that don't exist, or that lack a column of their table."""
     present, tables = (
-        _read_columns_by_table(conn, people_database_name(database)),
+        _read_columns_by_table(conn, make_people_database_name(database)),
         _read_columns_by_table(conn, database),
     )
     return tuple(
         name
-        for name in sorted(_select_statements(conn, database))
+        for name in sorted(_make_select_statements(conn, database))
         if name not in present or not tables.get(name, frozenset()) <= present[name]
     )
 
 
-def _select_statements(conn: Connection, database: str) -> Mapping[str, str]:
+def _make_select_statements(conn: Connection, database: str) -> Mapping[str, str]:
     """Return the SELECT statement of each view by the view's name. Only tables and columns that exist are used:
     before its adoption a table has only some columns.
     """
     place, tables = _quote_identifier(database), _read_columns_by_table(conn, database)
     definitions = {
         name: view.query(place, sorted(tables[view.table]))
-        for name, view in _views_by_name().items()
+        for name, view in _make_views_by_name().items()
         if view.table in tables
     }
     if "payments" in definitions:
-        definitions[SAME_PAYER] = (
+        definitions[SAME_PAYER_VIEW] = (
             f"SELECT a.id AS payment_id, b.id AS other_id FROM {place}.payments a"  # noqa: S608  # a quoted name of this program
             f" JOIN {place}.payments b ON b.payer_ref = a.payer_ref WHERE a.payer_ref <> ''"
         )

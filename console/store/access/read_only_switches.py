@@ -8,7 +8,7 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import read_only_switches
 
-_NEWEST_IDS = select(func.max(read_only_switches.c.id)).group_by(read_only_switches.c.scope)
+_NEWEST_SWITCH_IDS_QUERY = select(func.max(read_only_switches.c.id)).group_by(read_only_switches.c.scope)
 _SWITCHES_QUERY = (
     select(
         read_only_switches.c.scope,
@@ -17,7 +17,7 @@ _SWITCHES_QUERY = (
         read_only_switches.c.person,
         read_only_switches.c.at,
     )
-    .where(read_only_switches.c.id.in_(_NEWEST_IDS))
+    .where(read_only_switches.c.id.in_(_NEWEST_SWITCH_IDS_QUERY))
     .order_by(read_only_switches.c.scope)
 )
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from console.store.access.grants import quote_identifier, role_name, run_statement
-from console.store.database.error_codes import error_number
+from console.store.access.grants import make_role_name, quote_identifier, run_statement
+from console.store.database.error_codes import find_error_number
 
 PLACEHOLDER_SQL = "'***'"
 """Placeholder of a password in a statement's text. `AccountStatement.run` replaces it with the password."""
@@ -67,7 +67,7 @@ class AccountStatement:
         try:
             run_statement(conn, self.sql, self.secret)
         except DBAPIError as error:
-            if error_number(error) not in self.harmless_errors:
+            if find_error_number(error) not in self.harmless_errors:
                 raise
 
 
@@ -83,23 +83,23 @@ def make_account_statements(
     roles = frozenset[str]() if account.is_locked else account.roles
     if account.is_new:
         yield AccountStatement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {PLACEHOLDER_SQL}", account.password)
-    yield _alter_statement(account, who, is_mariadb=is_mariadb)
+    yield _make_alter_statement(account, who, is_mariadb=is_mariadb)
     if is_mariadb:
         yield AccountStatement(f"CREATE ROLE IF NOT EXISTS {own_role}")
     for role in sorted((account.roles_before | account.roles) - roles):
         yield AccountStatement(
-            f"REVOKE {quote_identifier(role_name(database, role))} FROM {holder}",
+            f"REVOKE {quote_identifier(make_role_name(database, role))} FROM {holder}",
             harmless_errors=_ROLE_NOT_GRANTED_ERRORS,
         )
     for role in sorted(roles):
-        yield AccountStatement(f"GRANT {quote_identifier(role_name(database, role))} TO {holder}")
+        yield AccountStatement(f"GRANT {quote_identifier(make_role_name(database, role))} TO {holder}")
     if is_mariadb:
         yield AccountStatement(f"GRANT {own_role} TO {who}")
     if not account.is_locked:
-        yield from _default_role_statements(account, who, own_role, is_mariadb=is_mariadb)
+        yield from _make_default_role_statements(account, who, own_role, is_mariadb=is_mariadb)
 
 
-def _alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> AccountStatement:
+def _make_alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> AccountStatement:
     password = f" IDENTIFIED BY {PLACEHOLDER_SQL}" if account.password is not None else ""
     tls = "SSL" if account.needs_tls else "NONE"
     lock = "LOCK" if account.is_locked else "UNLOCK"
@@ -111,7 +111,7 @@ def _alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> 
     )
 
 
-def _default_role_statements(
+def _make_default_role_statements(
     account: DesiredAccount, quoted_account: str, own_role: str, *, is_mariadb: bool
 ) -> Iterator[AccountStatement]:
     """Yield the statement that sets the account's default role.

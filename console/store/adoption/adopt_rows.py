@@ -134,7 +134,7 @@ def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
     meanwhile.
     """
     values = {
-        "status": _status_sql(),
+        "status": _make_status_sql(),
         "duplicate_of": None,
         "work_state": "needs_review",
         "work_reason": WorkReason.NUMBER_UNREADABLE,
@@ -177,7 +177,7 @@ def mark_duplicate(conn: Connection, record_id: int, remaining_id: int, now: dat
     """
     is_unmarked = or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM)
     values = {
-        "status": _status_sql(),
+        "status": _make_status_sql(),
         "duplicate_of": remaining_id,
         "work_state": "needs_review",
         "work_reason": WorkReason.DUPLICATE,
@@ -225,7 +225,7 @@ def decide_remaining(conn: Connection, after: int, up_to_id: int, now: datetime)
         has_thirteen_digits_sql(conn, credit_checks.c.number_key),
     )
     values = {
-        "status": _status_sql(),
+        "status": _make_status_sql(),
         "work_state": case((_HAS_ENDED, "none"), else_="needs_review"),
         "work_reason": case((_HAS_ENDED, None), else_=WorkReason.WRITTEN_BY_OTHER.value),
         "duplicate_of": None,
@@ -276,7 +276,7 @@ def list_unadopted_rows(conn: Connection, limit: int) -> tuple[tuple[int, object
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query))
 
 
-def _status_sql() -> ColumnElement[str]:
+def _make_status_sql() -> ColumnElement[str]:
     return case((_IS_BOUGHT, "success"), else_=credit_checks.c.status)
 
 

@@ -69,9 +69,9 @@ def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> t
     of its dates; None if it isn't known.
     """
     result = (
-        *_conversion_changes(table),
-        *_missing_columns(table, dialect, zone),
-        *_missing_indexes(table, dialect),
+        *_list_conversion_changes(table),
+        *_list_missing_columns(table, dialect, zone),
+        *_list_missing_indexes(table, dialect),
         *_claim_default_change(table, dialect),
     )
     return tuple(result)
@@ -85,7 +85,7 @@ def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: 
 # Changes that the table still needs
 
 
-def _conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
+def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
     if table.engine is None:
         return
     if table.engine != "InnoDB":
@@ -101,23 +101,25 @@ def _conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
         yield TableChange(f"redefine {name}", f"ALTER TABLE {TABLE_NAME} MODIFY {name} {kind}")
 
 
-def _missing_columns(table: LegacyTable, dialect: str, zone: str | None) -> Iterator[TableChange]:
+def _list_missing_columns(table: LegacyTable, dialect: str, zone: str | None) -> Iterator[TableChange]:
     missing = [column for column in credit_checks.c if column.name not in table.columns]
-    plain_clauses = [_column_clause(column, table, dialect, zone) for column in missing if column.computed is None]
+    plain_clauses = [
+        _make_column_clause(column, table, dialect, zone) for column in missing if column.computed is None
+    ]
     derived_clauses = [
-        _derived_column_clause(column, table, dialect) for column in missing if column.computed is not None
+        _make_derived_column_clause(column, table, dialect) for column in missing if column.computed is not None
     ]
     if table.engine is not None and not table.stores_unicode:
         plain_clauses.append(
             f"DEFAULT {_CHARACTER_SET}"
         )  # the table's default; existing columns keep their character set
     if plain_clauses:
-        yield TableChange("columns", _alter_sql(dialect, plain_clauses))
+        yield TableChange("columns", _make_alter_sql(dialect, plain_clauses))
     if derived_clauses:
-        yield TableChange("derived columns", _alter_sql(dialect, derived_clauses))
+        yield TableChange("derived columns", _make_alter_sql(dialect, derived_clauses))
 
 
-def _alter_sql(dialect: str, parts: list[str]) -> str:
+def _make_alter_sql(dialect: str, parts: list[str]) -> str:
     """Return one ALTER statement with all `parts`. On SQLite, which adds one column per statement, return one
     statement per part, with a semicolon and a line break between them.
     """
@@ -126,25 +128,27 @@ def _alter_sql(dialect: str, parts: list[str]) -> str:
     return f"ALTER TABLE {TABLE_NAME} " + ", ".join(parts)
 
 
-def _column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
-    default = _default_sql(column)
+def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
+    default = _make_default_sql(column)
     if column.name == ZONE_COLUMN and zone is not None and not table.dates_are_utc:
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED_CLAIM)
     null = "" if column.nullable else " NOT NULL"
     default_clause = f" DEFAULT {default}" if default else ""
-    return f"ADD COLUMN {column.name} {_type_sql(column, dialect)}{null}{default_clause}{_invisible_option(table)}"
+    return (
+        f"ADD COLUMN {column.name} {_type_sql(column, dialect)}{null}{default_clause}{_get_invisible_option(table)}"
+    )
 
 
-def _invisible_option(table: LegacyTable) -> str:
+def _get_invisible_option(table: LegacyTable) -> str:
     """Return the column option INVISIBLE, which hides a new column from `SELECT *` and from an INSERT without a
     column list. Return "" if the server has no such option.
     """
     return " INVISIBLE" if table.can_hide_columns else ""
 
 
-def _default_sql(column: SchemaColumn[Any]) -> str | None:
+def _make_default_sql(column: SchemaColumn[Any]) -> str | None:
     if not isinstance(column.server_default, DefaultClause):
         return None
     default = column.server_default.arg
@@ -163,7 +167,7 @@ def _load_dialect(name: str) -> Any:
     return sqlite.dialect() if name == "sqlite" else mysql.dialect()
 
 
-def _derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str) -> str:
+def _make_derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str) -> str:
     """Return the clause that adds a derived column as VIRTUAL. In the console's own tables derived columns are stored
     (decision 0019). In an adopted table, storing the column would copy the table while its writers wait.
     """
@@ -177,10 +181,10 @@ def _derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialec
         "disagrees": disagreement_sql.CREDIT_CHECK_SQL,
     }
     kind, expression = _type_sql(column, dialect), expressions[column.name]
-    return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_invisible_option(table)}"
+    return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_get_invisible_option(table)}"
 
 
-def _missing_indexes(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
+def _list_missing_indexes(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
     """Yield the changes that create missing indexes. The unique index of the claim comes first, because only its
     creation can fail for stored rows.
     """
@@ -227,14 +231,14 @@ def apply_change(
     if not database.is_server:
         _apply_to_file(database, change, zone, before_claim_index)
         return
-    for ending in _alter_endings(change, convert=convert):
+    for ending in _list_alter_endings(change, convert=convert):
         try:
             online_ddl.alter_table(
                 database,
                 change.sql + ending,
                 lambda: is_change_done(read_table(database), change, database.dialect, zone),
             )
-        except online_ddl.NeedsCopy as refused:
+        except online_ddl.CopyNeeded as refused:
             reason = str(refused)
             continue
         except IntegrityError as error:
@@ -245,7 +249,7 @@ def apply_change(
     )
 
 
-def _alter_endings(step: TableChange, *, convert: bool) -> tuple[str, ...]:
+def _list_alter_endings(step: TableChange, *, convert: bool) -> tuple[str, ...]:
     """Return the ends of the ALTER statement in the order in which they are tried. The ends that let others write
     come first; the end that copies the table comes last, if it is allowed.
     """

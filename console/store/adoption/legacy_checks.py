@@ -47,11 +47,16 @@ class AdoptionObstacle:
 
 def find_obstacles(table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
     """Return all obstacles that must be removed before the adoption."""
-    problems = [*_missing_columns(table), *_key_obstacles(table), *_foreign_columns(table), *_name_obstacles(table)]
+    problems = [
+        *_find_missing_columns(table),
+        *_find_key_obstacles(table),
+        *_find_foreign_columns(table),
+        *_name_obstacles(table),
+    ]
     if table.engine is not None and not problems:
-        problems += [*_engine_obstacles(table), *_type_obstacles(table), *_copy_obstacles(table)]
+        problems += [*_find_engine_obstacles(table), *_type_obstacles(table), *_copy_obstacles(table)]
     elif table.engine is None:
-        problems += [AdoptionObstacle("must_be_null", name, "not null") for name in _not_null_columns(table)]
+        problems += [AdoptionObstacle("must_be_null", name, "not null") for name in _list_not_null_columns(table)]
     return tuple(problems)
 
 
@@ -60,13 +65,13 @@ def has_numeric_ids(table: LegacyTable) -> bool:
     return table.columns["id"].base_type in (*_INTEGER_TYPES, "integer")
 
 
-def _missing_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_missing_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     for name in ORIGINAL_COLUMNS:
         if name not in table.columns:
             yield AdoptionObstacle("column_missing", name, "")
 
 
-def _key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     column = table.columns.get("id")
     if column is None:
         return
@@ -78,7 +83,7 @@ def _key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         yield AdoptionObstacle("no_own_numbers", "id", column.type, is_convertible=True)
 
 
-def _foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column that the console doesn't know and that needs a value in each INSERT: NOT NULL
     without a default.
     """
@@ -98,14 +103,14 @@ def _name_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
             set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _SHARED_COLUMNS
         ):
             yield AdoptionObstacle("column_taken", name, table.columns[name].type)
-        yield from _status_obstacles(table)
+        yield from _find_status_obstacles(table)
     for index in credit_checks.indexes:
         columns = table.indexes.get(str(index.name))
         if columns is not None and columns != tuple(index.columns.keys()):
             yield AdoptionObstacle("index_taken", str(index.name), ", ".join(columns))
 
 
-def _status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle if the table has a column `status` that isn't a text, may be NULL, or has another default
     than `pending`.
     """
@@ -136,7 +141,7 @@ def list_foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstac
     )
 
 
-def _engine_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_engine_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     if table.engine != "InnoDB":
         yield AdoptionObstacle("engine", TABLE_NAME, str(table.engine), is_convertible=True)
     if table.is_partitioned:
@@ -174,7 +179,7 @@ def _copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
             yield AdoptionObstacle("width", name, column.type, is_convertible=True)
 
 
-def _not_null_columns(table: LegacyTable) -> list[str]:
+def _list_not_null_columns(table: LegacyTable) -> list[str]:
     return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].nullable]
 
 
@@ -189,11 +194,11 @@ def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
         lacks_unicode = name == "company_name" and column.charset not in (None, "utf8mb4")
         if not column.nullable or is_narrow or lacks_unicode:
             kind = f"varchar({_TEXT_WIDTHS[name]})" if is_narrow else column.type
-            changed[name] = kind + _column_options(column, unicode=lacks_unicode)
+            changed[name] = kind + _format_column_options(column, unicode=lacks_unicode)
     return changed
 
 
-def _column_options(column: LegacyColumn, *, unicode: bool) -> str:
+def _format_column_options(column: LegacyColumn, *, unicode: bool) -> str:
     if column.charset is None:
         letters = ""
     elif unicode:

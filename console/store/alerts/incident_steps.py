@@ -47,7 +47,7 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
         "new_owner": step.new_owner,
         "until": None if step.until is None else convert_to_naive_utc(step.until),
         "words": step.words,
-        "extent": None if step.extent is None else _extent_text(step.extent),
+        "extent": None if step.extent is None else _format_extent(step.extent),
     }
     try:
         conn.execute(_INSERT_STEP, row)
@@ -86,7 +86,7 @@ def _make_step(
     )
 
 
-def _extent_text(extent: IncidentExtent) -> str:
+def _format_extent(extent: IncidentExtent) -> str:
     return json.dumps(
         {"newest_alert": extent.newest_alert, "records": extent.records, "sums": dict(extent.sums or {})},
         sort_keys=True,

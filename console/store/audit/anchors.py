@@ -53,7 +53,11 @@ def list_missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[Ch
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
     anchors were read may be invisible.
     """
-    return _heads_without_row(heads, conn.execute(_ROWS_BY_ID_QUERY, _ids_parameter(heads)).all()) if heads else ()
+    return (
+        _find_heads_without_row(heads, conn.execute(_ROWS_BY_ID_QUERY, _make_ids_parameter(heads)).all())
+        if heads
+        else ()
+    )
 
 
 def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[bool, ChainHead | None]:
@@ -65,9 +69,9 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[
     """
     in_process = conn.dialect.name == "sqlite"
     rows = conn.execute(
-        _COMPARISON_QUERY if in_process else _COMPARISON_WITH_TIMES_QUERY, _ids_parameter(heads)
+        _COMPARISON_QUERY if in_process else _COMPARISON_WITH_TIMES_QUERY, _make_ids_parameter(heads)
     ).all()
-    if _heads_without_row(heads, rows):
+    if _find_heads_without_row(heads, rows):
         return True, None
     last = max(rows, key=lambda row: int(row[0]), default=None)
     if last is None or _make_head(last) in heads:
@@ -76,11 +80,11 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[
     return False, _make_head(last) if on_disk else None
 
 
-def _ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
+def _make_ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
     return {"ids": sorted({head.row_id for head in heads})}
 
 
-def _heads_without_row(heads: Sequence[ChainHead], rows: Sequence[Sequence[object]]) -> tuple[ChainHead, ...]:
+def _find_heads_without_row(heads: Sequence[ChainHead], rows: Sequence[Sequence[object]]) -> tuple[ChainHead, ...]:
     present = set(map(_make_head, rows))
     return tuple(head for head in heads if head not in present)
 

@@ -57,7 +57,7 @@ _IDS_QUERY = select(audit_log.c.id).order_by(audit_log.c.id)
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyResult:
+class AuditVerificationResult:
     """Result of a verification: the number of checked rows, the smallest id of a bad or missing row (None: all are
     correct), and the reason.
 
@@ -84,7 +84,7 @@ def compute_row_hash(previous_hash: str, content: Sequence[object]) -> str:
     return sha256((previous_hash + _json_encoder(content)).encode()).hexdigest()
 
 
-def _row_hash_if_hashable(before: object, content: Sequence[object]) -> str | None:
+def _compute_row_hash_if_hashable(before: object, content: Sequence[object]) -> str | None:
     """Return the hash of a row with this content after a row with the hash `before`. Return None if a value has a
     type that this program never hashes.
     """
@@ -94,7 +94,7 @@ def _row_hash_if_hashable(before: object, content: Sequence[object]) -> str | No
         return None
 
 
-def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> VerifyResult:
+def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerificationResult:
     """Verify all chains and compare them with the anchors. `anchors` must be sorted by chain, then seq.
 
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
@@ -104,21 +104,21 @@ def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> VerifyResul
     first = next(remaining, None)
     walk = _ChainVerification(chained([first], remaining) if first else ())
     try:
-        for row in _rows_by_chain(conn):
+        for row in _read_rows_by_chain(conn):
             walk.check_row(row)
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
-        unreadable_id = _unreadable_row(conn)
+        unreadable_id = _find_unreadable_row(conn)
         if unreadable_id is None:
             raise
         walk.report(unreadable_id, "edited")
     else:
         walk.finish()
-    return VerifyResult(walk.row_count, walk.first_bad_row_id, walk.why)
+    return AuditVerificationResult(walk.row_count, walk.first_bad_row_id, walk.why)
 
 
-def _rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
+def _read_rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
     """Yield every audit row, sorted by chain, then seq."""
     rows = conn.execute(_FIRST_BATCH_QUERY).all()
     while rows:
@@ -127,7 +127,7 @@ def _rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
         rows = conn.execute(_REST_OF_CHAIN_QUERY, last).all() or conn.execute(_LATER_CHAINS_QUERY, last).all()
 
 
-def _unreadable_row(conn: Connection) -> int | None:
+def _find_unreadable_row(conn: Connection) -> int | None:
     """Return the id of the first row with bytes that the driver can't decode; None if there is none. This program
     never writes such bytes.
     """
@@ -164,11 +164,11 @@ class _ChainVerification:
         last_session, last_seq, last_id, last_hash = self._last
         if session != last_session:
             last_seq, last_id, last_hash = 0, 0, FIRST_PREVIOUS_HASH
-        if stored != _row_hash_if_hashable(prev_hash, content):
+        if stored != _compute_row_hash_if_hashable(prev_hash, content):
             self.report(row_id, "edited")
         elif seq != last_seq + 1 or prev_hash != last_hash or row_id <= last_id:
             self.report(row_id, "unlinked")
-        for anchor in self._anchors_up_to(session, seq):
+        for anchor in self._take_anchors_up_to(session, seq):
             if (anchor.chain, anchor.seq, anchor.row_id) != (session, seq, row_id):
                 self.report(anchor.row_id, "missing")
             elif anchor.hash != stored:
@@ -180,7 +180,7 @@ class _ChainVerification:
             self.report(self._anchor.row_id, "missing")
             self._anchor = next(self._anchors, None)
 
-    def _anchors_up_to(self, session: str, seq: int) -> Iterator[ChainHead]:
+    def _take_anchors_up_to(self, session: str, seq: int) -> Iterator[ChainHead]:
         while self._anchor is not None and (self._anchor.chain, self._anchor.seq) <= (session, seq):
             yield self._anchor
             self._anchor = next(self._anchors, None)

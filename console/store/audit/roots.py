@@ -23,7 +23,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 from console.domain.access.permissions import WORKER
 from console.domain.audit.actions import AuditAction
 from console.store.access import operators as people
-from console.store.database.instants import convert_to_naive_utc, current_time
+from console.store.database.instants import convert_to_naive_utc, read_current_time
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 
@@ -33,18 +33,18 @@ HEADS_PER_ROW = 100
 column `detail`. A root that covers more heads is written as several audit entries.
 """
 ROWS_PER_ROOT = 5_000
-_IS_ROOT = (
+_IS_AUDIT_ROOT = (
     audit_log.c.subject_kind == AUDIT_KIND,
     audit_log.c.subject_id == ROOT_SUBJECT_ID,
     audit_log.c.what == ROOT_ACTION,
 )
 _IS_BY_WORKER = audit_log.c.who.in_(bindparam("keepers", expanding=True))
 _LAST_DETAIL_QUERY = (
-    select(audit_log.c.detail).where(*_IS_ROOT, _IS_BY_WORKER).order_by(audit_log.c.id.desc()).limit(1)
+    select(audit_log.c.detail).where(*_IS_AUDIT_ROOT, _IS_BY_WORKER).order_by(audit_log.c.id.desc()).limit(1)
 )
-_ROOTS_QUERY = (
+_AUDIT_ROOTS_QUERY = (
     select(audit_log.c.id, audit_log.c.session, audit_log.c.who, audit_log.c.detail)
-    .where(*_IS_ROOT, audit_log.c.id > bindparam("after"))
+    .where(*_IS_AUDIT_ROOT, audit_log.c.id > bindparam("after"))
     .order_by(audit_log.c.id)
     .limit(200)
 )
@@ -62,7 +62,7 @@ _NEWEST_COVERABLE_ID_QUERY = (
     .order_by(audit_log.c.id.desc())
     .limit(1)
 )
-_newest = (
+_newest_row_ids = (
     select(func.max(audit_log.c.id).label("id"))
     .where(audit_log.c.id > bindparam("after"), audit_log.c.id <= bindparam("upto"))
     .group_by(audit_log.c.session)
@@ -70,7 +70,7 @@ _newest = (
 )
 _HEADS_QUERY = (
     select(audit_log.c.session, audit_log.c.seq, audit_log.c.id, audit_log.c.hash)
-    .join(_newest, _newest.c.id == audit_log.c.id)
+    .join(_newest_row_ids, _newest_row_ids.c.id == audit_log.c.id)
     .order_by(audit_log.c.id)
 )
 _ROWS_BY_ID_QUERY = select(audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash).where(
@@ -89,7 +89,7 @@ class CoveredRows:
 
 
 @dataclass(frozen=True, slots=True)
-class _Root:
+class _AuditRoot:
     """A root: the heads of other chains in the range `covered` of row ids, as one worker has stored them. It is
     one audit row, or several rows of one transaction if one row has no room for all heads."""
 
@@ -119,13 +119,13 @@ def read_covered_rows(conn: Connection) -> CoveredRows:
     """Return the ends of the ranges of the last root that a worker wrote; zeros if there is none or its detail is
     unreadable.
     """
-    detail = conn.scalar(_LAST_DETAIL_QUERY, {"keepers": sorted(_root_writers(conn))})
+    detail = conn.scalar(_LAST_DETAIL_QUERY, {"keepers": sorted(_read_root_writers(conn))})
     root = None if detail is None else _parse_root(0, detail)
     # An unreadable root wasn't written by this program: then the next root covers all rows.
     return root.covered if root else CoveredRows()
 
 
-def _root_writers(conn: Connection) -> frozenset[str]:
+def _read_root_writers(conn: Connection) -> frozenset[str]:
     """Return the names of the database accounts whose roots count: all workers. Disabled workers are among them,
     because they wrote earlier roots.
     """
@@ -142,7 +142,7 @@ def find_newest_row_older_than(conn: Connection, now: datetime, seconds: float) 
 
     A row with a time in the future counts as old, because the clock was ahead when the row was written.
     """
-    at = convert_to_naive_utc(current_time(conn, now))
+    at = convert_to_naive_utc(read_current_time(conn, now))
     values = {"settled": at - timedelta(seconds=seconds), "present": at}
     return int(conn.scalar(_NEWEST_COVERABLE_ID_QUERY, values) or 0)
 
@@ -152,7 +152,7 @@ def compute_oldest_uncovered_age_seconds(conn: Connection, since: CoveredRows, n
     `since`: the rows that the roots cover so far. The present time is the server's, or `now` on SQLite.
     """
     at = conn.scalar(_OLDEST_UNCOVERED_QUERY, {"after": since.last_end})
-    return None if at is None else (convert_to_naive_utc(current_time(conn, now)) - at).total_seconds()
+    return None if at is None else (convert_to_naive_utc(read_current_time(conn, now)) - at).total_seconds()
 
 
 def list_heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[ChainHead, ...]]:
@@ -179,18 +179,19 @@ def make_root_details(covered: CoveredRows, heads: Sequence[ChainHead]) -> Itera
         yield {
             "since": covered.previous_end,
             "upto": covered.last_end,
-            "root": _json_digest(part),
+            "root": _compute_json_digest(part),
             "heads": part,
         }
 
 
-def _json_digest(part: object) -> str:
+def _compute_json_digest(part: object) -> str:
     return sha256(json.dumps(part, separators=(",", ":")).encode()).hexdigest()
 
 
 def find_first_fault(conn: Connection) -> tuple[int, str] | None:
     """Return the smallest id of a faulty row, with the reason; None if there is no fault. A reason `missing` or
-    `replaced` (see `VerifyResult`) is about a row that a root stores; `forged` is about a row of a root itself.
+    `replaced` (see `AuditVerificationResult`) is about a row that a root stores; `forged` is about a row of a
+    root itself.
 
     Uses constant memory for any number of roots.
     """
@@ -204,24 +205,24 @@ def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
     root. It may lack rows that were committed late; the next root has them. The last root must also contain the
     heads of its own range.
     """
-    writers, end_id, settled = _root_writers(conn), 0, 0
-    last: _Root | None = None
+    writers, end_id, settled = _read_root_writers(conn), 0, 0
+    last: _AuditRoot | None = None
     for row_id, root in _read_roots(conn, writers):
         if root is None or not root.is_valid(end_id) or not root.has_newest(conn, settled, root.covered.previous_end):
             yield row_id, "forged"
             continue
         end_id, settled, last = max(end_id, root.covered.last_end), root.covered.previous_end, root
-        yield from _head_faults(conn, root.heads)
+        yield from _find_head_faults(conn, root.heads)
     if last is not None and not last.has_newest(conn, last.covered.previous_end, last.covered.last_end):
         yield last.row_id, "forged"
 
 
-def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _Root | None]]:
+def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _AuditRoot | None]]:
     """Yield every root with the id of its first row, sorted by id. None replaces a root that doesn't have this
     program's form or wasn't written under a worker's name.
     """
 
-    def root_of(row: tuple[int, str, str, _Root | None]) -> tuple[object, ...]:
+    def root_of(row: tuple[int, str, str, _AuditRoot | None]) -> tuple[object, ...]:
         row_id, session, who, root = row
         return (session, who, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
 
@@ -230,18 +231,18 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
         roots = [root for *_, root in parts if root is not None]
         heads = tuple(head for root in roots for head in root.heads)
         first = parts[0][0]
-        yield first, _Root(first, roots[0].covered, heads) if roots else None
+        yield first, _AuditRoot(first, roots[0].covered, heads) if roots else None
 
 
-def _read_root_rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str, str, _Root | None]]:
+def _read_root_rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str, str, _AuditRoot | None]]:
     after = 0
-    while rows := conn.execute(_ROOTS_QUERY, {"after": after}).all():
+    while rows := conn.execute(_AUDIT_ROOTS_QUERY, {"after": after}).all():
         for row in rows:
             yield row.id, row.session, row.who, _parse_root(row.id, row.detail) if row.who in writers else None
         after = rows[-1].id
 
 
-def _parse_root(row_id: int, detail: str) -> _Root | None:
+def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
     """Parse the detail of one row of a root. Return None if it doesn't have this program's form."""
     try:
         root = json.loads(detail)
@@ -249,13 +250,13 @@ def _parse_root(row_id: int, detail: str) -> _Root | None:
         heads = tuple(
             ChainHead(str(chain), int(seq), int(number), str(hashed)) for chain, seq, number, hashed in rows
         )
-        intact = root.get("root") == _json_digest(rows)
+        intact = root.get("root") == _compute_json_digest(rows)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
-    return _Root(row_id, covers, heads) if intact else None
+    return _AuditRoot(row_id, covers, heads) if intact else None
 
 
-def _head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:
+def _find_head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:
     by_id = {head.row_id: head for head in heads}
     rows = {row.id: row for row in conn.execute(_ROWS_BY_ID_QUERY, {"ids": list(by_id)})} if by_id else {}
     for row_id, head in by_id.items():

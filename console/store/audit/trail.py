@@ -18,7 +18,7 @@ from console.domain.records import AuditEntry
 from console.store.audit.hash_chain import (
     FIRST_PREVIOUS_HASH,
     HASHED_COLUMNS,
-    VerifyResult,
+    AuditVerificationResult,
     compute_row_hash,
     format_hashed_instant,
     verify_chains,
@@ -33,7 +33,7 @@ __all__ = [
     "AuditTrail",
     "ChainHead",
     "NewAuditEntry",
-    "VerifyResult",
+    "AuditVerificationResult",
     "append_entry",
     "walk_entries",
     "list_entries_of_subject",
@@ -86,7 +86,7 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     """Insert a row at the end of the chain `session` and return it as a head. After the COMMIT of `tx` the caller
     must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets `at`.
     """
-    naive, seq, before = _next_position(tx.conn, session, at)
+    naive, seq, before = _compute_next_position(tx.conn, session, at)
     values: dict[str, object] = {
         "session": session,
         "seq": seq,
@@ -98,9 +98,9 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
         "subject_id": None if entry.subject_id is None else str(entry.subject_id),
         "result": entry.result,
         "reason": entry.reason,
-        "detail": _canonical_json(entry.detail),
+        "detail": _format_canonical_json(entry.detail),
     }
-    values = {name: _storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
+    values = {name: _make_storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
     hashed = compute_row_hash(before, list(values.values()))
     added = tx.conn.execute(_INSERT_AUDIT_ENTRY, {**values, "at": naive, "prev_hash": before, "hash": hashed})
     key = added.inserted_primary_key
@@ -110,7 +110,7 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     return ChainHead(session, seq, int(key[0]), hashed)
 
 
-def _next_position(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
+def _compute_next_position(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
     """Return the time (naive, UTC), the seq and the previous hash of the next row of the chain `session`. `at` is the
     time on SQLite; on a server the time is the server's.
     """
@@ -218,14 +218,14 @@ def _make_entry(row: Row[Any]) -> AuditEntry:
     )
 
 
-def _canonical_json(detail: Mapping[str, object]) -> str:
+def _format_canonical_json(detail: Mapping[str, object]) -> str:
     text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     if len(text) > LONGEST_DETAIL_CHARACTERS:
         text = json.dumps({"cut": text[: LONGEST_DETAIL_CHARACTERS // 2]}, ensure_ascii=False, separators=(",", ":"))
     return text
 
 
-def _storable_text(value: object, width: int | None) -> object:
+def _make_storable_text(value: object, width: int | None) -> object:
     """Return a text in a form that every database returns unchanged: lone surrogates are escaped, and the text is cut
     to `width` characters. A value of another type is returned unchanged.
     """

@@ -125,7 +125,7 @@ def new_archive(folder: Path) -> Iterator[ArchiveWriter]:
 
 def _require_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
+        raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
 
 
 def _move(partial: Path, folder: Path) -> None:
@@ -136,7 +136,7 @@ def _move(partial: Path, folder: Path) -> None:
         partial.rename(folder)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder)) from None
+            raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder)) from None
         raise
     sync_folder(folder.parent)
 
@@ -161,18 +161,18 @@ def read_manifest(folder: Path) -> BackupManifest:
     """
     file = folder / MANIFEST_NAME
     if not file.is_file():
-        raise bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
+        raise make_bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
     try:
         wrapped = json.loads(file.read_bytes())
         content = wrapped["content"]
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
         if hashlib.sha256(text.encode()).hexdigest() != wrapped["sha256"]:
-            raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
+            raise make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
         if content.pop("format") != FORMAT_NAME:
-            raise bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST_NAME)
+            raise make_bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST_NAME)
         return _parse_manifest(content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME) from None
+        raise make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME) from None
 
 
 def _parse_manifest(content: dict[str, Any]) -> BackupManifest:
@@ -204,14 +204,14 @@ def require_whole(folder: Path, manifest: BackupManifest) -> None:
         file = folder.joinpath(*PurePosixPath(name).parts)
         try:
             if not file.is_file():
-                raise bad_backup_error(BackupProblem.FILE_MISSING, name)
+                raise make_bad_backup_error(BackupProblem.FILE_MISSING, name)
             if file.stat().st_size != expected.bytes or hash_file(file) != expected.sha256:
-                raise bad_backup_error(BackupProblem.FILE_ALTERED, name)
+                raise make_bad_backup_error(BackupProblem.FILE_ALTERED, name)
         except OSError:  # it can't be read, or no file can have this name
-            raise bad_backup_error(BackupProblem.FILE_ALTERED, name) from None
+            raise make_bad_backup_error(BackupProblem.FILE_ALTERED, name) from None
 
 
-def bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
+def make_bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
     """Return the error bad_backup with this problem. `file`: the file or folder that has the problem."""
     return ConsoleError(ErrorCode.BAD_BACKUP, {"problem": problem, "file": file})
 

@@ -20,7 +20,7 @@ from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
-from console.store.backup.archive import bad_backup_error
+from console.store.backup.archive import make_bad_backup_error
 from console.store.database.engine import Database
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
     fails.
     """
     program = _find_program(database, "mariadb-dump", "mysqldump")
-    command = [program, *_connection_options(database), *_DUMP_OPTIONS, _database_name(database), *tables]
+    command = [program, *_make_connection_options(database), *_DUMP_OPTIONS, _get_database_name(database), *tables]
     with target.open("wb") as file:
         done = subprocess.run(
             command, env=_dump_environment(database), stdout=file, stderr=subprocess.PIPE, check=False
@@ -67,7 +67,12 @@ def load_dump(database: Database, dump: Path) -> None:
     server's client program; database_unreachable if the server refuses a statement.
     """
     program = _find_program(database, "mariadb", "mysql")
-    command = [program, *_connection_options(database), "--default-character-set=utf8mb4", _database_name(database)]
+    command = [
+        program,
+        *_make_connection_options(database),
+        "--default-character-set=utf8mb4",
+        _get_database_name(database),
+    ]
     with dump.open("rb") as file:
         done = subprocess.run(command, env=_dump_environment(database), stdin=file, capture_output=True, check=False)
     _require_success(done)
@@ -79,7 +84,7 @@ def mark_target(conn: Connection, dump_hash: str) -> None:
     """
     tables = read_tables(conn)
     if tables and RESTORE_MARK not in tables:
-        raise bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
+        raise make_bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
     if RESTORE_MARK not in tables:
         conn.execute(text(f"CREATE TABLE IF NOT EXISTS {RESTORE_MARK} (dump_sha256 CHAR(64) NOT NULL)"))
     if conn.scalar(text(f"SELECT COUNT(*) FROM {RESTORE_MARK}")) == 0:  # noqa: S608  # a constant
@@ -101,7 +106,7 @@ def lock_mark(conn: Connection) -> None:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, facts) from None
 
 
-def empty_target(conn: Connection) -> None:
+def empty_target_database(conn: Connection) -> None:
     """Drop the tables that a broken off restore has left in the connected database."""
     conn.execute(text("SET SESSION foreign_key_checks = 0"))
     for table in sorted(read_tables(conn) - {RESTORE_MARK}):
@@ -114,7 +119,7 @@ def drop_mark(conn: Connection) -> None:
     conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_MARK}"))
 
 
-def _connection_options(database: Database) -> list[str]:
+def _make_connection_options(database: Database) -> list[str]:
     """Return the options that name server and account. The password is passed in the environment, because other
     users of the machine can read the arguments of a process.
     """
@@ -130,7 +135,7 @@ def _dump_environment(database: Database) -> dict[str, str]:
     return {**os.environ, "MYSQL_PWD": database.url.password or ""}
 
 
-def _database_name(database: Database) -> str:
+def _get_database_name(database: Database) -> str:
     return database.url.database or ""
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import make_private_file, make_private_folder
-from console.store.backup.archive import bad_backup_error
+from console.store.backup.archive import make_bad_backup_error
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
 from console.store.spool.sqlite_file import sync_folder, translate_errors
 
@@ -61,10 +61,10 @@ def _opened_copy(file: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as conn:
             ((verdict,),) = conn.execute("PRAGMA integrity_check(1)")
             if verdict != "ok":
-                raise bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
+                raise make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
             yield conn
     except (sqlite3.Error, ValueError):
-        raise bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name) from None
+        raise make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name) from None
 
 
 def find_database_id(file: Path) -> str | None:

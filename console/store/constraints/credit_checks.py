@@ -58,7 +58,7 @@ _WAS_SUCCESS_WITHOUT_ID = (
 _WAS_SUCCESS = f"(OLD.status = {_SUCCESS_SQL} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
 
 
-def _other_row_exists_sql(condition: str) -> str:
+def _make_other_row_exists_sql(condition: str) -> str:
     return exists_sql(f"{CREDIT_CHECK_TABLE} o WHERE {condition}")
 
 
@@ -71,7 +71,7 @@ _HAS_OWN_ANSWER = exists_sql(
     "evidence e WHERE e.subject_kind = 'credit-check' AND e.subject_id = OLD.id AND CAST(e.who AS BINARY) = me"
     " AND e.source LIKE 'alarmbox.%' AND e.summary REGEXP '^(HTTP [0-9]+ )?SUCCEEDED( |$)'"
 )
-_HAS_UNRENEWED_CLAIM = _other_row_exists_sql(
+_HAS_UNRENEWED_CLAIM = _make_other_row_exists_sql(
     "o.client_id = NEW.client_id AND o.number_key = NEW.corporation_number AND o.superseded_at IS NOT NULL"
     " AND NOT o.id <=> NEW.renews AND NOT o.superseded_by <=> NEW.id"
     f" AND NOT {exists_sql(f'{CREDIT_CHECK_TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR_SQL}')}"
@@ -111,7 +111,7 @@ PEOPLE_INSERT_RULES = (
     ),
     TriggerRule(
         "NEW.renews IS NULL OR "
-        + _other_row_exists_sql(
+        + _make_other_row_exists_sql(
             "o.id = NEW.renews AND o.client_id = NEW.client_id AND o.superseded_at IS NOT NULL"
             " AND o.superseded_by IS NULL AND REGEXP_REPLACE(o.number_key, '[^0-9]', '') = NEW.corporation_number"
         ),
@@ -123,7 +123,7 @@ PEOPLE_UPDATE_RULES = (
     TriggerRule(unchanged_sql(*_FIXED_COLUMNS), "whose credit check it is never changes"),
     TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one"),
     TriggerRule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
-    state_since.server_rule("status", "certainty"),
+    state_since.make_server_rule("status", "certainty"),
     TriggerRule(
         f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_SQL})",
         "what was bought stays bought",
@@ -167,14 +167,14 @@ PEOPLE_UPDATE_RULES = (
         f" AND ({_HAS_DIGITS.format(_OLD_NUMBER_KEY)} OR {_HAS_DIGITS.format('NEW.corporation_number')}))"
         " OR (NEW.superseded_at IS NULL AND OLD.superseded_by IS NULL)"
         f" OR (NEW.superseded_at IS NULL AND NEW.superseded_by IS NULL AND "
-        + _other_row_exists_sql(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR_SQL}")
+        + _make_other_row_exists_sql(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR_SQL}")
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
     TriggerRule(
         f"{unchanged_sql('superseded_by')} OR (OLD.superseded_by IS NOT NULL AND NEW.superseded_at IS NULL)"
         " OR (OLD.superseded_by IS NULL AND NEW.superseded_at IS NOT NULL AND "
-        + _other_row_exists_sql("o.id = NEW.superseded_by AND o.renews = OLD.id")
+        + _make_other_row_exists_sql("o.id = NEW.superseded_by AND o.renews = OLD.id")
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
@@ -186,7 +186,7 @@ PEOPLE_UPDATE_RULES = (
     ),
     TriggerRule(
         f"{unchanged_sql('duplicate_of')} OR (OLD.duplicate_of IS NULL AND OLD.work_state IS NULL AND "
-        + _other_row_exists_sql(
+        + _make_other_row_exists_sql(
             "o.id = NEW.duplicate_of AND o.id <> OLD.id AND o.client_id = OLD.client_id"
             " AND o.claim_number = NEW.corporation_number"
         )

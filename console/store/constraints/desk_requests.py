@@ -19,10 +19,10 @@ from console.domain.desk_requests.records import (
 )
 from console.store.constraints.server_rules import is_live_lease_sql, is_short_lease_sql
 from console.store.constraints.sql_expressions import (
-    EXECUTED_REQUEST,
-    NEVER_TRUE,
+    EXECUTED_REQUEST_SQL,
+    NEVER_TRUE_SQL,
     UTC_NOW,
-    Event,
+    TriggerEvent,
     TriggerRule,
     aggregate_sql,
     equals_sql,
@@ -55,7 +55,7 @@ _STATE_STEPS = {
 
 REQUESTER_SQL = (
     "(SELECT r.who FROM requests r JOIN operators p ON p.name = r.who"  # noqa: S608  # constants of this program
-    f" WHERE r.id = {EXECUTED_REQUEST} AND r.state = 'taken' AND CAST(r.taken_by AS BINARY) = account"
+    f" WHERE r.id = {EXECUTED_REQUEST_SQL} AND r.state = 'taken' AND CAST(r.taken_by AS BINARY) = account"
     f" AND {is_live_lease_sql('r')} AND p.disabled_at IS NULL"
     " AND EXISTS (SELECT 1 FROM operators w WHERE w.name = account AND w.disabled_at IS NULL"
     f" AND FIND_IN_SET('{WORKER}', REPLACE(w.roles, ' ', ''))))"
@@ -64,7 +64,7 @@ REQUESTER_SQL = (
 isn't a worker's or executes no request.
 """
 
-TRIGGER_ASSIGNMENTS: Mapping[tuple[str, Event], str] = {
+TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
     ("requests", "INSERT"): (
         f"SET NEW.who = account, NEW.at = {UTC_NOW}, NEW.expires_at = {UTC_NOW}"
         f" + INTERVAL IF(NEW.action = '{AUDIT_ACTION}', {_AUDIT_REQUEST_DAYS * 86_400},"
@@ -164,10 +164,10 @@ _UPDATE_RULES = (
     ),
 )
 
-DESK_REQUEST_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("requests", "INSERT"): _INSERT_RULES,
     ("requests", "UPDATE"): _UPDATE_RULES,
-    ("requests", "DELETE"): (TriggerRule(NEVER_TRUE, "requests are never deleted"),),
+    ("requests", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "requests are never deleted"),),
     ("request_files", "INSERT"): (
         TriggerRule(
             exists_sql(
@@ -190,6 +190,6 @@ DESK_REQUEST_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
             "too many files of this person in an hour",
         ),
     ),
-    ("request_files", "UPDATE"): (TriggerRule(NEVER_TRUE, "what a person has asked for is never changed"),),
-    ("request_files", "DELETE"): (TriggerRule(NEVER_TRUE, "requests are never deleted"),),
+    ("request_files", "UPDATE"): (TriggerRule(NEVER_TRUE_SQL, "what a person has asked for is never changed"),),
+    ("request_files", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "requests are never deleted"),),
 }

@@ -19,7 +19,7 @@ from console.store.constraints.sql_expressions import (
 _IS_LIMIT_REQUEST = f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_CONFIRMED}"
 IS_PROPOSAL = f"(CAST(NEW.action AS BINARY) = 'limit' AND CAST(NEW.subject_kind AS BINARY) = '{LIMIT_KIND}')"
 """SQL condition: the new row of `approvals` proposes a limit."""
-PROPOSAL_REQUEST = (
+IS_PROPOSAL_REQUEST = (
     f"{IS_PROPOSAL} AND {_IS_LIMIT_REQUEST} AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS BINARY)"
     " AND CAST(r.proposed AS BINARY) = CAST(NEW.proposed AS BINARY)"
 )
@@ -28,7 +28,7 @@ MAY_PROPOSE = f"({IS_PROPOSAL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS 
 """SQL condition: the new row proposes a limit, and the acting person is an administrator."""
 
 
-def _two_administrators(old_value: str) -> TriggerRule:
+def _make_two_administrators_rule(old_value: str) -> TriggerRule:
     """Return the rule that two administrators have asked for this change. `old_value` is SQL of the limit's value
     before the change.
     """
@@ -48,9 +48,9 @@ def _two_administrators(old_value: str) -> TriggerRule:
 
 
 _VALUE_RULE = TriggerRule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
-INSERT_RULES = (_VALUE_RULE, _two_administrators("'none'"))
+INSERT_RULES = (_VALUE_RULE, _make_two_administrators_rule("'none'"))
 UPDATE_RULES = (
     TriggerRule(unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
     _VALUE_RULE,
-    _two_administrators("OLD.value"),
+    _make_two_administrators_rule("OLD.value"),
 )

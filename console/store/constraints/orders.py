@@ -20,8 +20,8 @@ from console.store.constraints.sql_expressions import (
     has_state_sql,
     implies_sql,
     is_allowed_step_sql,
+    make_state_list_sql,
     not_exists_sql,
-    state_list_sql,
     sum_sql,
     unchanged_sql,
 )
@@ -31,9 +31,10 @@ ORDER_TABLE = orders.name
 _OWN_COLUMNS = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
 _OWN_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
 _CANNOT_BE_PAID = not_exists_sql(
-    f"{_OWN_PAYMENTS} AND (p.status IN {state_list_sql(WAITING_STATES | PAID_STATES)} OR p.certainty = 'unknown')"
+    f"{_OWN_PAYMENTS} AND (p.status IN {make_state_list_sql(WAITING_STATES | PAID_STATES)}"
+    " OR p.certainty = 'unknown')"
 )
-_HAS_ENDED_UNPAID = exists_sql(f"{_OWN_PAYMENTS} AND p.status IN {state_list_sql(ENDED_UNPAID_STATES)}")
+_HAS_ENDED_UNPAID = exists_sql(f"{_OWN_PAYMENTS} AND p.status IN {make_state_list_sql(ENDED_UNPAID_STATES)}")
 _IS_REFUNDED_WHOLLY = (
     f"{sum_sql('p.captured_minor', _OWN_PAYMENTS)} BETWEEN 1 AND {sum_sql('p.refunded_minor', _OWN_PAYMENTS)}"
 )
@@ -53,11 +54,11 @@ def _fill_rule(column: str, *proof: str) -> TriggerRule:
     )
 
 
-_IS_PAID = f"p.captured_minor > 0 AND p.status IN {state_list_sql(PAID_STATES)}"
+_IS_PAID = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
 _PAID_SUM = sum_sql("p.captured_minor", f"{_OWN_PAYMENTS} AND {_IS_PAID} AND p.currency = OLD.currency")
 
 
-def _provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
+def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
     """Yield the rules for the shop's columns that hold this provider's ids."""
     by_it = f"p.provider = '{provider.name}'"
     if column := provider.order_handle_column:
@@ -69,7 +70,7 @@ def _provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
 
 
 _FILL_RULES = (
-    *(rule for provider in list_registered_parts(ProviderTraits) for rule in _provider_fill_rules(provider)),
+    *(rule for provider in list_registered_parts(ProviderTraits) for rule in _make_provider_fill_rules(provider)),
     _fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
 )
 
@@ -84,7 +85,7 @@ PEOPLE_UPDATE_RULES = (
     ),
     *_FILL_RULES,
     _STATE_RULE,
-    state_since.server_rule("status"),
+    state_since.make_server_rule("status"),
     WORK_STATE_RULE,
     TriggerRule(
         implies_sql(

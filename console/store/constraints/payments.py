@@ -19,12 +19,12 @@ from console.store.constraints import limits as limit_rules
 from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
     CERTAINTY_RULE,
-    NEVER_TRUE,
+    NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
     SCHEMA_ACCOUNT_ONLY_RULE,
     VERSION_RULE,
     WORK_STATE_RULE,
-    Event,
+    TriggerEvent,
     TriggerRule,
     aggregate_sql,
     equals_sql,
@@ -35,7 +35,7 @@ from console.store.constraints.sql_expressions import (
     implies_sql,
     is_allowed_step_sql,
     is_second_person_sql,
-    state_list_sql,
+    make_state_list_sql,
     sum_sql,
     unchanged_sql,
 )
@@ -57,14 +57,14 @@ _SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside
 _HAS_SUM_CHANGED = f"(NOT ({unchanged_sql(*_SUM_COLUMNS)}))"
 
 
-def _increase_sql(column: str) -> str:
+def _make_increase_sql(column: str) -> str:
     return f"(NEW.{column} - OLD.{column})"
 
 
 def _refund_sum_sql(states: Iterable[RefundState]) -> str:
     """Return SQL for the sum (minor units) of this payment's refunds in these states."""
     return sum_sql(
-        "r.refund_amount", f"refunds r WHERE r.payment_id = OLD.id AND r.status IN {state_list_sql(states)}"
+        "r.refund_amount", f"refunds r WHERE r.payment_id = OLD.id AND r.status IN {make_state_list_sql(states)}"
     )
 
 
@@ -167,7 +167,7 @@ _PAYMENT_UPDATE_RULES = (
         "a payer's time is never made shorter",
     ),
     TriggerRule(is_allowed_step_sql(PAYMENT_STEPS, "status"), "no such step of a payment"),
-    state_since.server_rule("status", "certainty"),
+    state_since.make_server_rule("status", "certainty"),
     CERTAINTY_RULE,
     WORK_STATE_RULE,
     _LATE_AFTER_RULE,
@@ -182,26 +182,26 @@ _PAYMENT_UPDATE_RULES = (
     TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
     TriggerRule(
         implies_sql(
-            f"({_increase_sql('refunded_minor')} > 0)",
-            f"{_increase_sql('refunded_minor')} = -{_increase_sql('reserved_minor')}",
+            f"({_make_increase_sql('refunded_minor')} > 0)",
+            f"{_make_increase_sql('refunded_minor')} = -{_make_increase_sql('reserved_minor')}",
         ),
         "only what was reserved is refunded",
     ),
     TriggerRule(
-        implies_sql(f"({_increase_sql('reserved_minor')} > 0)", "OLD.status <> 'reversed'"),
+        implies_sql(f"({_make_increase_sql('reserved_minor')} > 0)", "OLD.status <> 'reversed'"),
         "what was taken back gives nothing",
     ),
     TriggerRule(
         implies_sql(
-            f"({_increase_sql('set_aside_minor')} < 0)",
-            f"-{_increase_sql('set_aside_minor')} = {_increase_sql('reserved_minor')}",
+            f"({_make_increase_sql('set_aside_minor')} < 0)",
+            f"-{_make_increase_sql('set_aside_minor')} = {_make_increase_sql('reserved_minor')}",
         ),
         "what was set aside goes back by a refund alone",
     ),
     TriggerRule(
         implies_sql(
-            f"({_increase_sql('captured_minor')} > 0 OR NOT ({unchanged_sql('provider_payment_id', 'paid_at')})"
-            f" OR (NEW.status <> OLD.status AND NEW.status IN {state_list_sql(MONEY_MOVED_STATES)}))",
+            f"({_make_increase_sql('captured_minor')} > 0 OR NOT ({unchanged_sql('provider_payment_id', 'paid_at')})"
+            f" OR (NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(MONEY_MOVED_STATES)}))",
             f"{_WAS_PAID} OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_TAKEN_BACK})"
             f" OR {_WAS_DECIDED_BY_PEOPLE}",
         ),
@@ -209,14 +209,14 @@ _PAYMENT_UPDATE_RULES = (
     ),
     TriggerRule(
         implies_sql(
-            f"({_increase_sql('captured_minor')} > 0)",
+            f"({_make_increase_sql('captured_minor')} > 0)",
             f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_BY_PEOPLE})",
         ),
         "what was asked for is captured, once and whole",
     ),
     TriggerRule(
         implies_sql(
-            f"(NEW.status <> OLD.status AND NEW.status IN {state_list_sql(ENDED_UNPAID_STATES)})",
+            f"(NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(ENDED_UNPAID_STATES)})",
             f"{_WAS_TAKEN_BACK} OR {_WAS_REFUSED} OR {_HAS_EXPIRED} OR {_WAS_FAILED_BY_PEOPLE}",
         ),
         "that nobody has paid only a provider's answer says, or two people",
@@ -230,7 +230,7 @@ _PAYMENT_UPDATE_RULES = (
     ),
     TriggerRule(
         implies_sql(
-            f"({_increase_sql('reserved_minor')} < 0)",
+            f"({_make_increase_sql('reserved_minor')} < 0)",
             f"NEW.reserved_minor >= {_refund_sum_sql(HOLDING_REFUND_STATES)}",
         ),
         "what open refunds hold stays reserved",
@@ -314,10 +314,10 @@ _ACCOUNT_UPDATE_RULES = (
     ),
 )
 
-PAYMENT_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("payments", "INSERT"): _PAYMENT_INSERT_RULES,
     ("payments", "UPDATE"): _PAYMENT_UPDATE_RULES,
-    ("payments", "DELETE"): (TriggerRule(NEVER_TRUE, "payments are never deleted"),),
+    ("payments", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "payments are never deleted"),),
     ("payment_events", "INSERT"): (
         TriggerRule(
             f"{equals_sql('NEW.who', 'me')} AND {has_role_sql(WORKER)}",
@@ -345,7 +345,7 @@ PAYMENT_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
             "no such step of a notice",
         ),
     ),
-    ("payment_events", "DELETE"): (TriggerRule(NEVER_TRUE, "what was told is never deleted"),),
+    ("payment_events", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "what was told is never deleted"),),
     ("limits", "INSERT"): limit_rules.INSERT_RULES,
     ("limits", "UPDATE"): limit_rules.UPDATE_RULES,
     ("limits", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
@@ -354,5 +354,5 @@ PAYMENT_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("accounts", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("set_asides", "INSERT"): _SET_ASIDE_INSERT_RULES,
     ("set_asides", "UPDATE"): _SET_ASIDE_UPDATE_RULES,
-    ("set_asides", "DELETE"): (TriggerRule(NEVER_TRUE, "what was set aside is never deleted"),),
+    ("set_asides", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "what was set aside is never deleted"),),
 }  # fmt: skip

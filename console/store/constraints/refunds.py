@@ -31,12 +31,12 @@ from console.store.constraints.sql_expressions import (
     FOR_SCHEMA_ACCOUNT_TOO,
     IS_CONFIRMED,
     IS_FROM_PROVIDER,
-    NEVER_TRUE,
+    NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
     UTC_NOW,
     VERSION_RULE,
     WORK_STATE_RULE,
-    Event,
+    TriggerEvent,
     TriggerRule,
     aggregate_sql,
     enters_state_sql,
@@ -50,9 +50,9 @@ from console.store.constraints.sql_expressions import (
     is_other_person_sql,
     is_requested_sql,
     is_second_person_sql,
+    make_refusal_rules,
+    make_state_list_sql,
     person_has_role_sql,
-    refusal_rules,
-    state_list_sql,
     sum_sql,
     unchanged_sql,
 )
@@ -73,7 +73,7 @@ _IS_APPROVED = "(OLD.status = 'requested' AND NEW.status = 'approved')"
 _IS_RETURNED_TO_APPROVED = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
 _OTHER_REFUNDS_SUM = sum_sql(
     "r.refund_amount",
-    f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {state_list_sql(HOLDING_REFUND_STATES)}",
+    f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {make_state_list_sql(HOLDING_REFUND_STATES)}",
 )
 """SQL expression: the sum (minor units) that the payment's other refunds reserve on the payment."""
 _VOTE_SQL = (
@@ -95,7 +95,7 @@ def _add_clock_lag_sql(instant: str) -> str:
     return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
-def _maker_is_active_sql(maker: str) -> str:
+def _make_is_maker_active_sql(maker: str) -> str:
     return exists_sql(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL")
 
 
@@ -146,7 +146,7 @@ _IS_WORKER_PROPOSAL = (
 """SQL condition: a worker requests the refund of a whole set-aside, for which no refund was requested before, and two
 people must approve it.
 """
-_HAS_EFFECT = f"r.status NOT IN {state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
+_HAS_EFFECT = f"r.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
 _NOW_WITH_LAG = _add_clock_lag_sql(UTC_NOW)
 _MIDNIGHT_IN_JAPAN = f"(DATE({_NOW_WITH_LAG} + INTERVAL 9 HOUR) - INTERVAL 9 HOUR)"
 _MAKER_SUM_TODAY = aggregate_sql(
@@ -245,7 +245,7 @@ _SAME_REQUEST_RULE = TriggerRule(
     "what was asked for never changes: ask anew",
 )  # fmt: skip
 _ENDED_RULE = TriggerRule(
-    f"OLD.status NOT IN {state_list_sql(ENDED_REFUND_STATES)} OR "
+    f"OLD.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES)} OR "
     + unchanged_sql(
         "status", "certainty", "refund_txn_id", "declined_because", "first_sent_at", "not_found",
         "first_not_found_at", "error_code", "operation_id",
@@ -261,7 +261,7 @@ _DECISION_RULES = (
         "as many approvers as needed, oneself with a vote, none the maker",
     ),
     TriggerRule(
-        implies_sql(_IS_APPROVED, _maker_is_active_sql("OLD.maker")), "who asked for it may not act any more"
+        implies_sql(_IS_APPROVED, _make_is_maker_active_sql("OLD.maker")), "who asked for it may not act any more"
     ),
     TriggerRule(
         implies_sql(_IS_APPROVED, f"{UTC_NOW} <= {_add_clock_lag_sql('OLD.decide_by')}"),
@@ -377,7 +377,7 @@ UPDATE_RULES = (
     VERSION_RULE,
     _SAME_REQUEST_RULE,
     _STATE_RULE,
-    state_since.server_rule("status", "certainty"),
+    state_since.make_server_rule("status", "certainty"),
     _ENDED_RULE,
     WORK_STATE_RULE,
     *_DECISION_RULES,
@@ -403,7 +403,7 @@ _APPROVAL_INSERT_RULES = (
             f" AND {_is_request_about_refund_sql('refund approve', 'NEW.subject_id')})"
             " OR (NEW.action = 'resolve' AND r.action = 'resolve' AND r.proposed = NEW.proposed"
             " AND (r.subject_kind = 'operation' OR (r.subject_kind = NEW.subject_kind"
-            f" AND CAST(r.subject_id AS BINARY) = NEW.subject_id))) OR ({limits.PROPOSAL_REQUEST})"
+            f" AND CAST(r.subject_id AS BINARY) = NEW.subject_id))) OR ({limits.IS_PROPOSAL_REQUEST})"
         ),
         "the person has not asked for this decision",
     ),
@@ -443,11 +443,11 @@ _APPROVAL_UPDATE_RULES = (
     TriggerRule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
 )
 
-REFUND_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+REFUND_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("refunds", "INSERT"): INSERT_RULES,
     ("refunds", "UPDATE"): UPDATE_RULES,
-    ("refunds", "DELETE"): (TriggerRule(NEVER_TRUE, "refunds are never deleted"),),
+    ("refunds", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "refunds are never deleted"),),
     ("approvals", "INSERT"): _APPROVAL_INSERT_RULES,
     ("approvals", "UPDATE"): _APPROVAL_UPDATE_RULES,
-    ("approvals", "DELETE"): refusal_rules("decisions are never deleted"),
+    ("approvals", "DELETE"): make_refusal_rules("decisions are never deleted"),
 }

@@ -40,7 +40,7 @@ def _is_near_sql(table: str, distance: int) -> str:
     return f"NEW.id BETWEEN 0 AND {highest} + {distance}"
 
 
-def id_rules(table: str) -> tuple[TriggerRule, ...]:
+def make_id_rules(table: str) -> tuple[TriggerRule, ...]:
     """Return a tuple with one rule, about the ids of rows that the console inserts into this table."""
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
@@ -48,7 +48,7 @@ def id_rules(table: str) -> tuple[TriggerRule, ...]:
     return (TriggerRule(f"{_is_counter_unset_sql()} AND {id_condition}", _ID_GIVEN_MESSAGE),)
 
 
-def id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
+def make_id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
     """Return a tuple with one rule, about the ids of rows that another application inserts into this table."""
     return (
         TriggerRule(
@@ -60,6 +60,6 @@ def id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
 
 
 ID_RULES_OF_TABLE: Mapping[str, tuple[TriggerRule, ...]] = {
-    name: id_rules(name) for name in COUNTED_TABLES if name not in SHARED_TABLES
+    name: make_id_rules(name) for name in COUNTED_TABLES if name not in SHARED_TABLES
 }
 """Rules for the ids in each table that only the console writes, by table name."""

@@ -18,11 +18,11 @@ from console.store.audit.roots import ROOT_ACTION as ROOT
 from console.store.constraints.sql_expressions import (
     FOR_SCHEMA_ACCOUNT_TOO,
     IS_FROM_PROVIDER,
-    NEVER_TRUE,
+    NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
     SCHEMA_ACCOUNT_ONLY_RULE,
     UTC_NOW,
-    Event,
+    TriggerEvent,
     TriggerRule,
     equals_sql,
     exists_sql,
@@ -35,8 +35,8 @@ from console.store.constraints.sql_expressions import (
     is_operator_sql,
     is_requested_sql,
     is_second_person_sql,
-    refusal_rules,
-    state_list_sql,
+    make_refusal_rules,
+    make_state_list_sql,
     unchanged_sql,
 )
 from console.store.database.error_codes import AUDIT_TIME_MESSAGE
@@ -53,7 +53,7 @@ LARGEST_LAG_US = 2_000_000
 
 _dialect = mysql.dialect()
 _NOW_SQL = str(lease_now().compile(dialect=_dialect))
-_CLOCK_ID = str(lease_clock_id().compile(dialect=_dialect))
+_CLOCK_ID_SQL = str(lease_clock_id().compile(dialect=_dialect))
 
 
 def is_short_lease_sql(column: str = "NEW.lease_expires") -> str:
@@ -65,7 +65,7 @@ def is_live_lease_sql(row: str) -> str:
     """Return an SQL condition: the lease in the columns of `row` (OLD, NEW or an alias) hasn't expired, by the
     server's clock.
     """
-    return f"({row}.lease_clock = {_CLOCK_ID} AND {row}.lease_expires > {_NOW_SQL})"
+    return f"({row}.lease_clock = {_CLOCK_ID_SQL} AND {row}.lease_expires > {_NOW_SQL})"
 
 
 _IS_OWN_SESSION = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
@@ -98,7 +98,7 @@ _TOKEN_RULE = TriggerRule(
 )
 
 
-def _used_tokens_sql(row: str) -> str:
+def _make_used_tokens_sql(row: str) -> str:
     """Return SQL for the beginning of the list `used_first` in `row` (OLD or NEW): as many characters as the old list
     has, without its closing bracket. Equal values for both rows mean that the list has only grown.
     """
@@ -107,7 +107,7 @@ def _used_tokens_sql(row: str) -> str:
 
 _IS_PURCHASE, _IS_REFUND = (f"NEW.action = '{EFFECTIVE_ACTION_OF_KIND[kind]}'" for kind in ("credit-check", "refund"))
 _IS_PURCHASE_REQUEST = "r.action = 'purchase'"
-_ENDED_STATES = state_list_sql(state for state, targets in OPERATION_TRANSITIONS.items() if not targets)
+_ENDED_STATES = make_state_list_sql(state for state, targets in OPERATION_TRANSITIONS.items() if not targets)
 _HAS_REFUSAL = exists_sql(
     f"evidence e WHERE e.operation_id = OLD.id AND {IS_FROM_PROVIDER}"
     f" AND {has_outcome_sql(*REFUSAL_OUTCOMES, OutcomeClass.NOT_FOUND)}"
@@ -116,7 +116,9 @@ _WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.subject_id", "refund", RefundS
 _OPERATION_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.operator", "me"), "nobody begins an operation in the name of somebody else"),
     TriggerRule("NEW.state = 'calling' AND NEW.fence = 1 AND NEW.ended_at IS NULL", "an operation begins as calling"),
-    TriggerRule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+    TriggerRule(
+        f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
+    ),
     TriggerRule(
         f"NOT {_IS_PURCHASE} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
         f" OR {is_operator_sql('p.may_buy = 1')}",
@@ -143,10 +145,10 @@ _FINAL_COLUMNS = (
     "answer_key",
 )
 _PAUSE_RULE = TriggerRule(
-    f"NEW.lease_clock = {_CLOCK_ID} AND NEW.not_before <= {_NOW_SQL} + {LONGEST_PAUSE_MS}",
+    f"NEW.lease_clock = {_CLOCK_ID_SQL} AND NEW.not_before <= {_NOW_SQL} + {LONGEST_PAUSE_MS}",
     "no call is put off for hours",
 )
-_IS_MINE = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
+_IS_OWN_OPERATION = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
 _OPERATION_UPDATE_RULES = (
     TriggerRule(
         unchanged_sql(
@@ -168,22 +170,23 @@ _OPERATION_UPDATE_RULES = (
         "an operation that has ended stays as it is",
     ),
     TriggerRule(
-        f"NEW.state <> 'calling' OR {unchanged_sql('idempotency_key')} AND {_IS_MINE} AND {is_short_lease_sql()}",
+        f"NEW.state <> 'calling' OR {unchanged_sql('idempotency_key')} AND {_IS_OWN_OPERATION}"
+        f" AND {is_short_lease_sql()}",
         "only who began an operation keeps its lease",
     ),
     TriggerRule(
-        f"NEW.state = OLD.state OR {_IS_MINE} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
+        f"NEW.state = OLD.state OR {_IS_OWN_OPERATION} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
         f" OR NOT {is_live_lease_sql('OLD')} OR {has_provider_answer_sql('OLD.id')}))",
         "somebody else's call is running",
     ),
     TriggerRule(
         f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_PURCHASE}"
-        f" OR ({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_MINE} OR {has_provider_refusal_sql('OLD.id')}))"
+        f" OR ({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION} OR {has_provider_refusal_sql('OLD.id')}))"
         f" OR {is_second_person_sql('OLD.subject_id')}",
         "not bought: only the provider's answer or two people say so",
     ),
     TriggerRule(
-        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_REFUND} OR {_IS_MINE}"
+        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_REFUND} OR {_IS_OWN_OPERATION}"
         f" OR {_HAS_REFUSAL} OR {_WAS_FAILED_BY_PEOPLE}",
         "not refunded: only the provider's answer or two people say so",
     ),
@@ -204,41 +207,43 @@ _LEASE_UPDATE_RULES = (
         " AND CAST(OLD.operator AS BINARY) = me)",  # the holder renews its lease just after it expired
         "taking a lease raises its token",
     ),
-    TriggerRule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+    TriggerRule(
+        f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
+    ),
 )
 
-_IS_DECISION = "r.action = 'resolve'"
+_IS_RESOLVE_REQUEST = "r.action = 'resolve'"
 _REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is its own person's")
 
-SERVER_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("audit_log", "INSERT"): _AUDIT_RULES,
-    ("audit_log", "UPDATE"): refusal_rules("audit rows are never changed"),
-    ("audit_log", "DELETE"): refusal_rules("audit rows are never deleted"),
+    ("audit_log", "UPDATE"): make_refusal_rules("audit rows are never changed"),
+    ("audit_log", "DELETE"): make_refusal_rules("audit rows are never deleted"),
     ("evidence", "INSERT"): (
         TriggerRule(equals_sql("NEW.who", "me"), "nobody brings evidence in the name of somebody else"),
         TriggerRule(
-            f"NEW.source <> 'person' OR {is_requested_sql(_IS_DECISION)}",
+            f"NEW.source <> 'person' OR {is_requested_sql(_IS_RESOLVE_REQUEST)}",
             "a person's evidence is what the person gave",
         ),
     ),
-    ("evidence", "UPDATE"): refusal_rules("evidence is never changed"),
-    ("evidence", "DELETE"): refusal_rules("evidence is never deleted"),
+    ("evidence", "UPDATE"): make_refusal_rules("evidence is never changed"),
+    ("evidence", "DELETE"): make_refusal_rules("evidence is never deleted"),
     ("operations", "INSERT"): _OPERATION_INSERT_RULES,
     ("operations", "UPDATE"): _OPERATION_UPDATE_RULES,
-    ("operations", "DELETE"): (TriggerRule(NEVER_TRUE, "the journal is never deleted"),),
+    ("operations", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "the journal is never deleted"),),
     ("leases", "INSERT"): (
         TriggerRule(equals_sql("NEW.operator", "me"), "nobody takes a lease in the name of somebody else"),
         TriggerRule(
-            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}",
+            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}",
             "no lease is longer than ten minutes",
         ),
     ),
     ("leases", "UPDATE"): _LEASE_UPDATE_RULES,
-    ("leases", "DELETE"): (TriggerRule(NEVER_TRUE, "leases are never deleted"),),
+    ("leases", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "leases are never deleted"),),
     ("request_ids", "INSERT"): (
         _REQUEST_ID_RULE,
         TriggerRule(
-            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}",
+            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}",
             "no lease is longer than ten minutes",
         ),
     ),
@@ -247,10 +252,10 @@ SERVER_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
         TriggerRule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),
         TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
         TriggerRule(
-            f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
+            f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
         ),
     ),
-    ("request_ids", "DELETE"): (TriggerRule(NEVER_TRUE, "request ids are never deleted"),),
+    ("request_ids", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "request ids are never deleted"),),
     ("sessions", "INSERT"): (
         TriggerRule(
             "NEW.operator IS NULL OR CAST(NEW.operator AS BINARY) = account",
@@ -277,7 +282,7 @@ SERVER_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
             "tokens are replaced one after the other",
         ),
         TriggerRule(
-            f"{_used_tokens_sql('NEW')} = {_used_tokens_sql('OLD')}"
+            f"{_make_used_tokens_sql('NEW')} = {_make_used_tokens_sql('OLD')}"
             " AND CHAR_LENGTH(NEW.used_first) >= CHAR_LENGTH(OLD.used_first)",
             "a used token stays used",
         ),

@@ -19,14 +19,14 @@ from console.store.access.grants import (
     quote_identifier,
     run_statement,
 )
-from console.store.access.people_views import NAME_WITHOUT_HOST
+from console.store.access.people_views import NAME_WITHOUT_HOST_SQL
 from console.store.constraints import credit_checks as checks
 from console.store.constraints import desk_requests, orders, row_counters, server_rules, state_since
 from console.store.constraints import payments as payment_rules
 from console.store.constraints import refunds as refund_rules
 from console.store.constraints import worker as worker_rules
-from console.store.constraints.sql_expressions import Event, TriggerRule, is_operator_sql
-from console.store.database.error_codes import error_number
+from console.store.constraints.sql_expressions import TriggerEvent, TriggerRule, is_operator_sql
+from console.store.database.error_codes import find_error_number
 from console.store.schema import legacy_table
 
 TRIGGER_PREFIX = "console_"
@@ -36,7 +36,7 @@ _RULES_BY_TABLE = {
     **payment_rules.PAYMENT_RULES,
     **worker_rules.WORKER_RULES,
 }
-_ID_RULES: dict[tuple[str, Event], tuple[TriggerRule, ...]] = {
+_ID_RULES: dict[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     (table, "INSERT"): (*_RULES_BY_TABLE.get((table, "INSERT"), ()), *rules)
     for table, rules in row_counters.ID_RULES_OF_TABLE.items()
 }
@@ -53,8 +53,8 @@ is dropped and created again.
 _TEXT_TYPE = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _ACCOUNT_DECLARATIONS = (
     "BEGIN",
-    f"DECLARE account VARCHAR(128) {_TEXT_TYPE} DEFAULT {NAME_WITHOUT_HOST.format('USER()')};",
-    f"DECLARE owner VARCHAR(128) {_TEXT_TYPE} DEFAULT {NAME_WITHOUT_HOST.format('CURRENT_USER()')};",
+    f"DECLARE account VARCHAR(128) {_TEXT_TYPE} DEFAULT {NAME_WITHOUT_HOST_SQL.format('USER()')};",
+    f"DECLARE owner VARCHAR(128) {_TEXT_TYPE} DEFAULT {NAME_WITHOUT_HOST_SQL.format('CURRENT_USER()')};",
 )
 _PERSON_DECLARATION = (
     f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT"
@@ -63,7 +63,7 @@ _PERSON_DECLARATION = (
 _ACCOUNT_AS_PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT account;"
 _OPERATION_DECLARATION = f"DECLARE op VARCHAR(36) {_TEXT_TYPE} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
 _NO_SUCH_TRIGGER = 1360
-_SYSDATE_IS_NOW = "a server started with --sysdate-is-now lets everybody forge the time"
+_SYSDATE_IS_NOW_MESSAGE = "a server started with --sysdate-is-now lets everybody forge the time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Trigger:
     """A BEFORE trigger on `table` for one event (INSERT, UPDATE or DELETE) with its SQL body."""
 
     table: str
-    event: Event
+    event: TriggerEvent
     body: str
 
     @property
@@ -93,10 +93,10 @@ class Trigger:
 
 def make_all_triggers() -> tuple[Trigger, ...]:
     """Return all triggers that a server database of this schema version must have."""
-    own = (Trigger(table, event, _trigger_body(rules)) for (table, event), rules in ALL_SERVER_RULES.items())
+    own = (Trigger(table, event, _make_trigger_body(rules)) for (table, event), rules in ALL_SERVER_RULES.items())
     return (
-        *own, *_triggers_of_desk_requests(), *_triggers_of_credit_checks(), *_triggers_of_orders(),
-        *_triggers_of_stock(),
+        *own, *_make_triggers_of_desk_requests(), *_make_triggers_of_credit_checks(), *_make_triggers_of_orders(),
+        *_make_triggers_of_stock(),
     )  # fmt: skip
 
 
@@ -109,18 +109,18 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
     `run_on_shared_table` executes each statement on that table, because other applications use the table at the
     same time (None: no such statement needs a wait for them).
     """
-    existing = _existing_triggers(conn)
-    required_triggers = {trigger.name: trigger for trigger in _applicable_triggers(conn)}
+    existing = _read_existing_triggers(conn)
+    required_triggers = {trigger.name: trigger for trigger in _list_applicable_triggers(conn)}
     intact = {
         name
         for name, stored in existing.items()
-        if name in required_triggers and stored == _expected_text_and_owner(conn, required_triggers[name])
+        if name in required_triggers and stored == _read_expected_text_and_owner(conn, required_triggers[name])
     }
     altered, unknown = (
         sorted(set(existing) & set(required_triggers) - intact),
         sorted(set(existing) - set(required_triggers)),
     )
-    steps = [(name, step) for name in altered for step in _replacement_statements(required_triggers[name])]
+    steps = [(name, step) for name in altered for step in _make_replacement_statements(required_triggers[name])]
     steps += [(name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing))]
     steps += [(name, _drop_statement(name)) for name in unknown]
     for name, sql in steps:
@@ -130,7 +130,7 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
             run_statement(conn, sql)
 
 
-def _replacement_statements(trigger: Trigger) -> tuple[str, ...]:
+def _make_replacement_statements(trigger: Trigger) -> tuple[str, ...]:
     """Return the statements that replace an altered trigger. MySQL can't replace a trigger in one statement, so a
     stand-in with the same text exists meanwhile.
     """
@@ -152,10 +152,12 @@ def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """Return the faults of the triggers that the connected account may see: each missing, altered or unknown
     trigger, triggers with different owners, and a server whose SYSDATE a session can forge.
     """
-    existing = _existing_triggers(conn)
+    existing = _read_existing_triggers(conn)
     visible = list_tables_with_visible_triggers(conn)
     required_triggers = {
-        trigger.name: trigger for trigger in _applicable_triggers(conn) if visible is None or trigger.table in visible
+        trigger.name: trigger
+        for trigger in _list_applicable_triggers(conn)
+        if visible is None or trigger.table in visible
     }
     owners = {owner for _, owner in existing.values()}
     missing = [AccessFault("missing_trigger", name) for name in sorted(set(required_triggers) - set(existing))]
@@ -173,48 +175,52 @@ def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
     """Yield a fault if the server's SYSDATE equals NOW(), which a session can set (`--sysdate-is-now`)."""
     row = conn.exec_driver_sql("SELECT SLEEP(0.01), SYSDATE(6) > NOW(6)").one()
     if not row[1]:
-        yield AccessFault("sysdate_is_now", _SYSDATE_IS_NOW)
+        yield AccessFault("sysdate_is_now", _SYSDATE_IS_NOW_MESSAGE)
 
 
-def _triggers_of_credit_checks() -> Iterator[Trigger]:
+def _make_triggers_of_credit_checks() -> Iterator[Trigger]:
     added, by_others = (
-        row_counters.id_rules(checks.CREDIT_CHECK_TABLE),
-        row_counters.id_rules_for_others(checks.CREDIT_CHECK_TABLE),
+        row_counters.make_id_rules(checks.CREDIT_CHECK_TABLE),
+        row_counters.make_id_rules_for_others(checks.CREDIT_CHECK_TABLE),
     )
-    by_both: Sequence[tuple[Event, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
+    by_both: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         ("INSERT", (*checks.PEOPLE_INSERT_RULES, *added), (*checks.OTHERS_INSERT_RULES, *by_others)),
         ("UPDATE", checks.PEOPLE_UPDATE_RULES, checks.OTHERS_UPDATE_RULES),
         ("DELETE", checks.PEOPLE_DELETE_RULES, checks.OTHERS_DELETE_RULES),
     )
     for event, people, by_others_rules in by_both:
         operation = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
-        last = state_since.server_assignment(checks.CREDIT_CHECK_TABLE, event)
-        yield Trigger(checks.CREDIT_CHECK_TABLE, event, _trigger_body(people, by_others_rules, operation, last=last))
+        last = state_since.make_server_assignment(checks.CREDIT_CHECK_TABLE, event)
+        yield Trigger(
+            checks.CREDIT_CHECK_TABLE, event, _make_trigger_body(people, by_others_rules, operation, last=last)
+        )
 
 
-def _triggers_of_orders() -> Iterator[Trigger]:
-    by_others = (*orders.OTHERS_INSERT_RULES, *row_counters.id_rules_for_others(orders.ORDER_TABLE))
-    by_both: Sequence[tuple[Event, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
+def _make_triggers_of_orders() -> Iterator[Trigger]:
+    by_others = (*orders.OTHERS_INSERT_RULES, *row_counters.make_id_rules_for_others(orders.ORDER_TABLE))
+    by_both: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         ("INSERT", orders.PEOPLE_INSERT_RULES, by_others),
         ("UPDATE", orders.PEOPLE_UPDATE_RULES, orders.OTHERS_UPDATE_RULES),
         ("DELETE", orders.PEOPLE_DELETE_RULES, orders.OTHERS_DELETE_RULES),
     )
     for event, people, by_others_rules in by_both:
-        last = state_since.server_assignment(orders.ORDER_TABLE, event)
-        yield Trigger(orders.ORDER_TABLE, event, _trigger_body(people, by_others_rules, last=last))
+        last = state_since.make_server_assignment(orders.ORDER_TABLE, event)
+        yield Trigger(orders.ORDER_TABLE, event, _make_trigger_body(people, by_others_rules, last=last))
 
 
-def _triggers_of_stock() -> Iterator[Trigger]:
+def _make_triggers_of_stock() -> Iterator[Trigger]:
     table, deleted = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
-    by_others = (*worker_rules.STOCK_OTHERS_INSERT_RULES, *row_counters.id_rules_for_others(table))
-    yield Trigger(table, "INSERT", _trigger_body(worker_rules.STOCK_PEOPLE_INSERT_RULES, by_others))
+    by_others = (*worker_rules.STOCK_OTHERS_INSERT_RULES, *row_counters.make_id_rules_for_others(table))
+    yield Trigger(table, "INSERT", _make_trigger_body(worker_rules.STOCK_PEOPLE_INSERT_RULES, by_others))
     yield Trigger(
-        table, "UPDATE", _trigger_body(worker_rules.STOCK_PEOPLE_UPDATE_RULES, worker_rules.STOCK_OTHERS_UPDATE_RULES)
+        table,
+        "UPDATE",
+        _make_trigger_body(worker_rules.STOCK_PEOPLE_UPDATE_RULES, worker_rules.STOCK_OTHERS_UPDATE_RULES),
     )
-    yield Trigger(table, "DELETE", _trigger_body(deleted))
+    yield Trigger(table, "DELETE", _make_trigger_body(deleted))
 
 
-def _triggers_of_desk_requests() -> Iterator[Trigger]:
+def _make_triggers_of_desk_requests() -> Iterator[Trigger]:
     """Yield the triggers of the tables `requests` and `request_files`. In them the acting person `me` is always the
     connected account.
     """
@@ -223,11 +229,11 @@ def _triggers_of_desk_requests() -> Iterator[Trigger]:
         yield Trigger(
             table,
             event,
-            _trigger_body(rules, more_declarations=first, person_declaration=_ACCOUNT_AS_PERSON_DECLARATION),
+            _make_trigger_body(rules, more_declarations=first, person_declaration=_ACCOUNT_AS_PERSON_DECLARATION),
         )
 
 
-def _trigger_body(
+def _make_trigger_body(
     rules: Sequence[TriggerRule],
     rules_of_others: Sequence[TriggerRule] | None = None,
     more_declarations: str = "",
@@ -242,28 +248,34 @@ def _trigger_body(
     trigger's last statement.
     """
     lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([more_declarations] if more_declarations else [])]
-    lines += [_refusal_sql(rule) for rule in rules if rule.binds_schema_account]
+    lines += [_make_refusal_sql(rule) for rule in rules if rule.binds_schema_account]
     lines += ["IF me <> owner THEN"]
-    people = [_refusal_sql(rule) for rule in rules if not rule.binds_schema_account]
+    people = [_make_refusal_sql(rule) for rule in rules if not rule.binds_schema_account]
     if rules_of_others is None:
         lines += people
     else:
-        lines += [f"IF {is_operator_sql()} THEN", *people, "ELSE", *map(_refusal_sql, rules_of_others), "END IF;"]
+        lines += [
+            f"IF {is_operator_sql()} THEN",
+            *people,
+            "ELSE",
+            *map(_make_refusal_sql, rules_of_others),
+            "END IF;",
+        ]
     lines += ["END IF;", *([last] if last else []), "END"]
     return "\n".join(lines).replace("IF me <> owner THEN\nEND IF;\n", "")
 
 
-def _refusal_sql(rule: TriggerRule) -> str:
+def _make_refusal_sql(rule: TriggerRule) -> str:
     words = f"console: {rule.message}".replace("'", "''")
     assert len(words) <= LONGEST_MESSAGE_CHARACTERS, words  # noqa: S101  # constants, and a test checks their length
     return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"
 
 
-def _expected_text_and_owner(conn: Connection, trigger: Trigger) -> tuple[str, str]:
+def _read_expected_text_and_owner(conn: Connection, trigger: Trigger) -> tuple[str, str]:
     return trigger.body, str(conn.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
 
 
-def _applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
+def _list_applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
     """Return all triggers that this database must have now. The triggers of the table of credit checks are left out
     until its adoption has decided all rows.
     """
@@ -272,7 +284,7 @@ def _applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
     return tuple(trigger for trigger in make_all_triggers() if trigger.table != checks.CREDIT_CHECK_TABLE or adopted)
 
 
-def _existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:
+def _read_existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:
     """Return (text, owner) of the existing triggers of the console, by trigger name. The text is None if the
     connected account may not read it.
     """
@@ -283,11 +295,11 @@ def _existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:
     existing = {str(name): (body, str(definer)) for name, body, definer in rows}  # an ordinary account sees no text
     if is_mariadb(conn):
         return existing
-    written = {name: _exact_text(conn, name) for name in existing}
+    written = {name: _read_exact_text(conn, name) for name in existing}
     return {name: (text, existing[name][1]) for name, text in written.items() if text is not None}
 
 
-def _exact_text(conn: Connection, name: str) -> str | None:
+def _read_exact_text(conn: Connection, name: str) -> str | None:
     """Return the exact text of a trigger on MySQL; None if it was dropped meanwhile.
 
     MySQL's information_schema shows a doubled quote within a string as a single one, so different texts can look the
@@ -296,7 +308,7 @@ def _exact_text(conn: Connection, name: str) -> str | None:
     try:
         definition = conn.exec_driver_sql(f"SHOW CREATE TRIGGER {quote_identifier(name)}").one()[2]
     except DBAPIError as error:
-        if error_number(error) != _NO_SUCH_TRIGGER:
+        if find_error_number(error) != _NO_SUCH_TRIGGER:
             raise
         return None
     return str(definition).partition(" FOR EACH ROW ")[2]

@@ -22,11 +22,11 @@ from console.domain.records import Certainty, WorkState
 from console.store.schema import worker as worker_schema
 
 State = TypeVar("State", bound=StrEnum)
-EXECUTED_REQUEST = "CONVERT(@console_request USING utf8mb4) COLLATE utf8mb4_bin"
+EXECUTED_REQUEST_SQL = "CONVERT(@console_request USING utf8mb4) COLLATE utf8mb4_bin"
 """SQL expression: the id of the desk request that this session executes; NULL if it executes none. `Database` sets
 it.
 """
-Event = Literal["INSERT", "UPDATE", "DELETE"]
+TriggerEvent = Literal["INSERT", "UPDATE", "DELETE"]
 UTC_NOW = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Outcomes by which a provider says that a call that costs money had no effect."""
@@ -43,9 +43,9 @@ class TriggerRule:
     binds_schema_account: bool = False
 
 
-NEVER_TRUE = "FALSE"
+NEVER_TRUE_SQL = "FALSE"
 FOR_SCHEMA_ACCOUNT_TOO = True
-SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE, "only the schema account changes this")
+SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE_SQL, "only the schema account changes this")
 VERSION_RULE = TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one")
 
 _TEXT_COLUMNS = frozenset(
@@ -56,17 +56,17 @@ _TEXT_COLUMNS = frozenset(
 )
 
 
-def refusal_rules(message: str) -> tuple[TriggerRule, ...]:
+def make_refusal_rules(message: str) -> tuple[TriggerRule, ...]:
     """Return one rule that refuses the statement with this message to every account, the schema account included."""
-    return (TriggerRule(NEVER_TRUE, message, FOR_SCHEMA_ACCOUNT_TOO),)
+    return (TriggerRule(NEVER_TRUE_SQL, message, FOR_SCHEMA_ACCOUNT_TOO),)
 
 
 def unchanged_sql(*columns: str) -> str:
     """Return an SQL condition: the UPDATE changes none of these columns. Texts are compared byte by byte."""
-    return " AND ".join(f"{_binary_sql('NEW', name)} <=> {_binary_sql('OLD', name)}" for name in columns)
+    return " AND ".join(f"{_make_binary_sql('NEW', name)} <=> {_make_binary_sql('OLD', name)}" for name in columns)
 
 
-def _binary_sql(row: str, column: str) -> str:
+def _make_binary_sql(row: str, column: str) -> str:
     return f"CAST({row}.{column} AS BINARY)" if column in _TEXT_COLUMNS else f"{row}.{column}"
 
 
@@ -77,14 +77,14 @@ def equals_sql(column: str, text: str) -> str:
     return f"CAST({column} AS BINARY) = {text}"
 
 
-def state_list_sql(states: Iterable[StrEnum]) -> str:
+def make_state_list_sql(states: Iterable[StrEnum]) -> str:
     """Return these states as an SQL list in brackets, sorted, for use after IN."""
     return "(" + ", ".join(sorted(f"'{state.value}'" for state in states)) + ")"
 
 
 def has_state_sql(column: str, states: Iterable[StrEnum]) -> str:
     """Return an SQL condition: the column has one of these states, compared byte by byte."""
-    return f"CAST({column} AS BINARY) IN {state_list_sql(states)}"
+    return f"CAST({column} AS BINARY) IN {make_state_list_sql(states)}"
 
 
 def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str) -> str:
@@ -192,7 +192,7 @@ def is_requested_sql(condition: str) -> str:
     """Return an SQL condition: the account acts for itself, or `condition` is true for the desk request `r` that it
     executes. So a worker can write a decision only if the person has asked for this decision.
     """
-    return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST} AND ({condition})')})"
+    return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND ({condition})')})"
 
 
 def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: str) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from console.store.constraints.sql_expressions import TriggerRule, exists_sql, step_list_sql
 
 State = TypeVar("State", bound=StrEnum)
-Rules = tuple[TriggerRule, ...]
+TriggerRules = tuple[TriggerRule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class TriggerDefinition:
 
     table: str
     event: str
-    rules: Rules
+    rules: TriggerRules
 
     @property
     def name(self) -> str:
@@ -48,7 +48,7 @@ def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: 
     return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {step_list_sql(transitions)}"
 
 
-def no_replacement_rule(table: str, key: str = "id") -> TriggerRule:
+def make_no_replacement_rule(table: str, key: str = "id") -> TriggerRule:
     """Return a rule that refuses INSERT OR REPLACE of an existing row, because that deletes the old row without its
     DELETE trigger. `key` is the column of the table's primary key.
     """

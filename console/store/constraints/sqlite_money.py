@@ -20,12 +20,12 @@ from console.domain.transitions.tables import (
 )
 from console.store.constraints import sqlite_worker, state_since
 from console.store.constraints.payments import INITIAL_STATES
-from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule, exists_sql, state_list_sql
+from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule, exists_sql, make_state_list_sql
 from console.store.constraints.sqlite_expressions import (
-    Rules,
     TriggerDefinition,
+    TriggerRules,
     is_allowed_step_sql,
-    no_replacement_rule,
+    make_no_replacement_rule,
     unchanged_sql,
 )
 
@@ -35,7 +35,7 @@ _SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside
 
 def renew_triggers(conn: Connection) -> None:
     """Drop and create again all triggers of the console, in the caller's transaction."""
-    for trigger in _required_triggers(conn):
+    for trigger in _list_required_triggers(conn):
         conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}")
         conn.exec_driver_sql(trigger.sql)
 
@@ -43,15 +43,17 @@ def renew_triggers(conn: Connection) -> None:
 def list_missing_triggers(conn: Connection) -> tuple[str, ...]:
     """Return the names of the triggers that are missing or altered."""
     existing = {str(name): str(sql) for name, sql in conn.exec_driver_sql(_TRIGGERS_QUERY)}
-    return tuple(trigger.name for trigger in _required_triggers(conn) if existing.get(trigger.name) != trigger.sql)
+    return tuple(
+        trigger.name for trigger in _list_required_triggers(conn) if existing.get(trigger.name) != trigger.sql
+    )
 
 
-def _required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.SqliteTrigger, ...]:
-    return (*SQLITE_CONSTRAINTS, *state_since.sqlite_triggers(conn))
+def _list_required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.SqliteTrigger, ...]:
+    return (*SQLITE_CONSTRAINTS, *state_since.list_sqlite_triggers(conn))
 
 
 def _refund_sum(states: Collection[RefundState], payment: str) -> str:
-    rows = f"refunds r WHERE r.payment_id = {payment} AND r.status IN {state_list_sql(states)}"
+    rows = f"refunds r WHERE r.payment_id = {payment} AND r.status IN {make_state_list_sql(states)}"
     return f"(SELECT COALESCE(SUM(r.refund_amount), 0) FROM {rows})"  # noqa: S608  # constants of this program
 
 
@@ -61,8 +63,8 @@ _VOTE_COUNT = (
 )
 _IS_SENT = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
 
-_REFUND_INSERT_RULES: Rules = (
-    no_replacement_rule("refunds"),
+_REFUND_INSERT_RULES: TriggerRules = (
+    make_no_replacement_rule("refunds"),
     TriggerRule(
         "NEW.status = 'requested' AND NEW.certainty = 'known' AND NEW.version = 1 AND NEW.sent_count = 0"
         " AND NEW.provider_refund_key IS NULL AND NEW.refund_txn_id IS NULL",
@@ -78,7 +80,7 @@ _REFUND_INSERT_RULES: Rules = (
         "a refund has its own sum reserved of its own payment before",
     ),
 )
-_REFUND_UPDATE_RULES: Rules = (
+_REFUND_UPDATE_RULES: TriggerRules = (
     VERSION_RULE,
     TriggerRule(
         unchanged_sql(
@@ -103,7 +105,7 @@ _REFUND_UPDATE_RULES: Rules = (
     ),
     TriggerRule(is_allowed_step_sql(REFUND_TRANSITIONS), "no such step of a refund"),
     TriggerRule(
-        f"OLD.status NOT IN {state_list_sql(ENDED_REFUND_STATES)}"
+        f"OLD.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES)}"
         f" OR ({unchanged_sql('status', 'refund_txn_id', 'declined_because')})",
         "a refund that was decided stays as it was decided",
     ),
@@ -122,18 +124,18 @@ _REFUND_UPDATE_RULES: Rules = (
     TriggerRule(
         "NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0", "completed with the provider's number"
     ),
-    state_since.sqlite_rule("status", "certainty"),
+    state_since.make_sqlite_rule("status", "certainty"),
 )
-_PAYMENT_INSERT_RULES: Rules = (
-    no_replacement_rule("payments"),
+_PAYMENT_INSERT_RULES: TriggerRules = (
+    make_no_replacement_rule("payments"),
     TriggerRule(
-        f"NEW.status IN {state_list_sql(INITIAL_STATES)} AND "
+        f"NEW.status IN {make_state_list_sql(INITIAL_STATES)} AND "
         + " AND ".join(f"NEW.{name} = 0" for name in _SUM_COLUMNS),
         "a payment begins without money",
     ),
     TriggerRule(f"NEW.asked_minor BETWEEN 0 AND {LARGEST_MINOR}", "a price is 0 to 10^15 minor units"),
 )
-_PAYMENT_UPDATE_RULES: Rules = (
+_PAYMENT_UPDATE_RULES: TriggerRules = (
     VERSION_RULE,
     TriggerRule(
         unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
@@ -144,7 +146,7 @@ _PAYMENT_UPDATE_RULES: Rules = (
         "the provider's number is set once",
     ),
     TriggerRule(is_allowed_step_sql(PAYMENT_STEPS), "no such step of a payment"),
-    state_since.sqlite_rule("status", "certainty"),
+    state_since.make_sqlite_rule("status", "certainty"),
     TriggerRule(
         f"min({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)}) >= 0 AND NEW.captured_minor <= {LARGEST_MINOR}"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
@@ -166,7 +168,7 @@ _MAY_VOTE = exists_sql(
     "refunds r WHERE r.id = CAST(NEW.subject_id AS INTEGER) AND CAST(r.id AS TEXT) = NEW.subject_id"
     " AND r.status = 'requested' AND lower(trim(r.maker)) <> lower(trim(NEW.person))"
 )
-_APPROVAL_INSERT_RULES: Rules = (
+_APPROVAL_INSERT_RULES: TriggerRules = (
     TriggerRule(
         "NEW.action <> 'refund.approve' OR (NEW.subject_kind = 'refund' AND NEW.proposed = 'approved')",
         "no such decision",
@@ -175,13 +177,13 @@ _APPROVAL_INSERT_RULES: Rules = (
         f"NEW.action <> 'refund.approve' OR {_MAY_VOTE}", "a vote is for a request that waits, of somebody else"
     ),
 )
-_APPROVAL_UPDATE_RULES: Rules = (
+_APPROVAL_UPDATE_RULES: TriggerRules = (
     TriggerRule(
         unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
     ),
 )
-_EVENT_UPDATE_RULES: Rules = (
+_EVENT_UPDATE_RULES: TriggerRules = (
     TriggerRule(
         unchanged_sql(
             "id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at", "body",
@@ -193,13 +195,13 @@ _EVENT_UPDATE_RULES: Rules = (
 _SET_ASIDE_INSERT_RULE = TriggerRule(
     f"NEW.amount_minor BETWEEN 1 AND {LARGEST_MINOR}", "a set-aside is of one minor unit to 10^15"
 )
-_SET_ASIDE_UPDATE_RULES: Rules = (
+_SET_ASIDE_UPDATE_RULES: TriggerRules = (
     TriggerRule(
         unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency"), "what was set aside stays"
     ),
     TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS), "no such step of what was set aside"),
 )
-_ACCOUNT_UPDATE_RULES: Rules = (
+_ACCOUNT_UPDATE_RULES: TriggerRules = (
     TriggerRule("NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0", "an account holds no less than nothing"),
     TriggerRule(
         "NEW.balance_minor + NEW.reserved_minor <= max(NEW.limit_minor, OLD.balance_minor + OLD.reserved_minor)",

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from console.domain.alerts.incidents import IncidentAction
 from console.domain.annotations.mentions import MentionSource
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
-from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule, state_list_sql
+from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule, make_state_list_sql
 from console.store.constraints.sqlite_expressions import (
-    Rules,
     TriggerDefinition,
+    TriggerRules,
     is_allowed_step_sql,
-    no_replacement_rule,
+    make_no_replacement_rule,
     unchanged_sql,
 )
 from console.store.constraints.worker import COUNT_COLUMNS
@@ -24,7 +24,7 @@ _END_RULE = TriggerRule(
 )
 _SAME_ACKNOWLEDGEMENT = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
 
-_INSERT_RULES: Mapping[str, Rules] = {
+_INSERT_RULES: Mapping[str, TriggerRules] = {
     "alerts": (TriggerRule("NEW.resolved_at IS NULL", "what is found is open"),),
     "sagas": (TriggerRule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a saga begins as running"),),
     "outbox": (
@@ -51,13 +51,13 @@ _INSERT_RULES: Mapping[str, Rules] = {
     "read_only_switches": (),
     "mentions": (
         TriggerRule("NEW.done_at IS NULL", "a mention begins open"),
-        TriggerRule(f"NEW.how IN {state_list_sql(MentionSource)}", "a mention comes from a note or a hand-over"),
+        TriggerRule(f"NEW.how IN {make_state_list_sql(MentionSource)}", "a mention comes from a note or a hand-over"),
     ),
     "incident_steps": (
         TriggerRule(
             "EXISTS (SELECT 1 FROM alerts a WHERE a.id = NEW.incident_id)", "an incident begins with an alert"
         ),
-        TriggerRule(f"NEW.action IN {state_list_sql(IncidentAction)}", "no such step of an incident"),
+        TriggerRule(f"NEW.action IN {make_state_list_sql(IncidentAction)}", "no such step of an incident"),
     ),
     "saved_views": (
         TriggerRule(
@@ -67,7 +67,7 @@ _INSERT_RULES: Mapping[str, Rules] = {
     ),
     "stock_reservations": (),
 }
-_UPDATE_RULES: Mapping[str, Rules] = {
+_UPDATE_RULES: Mapping[str, TriggerRules] = {
     "alerts": (
         TriggerRule(
             unchanged_sql(
@@ -190,7 +190,7 @@ _ROWS_NEVER_DELETED_BY_TABLE: Mapping[str, str] = {
 def _make_constraints() -> Iterator[TriggerDefinition]:
     for table, rules in _INSERT_RULES.items():
         yield TriggerDefinition(
-            table, "INSERT", (no_replacement_rule(table, _KEY_COLUMN_BY_TABLE.get(table, "id")), *rules)
+            table, "INSERT", (make_no_replacement_rule(table, _KEY_COLUMN_BY_TABLE.get(table, "id")), *rules)
         )
     for table, rules in _UPDATE_RULES.items():
         yield TriggerDefinition(table, "UPDATE", rules)

@@ -19,15 +19,15 @@ from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders
 
 _WRONG_STATE_SINCE_MESSAGE = "since when a state holds changes with the state alone"
-_NOW_IN_FILE = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
-_BOUGHT_SINCE = (
+_NOW_ON_SQLITE = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+_CREDIT_CHECK_STATE_SQL = (
     "CASE WHEN {0}.status = 'pending' AND {0}.credit_check_id IS NOT NULL THEN 'success' ELSE {0}.status END"
 )
-_STATE_SQL: Mapping[str, str] = {credit_checks.name: _BOUGHT_SINCE, orders.name: "{0}.status"}
+_STATE_SQL: Mapping[str, str] = {credit_checks.name: _CREDIT_CHECK_STATE_SQL, orders.name: "{0}.status"}
 """For each table that other applications write, SQL of the state that the program shows. `{0}` is OLD or NEW."""
 
 
-def server_rule(*columns: str) -> TriggerRule:
+def make_server_rule(*columns: str) -> TriggerRule:
     """Return the rule of a server: `state_since` changes only together with one of these columns of the state."""
     return TriggerRule(
         f"{unchanged_on_server_sql('state_since')} OR NOT ({unchanged_on_server_sql(*columns)})",
@@ -35,7 +35,7 @@ def server_rule(*columns: str) -> TriggerRule:
     )
 
 
-def sqlite_rule(*columns: str) -> TriggerRule:
+def make_sqlite_rule(*columns: str) -> TriggerRule:
     """Return the rule of an SQLite database: `state_since` changes only together with one of these columns of the
     state.
     """
@@ -45,7 +45,7 @@ def sqlite_rule(*columns: str) -> TriggerRule:
     )
 
 
-def server_assignment(table: str, event: str) -> str:
+def make_server_assignment(table: str, event: str) -> str:
     """Return the SQL statement with which a server's trigger ends. The statement sets `state_since` in an
     inserted row that lacks it, and in a row whose state another application has changed. Return "" for another
     table or event.
@@ -62,7 +62,7 @@ def server_assignment(table: str, event: str) -> str:
 @dataclass(frozen=True, slots=True)
 class SqliteTrigger:
     """An SQLite trigger that runs after `event` (INSERT or UPDATE) on `table` and has the same effect as
-    `server_assignment` on a server.
+    `make_server_assignment` on a server.
     """
 
     table: str
@@ -82,11 +82,11 @@ class SqliteTrigger:
             condition = f"NEW.version IS OLD.version AND {old} IS NOT {new}"
         return (
             f"CREATE TRIGGER {self.name} AFTER {self.event} ON {self.table} WHEN {condition} BEGIN\n"
-            f"UPDATE {self.table} SET state_since = {_NOW_IN_FILE} WHERE id = NEW.id; END"  # constants
+            f"UPDATE {self.table} SET state_since = {_NOW_ON_SQLITE} WHERE id = NEW.id; END"  # constants
         )
 
 
-def sqlite_triggers(conn: Connection) -> Iterator[SqliteTrigger]:
+def list_sqlite_triggers(conn: Connection) -> Iterator[SqliteTrigger]:
     """Yield the triggers that an SQLite database must have: those of the tables that have the column `state_since`.
     The table of credit checks gets the column with its adoption.
     """

@@ -13,10 +13,10 @@ from console.domain.annotations.mentions import MentionSource
 from console.domain.tasks.states import SagaState, StockState
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
 from console.store.constraints.sql_expressions import (
-    NEVER_TRUE,
+    NEVER_TRUE_SQL,
     UTC_NOW,
     VERSION_RULE,
-    Event,
+    TriggerEvent,
     TriggerRule,
     equals_sql,
     exists_sql,
@@ -24,7 +24,7 @@ from console.store.constraints.sql_expressions import (
     has_state_sql,
     is_allowed_step_sql,
     is_requested_sql,
-    refusal_rules,
+    make_refusal_rules,
     unchanged_sql,
 )
 
@@ -69,8 +69,8 @@ _IS_SWITCH_REQUEST = (
 """SQL condition: the desk request `r` asks for this setting of this switch."""
 
 
-def _deletion_rules(what: str) -> tuple[TriggerRule, ...]:
-    return (TriggerRule(NEVER_TRUE, f"{what} never deleted"),)
+def _make_deletion_rules(what: str) -> tuple[TriggerRule, ...]:
+    return (TriggerRule(NEVER_TRUE_SQL, f"{what} never deleted"),)
 
 
 def _end_matches_sql(ended: str) -> str:
@@ -267,74 +267,74 @@ _LOST_OPERATION_RULES = (
     ),
 )
 
-WORKER_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("alerts", "INSERT"): _ALERT_INSERT_RULES,
     ("alerts", "UPDATE"): _ALERT_UPDATE_RULES,
-    ("alerts", "DELETE"): _deletion_rules("cases are"),
+    ("alerts", "DELETE"): _make_deletion_rules("cases are"),
     ("tasks", "INSERT"): (TriggerRule("NEW.version = 1 AND NEW.failures = 0", "a task begins without a run"),),
     ("tasks", "UPDATE"): (
         VERSION_RULE,
         TriggerRule(unchanged_sql("name"), "a task keeps its name"),
         TriggerRule("NEW.failures BETWEEN 0 AND OLD.failures + 1", "failures are counted one by one"),
     ),
-    ("tasks", "DELETE"): _deletion_rules("tasks are"),
+    ("tasks", "DELETE"): _make_deletion_rules("tasks are"),
     ("sagas", "INSERT"): _SAGA_INSERT_RULES,
     ("sagas", "UPDATE"): _SAGA_UPDATE_RULES,
-    ("sagas", "DELETE"): _deletion_rules("sagas are"),
+    ("sagas", "DELETE"): _make_deletion_rules("sagas are"),
     ("outbox", "INSERT"): _EVENT_INSERT_RULES,
     ("outbox", "UPDATE"): _EVENT_UPDATE_RULES,
-    ("outbox", "DELETE"): _deletion_rules("events are"),
+    ("outbox", "DELETE"): _make_deletion_rules("events are"),
     ("reconciliations", "INSERT"): _RUN_INSERT_RULES,
     ("reconciliations", "UPDATE"): _RUN_UPDATE_RULES,
-    ("reconciliations", "DELETE"): _deletion_rules("reconciliations are"),
+    ("reconciliations", "DELETE"): _make_deletion_rules("reconciliations are"),
     ("reconciliation_rows", "INSERT"): _DIFFERENCE_INSERT_RULES,
     ("reconciliation_rows", "UPDATE"): _DIFFERENCE_UPDATE_RULES,
-    ("reconciliation_rows", "DELETE"): _deletion_rules("differences are"),
+    ("reconciliation_rows", "DELETE"): _make_deletion_rules("differences are"),
     ("bulk_runs", "INSERT"): _BULK_INSERT_RULES,
     ("bulk_runs", "UPDATE"): _BULK_UPDATE_RULES,
-    ("bulk_runs", "DELETE"): _deletion_rules("bulk runs are"),
+    ("bulk_runs", "DELETE"): _make_deletion_rules("bulk runs are"),
     ("bulk_rows", "INSERT"): _ROW_INSERT_RULES,
     ("bulk_rows", "UPDATE"): _ROW_UPDATE_RULES,
-    ("bulk_rows", "DELETE"): _deletion_rules("frozen rows are"),
+    ("bulk_rows", "DELETE"): _make_deletion_rules("frozen rows are"),
     ("takes", "INSERT"): (_OWN_NAME_RULE, _TAKE_LENGTH_RULE),
     ("takes", "UPDATE"): _TAKE_UPDATE_RULES,
-    ("takes", "DELETE"): _deletion_rules("takes are"),
+    ("takes", "DELETE"): _make_deletion_rules("takes are"),
     ("lost_operations", "INSERT"): _LOST_OPERATION_RULES,
-    ("lost_operations", "UPDATE"): refusal_rules("what a database has lost is never changed"),
-    ("lost_operations", "DELETE"): refusal_rules("what a database has lost is never deleted"),
+    ("lost_operations", "UPDATE"): make_refusal_rules("what a database has lost is never changed"),
+    ("lost_operations", "DELETE"): make_refusal_rules("what a database has lost is never deleted"),
     ("watched_corporations", "INSERT"): (
         TriggerRule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
     ),
     ("watched_corporations", "UPDATE"): _WATCHED_UPDATE_RULES,
-    ("watched_corporations", "DELETE"): _deletion_rules("watched corporations are"),
+    ("watched_corporations", "DELETE"): _make_deletion_rules("watched corporations are"),
     ("notes", "INSERT"): (
         TriggerRule(equals_sql("NEW.person", "me"), "nobody notes in the name of somebody else"),
         TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role notes nothing"),
         TriggerRule(is_requested_sql(_IS_NOTE_REQUEST), "nobody notes in the name of somebody else"),
     ),
-    ("notes", "UPDATE"): refusal_rules("notes are never changed"),
-    ("notes", "DELETE"): refusal_rules("notes are never deleted"),
+    ("notes", "UPDATE"): make_refusal_rules("notes are never changed"),
+    ("notes", "DELETE"): make_refusal_rules("notes are never deleted"),
     ("read_only_switches", "INSERT"): (
         TriggerRule(equals_sql("NEW.person", "me"), "nobody sets a switch in the name of somebody else"),
         TriggerRule(has_role_sql(APPROVER, ADMIN), "this role sets no read-only switch"),
         TriggerRule(is_requested_sql(_IS_SWITCH_REQUEST), "nobody sets a switch in the name of somebody else"),
     ),
-    ("read_only_switches", "UPDATE"): refusal_rules("settings of a read-only switch are never changed"),
-    ("read_only_switches", "DELETE"): refusal_rules("settings of a read-only switch are never deleted"),
+    ("read_only_switches", "UPDATE"): make_refusal_rules("settings of a read-only switch are never changed"),
+    ("read_only_switches", "DELETE"): make_refusal_rules("settings of a read-only switch are never deleted"),
     ("mentions", "INSERT"): _MENTION_INSERT_RULES,
     ("mentions", "UPDATE"): _MENTION_UPDATE_RULES,
-    ("mentions", "DELETE"): _deletion_rules("mentions are"),
+    ("mentions", "DELETE"): _make_deletion_rules("mentions are"),
     ("saved_views", "INSERT"): _VIEW_INSERT_RULES,
     ("saved_views", "UPDATE"): _VIEW_UPDATE_RULES,
-    ("saved_views", "DELETE"): _deletion_rules("views are"),
+    ("saved_views", "DELETE"): _make_deletion_rules("views are"),
     ("incident_steps", "INSERT"): _STEP_INSERT_RULES,
-    ("incident_steps", "UPDATE"): refusal_rules("steps of incidents are never changed"),
-    ("incident_steps", "DELETE"): refusal_rules("steps of incidents are never deleted"),
+    ("incident_steps", "UPDATE"): make_refusal_rules("steps of incidents are never changed"),
+    ("incident_steps", "DELETE"): make_refusal_rules("steps of incidents are never deleted"),
 }
 """Rules of the worker's tables, takes and notes, by table and event."""
 
 _STOCK_STATE_RULE = TriggerRule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
-STOCK_PEOPLE_INSERT_RULES = (TriggerRule(NEVER_TRUE, "stock is reserved by the shop"),)
+STOCK_PEOPLE_INSERT_RULES = (TriggerRule(NEVER_TRUE_SQL, "stock is reserved by the shop"),)
 STOCK_OTHERS_INSERT_RULES = (TriggerRule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),)
 STOCK_PEOPLE_UPDATE_RULES = (
     TriggerRule(
@@ -350,4 +350,4 @@ STOCK_OTHERS_UPDATE_RULES = (
     TriggerRule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
     _STOCK_STATE_RULE,
 )
-STOCK_DELETE_RULES = _deletion_rules("reservations are")
+STOCK_DELETE_RULES = _make_deletion_rules("reservations are")

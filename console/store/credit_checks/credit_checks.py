@@ -33,9 +33,9 @@ from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import (
     StaleRow as StaleRow,  # name under which users of this table catch it
 )
+from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
-from console.store.database.compare_and_swap import work_values as work_values
-from console.store.database.instants import convert_to_naive_utc, current_time
+from console.store.database.instants import convert_to_naive_utc, read_current_time
 from console.store.schema.core import credit_checks
 
 CREDIT_CHECK_KIND = "credit-check"
@@ -55,18 +55,18 @@ _searched_rows = _HAS_UNNORMALISED_NUMBER.limit(200).subquery().c
 _UNNORMALISED_IDS = select(_searched_rows.id).where(func.length(_searched_rows.number_key) != DIGIT_COUNT)
 
 
-def _ids_with_unnormalised(condition: ColumnElement[bool]) -> Subquery:
+def _make_ids_with_unnormalised_query(condition: ColumnElement[bool]) -> Subquery:
     """Return a subquery of the ids of the rows for which `condition` is true, and of all rows whose number SQL can't
     normalise. It is a union, because servers use only one index for an OR.
     """
     return union_all(select(credit_checks.c.id).where(condition), _UNNORMALISED_IDS).subquery()
 
 
-IDS_BY_NUMBER = _ids_with_unnormalised(credit_checks.c.number_key == bindparam("number"))
+IDS_BY_NUMBER = _make_ids_with_unnormalised_query(credit_checks.c.number_key == bindparam("number"))
 """Subquery: the ids of the rows with the corporation number in the parameter `number`, and of all rows whose number
 SQL can't normalise. `select_by_number` removes rows with another number.
 """
-_CLAIMED_IDS = _ids_with_unnormalised(
+_CLAIMED_IDS = _make_ids_with_unnormalised_query(
     and_(credit_checks.c.client_id == bindparam("client"), credit_checks.c.claim_number == bindparam("number"))
 )
 _BY_NUMBER_QUERY = _ALL_QUERY.join_from(IDS_BY_NUMBER, credit_checks, credit_checks.c.id == IDS_BY_NUMBER.c.id)
@@ -125,7 +125,7 @@ def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: Abstrac
     crashed or froze), returned with an unknown outcome.
     """
     records = [make_record(row, lapsed) for row in rows]
-    records.sort(key=_id_of, reverse=True)
+    records.sort(key=_get_id_of, reverse=True)
     return tuple([record for record in records if record.corporation_number == number])
 
 
@@ -194,7 +194,7 @@ def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
     Also replaces another application's spelling of the corporation number by the normalised number. Raises
     StaleRow if the row has changed since it was read.
     """
-    at = convert_to_naive_utc(current_time(conn, now))
+    at = convert_to_naive_utc(read_current_time(conn, now))
     spelled = conn.scalar(_SPELLING_QUERY, {"of": record.id})
     values = {} if spelled == record.corporation_number else {"corporation_number": record.corporation_number}
     change_record(conn, record, now, superseded_at=at, **values)
@@ -243,15 +243,15 @@ def find_by_prefix(
     They are sorted by number or name; records with the same number or name are sorted by descending id.
     """
     if number:
-        return _records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed)
+        return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed)
     return (
-        _records_in_range(conn, credit_checks.c.company_name, name, name + "\U0010ffff", limit, lapsed)
+        _read_records_in_range(conn, credit_checks.c.company_name, name, name + "\U0010ffff", limit, lapsed)
         if name
         else ()
     )
 
 
-def _records_in_range(
+def _read_records_in_range(
     conn: Connection, column: ColumnElement[Any], first: str, beyond: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` records with `first` <= `column` < `beyond`, sorted by value, then descending id. The
@@ -314,7 +314,7 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
     if target is not None:
         states.require_check_transition(record.state, CheckState(str(target)))
         values["status"] = CheckState(str(target)).value
-    values |= _dates_in_zone(record.dates_zone, values)
+    values |= _convert_dates_to_zone(record.dates_zone, values)
     if target not in (None, record.state) or values.get("certainty", record.certainty) != record.certainty:
         values["state_since"] = convert_to_naive_utc(now)
     values |= {"version": record.version + 1, "changed_at": convert_to_naive_utc(now)}
@@ -324,7 +324,7 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
     announce_change(conn, record.id, now)
 
 
-def _dates_in_zone(zone: str | None, values: Mapping[str, object]) -> dict[str, object]:
+def _convert_dates_to_zone(zone: str | None, values: Mapping[str, object]) -> dict[str, object]:
     """Return those of `values` that are dates of the report, converted from UTC to the time zone `zone` of an adopted
     row, because other applications read the dates so. Return {} if `zone` is None (not adopted, or dates in UTC).
     """
@@ -403,7 +403,7 @@ def get_base_query() -> Select[Any]:
     return _ALL_QUERY
 
 
-def _id_of(record: CreditCheck) -> int:
+def _get_id_of(record: CreditCheck) -> int:
     return record.id
 
 

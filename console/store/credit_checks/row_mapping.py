@@ -10,7 +10,7 @@ from console.domain.calendar_days import convert_to_utc
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
-from console.store.database.instants import convert_to_aware_utc, known_instant
+from console.store.database.instants import convert_to_aware_utc, convert_to_known_instant
 from console.store.schema.core import credit_checks
 
 CREDIT_CHECK_COLUMNS = (
@@ -66,7 +66,7 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
     return CreditCheck(
         id=record_id,
-        corporation_number=_normalised_number(number_key, raw_number),
+        corporation_number=_get_normalised_number(number_key, raw_number),
         client_id=str(client),
         state=state,
         certainty=Certainty(certainty),
@@ -77,13 +77,15 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         purchased_at=_read_as_utc(purchased, dates_zone),
         expired_at=_read_as_utc(expired, dates_zone),
         pdf_file_path=pdf,
-        incomplete=_missing_parts(name, result, purchased and expired, pdf) if state is CheckState.SUCCESS else (),
+        incomplete=_list_missing_parts(name, result, purchased and expired, pdf)
+        if state is CheckState.SUCCESS
+        else (),
         superseded_by=superseded_by,
         operation_id=operation_id,
         version=version,
         created_at=_read_as_utc(created),
         changed_at=_read_as_utc(changed),
-        state_since=known_instant(since),
+        state_since=convert_to_known_instant(since),
         sent_at=_read_as_utc(sent),
         error_code=error_code,
         viewing_over=bool(viewing_over),
@@ -108,12 +110,12 @@ def _derive_state(
     return state, work
 
 
-def _missing_parts(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
+def _list_missing_parts(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
     parts: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
     return tuple(part for part, value in parts.items() if value is None or value == "")
 
 
-def _normalised_number(key: str | None, raw: object) -> str:
+def _get_normalised_number(key: str | None, raw: object) -> str:
     """Return the normalised corporation number. `key` is the number as SQL has normalised it; if SQL couldn't, `raw`
     is parsed here, until a task of the worker corrects the row.
 

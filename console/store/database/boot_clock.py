@@ -15,7 +15,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @cache
-def boot_id() -> str:
+def read_boot_id() -> str:
     """Return the id of the present boot: the same text for every process of one boot.
 
     Source: `/proc/sys/kernel/random/boot_id` (Linux). On other systems a UUID derived from the network node and the
@@ -24,11 +24,11 @@ def boot_id() -> str:
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
-        began = round((SystemClock().now().timestamp() - uptime_ms() / 1000) / 60)
+        began = round((SystemClock().now().timestamp() - read_uptime_ms() / 1000) / 60)
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{uuid.getnode()}-{began}"))
 
 
-def uptime_ms() -> int:
+def read_uptime_ms() -> int:
     """Return the milliseconds since the machine's boot, with its time of sleep if the system has CLOCK_BOOTTIME."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.clock_gettime_ns(clock) // 1_000_000 if clock is not None else time.monotonic_ns() // 1_000_000

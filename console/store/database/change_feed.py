@@ -59,9 +59,11 @@ def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMa
     if after is None:
         return _present_mark(conn), ()
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
-        fresh = _later_rows(conn, after)
-        return _next_mark(after, fresh, ()), _changed_subjects(fresh)
-    return changes_after_state_query(conn, after, conn.execute(FEED_STATE_QUERY, make_state_parameters(after)).one())
+        fresh = _read_later_rows(conn, after)
+        return _compute_next_mark(after, fresh, ()), _list_changed_subjects(fresh)
+    return read_changes_after_state_query(
+        conn, after, conn.execute(FEED_STATE_QUERY, make_state_parameters(after)).one()
+    )
 
 
 def make_state_parameters(after: FeedMark) -> dict[str, int]:
@@ -69,7 +71,7 @@ def make_state_parameters(after: FeedMark) -> dict[str, int]:
     return {"closed": after.closed, "upto": after.latest}
 
 
-def changes_after_state_query(
+def read_changes_after_state_query(
     conn: Connection, after: FeedMark, state: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as
@@ -82,11 +84,11 @@ def changes_after_state_query(
     if state.open_rows > len(after.seen):
         rows += [row for row in _open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
     if (state.latest or 0) > after.latest:
-        rows += _later_rows(conn, after)
-    return _next_mark(after, rows, [row.id for row in rows]), _changed_subjects(rows)
+        rows += _read_later_rows(conn, after)
+    return _compute_next_mark(after, rows, [row.id for row in rows]), _list_changed_subjects(rows)
 
 
-def _changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ...]:
+def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys((str(row.kind), int(row.subject_id)) for row in rows))
 
 
@@ -98,7 +100,7 @@ def _present_mark(conn: Connection) -> FeedMark:
     return FeedMark(latest, seen_ids, closed, latest, time.monotonic())
 
 
-def _later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
+def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
     return conn.execute(_LATER_ROWS_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
 
 
@@ -106,7 +108,7 @@ def _open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
     return conn.execute(_OPEN_ROWS_QUERY, {"closed": closed, "upto": upto}).all()
 
 
-def _next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
+def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
     """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it adds to the ids already read.
     Ids that were assigned at least OPEN_SECONDS ago are closed.
     """

@@ -46,8 +46,8 @@ def update_if_unchanged(
     Raises StaleRow if no row matches.
     """
     row_id, version = id_and_version
-    written = {column: storable_value(value) for column, value in values.items()} | {"version": version + 1}
-    compared = {f"as_read_{column}": storable_value(value) for column, value in unchanged.items()}
+    written = {column: make_storable_value(value) for column, value in values.items()} | {"version": version + 1}
+    compared = {f"as_read_{column}": make_storable_value(value) for column, value in unchanged.items()}
     statement = _update_of(table, tuple(written), tuple(unchanged))
     if conn.execute(statement, {**written, **compared, "of": row_id, "as_read": version}).rowcount != 1:
         raise StaleRow(row_id)
@@ -63,7 +63,7 @@ def _update_of(table: Table, columns: tuple[str, ...], unchanged: tuple[str, ...
     return statement.values({column: bindparam(column) for column in columns})
 
 
-def storable_value(value: object) -> object:
+def make_storable_value(value: object) -> object:
     """Return a value as its column stores it: an instant in UTC without a zone, an enum member as its value. Other
     values are returned unchanged.
     """
@@ -88,14 +88,14 @@ def insert_and_announce(
     return row_id
 
 
-def id_column(row_id: int | None) -> dict[str, object]:
+def make_id_column(row_id: int | None) -> dict[str, object]:
     """Return {"id": row_id} for a row that is restored under its old id. Return {} for a new row, to which the
     database assigns an id.
     """
     return {} if row_id is None else {"id": row_id}
 
 
-def work_values(work: Work) -> dict[str, object]:
+def make_work_values(work: Work) -> dict[str, object]:
     """Return the columns that store `work`: state, due time (UTC), reason, attempts."""
     return {
         "work_state": work.state.value,
@@ -105,7 +105,7 @@ def work_values(work: Work) -> dict[str, object]:
     }
 
 
-def due_query(table: Table, rows: Select[Any]) -> Select[Any]:
+def make_due_query(table: Table, rows: Select[Any]) -> Select[Any]:
     """Return `rows` narrowed to rows of `table` whose work is scheduled and due, sorted by due time.
 
     Parameters of the query: `now`, `reasons` (the accepted work reasons) and `most` (the largest number of rows).

@@ -79,7 +79,7 @@ class Database:
         self.dialect = "sqlite" if backend == "sqlite" else "mysql"
         self.observer: Callable[[int], None] | None = None
         self.admission: Callable[[Connection], None] | None = None
-        self.executed_request: Callable[[], str | None] = _no_executed_request
+        self.executed_request: Callable[[], str | None] = _get_no_executed_request
         """Function that returns the id of the desk request that the calling thread executes; None if it executes
         none.
         """
@@ -122,7 +122,7 @@ class Database:
         """Open a connection for reads. They block no writer.
 
         On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
-        ConsoleError for a database error that has an error code (`error_codes.error_code_of`).
+        ConsoleError for a database error that has an error code (`error_codes.find_error_code`).
         """
         self._report_step(+1)
         try:
@@ -187,10 +187,10 @@ class Database:
         self._report_step(+1)
         try:
             with self._write_transaction() as tx:
-                committed = _first_committed(lost, tx.conn) or tx
+                committed = _find_first_committed(lost, tx.conn) or tx
                 if committed is tx:
                     tx.result = work(tx)
-                    if _first_committed(lost, tx.conn):
+                    if _find_first_committed(lost, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
             self._report_step(-1)
@@ -235,7 +235,7 @@ class Database:
 
         Raises CommitUnproven if that row is absent.
         """
-        session, commit_at = server_engine.session_of(tx.conn), time.monotonic()
+        session, commit_at = server_engine.get_session(tx.conn), time.monotonic()
         try:
             tx.conn.commit()
         except DBAPIError as error:
@@ -264,7 +264,7 @@ class Database:
                     return server_engine.was_committed(conn, tx.proof, session)
             except DBAPIError as later_error:
                 time_limit = (
-                    commit_at + retry_policy.unreachable_retry_seconds(later_error)
+                    commit_at + retry_policy.get_unreachable_retry_seconds(later_error)
                     if error_codes.has_no_quorum(later_error)
                     else deadline
                 )
@@ -321,11 +321,11 @@ class Database:
         self._reader.dispose()
 
 
-def _no_executed_request() -> None:
+def _get_no_executed_request() -> None:
     """Return None: the calling thread executes no desk request."""
 
 
-def _first_committed(lost: list[Transaction], conn: Connection) -> Transaction | None:
+def _find_first_committed(lost: list[Transaction], conn: Connection) -> Transaction | None:
     """Return the first transaction of `lost` that was committed after all; None if none was."""
     return next((tx for tx in lost if tx.proof is not None and tx.proof(conn)), None)
 
@@ -340,6 +340,6 @@ def _raise_console_error(error: Exception) -> None:
         ) from error
     if isinstance(error, PendingRollbackError):
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.CONNECTION_LOST}) from error
-    code = error_codes.error_code_of(error) if isinstance(error, DBAPIError) else None
+    code = error_codes.find_error_code(error) if isinstance(error, DBAPIError) else None
     if isinstance(error, DBAPIError) and code is not None:
-        raise rebuild_error(code, error_codes.error_detail_of(error, code)) from error
+        raise rebuild_error(code, error_codes.make_error_detail(error, code)) from error

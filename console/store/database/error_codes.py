@@ -84,21 +84,21 @@ _PROBLEM_BY_NUMBER = (
 )
 
 
-def error_number(error: DatabaseError | DBAPIError) -> int | None:
+def find_error_number(error: DatabaseError | DBAPIError) -> int | None:
     """Return the error number of the server or client library; None if there is none, as on SQLite."""
-    return _driver_error_number(error.orig)
+    return _find_driver_error_number(error.orig)
 
 
-def _driver_error_number(driver_error: BaseException | None) -> int | None:
+def _find_driver_error_number(driver_error: BaseException | None) -> int | None:
     args = getattr(driver_error, "args", ())
     return args[0] if args and isinstance(args[0], int) else None
 
 
-def error_code_of(error: DatabaseError | DBAPIError) -> ErrorCode | None:
+def find_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
     """Return the error code for a database error; None for an error that only a bug of this program can cause. A lost
     race and a lost connection always have a code, also those that have no error number of their own.
     """
-    number, words = error_number(error), str(error.orig)
+    number, words = find_error_number(error), str(error.orig)
     if _is_unnumbered_race(number, words):
         return ErrorCode.DATABASE_LOCKED
     code = (
@@ -120,11 +120,11 @@ def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
     return isinstance(getattr(error.orig, "original_exception", None), ssl.SSLError)
 
 
-def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "ErrorDetail":
+def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "ErrorDetail":
     """Return the detail of the ConsoleError: the name of the problem if this error has one, otherwise the database's
     message.
     """
-    number = error_number(error)
+    number = find_error_number(error)
     problem: str | None = next((name for numbers, name in _PROBLEM_BY_NUMBER if number in numbers), None)
     if _is_unnumbered_race(number, str(error.orig)):
         problem = LockedProblem.LOST_EVERY_RACE
@@ -139,7 +139,7 @@ def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Erro
     return {"problem": problem or str(error.orig)}
 
 
-def consequence_of_error(error: BaseException) -> ErrorConsequence:
+def get_error_consequence(error: BaseException) -> ErrorConsequence:
     """Return the consequence of an error that was raised before COMMIT was sent.
 
     - `undone`: the transaction lost a race and was rolled back; run it again.
@@ -152,7 +152,7 @@ def consequence_of_error(error: BaseException) -> ErrorConsequence:
         return "gone"
     if not isinstance(error, DBAPIError):
         return "other"
-    number = error_number(error)
+    number = find_error_number(error)
     if number in _LOST_RACE_ERRORS or _is_unnumbered_race(number, str(error.orig)):
         return "undone"
     return "gone" if is_connection_lost(error) or number == 1317 or error.connection_invalidated else "other"
@@ -177,7 +177,7 @@ def is_conflict_in_own_chain(error: BaseException) -> bool:
     """True if the transaction failed because another thread of this process wrote the next row of the process's audit
     chain first.
     """
-    return isinstance(error, DBAPIError) and _is_own_chain_conflict(error_number(error), str(error.orig))
+    return isinstance(error, DBAPIError) and _is_own_chain_conflict(find_error_number(error), str(error.orig))
 
 
 def _is_own_chain_conflict(number: int | None, words: str) -> bool:
@@ -186,28 +186,28 @@ def _is_own_chain_conflict(number: int | None, words: str) -> bool:
 
 def is_lock_wait_timeout(error: BaseException) -> bool:
     """True if the statement waited for another transaction's lock until the server's lock wait limit was over."""
-    return isinstance(error, DBAPIError) and error_number(error) == LOCK_WAIT_TIMEOUT_ERROR
+    return isinstance(error, DBAPIError) and find_error_number(error) == LOCK_WAIT_TIMEOUT_ERROR
 
 
 def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:
     """True if the server, or the connection to it, can't be used any more."""
-    return error_number(error) in _CONNECTION_LOST_ERRORS
+    return find_error_number(error) in _CONNECTION_LOST_ERRORS
 
 
 def is_unreachable(refused: BaseException) -> bool:
     """True if this error of a new connection means that the server can't be used. False for a server that only has no
     free connection.
     """
-    return _driver_error_number(refused) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
+    return _find_driver_error_number(refused) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
 
 
 def has_no_quorum(error: BaseException | None) -> bool:
     """True if a node reported that it isn't part of the primary component (error 1047, Galera)."""
-    return _driver_error_number(error.orig if isinstance(error, DBAPIError) else error) == _NO_QUORUM_ERROR
+    return _find_driver_error_number(error.orig if isinstance(error, DBAPIError) else error) == _NO_QUORUM_ERROR
 
 
 def was_undone_at_commit(error: DBAPIError) -> bool:
     """True if the server answered COMMIT with the error that it rolled the transaction back. After any other error at
     COMMIT the outcome is unknown.
     """
-    return error_number(error) in {1020, 1213}
+    return find_error_number(error) in {1020, 1213}

@@ -19,7 +19,7 @@ def convert_to_aware_utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC)
 
 
-def known_instant(at: datetime | None) -> datetime | None:
+def convert_to_known_instant(at: datetime | None) -> datetime | None:
     """Return a stored instant with its zone (UTC). Return None for NULL, and for the value that is stored in
     place of an unknown instant.
     """
@@ -33,7 +33,7 @@ NOW().
 _NOW_QUERY = select(SERVER_TIME)
 
 
-def current_time(conn: Connection, now: datetime) -> datetime:
+def read_current_time(conn: Connection, now: datetime) -> datetime:
     """Return the present instant with its zone (UTC): the server's, or `now` on SQLite, which has no clock of its
     own.
     """

@@ -40,33 +40,33 @@ class lease_clock_id(FunctionElement[str]):
 
 
 @compiles(lease_now, "sqlite")
-def _now_on_sqlite(*_: object, **__: object) -> str:
+def _compile_now_on_sqlite(*_: object, **__: object) -> str:
     return "lease_now()"
 
 
 @compiles(lease_clock_id, "sqlite")
-def _clock_id_on_sqlite(*_: object, **__: object) -> str:
+def _compile_clock_id_on_sqlite(*_: object, **__: object) -> str:
     return "lease_mark()"
 
 
 @compiles(database_unix_ms, "sqlite")
-def _ms_on_sqlite(*_: object, **__: object) -> str:
+def _compile_ms_on_sqlite(*_: object, **__: object) -> str:
     return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
 
 @compiles(database_unix_ms, "mysql")
 @compiles(lease_now, "mysql")
-def _now_on_server(*_: object, **__: object) -> str:
+def _compile_now_on_server(*_: object, **__: object) -> str:
     # SYSDATE, because any session can forge NOW(). UNIX_TIMESTAMP cancels the session's time zone.
     return "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 
 
 @compiles(lease_clock_id, "mysql")
-def _clock_id_on_server(*_: object, **__: object) -> str:
+def _compile_clock_id_on_server(*_: object, **__: object) -> str:
     return "'server'"
 
 
-def expiry() -> ColumnElement[int]:
+def make_lease_expiry_sql() -> ColumnElement[int]:
     """Return SQL for the instant that is `lease_ms` milliseconds from now. `lease_ms` is a parameter of the
     statement.
     """
@@ -82,5 +82,5 @@ def is_live(clock: ColumnElement[str], expires: ColumnElement[int]) -> ColumnEle
 def register_functions(connection: DBAPIConnection) -> None:
     """Register the SQL functions `lease_now` and `lease_mark` on an SQLite connection."""
     create: Any = connection
-    create.create_function("lease_now", 0, lambda: boot_clock.uptime_ms())
-    create.create_function("lease_mark", 0, lambda: boot_clock.boot_id())
+    create.create_function("lease_now", 0, lambda: boot_clock.read_uptime_ms())
+    create.create_function("lease_mark", 0, lambda: boot_clock.read_boot_id())

@@ -33,18 +33,18 @@ _COPY_ERRORS = {1845, 1846}
 _STATE_QUERY = text("SELECT state FROM information_schema.processlist WHERE id = :id")
 _log = logging.getLogger("console.store")
 
-Condition = Callable[[], bool]
+CompletionCheck = Callable[[], bool]
 
 
-class NeedsCopy(Exception):
+class CopyNeeded(Exception):
     """The server can make this change of a table only by copying the table, during which nobody can write to it."""
 
 
-def alter_table(database: Database, sql: str, is_done: Condition) -> None:
+def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
     """Run one ALTER on a server, and run it again after each cancellation. Return when it has succeeded, or when
     `is_done` returns True before a try.
 
-    Raises NeedsCopy if the server can't make the change in place, database_locked if other sessions used the table
+    Raises CopyNeeded if the server can't make the change in place, database_locked if other sessions used the table
     for LONGEST_RETRY_SECONDS, IntegrityError for a duplicate key.
     """
     deadline, tries = time.monotonic() + LONGEST_RETRY_SECONDS, 0
@@ -52,9 +52,9 @@ def alter_table(database: Database, sql: str, is_done: Condition) -> None:
         try:
             _run_watched(database, sql)
         except DBAPIError as error:
-            number = error_codes.error_number(error)
+            number = error_codes.find_error_number(error)
             if number in _COPY_ERRORS:
-                raise NeedsCopy(str(error.orig)) from error
+                raise CopyNeeded(str(error.orig)) from error
             if number not in _CANCELLED_ERRORS:
                 raise
             if time.monotonic() >= deadline:

@@ -39,12 +39,12 @@ class RetryCounters:
         - `in_doubt`: a COMMIT of this write wasn't answered. Then even a refusal is tried again, because the row of
           the lost transaction may have caused it; each try first looks for that row.
         """
-        consequence, seconds = error_codes.consequence_of_error(error), time.monotonic() - self._begun_at
+        consequence, seconds = error_codes.get_error_consequence(error), time.monotonic() - self._begun_at
         if consequence == "gone":
             # The first retry is free of the time limit: the first try may have hung on one node while another one
             # works.
             self._absence_count += 1
-            return was_connected and (self._absence_count == 1 or seconds < unreachable_retry_seconds(error))
+            return was_connected and (self._absence_count == 1 or seconds < get_unreachable_retry_seconds(error))
         if error_codes.is_lock_wait_timeout(error) and seconds >= LOCKED_RETRY_SECONDS:
             return False
         if error_codes.is_conflict_in_own_chain(error):
@@ -54,7 +54,7 @@ class RetryCounters:
         return self._race_count <= MAX_RERUNS and (consequence == "undone" or in_doubt)
 
 
-def unreachable_retry_seconds(error: BaseException) -> float:
+def get_unreachable_retry_seconds(error: BaseException) -> float:
     """Return the time (seconds) during which a write is retried while the server is unreachable with this error."""
     return (
         min(UNREACHABLE_RETRY_SECONDS, NO_QUORUM_RETRY_SECONDS)

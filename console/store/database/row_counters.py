@@ -92,7 +92,7 @@ def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
         _disable_statistics_cache(conn)
         if conn.engine not in _largest_ids:
             _largest_ids[conn.engine] = {
-                str(table): _largest_id(kind, column_type)
+                str(table): _compute_largest_id(kind, column_type)
                 for table, kind, column_type in conn.exec_driver_sql(_COLUMNS_QUERY)
             }
         ends = _largest_ids[conn.engine]
@@ -104,7 +104,7 @@ def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
     return tuple(sorted(ours, key=lambda counter: counter.remaining / counter.largest_id))
 
 
-def _largest_id(kind: str, column_type: str) -> int:
+def _compute_largest_id(kind: str, column_type: str) -> int:
     bits = _INTEGER_BITS.get(kind.lower(), 63) + ("unsigned" in column_type.lower())
     return (1 << bits) - 1
 

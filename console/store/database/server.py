@@ -60,7 +60,7 @@ _DATABASE_ACCESS_DENIED_ERROR = 1044
 _READS_VIEWS = "reads_views"
 
 
-def people_database_name(database: str) -> str:
+def make_people_database_name(database: str) -> str:
     """Return the name of the database with the views for people for whom a worker acts. `database` is the name of the
     console's database.
     """
@@ -94,7 +94,7 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
 
     Options in its query: `ssl_ca`, `ssl_cert`, `ssl_key` (paths), `ssl_key_password`, and one `fallback=host:port`
     for each further node of a cluster. `ssl_verify_cert` and `ssl_verify_identity` are accepted without effect,
-    because `_tls_options` decides about verification.
+    because `_make_tls_options` decides about verification.
 
     `without_time_limit` removes the time limit of statements: for the commands `db …`, never for a desk. Raises
     bad_profile for any other option, because a mistyped option must not turn a protection off unnoticed.
@@ -102,31 +102,31 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
     query = {key: value for key, value in url.query.items() if key not in ("fallback", "charset")}
     unknown = sorted(name for name, value in query.items() if name not in _TLS_OPTIONS or not isinstance(value, str))
     if unknown:
-        raise _bad_profile(SettingProblem.UNKNOWN_OPTION, option=unknown[0])
-    nodes = ((url.host or "127.0.0.1", url.port or 3306), *_fallback_nodes(url))
+        raise _make_bad_profile_error(SettingProblem.UNKNOWN_OPTION, option=unknown[0])
+    nodes = ((url.host or "127.0.0.1", url.port or 3306), *_parse_fallback_nodes(url))
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": None if without_time_limit else ANSWER_SECONDS,
         "write_timeout": None if without_time_limit else ANSWER_SECONDS,
         "charset": "utf8mb4",
-        **_tls_options(query, nodes),
+        **_make_tls_options(query, nodes),
     }
     plain = URL.create("mysql+pymysql", url.username, url.password, *nodes[0], url.database)
     return Server(plain, nodes, arguments, without_time_limit)
 
 
-def _fallback_nodes(url: URL) -> list[tuple[str, int]]:
+def _parse_fallback_nodes(url: URL) -> list[tuple[str, int]]:
     fallbacks = url.query.get("fallback", ())
     nodes = []
     for text in (fallbacks,) if isinstance(fallbacks, str) else fallbacks:
         host, _, port = text.rpartition(":")
         if not host or not port.isdecimal():
-            raise _bad_profile(SettingProblem.INVALID_FALLBACK, option="fallback")
+            raise _make_bad_profile_error(SettingProblem.INVALID_FALLBACK, option="fallback")
         nodes.append((host, int(port)))
     return nodes
 
 
-def _tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> dict[str, Any]:
+def _make_tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """Return the driver's TLS arguments. Certificate chain and host name are always verified, against `ssl_ca` or the
     system's certificate authorities. Only connections to this machine are unencrypted, if the URL names no TLS file.
     """
@@ -164,14 +164,14 @@ class _ConnectionOpener:
     """Connects to the first node that accepts a connection, and checks an idle connection before its next use.
 
     If the account has no right on the console's database, it connects to the database of views
-    (`people_database_name`).
+    (`make_people_database_name`).
     """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._first_node = 0
         name = server.url.database
-        self._databases: tuple[str | None, ...] = (name, people_database_name(name)) if name else (None,)
+        self._databases: tuple[str | None, ...] = (name, make_people_database_name(name)) if name else (None,)
 
     def listen(self, engine: Engine) -> None:
         event.listen(engine, "do_connect", self._connect_any)
@@ -264,7 +264,7 @@ def _open_connection(
     try:
         connection = dialect.connect(*arguments, **named)
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
-        raise _bad_profile(SettingProblem.TLS_FILE_UNUSABLE) from unfit
+        raise _make_bad_profile_error(SettingProblem.TLS_FILE_UNUSABLE) from unfit
     cursor = connection.cursor()
     try:
         for statement in statements:
@@ -308,7 +308,7 @@ class Session:
     number: int
 
 
-def session_of(conn: Connection) -> Session:
+def get_session(conn: Connection) -> Session:
     """Return the session of a connection. Needs no round trip."""
     dbapi: Any = conn.connection.dbapi_connection
     return Session((dbapi.host, dbapi.port), dbapi.thread_id())
@@ -328,8 +328,8 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: S
         return proof(conn)
     except OperationalError as lock_error:
         if (
-            error_codes.error_number(lock_error) != error_codes.LOCK_WAIT_TIMEOUT_ERROR
-            or session_of(conn).node != lost.node
+            error_codes.find_error_number(lock_error) != error_codes.LOCK_WAIT_TIMEOUT_ERROR
+            or get_session(conn).node != lost.node
         ):
             raise
     try:
@@ -343,5 +343,5 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: S
     return proof(conn)
 
 
-def _bad_profile(problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
+def _make_bad_profile_error(problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
     return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": problem, **facts})

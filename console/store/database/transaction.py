@@ -11,7 +11,7 @@ from console.store.database.error_codes import RunAgain
 _log = logging.getLogger("console.store")
 
 _Row = TypeVar("_Row", bound=tuple[Any, ...])
-Proof = Callable[[Connection], bool]
+CommitProof = Callable[[Connection], bool]
 
 
 class Transaction:
@@ -19,11 +19,11 @@ class Transaction:
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
-        self.proof: Proof | None = None
+        self.proof: CommitProof | None = None
         self.result: Any = None
         self._hooks: list[Callable[[], None]] = []
 
-    def set_commit_proof(self, proof: Proof) -> None:
+    def set_commit_proof(self, proof: CommitProof) -> None:
         """Set the query that proves on another connection that this transaction was committed: it looks for a row
         that only this transaction can have written.
 

@@ -48,10 +48,10 @@ def read_each(
     and id of the record to which a row belongs; with it, the next call of `take_unreported_rows` also returns the
     unreadable rows.
     """
-    return tuple(_readable_rows(table, rows, read, subject_of))
+    return tuple(_iterate_readable_rows(table, rows, read, subject_of))
 
 
-def _readable_rows(
+def _iterate_readable_rows(
     table: str, rows: Iterable[Any], read: Callable[[Any], T], subject_of: Callable[[Any], tuple[str, int]] | None
 ) -> Iterator[T]:
     for row in rows:

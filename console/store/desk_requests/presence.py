@@ -4,14 +4,14 @@ from sqlalchemy import Connection, MetaData, exists, func, select
 
 from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, AliveWorker
 from console.domain.service_results import DeskNews, FeedMark
-from console.store.access.people_views import WORKERS
+from console.store.access.people_views import WORKERS_VIEW
 from console.store.database import change_feed
 from console.store.database.lease_clock import is_live, lease_now
 from console.store.schema.core import leases
 from console.store.schema.worker import read_only_switches
 
 # A view: a person who asks a worker sees only these leases.
-_presence_leases = leases.to_metadata(MetaData(), name=WORKERS)
+_presence_leases = leases.to_metadata(MetaData(), name=WORKERS_VIEW)
 _REMAINING_MS = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
 _IS_ALIVE = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
 _IS_ANY_WORKER_ALIVE = exists().where(_IS_ALIVE).label("is_worker_there")
@@ -20,7 +20,7 @@ _SWITCHES_VERSION = (
 )
 _NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(_IS_ANY_WORKER_ALIVE, _SWITCHES_VERSION)
 _PRESENCE_QUERY = select(_IS_ANY_WORKER_ALIVE, _SWITCHES_VERSION)
-_NEWEST_QUERY = (
+_NEWEST_WORKER_QUERY = (
     select(_presence_leases.c.operator, _REMAINING_MS)
     .where(_IS_ALIVE)
     .order_by(_presence_leases.c.lease_expires.desc())
@@ -44,7 +44,7 @@ def find_newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
     """Return the worker that has renewed its presence lease last; None if no such lease is live. `seconds` is the
     length of the lease. Costs one read of a few rows by the primary key.
     """
-    row = conn.execute(_NEWEST_QUERY).first()
+    row = conn.execute(_NEWEST_WORKER_QUERY).first()
     return None if row is None else AliveWorker(str(row.operator), max(0.0, seconds - row.remaining_ms / 1000))
 
 
@@ -58,5 +58,5 @@ def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
         state = conn.execute(_PRESENCE_QUERY).one()
     else:
         state = conn.execute(_NEWS_QUERY, change_feed.make_state_parameters(after)).one()
-        mark, changes = change_feed.changes_after_state_query(conn, after, state)
+        mark, changes = change_feed.read_changes_after_state_query(conn, after, state)
     return DeskNews(mark, changes, not state.is_worker_there, int(state.switches_version))

@@ -38,9 +38,9 @@ from console.domain.desk_requests.records import (
     TakenDeskRequest,
     make_withdrawal_id,
 )
-from console.store.access.people_views import OWN_REQUESTS
+from console.store.access.people_views import OWN_REQUESTS_VIEW
 from console.store.database.engine import Transaction
-from console.store.database.lease_clock import expiry, is_live, lease_clock_id
+from console.store.database.lease_clock import is_live, lease_clock_id, make_lease_expiry_sql
 from console.store.database.transaction import make_locking_read
 from console.store.operations.leases import Holder
 from console.store.schema.core import request_files, requests
@@ -55,10 +55,10 @@ _NOW_SQL: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00
 _IS_LIVE = is_live(requests.c.lease_clock, requests.c.lease_expires)
 _IS_WAITING = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW_SQL)
 _IS_ABANDONED = and_(requests.c.state == DeskRequestState.TAKEN, not_(_IS_LIVE))
-_withdrawal = requests.alias("withdrawal")
+_withdrawal_request = requests.alias("withdrawal")
 _IS_WITHDRAWN = (
-    select(_withdrawal.c.id)
-    .where(_withdrawal.c.claimed_id == requests.c.id, _withdrawal.c.id != requests.c.id)
+    select(_withdrawal_request.c.id)
+    .where(_withdrawal_request.c.claimed_id == requests.c.id, _withdrawal_request.c.id != requests.c.id)
     .correlate(requests)
     .exists()
 )
@@ -71,7 +71,7 @@ second.
 """
 # The rows are numbered in a query around the one that reads the time: MySQL orders the rows of a window only by
 # deterministic expressions (error 3587).
-_listed = (
+_listed_requests = (
     select(
         requests.c.id,
         requests.c.fence,
@@ -87,14 +87,16 @@ _listed = (
     )
     .subquery("listed")
 )
-_IN_TURN = (_listed.c.running.desc(), _listed.c.at, _listed.c.id)
+_TURN_ORDER = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
 _open = select(
-    _listed.c.id,
-    _listed.c.fence,
-    _listed.c.at,
-    _listed.c.running,
-    func.row_number().over(partition_by=(_listed.c.kind, _listed.c.subject), order_by=_IN_TURN).label("place"),
-    func.row_number().over(partition_by=_listed.c.who, order_by=_IN_TURN).label("turn"),
+    _listed_requests.c.id,
+    _listed_requests.c.fence,
+    _listed_requests.c.at,
+    _listed_requests.c.running,
+    func.row_number()
+    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_TURN_ORDER)
+    .label("place"),
+    func.row_number().over(partition_by=_listed_requests.c.who, order_by=_TURN_ORDER).label("turn"),
 ).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else.
@@ -110,7 +112,7 @@ _TAKABLE_AUDIT_QUERY = (  # read only if no other request can be taken: no perso
     .order_by(requests.c.at, requests.c.id)
     .limit(_MAX_CANDIDATES)
 )
-_ANY_TURN = 1_000_000
+_LARGEST_TURN = 1_000_000
 _IS_TAKEN_HERE = and_(
     requests.c.id == bindparam("of"),
     requests.c.fence == bindparam("held"),
@@ -121,7 +123,7 @@ _TAKE_REQUEST = (
     .where(requests.c.id == bindparam("of"), requests.c.fence == bindparam("held"), or_(_IS_WAITING, _IS_ABANDONED))
     .values(
         state=DeskRequestState.TAKEN, taken_by=bindparam("account"), worker=bindparam("session"),
-        lease_clock=lease_clock_id(), lease_expires=expiry(), fence=requests.c.fence + 1,
+        lease_clock=lease_clock_id(), lease_expires=make_lease_expiry_sql(), fence=requests.c.fence + 1,
     )
 )  # fmt: skip
 _TAKEN_QUERY = select(
@@ -129,7 +131,7 @@ _TAKEN_QUERY = select(
     requests.c.id), requests.c.evidence_sha256, requests.c.confirmed, requests.c.fence, requests.c.subject_kind,
     requests.c.subject_id, requests.c.amount_minor, requests.c.proposed,
 ).where(requests.c.id == bindparam("of"))  # fmt: skip
-_RENEW_LEASE = update(requests).where(_IS_TAKEN_HERE).values(lease_expires=expiry())
+_RENEW_LEASE = update(requests).where(_IS_TAKEN_HERE).values(lease_expires=make_lease_expiry_sql())
 _TAKEN_BY_QUERY = select(requests.c.id, requests.c.worker).where(
     requests.c.state == DeskRequestState.TAKEN,
     requests.c.worker.in_(bindparam("workers", expanding=True)),
@@ -156,10 +158,10 @@ _MARK_LAPSED = (
     .values(state=DeskRequestState.LAPSED, ended_at=_NOW_SQL)
 )
 _LAPSED_QUERY = select(requests.c.id).where(_IS_LAPSED).limit(bindparam("most"))
-_own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS)
+_own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW)
 _IS_OWN_LIVE = is_live(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
 _IS_OWN_OVER = and_(_own_requests.c.state == DeskRequestState.WAITING, _own_requests.c.expires_at <= _NOW_SQL)
-_withdrawals = requests.to_metadata(MetaData(), name=OWN_REQUESTS).alias("own_withdrawal")
+_withdrawals = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW).alias("own_withdrawal")
 _PROGRESS_QUERY = select(
     _own_requests.c.state,
     _own_requests.c.progress,
@@ -336,7 +338,7 @@ def _read_takable(conn: Connection, *, only_first_of_person: bool = False) -> Se
     lease of their worker has expired, and each is the first open one about its subject. If there are none, return
     requests for audit entries.
     """
-    rows = conn.execute(_TAKABLE_QUERY, {"turns": 1 if only_first_of_person else _ANY_TURN}).all()
+    rows = conn.execute(_TAKABLE_QUERY, {"turns": 1 if only_first_of_person else _LARGEST_TURN}).all()
     return rows or conn.execute(_TAKABLE_AUDIT_QUERY).all()
 
 

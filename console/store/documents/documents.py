@@ -83,15 +83,15 @@ class Documents:
         have the SHA-256 in the path.
         """
         if _PATH_PATTERN.fullmatch(path) is None:
-            raise _not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
+            raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
         try:
             content = self._storage.read(path)
         except FileNotFoundError:
-            raise _not_found_error(path, DocumentNotFoundReason.FILE_MISSING) from None
+            raise _make_not_found_error(path, DocumentNotFoundReason.FILE_MISSING) from None
         except OSError as error:
-            raise _not_found_error(path, DocumentNotFoundReason.CONTENT_UNREADABLE) from error
+            raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_UNREADABLE) from error
         if not matches_path(path, content):
-            raise _not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
+            raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         return content
 
     def paths(self) -> Iterator[str]:
@@ -105,13 +105,13 @@ class Documents:
         doesn't have the SHA-256 of the content.
         """
         if _PATH_PATTERN.fullmatch(path) is None or not matches_path(path, content):
-            raise _not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
+            raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         self._storage.store(path, content)
 
     def delete_part(self, path: str) -> None:
         """Delete a part of a corporation registry that is no longer needed. No other content is ever deleted."""
         if _PATH_PATTERN.fullmatch(path) is None or not path.endswith(".reg"):
-            raise _not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
+            raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
         self._storage.delete(path)
 
     def replace_manifest(self, content: bytes) -> None:
@@ -127,7 +127,7 @@ class Documents:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _not_found_error(_MANIFEST_PATH, DocumentNotFoundReason.CONTENT_UNREADABLE) from error
+            raise _make_not_found_error(_MANIFEST_PATH, DocumentNotFoundReason.CONTENT_UNREADABLE) from error
 
     def check_writable(self) -> None:
         """Check, without writing, that a document could be stored now. Raises storage_full if the folder can't be
@@ -156,5 +156,5 @@ def _open_storage(url: str, has_documents: Callable[[], bool]) -> DocumentStorag
     return Bucket(url)
 
 
-def _not_found_error(path: str, reason: DocumentNotFoundReason) -> ConsoleError:
+def _make_not_found_error(path: str, reason: DocumentNotFoundReason) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"document": path, "reason": reason})

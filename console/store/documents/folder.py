@@ -20,7 +20,7 @@ from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
-from console.store.documents.storage_protocol import LARGEST_BYTES, matches_path, unreachable_error
+from console.store.documents.storage_protocol import LARGEST_BYTES, make_unreachable_error, matches_path
 from console.store.spool.sqlite_file import sync_folder
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Folder:
         """`url`: `file:` with an absolute folder. `has_documents` returns True if the database has documents; then an
         empty folder is refused, because it must be the wrong one. Raises bad_profile.
         """
-        self.root = _root_folder(url)
+        self.root = _parse_root_folder(url)
         self.location = str(self.root)
         self._has_documents = has_documents
 
@@ -53,7 +53,7 @@ class Folder:
         storage_full if the file can't be written; documents_unreachable if the shared folder isn't connected.
         """
         with self._translate_errors():
-            folder = self._subfolder(path[:2])
+            folder = self._open_subfolder(path[:2])
             final = self.root / path
             if _has_content(final, path):
                 return
@@ -123,7 +123,7 @@ class Folder:
             if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    def _subfolder(self, name: str) -> Path:
+    def _open_subfolder(self, name: str) -> Path:
         """Return the subfolder of that name; create it if it is missing. Raises OSError if a symbolic link has this
         name, because it may lead outside the root.
         """
@@ -142,7 +142,7 @@ class Folder:
         probably a mount point whose share isn't mounted, and new documents would be lost.
         """
         if not _has_subfolders(self.root) and self._has_documents():
-            raise unreachable_error(self.location, DocumentsReason.FOLDER_LOST)
+            raise make_unreachable_error(self.location, DocumentsReason.FOLDER_LOST)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -155,10 +155,10 @@ class Folder:
 
     def _require_connected(self, error: OSError) -> None:
         if error.errno in _DISCONNECTED_ERRORS:
-            raise unreachable_error(self.location, DocumentsReason.NOT_CONNECTED, error.strerror) from error
+            raise make_unreachable_error(self.location, DocumentsReason.NOT_CONNECTED, error.strerror) from error
 
 
-def _root_folder(url: str) -> Path:
+def _parse_root_folder(url: str) -> Path:
     scheme, colon, rest = url.partition(":")
     rest = unquote(rest.removeprefix("//localhost").removeprefix("//"))
     if os.name == "nt":

@@ -22,7 +22,7 @@ from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.network.addresses import is_this_machine
 from console.domain.setting_problems import SettingProblem
-from console.store.documents.storage_protocol import LARGEST_BYTES, matches_path, unreachable_error
+from console.store.documents.storage_protocol import LARGEST_BYTES, make_unreachable_error, matches_path
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
@@ -52,13 +52,13 @@ class Bucket:
         """
         match = _URL_PATTERN.fullmatch(url)
         if match is None:
-            raise _bad_profile_error(SettingProblem.INVALID_DOCUMENTS_URL)
+            raise _make_bad_profile_error(SettingProblem.INVALID_DOCUMENTS_URL)
         if find_spec("gcsfs") is None:
-            raise _bad_profile_error(SettingProblem.BUCKET_SUPPORT_MISSING)
+            raise _make_bad_profile_error(SettingProblem.BUCKET_SUPPORT_MISSING)
         self._bucket = match["bucket"]
         self._prefix = "".join(f"{part}/" for part in (match["prefix"] or "").split("/") if part)
         self._seconds = seconds
-        self._emulator = _emulator_url()
+        self._emulator = _read_emulator_url()
         self.location = f"gs://{self._bucket}/{self._prefix}" + (f" ({self._emulator})" if self._emulator else "")
 
     def store(self, path: str, content: bytes) -> None:
@@ -70,7 +70,7 @@ class Bucket:
         if not self._has_content(path):
             self._rename_damaged(path)
             if not self._create_object(path, content) and not self._has_content(path):
-                raise unreachable_error(self.location, DocumentsReason.OBJECT_CHANGES_TOO_OFTEN, path)
+                raise make_unreachable_error(self.location, DocumentsReason.OBJECT_CHANGES_TOO_OFTEN, path)
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if
@@ -82,7 +82,7 @@ class Bucket:
         if size > LARGEST_BYTES or metadata.get("contentEncoding"):
             raise OSError("not a stored document")  # a compressed object could become any size while it is read
         return self._send_request(
-            "GET", _OBJECT_PATH, *self._bucket_and_name(path), path_prefix="download/", alt="media", size=size
+            "GET", _OBJECT_PATH, *self._get_bucket_and_name(path), path_prefix="download/", alt="media", size=size
         )
 
     def replace(self, path: str, content: bytes) -> None:
@@ -97,7 +97,7 @@ class Bucket:
         """
         try:
             generation = self._read_metadata(path)["generation"]
-            self._send_request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
+            self._send_request("DELETE", _OBJECT_PATH, *self._get_bucket_and_name(path), ifGenerationMatch=generation)
         except (FileNotFoundError, FileExistsError):
             return  # another desk has deleted or replaced it meanwhile
 
@@ -110,7 +110,7 @@ class Bucket:
             try:
                 page = json.loads(self._send_request("GET", "b/{}/o", self._bucket, **more))
             except FileNotFoundError:
-                raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
+                raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
             yield from (str(item["name"]).removeprefix(self._prefix) for item in page.get("items", ()))
             if not page.get("nextPageToken"):
                 return
@@ -126,10 +126,10 @@ class Bucket:
                 "GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS
             )
         except FileNotFoundError:
-            raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
+            raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
         missing = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
         if missing:
-            raise unreachable_error(self.location, DocumentsReason.PERMISSION_DENIED, ", ".join(sorted(missing)))
+            raise make_unreachable_error(self.location, DocumentsReason.PERMISSION_DENIED, ", ".join(sorted(missing)))
 
     def _create_object(self, path: str, content: bytes) -> bool:
         """Create the object. Return False if it exists already."""
@@ -146,7 +146,7 @@ class Bucket:
         checksum = b64encode(md5(content, usedforsecurity=False).digest()).decode()
         kind = _CONTENT_TYPES[path[-4:]]
         metadata = {"name": self._prefix + path, "contentType": kind, "md5Hash": checksum}
-        boundary, body = _multipart_body(json.dumps(metadata).encode(), content)
+        boundary, body = _make_multipart_body(json.dumps(metadata).encode(), content)
         try:
             self._send_request(
                 "POST",
@@ -160,7 +160,7 @@ class Bucket:
                 size=len(content),
             )
         except FileNotFoundError:
-            raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
+            raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
 
     def _has_content(self, path: str) -> bool:
         try:
@@ -174,23 +174,25 @@ class Bucket:
         """
         try:
             generation = self._read_metadata(path)["generation"]
-            new_location = self._bucket_and_name(f"{path}.damaged-{token_hex(4)}")
+            new_location = self._get_bucket_and_name(f"{path}.damaged-{token_hex(4)}")
             self._send_request(
                 "POST",
                 f"{_OBJECT_PATH}/copyTo/{_OBJECT_PATH}",
-                *self._bucket_and_name(path),
+                *self._get_bucket_and_name(path),
                 *new_location,
                 sourceGeneration=generation,
             )
-            self._send_request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
+            self._send_request("DELETE", _OBJECT_PATH, *self._get_bucket_and_name(path), ifGenerationMatch=generation)
         except (FileNotFoundError, FileExistsError):
             return  # another desk has renamed the object meanwhile
 
     def _read_metadata(self, path: str) -> dict[str, Any]:
-        metadata: dict[str, Any] = json.loads(self._send_request("GET", _OBJECT_PATH, *self._bucket_and_name(path)))
+        metadata: dict[str, Any] = json.loads(
+            self._send_request("GET", _OBJECT_PATH, *self._get_bucket_and_name(path))
+        )
         return metadata
 
-    def _bucket_and_name(self, path: str) -> tuple[str, str]:
+    def _get_bucket_and_name(self, path: str) -> tuple[str, str]:
         return self._bucket, self._prefix + path
 
     def _send_request(
@@ -211,7 +213,7 @@ class Bucket:
         except (FileNotFoundError, FileExistsError, ConsoleError):
             raise
         except Exception as error:  # three libraries with exceptions of their own
-            raise unreachable_error(self.location, _failure_reason(error), type(error).__name__) from error
+            raise make_unreachable_error(self.location, _get_failure_reason(error), type(error).__name__) from error
         content: bytes = answer
         return content
 
@@ -230,7 +232,7 @@ class Bucket:
         )
 
 
-def _multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
+def _make_multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
     """Return a random boundary and the body of a multipart upload."""
     boundary = token_hex(24)
     mark = f"--{boundary}".encode()
@@ -239,7 +241,7 @@ def _multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
     return boundary, head + tail
 
 
-def _failure_reason(error: Exception) -> DocumentsReason:
+def _get_failure_reason(error: Exception) -> DocumentsReason:
     """Return the reason for a failed request, as shown to people."""
     from google.auth.exceptions import GoogleAuthError, TransportError
 
@@ -255,7 +257,7 @@ def _failure_reason(error: Exception) -> DocumentsReason:
     )
 
 
-def _emulator_url() -> str:
+def _read_emulator_url() -> str:
     """Return the URL of an emulator for tests; "" if none is set. Raises bad_profile if the emulator isn't on this
     machine.
     """
@@ -265,9 +267,9 @@ def _emulator_url() -> str:
     url = setting if "://" in setting else f"http://{setting}"
     host = urlsplit(url).hostname or ""
     if not is_this_machine(host):
-        raise _bad_profile_error(SettingProblem.ADDRESS_OF_OTHER_MACHINE, _EMULATOR_VARIABLE)
+        raise _make_bad_profile_error(SettingProblem.ADDRESS_OF_OTHER_MACHINE, _EMULATOR_VARIABLE)
     return url
 
 
-def _bad_profile_error(problem: SettingProblem, variable: str = "CONSOLE_DOCUMENTS_URL") -> ConsoleError:
+def _make_bad_profile_error(problem: SettingProblem, variable: str = "CONSOLE_DOCUMENTS_URL") -> ConsoleError:
     return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": problem})

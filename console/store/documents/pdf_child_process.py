@@ -145,7 +145,7 @@ class _Document:
 
     def page_image(self, index: int, width: int) -> tuple[dict[str, object], bytes]:
         with closing(self._load_page(index)) as page:
-            bitmap = page.render(scale=_image_scale(page, width), may_draw_forms=False, rev_byteorder=True)
+            bitmap = page.render(scale=_compute_image_scale(page, width), may_draw_forms=False, rev_byteorder=True)
             with closing(bitmap):
                 row_bytes, stride = bitmap.width * 3, bitmap.stride
                 view = memoryview(bitmap.buffer)
@@ -154,14 +154,14 @@ class _Document:
 
     def page_text(self, index: int) -> str:
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-            return "".join(chr(code) for code in self._character_codes(text))
+            return "".join(chr(code) for code in self._read_character_codes(text))
 
     def page_words(self, index: int) -> dict[str, object]:
         """Return the words of the page with the boxes around them, at most MAX_WORDS; `cut` says whether there are
         more. A Chinese or Japanese character is a word of its own, because no spaces separate words there.
         """
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-            codes = self._character_codes(text)
+            codes = self._read_character_codes(text)
             ranges = list(islice(_word_ranges(codes), MAX_WORDS + 1))
             words = [
                 {
@@ -176,11 +176,11 @@ class _Document:
         """Yield each match of `words` with the index of its page and the boxes around it, at most MAX_HITS matches.
         Character width, case and line breaks are ignored.
         """
-        searched = "".join(part for letter in words for part in _comparable_form(letter))
+        searched = "".join(part for letter in words for part in _make_comparable_form(letter))
         hits = 0
         for index in range(self.page_count() if searched else 0):
             with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-                for first, last in _match_ranges(searched, self._character_codes(text)):
+                for first, last in _match_ranges(searched, self._read_character_codes(text)):
                     yield {"page": index, "boxes": self._match_boxes(page, text, first, last)}
                     hits += 1
                     if hits == MAX_HITS:
@@ -203,28 +203,31 @@ class _Document:
             raise PageRefused("no_such_page")
         return self._open_document()[index]
 
-    def _character_codes(self, text: Any) -> list[int]:
+    def _read_character_codes(self, text: Any) -> list[int]:
         count = min(text.count_chars(), MAX_CHARACTERS)
         codes = (self._raw.FPDFText_GetUnicode(text, index) for index in range(count))
         return [code if code < 0x110000 else 0xFFFD for code in codes]
 
     def _match_boxes(self, page: Any, text: Any, first: int, last: int) -> list[list[float]]:
         count = text.count_rects(first, last - first + 1)
-        return [self._fractional_box(page, text.get_rect(index)) for index in range(count)]
+        return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(count)]
 
-    def _fractional_box(self, page: Any, corners: tuple[float, float, float, float]) -> list[float]:
+    def _convert_to_fractional_box(self, page: Any, corners: tuple[float, float, float, float]) -> list[float]:
         left, bottom, right, top = corners
-        points = [self._fractional_point(page, left, bottom), self._fractional_point(page, right, top)]
+        points = [
+            self._convert_to_fractional_point(page, left, bottom),
+            self._convert_to_fractional_point(page, right, top),
+        ]
         across, down = zip(*points, strict=True)
         return [min(across), min(down), max(across), max(down)]
 
-    def _fractional_point(self, page: Any, x: float, y: float) -> tuple[float, float]:
+    def _convert_to_fractional_point(self, page: Any, x: float, y: float) -> tuple[float, float]:
         """Convert a point in the page's coordinates into fractions (0 to 1) of the visible page's width and height.
         The page may be rotated and cropped.
         """
         across, down = ctypes.c_int(), ctypes.c_int()
         self._raw.FPDF_PageToDevice(page, 0, 0, _GRID_UNITS, _GRID_UNITS, 0, x, y, across, down)
-        return _fraction_of_page(across.value), _fraction_of_page(down.value)
+        return _convert_to_page_fraction(across.value), _convert_to_page_fraction(down.value)
 
 
 def _word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
@@ -263,7 +266,7 @@ def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
     return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS)]
 
 
-def _image_scale(page: Any, width: int) -> float:
+def _compute_image_scale(page: Any, width: int) -> float:
     """Return the scale (pixels per PDF unit) at which the page's image is `width` pixels wide, or a smaller scale if
     that image would be too large.
 
@@ -281,7 +284,7 @@ def _image_scale(page: Any, width: int) -> float:
     return scale
 
 
-def _comparable_form(letter: str) -> str:
+def _make_comparable_form(letter: str) -> str:
     """Return a letter in the form in which texts are compared: NFKD, case-folded, without blanks."""
     plain = unicodedata.normalize("NFKD", letter).casefold()
     return "".join(part for part in plain if not part.isspace() and part.isprintable())
@@ -291,7 +294,7 @@ def _match_ranges(searched: str, codes: list[int]) -> Iterator[tuple[int, int]]:
     """Yield the indexes of the first and last character of each match of `searched` in the character codes of a page.
     Matches don't overlap.
     """
-    pairs = [(part, index) for index, code in enumerate(codes) for part in _comparable_form(chr(code))]
+    pairs = [(part, index) for index, code in enumerate(codes) for part in _make_comparable_form(chr(code))]
     plain = "".join(part for part, _ in pairs)
     at = plain.find(searched)
     while at >= 0:
@@ -300,7 +303,7 @@ def _match_ranges(searched: str, codes: list[int]) -> Iterator[tuple[int, int]]:
         at = plain.find(searched, end)
 
 
-def _fraction_of_page(dots: int) -> float:
+def _convert_to_page_fraction(dots: int) -> float:
     return min(max(dots / _GRID_UNITS, 0.0), 1.0)
 
 

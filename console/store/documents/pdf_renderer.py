@@ -58,14 +58,14 @@ class PdfDocument:
     def page_count(self) -> int:
         """Return the number of pages."""
         head, _ = self._ask_child(do="count")
-        return _positive_number(head, "count")
+        return _parse_positive_number(head, "count")
 
     def page_image(self, index: int, width: int) -> PageImage:
         """Return an image of the page that is `width` pixels wide, or smaller if it would have more than 6 million
         pixels. `index` counts from 0.
         """
         head, pixels = self._ask_child(do="image", index=index, width=width)
-        image = PageImage(_positive_number(head, "width"), _positive_number(head, "height"), pixels)
+        image = PageImage(_parse_positive_number(head, "width"), _parse_positive_number(head, "height"), pixels)
         if len(pixels) != image.width * image.height * 3:
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
         return image
@@ -132,7 +132,7 @@ class PdfDocument:
                 head, payload = _exchange_messages(child, request)
             except (OSError, ValueError, EOFError, RecursionError):
                 self._end_child()
-                _raise_unusable(self._failure_reason(child, watch))
+                _raise_unusable(self._get_failure_reason(child, watch))
             finally:
                 watch.stop()
         if "refused" in head:
@@ -142,11 +142,11 @@ class PdfDocument:
     def _start_child(self) -> subprocess.Popen[bytes]:
         _check_source(self._source)
         child = subprocess.Popen(
-            _child_command(self._seconds),
+            _make_child_command(self._seconds),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_child_environment(),
+            env=_make_child_environment(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         weakref.finalize(self, _end_process, child)
@@ -157,7 +157,7 @@ class PdfDocument:
             _end_process(self._child)
             self._child = None
 
-    def _failure_reason(self, child: subprocess.Popen[bytes], watch: "_RequestTimer") -> UnusableReason:
+    def _get_failure_reason(self, child: subprocess.Popen[bytes], watch: "_RequestTimer") -> UnusableReason:
         if self._closed:
             return UnusableReason.PDF_READER_CLOSED
         out_of_time = watch.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
@@ -250,7 +250,7 @@ def _make_change(answer: list[Any], old_count: int, new_count: int) -> WordChang
     return WordChange(slice(old_begin, old_end), slice(new_begin, new_end))
 
 
-def _positive_number(head: dict[str, Any], name: str) -> int:
+def _parse_positive_number(head: dict[str, Any], name: str) -> int:
     number = head.get(name)
     if not isinstance(number, int) or number < 1:
         _raise_unusable(UnusableReason.PDF_READER_CRASHED)
@@ -272,7 +272,7 @@ def _end_process(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _child_command(seconds: float) -> list[str]:
+def _make_child_command(seconds: float) -> list[str]:
     """Return the command that starts the child: Python with the child's file, or, in a frozen program, the program
     itself with PDF_CHILD_OPTION.
     """
@@ -282,7 +282,7 @@ def _child_command(seconds: float) -> list[str]:
     return [sys.executable, "-I", pdf_child_process.__file__, *limits]
 
 
-def _child_environment() -> dict[str, str]:
+def _make_child_environment() -> dict[str, str]:
     """Return the environment variables of the child: none of this program's secrets and settings, only the system
     folder that Windows programs need to start.
     """

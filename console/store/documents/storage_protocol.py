@@ -48,7 +48,7 @@ def matches_path(path: str, content: bytes) -> bool:
     return sha256(content).hexdigest() == path[3:-4]
 
 
-def unreachable_error(place: str, reason: DocumentsReason, problem: object = "") -> ConsoleError:
+def make_unreachable_error(place: str, reason: DocumentsReason, problem: object = "") -> ConsoleError:
     """Return the error documents_unreachable for the folder or bucket `place`: this desk can't reach it for this
     reason, though its documents may exist. `problem`: details for the log.
     """

@@ -48,7 +48,7 @@ FEW_ROWS = 20_000
 NEWEST_ROWS = 100_000
 MAX_RECORDS_OF_NUMBERS = 5_000
 """Largest number of records of each kind that a search reads for all corporation numbers together."""
-Ids = Mapping[str, Collection[int]]
+IdsByKind = Mapping[str, Collection[int]]
 """Ids of records, by the kind of the records."""
 
 _NUMBER_COLUMNS: Mapping[str, Column[Any]] = {
@@ -74,7 +74,7 @@ _DAY_COLUMNS: Mapping[str, Sequence[Column[Any]]] = {
     refunds.REFUND_KIND: (refund_table.c.created_at,),
 }
 """The instants of a record that count for a condition on the day."""
-_STATES: Mapping[str, frozenset[str]] = {
+_STATES_BY_KIND: Mapping[str, frozenset[str]] = {
     credit_checks.CREDIT_CHECK_KIND: frozenset(CheckState),
     orders.ORDER_KIND: frozenset(OrderState),
     payments.PAYMENT_KIND: frozenset(PaymentState),
@@ -92,7 +92,7 @@ class RecordSearch:
     days: DayRange | None
     lapsed: LapsedIds
     limit: int
-    named: Ids | None = None
+    named: IdsByKind | None = None
 
     @property
     def record_filter(self) -> RecordFilter:
@@ -131,7 +131,9 @@ def _find_of_kind(conn: Connection, part: TableQueries, search: RecordSearch) ->
     sources = _find_indexed_conditions(conn, part, search)
     found: set[tuple[int, int]] = set()
     for source in sources.parts:
-        found.update((rank, -row_id) for row_id, rank in conn.execute(_id_query(part, source, conditions, search)))
+        found.update(
+            (rank, -row_id) for row_id, rank in conn.execute(_make_id_query(part, source, conditions, search))
+        )
     ids = [-negative_id for _, negative_id in sorted(found)]
     return FoundRecords(
         _read_records(conn, part, ids[: search.limit], search), len(ids) > search.limit, sources.is_partial
@@ -143,23 +145,23 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
     chosen = search.record_filter
     return (
         (search.named is not None and not search.named.get(kind))
-        or (bool(chosen.states) and not chosen.states & _STATES[kind])
+        or (bool(chosen.states) and not chosen.states & _STATES_BY_KIND[kind])
         or (chosen.amount is not None and kind == credit_checks.CREDIT_CHECK_KIND)
         or (chosen.certainties == {Certainty.UNKNOWN} and kind == orders.ORDER_KIND)
     )
 
 
-def _id_query(
+def _make_id_query(
     part: TableQueries, source: _IndexedCondition, conditions: Sequence[ColumnElement[bool]], search: RecordSearch
 ) -> Select[Any]:
-    rank = literal(0) if source.is_newest else _work_rank(part)
+    rank = literal(0) if source.is_newest else _make_work_rank_sql(part)
     order = [part.id.desc()] if source.is_newest else [rank, part.id.desc()]
     query = select(part.id, rank.label("place")).where(source.condition, *conditions)
     return query.order_by(*order).limit(search.limit + 1)
 
 
-def _work_rank(part: TableQueries) -> ColumnElement[Any]:
-    work = part.shown_columns(frozenset()).work_state
+def _make_work_rank_sql(part: TableQueries) -> ColumnElement[Any]:
+    work = part.make_shown_columns(frozenset()).work_state
     return case((work == WorkState.NEEDS_REVIEW.value, 0), (work == WorkState.SCHEDULED.value, 1), else_=2)
 
 
@@ -189,7 +191,7 @@ def _find_indexed_conditions(conn: Connection, part: TableQueries, search: Recor
             )
     sources = _IndexedConditions([newest], is_partial=floor > 0)
     if part.kind == payments.PAYMENT_KIND and search.days is not None:
-        days = _payment_days(*_utc_bounds(search.days))
+        days = _make_payment_day_conditions(*_convert_to_utc_bounds(search.days))
         if floor and _count_rows(conn, part, days) <= FEW_ROWS:
             sources.parts += [_IndexedCondition(condition) for condition in days]
     return sources
@@ -212,7 +214,7 @@ def _index_ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[Col
     chosen, lapsed = search.record_filter, get_lapsed_ids(part, search.lapsed)
     lapsed_rows = [part.id.in_(sorted(lapsed))] if lapsed else []
     if chosen.states:
-        yield [_STATUS_COLUMNS[part.kind] == state for state in sorted(chosen.states & _STATES[part.kind])]
+        yield [_STATUS_COLUMNS[part.kind] == state for state in sorted(chosen.states & _STATES_BY_KIND[part.kind])]
     if chosen.certainties == {Certainty.UNKNOWN} and part.kind in _CERTAINTY_COLUMNS:
         yield [_CERTAINTY_COLUMNS[part.kind] == Certainty.UNKNOWN.value, *lapsed_rows]
     if chosen.work_states and WorkState.NONE not in chosen.work_states:
@@ -224,7 +226,7 @@ def _index_ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[Col
         ]
 
 
-def _payment_days(first: datetime, end: datetime) -> list[ColumnElement[bool]]:
+def _make_payment_day_conditions(first: datetime, end: datetime) -> list[ColumnElement[bool]]:
     """Return the index ranges of the payments that were begun or paid between two instants."""
     return [
         and_(payment_table.c.provider == provider, column >= literal(first, Instant), column < literal(end, Instant))
@@ -248,7 +250,7 @@ def _is_of_days(kind: str, days: DayRange) -> ColumnElement[bool]:
     """Return the condition that an instant of the record is in these days. A credit check that another application
     wrote has only the instant of its purchase, in the zone of the adopted table.
     """
-    first, end = _utc_bounds(days)
+    first, end = _convert_to_utc_bounds(days)
     conditions = [_is_between(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
     if kind == credit_checks.CREDIT_CHECK_KIND:
         is_foreign = check_table.c.created_at.is_(None)
@@ -273,7 +275,7 @@ def _is_between(column: Column[Any], kind: TypeEngine[Any], first: datetime, end
     return and_(value >= literal(first, kind), value < literal(end, kind))
 
 
-def _utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
+def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
     first, end = days.instants()
     return convert_to_naive_utc(first), convert_to_naive_utc(end)
 
@@ -299,14 +301,14 @@ def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dic
             is_partial = is_partial or len(rows) == most
     if ids[orders.ORDER_KIND]:
         ids[payments.PAYMENT_KIND].update(
-            _ids_of(conn, payment_table.c.id, payment_table.c.order_id, ids[orders.ORDER_KIND])
+            _read_ids_of(conn, payment_table.c.id, payment_table.c.order_id, ids[orders.ORDER_KIND])
         )
     if ids[payments.PAYMENT_KIND]:
         ids[refunds.REFUND_KIND].update(
-            _ids_of(conn, refund_table.c.id, refund_table.c.payment_id, ids[payments.PAYMENT_KIND])
+            _read_ids_of(conn, refund_table.c.id, refund_table.c.payment_id, ids[payments.PAYMENT_KIND])
         )
     return ids, is_partial
 
 
-def _ids_of(conn: Connection, row_id: Column[Any], column: Column[Any], of: Collection[int]) -> Sequence[int]:
+def _read_ids_of(conn: Connection, row_id: Column[Any], column: Column[Any], of: Collection[int]) -> Sequence[int]:
     return conn.scalars(select(row_id).where(column.in_(sorted(of))).limit(MAX_RECORDS_OF_NUMBERS)).all()

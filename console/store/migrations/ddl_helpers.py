@@ -26,7 +26,7 @@ def create_table(table: sa.Table) -> None:
     byte.
     """
     if not sa.inspect(op.get_bind()).has_table(table.name):
-        op.execute(sa.schema.CreateTable(_server_table(table) if is_on_server() else table))
+        op.execute(sa.schema.CreateTable(_make_server_table(table) if is_on_server() else table))
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
         create_index(str(index.name), table.name, index.columns.keys(), unique=index.unique)
 
@@ -39,7 +39,7 @@ def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless it exists, or the table belongs to another application and waits for adoption."""
-    if column.name not in _column_names(table) and not waits_for_adoption(table):
+    if column.name not in _read_column_names(table) and not waits_for_adoption(table):
         _store_derived(column)
         op.add_column(table, column)
 
@@ -49,7 +49,7 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
     columns that the adoption adds: `SELECT *` and an INSERT without a list of columns don't see the column. A
     derived column isn't stored in an adopted table.
     """
-    if column.name in _column_names(table) or waits_for_adoption(table):
+    if column.name in _read_column_names(table) or waits_for_adoption(table):
         return
     if is_on_server() and _is_hidden(table, "work_state"):
         ddl = sa.schema.CreateColumn(column).compile(dialect=op.get_bind().dialect)
@@ -87,7 +87,7 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
         return
     if index in _index_names(table):
         op.drop_index(index, table)
-    if column.name in _column_names(table):
+    if column.name in _read_column_names(table):
         op.drop_column(table, str(column.name))
     add_column(table, column)
 
@@ -96,10 +96,10 @@ def waits_for_adoption(table: str) -> bool:
     """True for another application's table that has only its original columns, or whose adoption was interrupted. The
     adoption adds the console's columns, so a migration must not.
     """
-    return table == LEGACY_TABLE and "claim_number" not in _column_names(table)
+    return table == LEGACY_TABLE and "claim_number" not in _read_column_names(table)
 
 
-def _column_names(table: str) -> set[str]:
+def _read_column_names(table: str) -> set[str]:
     return {str(column["name"]) for column in sa.inspect(op.get_bind()).get_columns(table)}
 
 
@@ -112,7 +112,7 @@ def is_on_server() -> bool:
     return op.get_bind().dialect.name != "sqlite"
 
 
-def _server_table(declared: sa.Table) -> sa.Table:
+def _make_server_table(declared: sa.Table) -> sa.Table:
     """Return a copy of the declared table with the options and the expressions of derived columns for a server."""
     table = declared.to_metadata(sa.MetaData())
     table.kwargs.update(_SERVER_TABLE_OPTIONS)

@@ -60,7 +60,7 @@ def ensure_schema(database: Database) -> dict[str, str]:
     state = read_state(database)
     _require_head(state["schema"])
     if state.get(ADOPTION_KEY, ADOPTION_DONE) != ADOPTION_DONE:
-        raise _not_adopted_error()
+        raise _make_not_adopted_error()
     return state
 
 
@@ -68,7 +68,7 @@ def require_current_version(conn: Connection) -> None:
     """Raise schema_mismatch if another desk has upgraded the schema since this program started, so that this program
     stops writing.
     """
-    _require_head(str(conn.scalar(_VERSION_QUERIES[_stored_version_table(conn)])))
+    _require_head(str(conn.scalar(_VERSION_QUERIES[_read_stored_version_table(conn)])))
 
 
 def _require_head(version: str) -> None:
@@ -83,7 +83,7 @@ def make_schema_error(version: str) -> ConsoleError:
     )
 
 
-def _not_adopted_error() -> ConsoleError:
+def _make_not_adopted_error() -> ConsoleError:
     facts: SchemaMismatchDetail = {
         "found": None,
         "needed": SCHEMA_VERSION,
@@ -111,16 +111,16 @@ def read_state(database: Database) -> dict[str, str]:
     """
     with database.read() as conn:
         tables = _read_table_names(conn)
-        versions = _version_table_name(tables)
+        versions = _get_version_table_name(tables)
         if "console_meta" not in tables or versions not in tables:
             if legacy_table.has_table(conn, tables):
-                raise _not_adopted_error()
+                raise _make_not_adopted_error()
             code = ErrorCode.SCHEMA_MISMATCH if not tables else ErrorCode.NOT_OUR_DATABASE
             raise rebuild_error(code, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
         return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERIES[versions])}
 
 
-def _version_table_name(tables: AbstractSet[str]) -> str:
+def _get_version_table_name(tables: AbstractSet[str]) -> str:
     """Return the name of the version table: OWN_VERSION_TABLE if another application used the database first,
     otherwise `alembic_version`.
     """
@@ -128,7 +128,7 @@ def _version_table_name(tables: AbstractSet[str]) -> str:
     return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or came_later else "alembic_version"
 
 
-def _stored_version_table(conn: Connection) -> str:
+def _read_stored_version_table(conn: Connection) -> str:
     """Return the name of the version table, as stored in `console_meta`. Without a stored name it is
     `alembic_version`. Costs one short read for each connection, because an existing schema keeps its version table.
     """
@@ -207,7 +207,7 @@ def _make_folder(database: Database) -> None:
 
 def _read_version(conn: Connection) -> str | None:
     tables = _read_table_names(conn)
-    versions = _version_table_name(tables)
+    versions = _get_version_table_name(tables)
     if versions in tables and "console_meta" in tables:
         version = conn.scalar(_VERSION_QUERIES[versions])
         return None if version is None else str(version)
@@ -237,7 +237,7 @@ def _run_alembic(conn: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS_FOLDER))
     config.attributes["connection"] = conn
-    config.attributes["versions"] = _version_table_name(_read_table_names(conn))
+    config.attributes["versions"] = _get_version_table_name(_read_table_names(conn))
     command.upgrade(config, "head")
 
 
@@ -252,7 +252,7 @@ def _store_database_id(conn: Connection) -> None:
         ),
         {"id": str(uuid.uuid4())},
     )
-    versions = _version_table_name(_read_table_names(conn))
+    versions = _get_version_table_name(_read_table_names(conn))
     if versions == OWN_VERSION_TABLE:
         write_meta(conn, VERSION_TABLE_META_KEY, versions)
     if legacy_table.waits_for_adoption(conn):

@@ -61,7 +61,8 @@ def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, 
     operation id.
     """
     return [
-        (str(row.source), str(row.summary), row.operation_id) for row in _newest_rows(conn, _ANSWERS_QUERY, since)
+        (str(row.source), str(row.summary), row.operation_id)
+        for row in _read_newest_rows(conn, _ANSWERS_QUERY, since)
     ]
 
 
@@ -71,20 +72,20 @@ def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetim
     """
     return [
         (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
-        for row in _newest_rows(conn, _ANSWERS_QUERY, since)
+        for row in _read_newest_rows(conn, _ANSWERS_QUERY, since)
     ]
 
 
 def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
     """Return the number of notices since the instant `since`, by source and result."""
-    return Counter((str(row.source), str(row.done)) for row in _newest_rows(conn, _NOTICES_QUERY, since))
+    return Counter((str(row.source), str(row.done)) for row in _read_newest_rows(conn, _NOTICES_QUERY, since))
 
 
 def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
     """Return the number of payments that have changed since the instant `since`, by their present state. Counts at
     most _MAX_IDS payments.
     """
-    changed = (row.subject_id for row in _newest_rows(conn, _CHANGES_QUERY, since) if row.kind == "payment")
+    changed = (row.subject_id for row in _read_newest_rows(conn, _CHANGES_QUERY, since) if row.kind == "payment")
     ids = list(dict.fromkeys(changed))[:_MAX_IDS]
     return (
         {str(state): int(count) for state, count in conn.execute(_PAYMENT_STATES_QUERY, {"ids": ids})} if ids else {}
@@ -123,16 +124,16 @@ def read_other_processes(
     rows = conn.execute(_TRAIL_QUERY, {"after": after, "most": MAX_ROWS}).all()
     foreign = [row for row in rows if row.session != session]
     refused = sum(row.result == "refused" and row.reason in duplicates for row in foreign)
-    waits = tuple(wait for row in foreign if (wait := _waited_seconds(row.detail)) is not None)
+    waits = tuple(wait for row in foreign if (wait := _parse_waited_seconds(row.detail)) is not None)
     return OtherProcessFigures(int(rows[-1].id) if rows else after, refused, waits)
 
 
-def _waited_seconds(detail: str) -> float | None:
+def _parse_waited_seconds(detail: str) -> float | None:
     if WAITED_MS_KEY not in detail:
         return None
     waited = parse_detail(detail).get(WAITED_MS_KEY)
     return waited / 1000 if isinstance(waited, int) and 0 <= waited <= LONGEST_WAIT_MS else None
 
 
-def _newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
+def _read_newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
     return [row for row in conn.execute(query, {"most": MAX_ROWS}) if convert_to_aware_utc(row[0]) >= since]

@@ -116,7 +116,7 @@ def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, 
     tx.set_commit_proof(lambda conn: conn.scalar(make_locking_read(_EPOCH_QUERY), _EPOCH_ROW) == begun)
 
 
-def current_epoch(conn: Connection, now: datetime) -> str:
+def read_current_epoch(conn: Connection, now: datetime) -> str:
     """Return the epoch of the cache (see `idempotency_cache`): a random text, stored as the token of a lease that
     nobody holds. Return "" if there is none or if it is older than an hour.
 
@@ -128,8 +128,8 @@ def current_epoch(conn: Connection, now: datetime) -> str:
 
 
 def replace_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
-    """Begin a new epoch (see `current_epoch`) and return its text."""
+    """Begin a new epoch (see `read_current_epoch`) and return its text."""
     token = {"token_": str(uuid.uuid4()), "since_": convert_to_naive_utc(now)}
     if tx.conn.execute(_REPLACE_EPOCH, _EPOCH_ROW | token).rowcount == 0:
         leases.acquire(tx, _EPOCH_ROW["of"], holder, now, 0.0)
-    return current_epoch(tx.conn, now)
+    return read_current_epoch(tx.conn, now)

@@ -21,9 +21,9 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any, Literal
 
-from console.store.database.boot_clock import uptime_ms
+from console.store.database.boot_clock import read_uptime_ms
 from console.store.operations.redis_client import RedisLink
-from console.store.spool.cipher import derived_key
+from console.store.spool.cipher import derive_key
 
 RESULT_MS, RUNNING_MS, TEMPORARY_MS = 86_400_000, 30_000, 300_000
 LARGEST_RESULT_BYTES = 8 * 1024
@@ -129,7 +129,7 @@ class IdempotencyCache(NoCache):
             now, before = (self.answered, self.questions), self._reported
             self._reported = now
         added = [after - reported for after, reported in zip(now, before, strict=True)]
-        sums: Any = self._link.send_command("EVAL", _ADD_COUNTS_SCRIPT, 1, keys.entry_name("figures"), *added)
+        sums: Any = self._link.send_command("EVAL", _ADD_COUNTS_SCRIPT, 1, keys.make_entry_name("figures"), *added)
         try:
             answered, questions = (int(count) for count in sums)
         except (TypeError, ValueError):
@@ -155,12 +155,12 @@ class IdempotencyCache(NoCache):
         """Return the epoch; None if the database has none. An epoch that was read more than a second ago is first
         read again from the database, with `read`.
         """
-        if self._known_epoch() is None:
-            asked_at = uptime_ms()
+        if self._get_known_epoch() is None:
+            asked_at = read_uptime_ms()
             learnt = (asked_at, read())
             with self._lock:
                 self._epoch_read = max(self._epoch_read, learnt)
-        return self._known_epoch()
+        return self._get_known_epoch()
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
         """Ask Redis for the final result of an operation with this idempotency key and this fingerprint of the
@@ -181,13 +181,13 @@ class IdempotencyCache(NoCache):
         keys, plain = self._keys, result.encode()
         if keys is None or epoch is None or len(plain) > LARGEST_RESULT_BYTES:
             return
-        name = keys.entry_name(key)
+        name = keys.make_entry_name(key)
         self._link.send_command(
             "EVAL",
             _STORE_RESULT_SCRIPT,
             1,
             name,
-            keys.encrypt(_associated_data(name, epoch, fingerprint), plain),
+            keys.encrypt(_make_associated_data(name, epoch, fingerprint), plain),
             RESULT_MS,
         )
 
@@ -198,40 +198,42 @@ class IdempotencyCache(NoCache):
         with self._lock:
             self._epoch_read = (-EPOCH_MS, "")
         if self._keys is not None:
-            self._link.send_command("SET", self._keys.entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
+            self._link.send_command("SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
 
     def _run_script(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
         """Send the command `verb` about an idempotency key to Redis and return its answer. If the known epoch is more
         than a second old when the answer comes, the result is dropped, because this process may have been suspended
         meanwhile.
         """
-        keys, epoch = self._keys, self._known_epoch()
+        keys, epoch = self._keys, self._get_known_epoch()
         if not self._link.is_up:
             self._link.connect_in_background()
         if keys is None or epoch is None:
             return _NO_ANSWER
-        name = keys.entry_name(key)
+        name = keys.make_entry_name(key)
         self.questions += 1
         entry: Any = self._link.send_command(verb, name, *rest)
         if not isinstance(entry, bytes):
             return CacheAnswer(epoch=epoch)
         result = (
-            keys.decrypt(_associated_data(name, epoch, fingerprint), entry) if entry[:1] == _RESULT_MARK else None
+            keys.decrypt(_make_associated_data(name, epoch, fingerprint), entry)
+            if entry[:1] == _RESULT_MARK
+            else None
         )
-        believed = result if self._known_epoch() == epoch else None
+        believed = result if self._get_known_epoch() == epoch else None
         self.answered += believed is not None
         return CacheAnswer(believed, is_missing=False, epoch=epoch)
 
-    def _known_epoch(self) -> str | None:
+    def _get_known_epoch(self) -> str | None:
         asked_at, epoch = self._epoch_read
-        return epoch or None if uptime_ms() - asked_at < EPOCH_MS else None
+        return epoch or None if read_uptime_ms() - asked_at < EPOCH_MS else None
 
     def _require_keys(self) -> None:
         if self._keys is None:
-            self._keys = _EntryCipher(derived_key(self._store_key(), f"cache/{self._database_id}"))
+            self._keys = _EntryCipher(derive_key(self._store_key(), f"cache/{self._database_id}"))
 
 
-def _associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:
+def _make_associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:
     """Return the associated data with which an entry is encrypted: its name, the epoch and the fingerprint of the
     request. `name` is derived from the database and the idempotency key.
     """
@@ -253,7 +255,7 @@ class _EntryCipher:
         self._cipher = AESSIV(blake2b(b"seal", digest_size=32, key=key).digest())
         self._broken = (InvalidTag, ValueError)
 
-    def entry_name(self, key: str) -> bytes:
+    def make_entry_name(self, key: str) -> bytes:
         return b"sc:" + blake2b(key.encode(), digest_size=_NAME_BYTES, key=self._naming).digest()
 
     def encrypt(self, bound: bytes, plain: bytes) -> bytes:

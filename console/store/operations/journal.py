@@ -18,7 +18,7 @@ from console.domain.records import Operation, OperationState
 from console.domain.transitions.tables import list_sources_of_operation
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.lease_clock import expiry, is_live, lease_clock_id
+from console.store.database.lease_clock import is_live, lease_clock_id, make_lease_expiry_sql
 from console.store.database.transaction import Transaction, make_locking_read
 from console.store.schema.core import operations
 
@@ -78,12 +78,12 @@ _IS_OWN_CALL = (
     operations.c.fence == bindparam("held"),
     operations.c.state == OperationState.CALLING.value,
 )
-_RENEW_LEASE = update(operations).where(*_IS_OWN_CALL).values(lease_expires=expiry())
+_RENEW_LEASE = update(operations).where(*_IS_OWN_CALL).values(lease_expires=make_lease_expiry_sql())
 _INSERT_OPERATION = insert(operations).values(
     {column: bindparam(column) for column in (
         "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "state", "idempotency_key",
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at", "answer_lock",
-    )} | {"lease_clock": lease_clock_id(), "lease_expires": expiry(), "fence": FIRST_FENCE}
+    )} | {"lease_clock": lease_clock_id(), "lease_expires": make_lease_expiry_sql(), "fence": FIRST_FENCE}
 )  # fmt: skip
 _ID_QUERY = make_locking_read(select(operations.c.id).where(operations.c.id == bindparam("of")))
 _END_OPERATION = update(operations).values(
@@ -164,7 +164,7 @@ def end_operation(
     `answer_key` is written only for the state FAILED.
     """
     values = {"of": operation_id, "held": fence}
-    return conn.execute(_END_OWN_CALL, values | _ending_values(state, outcome, now, answer_key)).rowcount == 1
+    return conn.execute(_END_OWN_CALL, values | _make_ending_values(state, outcome, now, answer_key)).rowcount == 1
 
 
 def settle_operation(
@@ -183,11 +183,11 @@ def settle_operation(
     settled = _END_OPERATION.where(
         operations.c.id == operation_id, operations.c.state.in_(list_sources_of_operation(state))
     )
-    values = _ending_values(state, outcome, now, answer_key)
+    values = _make_ending_values(state, outcome, now, answer_key)
     return conn.execute(settled.values(fence=operations.c.fence + 1), values).rowcount == 1
 
 
-def _ending_values(
+def _make_ending_values(
     state: OperationState, outcome: "Outcome[object]", now: datetime, answer_key: str | None
 ) -> dict[str, object]:
     return {
@@ -297,13 +297,13 @@ def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozen
 def list_lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
     """Return the `list_lapsed_subjects` of each kind; a kind without any is missing."""
     by_kind: dict[str, set[int]] = {}
-    for kind, subject in conn.execute(_lapsed_by_kind(*EFFECTIVE_ACTION_OF_KIND.values())):
+    for kind, subject in conn.execute(_make_lapsed_by_kind_query(*EFFECTIVE_ACTION_OF_KIND.values())):
         by_kind.setdefault(kind, set()).add(subject)
     return {kind: frozenset(subjects) for kind, subjects in by_kind.items()}
 
 
 @cache
-def _lapsed_by_kind(*effects: str) -> Select[Any]:
+def _make_lapsed_by_kind_query(*effects: str) -> Select[Any]:
     """Return the query of `list_lapsed_by_kind`. It uses OR instead of IN, because SQLAlchemy would compile an IN
     again for each call."""
     any_effect = or_(*(operations.c.action == action for action in effects))

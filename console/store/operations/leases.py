@@ -21,7 +21,7 @@ from console.domain.records import LeaseHolder
 from console.store.database import unreadable_rows
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.lease_clock import expiry, is_live, lease_clock_id
+from console.store.database.lease_clock import is_live, lease_clock_id, make_lease_expiry_sql
 from console.store.database.transaction import make_locking_read
 from console.store.schema.core import leases
 
@@ -57,20 +57,24 @@ _ACQUIRE_LEASE = (
     .values(
         operator=bindparam("who"), desk=bindparam("desk_"), host=bindparam("host_"), process=bindparam("process_"),
         since=bindparam("since_"), until=bindparam("until_"), token=bindparam("token_"), lease_clock=lease_clock_id(),
-        lease_expires=expiry(), fence=leases.c.fence + 1,
+        lease_expires=make_lease_expiry_sql(), fence=leases.c.fence + 1,
     )
 )  # fmt: skip
 _INSERT_LEASE = insert(leases).values(
     name=bindparam("of"), slot=bindparam("at"), operator=bindparam("who"), desk=bindparam("desk_"),
     host=bindparam("host_"), process=bindparam("process_"), since=bindparam("since_"), until=bindparam("until_"),
-    token=bindparam("token_"), lease_clock=lease_clock_id(), lease_expires=expiry(), fence=1,
+    token=bindparam("token_"), lease_clock=lease_clock_id(), lease_expires=make_lease_expiry_sql(), fence=1,
 )  # fmt: skip
 _SLOT_QUERY = select(leases.c.slot).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
 _IS_OWN_LEASE = and_(
     leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), leases.c.token == bindparam("own")
 )
 _RELEASE_LEASE = update(leases).where(_IS_OWN_LEASE).values(lease_expires=0)
-_RENEW_LEASE = update(leases).where(_IS_OWN_LEASE, _IS_LIVE).values(lease_expires=expiry(), until=bindparam("until_"))
+_RENEW_LEASE = (
+    update(leases)
+    .where(_IS_OWN_LEASE, _IS_LIVE)
+    .values(lease_expires=make_lease_expiry_sql(), until=bindparam("until_"))
+)
 _TOKEN_QUERY = make_locking_read(
     select(leases.c.token).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
 )
@@ -116,11 +120,11 @@ def _lease_values(holder: Holder, now: datetime, seconds: float) -> dict[str, ob
         "host_": holder.host,
         "process_": holder.process,
         "since_": convert_to_naive_utc(now),
-        **_expiry_values(now, seconds),
+        **_make_expiry_values(now, seconds),
     }
 
 
-def _expiry_values(now: datetime, seconds: float) -> dict[str, object]:
+def _make_expiry_values(now: datetime, seconds: float) -> dict[str, object]:
     return {"lease_ms": int(seconds * 1000), "until_": convert_to_naive_utc(now) + timedelta(seconds=seconds)}
 
 
@@ -140,7 +144,7 @@ def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool
     """Extend the lease by `seconds` from now (heartbeat). Return False if the lease has expired or another process
     has acquired it."""
     values = {"of": lease.name, "at": lease.slot, "own": lease.token}
-    return conn.execute(_RENEW_LEASE, values | _expiry_values(now, seconds)).rowcount == 1
+    return conn.execute(_RENEW_LEASE, values | _make_expiry_values(now, seconds)).rowcount == 1
 
 
 def find_holder(conn: Connection, name: str) -> LeaseHolder | None:

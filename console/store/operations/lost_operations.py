@@ -69,13 +69,13 @@ a shortened key could equal the key of another payment.
 
 def find_entries_not_in_journal(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
     """Return the entries of a desk's spool whose operation isn't in the journal, in the given order."""
-    in_journal = _existing_ids(conn, _JOURNAL_IDS_QUERY, [entry.intent.operation_id for entry in entries])
+    in_journal = _read_existing_ids(conn, _JOURNAL_IDS_QUERY, [entry.intent.operation_id for entry in entries])
     return tuple(entry for entry in entries if entry.intent.operation_id not in in_journal)
 
 
 def find_entries_not_stored(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
     """Return the entries whose operation isn't in the table of lost operations yet, in the given order."""
-    stored_ids = _existing_ids(conn, _STORED_IDS_QUERY, [entry.intent.operation_id for entry in entries])
+    stored_ids = _read_existing_ids(conn, _STORED_IDS_QUERY, [entry.intent.operation_id for entry in entries])
     return tuple(entry for entry in entries if entry.intent.operation_id not in stored_ids)
 
 
@@ -98,7 +98,7 @@ def insert_entries(conn: Connection, entries: Sequence[SpoolEntry], database_id:
             "at": convert_to_naive_utc(intent.at),
             "fingerprint": intent.fingerprint,
             "payment_id": intent.payment_id if intent.database_id == database_id else None,
-            "provider_key": _key_if_short(intent.provider_key),
+            "provider_key": _get_key_if_short(intent.provider_key),
             "amount_minor": intent.amount_minor,
             "provider_id": entry.provider_id,
             "holds": entry.holds_claim,
@@ -145,7 +145,7 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
     return tuple(_make_intent(row) for row in conn.execute(_NEWEST_QUERY.where(~_IS_RESTORED)))
 
 
-def _existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
+def _read_existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
     existing: set[str] = set()
     for start in range(0, len(ids), _BATCH_SIZE):
         existing.update(conn.scalars(query, {"ids": ids[start : start + _BATCH_SIZE]}))
@@ -158,5 +158,5 @@ def _make_intent(row: Sequence[Any]) -> Intent:
     return Intent(*values)
 
 
-def _key_if_short(key: str | None) -> str | None:
+def _get_key_if_short(key: str | None) -> str | None:
     return key if key is not None and len(key) <= LONGEST_KEY_CHARACTERS else None

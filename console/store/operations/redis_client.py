@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from console.domain.errors import ConsoleError
-from console.store.database.boot_clock import uptime_ms
+from console.store.database.boot_clock import read_uptime_ms
 
 _log = logging.getLogger("console.cache")
 
@@ -65,7 +65,7 @@ class RedisLink:
     def connect_in_background(self) -> None:
         """Connect in a background thread, unless the last attempt was less than five seconds ago."""
         with self._lock:
-            now = uptime_ms()
+            now = read_uptime_ms()
             if now < self._not_before or self._closed:
                 return
             self._not_before = now + _RECONNECT_PAUSE_MS
@@ -89,7 +89,7 @@ class RedisLink:
         try:
             if self._prepare is not None:
                 self._prepare()
-            self._open = self._open or _connection_opener(self._options)
+            self._open = self._open or _make_connection_opener(self._options)
             self._send_command(_PERMISSION_CHECK_COMMAND)
         except Exception as error:
             self._log_unreachable(error)
@@ -130,7 +130,7 @@ class RedisLink:
         with self._lock:
             if not self._up:
                 return
-            self._up, self._not_before = False, uptime_ms() + _RECONNECT_PAUSE_MS
+            self._up, self._not_before = False, read_uptime_ms() + _RECONNECT_PAUSE_MS
         self._close_connections()
         self._log_unreachable(error)
 
@@ -142,7 +142,7 @@ class RedisLink:
 
     def _log_unreachable(self, error: Exception) -> None:
         """Log a warning that the server is unreachable: once until it answers again, and at most once a minute."""
-        now = uptime_ms()
+        now = read_uptime_ms()
         if not self._warned and now - self._warned_at >= _WARNING_INTERVAL_MS:
             self._warned, self._warned_at = True, now
             # The error's kind alone: its message may repeat data that the server sent.
@@ -173,13 +173,13 @@ class _BoundedSocket:
         return getattr(self._socket, name)
 
     def sendall(self, data: bytes) -> None:
-        self._until, self._room = uptime_ms() + 1000 * ANSWER_SECONDS, LARGEST_ANSWER_BYTES
+        self._until, self._room = read_uptime_ms() + 1000 * ANSWER_SECONDS, LARGEST_ANSWER_BYTES
         self._socket.sendall(data)
 
     def recv(self, size: int) -> bytes:
         got: bytes = self._socket.recv(size)
         self._room -= len(got)
-        if self._room < 0 or uptime_ms() > self._until:
+        if self._room < 0 or read_uptime_ms() > self._until:
             raise TimeoutError
         return got
 
@@ -204,7 +204,7 @@ def _parse_options(url: str) -> dict[str, Any]:
     return options
 
 
-def _connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
+def _make_connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
     """Return a function that opens one connection, without retries, pool and handshake: a command may take only 40
     ms; after that the caller reads the database instead.
     """

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.records import LeaseHolder
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.lease_clock import database_unix_ms, expiry, is_live, lease_clock_id
+from console.store.database.lease_clock import database_unix_ms, is_live, lease_clock_id, make_lease_expiry_sql
 from console.store.database.transaction import make_locking_read
 from console.store.schema.core import request_ids
 
@@ -46,7 +46,7 @@ _BEGIN_VALUES = {
     "state": ACT_RUNNING,
     "begun_ms": database_unix_ms(),
     "lease_clock": lease_clock_id(),
-    "lease_expires": expiry(),
+    "lease_expires": make_lease_expiry_sql(),
 }
 _INSERT_ROW = insert(request_ids).values(
     person=bindparam("who"), request_id=bindparam("of"), fence=1, **_BEGIN_VALUES
@@ -58,7 +58,7 @@ _TAKE_ROW = (
     .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
 )
 _TOKEN_QUERY = make_locking_read(select(request_ids.c.token).where(_IS_REQUEST_ID_ROW))
-_RENEW_LEASE = update(request_ids).where(_IS_OWN_REQUEST_ID_USE).values(lease_expires=expiry())
+_RENEW_LEASE = update(request_ids).where(_IS_OWN_REQUEST_ID_USE).values(lease_expires=make_lease_expiry_sql())
 _STORE_RESULT_IDS = (
     update(request_ids)
     .where(_IS_OWN_REQUEST_ID_USE)

@@ -103,7 +103,7 @@ def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) ->
         "order_no": event.order_no,
         "amount_minor": event.amount_minor,
         "currency": event.currency,
-        "occurred_at": compare_and_swap.storable_value(event.occurred_at),
+        "occurred_at": compare_and_swap.make_storable_value(event.occurred_at),
         "received_at": convert_to_naive_utc(now),
         "done": event.done,
         "body": event.body if event.signature else event.body[:LONGEST_BODY_CHARACTERS],

@@ -13,14 +13,14 @@ from console.domain.payments.limits import (
     list_condition_names,
     make_limit_subject,
 )
-from console.store.access.people_views import LIMIT_PROPOSALS
+from console.store.access.people_views import LIMIT_PROPOSALS_VIEW
 from console.store.database.instants import convert_to_naive_utc
 from console.store.database.server import reads_views
 from console.store.schema.core import approvals
 from console.store.schema.payments import limits, metadata
 
 LIMIT_ACTION = "limit"
-_seen = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS)
+_visible_proposals = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS_VIEW)
 _VALUE_QUERY = select(limits.c.value).where(
     limits.c.name == bindparam("of"), limits.c.currency == bindparam("in_currency")
 )
@@ -67,7 +67,7 @@ def find_proposers(conn: Connection, subject: str, value: int, now: datetime) ->
 
 
 def _open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
-    c = _seen.c if reads_views(conn) else approvals.c
+    c = _visible_proposals.c if reads_views(conn) else approvals.c
     query = select(c.subject_id, c.proposed, c.person).where(
         c.subject_kind == LIMIT_KIND, c.closed_at.is_(None), c.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT)
     )

@@ -83,12 +83,12 @@ def find_by_amount_and_day(
     for query in _PAYMENTS_OF_DAY_QUERY:
         of_provider = payments.select_records(conn, query, {**values, "whose": source})
         found |= {(payments.PAYMENT_KIND, one.id): one for one in of_provider}
-    for order in _pending_orders(conn, values):
+    for order in _read_pending_orders(conn, values):
         found[orders.ORDER_KIND, order.id] = order
     return tuple(found.values())[: 2 * MAX_CANDIDATES]
 
 
-def _pending_orders(conn: Connection, values: dict[str, object]) -> Iterator[Order]:
+def _read_pending_orders(conn: Connection, values: dict[str, object]) -> Iterator[Order]:
     """Yield the pending orders of a day, by one read for each work state: each is one range of the index."""
     for work in WorkState:
         yield from orders.select_records(conn, _ORDERS_OF_DAY, {**values, "work": work.value})

@@ -18,9 +18,9 @@ from console.domain.records import Work, WorkReason, WorkState
 from console.domain.transitions import tables as states
 from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import StaleRow as StaleRow
+from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
-from console.store.database.compare_and_swap import work_values as work_values
-from console.store.database.instants import convert_to_naive_utc, known_instant
+from console.store.database.instants import convert_to_known_instant, convert_to_naive_utc
 from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.payments import orders, payments
 
@@ -68,7 +68,7 @@ class NewOrder:
 
 def find(conn: Connection, order_id: int) -> Order | None:
     """Return one order; None if there is none."""
-    return _first_order(conn, _BY_ID_QUERY, {"of": order_id})
+    return _find_first_order(conn, _BY_ID_QUERY, {"of": order_id})
 
 
 def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
@@ -78,7 +78,7 @@ def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
 
 def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
     """Return the order with this order number; None if there is none."""
-    return _first_order(conn, _BY_NUMBER_QUERY, {"of": merch_txn_id})
+    return _find_first_order(conn, _BY_NUMBER_QUERY, {"of": merch_txn_id})
 
 
 def find_by_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
@@ -104,7 +104,7 @@ def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]
     return tuple(make_record(row, ids.get(row.id, ())) for row in rows)
 
 
-def _first_order(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> Order | None:
+def _find_first_order(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> Order | None:
     return next(iter(select_records(conn, query, values)), None)
 
 
@@ -122,7 +122,7 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     return Order(
         id=order_id,
         merch_txn_id=number,
-        corporation_number=_normalised_number(corporation, raw_corporation),
+        corporation_number=_get_normalised_number(corporation, raw_corporation),
         state=OrderState(status),
         currency=currency,
         total_minor=total,
@@ -133,12 +133,12 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         atom_txn_id=transaction,
         created_at=read_as_utc(created),
         changed_at=read_as_utc(updated),
-        state_since=known_instant(since),
+        state_since=convert_to_known_instant(since),
         work=work,
     )
 
 
-def _normalised_number(key: str | None, raw: str | None) -> str | None:
+def _get_normalised_number(key: str | None, raw: str | None) -> str | None:
     """Return the normalised corporation number. `key` is the column `number_key`, which SQL derives from `raw`; parse
     `raw` itself if SQL couldn't normalise its spelling.
     """
@@ -190,7 +190,7 @@ def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None
     if the row has changed since it was read.
     """
     compare_and_swap.update_if_unchanged(
-        conn, orders, (order.id, order.version), work_values(work), status=order.state
+        conn, orders, (order.id, order.version), make_work_values(work), status=order.state
     )
     compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)
 

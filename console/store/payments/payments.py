@@ -19,8 +19,8 @@ from console.domain.records import Certainty, Work
 from console.domain.transitions import tables as states
 from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import StaleRow as StaleRow
+from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
-from console.store.database.compare_and_swap import work_values as work_values
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments.balances import MONEY_COLUMNS
 from console.store.payments.balances import PAYMENT_KIND as PAYMENT_KIND
@@ -49,7 +49,7 @@ _OF_CORPORATIONS_QUERY = _ALL_QUERY.where(
     payments.c.corporation_number.in_(bindparam("some", expanding=True)),
     payments.c.captured_minor.in_(bindparam("amounts", expanding=True)),
 ).order_by(payments.c.id.desc())
-_DUE_QUERY = compare_and_swap.due_query(payments, _ALL_QUERY)
+_DUE_QUERY = compare_and_swap.make_due_query(payments, _ALL_QUERY)
 _INSERT_PAYMENT = into(payments)
 _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
     "id",
@@ -93,19 +93,19 @@ def find(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset
     """Return one payment; None if there is none. `lapsed`: ids of payments whose call has lapsed (its process crashed
     or froze); such a payment is returned with an unknown outcome.
     """
-    return _first_payment(conn, _BY_ID_QUERY, {"of": payment_id}, lapsed)
+    return _find_first_payment(conn, _BY_ID_QUERY, {"of": payment_id}, lapsed)
 
 
 def find_by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
     """Return the payment of this provider with this payment number, which the console assigned; None if there is
     none.
     """
-    return _first_payment(conn, _BY_MERCHANT_ID_QUERY, {"whose": provider, "of": merchant_payment_id})
+    return _find_first_payment(conn, _BY_MERCHANT_ID_QUERY, {"whose": provider, "of": merchant_payment_id})
 
 
 def find_by_provider_id(conn: Connection, provider: str, provider_payment_id: str) -> Payment | None:
     """Return the payment to which this provider gave this id; None if there is none."""
-    return _first_payment(conn, _BY_PROVIDER_ID_QUERY, {"whose": provider, "of": provider_payment_id})
+    return _find_first_payment(conn, _BY_PROVIDER_ID_QUERY, {"whose": provider, "of": provider_payment_id})
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
@@ -175,7 +175,7 @@ def select_records(
     return tuple(make_record(row, lapsed) for row in conn.execute(query, values))
 
 
-def _first_payment(
+def _find_first_payment(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> Payment | None:
     row = conn.execute(query, values).first()
@@ -195,19 +195,19 @@ def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
         "payer_ref": new.payer,
         "status": new.state.value,
         "certainty": new.certainty.value,
-        **work_values(new.work),
+        **make_work_values(new.work),
         "currency": new.currency,
         "asked_minor": new.asked_minor,
         "account_minor": new.account_minor,
         "by_code": new.by_code,
-        "begun_at": compare_and_swap.storable_value(new.begun_at),
-        "payment_expires_at": compare_and_swap.storable_value(new.expires_at),
+        "begun_at": compare_and_swap.make_storable_value(new.begun_at),
+        "payment_expires_at": compare_and_swap.make_storable_value(new.expires_at),
         "operation_id": new.operation_id,
         "created_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
         "booked_at": convert_to_naive_utc(now) if new.state in PAID_STATES else None,
-    } | compare_and_swap.id_column(new.given_id)
+    } | compare_and_swap.make_id_column(new.given_id)
     return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT_PAYMENT, row, now)
 
 
@@ -238,14 +238,14 @@ def follow_path(
     for step in path[:-1]:
         compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {"status": step})
         version += 1
-    last = {"status": path[-1], **_columns_when_paid(payment, path, now)} if path else {}
+    last = {"status": path[-1], **_make_columns_when_paid(payment, path, now)} if path else {}
     if path or values.get("certainty", payment.certainty) != payment.certainty:
         last["state_since"] = now
     compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
     compare_and_swap.announce_change(conn, PAYMENT_KIND, payment.id, now)
 
 
-def _columns_when_paid(payment: Payment, path: Sequence[PaymentState], now: datetime) -> dict[str, object]:
+def _make_columns_when_paid(payment: Payment, path: Sequence[PaymentState], now: datetime) -> dict[str, object]:
     """Return the values of the columns `booked_at` and `late_after` if `path` contains the state payment_success;
     otherwise an empty dict.
     """

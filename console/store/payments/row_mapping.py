@@ -9,7 +9,7 @@ from typing import Any
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
-from console.store.database.instants import convert_to_aware_utc, known_instant
+from console.store.database.instants import convert_to_aware_utc, convert_to_known_instant
 from console.store.schema.payments import payments
 
 PAYMENT_COLUMNS = (
@@ -72,7 +72,7 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> P
         operation_id=operation,
         created_at=read_as_utc(created),
         changed_at=read_as_utc(changed),
-        state_since=known_instant(since),
+        state_since=convert_to_known_instant(since),
         account_minor=account,
         booked_at=read_as_utc(booked),
         late_after=PaymentState(late_after) if late_after else None,

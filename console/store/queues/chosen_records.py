@@ -37,7 +37,7 @@ from console.store.queues.table_queries import QueuedRecord, TableQueries
 from console.store.schema.column_types import EPOCH_START
 
 GROUP_CAP = 10_000
-"""Largest number of records in each range of a queue that `total_causes` counts."""
+"""Largest number of records in each range of a queue that `count_records_by_cause` counts."""
 _LARGEST_ID = 2**63 - 1
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 SortValue = int | str | datetime
@@ -62,7 +62,7 @@ def read_sorted_page(
     positions: list[SortPosition] = []
     for kind_index, part in enumerate(QUEUE_TABLES):
         if name in part.queues:
-            keys = _sorted_keys(part, name, after, kind_index, get_lapsed_ids(part, lapsed), choice)
+            keys = _make_sorted_keys_query(part, name, after, kind_index, get_lapsed_ids(part, lapsed), choice)
             if keys is not None:
                 rows = conn.execute(keys, part.parameters(get_lapsed_ids(part, lapsed)) | {"most": limit})
                 positions += [SortPosition(*_pad_to_two_keys(row[1:]), kind_index, row[0]) for row in rows]
@@ -74,7 +74,7 @@ def _pad_to_two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]
     return values[0], values[1] if len(values) > 1 else 0
 
 
-def _sorted_keys(
+def _make_sorted_keys_query(
     part: TableQueries,
     name: str,
     after: SortPosition | None,
@@ -84,9 +84,9 @@ def _sorted_keys(
 ) -> Select[Any] | None:
     """Return the query of ids and sort keys of one table, in order; None if no row of the table is chosen."""
     is_descending = choice.order.is_descending
-    keys = filter_sql.sort_keys(part.kind, part.id, part.state_since, part.shown_columns(lapsed), choice)
+    keys = filter_sql.sort_keys(part.kind, part.id, part.state_since, part.make_shown_columns(lapsed), choice)
     by_age = choice.order.column is SortColumn.AGE
-    ranges = part.chosen_ranges(name, choice, lapsed, by_state=by_age)
+    ranges = part.list_chosen_ranges(name, choice, lapsed, by_state=by_age)
     rest = [] if after is None else [_comes_after(part.id, keys, after, kind_index, is_descending=is_descending)]
     if not ranges:
         return None
@@ -150,7 +150,7 @@ def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueCh
         _count_range(part, rows)
         for part in QUEUE_TABLES
         if name in part.queues
-        for rows in part.chosen_ranges(name, choice, get_lapsed_ids(part, lapsed))
+        for rows in part.list_chosen_ranges(name, choice, get_lapsed_ids(part, lapsed))
     ]
     values: dict[str, object] = {"most": COUNT_CAP + 1}
     for part in QUEUE_TABLES:
@@ -162,14 +162,14 @@ def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueCh
 
 def _count_range(part: TableQueries, rows: ColumnElement[bool]) -> Select[Any]:
     counted = select(part.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
-    return select(func.count().label("total"), _oldest_sql(counted).label("oldest")).select_from(counted)
+    return select(func.count().label("total"), _make_oldest_sql(counted).label("oldest")).select_from(counted)
 
 
-def _oldest_sql(counted: Subquery) -> ColumnElement[Any]:
+def _make_oldest_sql(counted: Subquery) -> ColumnElement[Any]:
     return func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
 
 
-def total_causes(
+def count_records_by_cause(
     conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
     """Return two values: the chosen records of the queue, counted by kind of record, cause and currency; and True
@@ -179,16 +179,18 @@ def total_causes(
     is_capped = False
     for part in QUEUE_TABLES:
         ids = get_lapsed_ids(part, lapsed)
-        for rows in part.chosen_ranges(name, choice, ids) if name in part.queues else ():
-            found = conn.execute(_total_range(part, rows, ids), part.parameters(ids) | {"most": GROUP_CAP + 1})
+        for rows in part.list_chosen_ranges(name, choice, ids) if name in part.queues else ():
+            found = conn.execute(
+                _make_range_totals_query(part, rows, ids), part.parameters(ids) | {"most": GROUP_CAP + 1}
+            )
             of_range = [_make_total(*row) for row in found]
             is_capped = is_capped or sum(total.count for total in of_range) > GROUP_CAP
             totals += of_range
     return tuple(totals), is_capped
 
 
-def _total_range(part: TableQueries, rows: ColumnElement[bool], lapsed: AbstractSet[int]) -> Select[Any]:
-    shown = part.shown_columns(lapsed)
+def _make_range_totals_query(part: TableQueries, rows: ColumnElement[bool], lapsed: AbstractSet[int]) -> Select[Any]:
+    shown = part.make_shown_columns(lapsed)
     columns = (
         shown.cause.label("cause"),
         shown.columns.currency.label("currency"),
@@ -196,7 +198,7 @@ def _total_range(part: TableQueries, rows: ColumnElement[bool], lapsed: Abstract
         part.state_since.label("since"),
     )
     counted = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()
-    sums = func.count(), func.sum(counted.c.minor), _oldest_sql(counted)
+    sums = func.count(), func.sum(counted.c.minor), _make_oldest_sql(counted)
     return select(counted.c.cause, counted.c.currency, *sums).group_by(counted.c.cause, counted.c.currency)
 
 

@@ -36,7 +36,7 @@ _PAID_PAYMENT_STATES = (
 )
 
 
-def _state_conditions(
+def _make_state_conditions(
     status: Column[Any], certainty: Column[Any], states: Iterable[str], *certainties: Certainty
 ) -> list[ColumnElement[bool]]:
     """Return one SQL condition for each pair of one of these states and one of these certainties."""
@@ -162,7 +162,7 @@ REFUND_QUERIES = TableQueries(
         ],
         "review": [refund_table.c.work_state == "needs_review"],
         "disagree": [refund_table.c.disagrees == 1],
-        "refunds": _state_conditions(
+        "refunds": _make_state_conditions(
             refund_table.c.status,
             refund_table.c.certainty,
             [state for state in RefundState if state not in ENDED_REFUND_STATES],
@@ -180,7 +180,7 @@ PAYMENT_QUERIES = TableQueries(
     read=lambda _, rows, lapsed: [payment_rows.make_record(row, lapsed) for row in rows],
     columns=PAYMENT_COLUMNS,
     queues={
-        "pending": _state_conditions(
+        "pending": _make_state_conditions(
             payment_table.c.status, payment_table.c.certainty, _WAITING_PAYMENT_STATES, Certainty.KNOWN
         ),
         "unknown": [payment_table.c.certainty == "unknown"],

@@ -23,7 +23,13 @@ from console.domain.queues.filters import (
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.database.instants import convert_to_naive_utc
-from console.store.queues.record_columns import Expression, ShownColumns, hex_text, is_one_of, make_position_sql
+from console.store.queues.record_columns import (
+    Expression,
+    ShownColumns,
+    is_one_of,
+    make_hex_text_sql,
+    make_position_sql,
+)
 from console.store.schema.column_types import EPOCH_START, Instant
 
 Owners = Mapping[str, Mapping[int, str]]
@@ -89,15 +95,15 @@ def _filter_conditions(
         yield is_one_of(shown.work_state, chosen.work_states)
     if chosen.causes:
         has_cause = is_one_of(shown.cause, chosen.causes - {NO_CAUSE})
-        yield or_(has_cause, hex_text(shown.cause) == "") if NO_CAUSE in chosen.causes else has_cause
+        yield or_(has_cause, make_hex_text_sql(shown.cause) == "") if NO_CAUSE in chosen.causes else has_cause
     if chosen.providers:
         yield columns.has_provider(chosen.providers)
     if chosen.client is not None:
         yield func.coalesce(columns.client, 0) == int(chosen.client)
     if chosen.amount is not None:
-        yield _amount_condition(shown, chosen.amount)
+        yield _make_amount_condition(shown, chosen.amount)
     if chosen.owner is not None:
-        yield _owner_condition(kind, id_column, chosen.owner, choice.owners or {})
+        yield _make_owner_condition(kind, id_column, chosen.owner, choice.owners or {})
     yield from make_age_conditions(since, choice)
 
 
@@ -117,7 +123,7 @@ def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[Colu
         yield since <= literal(convert_to_naive_utc(latest), Instant)
 
 
-def _amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
+def _make_amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
     ranges = []
     for currency in MINOR_DIGITS_BY_CURRENCY:
         bounds = amount.compute_minor_bounds(currency)
@@ -127,7 +133,9 @@ def _amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement
     return or_(*ranges) if ranges else literal(1) == literal(0)
 
 
-def _owner_condition(kind: str, id_column: Expression, owner_condition: str, owners: Owners) -> ColumnElement[bool]:
+def _make_owner_condition(
+    kind: str, id_column: Expression, owner_condition: str, owners: Owners
+) -> ColumnElement[bool]:
     taken = owners.get(kind, {})
     if owner_condition == NO_OWNER:
         return id_column.not_in(sorted(taken))
@@ -162,17 +170,17 @@ def sort_keys(
     return _SORT_KEYS[choice.order.column](table)
 
 
-def _text_key(value: Expression) -> Sequence[Expression]:
-    text = hex_text(value)
+def _make_text_key(value: Expression) -> Sequence[Expression]:
+    text = make_hex_text_sql(value)
     return [case((text == "", _AFTER_HEX), else_=text)]
 
 
-def _client_key(table: _SortedTable) -> Sequence[Expression]:
+def _make_client_key(table: _SortedTable) -> Sequence[Expression]:
     client = table.shown.columns.client
     return [literal(_NUMBER_AFTER_ALL_OTHERS, BigInteger) if client is None else client]
 
 
-def _provider_key(table: _SortedTable) -> Sequence[Expression]:
+def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
     return [
         make_position_sql(
             table.shown.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
@@ -180,7 +188,7 @@ def _provider_key(table: _SortedTable) -> Sequence[Expression]:
     ]
 
 
-def _amount_key(table: _SortedTable) -> Sequence[Expression]:
+def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
     """Return keys by which the currencies follow each other in the same sequence in both directions, and records
     without an amount come last.
     """
@@ -192,7 +200,7 @@ def _amount_key(table: _SortedTable) -> Sequence[Expression]:
     )
 
 
-def _next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
+def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
     """Return keys by which scheduled records come first, the next attempt first; the others follow by age. Both
     instants are columns: with a parameter a server would return the instant as text.
     """
@@ -201,7 +209,7 @@ def _next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
     return case((is_scheduled, 0), else_=1), due
 
 
-def _owner_key(table: _SortedTable) -> Sequence[Expression]:
+def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
     """Return the place of the record's owner among all owners, sorted by name; the last place for no owner."""
     names = sorted({name for taken in table.owners.values() for name in taken.values()})
     taken = table.owners.get(table.kind, {})
@@ -215,17 +223,17 @@ def _owner_key(table: _SortedTable) -> Sequence[Expression]:
 _SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
     SortColumn.WORK: lambda table: (make_position_sql(table.shown.work_state, sorted(WorkState)), table.since),
     SortColumn.AGE: lambda table: [table.since],
-    SortColumn.NUMBER: lambda table: _text_key(table.shown.columns.number),
-    SortColumn.RECORD: lambda table: _text_key(table.shown.columns.name),
+    SortColumn.NUMBER: lambda table: _make_text_key(table.shown.columns.number),
+    SortColumn.RECORD: lambda table: _make_text_key(table.shown.columns.name),
     SortColumn.KIND: lambda _: [literal(0, BigInteger)],  # the kinds follow each other among equal keys
-    SortColumn.CLIENT: _client_key,
-    SortColumn.PROVIDER: _provider_key,
-    SortColumn.AMOUNT: _amount_key,
+    SortColumn.CLIENT: _make_client_key,
+    SortColumn.PROVIDER: _make_provider_key,
+    SortColumn.AMOUNT: _make_amount_key,
     SortColumn.STATE: lambda table: [make_position_sql(table.shown.columns.status, _STATES)],
     SortColumn.CERTAINTY: lambda table: [make_position_sql(table.shown.certainty, tuple(Certainty))],
-    SortColumn.CAUSE: lambda table: _text_key(table.shown.cause),
-    SortColumn.NEXT: _next_attempt_key,
-    SortColumn.OWNER: _owner_key,
-    SortColumn.MAKER: lambda table: _text_key(table.shown.columns.maker),
+    SortColumn.CAUSE: lambda table: _make_text_key(table.shown.cause),
+    SortColumn.NEXT: _make_next_attempt_key,
+    SortColumn.OWNER: _make_owner_key,
+    SortColumn.MAKER: lambda table: _make_text_key(table.shown.columns.maker),
 }
 """The function that returns the sort keys of a table, by the column of the sort order."""

@@ -60,14 +60,14 @@ class _WorkColumns:
         return select(columns.id, columns.version).where(*waits, movable).limit(bindparam("most", type_=Integer))
 
 
-def _work_of(table: Table) -> _WorkColumns:
+def _make_work_columns(table: Table) -> _WorkColumns:
     return _WorkColumns(table, "work_state", WorkState.SCHEDULED.value, "work_at", "work_reason")
 
 
 _WORK_COLUMNS: Mapping[str, _WorkColumns] = {
-    credit_checks.CREDIT_CHECK_KIND: _work_of(checks_table),
-    payments.PAYMENT_KIND: _work_of(payments_table),
-    refunds.REFUND_KIND: _work_of(refunds_table),
+    credit_checks.CREDIT_CHECK_KIND: _make_work_columns(checks_table),
+    payments.PAYMENT_KIND: _make_work_columns(payments_table),
+    refunds.REFUND_KIND: _make_work_columns(refunds_table),
     sagas.SAGA_KIND: _WorkColumns(sagas_table, "state", SagaState.RUNNING.value, "next_at", "reason"),
 }
 _QUERY_BY_KIND = {kind: work_columns.query() for kind, work_columns in _WORK_COLUMNS.items()}

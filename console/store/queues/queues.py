@@ -62,7 +62,7 @@ def queue_page(
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, part in enumerate(QUEUE_TABLES):
         if name in part.queues:
-            rows = part.page(conn, name, _key_after(after, rank), limit, get_lapsed_ids(part, lapsed), choice)
+            rows = part.page(conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(part, lapsed), choice)
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
     entries.sort(key=_position_of_entry)
     return tuple(_read_entries(conn, entries[:limit], lapsed))
@@ -93,7 +93,7 @@ def get_lapsed_ids(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
     return lapsed.get(part.kind, frozenset())
 
 
-def _key_after(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
+def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
     """Return the key after which the page continues in the table of the kind `kind_index`. Tables of a lower rank
     have no more rows of the work state and instant of `after`; tables of a higher rank have all of them left.
     """

@@ -82,15 +82,15 @@ def is_one_of(value: Expression, codes: Collection[str]) -> ColumnElement[bool]:
     """Return the condition that a text is one of these codes. It compares bytes, whatever the collation of the
     column.
     """
-    return hex_text(value).in_([code.encode().hex().upper() for code in sorted(codes)])
+    return make_hex_text_sql(value).in_([code.encode().hex().upper() for code in sorted(codes)])
 
 
-def hex_text(value: Expression) -> Expression:
+def make_hex_text_sql(value: Expression) -> Expression:
     """Return the hexadecimal digits of a text's bytes ("" for NULL), which every database compares alike."""
     return func.hex(func.coalesce(value, ""))
 
 
 def make_position_sql(value: Expression, values: Sequence[str]) -> Expression:
     """Return an SQL expression: the index of `value` in `values`, or the length of `values` if it isn't in them."""
-    places = [(hex_text(value) == one.encode().hex().upper(), place) for place, one in enumerate(values)]
+    places = [(make_hex_text_sql(value) == one.encode().hex().upper(), place) for place, one in enumerate(values)]
     return case(*places, else_=len(values))

@@ -101,7 +101,7 @@ def _make_row(view: SavedView) -> dict[str, object]:
     return {
         "name": view.name,
         "claim": None if view.deleted_at is not None else _claim_of(view),
-        "content": _content_text(view.content),
+        "content": _format_content(view.content),
         "changed_by": view.changed_by,
         "changed_at": convert_to_naive_utc(view.changed_at),
         "deleted_at": None if view.deleted_at is None else convert_to_naive_utc(view.deleted_at),
@@ -130,7 +130,7 @@ def _make_view(row: Any) -> SavedView:
     )
 
 
-def _content_text(content: ViewContent) -> str:
+def _format_content(content: ViewContent) -> str:
     return json.dumps(
         {
             "queue": content.queue,

@@ -89,19 +89,19 @@ class TableQueries:
         if conditions is None:
             return []
         if _reads_each_state(choice) and not lapsed:
-            return self._rows_of_states(conn, name, conditions, after, limit, choice)
+            return self._read_rows_of_states(conn, name, conditions, after, limit, choice)
         statements = (
-            _make_page_queries(self, self._conditions_by_range(name, conditions, has_lapsed=bool(lapsed)))
+            _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed)))
             if conditions
-            else _plain_page_queries(self, name, has_lapsed=bool(lapsed))
+            else _make_plain_page_queries(self, name, has_lapsed=bool(lapsed))
         )
-        rows = self._rows_after(conn, statements, after or _START_KEYS.get(name), limit, lapsed)
+        rows = self._read_rows_after(conn, statements, after or _START_KEYS.get(name), limit, lapsed)
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
             joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows.where(*conditions), lapsed)])
             rows = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
         return rows
 
-    def _rows_of_states(
+    def _read_rows_of_states(
         self,
         conn: Connection,
         name: str,
@@ -114,21 +114,25 @@ class TableQueries:
         the index.
         """
         rows: list[tuple[QueueKey, Row[Any]]] = []
-        for state in _states_of(choice):
+        for state in _list_states_of(choice):
             if len(rows) < limit and (after is None or state >= after[0]):
-                ranges = self._conditions_by_range(name, [self.work_state == state, *conditions], has_lapsed=False)
+                ranges = self._make_conditions_by_range(
+                    name, [self.work_state == state, *conditions], has_lapsed=False
+                )
                 start = after if after is not None and state == after[0] else None
                 statements = _make_page_queries(self, ranges, in_one_state=True)
-                rows += self._rows_after(conn, statements, start, limit - len(rows), frozenset())
+                rows += self._read_rows_after(conn, statements, start, limit - len(rows), frozenset())
         return rows
 
     def filter_conditions(self, choice: QueueChoice, lapsed: AbstractSet[int]) -> list[ColumnElement[bool]] | None:
         """Return the conditions of the filter on rows of this table; None if no row fulfils them."""
         if not choice.chosen:
             return []
-        return filter_sql.make_conditions(self.kind, self.id, self.state_since, self.shown_columns(lapsed), choice)
+        return filter_sql.make_conditions(
+            self.kind, self.id, self.state_since, self.make_shown_columns(lapsed), choice
+        )
 
-    def shown_columns(self, lapsed: AbstractSet[int]) -> ShownColumns:
+    def make_shown_columns(self, lapsed: AbstractSet[int]) -> ShownColumns:
         """Return the expressions of the columns with the values that records show while the rows with the ids
         `lapsed` are lapsed.
         """
@@ -136,7 +140,7 @@ class TableQueries:
             return ShownColumns(self.columns)
         return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
 
-    def chosen_ranges(
+    def list_chosen_ranges(
         self, name: str, choice: QueueChoice, lapsed: AbstractSet[int], *, by_state: bool = False
     ) -> list[ColumnElement[bool]]:
         """Return conditions that together are fulfilled by each record of the queue and the filter exactly once; most
@@ -145,22 +149,22 @@ class TableQueries:
         conditions = self.filter_conditions(choice, lapsed)
         if conditions is None:
             return []
-        ranges = self._conditions_by_range(name, conditions, has_lapsed=bool(lapsed))
+        ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed))
         if by_state or (_reads_each_state(choice) and not lapsed):
-            states = _states_of(choice) if not lapsed else sorted(WorkState)
+            states = _list_states_of(choice) if not lapsed else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
             joined = and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed, *conditions)
             ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
         return ranges
 
-    def _conditions_by_range(
+    def _make_conditions_by_range(
         self, name: str, conditions: Sequence[ColumnElement[bool]], *, has_lapsed: bool
     ) -> list[ColumnElement[bool]]:
         """Return the conditions of a queue with further ones, one per range of an index."""
-        return [and_(rows, *conditions) for rows in self.range_conditions(name, has_lapsed=has_lapsed)]
+        return [and_(rows, *conditions) for rows in self.list_range_conditions(name, has_lapsed=has_lapsed)]
 
-    def _rows_after(
+    def _read_rows_after(
         self,
         conn: Connection,
         statements: "_PageQueries",
@@ -202,13 +206,13 @@ class TableQueries:
         at most as many rows as the parameter `most` says. The index contains the column, so the database reads no row
         of the table. `has_lapsed`: some rows are lapsed now.
         """
-        ranges = [*self.range_conditions(name, has_lapsed=has_lapsed)]
+        ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]
         if name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
             joined = and_(self._is_lapsed, self.may_be_lapsed)
             ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
-    def range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
+    def list_range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
         """Return the conditions of the queue `name` on stored columns. The database answers each one by a
         continuous part (a range) of one index. With `has_lapsed`, lapsed rows are excluded from the queue
         `pending`.
@@ -233,7 +237,7 @@ class TableQueries:
         """
         return self.rows.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
 
-    def first_rows_query(
+    def make_first_rows_query(
         self, ranges: Sequence[ColumnElement[bool]], *conditions: ColumnElement[bool], by: Sequence[Column[Any]]
     ) -> Select[Any]:
         """Return the query of the first rows of these index ranges that fulfil all `conditions`, sorted by the
@@ -275,9 +279,9 @@ class _PageQueries:
 
 
 @cache
-def _plain_page_queries(part: TableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
+def _make_plain_page_queries(part: TableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
     """Return the page queries of a whole queue; they are built only once."""
-    return _make_page_queries(part, part.range_conditions(name, has_lapsed=has_lapsed))
+    return _make_page_queries(part, part.list_range_conditions(name, has_lapsed=has_lapsed))
 
 
 def _make_page_queries(
@@ -290,12 +294,12 @@ def _make_page_queries(
     place = (part.work_state, part.state_since, part.id)
     same_state, since = part.work_state == bindparam("work"), _SINCE_PARAMETER
     return _PageQueries(
-        part.first_rows_query(ranges, by=place[1:] if in_one_state else place),
-        part.first_rows_query(
+        part.make_first_rows_query(ranges, by=place[1:] if in_one_state else place),
+        part.make_first_rows_query(
             ranges, same_state, part.state_since == since, part.id > bindparam("last"), by=(part.id,)
         ),
-        part.first_rows_query(ranges, same_state, part.state_since > since, by=place[1:]),
-        None if in_one_state else part.first_rows_query(ranges, part.work_state > bindparam("work"), by=place),
+        part.make_first_rows_query(ranges, same_state, part.state_since > since, by=place[1:]),
+        None if in_one_state else part.make_first_rows_query(ranges, part.work_state > bindparam("work"), by=place),
     )
 
 
@@ -304,6 +308,6 @@ def _reads_each_state(choice: QueueChoice) -> bool:
     return bool(choice.chosen.work_states) or choice.chosen.restricts_since
 
 
-def _states_of(choice: QueueChoice) -> list[str]:
+def _list_states_of(choice: QueueChoice) -> list[str]:
     """Return the work states that fulfil the filter, in the order of the queue."""
     return sorted(state.value for state in choice.chosen.work_states or WorkState)

@@ -48,12 +48,12 @@ def count_choices(
     for part in QUEUE_TABLES:
         values |= part.parameters(get_lapsed_ids(part, lapsed))
         if name in part.queues:
-            queries += _range_queries(part, name, get_lapsed_ids(part, lapsed), choices)
+            queries += _make_range_queries(part, name, get_lapsed_ids(part, lapsed), choices)
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
     return tuple(_add_up(rows, place) for place in range(len(choices)))
 
 
-def _range_queries(
+def _make_range_queries(
     part: TableQueries, name: str, lapsed: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
     """Yield one query for each condition of `chosen_ranges`, which together contain each record of the queue
@@ -66,7 +66,7 @@ def _range_queries(
     filter the query reads only the index.
     """
     conditions = [_filter_condition(part, choice, lapsed) for choice in choices]
-    for rows in part.chosen_ranges(name, PLAIN_CHOICE, lapsed):
+    for rows in part.list_chosen_ranges(name, PLAIN_CHOICE, lapsed):
         read = select(part.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
         for place, condition in enumerate(conditions):

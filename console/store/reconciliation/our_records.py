@@ -44,7 +44,7 @@ _BY_PROVIDER_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.provider_payment_id.in
 _BY_MERCHANT_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.merchant_payment_id.in_(bindparam("some", expanding=True)))
 
 
-def _page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
+def _make_page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
     """Return `rows` sorted by the columns `at` and `row_id`, limited to one page. The form of the query lets servers
     read it from an index.
     """
@@ -56,16 +56,18 @@ def _page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
     )
 
 
-_PAID_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
-_BEGUN_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
-_EVENTS_PAGE_QUERY = _page_query(
+_PAID_PAGE_QUERY = _make_page_query(_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
+_BEGUN_PAGE_QUERY = _make_page_query(_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
+_EVENTS_PAGE_QUERY = _make_page_query(
     payment_events.get_base_query().where(
         events_table.c.source == bindparam("whose"), events_table.c.order_no.is_not(None)
     ),
     events_table.c.occurred_at,
     events_table.c.id,
 )
-_SENT_REFUNDS_PAGE_QUERY = _page_query(refunds.get_base_query(), refunds_table.c.first_sent_at, refunds_table.c.id)
+_SENT_REFUNDS_PAGE_QUERY = _make_page_query(
+    refunds.get_base_query(), refunds_table.c.first_sent_at, refunds_table.c.id
+)
 _ANNOUNCED_EVENTS_QUERY = (
     select(events_table.c.event_id)
     .where(
@@ -129,7 +131,7 @@ def list_paid_payments(
     sorted by the time of payment.
     """
     return payments.select_records(
-        conn, _PAID_PAGE_QUERY, {"whose": provider, **_page_parameters(after, until, limit)}
+        conn, _PAID_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
     )
 
 
@@ -140,7 +142,7 @@ def list_begun_payments(
     by the time of their beginning.
     """
     return payments.select_records(
-        conn, _BEGUN_PAGE_QUERY, {"whose": provider, **_page_parameters(after, until, limit)}
+        conn, _BEGUN_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
     )
 
 
@@ -148,7 +150,7 @@ def list_sent_refunds(conn: Connection, after: PagePosition, until: datetime, li
     """Return at most `limit` refunds of all providers that were first sent after the position `after` and before
     `until`, sorted by the time of first sending.
     """
-    return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _page_parameters(after, until, limit))
+    return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _make_page_parameters(after, until, limit))
 
 
 def list_events_of_source(
@@ -157,11 +159,11 @@ def list_events_of_source(
     """Return at most `limit` events with an order number that happened at the source after the position `after` and
     before `until`, sorted by that time.
     """
-    rows = conn.execute(_EVENTS_PAGE_QUERY, {"whose": source, **_page_parameters(after, until, limit)})
+    rows = conn.execute(_EVENTS_PAGE_QUERY, {"whose": source, **_make_page_parameters(after, until, limit)})
     return tuple(TimedEvent(payment_events.make_event(row), convert_to_aware_utc(row.occurred_at)) for row in rows)
 
 
-def _page_parameters(after: PagePosition, until: datetime, limit: int) -> dict[str, object]:
+def _make_page_parameters(after: PagePosition, until: datetime, limit: int) -> dict[str, object]:
     return {
         "after_at": convert_to_naive_utc(after[0]),
         "after_id": after[1],

@@ -32,7 +32,7 @@ class HistoryIndex:
         and time are all the same.
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
-        identity: tuple[str, int, str] = (_row_kind(row), 0, "")
+        identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
         if row.refund is not None:
             identity = (row.refund.value, row.amount.minor, row.at.isoformat())
         added = self._connection.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (payment, *identity))
@@ -54,5 +54,5 @@ class HistoryIndex:
         self._connection.close()
 
 
-def _row_kind(row: HistoryRow) -> str:
+def _get_row_kind(row: HistoryRow) -> str:
     return _PAID if row.state is PaymentState.PAYMENT_SUCCESS else row.state.value

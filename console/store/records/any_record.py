@@ -47,13 +47,13 @@ def _order_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
     return {order.id: order.merch_txn_id for order in orders.find_by_ids(conn, ids)}
 
 
-def _payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
+def _read_payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
     return {payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, ids)}
 
 
 _NUMBERS_BY_KIND: Mapping[str, Callable[[Connection, Collection[int]], Mapping[int, str]]] = {
     credit_checks.CREDIT_CHECK_KIND: credit_checks.read_numbers_by_ids,
     orders.ORDER_KIND: _order_numbers,
-    payments.PAYMENT_KIND: _payment_numbers,
+    payments.PAYMENT_KIND: _read_payment_numbers,
     refunds.REFUND_KIND: refunds.read_payment_numbers_by_ids,
 }

@@ -23,9 +23,9 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.records.history import (
     AUDIT_EVENT_COLUMNS,
     NOTICE_QUERY,
-    PAYMENT,
-    audit_event,
+    PAYMENT_KIND,
     is_not_only_reading_sql,
+    make_audit_event,
     make_notice_event,
 )
 from console.store.records.money_by_corporation import MATCHING_IDS
@@ -33,7 +33,7 @@ from console.store.schema.core import audit_log, documents
 from console.store.schema.payments import payment_events, payments, refunds
 from console.store.schema.worker import notes
 
-_KNOWN, _R = Certainty.KNOWN.value, RefundState
+_KNOWN = Certainty.KNOWN.value
 
 
 def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTotals, ...]:
@@ -54,8 +54,8 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
         .group_by(payments.c.currency)
     )
     parts = (
-        (refunds.c.status == _R.COMPLETED.value) & is_known & (refunds.c.state_since >= start),
-        (refunds.c.status == _R.SUBMITTED.value) & is_known,
+        (refunds.c.status == RefundState.COMPLETED.value) & is_known & (refunds.c.state_since >= start),
+        (refunds.c.status == RefundState.SUBMITTED.value) & is_known,
         refunds.c.certainty == Certainty.UNKNOWN.value,
     )
     refunded = (
@@ -76,7 +76,7 @@ def read_notes(conn: Connection, refs: Collection[RecordReference]) -> tuple[Not
     rows: list[Any] = []
     for kind, ids in _group_by_kind(refs):
         query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
-        rows += _newest_rows(conn, query.where(notes.c.kind == kind, notes.c.subject_id.in_(ids)), notes.c.id)
+        rows += _read_newest_rows(conn, query.where(notes.c.kind == kind, notes.c.subject_id.in_(ids)), notes.c.id)
     read = (
         Note(row.id, row.kind, row.subject_id, row.person, row.words, convert_to_aware_utc(row.at)) for row in rows
     )
@@ -89,7 +89,7 @@ def read_documents(conn: Connection, refs: Collection[RecordReference]) -> tuple
     """
     rows: list[Any] = []
     for kind, ids in _group_by_kind(refs):
-        rows += _newest_rows(
+        rows += _read_newest_rows(
             conn,
             select(documents).where(documents.c.subject_kind == kind, documents.c.subject_id.in_(ids)),
             documents.c.id,
@@ -111,26 +111,26 @@ def read_history(conn: Connection, refs: Collection[RecordReference]) -> tuple[C
     """
     events: list[CompanyEvent] = []
     for kind, ids in _group_by_kind(refs):
-        events += _audit_events(conn, kind, ids)
-        if kind == PAYMENT:
-            events += _notice_events(conn, ids)
+        events += _read_audit_events(conn, kind, ids)
+        if kind == PAYMENT_KIND:
+            events += _read_notice_events(conn, ids)
     return tuple(sorted(events, key=_place_in_history, reverse=True)[:MAX_COMPANY_ROWS])
 
 
-def _audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
+def _read_audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
     columns = (*AUDIT_EVENT_COLUMNS, audit_log.c.subject_id)
     is_own = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
-    for row in _newest_rows(conn, select(*columns).where(is_own, is_not_only_reading_sql()), audit_log.c.id):
-        yield CompanyEvent((kind, int(row.subject_id)), audit_event(row, kind, row.subject_id))
+    for row in _read_newest_rows(conn, select(*columns).where(is_own, is_not_only_reading_sql()), audit_log.c.id):
+        yield CompanyEvent((kind, int(row.subject_id)), make_audit_event(row, kind, row.subject_id))
 
 
-def _notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
-    for row in _newest_rows(
+def _read_notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
+    for row in _read_newest_rows(
         conn,
         NOTICE_QUERY.add_columns(payment_events.c.payment_id).where(payment_events.c.payment_id.in_(ids)),
         payment_events.c.id,
     ):
-        yield CompanyEvent((PAYMENT, row.payment_id), make_notice_event(row, PAYMENT, str(row.payment_id)))
+        yield CompanyEvent((PAYMENT_KIND, row.payment_id), make_notice_event(row, PAYMENT_KIND, str(row.payment_id)))
 
 
 def _place_in_history(event: CompanyEvent) -> tuple[datetime, bool, int]:
@@ -145,5 +145,5 @@ def _group_by_kind(refs: Collection[RecordReference]) -> Iterable[tuple[str, lis
     return ((kind, of_kind[:MAX_COMPANY_ROWS]) for kind, of_kind in ids.items())
 
 
-def _newest_rows(conn: Connection, query: Select[Any], id: Any) -> list[Any]:
+def _read_newest_rows(conn: Connection, query: Select[Any], id: Any) -> list[Any]:
     return list(conn.execute(query.order_by(id.desc()).limit(MAX_COMPANY_ROWS)))

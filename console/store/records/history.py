@@ -24,14 +24,14 @@ from console.store.schema.payments import payment_events
 from console.store.schema.worker import reconciliation_rows, reconciliations, sagas
 
 ROWS_PER_BATCH = 200
-OPERATION, PAYMENT = "operation", "payment"
+OPERATION_KIND, PAYMENT_KIND = "operation", "payment"
 READING_PATTERNS = ("%.opened", "%.pdf_read", "%.listed", "%.exported")
 """SQL patterns of the actions whose audit entries only report that a person has read something."""
 
 _SUMMARY_PATTERN = re.compile(r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]*)")
 """Regular expression for the column `summary` of a provider's answer in the table `evidence`."""
 _LONGEST_COMMIT_DELAY = timedelta(seconds=2)
-LastRow = tuple[datetime, str]
+EventRowPosition = tuple[datetime, str]
 """Time and id of the last row that was read. The next page begins after this row."""
 EventMaker = Callable[[Row[Any], str, str], TimelineEvent]
 
@@ -52,7 +52,9 @@ class EventSource:
     make_event: EventMaker
     time_column: ColumnElement[Any] | None = None
 
-    def read_events_page(self, conn: Connection, kind: str, id: str, last: LastRow | None) -> list[TimelineEvent]:
+    def read_events_page(
+        self, conn: Connection, kind: str, id: str, last: EventRowPosition | None
+    ) -> list[TimelineEvent]:
         """Return the next page of events about this record after the row `last` (None: from the first),
         oldest first.
         """
@@ -64,7 +66,7 @@ class EventSource:
         return [self.make_event(row, kind, id) for row in rows]
 
     def walk_events(
-        self, conn: Connection, kind: str, id: str, last: LastRow | None = None
+        self, conn: Connection, kind: str, id: str, last: EventRowPosition | None = None
     ) -> Iterator[TimelineEvent]:
         """Yield all events about this record after the row `last`, oldest first, reading page by page."""
         page = self.read_events_page(conn, kind, id, last)
@@ -74,7 +76,7 @@ class EventSource:
                 return
             page = self.read_events_page(conn, kind, id, (page[-1].at, page[-1].row))
 
-    def newest_rows(self, conn: Connection, kind: str, id: str, limit: int) -> list[Row[Any]]:
+    def read_newest_rows(self, conn: Connection, kind: str, id: str, limit: int) -> list[Row[Any]]:
         """Return the newest rows about this record, at most `limit`, oldest first."""
         order = (
             (self.id_column.desc(),) if self.time_column is None else (self.time_column.desc(), self.id_column.desc())
@@ -102,9 +104,9 @@ class EventSource:
 
 def list_history_sources(kind: str) -> tuple[EventSource, ...]:
     """Return the tables (as `EventSource`) that may have events about a record of this kind."""
-    if kind == OPERATION:
+    if kind == OPERATION_KIND:
         return _OPERATION_SOURCES
-    return (*_RECORD_SOURCES, *_PAYMENT_SOURCES) if kind == PAYMENT else _RECORD_SOURCES
+    return (*_RECORD_SOURCES, *_PAYMENT_SOURCES) if kind == PAYMENT_KIND else _RECORD_SOURCES
 
 
 def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iterator[list[TimelineEvent]]:
@@ -114,10 +116,10 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
     """
     for _, sources in groupby(list_history_sources(kind), lambda source: source.name.partition(":")[0]):
         first, *others = sources
-        rows = first.newest_rows(conn, kind, id, limit)
+        rows = first.read_newest_rows(conn, kind, id, limit)
         yield [first.make_event(row, kind, id) for row in rows]
         for source in others:
-            own = source.choose_rows(rows) if len(rows) < limit else source.newest_rows(conn, kind, id, limit)
+            own = source.choose_rows(rows) if len(rows) < limit else source.read_newest_rows(conn, kind, id, limit)
             yield [source.make_event(row, kind, id) for row in own]
 
 
@@ -131,7 +133,7 @@ def is_not_only_reading_sql() -> ColumnElement[bool]:
 # Events from rows
 
 
-def _begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def _make_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return TimelineEvent(
         convert_to_aware_utc(row.started_at),
         TimelineEventKind.BEGUN,
@@ -147,7 +149,7 @@ def _begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     )
 
 
-def _ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def _make_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     answered = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
     cause = (
         answered
@@ -172,7 +174,7 @@ def _ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     )
 
 
-def _evidence_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def _make_evidence_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     step = TimelineEventKind.PROOF if row.source == "person" else TimelineEventKind.ANSWER
     summary = _SUMMARY_PATTERN.fullmatch(row.summary) if step is TimelineEventKind.ANSWER else None
     facts = {
@@ -223,7 +225,7 @@ def _vote_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     )
 
 
-def audit_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def make_audit_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     """Return the event of an audit entry about the record with this kind and id."""
     detail = parse_detail(row.detail)
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
@@ -245,19 +247,19 @@ def audit_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     )
 
 
-def _alert_raised_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    return _alert_event(row, row.detected_at, "raised", "worker", kind, id)
+def _make_alert_raised_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+    return _make_alert_event(row, row.detected_at, "raised", "worker", kind, id)
 
 
-def _alert_acknowledged_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    return _alert_event(row, row.acknowledged_at, "acknowledged", row.acknowledged_by or "", kind, id)
+def _make_alert_acknowledged_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+    return _make_alert_event(row, row.acknowledged_at, "acknowledged", row.acknowledged_by or "", kind, id)
 
 
-def _alert_resolved_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    return _alert_event(row, row.resolved_at, "resolved", "worker", kind, id)
+def _make_alert_resolved_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+    return _make_alert_event(row, row.resolved_at, "resolved", "worker", kind, id)
 
 
-def _alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: str, id: str) -> TimelineEvent:
+def _make_alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: str, id: str) -> TimelineEvent:
     source = "alerts" if what == "raised" else f"alerts:{what}"
     facts = {
         "alert": row.id,
@@ -279,15 +281,15 @@ def _alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: str, id
     )
 
 
-def _saga_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    return _saga_event(row, row.begun_at, "begun", "sagas", kind, id)
+def _make_saga_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+    return _make_saga_event(row, row.begun_at, "begun", "sagas", kind, id)
 
 
-def _saga_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    return _saga_event(row, row.ended_at, "ended", "sagas:ended", kind, id)
+def _make_saga_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+    return _make_saga_event(row, row.ended_at, "ended", "sagas:ended", kind, id)
 
 
-def _saga_event(row: Row[Any], at: datetime, what: str, source: str, kind: str, id: str) -> TimelineEvent:
+def _make_saga_event(row: Row[Any], at: datetime, what: str, source: str, kind: str, id: str) -> TimelineEvent:
     facts = {"saga": row.kind, "state": row.state, "step": row.step, "reason": row.reason, "attempts": row.attempts}
     return TimelineEvent(
         convert_to_aware_utc(at),
@@ -302,7 +304,7 @@ def _saga_event(row: Row[Any], at: datetime, what: str, source: str, kind: str, 
     )
 
 
-def _comparison_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def _make_comparison_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     facts = {
         "run": row.run_id,
         "provider": row.provider,
@@ -371,7 +373,7 @@ AUDIT_EVENT_COLUMNS = (
     audit_log.c.detail,
     audit_log.c.session,
 )
-"""The columns that `audit_event` reads."""
+"""The columns that `make_audit_event` reads."""
 _AUDIT_QUERY = select(*AUDIT_EVENT_COLUMNS).where(is_not_only_reading_sql(), audit_log.c.what.not_like("%.started"))
 _ALERT_QUERY = select(
     alerts.c.id, alerts.c.rule_id, alerts.c.observed, alerts.c.expected, alerts.c.note, alerts.c.detected_at,
@@ -409,7 +411,7 @@ _APPROVAL_QUERY = select(
 
 _COMMON_SOURCES = (
     EventSource("approvals", _APPROVAL_QUERY, _has_text_subject(approvals.c), approvals.c.id, _vote_event),
-    EventSource("audit_log", _AUDIT_QUERY, _has_text_subject(audit_log.c), audit_log.c.id, audit_event),
+    EventSource("audit_log", _AUDIT_QUERY, _has_text_subject(audit_log.c), audit_log.c.id, make_audit_event),
 )
 _RECORD_SOURCES = (
     EventSource(
@@ -417,7 +419,7 @@ _RECORD_SOURCES = (
         _OPERATION_QUERY,
         _has_numeric_subject(operations.c),
         operations.c.id,
-        _begun_event,
+        _make_begun_event,
         operations.c.started_at,
     ),
     EventSource(
@@ -425,18 +427,18 @@ _RECORD_SOURCES = (
         _ENDED_OPERATION_QUERY,
         _has_numeric_subject(operations.c),
         operations.c.id,
-        _ended_event,
+        _make_ended_event,
         operations.c.ended_at,
     ),
-    EventSource("evidence", _EVIDENCE_QUERY, _has_numeric_subject(evidence.c), evidence.c.id, _evidence_event),
+    EventSource("evidence", _EVIDENCE_QUERY, _has_numeric_subject(evidence.c), evidence.c.id, _make_evidence_event),
     *_COMMON_SOURCES,
-    EventSource("alerts", _ALERT_QUERY, _has_numeric_subject(alerts.c), alerts.c.id, _alert_raised_event),
+    EventSource("alerts", _ALERT_QUERY, _has_numeric_subject(alerts.c), alerts.c.id, _make_alert_raised_event),
     EventSource(
         "alerts:acknowledged",
         _ALERT_QUERY.where(alerts.c.acknowledged_at.is_not(None)),
         _has_numeric_subject(alerts.c),
         alerts.c.id,
-        _alert_acknowledged_event,
+        _make_alert_acknowledged_event,
         alerts.c.acknowledged_at,
     ),
     EventSource(
@@ -444,16 +446,16 @@ _RECORD_SOURCES = (
         _ALERT_QUERY.where(alerts.c.resolved_at.is_not(None)),
         _has_numeric_subject(alerts.c),
         alerts.c.id,
-        _alert_resolved_event,
+        _make_alert_resolved_event,
         alerts.c.resolved_at,
     ),
-    EventSource("sagas", _SAGA_QUERY, _has_numeric_subject(sagas.c), sagas.c.id, _saga_begun_event),
+    EventSource("sagas", _SAGA_QUERY, _has_numeric_subject(sagas.c), sagas.c.id, _make_saga_begun_event),
     EventSource(
         "sagas:ended",
         _SAGA_QUERY.where(sagas.c.ended_at.is_not(None)),
         _has_numeric_subject(sagas.c),
         sagas.c.id,
-        _saga_ended_event,
+        _make_saga_ended_event,
         sagas.c.ended_at,
     ),
 )
@@ -470,7 +472,7 @@ _PAYMENT_SOURCES = (
         _COMPARISON_QUERY,
         lambda _, id: reconciliation_rows.c.payment_id == int(id),
         reconciliation_rows.c.id,
-        _comparison_event,
+        _make_comparison_event,
     ),
 )
 _OPERATION_SOURCES = (
@@ -479,7 +481,7 @@ _OPERATION_SOURCES = (
         _OPERATION_QUERY,
         lambda _, id: operations.c.id == id,
         operations.c.id,
-        _begun_event,
+        _make_begun_event,
         operations.c.started_at,
     ),
     EventSource(
@@ -487,11 +489,11 @@ _OPERATION_SOURCES = (
         _ENDED_OPERATION_QUERY,
         lambda _, id: operations.c.id == id,
         operations.c.id,
-        _ended_event,
+        _make_ended_event,
         operations.c.ended_at,
     ),
     EventSource(
-        "evidence", _EVIDENCE_QUERY, lambda _, id: evidence.c.operation_id == id, evidence.c.id, _evidence_event
+        "evidence", _EVIDENCE_QUERY, lambda _, id: evidence.c.operation_id == id, evidence.c.id, _make_evidence_event
     ),
     *_COMMON_SOURCES,
 )

@@ -51,7 +51,7 @@ class RecordsOfNumber:
 NO_RECORDS = RecordsOfNumber()
 
 
-def _id_query(hit: Column[Any]) -> Select[Any]:
+def _make_id_query(hit: Column[Any]) -> Select[Any]:
     """Return a query of the id column `hit`. Its result has three columns: order id, payment id and refund id. The
     two others of them are NULL, so that such queries can be joined by UNION.
     """
@@ -67,15 +67,15 @@ def _id_query(hit: Column[Any]) -> Select[Any]:
 _orders_with_payments = order_table.join(payment_table, payment_table.c.order_id == order_table.c.id)
 _is_refund_of_payment = refund_table.c.payment_id == payment_table.c.id
 MATCHING_IDS = union(
-    _id_query(order_table.c.id).where(order_table.c.number_key == _NUMBER_PARAMETER),
-    _id_query(payment_table.c.id).where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
-    _id_query(payment_table.c.id)
+    _make_id_query(order_table.c.id).where(order_table.c.number_key == _NUMBER_PARAMETER),
+    _make_id_query(payment_table.c.id).where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
+    _make_id_query(payment_table.c.id)
     .select_from(_orders_with_payments)
     .where(order_table.c.number_key == _NUMBER_PARAMETER),
-    _id_query(refund_table.c.id)
+    _make_id_query(refund_table.c.id)
     .join_from(payment_table, refund_table, _is_refund_of_payment)
     .where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
-    _id_query(refund_table.c.id)
+    _make_id_query(refund_table.c.id)
     .select_from(_orders_with_payments.join(refund_table, _is_refund_of_payment))
     .where(order_table.c.number_key == _NUMBER_PARAMETER),
 ).subquery()
@@ -116,14 +116,14 @@ def _make_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Ord
     ids: dict[int | None, list[int]] = {}
     for payment in reversed(paid):
         ids.setdefault(payment.order_id, []).append(payment.id)
-    return _newest_first(
+    return _sort_newest_first(
         orders.make_record(row[:_PAYMENT_INDEX], tuple(ids.get(row[_ORDER_INDEX], ()))) for row in rows
     )
 
 
 def _make_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
     lapsed = {row[_PAYMENT_INDEX] for row in rows if row[_LAPSED_PAYMENT_INDEX]}
-    return _newest_first(payment_rows.make_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed) for row in rows)
+    return _sort_newest_first(payment_rows.make_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed) for row in rows)
 
 
 def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
@@ -135,10 +135,10 @@ def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
             (row[_CHECKER_INDEX],) if row[_CHECKER_INDEX] else ()
         )
     first = {row[_REFUND_INDEX]: row for row in rows}
-    return _newest_first(
+    return _sort_newest_first(
         refund_rows.make_record(row[_REFUND_INDEX:_END_INDEX], votes[number], lapsed) for number, row in first.items()
     )
 
 
-def _newest_first(records: Iterable[_Record]) -> tuple[_Record, ...]:
+def _sort_newest_first(records: Iterable[_Record]) -> tuple[_Record, ...]:
     return tuple(sorted(records, key=lambda record: record.id, reverse=True))

@@ -33,7 +33,7 @@ class FoundRecords:
     refunds: tuple[Refund, ...]
 
 
-def _prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any]:
+def _make_prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any]:
     """Return a query of the kind and id of the first rows whose column `name` begins with a text, sorted by the
     column; the parameter `most` is the largest number of rows. `typed` is the prefix of the names of two more
     parameters, which `_range_parameters` makes of the text: `{typed}_first`, the text, and `{typed}_beyond`, a
@@ -45,14 +45,16 @@ def _prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any
 
 
 _NUMBER_QUERIES = (
-    _prefix_query(orders.ORDER_KIND, order_table.c.merch_txn_id),
-    _prefix_query(orders.ORDER_KIND, order_table.c.atom_txn_id),
-    _prefix_query(payments.PAYMENT_KIND, payment_table.c.merchant_payment_id),
-    _prefix_query(payments.PAYMENT_KIND, payment_table.c.provider_payment_id),
-    _prefix_query(refunds.REFUND_KIND, refund_table.c.provider_refund_key),
+    _make_prefix_query(orders.ORDER_KIND, order_table.c.merch_txn_id),
+    _make_prefix_query(orders.ORDER_KIND, order_table.c.atom_txn_id),
+    _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.merchant_payment_id),
+    _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.provider_payment_id),
+    _make_prefix_query(refunds.REFUND_KIND, refund_table.c.provider_refund_key),
 )
 _BY_NUMBER_QUERY = union_all(*_NUMBER_QUERIES)
-_PREFIX_QUERY = union_all(*_NUMBER_QUERIES, _prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref, "payer"))
+_PREFIX_QUERY = union_all(
+    *_NUMBER_QUERIES, _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref, "payer")
+)
 _IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
 _ORDERS_QUERY = orders.get_base_query().where(order_table.c.id.in_(_IDS_PARAMETER)).order_by(order_table.c.id.desc())
 _PAYMENTS_QUERY = (
@@ -90,14 +92,14 @@ def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str,
 def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
     """Return the ids of the records that `find_by_prefix` returns, by kind."""
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
-    typed = _range_parameters("id", normalize(text)) | _range_parameters("payer", text)
+    typed = _make_range_parameters("id", normalize(text)) | _make_range_parameters("payer", text)
     query = _BY_NUMBER_QUERY if reads_views(conn) else _PREFIX_QUERY
     for kind, record_id in conn.execute(query, {**typed, "most": limit}):
         ids[kind].add(record_id)
     return ids
 
 
-def _range_parameters(name: str, text: str) -> dict[str, object]:
+def _make_range_parameters(name: str, text: str) -> dict[str, object]:
     return {f"{name}_first": text, f"{name}_beyond": text + _LARGEST_CHARACTER}
 
 

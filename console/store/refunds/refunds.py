@@ -17,8 +17,8 @@ from console.domain.transitions import tables as states
 from console.store.access import people_views
 from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import StaleRow as StaleRow
+from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
-from console.store.database.compare_and_swap import work_values as work_values
 from console.store.database.instants import SERVER_TIME, convert_to_naive_utc
 from console.store.database.server import reads_views
 from console.store.refunds import approvals
@@ -53,17 +53,17 @@ _REQUEST_FACTS_QUERY = select(refunds.c.id, refunds.c.saw, refunds.c.radar).wher
     refunds.c.id.in_(bindparam("some", expanding=True))
 )
 _HAS_EFFECT = refunds.c.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
-_IS_SINCE = refunds.c.created_at >= bindparam("since")
+_IS_CREATED_SINCE = refunds.c.created_at >= bindparam("since")
 _LOOKALIKE_QUERY = _OF_PAYMENT_QUERY.where(
-    refunds.c.refund_amount == bindparam("minor"), _IS_SINCE, _HAS_EFFECT
+    refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, _HAS_EFFECT
 ).limit(1)
 _SUMS_OF_MAKERS_QUERY = (
     select(refunds.c.maker, refunds.c.currency, func.sum(refunds.c.refund_amount))
-    .where(refunds.c.maker.in_(bindparam("some", expanding=True)), _IS_SINCE, _HAS_EFFECT)
+    .where(refunds.c.maker.in_(bindparam("some", expanding=True)), _IS_CREATED_SINCE, _HAS_EFFECT)
     .group_by(refunds.c.maker, refunds.c.currency)
 )
-_same_payer = table(people_views.SAME_PAYER, column("payment_id"), column("other_id"))
-_DUE_QUERY = compare_and_swap.due_query(refunds, _ALL_QUERY)
+_same_payer = table(people_views.SAME_PAYER_VIEW, column("payment_id"), column("other_id"))
+_DUE_QUERY = compare_and_swap.make_due_query(refunds, _ALL_QUERY)
 _STUCK_QUERY = (
     _ALL_QUERY.where(
         refunds.c.status == RefundState.APPROVED.value,
@@ -82,7 +82,7 @@ _FIXED_COLUMNS = frozenset(
 )  # fmt: skip
 
 
-def _first_requested_query(work: WorkState) -> Select[Any]:
+def _make_first_requested_query(work: WorkState) -> Select[Any]:
     """Return a query of the ids of the first requested refunds in one work state, sorted by id. Each work state needs
     its own query, because no index is sorted by id over all three work states.
     """
@@ -95,9 +95,9 @@ def _first_requested_query(work: WorkState) -> Select[Any]:
     return select(ids.limit(bindparam("most", type_=Integer)).subquery())
 
 
-def _ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> Select[Any]:
+def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> Select[Any]:
     """Return a query of the ids of the newest refunds to the payer of one payment. Without `payer` the view
-    SAME_PAYER finds the payer's payments.
+    SAME_PAYER_VIEW finds the payer's payments.
     """
     ids = select(literal(payment_id).label("for_payment"), refunds.c.id)
     if payer is not None:
@@ -108,11 +108,11 @@ def _ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> Selec
         ids = ids.join_from(_same_payer, refunds, _same_payer.c.other_id == refunds.c.payment_id).where(
             _same_payer.c.payment_id == payment_id
         )
-    newest = ids.where(_IS_SINCE, _HAS_EFFECT).order_by(refunds.c.id.desc()).limit(limit)
+    newest = ids.where(_IS_CREATED_SINCE, _HAS_EFFECT).order_by(refunds.c.id.desc()).limit(limit)
     return select(newest.subquery())
 
 
-_requested_ids = union_all(*map(_first_requested_query, WorkState)).subquery()
+_requested_ids = union_all(*map(_make_first_requested_query, WorkState)).subquery()
 _WAITING_QUERY = _ALL_QUERY.join_from(_requested_ids, refunds, refunds.c.id == _requested_ids.c.id).order_by(
     refunds.c.id
 )
@@ -150,19 +150,19 @@ def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset(
     """Return one refund; None if there is none. `lapsed`: ids of refunds whose call has lapsed (its process crashed
     or froze); such a refund is returned with an unknown outcome.
     """
-    return _first_refund(conn, _BY_ID_QUERY, {"of": refund_id}, lapsed)
+    return _find_first_refund(conn, _BY_ID_QUERY, {"of": refund_id}, lapsed)
 
 
 def find_by_key(conn: Connection, key: str) -> Refund | None:
     """Return the refund that is sent to its provider with this idempotency key; None if there is none."""
-    return _first_refund(conn, _BY_KEY_QUERY, {"of": key})
+    return _find_first_refund(conn, _BY_KEY_QUERY, {"of": key})
 
 
 def find_open_of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
     """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed`:
     ids of refunds whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
-    return _first_refund(conn, _OPEN_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
+    return _find_first_refund(conn, _OPEN_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
 def find_by_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
@@ -230,7 +230,7 @@ def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: 
     """Return the newest refund of the payment with the amount `amount_minor` (minor units) that was requested at
     `since` or later and has moved money or still may; None if there is none.
     """
-    return _first_refund(
+    return _find_first_refund(
         conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": amount_minor, "since": convert_to_naive_utc(since)}
     )
 
@@ -261,7 +261,7 @@ def find_by_payers_since(
     # Through views a person sees payers only masked, so a view compares the payers.
     is_masked = reads_views(conn)
     parts = (
-        _ids_by_payer_query(payment_id, None if is_masked else payer, limit)
+        _make_ids_by_payer_query(payment_id, None if is_masked else payer, limit)
         for payment_id, payer in payer_of_payment.items()
     )
     found = conn.execute(union_all(*parts), {"since": convert_to_naive_utc(since)}).all()
@@ -274,7 +274,7 @@ def find_by_payers_since(
     }
 
 
-def request_facts(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+def read_request_facts(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
     """Return two JSON texts of each of these refund requests, by the refund's id: the payment as the maker saw it,
     and the risk signals with the maker's answers.
     """
@@ -307,7 +307,7 @@ def read_refunds(
     return tuple(make_record(row, checkers.get(row.id, ()), lapsed) for row in rows)
 
 
-def _first_refund(
+def _find_first_refund(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> Refund | None:
     return next(iter(select_records(conn, query, values, lapsed)), None)
@@ -325,7 +325,7 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "refund_amount": new.amount_minor,
         "currency": new.currency,
         "status": RefundState.REQUESTED.value,
-        **work_values(new.work),
+        **make_work_values(new.work),
         "maker": new.maker,
         "reason": new.reason,
         "reason_code": new.reason_code,
@@ -335,11 +335,11 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "saw": new.payment_at_request,
         "radar": new.risk_signals,
         "checkers_needed": new.checkers_needed,
-        "sends_after": compare_and_swap.storable_value(new.sends_after),
+        "sends_after": compare_and_swap.make_storable_value(new.sends_after),
         "decide_by": convert_to_naive_utc(new.decide_by),
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
-    } | compare_and_swap.id_column(new.given_id)
+    } | compare_and_swap.make_id_column(new.given_id)
     if uses_server_time:
         return compare_and_swap.insert_and_announce(conn, REFUND_KIND, _INSERT_DATED, row, now)
     return compare_and_swap.insert_and_announce(

@@ -9,7 +9,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.store.database.instants import known_instant
+from console.store.database.instants import convert_to_known_instant
 from console.store.payments.row_mapping import LAPSED_WORK, read_as_utc
 from console.store.schema.payments import refunds
 
@@ -68,7 +68,7 @@ def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstra
         operation_id=operation,
         created_at=read_as_utc(created),
         changed_at=read_as_utc(changed),
-        state_since=known_instant(since),
+        state_since=convert_to_known_instant(since),
     )
     if refund_id in lapsed and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:
         return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED_WORK)

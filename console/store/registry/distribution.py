@@ -37,7 +37,7 @@ from console.store.registry.registry_file import (
     start_building,
 )
 from console.store.registry.schema import FORMAT_VERSION
-from console.store.registry.source_file import stopped_error
+from console.store.registry.source_file import make_stopped_error
 from console.store.spool.sqlite_file import translate_errors
 
 PART_BYTES = 16 * 1024**2
@@ -212,7 +212,7 @@ def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents
 
 def _fetch_file(folder: Path, stored: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
     """Fetch the parts of a file, after those that an earlier call has fetched, and verify its hash."""
-    path = folder / _FETCHED_NAME / _checked_digest(stored)
+    path = folder / _FETCHED_NAME / _require_digest(stored)
     make_private_folder(path.parent)
     make_private_file(path)
     with path.open("r+b") as file:
@@ -221,11 +221,11 @@ def _fetch_file(folder: Path, stored: StoredFile, documents: Documents, should_s
         file.seek(done * PART_BYTES)
         for part in stored.parts[done:]:
             if should_stop():
-                raise stopped_error()
+                raise make_stopped_error()
             file.write(_decompress(part, documents.read(part)))
     if _hash_file(path) != stored.sha256:
         path.unlink()
-        raise _damaged_error(stored.name)
+        raise _make_damaged_error(stored.name)
     return path
 
 
@@ -234,20 +234,20 @@ def _decompress(path: str, content: bytes) -> bytes:
         decompressor = zlib.decompressobj()
         part = decompressor.decompress(content, PART_BYTES)
     except zlib.error as error:
-        raise _damaged_error(path) from error
+        raise _make_damaged_error(path) from error
     if not decompressor.eof:
-        raise _damaged_error(path)
+        raise _make_damaged_error(path)
     return part
 
 
-def _checked_digest(stored: StoredFile) -> str:
+def _require_digest(stored: StoredFile) -> str:
     """Return the hash as a file name. Raises not_found if the manifest has something else in its place."""
     if len(stored.sha256) != sha256().digest_size * 2 or not stored.sha256.isalnum():
-        raise _damaged_error(stored.name)
+        raise _make_damaged_error(stored.name)
     return stored.sha256
 
 
-def _damaged_error(name: str) -> ConsoleError:
+def _make_damaged_error(name: str) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"document": name, "reason": DocumentNotFoundReason.CONTENT_DAMAGED})
 
 
@@ -269,7 +269,7 @@ def _read_manifest(documents: Documents) -> RegistryManifest | None:
         differences = [StoredFile(**stored) for stored in values.pop("differences")]
         return RegistryManifest(base=base, differences=differences, **values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged_error("registry.json") from error
+        raise _make_damaged_error("registry.json") from error
 
 
 def _list_parts(manifest: RegistryManifest | None) -> set[str]:

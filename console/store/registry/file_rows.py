@@ -13,7 +13,7 @@ from typing import NamedTuple
 from console.domain.corporation_number import are_well_formed
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import CloseCause, CorporationKind, ProcessCode
-from console.store.registry.source_file import SourceFile, TextBlock, bad_file_error, read_text
+from console.store.registry.source_file import SourceFile, TextBlock, make_bad_file_error, read_text
 
 FIRST_PUBLICATION_DAY = date(2015, 10, 5)
 """The day on which the first numbers were assigned. Days are stored as their distance from it."""
@@ -97,7 +97,7 @@ def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
         yield RowBlock(block.first_line, block.first_line + len(block.lines) - 1, _check_block(source.name, block))
 
 
-def stored_day(text: str) -> int:
+def convert_to_stored_day(text: str) -> int:
     """Return the stored form of a date of a checked row: the number of days since FIRST_PUBLICATION_DAY. The
     dates of a file repeat, so each is parsed once.
     """
@@ -113,7 +113,7 @@ def _check_block(name: str, block: TextBlock) -> FileColumns:
     except _BrokenRule as broken:
         for index, line in enumerate(block.lines):
             _check_line(name, block.first_line + index, line)
-        raise bad_file_error(name, broken.problem, block.first_line, broken.field) from broken
+        raise make_bad_file_error(name, broken.problem, block.first_line, broken.field) from broken
 
 
 def _check_line(name: str, number: int, line: str) -> None:
@@ -124,7 +124,7 @@ def _check_line(name: str, number: int, line: str) -> None:
             number == 1 and not line.strip('"')[:1].isdigit() and line.count(",") == len(FileColumns._fields) - 1
         )
         problem = RegistryFileProblem.UNEXPECTED_HEADER if is_header else broken.problem
-        raise bad_file_error(name, problem, number, broken.field) from broken
+        raise make_bad_file_error(name, problem, number, broken.field) from broken
 
 
 def _check_lines(lines: list[str]) -> FileColumns:
@@ -143,7 +143,7 @@ def _check_lines(lines: list[str]) -> FileColumns:
     for field, check in _CHECK_BY_COLUMN.items():
         if not check(getattr(columns, field)):
             raise _BrokenRule(
-                _PROBLEM_BY_COLUMN.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _publisher_name(field)
+                _PROBLEM_BY_COLUMN.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _make_publisher_name(field)
             )
     _check_lengths(columns, longest)
     _check_together(columns)
@@ -154,7 +154,7 @@ def _check_lengths(columns: FileColumns, longest_line: int) -> None:
     """Check the texts. A field is not longer than its line, and many fields repeat or are empty."""
     for field, longest in _MAX_CHARACTERS_BY_COLUMN.items():
         if longest < longest_line and max(map(len, set(getattr(columns, field)))) > longest:
-            raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _publisher_name(field))
+            raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _make_publisher_name(field))
 
 
 def _check_together(columns: FileColumns) -> None:
@@ -165,7 +165,7 @@ def _check_together(columns: FileColumns) -> None:
         raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "closeDate")
 
 
-def _publisher_name(field: str) -> str:
+def _make_publisher_name(field: str) -> str:
     first, *others = field.split("_")
     return first + "".join(part.title() for part in others)
 

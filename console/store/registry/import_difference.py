@@ -12,7 +12,7 @@ from console.store.registry.schema import (
     WRITTEN_COLUMN_NAMES,
     PlaceKey,
     Places,
-    StoredRow,
+    StoredCorporationRow,
     add_missing_columns,
     convert_to_stored_rows,
     pack_state,
@@ -65,7 +65,7 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     write_summary(connection, (source,), source.day, count)
 
 
-def _read_rows(columns: FileColumns, places: Places) -> Iterator[tuple[StoredRow, bool]]:
+def _read_rows(columns: FileColumns, places: Places) -> Iterator[tuple[StoredCorporationRow, bool]]:
     """Yield the rows in force, with True if the row deletes the corporation."""
     for row, latest, process in zip(
         convert_to_stored_rows(columns, places), columns.latest, columns.process, strict=True
@@ -74,7 +74,7 @@ def _read_rows(columns: FileColumns, places: Places) -> Iterator[tuple[StoredRow
             yield row, process == ProcessCode.DELETED
 
 
-def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredRow, bool]]) -> set[int]:
+def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
     """Return the row ids of the corporations of these rows that are stored now."""
     found = (connection.execute(_ROW_ID_QUERY, row[:1]).fetchone() for row, _ in rows)
     return {one[0] for one in found if one is not None}
@@ -83,13 +83,13 @@ def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredRow, bo
 def _apply_row(
     connection: sqlite3.Connection,
     source: SourceFile,
-    row: StoredRow,
+    row: StoredCorporationRow,
     is_deleted: bool,
     places: dict[int, PlaceKey],
 ) -> int:
     """Apply a row in force, and return by how many the number of corporations has changed: 1, 0 or -1."""
     found = connection.execute(_ROW_QUERY, row[:1]).fetchone()
-    before: StoredRow | None = found and found[1:]
+    before: StoredCorporationRow | None = found and found[1:]
     after = None if is_deleted else row
     if found is None and after is None:
         return 0

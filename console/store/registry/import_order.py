@@ -51,17 +51,17 @@ def adds_prefectures(current: RegistryCoverage | None, whole_files: Sequence[Sou
     """
     if current is None or not whole_files:
         return False
-    new = _prefectures_of(whole_files)
+    new = _list_prefectures_of(whole_files)
     is_partial = WHOLE_NATION_CODE not in new | current.prefectures and new.isdisjoint(current.prefectures)
     return is_partial and whole_files[0].day == current.whole_day == current.registry_date
 
 
-def _prefectures_of(sources: Iterable[SourceFile]) -> frozenset[str]:
+def _list_prefectures_of(sources: Iterable[SourceFile]) -> frozenset[str]:
     return frozenset(source.prefecture for source in sources)
 
 
 def _covers_registry(whole_files: Sequence[SourceFile], current: RegistryCoverage) -> bool:
-    new = _prefectures_of(whole_files)
+    new = _list_prefectures_of(whole_files)
     return WHOLE_NATION_CODE in new or new >= current.prefectures
 
 

@@ -32,7 +32,7 @@ from console.store.registry.schema import (
     write_summary,
 )
 from console.store.registry.search_index import begin_bulk_load, create_search_index, end_bulk_load, index_all_rows
-from console.store.registry.source_file import SourceFile, bad_file_error, stopped_error
+from console.store.registry.source_file import SourceFile, make_bad_file_error, make_stopped_error
 
 _CACHE_KIB = 32 * 1024
 _BLOCKS_PER_COMMIT = 128
@@ -147,7 +147,9 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
     connection.execute("BEGIN")
     try:
         for block in read_rows(source, after):
-            connection.executemany(INSERT_CORPORATION, convert_to_stored_rows(_rows_in_force(block.columns), places))
+            connection.executemany(
+                INSERT_CORPORATION, convert_to_stored_rows(_select_rows_in_force(block.columns), places)
+            )
             blocks += 1
             more, done = block.last_line - done, block.last_line
             run.report_rows("rows", source, done, more)
@@ -157,7 +159,7 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
                 connection.execute("COMMIT")
                 connection.execute("BEGIN")
             if is_stopping:
-                raise stopped_error()
+                raise make_stopped_error()
         write_facts(connection, {fact: done})
         connection.execute("COMMIT")
     except BaseException:
@@ -165,7 +167,7 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
         raise
 
 
-def _rows_in_force(columns: FileColumns) -> FileColumns:
+def _select_rows_in_force(columns: FileColumns) -> FileColumns:
     """Return the rows without older states of a corporation, and without deleted corporations."""
     chosen = [
         latest == "1" and process != ProcessCode.DELETED
@@ -183,7 +185,7 @@ def _index_build(connection: sqlite3.Connection, sources: Sequence[SourceFile]) 
     rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
     write_summary(connection, sources, sources[0].day, rows)
     if not rows:
-        raise bad_file_error(sources[0].name, RegistryFileProblem.NO_CORPORATION)
+        raise make_bad_file_error(sources[0].name, RegistryFileProblem.NO_CORPORATION)
 
 
 def _read_key(file: Path) -> str | None:

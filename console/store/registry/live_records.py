@@ -52,7 +52,7 @@ _check_begun_at = func.coalesce(credit_checks.c.asked_at, credit_checks.c.purcha
 _number_of_payment = func.coalesce(payments.c.corporation_number, orders.c.number_key)
 _payments_with_orders = payments.outerjoin(orders, orders.c.id == payments.c.order_id)
 _refunds_with_payments = refunds.join(payments, payments.c.id == refunds.c.payment_id)
-_TABLES: Mapping[str, Table] = {"credit-check": credit_checks, "payment": payments, "refund": refunds}
+_TABLE_BY_RECORD_KIND: Mapping[str, Table] = {"credit-check": credit_checks, "payment": payments, "refund": refunds}
 
 
 def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
@@ -97,7 +97,7 @@ _CHECKS_QUERY = select(
 
 def find_newest_id(conn: Connection, kind: str) -> int:
     """Return the highest id of the records of this kind; 0 if there is none."""
-    return int(conn.scalar(select(func.max(_TABLES[kind].c.id))) or 0)
+    return int(conn.scalar(select(func.max(_TABLE_BY_RECORD_KIND[kind].c.id))) or 0)
 
 
 def list_numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:

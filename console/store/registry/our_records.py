@@ -39,7 +39,7 @@ def _number_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> S
 _is_open_payment = or_(payments.c.work_state == _WAITS_FOR_PERSON, payments.c.certainty == _UNKNOWN)
 _is_open_refund = refunds.c.status.not_in([state.value for state in ENDED_REFUND_STATES])
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
-_OURS_QUERY = union_all(
+_OUR_NUMBERS_QUERY = union_all(
     _number_query(
         credit_checks.c.number_key,
         or_(credit_checks.c.seen_work == _WAITS_FOR_PERSON, credit_checks.c.certainty == _UNKNOWN),
@@ -95,7 +95,7 @@ def find_ours(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:
     """
     found: dict[str, bool] = {}
     for part in _split_numbers(tuple(dict.fromkeys(numbers))):
-        for number, has_open in conn.execute(_OURS_QUERY, {"numbers": part}):
+        for number, has_open in conn.execute(_OUR_NUMBERS_QUERY, {"numbers": part}):
             found[number] = found.get(number, False) or bool(has_open)
     return found
 

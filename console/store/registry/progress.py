@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 from console.domain.registry.corporations import ImportProgress
-from console.store.registry.source_file import SourceFile, stopped_error
+from console.store.registry.source_file import SourceFile, make_stopped_error
 
-_SECONDS_BETWEEN = 0.2
+_SECONDS_BETWEEN_REPORTS = 0.2
 
 
 class ImportRun:
@@ -23,7 +23,7 @@ class ImportRun:
         """Report that `rows` rows of a file are done, `new_rows` of them since the last call."""
         self._rows += new_rows
         now = time.monotonic()
-        if now - self._reported_at >= _SECONDS_BETWEEN or rows == source.lines:
+        if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS or rows == source.lines:
             self._reported_at = now
             rate = self._rows / (now - self._began) if now > self._began else 0.0
             self._on_progress(ImportProgress(step, source.name, rows, source.lines, rate))
@@ -31,4 +31,4 @@ class ImportRun:
     def raise_if_stopped(self) -> None:
         """Raise interrupted if the import is to stop."""
         if self.should_stop():
-            raise stopped_error()
+            raise make_stopped_error()

@@ -15,7 +15,7 @@ from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import remove_english_form, remove_form
 from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_readings
 
-_BREAK = "\n"
+_LINE_BREAK = "\n"
 """Stands before, between and behind folded names, which never contain it. So one search for a text finds it in any
 name, at the beginning of any name, or as a whole name.
 """
@@ -96,9 +96,9 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_Word, ...] | None:
 def _prepare_word(word: SearchWord) -> _Word:
     parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
     return _Word(
-        tuple(f"{_BREAK}{name}{_BREAK}" for name in word.names) if word.names != word.bare_names else (),
-        tuple(f"{_BREAK}{bare}{_BREAK}" for bare in word.bare_names),
-        tuple(f"{_BREAK}{part}" for part in parts),
+        tuple(f"{_LINE_BREAK}{name}{_LINE_BREAK}" for name in word.names) if word.names != word.bare_names else (),
+        tuple(f"{_LINE_BREAK}{bare}{_LINE_BREAK}" for bare in word.bare_names),
+        tuple(f"{_LINE_BREAK}{part}" for part in parts),
         parts,
         word.address,
         tuple(filter(None, _CHANGED_IN_ADDRESSES.split(word.address))),
@@ -118,24 +118,24 @@ class _FoldedTexts:
         if one.furigana:
             self._names += list_readings(one.furigana)
         self._bare_english: tuple[str, ...] = ()
-        self.names = self.everything = _BREAK.join(("", *self._names, ""))
+        self.names = self.everything = _LINE_BREAK.join(("", *self._names, ""))
         if one.english_name:
             self._bare_english = list_readings(remove_english_form(one.english_name))
-            self.names += f"{fold_text(one.english_name)}{_BREAK}"
-            self.everything = self.names + _BREAK.join((*self._bare_english, ""))
+            self.names += f"{fold_text(one.english_name)}{_LINE_BREAK}"
+            self.everything = self.names + _LINE_BREAK.join((*self._bare_english, ""))
         self._bare_names = ""
 
     @property
     def bare_names(self) -> str:
         """The names without their legal forms."""
         if not self._bare_names:
-            self._bare_names = _BREAK.join(("", *map(remove_form, self._names), *self._bare_english, ""))
+            self._bare_names = _LINE_BREAK.join(("", *map(remove_form, self._names), *self._bare_english, ""))
         return self._bare_names
 
     @property
     def first_name(self) -> str:
         """The name with its legal form."""
-        return f"{_BREAK}{self._names[0]}"
+        return f"{_LINE_BREAK}{self._names[0]}"
 
     def has_address(self, word: _Word) -> bool:
         """True if the address contains the word's."""

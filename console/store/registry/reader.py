@@ -31,7 +31,7 @@ from console.store.registry.registry_file import (
 from console.store.registry.schema import (
     COLUMN_LIST_SQL,
     PlaceKey,
-    StoredRow,
+    StoredCorporationRow,
     read_corporation,
     read_fact,
     read_places,
@@ -49,7 +49,7 @@ _SELECT_CLAUSE = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S6
 _PREDECESSORS_QUERY = f"{_SELECT_CLAUSE} successor = ? ORDER BY number"
 
 
-class _Generation:
+class _OpenRegistryFile:
     """One registry.db, its idle connections and the rows of its table `places`."""
 
     def __init__(self, file: Path, stamp: FileStamp | None) -> None:
@@ -68,7 +68,7 @@ class _Generation:
         while self.idle:
             self.idle.pop().close()
 
-    def read(self, connection: sqlite3.Connection, row: StoredRow) -> Corporation:
+    def read(self, connection: sqlite3.Connection, row: StoredCorporationRow) -> Corporation:
         try:
             return read_corporation(row, self.places)
         except KeyError:  # a place that a difference has added since
@@ -86,7 +86,7 @@ class RegistryReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._current = str(folder / CURRENT_NAME)
-        self._generation: _Generation | None = None
+        self._generation: _OpenRegistryFile | None = None
 
     @property
     def registry_date(self) -> date:
@@ -98,7 +98,7 @@ class RegistryReader:
         if not _is_number(number):
             return None
 
-        def find_row(connection: sqlite3.Connection, generation: _Generation) -> Corporation | None:
+        def find_row(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> Corporation | None:
             row = connection.execute(_ROW_QUERY, (int(number),)).fetchone()
             return None if row is None else generation.read(connection, row)
 
@@ -108,7 +108,7 @@ class RegistryReader:
         """Return those of the corporations that the registry has, by number, in the given order."""
         asked = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
 
-        def find_rows(connection: sqlite3.Connection, generation: _Generation) -> dict[str, Corporation]:
+        def find_rows(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
                 row for part in _split_ids(asked) for row in connection.execute(_make_in_query(part), part).fetchall()
             )
@@ -133,7 +133,7 @@ class RegistryReader:
             return ()
         numbers = [number for number in our_numbers if _is_number(number)]
 
-        def find_matches(connection: sqlite3.Connection, generation: _Generation) -> tuple[Corporation, ...]:
+        def find_matches(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> tuple[Corporation, ...]:
             def read(row_id: int) -> Corporation | None:
                 row = connection.execute(_FIND_BY_ID, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
@@ -145,12 +145,12 @@ class RegistryReader:
 
         return self.run_query(find_matches)
 
-    def predecessors(self, number: str) -> tuple[Corporation, ...]:
+    def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporations that were merged into this one, by number."""
         if not _is_number(number):
             return ()
 
-        def find_rows(connection: sqlite3.Connection, generation: _Generation) -> tuple[Corporation, ...]:
+        def find_rows(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> tuple[Corporation, ...]:
             rows = connection.execute(_PREDECESSORS_QUERY, (int(number),)).fetchall()
             return tuple(generation.read(connection, row) for row in rows)
 
@@ -190,7 +190,7 @@ class RegistryReader:
         if generation is not None:
             generation.close()
 
-    def run_query(self, query: Callable[[sqlite3.Connection, _Generation], T]) -> T:
+    def run_query(self, query: Callable[[sqlite3.Connection, _OpenRegistryFile], T]) -> T:
         """Call `question` with a connection to the registry in use, and return its result. If another process
         puts a new registry in use meanwhile, call `question` again with the new one.
         """
@@ -211,7 +211,7 @@ class RegistryReader:
                     with translate_errors(self._folder):
                         raise error
 
-    def _open_current(self, stamp: FileStamp | None) -> _Generation:
+    def _open_current(self, stamp: FileStamp | None) -> _OpenRegistryFile:
         generation = self._generation
         if generation is not None and generation.stamp == stamp:
             return generation
@@ -220,7 +220,7 @@ class RegistryReader:
             raise sqlite3.OperationalError("the registry was deleted")
         if generation is not None:
             generation.close()
-        self._generation = opened = _Generation(file, stamp)
+        self._generation = opened = _OpenRegistryFile(file, stamp)
         return opened
 
 

@@ -89,12 +89,12 @@ INSERT_CORPORATION = (
 _ADDED_COLUMNS = (("corporations", "folded_names"), ("corporations", "folded_street"), ("places", "folded"))
 """Tables and columns that a registry of form 2 doesn't have."""
 
-StoredRow: TypeAlias = tuple[Any, ...]
+StoredCorporationRow: TypeAlias = tuple[Any, ...]
 """The values of COLUMN_NAMES in their order. A row that is written has those of WRITTEN_COLUMN_NAMES."""
 PlaceKey: TypeAlias = tuple[str, str, str, str]
 """Prefecture code, city code, prefecture and city."""
 
-_PLACE, _READ = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
+_PLACE_INDEX, _READ_COLUMN_COUNT = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
 _EPOCH_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
 _CORPORATION_KINDS: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
 _PROCESS_CODE_BY_NUMBER: Mapping[int, ProcessCode] = {int(process): process for process in ProcessCode}
@@ -177,7 +177,7 @@ class Places:
         return map(self._ids.__getitem__, keys)
 
 
-def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[StoredRow]:
+def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[StoredCorporationRow]:
     """Yield, for each checked row of a source file, the values of WRITTEN_COLUMN_NAMES in the form in which the
     table `corporations` stores them.
     """
@@ -189,7 +189,7 @@ def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[Sto
         columns.en_name,
         places.find_ids(columns),
         columns.street_number,
-        _optional_integers(columns.post_code),
+        _convert_to_optional_integers(columns.post_code),
         map(_PREFECTURE_CODES.__getitem__, columns.kind),
         map(_PREFECTURE_CODES.__getitem__, columns.process),
         map(stored_days, columns.update_date),
@@ -197,11 +197,11 @@ def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[Sto
         map(stored_days, columns.assignment_date),
         _map_filled(stored_days, columns.close_date),
         map(_store_cause, columns.close_date, columns.close_cause) if any(columns.close_date) else repeat(None, rows),
-        _optional_integers(columns.successor_corporate_number),
+        _convert_to_optional_integers(columns.successor_corporate_number),
         map("1".__eq__, columns.hihyoji),
         columns.change_cause,
         columns.name_image_id,
-        map(_first_or_second, columns.address_image_id, columns.address_outside_image_id),
+        map(_get_first_or_second, columns.address_image_id, columns.address_outside_image_id),
         columns.address_outside,
         fold_names(columns),
         fold_streets(columns),
@@ -209,23 +209,26 @@ def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[Sto
     )
 
 
-def read_corporation(row: StoredRow, places: Mapping[int, PlaceKey]) -> Corporation:
+def read_corporation(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> Corporation:
     """Return the corporation of a stored row; `places` has the rows of the table `places` by their ids."""
-    return _make_corporation(row, places[row[_PLACE]])
+    return _make_corporation(row, places[row[_PLACE_INDEX]])
 
 
-def pack_state(row: StoredRow, places: Mapping[int, PlaceKey]) -> str:
+def pack_state(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str:
     """Return a stored row as JSON for the table `changes`, with its place instead of the place's id."""
-    return json.dumps([*row[:_PLACE], places[row[_PLACE]], *row[_PLACE + 1 : _READ]], ensure_ascii=False)
+    return json.dumps(
+        [*row[:_PLACE_INDEX], places[row[_PLACE_INDEX]], *row[_PLACE_INDEX + 1 : _READ_COLUMN_COUNT]],
+        ensure_ascii=False,
+    )
 
 
 def read_state(state: str) -> Corporation:
     """Return the corporation of a state that `pack_state` returned."""
     row = json.loads(state)
-    return _make_corporation(row, row[_PLACE])
+    return _make_corporation(row, row[_PLACE_INDEX])
 
 
-def _make_corporation(row: StoredRow, place: PlaceKey) -> Corporation:
+def _make_corporation(row: StoredCorporationRow, place: PlaceKey) -> Corporation:
     (
         number, name, furigana, english_name, _, street, post_code, kind, process,
         updated_on, changed_on, assigned_on, closed_on, close_cause, successor, is_hidden,
@@ -326,7 +329,7 @@ def _read_day(days: int) -> date:
     return date.fromordinal(_EPOCH_ORDINAL + days)
 
 
-def _optional_integers(texts: Column) -> Iterable[int | None]:
+def _convert_to_optional_integers(texts: Column) -> Iterable[int | None]:
     return _map_filled(int, texts)
 
 
@@ -340,5 +343,5 @@ def _store_cause(day: str, cause: str) -> int | None:
     return _OPTIONAL_CODES[cause or CloseCause.OTHER] if day else None
 
 
-def _first_or_second(first: str, second: str) -> str:
+def _get_first_or_second(first: str, second: str) -> str:
     return first or second

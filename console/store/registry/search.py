@@ -30,7 +30,7 @@ from console.store.registry.search_index import (
     write_beginning,
 )
 
-ReadCorporation = Callable[[int], Corporation | None]
+CorporationReader = Callable[[int], Corporation | None]
 """Function that returns the corporation of a row id; None if an import has deleted the row."""
 MAX_CANDIDATES = 1_000
 """Largest number of rows of the index that one search verifies. Only a text whose pairs of characters are each
@@ -44,7 +44,7 @@ _MAX_PER_QUERY = 500
 
 def search(
     connection: sqlite3.Connection,
-    read: ReadCorporation,
+    read: CorporationReader,
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
@@ -71,7 +71,7 @@ def search(
 def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
     """Return the row ids of those of the numbers that match, the best first."""
     ranked = [
-        (one.rank, is_closed, _length_of_name(one), one.row_id)
+        (one.rank, is_closed, _get_name_length(one), one.row_id)
         for row, is_closed in candidates.read_numbers(numbers)
         if (one := candidates.rank(row)).rank is not None
     ]
@@ -190,7 +190,7 @@ def _find_others(candidates: _Candidates, limit: int, found: Container[int]) -> 
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
             new = (one for one in _find_ranked_candidates(candidates, rank, table) if one.row_id not in found)
-            for one in sorted(islice(new, limit), key=_length_of_name):
+            for one in sorted(islice(new, limit), key=_get_name_length):
                 yield one.row_id
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
@@ -217,13 +217,13 @@ def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
         if len(is_closed) > limit:
             return None
     ranked = [
-        (one.rank, is_closed[one.row_id], _length_of_name(one), one.row_id)
+        (one.rank, is_closed[one.row_id], _get_name_length(one), one.row_id)
         for one in candidates.rank_chosen(is_closed)
     ]
     return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
 
 
-def _length_of_name(candidate: _Candidate) -> int:
+def _get_name_length(candidate: _Candidate) -> int:
     return len(remove_form(candidate.name))
 
 

@@ -64,7 +64,9 @@ class TextBlock:
     lines: list[str]
 
 
-def bad_file_error(name: str, problem: RegistryFileProblem, line: int | None = None, field: str = "") -> ConsoleError:
+def make_bad_file_error(
+    name: str, problem: RegistryFileProblem, line: int | None = None, field: str = ""
+) -> ConsoleError:
     """Return the error bad_registry_file. `line` is None if the fault isn't in a line of the CSV; `field` is the
     publisher's name of the wrong field.
     """
@@ -79,7 +81,7 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
         with path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
+        raise make_bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
     with _open_csv(path) as (archive, member):
         match = _match_names(path.name, member.filename)
         finder = _EncodingFinder(path.name)
@@ -116,7 +118,7 @@ def _check_all_bytes(
     lines = 0
     for first_line, content in _read_blocks(name, archive, member):
         if should_stop():
-            raise stopped_error()
+            raise make_stopped_error()
         _check_controls(name, first_line, content)
         finder.check_block(first_line, content)
         lines = first_line + content.count(b"\n") - content.endswith(b"\n")
@@ -134,11 +136,11 @@ def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
             try:
                 text = content.decode(source.encoding)
             except UnicodeDecodeError as error:
-                raise bad_file_error(source.name, RegistryFileProblem.MIXED_ENCODING, first_line) from error
+                raise make_bad_file_error(source.name, RegistryFileProblem.MIXED_ENCODING, first_line) from error
             yield TextBlock(first_line, text.removesuffix("\n").split("\n"))
 
 
-def stopped_error() -> ConsoleError:
+def make_stopped_error() -> ConsoleError:
     """Return the error of an import that was stopped by a person or by the system."""
     return ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
 
@@ -154,9 +156,9 @@ def _open_csv(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
         with zipfile.ZipFile(path) as archive:
             yield archive, _find_csv(path.name, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise bad_file_error(path.name, RegistryFileProblem.INCOMPLETE_ZIP) from error
+        raise make_bad_file_error(path.name, RegistryFileProblem.INCOMPLETE_ZIP) from error
     except OSError as error:
-        raise bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
+        raise make_bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
 
 
 def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -167,10 +169,10 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     found = [member for member in members if member.filename.lower().endswith(".csv")]
     others = [member for member in members if member not in found and not member.filename.lower().endswith(".asc")]
     if len(found) != 1 or others:
-        raise bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
+        raise make_bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
     size, compressed = found[0].file_size, found[0].compress_size
     if size > MAX_CSV_BYTES or (size > _SMALL_BYTES and size > compressed * MAX_COMPRESSION_RATIO):
-        raise bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
+        raise make_bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
     return found[0]
 
 
@@ -180,10 +182,10 @@ def _match_names(name: str, csv_name: str) -> re.Match[str]:
     """
     outer, inner = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
     if outer and inner and outer.groups() != inner.groups():
-        raise bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
+        raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
     match = outer or inner
     if match is None:
-        raise bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
+        raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
     return match
 
 
@@ -191,7 +193,7 @@ def _parse_day(name: str, text: str) -> date:
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME) from None
+        raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME) from None
 
 
 def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
@@ -209,7 +211,7 @@ def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
                 line += block.count(b"\n") + 1
             rest = tail
             if len(rest) > _LONGEST_LINE_BYTES:
-                raise bad_file_error(name, RegistryFileProblem.FIELD_TOO_LONG, line)
+                raise make_bad_file_error(name, RegistryFileProblem.FIELD_TOO_LONG, line)
     if rest:
         yield line, rest
 
@@ -221,7 +223,7 @@ def _check_controls(name: str, first_line: int, content: bytes) -> None:
         return
     if match := _CONTROL_PATTERN.search(content):
         line = first_line + content.count(b"\n", 0, match.start())
-        raise bad_file_error(name, RegistryFileProblem.CONTROL_CHARACTER, line)
+        raise make_bad_file_error(name, RegistryFileProblem.CONTROL_CHARACTER, line)
 
 
 class _EncodingFinder:
@@ -249,7 +251,7 @@ class _EncodingFinder:
         fits = _is_utf8 if self._found == _UTF8 else _is_shift_jis
         if not fits(content):
             wrong = next(index for index, line in enumerate(content.split(b"\n")) if not fits(line))
-            raise bad_file_error(self._name, RegistryFileProblem.MIXED_ENCODING, first_line + wrong)
+            raise make_bad_file_error(self._name, RegistryFileProblem.MIXED_ENCODING, first_line + wrong)
 
 
 def _is_utf8(content: bytes) -> bool:

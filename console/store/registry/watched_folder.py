@@ -16,8 +16,8 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.registry.import_plan import PublishedFile, parse_file_name
 from console.settings.private_files import make_private_folder
 
-MEMORY_NAME = "watched.json"
-Stamp = tuple[int, int]
+MEMORY_FILE_NAME = "watched.json"
+WatchedFileStamp = tuple[int, int]
 """Size in bytes and time of the last change (nanoseconds) of a file."""
 
 
@@ -27,7 +27,7 @@ class RefusedFile:
     has this stamp.
     """
 
-    stamp: Stamp
+    stamp: WatchedFileStamp
     code: str
     detail: Mapping[str, Any]
 
@@ -40,9 +40,9 @@ class WatchedFolder:
 
     def __init__(self, folder: Path, memory_folder: Path) -> None:
         self._folder, self._memory_folder = folder, memory_folder
-        self._memory = memory_folder / MEMORY_NAME
+        self._memory = memory_folder / MEMORY_FILE_NAME
 
-    def path_of(self, file: PublishedFile) -> Path:
+    def get_path_of(self, file: PublishedFile) -> Path:
         return self._folder / file.name
 
     def list_complete(self) -> tuple[PublishedFile, ...]:
@@ -58,7 +58,7 @@ class WatchedFolder:
         return tuple(
             file
             for file, stamp in seen.items()
-            if before.get(file.name) == list(stamp) or _is_whole_zip(self.path_of(file))
+            if before.get(file.name) == list(stamp) or _is_whole_zip(self.get_path_of(file))
         )
 
     def find_refused(self, files: Collection[PublishedFile]) -> RefusedFile | None:
@@ -79,7 +79,7 @@ class WatchedFolder:
             kept[file_name] = {"stamp": stamps[file_name], "code": error.code, "detail": dict(error.detail)}
         self._write_memory("refused", kept)
 
-    def _list_stamps(self) -> dict[PublishedFile, Stamp]:
+    def _list_stamps(self) -> dict[PublishedFile, WatchedFileStamp]:
         stamps = {}
         try:
             for path in self._folder.iterdir():

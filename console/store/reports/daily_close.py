@@ -35,7 +35,7 @@ SumByCurrency = Mapping[str, CountAndSum]
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _UnknownPeriod:
     """The period in which the outcome of a record was unknown: from the beginning of the call to the written
     outcome.
     """
@@ -106,14 +106,14 @@ def list_unknown(conn: Connection, provider: str, at: datetime) -> tuple[tuple[U
     records: list[UnknownRecord] = []
     is_complete = True
     for kind in (_PAYMENT, _REFUND):
-        spans, has_all = _spans_from_journal(conn, kind, at)
+        spans, has_all = _read_spans_from_journal(conn, kind, at)
         is_complete &= has_all
-        spans = {**_spans_of_present(conn, kind, at), **spans}
+        spans = {**_read_present_spans(conn, kind, at), **spans}
         records += _list_unknown_records(conn, kind, provider, spans)
     return tuple(sorted(records, key=lambda record: (record.since, record.kind, record.id))), is_complete
 
 
-def _spans_of_present(conn: Connection, kind: str, at: datetime) -> dict[int, _Span]:
+def _read_present_spans(conn: Connection, kind: str, at: datetime) -> dict[int, _UnknownPeriod]:
     """Return the records that are unknown now and have been so since before `at`."""
     table = payments if kind == _PAYMENT else refunds
     query = select(table.c.id, table.c.state_since).where(
@@ -121,10 +121,10 @@ def _spans_of_present(conn: Connection, kind: str, at: datetime) -> dict[int, _S
         table.c.work_state.in_(_ANY_WORK),
         table.c.state_since < convert_to_naive_utc(at),
     )
-    return {id: _Span(convert_to_aware_utc(since), None) for id, since in conn.execute(query)}
+    return {id: _UnknownPeriod(convert_to_aware_utc(since), None) for id, since in conn.execute(query)}
 
 
-def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict[int, _Span], bool]:
+def _read_spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict[int, _UnknownPeriod], bool]:
     c = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at >= convert_to_naive_utc(at))
     rows = conn.execute(
@@ -137,7 +137,7 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
         .order_by(c.started_at.desc())
     ).all()
     spans = {
-        row.subject_id: _Span(
+        row.subject_id: _UnknownPeriod(
             convert_to_aware_utc(row.started_at),
             None if row.state == OperationState.UNKNOWN.value else convert_to_aware_utc(row.ended_at),
         )
@@ -145,7 +145,7 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
         if row.subject_id is not None
     }
     spans |= {
-        operation.subject_id: _Span(operation.started_at, None)
+        operation.subject_id: _UnknownPeriod(operation.started_at, None)
         for operation in journal.list_lapsed_operations(conn)
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and operation.started_at < at
@@ -155,7 +155,7 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
 
 
 def _list_unknown_records(
-    conn: Connection, kind: str, provider: str, spans: Mapping[int, _Span]
+    conn: Connection, kind: str, provider: str, spans: Mapping[int, _UnknownPeriod]
 ) -> Iterator[UnknownRecord]:
     """Yield the records of this provider among those with a span."""
     ids = sorted(spans)

@@ -9,7 +9,7 @@ from console.domain.calendar_days import get_start_of_day
 from console.store.database.instants import convert_to_naive_utc
 
 
-def day_number(instant: ColumnElement[object], days: Sequence[date]) -> ColumnElement[int]:
+def make_day_number_sql(instant: ColumnElement[object], days: Sequence[date]) -> ColumnElement[int]:
     """Return SQL for the index in `days` (oldest first) of the Japanese day of an instant. The instant must not lie
     before the first day.
     """

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from console.domain.reports.periods import Period
 from console.store.database.instants import convert_to_naive_utc
-from console.store.reports.day_numbers import day_number
+from console.store.reports.day_numbers import make_day_number_sql
 from console.store.schema.payments import payments
 
 MAX_PAYMENTS = 20_000
@@ -55,7 +55,7 @@ def count_states(conn: Connection, provider: str, period: Period) -> list[StateC
         .limit(MAX_PAYMENTS)
         .subquery()
     )
-    number = day_number(begun.c.begun_at, period.days).label("number")
+    number = make_day_number_sql(begun.c.begun_at, period.days).label("number")
     keys = (number, begun.c.status, begun.c.certainty)
     rows = conn.execute(select(*keys, func.count().label("total")).group_by(*keys))
     return [StateCount(period.days[row.number], row.status, row.certainty, row.total) for row in rows]

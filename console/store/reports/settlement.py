@@ -13,7 +13,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.domain.reports.periods import Period
 from console.store.database.instants import convert_to_naive_utc
-from console.store.reports.day_numbers import day_number
+from console.store.reports.day_numbers import make_day_number_sql
 from console.store.schema.payments import payments, refunds
 
 MAX_ROWS = 20_000
@@ -55,7 +55,7 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
         .limit(MAX_ROWS)
         .subquery()
     )
-    number = day_number(paid.c.paid_at, period.days).label("number")
+    number = make_day_number_sql(paid.c.paid_at, period.days).label("number")
     is_paid = (paid.c.certainty == Certainty.KNOWN.value) & paid.c.status.in_([str(state) for state in PAID_STATES])
     columns = (
         func.sum(case((is_paid, 1), else_=0)).label("total"),
@@ -82,7 +82,7 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
         .limit(MAX_ROWS)
         .subquery()
     )
-    number = day_number(done.c.state_since, period.days).label("number")
+    number = make_day_number_sql(done.c.state_since, period.days).label("number")
     keys = (payments.c.provider, number, done.c.currency)
     columns = (
         func.count().label("total"),

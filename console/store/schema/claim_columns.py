@@ -30,7 +30,7 @@ _DROPPED_CHARACTERS = (
 )
 
 
-def _normalised_sql(column: str) -> str:
+def _make_normalised_sql(column: str) -> str:
     sql = column
     for code in _DROPPED_CHARACTERS:
         sql = f"replace({sql}, '{chr(code)}', '')"
@@ -47,7 +47,9 @@ def number_key_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return SQL of the normalised corporation number. `column` is the SQL that reads the stored number: the column's
     name, or an expression for a table that another application created.
     """
-    return f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_normalised_sql(column)} END"
+    return (
+        f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_make_normalised_sql(column)} END"
+    )
 
 
 EFFECTIVE_STATUS_SQL = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"

@@ -31,7 +31,7 @@ class _LenientInstant(sqlite.DATETIME):
         return read
 
 
-class _NeverZero(DateTime):
+class _NonZeroInstant(DateTime):
     """Column type of an instant on a server. A server without strict mode stores 0000-00-00, which the driver returns
     as text; this type returns None instead.
     """
@@ -48,12 +48,12 @@ class _NeverZero(DateTime):
 ForeignInstant = (
     DateTime()
     .with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's method has no types
-    .with_variant(_NeverZero(), "mysql")
+    .with_variant(_NonZeroInstant(), "mysql")
 )
 
 
 # Compiled by the dialect's name: importing the servers' dialect would add a tenth to the start of every command.
-class _ToTheMicrosecond(DateTime):
+class _MicrosecondInstant(DateTime):
     """Column type of an instant with microseconds on a server. A value such as 0000-00-00, which the driver returns
     as text, is returned as EPOCH_START, so that the row can be read.
     """
@@ -65,25 +65,25 @@ class _ToTheMicrosecond(DateTime):
         return read
 
 
-class _SixteenMegabytes(Text):
+class _SixteenMegabyteText(Text):
     """Column type of a text of up to 16 MiB on a server, whose normal text type ends at 64 KiB."""
 
 
-@compiles(_ToTheMicrosecond, "mysql")
-def _datetime_type_sql(*_: object, **__: object) -> str:
+@compiles(_MicrosecondInstant, "mysql")
+def _compile_datetime_type(*_: object, **__: object) -> str:
     return "DATETIME(6)"
 
 
-@compiles(_SixteenMegabytes, "mysql")
-def _text_type_sql(*_: object, **__: object) -> str:
+@compiles(_SixteenMegabyteText, "mysql")
+def _compile_text_type(*_: object, **__: object) -> str:
     return "MEDIUMTEXT"
 
 
-Instant = DateTime().with_variant(_ToTheMicrosecond(), "mysql")
+Instant = DateTime().with_variant(_MicrosecondInstant(), "mysql")
 UNKNOWN_INSTANT_SQL = "1970-01-01 00:00:00.000000"
 """Default of the columns `state_since`: the instant isn't known. It equals EPOCH_START, so these rows come first
 in an index, like the oldest rows, and a key never has a NULL. It has all its digits, because SQLite compares it
 as a text.
 """
-LongText = Text().with_variant(_SixteenMegabytes(), "mysql")
+LongText = Text().with_variant(_SixteenMegabyteText(), "mysql")
 Id = BigInteger().with_variant(Integer, "sqlite")

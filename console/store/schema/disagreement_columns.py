@@ -12,15 +12,15 @@ def _is_reviewed_sql(kind: str) -> str:
     return f"work_state = 'needs_review' AND work_reason IN ({reasons})"
 
 
-def _derived_sql(condition: str) -> str:
+def _make_derived_sql(condition: str) -> str:
     return f"CASE WHEN {condition} THEN 1 END"
 
 
 ORDER_SQL, REFUND_SQL, CREDIT_CHECK_SQL = (
-    _derived_sql(_is_reviewed_sql(kind)) for kind in ("order", "refund", "credit-check")
+    _make_derived_sql(_is_reviewed_sql(kind)) for kind in ("order", "refund", "credit-check")
 )
 _OWN_MINOR = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
-PAYMENT_SQL = _derived_sql(
+PAYMENT_SQL = _make_derived_sql(
     f"({_is_reviewed_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
     f" OR (told_at IS NOT NULL AND (provider_minor <> {_OWN_MINOR} OR provider_refunded_minor <> refunded_minor))"
 )

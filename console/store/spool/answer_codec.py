@@ -35,7 +35,7 @@ class StoredReportForm:
 def encode_answer(answer: Answer) -> str:
     """Return the answer as JSON text, which `decode_answer` can read."""
     form = 1 if answer.found is None else FORM_BY_TYPE[type(answer.found)].number
-    return json.dumps({"form": form, **asdict(answer)}, default=_day_text, sort_keys=True)
+    return json.dumps({"form": form, **asdict(answer)}, default=_format_day, sort_keys=True)
 
 
 def decode_answer(text: str | bytes) -> Answer:
@@ -52,18 +52,18 @@ def decode_answer(text: str | bytes) -> Answer:
         raise ValueError("not a kept answer") from odd
 
 
-def _day_text(value: date) -> str:
+def _format_day(value: date) -> str:
     return value.isoformat()
 
 
-def storable_report(report: object) -> StoredReport | None:
+def find_storable_report(report: object) -> StoredReport | None:
     """Return `report` if it has a type that can be stored; otherwise None."""
     return report if isinstance(report, CheckReport | RefundReport | StartedPayment) else None
 
 
-def provider_id_of(report: object) -> int | str | None:
+def find_provider_id(report: object) -> int | str | None:
     """Return the id that the provider gave to the reported record; None if it gave none."""
-    fitting = storable_report(report)
+    fitting = find_storable_report(report)
     return None if fitting is None else FORM_BY_TYPE[type(fitting)].provider_id(fitting)
 
 

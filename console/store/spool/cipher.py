@@ -31,9 +31,9 @@ class Cipher:
 
     def __init__(self, key_text: str) -> None:
         """`key_text`: the store key. Raises ConsoleError `bad_profile` if it has fewer than 16 characters."""
-        self._seal_key = derived_key(key_text, "seal")
-        self._name_key = derived_key(key_text, "fingerprint")
-        self._answer_key = derived_key(key_text, "answers")
+        self._seal_key = derive_key(key_text, "seal")
+        self._name_key = derive_key(key_text, "fingerprint")
+        self._answer_key = derive_key(key_text, "answers")
 
     def __repr__(self) -> str:
         return "Cipher(hidden)"
@@ -79,7 +79,7 @@ def _derive_fingerprint(name_key: bytes) -> str:
     return hashlib.scrypt(name_key, salt=_KEY_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
 
 
-def derived_key(key_text: str, purpose: str) -> bytes:
+def derive_key(key_text: str, purpose: str) -> bytes:
     """Return a key of 32 bytes, derived from the key text for one purpose. Raises ConsoleError `bad_profile` for a
     key text of fewer than 16 characters.
     """
@@ -89,10 +89,10 @@ def derived_key(key_text: str, purpose: str) -> bytes:
             "problem": SettingProblem.STORE_KEY_TOO_SHORT,
         }
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
-    return _hkdf_block(key_text.encode("utf-8", "surrogatepass"), _KEY_LABEL + purpose.encode())
+    return _compute_hkdf_block(key_text.encode("utf-8", "surrogatepass"), _KEY_LABEL + purpose.encode())
 
 
-def _hkdf_block(secret: bytes, info: bytes) -> bytes:
+def _compute_hkdf_block(secret: bytes, info: bytes) -> bytes:
     """Return one block (32 bytes) of HKDF-SHA256 (RFC 5869) without salt. It is written out here because the import
     of a library would slow down every start.
     """

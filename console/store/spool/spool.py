@@ -20,7 +20,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
 from console.store.spool.cipher import Cipher, DecryptionFailed
-from console.store.spool.sqlite_file import LocalJournal, Value
+from console.store.spool.sqlite_file import LocalJournal, SqliteValue
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
     from console.domain.errors.details import InternalErrorDetail
@@ -434,7 +434,7 @@ class Spool:
         """Close the connections."""
         self._file.close()
 
-    def _read_entries(self, where: str, values: Sequence[Value]) -> tuple[SpoolEntry, ...]:
+    def _read_entries(self, where: str, values: Sequence[SqliteValue]) -> tuple[SpoolEntry, ...]:
         sent = f"{_ENTRY_QUERY} WHERE {where} AND NOT {_IS_UNSENT} ORDER BY at, operation_id"
         rows = self._file.read(sent, values)
         return tuple(self._make_entry(row) for row in rows)
@@ -463,7 +463,7 @@ class Spool:
             return None
 
 
-def _require_int(value: Value) -> int:
+def _require_int(value: SqliteValue) -> int:
     if not isinstance(value, int):
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": FILE_NAME, "problem": SettingProblem.DESK_FILE_DAMAGED})
     return value

@@ -25,7 +25,7 @@ from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import make_private_file, make_private_folder
 
 T = TypeVar("T")
-Value: TypeAlias = str | int | bytes | None
+SqliteValue: TypeAlias = str | int | bytes | None
 
 LOCK_WAIT_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 0.002
@@ -66,12 +66,12 @@ class LocalJournal:
         self._idle: deque[_Connection] = deque()
         self._identity: tuple[int, int] | None = None
 
-    def read(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+    def read(self, sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
         """Return the rows of a query."""
         with self._borrowed_connection() as conn:
             return _retry_while_locked(lambda: conn.execute(sql, values).fetchall())
 
-    def stream(self, sql: str, values: Sequence[Value] = ()) -> Iterator[tuple[Value, ...]]:
+    def stream(self, sql: str, values: Sequence[SqliteValue] = ()) -> Iterator[tuple[SqliteValue, ...]]:
         """Yield the rows of a query one by one, from one snapshot of the file and with constant memory."""
         with self._borrowed_connection() as conn:
             cursor = _retry_while_locked(lambda: conn.execute(sql, values))
@@ -80,7 +80,7 @@ class LocalJournal:
             finally:
                 cursor.close()
 
-    def write(self, sql: str, values: Sequence[Value], *, durable: bool) -> int:
+    def write(self, sql: str, values: Sequence[SqliteValue], *, durable: bool) -> int:
         """Run one statement in a transaction of its own and return the number of rows that it changed.
 
         With `durable`, return after the change has been synced to the disk.
@@ -89,7 +89,7 @@ class LocalJournal:
             _set_durability(conn, durable)
             return _retry_while_locked(lambda: conn.execute(sql, values).rowcount)
 
-    def write_all(self, sql: str, rows: Sequence[Sequence[Value]], *, durable: bool) -> None:
+    def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, durable: bool) -> None:
         """Run one statement for each of the rows, in one transaction. `durable`: sync the file to the disk at
         COMMIT.
         """
@@ -120,7 +120,7 @@ class LocalJournal:
         """
         if self._identity is not None and self._identity != _file_identity(self.path):
             self.close()
-            raise self._unfit_error(SettingProblem.DESK_FILE_REMOVED)
+            raise self._make_unfit_error(SettingProblem.DESK_FILE_REMOVED)
         try:
             return self._idle.pop()
         except IndexError:
@@ -143,7 +143,7 @@ class LocalJournal:
         self._identity = self._identity or _file_identity(self.path)
         return conn
 
-    def _unfit_error(self, problem: SettingProblem) -> ConsoleError:
+    def _make_unfit_error(self, problem: SettingProblem) -> ConsoleError:
         return ConsoleError(ErrorCode.BAD_PROFILE, {"file": str(self.path), "problem": problem})
 
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
@@ -158,7 +158,7 @@ class LocalJournal:
                 return
             old = stamp[0] == _APPLICATION_ID and 0 < stamp[1] < self._form
             if not old and (stamp != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()):
-                raise self._unfit_error(
+                raise self._make_unfit_error(
                     SettingProblem.FILE_OF_NEWER_VERSION
                     if stamp[0] == _APPLICATION_ID
                     else SettingProblem.FILE_OF_OTHER_PROGRAM
@@ -202,7 +202,7 @@ def _retry_while_locked(step: Callable[[], T]) -> T:
         try:
             return step()
         except sqlite3.OperationalError as busy:
-            if _error_code(busy) not in _LOCKED_CODES:
+            if _get_error_code(busy) not in _LOCKED_CODES:
                 raise
             deadline = deadline or time.monotonic() + LOCK_WAIT_SECONDS
             if time.monotonic() > deadline:
@@ -218,7 +218,7 @@ def translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = _error_code(error)
+        code = _get_error_code(error)
         if code in _LOCKED_CODES:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"file": str(path)}) from error
         if code in _STORAGE_FULL_CODES:
@@ -236,7 +236,7 @@ def translate_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _error_code(error: sqlite3.Error) -> int:
+def _get_error_code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 

@@ -26,15 +26,15 @@ _BATCH_SIZE = 1_000
 
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
 _IS_OF_RUN = bulk_rows.c.run_id == bindparam("run")
-_size = select(func.count()).where(bulk_rows.c.run_id == bulk_runs.c.id).scalar_subquery()
-_processed = (
+_row_count = select(func.count()).where(bulk_rows.c.run_id == bulk_runs.c.id).scalar_subquery()
+_processed_count = (
     select(func.count())
     .where(bulk_rows.c.run_id == bulk_runs.c.id, bulk_rows.c.result.is_not(None))
     .scalar_subquery()
 )
 _ALL_QUERY = select(
     bulk_runs.c.id, bulk_runs.c.action, bulk_runs.c.state, bulk_runs.c.made_by, bulk_runs.c.made_at,
-    _size.label("size"), bulk_runs.c.most, _processed.label("done"), bulk_runs.c.words, bulk_runs.c.reason,
+    _row_count.label("size"), bulk_runs.c.most, _processed_count.label("done"), bulk_runs.c.words, bulk_runs.c.reason,
     bulk_runs.c.ended_at, bulk_runs.c.changed_at, bulk_runs.c.version,
 )  # fmt: skip
 _BY_ID_QUERY = _ALL_QUERY.where(bulk_runs.c.id == bindparam("of"))
@@ -152,7 +152,7 @@ def list_rows(
     return _select_rows(conn, _ROWS_WITH_RESULT_QUERY, **values, result=result)
 
 
-def next_unprocessed(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
+def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
     """Return at most `limit` rows that are still to be processed (without a result), sorted by position."""
     return _select_rows(conn, _NEXT_ROWS_QUERY, run=run_id, most=limit)
 

@@ -80,7 +80,7 @@ def start_saga(
         "subject_id": subject_id,
         "state": SagaState.RUNNING.value,
         "step": step,
-        "facts": _facts_to_json(facts),
+        "facts": _format_facts(facts),
         "begun_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
         "next_at": convert_to_naive_utc(now),
@@ -97,12 +97,12 @@ def start_saga(
 
 def find(conn: Connection, saga_id: int) -> Saga | None:
     """Return a saga by its id; None if there is none."""
-    return _first_saga(conn, _BY_ID_QUERY, of=saga_id)
+    return _find_first_saga(conn, _BY_ID_QUERY, of=saga_id)
 
 
 def find_open(conn: Connection, kind: str, subject_kind: str, subject_id: int) -> Saga | None:
     """Return the unfinished saga of this kind about a record; None if there is none."""
-    return _first_saga(conn, _OPEN_OF_SUBJECT_QUERY, kind=kind, whose=subject_kind, of=subject_id)
+    return _find_first_saga(conn, _OPEN_OF_SUBJECT_QUERY, kind=kind, whose=subject_kind, of=subject_id)
 
 
 def find_by_subject(conn: Connection, subject_kind: str, subject_id: int) -> tuple[Saga, ...]:
@@ -207,14 +207,14 @@ def _write_change(conn: Connection, saga: Saga, now: datetime, **values: Any) ->
     if saga.ended_at is not None:
         raise ForbiddenTransition("a saga that has ended stays as it is")
     written = {**values, "changed_at": now}
-    stored = written | ({"facts": _facts_to_json(written["facts"])} if "facts" in written else {})
+    stored = written | ({"facts": _format_facts(written["facts"])} if "facts" in written else {})
     compare_and_swap.update_if_unchanged(conn, sagas, (saga.id, saga.version), stored)
     compare_and_swap.announce_change(conn, SAGA_KIND, saga.id, now)
     compare_and_swap.announce_change(conn, saga.subject_kind, saga.subject_id, now)
     return replace(saga, **written, version=saga.version + 1)
 
 
-def _facts_to_json(facts: Mapping[str, object]) -> str:
+def _format_facts(facts: Mapping[str, object]) -> str:
     return json.dumps(dict(facts), ensure_ascii=False, sort_keys=True)
 
 
@@ -226,7 +226,7 @@ def _parse_facts(text: str) -> Mapping[str, object]:
     return facts
 
 
-def _first_saga(conn: Connection, query: Select[Any], **values: object) -> Saga | None:
+def _find_first_saga(conn: Connection, query: Select[Any], **values: object) -> Saga | None:
     return next(iter(_select_sagas(conn, query, **values)), None)
 
 

@@ -121,7 +121,7 @@ def store_position(conn: Connection, name: str, position: str) -> None:
 
 
 def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None:
-    written = {column: compare_and_swap.storable_value(value) for column, value in values.items()} | {
+    written = {column: compare_and_swap.make_storable_value(value) for column, value in values.items()} | {
         "version": task.version + 1
     }
     if conn.execute(_update_of(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount != 1:

@@ -8,7 +8,7 @@ import pytest
 
 from console.sandbox.registry import changes
 from console.sandbox.registry.files import write_difference, write_whole
-from console.sandbox.registry.rows import company_row
+from console.sandbox.registry.rows import make_company_row
 from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
 from tests.cli.paying import PayingTerminal
@@ -27,7 +27,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, company_name,"
             f" purchased_at, expired_at, result) VALUES (1, '{NUMBER}', 7, 'x', '2026-11-01', '2099-01-01', 'ok')"
         )
-    company, successor = company_row(NUMBER, "株式会社消える"), company_row(SUCCESSOR, "株式会社残る")
+    company, successor = make_company_row(NUMBER, "株式会社消える"), make_company_row(SUCCESSOR, "株式会社残る")
     folder = made.home / "registry"
     import_registry_files(folder, [write_whole(tmp_path, WHOLE_DAY, 20, 1, planted=[company, successor])])
     made.json("worker", "--once")

@@ -10,7 +10,7 @@ from console.demo import registry as demo_registry
 from console.demo.samples import generate_checks
 from console.domain.registry.corporations import ChangedFact
 from console.sandbox import start_sandbox
-from console.sandbox.alarmbox.companies import company_name, credit_verdict
+from console.sandbox.alarmbox.companies import get_credit_verdict, make_company_name
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 
@@ -27,7 +27,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     ones; the last published day changed eight, each told once; the sandbox's Web-API has published the same.
     """
     monkeypatch.setattr(demo_registry, "REGISTRY_ROWS", 3_000)
-    samples = generate_checks(1, NOW, lambda number: (company_name(number), credit_verdict(number)))
+    samples = generate_checks(1, NOW, lambda number: (make_company_name(number), get_credit_verdict(number)))
     bought = [sample.number for sample in reversed(samples) if sample.status == "success"]
     numbers = [*(sample.number for sample in samples), "0000000000001"]
     plan = demo_registry.plan_registry(1, NOW.date(), numbers, bought)
@@ -40,7 +40,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
         assert reader.registry_date == plan.changed_day
         found = reader.find_many([row.corporate_number for row in plan.companies])
         assert len(found) == len(plan.companies) > 1_800
-        same = [one for one in found.values() if one.name == company_name(one.number)]
+        same = [one for one in found.values() if one.name == make_company_name(one.number)]
         assert len(same) > 0.95 * len(found)
         assert len([one for one in found.values() if one.closure]) > len(found) // 97
         assert all(one.successor in found for one in found.values() if one.successor)

@@ -11,7 +11,7 @@ from console.domain.registry.corporations import CloseCause, Closure, ProcessCod
 from console.providers.registry.client import RegistryApi, RegistryConfig
 from console.sandbox import Sandbox, start_sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
-from console.sandbox.registry import InventedRegistry, close_company, company_row, delete_company, merge_company
+from console.sandbox.registry import InventedRegistry, close_company, delete_company, make_company_row, merge_company
 from console.sandbox.registry.published import FIRST_WHOLE_DAY
 from console.sandbox.registry.rows import format_line
 from tests.providers.parts import Turns
@@ -19,7 +19,7 @@ from tests.providers.raw_server import Script, closed_port, drips, floods, hangs
 
 NUMBER, OTHER = "1180301018771", "7000012050002"
 DAY = date(2026, 11, 2)
-ROW = company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")
+ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")
 LINE = format_line(ROW)
 
 
@@ -28,7 +28,7 @@ def published() -> Iterator[Sandbox]:
     with start_sandbox() as sandbox:
         sandbox.control.publish_difference(DAY, 4_500, [merge_company(ROW, OTHER, DAY)])
         sandbox.control.publish_difference(
-            date(2026, 11, 4), 0, [delete_company(company_row(OTHER, "消えた会社"), DAY)]
+            date(2026, 11, 4), 0, [delete_company(make_company_row(OTHER, "消えた会社"), DAY)]
         )
         yield sandbox
 

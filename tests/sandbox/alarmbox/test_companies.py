@@ -21,15 +21,15 @@ def text_of(file: bytes) -> list[str]:
 
 def test_names_are_invented_and_steady() -> None:
     """A name depends on the number alone and says that it is made up."""
-    names = {content.company_name(f"{n:013d}") for n in range(500)}
+    names = {content.make_company_name(f"{n:013d}") for n in range(500)}
     assert len(names) > 300
     assert all(re.search("|".join(content.INVENTED_WORDS), name) for name in names)
-    assert content.company_name("1180301018771") == content.company_name("1180301018771")
+    assert content.make_company_name("1180301018771") == content.make_company_name("1180301018771")
 
 
 def test_all_results_occur() -> None:
     """Mostly ok, some hold, few ng."""
-    results = [content.credit_verdict(f"{n:013d}") for n in range(100, 1100)]
+    results = [content.get_credit_verdict(f"{n:013d}") for n in range(100, 1100)]
     assert results.count("ok") > results.count("hold") > results.count("ng") > 50
 
 
@@ -44,7 +44,7 @@ def test_a_reader_opens_the_report() -> None:
 
 def test_cross_reference_table_is_right() -> None:
     """Every offset in the table points at its object."""
-    file = pdf.pdf_of_pages([["one"], ["two (with brackets) \\"], ["three"]])
+    file = pdf.make_pdf_of_pages([["one"], ["two (with brackets) \\"], ["three"]])
     start = int(file.rsplit(b"startxref\n", 1)[1].split()[0])
     assert file[start:].startswith(b"xref")
     offsets = [int(row) for row in re.findall(rb"(\d{10}) 00000 n ", file)]
@@ -54,8 +54,10 @@ def test_cross_reference_table_is_right() -> None:
 
 def test_bomb_is_small_and_inflates() -> None:
     """Zeros without end in a correct stream, which itself is packed once more into a few kilobytes."""
-    assert zlib.decompress(b"".join(pdf.deflated_zeros(3 * pdf.BLOCK_BYTES + 17))) == bytes(3 * pdf.BLOCK_BYTES + 17)
-    file = pdf.pdf_bomb(1 << 30)
+    assert zlib.decompress(b"".join(pdf.make_deflated_zeros(3 * pdf.BLOCK_BYTES + 17))) == bytes(
+        3 * pdf.BLOCK_BYTES + 17
+    )
+    file = pdf.make_pdf_bomb(1 << 30)
     assert len(file) < 50_000
     packed = file.split(b"stream\n")[1].split(b"\nendstream")[0]
     assert len(zlib.decompress(packed)) < 2 << 20
@@ -65,7 +67,7 @@ def test_filler_has_the_length_it_says() -> None:
     """Whatever the size, the announced length is the true one and the file begins and ends like a PDF."""
     for size in (0, 27, 28, 1000, pdf.BLOCK_BYTES * 2 + 5):
         text = b"".join(pdf.make_large_pdf_base64(size))
-        assert len(text) == pdf.large_pdf_base64_length(size)
+        assert len(text) == pdf.compute_large_pdf_base64_length(size)
         file = base64.b64decode(text, validate=True)
         assert file.startswith(b"%PDF-")
         assert file.endswith(b"%%EOF\n")

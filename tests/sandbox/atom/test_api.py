@@ -10,8 +10,8 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.atom.crypto import DecryptionFailed, decrypt_text, derive_key, encrypt_text, sign_parts
-from console.sandbox.atom.exact_json import india_day_text, india_time_text, parse_paise, read_india_time
-from console.sandbox.atom.responses import callback_signature
+from console.sandbox.atom.exact_json import format_india_day, format_india_time, parse_paise, read_india_time
+from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
 from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, inside, opened, status_code
 from tests.sandbox.caller import FORM
@@ -62,7 +62,7 @@ def test_callback_vectors(vector: dict[str, Any]) -> None:
     """The signature over a callback's contents is the one inside it, exactly where the vectors say it is good."""
     data = json.loads(vector["plaintext"])
     given = data["payInstrument"]["payDetails"]["signature"]
-    good = callback_signature(vector["res_hash_key"], data) == given
+    good = compute_callback_signature(vector["res_hash_key"], data) == given
     sealed = vector["form_body"].split("encData=")[1]
     assert good is vector["expected"]["signature_ok"]
     assert decrypt_text(sealed, vector["res_key"], vector["res_salt"]) == vector["plaintext"]
@@ -74,7 +74,10 @@ def test_dates(vector: dict[str, Any]) -> None:
     at = read_india_time(vector["merchTxnDate_auth"])
     assert at is not None
     assert at.timestamp() == vector["epoch"]
-    assert (india_time_text(at), india_day_text(at)) == (vector["merchTxnDate_auth"], vector["merchTxnDate_status"])
+    assert (format_india_time(at), format_india_day(at)) == (
+        vector["merchTxnDate_auth"],
+        vector["merchTxnDate_status"],
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from console.sandbox.faults.responses import next_valid_number
+from console.sandbox.faults.responses import find_next_valid_number
 from tests.sandbox.caller import NUMBER, Answer, Caller
 
 Says = Callable[[Answer], bool]
@@ -15,7 +15,7 @@ Says = Callable[[Answer], bool]
 PURCHASE: dict[str, Says] = {
     "no_result": lambda a: a.check["result"] is None and a.check["corporation_name"] != "",
     "odd_result": lambda a: a.check["result"] == "maybe",
-    "other_number": lambda a: a.check["corporation_number"] == next_valid_number(NUMBER) != NUMBER,
+    "other_number": lambda a: a.check["corporation_number"] == find_next_valid_number(NUMBER) != NUMBER,
     "no_number": lambda a: "corporation_number" not in a.check,
     "no_name": lambda a: "corporation_name" not in a.check,
     "long_name": lambda a: len(a.check["corporation_name"]) == 400,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from console.sandbox.paypay.authentication import body_hash, signature_of, string_to_sign
+from console.sandbox.paypay.authentication import compute_body_hash, compute_signature, make_string_to_sign
 from console.sandbox.paypay.time_limits import cancel_last_second, refund_last_second
 from tests.sandbox.caller import Caller
 from tests.sandbox.paypay_caller import JSON, ORDER, PayPayCaller, authorization, code
@@ -26,10 +26,10 @@ def paypay(sandbox: Sandbox) -> PayPayCaller:
 def test_signing_vectors(vector: dict[str, Any]) -> None:
     """Hash, string to sign and mac are those of the vectors, PayPay's published one among them."""
     body, kind = (vector["body"] or "").encode(), vector["content_type_header"]
-    text = string_to_sign(vector["method"], vector["path"], vector["nonce"], str(vector["epoch"]), kind, body)
-    assert body_hash(kind, body) == vector["expected_body_hash"]
+    text = make_string_to_sign(vector["method"], vector["path"], vector["nonce"], str(vector["epoch"]), kind, body)
+    assert compute_body_hash(kind, body) == vector["expected_body_hash"]
     assert text == vector["expected_string_to_sign"]
-    assert signature_of(vector["api_secret"], text) == vector["expected_mac"]
+    assert compute_signature(vector["api_secret"], text) == vector["expected_mac"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])

@@ -13,8 +13,8 @@ from console.sandbox.registry import (
     InventedRegistry,
     RegistryRow,
     close_company,
-    company_row,
     delete_company,
+    make_company_row,
     merge_company,
     move_company,
     rename_company,
@@ -110,7 +110,7 @@ def test_any_row_is_found_without_the_others(whole: list[RegistryRow]) -> None:
     registry = InventedRegistry(ROWS, 7, DAY)
     for position in (0, 1, 2, 511, 512, 3_333, ROWS - 1):
         assert registry.row_at(position) == whole[position]
-        assert registry.number_at(position) == whole[position].corporate_number
+        assert registry.make_number_at(position) == whole[position].corporate_number
         assert registry.find_position(whole[position].corporate_number) == position
     assert registry.find_position("1180301018771") is None
     assert registry.find_position("9" + whole[0].corporate_number[1:]) is None
@@ -129,7 +129,7 @@ def test_a_difference_tells_each_planted_change_once_and_no_other_of_its_corpora
         *(merge_company(row, ours[0].corporate_number, NEXT_DAY) for row in ours[13:16]),
         *(delete_company(row, NEXT_DAY) for row in ours[16:]),
         reopen_company(closed, NEXT_DAY),
-        company_row("1180301018771", "株式会社見本"),
+        make_company_row("1180301018771", "株式会社見本"),
     ]
     path = write_difference(tmp_path, NEXT_DAY, 2_000, seed=7, whole_rows=ROWS, changes=planted)
     assert path.name == "diff_20261102.zip"
@@ -157,7 +157,7 @@ def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: 
 
 
 def test_planted_companies_stand_in_the_whole_file(tmp_path: Path) -> None:
-    company = company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
+    company = make_company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
     rows = read_rows(write_whole(tmp_path, DAY, 10, seed=1, planted=[company]))
     assert [row.sequence_number for row in rows] == [str(n) for n in range(1, 12)]
     assert rows[0]._replace(sequence_number="0") == company

@@ -15,8 +15,8 @@ from console.sandbox.registry import (
     InventedRegistry,
     RegistryRow,
     close_company,
-    company_row,
     delete_company,
+    make_company_row,
     rename_company,
 )
 from console.sandbox.registry.published import FIRST_ROWS, FIRST_WHOLE_DAY
@@ -24,7 +24,7 @@ from console.sandbox.registry.rows import FIELD_NAMES, complete_number
 from tests.sandbox.caller import Answer, Caller
 
 DAY = date(2026, 11, 2)
-OURS = company_row("1180301018771", "架空＆商事株式会社", furigana="カクウショウジ")
+OURS = make_company_row("1180301018771", "架空＆商事株式会社", furigana="カクウショウジ")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
 
 
 def test_a_number_is_told_as_it_stands_or_with_its_history(published: Sandbox) -> None:
-    invented = InventedRegistry(4_000, 1, FIRST_WHOLE_DAY).number_at(5)
+    invented = InventedRegistry(4_000, 1, FIRST_WHOLE_DAY).make_number_at(5)
     head, rows = read_csv(ask(published, "num", number=f"{OURS.corporate_number},{invented}"))
     assert head == ["2026-11-05", "2", "1", "1"]
     assert (rows[0].corporate_number, rows[0].process) == (OURS.corporate_number, "21")

@@ -10,7 +10,7 @@ from typing import Any
 from console.app import Console
 from console.domain.registry.corporations import RegistryStatus
 from console.sandbox.registry.files import write_difference, write_whole
-from console.sandbox.registry.rows import RegistryRow, company_row, complete_number
+from console.sandbox.registry.rows import RegistryRow, complete_number, make_company_row
 from console.services.alerts.changed_companies import ChangedCompanies
 from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
@@ -32,7 +32,7 @@ def number(index: int) -> str:
 
 
 def rows_of(indexes: Iterable[int]) -> dict[int, RegistryRow]:
-    return {index: company_row(number(index), f"株式会社見張{index}") for index in indexes}
+    return {index: make_company_row(number(index), f"株式会社見張{index}") for index in indexes}
 
 
 class Watched:

@@ -38,7 +38,7 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
             found = read(conn, *which)
             if times and found is not None:
                 times -= 1
-                values = credit_checks.work_values(found.work)
+                values = credit_checks.make_work_values(found.work)
                 now = hand_clock.now() + timedelta(seconds=1)
                 other.database.write(lambda tx: credit_checks.change_record(tx.conn, found, now, **values))
             return found

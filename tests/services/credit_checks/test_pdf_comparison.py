@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.documents.comparison import DifferenceKind, DocumentComparison
 from console.domain.errors import ConsoleError
-from console.sandbox.alarmbox.pdf import pdf_of_pages
+from console.sandbox.alarmbox.pdf import make_pdf_of_pages
 from console.services.credit_checks import pdf_comparison
 from console.services.credit_checks.pdf_comparison import PdfComparison
 from console.store.documents.pdf_child_process import compare_words
@@ -27,8 +27,8 @@ def told(comparison: DocumentComparison) -> list[tuple[int, DifferenceKind, str,
 def test_words_that_differ() -> None:
     """Added, removed and replaced words, each with the boxes of its own side; equal pages have none."""
     same = ["Corporation number 1180301018771", "Result ok"]
-    old = pdf_of_pages([same, ["Purchased 2026-11-20", "Result hold today", "Revision 1"], ["the same"]])
-    new = pdf_of_pages([same, ["Purchased 2026-11-20", "Result ng", "Revision 2 of 3"], ["the same"]])
+    old = make_pdf_of_pages([same, ["Purchased 2026-11-20", "Result hold today", "Revision 1"], ["the same"]])
+    new = make_pdf_of_pages([same, ["Purchased 2026-11-20", "Result ng", "Revision 2 of 3"], ["the same"]])
     comparison = compare(old, new)
     assert told(comparison) == [
         (1, DifferenceKind.CHANGED, "hold today", "ng"),
@@ -41,9 +41,11 @@ def test_words_that_differ() -> None:
     assert 0 < left < right < 0.5
     assert 0 < top < bottom < 0.5
     assert told(compare(new, old))[0] == (1, DifferenceKind.CHANGED, "ng", "hold today")
-    added = compare(pdf_of_pages([["a b"]]), pdf_of_pages([["a b c"]]))
+    added = compare(make_pdf_of_pages([["a b"]]), make_pdf_of_pages([["a b c"]]))
     assert told(added) == [(0, DifferenceKind.ADDED, "", "c")]
-    assert told(compare(pdf_of_pages([["a b c"]]), pdf_of_pages([["a c"]]))) == [(0, DifferenceKind.REMOVED, "b", "")]
+    assert told(compare(make_pdf_of_pages([["a b c"]]), make_pdf_of_pages([["a c"]]))) == [
+        (0, DifferenceKind.REMOVED, "b", "")
+    ]
     assert told(compare(old, old)) == []
     assert [format_page_difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
     assert format_comparison_summary_lines(compare(old, old), "ja") == [
@@ -64,7 +66,7 @@ def test_japanese_has_no_spaces_between_words() -> None:
 
 def test_pages_that_only_one_version_has() -> None:
     """They are told as pages, also if nobody could read them."""
-    one, three = pdf_of_pages([["a"]]), pdf_of_pages([["a"], ["b"], ["c"]])
+    one, three = make_pdf_of_pages([["a"]]), make_pdf_of_pages([["a"], ["b"], ["c"]])
     assert [item[:2] for item in told(compare(one, three))] == [
         (1, DifferenceKind.PAGE_ADDED),
         (2, DifferenceKind.PAGE_ADDED),
@@ -91,7 +93,7 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many pages are refused; a page with endless words is cut and says so; a page that can't be read in one
     version is told, and the others are compared; the comparison stops at its limit.
     """
-    good = pdf_of_pages([["a"]])
+    good = make_pdf_of_pages([["a"]])
     with pytest.raises(ConsoleError) as refused:
         compare(good, pdf_bombs.many_pages(1_000))
     assert refused.value.detail["reason"] == "too_many_pages"
@@ -107,7 +109,7 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     unreadable = compare(huge, pdf_bombs.page(b""))
     assert [(item.kind, item.reason) for item in unreadable.differences] == [(DifferenceKind.UNREADABLE, "page_size")]
     monkeypatch.setattr(pdf_comparison, "MAX_DIFFERENCES", 2)
-    pages = [compare(pdf_of_pages([[text]] * 5), pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
+    pages = [compare(make_pdf_of_pages([[text]] * 5), make_pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
     assert [(len(one.differences), one.is_cut) for one in pages] == [(2, True), (0, False)]
 
 
@@ -120,7 +122,7 @@ def test_a_comparison_is_cancelled_between_pages() -> None:
         if page:
             raise InterruptedError
 
-    document = pdf_of_pages([["a"], ["b"], ["c"]])
+    document = make_pdf_of_pages([["a"], ["b"], ["c"]])
     with PdfComparison(PdfDocument(document), PdfDocument(document)) as both, pytest.raises(InterruptedError):
         both.compare(progress)
     assert seen == [(0, 3), (1, 3)]

@@ -45,7 +45,7 @@ def furnished(place: Place, clock: MovedClock) -> Place:
         samples = generate_checks(
             SAMPLE_SEED,
             clock.now(),
-            lambda number: (companies.company_name(number), companies.credit_verdict(number)),
+            lambda number: (companies.make_company_name(number), companies.get_credit_verdict(number)),
             80,
         )
         write_samples(

@@ -38,7 +38,7 @@ KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 
 @pytest.fixture(autouse=True)
 def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """The second for which an epoch is known passes when the test says so; Redis has the time of a busy machine."""
-    monkeypatch.setattr(caches, "uptime_ms", hand_clock.uptime_ms)
+    monkeypatch.setattr(caches, "read_uptime_ms", hand_clock.uptime_ms)
     monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 10.0)
     return hand_clock
 
@@ -287,7 +287,7 @@ def test_an_epoch_from_the_future_does_not_count(
     place.unguard("leases")
     place.sql(f"UPDATE leases SET since = '{since}' WHERE name = 'idempotency_cache'")
     with once._context.database.read() as conn:
-        found = rows.current_epoch(conn, uptime.now())
+        found = rows.read_current_epoch(conn, uptime.now())
     assert bool(found) is (ahead < rows.LONGEST_EPOCH)
     assert once.find_result(KEY, PRINT) == RESULT
 

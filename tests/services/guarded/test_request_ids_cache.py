@@ -28,7 +28,7 @@ SECOND = timedelta(seconds=1.1)
 @pytest.fixture(autouse=True)
 def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """The second for which an epoch is known passes when the test says so; Redis has the time of a busy machine."""
-    monkeypatch.setattr(caches, "uptime_ms", hand_clock.uptime_ms)
+    monkeypatch.setattr(caches, "read_uptime_ms", hand_clock.uptime_ms)
     monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 10.0)
     return hand_clock
 

@@ -91,7 +91,7 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
     scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sent, and nobody wrote down what came back: unknown, never failed; a due task reads what there is."""
-    order, uptime = scene.order("ORD-1", 3300), boot_clock.uptime_ms
+    order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
 
     with going_away(scene.context) as vanish:
         monkeypatch.setattr(scene.context.failpoints, "reach", lambda name: name == "after_send" and vanish())
@@ -99,7 +99,7 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
             scene.payments.start(order, "paypay")
     scene.context.failpoints = Failpoints(None)
     scene.place.age(timedelta(minutes=10))
-    monkeypatch.setattr(boot_clock, "uptime_ms", lambda: uptime() + 600_000)
+    monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + 600_000)
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert scene.payments.read_payment(payment.id).record.certainty is Certainty.UNKNOWN

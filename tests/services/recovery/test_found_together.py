@@ -116,11 +116,11 @@ def test_everything_in_a_queue_is_explained(console: Console, books: Connection)
     """Each item says why it is there and what comes next; one that waits for a second person says so."""
     order = orders.find(books, ordered(books))
     assert order is not None
-    orders.change_order(books, order, NOW, **orders.work_values(REVIEW))
+    orders.change_order(books, order, NOW, **orders.make_work_values(REVIEW))
     payment = begun(books, "P-1", work=REVIEW)
     payments.change_payment(books, payment, NOW, certainty="unknown")
     refund = moved(books, asked(books, paid(books, "P-2")), RefundState.SUBMITTING)
-    refunds.change_refund(books, refund, NOW, certainty="unknown", **refunds.work_values(REVIEW))
+    refunds.change_refund(books, refund, NOW, certainty="unknown", **refunds.make_work_values(REVIEW))
     approvals.insert_proposal(books, "refund", str(refund.id), "failed", "op-b", 1, NOW)
     items = console.recovery.read_queue("review").items
     assert names(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]

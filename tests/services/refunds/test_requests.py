@@ -27,7 +27,7 @@ def test_a_request_reserves_its_sum_and_sends_nothing(desk: RefundDesk, control:
     assert (ours.reserved_minor, ours.refundable_minor) == (1000, 2300)
     assert control.read_requests(call="paypay_refund") == []
     with desk.context.database.read() as conn:
-        kept = refunds.request_facts(conn, [refund.id])[refund.id]
+        kept = refunds.read_request_facts(conn, [refund.id])[refund.id]
     assert kept is not None
     assert '"captured_minor": 3300' in kept[0]
 

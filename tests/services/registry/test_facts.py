@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.corporations import Corporation, CorporationKind, ProcessCode
 from console.domain.registry.facts import find_other_names
-from console.sandbox.registry import close_company, company_row, merge_company, write_whole
+from console.sandbox.registry import close_company, make_company_row, merge_company, write_whole
 from console.services.registry.facts import complete_with_corporations
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
@@ -63,7 +63,7 @@ def test_a_page_costs_one_query_of_the_registry(
 ) -> None:
     """However many rows it has. Two of the records are of companies that the registry doesn't have."""
     chosen = unknown_checks(console, FEW)
-    rows = [company_row(number, f"株式会社{place}番") for place, number in enumerate(numbers(FEW)[2:])]
+    rows = [make_company_row(number, f"株式会社{place}番") for place, number in enumerate(numbers(FEW)[2:])]
     give_registry(console, write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=rows))
     asked: list[int] = []
     find_many = RegistryReader.find_many
@@ -85,7 +85,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     """For a merged company; none for a closed one, or if the successor was closed too."""
     assert console.credit_checks.make_plan(MERGED).corporation is None
     (lost,) = numbers(1)
-    into_closed = merge_company(company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
+    into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
     give_registry(console, write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=[*ROWS, into_closed]))
     vanished = console.credit_checks.make_plan(lost).corporation
     assert vanished is not None
@@ -108,7 +108,7 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
 ) -> None:
     chosen = unknown_checks(console, 3)
     hostile, long_name = numbers(FEW)[:2]
-    rows = [company_row(hostile, HOSTILE_NAME), company_row(long_name, "@" + "長" * 149)]
+    rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
     run = console.bulk.freeze("take", chosen)
     console.bulk.run(run.id)
     give_registry(console, write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=rows))
@@ -128,7 +128,9 @@ def test_a_damaged_registry_is_no_obstacle(
     """Records are read without it, and the log says so; the registry's own commands tell the damage."""
     unknown_checks(console, 1)
     (number,) = numbers(1)
-    give_registry(console, write_whole(tmp_path, WHOLE_DAY, 50, 1, planted=[company_row(number, "株式会社一番")]))
+    give_registry(
+        console, write_whole(tmp_path, WHOLE_DAY, 50, 1, planted=[make_company_row(number, "株式会社一番")])
+    )
     assert console.lookup.find_records(number).corporation is not None
     file = find_registry_file(console._context.registry_folder)
     assert file is not None
@@ -228,7 +230,7 @@ def test_open_records_come_first_whatever_matches_better(console: Console, tmp_p
     order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
     payment = console._context.write(lambda tx: paid(tx.conn, "ORD-1", order_id=order_id))
     console._context.write(lambda tx: asked(tx.conn, payment, maker=place.named("op-a")))
-    last = [close_company(company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in numbers(3)]
+    last = [close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in numbers(3)]
     rows = [*(row(index) for index in range(1_200)), *map(list, last)]
     give_registry(console, write_file(tmp_path, WHOLE, rows))
     found = console.registry.search_corporations("見本", limit=5).items

@@ -10,7 +10,7 @@ import pytest
 from console.app import Console
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
-from console.sandbox.registry import close_company, company_row, write_whole
+from console.sandbox.registry import close_company, make_company_row, write_whole
 from console.sandbox.registry.rows import complete_number
 from console.services.registry.live_numbers import ANSWER_LIFETIME_SECONDS, PAUSE_AFTER_FAILURE_SECONDS
 from tests.support.ledger_vendor import LedgerVendor
@@ -26,9 +26,9 @@ def desk(
 ) -> Iterator[Console]:
     """A desk with a registry and an application id. One company is newer than the registry's file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
-    planted = [company_row(KNOWN, "架空商事株式会社")]
+    planted = [make_company_row(KNOWN, "架空商事株式会社")]
     sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
-    sandbox.registry.publish_difference(DAY, 0, [close_company(company_row(NEW, "見本物産合同会社"), DAY)])
+    sandbox.registry.publish_difference(DAY, 0, [close_company(make_company_row(NEW, "見本物産合同会社"), DAY)])
     with closing(quick_desk(home, vendor, hand_clock, **facts)) as console:
         console.registry.import_files([write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=planted)])
         yield console

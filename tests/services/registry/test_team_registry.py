@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.sandbox.registry import company_row, rename_company, write_difference, write_whole
+from console.sandbox.registry import make_company_row, rename_company, write_difference, write_whole
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
 from tests.support.places import Place
 
 WHOLE_DAY, MON, TUE = date(2026, 11, 13), date(2026, 11, 16), date(2026, 11, 17)
-OURS = company_row("1180301018771", "架空商事株式会社")
+OURS = make_company_row("1180301018771", "架空商事株式会社")
 
 
 @pytest.mark.engines("mariadb")

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.corporations import RegistryStatus
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
-from console.sandbox.registry import close_company, company_row, write_difference, write_whole
+from console.sandbox.registry import close_company, make_company_row, write_difference, write_whole
 from console.services.registry.updates import RegistryUpdates
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
@@ -25,7 +25,7 @@ from tests.support.quick_desks import HandClock, quick_desk
 
 WHOLE_DAY, MON, TUE, WED, THU = (date(2026, 11, day) for day in (13, 16, 17, 18, 19))
 ROWS, SEED = 300, 5
-OURS = company_row("1180301018771", "架空商事株式会社")
+OURS = make_company_row("1180301018771", "架空商事株式会社")
 
 
 class Stage:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.store.access.grants import MAX_ROLE_NAME_LENGTH, RIGHTS_OF_ROLE, quote_identifier, role_name
+from console.store.access.grants import MAX_ROLE_NAME_LENGTH, RIGHTS_OF_ROLE, make_role_name, quote_identifier
 from console.store.access.server_accounts import (
     MAX_CONNECTIONS,
     PLACEHOLDER_SQL,
@@ -82,10 +82,10 @@ def test_who_only_asks_is_bounded(maria: bool) -> None:
 def test_role_names_fit_every_server() -> None:
     """Two databases never share a role, however long their names are."""
     long = "a_database_with_quite_a_long_name_"
-    names = {role_name(f"{long}{number}", role) for role in RIGHTS_OF_ROLE for number in (1, 2)}
+    names = {make_role_name(f"{long}{number}", role) for role in RIGHTS_OF_ROLE for number in (1, 2)}
     assert len(names) == 2 * len(RIGHTS_OF_ROLE)
     assert max(map(len, names)) <= MAX_ROLE_NAME_LENGTH
-    assert role_name("books", "operator") == "books/operator"
+    assert make_role_name("books", "operator") == "books/operator"
 
 
 def test_a_name_stays_in_its_quotes() -> None:

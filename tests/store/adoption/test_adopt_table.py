@@ -436,7 +436,7 @@ def test_an_upgrade_after_it_adds_what_it_adds(served: Database, tmp_path: Path)
     adopt(served, tmp_path)
     adopted = adopt_table.read_table(served)
     with served.read() as conn:
-        versions = migrate._stored_version_table(conn)
+        versions = migrate._read_stored_version_table(conn)
     run(served, UNDONE["0020"][0], f"UPDATE {versions} SET version_num = '0020'")
     assert "disagrees" not in adopt_table.read_table(served).columns
     for _ in range(2):

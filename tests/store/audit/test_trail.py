@@ -14,8 +14,8 @@ from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.audit.trail import (
     AuditTrail,
+    AuditVerificationResult,
     NewAuditEntry,
-    VerifyResult,
     append_entry,
     list_newest_entries,
     verify_chains,
@@ -27,9 +27,9 @@ from tests.store.audit_desk import AT, DESK, ThreeChains, fill, write_rows
 
 def test_an_untouched_trail_holds(desk: ThreeChains) -> None:
     """Every row counted, nothing to find; an empty trail holds too."""
-    assert desk.verify() == VerifyResult(0)
+    assert desk.verify() == AuditVerificationResult(0)
     fill(desk, 1)
-    assert desk.verify() == VerifyResult(len(desk.rows()))
+    assert desk.verify() == AuditVerificationResult(len(desk.rows()))
 
 
 def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
@@ -82,7 +82,7 @@ def test_only_committed_rows_are_anchored(desk: ThreeChains) -> None:
         raise RuntimeError
     desk.record("chain-a")
     assert [head.seq for head in desk.anchors] == [1, 2]
-    assert desk.verify() == VerifyResult(2)
+    assert desk.verify() == AuditVerificationResult(2)
 
 
 @pytest.mark.expects_log("the desk can't anchor at first")
@@ -107,7 +107,7 @@ def test_threads_of_one_process_share_a_chain(desk: ThreeChains) -> None:
     """Many at once: one chain, no gap, nobody refused."""
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: desk.record("chain-a"), range(60)))
-    assert desk.verify() == VerifyResult(60)
+    assert desk.verify() == AuditVerificationResult(60)
 
 
 def test_verifying_while_others_write_accuses_nobody(desk: ThreeChains) -> None:
@@ -117,7 +117,7 @@ def test_verifying_while_others_write_accuses_nobody(desk: ThreeChains) -> None:
         while not writing.done():
             assert desk.verify().first_bad_row_id is None
         writing.result()
-    assert desk.verify() == VerifyResult(100)
+    assert desk.verify() == AuditVerificationResult(100)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_verifying_needs_no_memory_per_row(desk: ThreeChains, count: int) -> Non
     """Memory doesn't grow with the rows or the chains. The rows per second are printed (`make soak`: a million)."""
     write_rows(desk, count)
     began = time.perf_counter()
-    assert desk.verify() == VerifyResult(count)
+    assert desk.verify() == AuditVerificationResult(count)
     seconds = time.perf_counter() - began
     tracemalloc.start()
     desk.verify()

@@ -24,7 +24,7 @@ BROKEN_OFF = "Trigger 'console_refunds_update' has an error in its body: 'You ha
 def test_what_became_of_a_transaction(number: int, words: str, fate: str) -> None:
     """Who lost a race runs again, also where a node gave way while reading a trigger; a fault of ours does not."""
     trouble = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
-    assert troubles.consequence_of_error(trouble) == fate
+    assert troubles.get_error_consequence(trouble) == fate
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_what_became_of_a_transaction(number: int, words: str, fate: str) -> Non
 def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str) -> None:
     """What may be tried again is told so, also where the server has no number of its own for it."""
     lost = DatabaseError("X", {}, pymysql.err.InterfaceError(number, words), connection_invalidated=not number)
-    assert troubles.consequence_of_error(lost) in ("undone", "gone")
-    assert troubles.error_code_of(lost) == code
+    assert troubles.get_error_consequence(lost) in ("undone", "gone")
+    assert troubles.find_error_code(lost) == code
 
 
 def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,4 +55,4 @@ def test_a_trigger_that_was_half_read_is_no_bug_of_ours() -> None:
     """It is told as a busy database; other faults in SQL stay bugs."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, BROKEN_OFF))
     wrong = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, "near 'X'"))
-    assert (troubles.error_code_of(half), troubles.error_code_of(wrong)) == ("database_locked", None)
+    assert (troubles.find_error_code(half), troubles.find_error_code(wrong)) == ("database_locked", None)

@@ -225,7 +225,7 @@ def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     """A child that was taken over can say what it likes: refused, bounded, never believed."""
     program = f"import sys, os; sys.stdin.buffer.readline(); os.write(1, {answer!r})"
-    monkeypatch.setattr(pdf_pages, "_child_command", lambda seconds: [sys.executable, "-I", "-c", program])
+    monkeypatch.setattr(pdf_pages, "_make_child_command", lambda seconds: [sys.executable, "-I", "-c", program])
     for act in (
         PdfDocument(REPORT).page_count,
         lambda: PdfDocument(REPORT).page_image(0, 9),
@@ -237,6 +237,6 @@ def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, ans
 def test_a_frozen_program_becomes_the_child_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a built application there is no interpreter to run a file: the program is called with its argument."""
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    command = pdf_pages._child_command(9.5)
+    command = pdf_pages._make_child_command(9.5)
     assert command[:3] == [sys.executable, "--pdf-child", "10"]
     assert Path(command[3]).name == "fonts"

@@ -123,7 +123,7 @@ def test_a_long_key_that_is_set_aside_fits(context: ServiceContext) -> None:
 
 def epoch(context: ServiceContext, later: timedelta = timedelta(0)) -> str:
     with context.database.read() as conn:
-        return idempotency.current_epoch(conn, context.now() + later)
+        return idempotency.read_current_epoch(conn, context.now() + later)
 
 
 def new_epoch(context: ServiceContext) -> str:

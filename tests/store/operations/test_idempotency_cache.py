@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from console.store.database.boot_clock import uptime_ms
+from console.store.database.boot_clock import read_uptime_ms
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import IdempotencyCache
@@ -70,8 +70,8 @@ class HandUptime:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._ahead = 0
-        patch.setattr(caches, "uptime_ms", lambda: 1_000_000 + self._ahead)
-        patch.setattr(redis_link, "uptime_ms", lambda: uptime_ms() + self._ahead)
+        patch.setattr(caches, "read_uptime_ms", lambda: 1_000_000 + self._ahead)
+        patch.setattr(redis_link, "read_uptime_ms", lambda: read_uptime_ms() + self._ahead)
 
     def pass_seconds(self, seconds: float) -> None:
         self._ahead += int(seconds * 1000)
@@ -195,7 +195,7 @@ def test_a_late_entry_is_of_its_epoch(cache: IdempotencyCache, redis_server: Red
     """Redis lost the mark, and somebody slow writes what has been forgotten: nobody of the new epoch believes it."""
     cache.forget_result(KEY)
     with Redis.from_url(redis_server.url) as client:
-        client.delete(cache._keys.entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
+        client.delete(cache._keys.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
     kept(cache, epoch="first")
     cache.refresh_epoch(lambda: "second")
     assert cache.find_result(KEY, PRINT) == caches.CacheAnswer(is_missing=False, epoch="second")

@@ -71,7 +71,7 @@ def test_a_payment_moves_it(rows: Connection) -> None:
     """Along the table, with what is to be done on the work axis; who read it before is too late."""
     seen = ordered(rows)
     work = Work(WorkState.NEEDS_REVIEW, reason="paid_twice")
-    orders.change_order(rows, seen, NOW, status=OrderState.PAID, **orders.work_values(work))
+    orders.change_order(rows, seen, NOW, status=OrderState.PAID, **orders.make_work_values(work))
     now = orders.find(rows, seen.id)
     assert now is not None
     assert (now.state, now.work, now.version) == (OrderState.PAID, work, seen.version + 1)

@@ -244,7 +244,7 @@ def test_causes_are_counted_and_summed_by_currency(database: Database, name: str
     """The groups together are the queue, and each group opens into as many rows as it tells."""
     with database.read() as conn:
         whole = [record for _, record in plain.walk(conn, name, 500, lapsed)]
-        totals, is_capped = chosen_records.total_causes(conn, name, lapsed, _choice(RecordFilter()))
+        totals, is_capped = chosen_records.count_records_by_cause(conn, name, lapsed, _choice(RecordFilter()))
         groups = group_by_cause(totals)
         assert not is_capped
         assert {group.cause: group.count for group in groups} == Counter(map(find_cause, whole))

@@ -29,7 +29,7 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
     assert (refund.sends_after, refund.decide_by) == (until, NOW + timedelta(hours=72))
     assert refunds.find_open_of_payment(rows, payment.id) == refund
     assert refunds.find_by_payment(rows, payment.id) == refunds.find_by_order(rows, 71) == (refund,)
-    assert refunds.request_facts(rows, [refund.id, refund.id + 1]) == {refund.id: ('{"version": 3}', "[]")}
+    assert refunds.read_request_facts(rows, [refund.id, refund.id + 1]) == {refund.id: ('{"version": 3}', "[]")}
 
 
 @pytest.mark.parametrize("state", list(RefundState))

@@ -206,7 +206,7 @@ def test_circles_of_successors_are_told_and_never_followed(tmp_path: Path) -> No
     assert [found.number for found in reader.read_successor_chain(number(10))] == [
         number(index) for index in range(11, 41)
     ]
-    assert {found.number for found in reader.predecessors(number(2))} == {number(1), number(5)}
+    assert {found.number for found in reader.list_predecessors(number(2))} == {number(1), number(5)}
     write_file(tmp_path, "diff_20251104", [row(3, process="72")])
     assert take(registry, tmp_path, "diff_20251104").cycles == ((number(4),),)
     assert [found.number for found in reader.read_successor_chain(number(5))] == [number(2), number(3)]

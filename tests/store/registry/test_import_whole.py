@@ -55,7 +55,7 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     assert reader.find(number(3)) is None
     assert reader.find("not a number") is None
     assert list(reader.find_many([number(5), number(3), number(0), "x"])) == [number(5), number(0)]
-    assert reader.predecessors(number(0)) == (merged,)
+    assert reader.list_predecessors(number(0)) == (merged,)
     assert reader.read_successor_chain(number(1)) == (plain,)
     assert reader.registry_date == date(2025, 10, 31)
     reader.close()

@@ -83,7 +83,7 @@ def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_pa
 def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says that it was stopped, and the same files don't begin anew; another file does."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
-    monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN", 0)
+    monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN_REPORTS", 0)
     path = write_file(tmp_path, WHOLE, [row(index) for index in range(ROWS)])
     registry, told = tmp_path / "registry", list[ImportProgress]()
 

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from console.domain.errors import ConsoleError
-from console.store.spool.cipher import Cipher, DecryptionFailed, _hkdf_block
+from console.store.spool.cipher import Cipher, DecryptionFailed, _compute_hkdf_block
 
 KEY = "correct horse battery"
 
@@ -56,4 +56,4 @@ def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
 def test_the_derivation_is_hkdf() -> None:
     """Our few lines give what the library's HKDF-SHA256 gives."""
     theirs = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"label").derive(b"secret")
-    assert _hkdf_block(b"secret", b"label") == theirs
+    assert _compute_hkdf_block(b"secret", b"label") == theirs

@@ -55,12 +55,12 @@ def test_more_than_a_page(own_rows: Connection, me: str) -> None:
 def test_row_by_row(own_rows: Connection, me: str) -> None:
     """A result is told once and stays; the first of those chosen are done, in their order."""
     run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING, most=2)
-    assert [row.subject_id for row in bulk.next_unprocessed(own_rows, run.id, 9)] == [7, 5]
+    assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [7, 5]
     assert bulk.write_result(own_rows, run.id, 1, "skipped", "changed", LATER)
     assert not bulk.write_result(own_rows, run.id, 1, "done", None, LATER)
-    assert [row.subject_id for row in bulk.next_unprocessed(own_rows, run.id, 9)] == [5]
+    assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [5]
     assert bulk.write_result(own_rows, run.id, 2, "done", None, LATER)
-    assert bulk.next_unprocessed(own_rows, run.id, 9) == ()
+    assert bulk.read_next_unprocessed_rows(own_rows, run.id, 9) == ()
     skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", LATER)
     assert bulk.list_rows(own_rows, run.id, result="skipped") == (skipped,)
     assert bulk.count_results(own_rows, run.id) == {"skipped": 1, "done": 1, None: 1}
