@@ -44,7 +44,7 @@ Ask = Callable[[Connection], object]
 
 
 def _page_of(part: TableQueries, name: str, after: QueueKey | None, lapsed: frozenset[int]) -> Ask:
-    return lambda conn: part.page(conn, name, after, 50, lapsed)
+    return lambda conn: part.read_page(conn, name, after, 50, lapsed)
 
 
 def _count_of(name: str, lapsed: queues.LapsedIds) -> Ask:
@@ -78,7 +78,7 @@ _NOTHING_LAPSED: queues.LapsedIds = {}
 
 def _filtered_page_of(part: TableQueries, name: str, after: QueueKey | None, text: str) -> Ask:
     choice = QueueChoice(parse_filter(text).chosen, now=_NOW, owners={part.kind: {3: "op-a"}})
-    return lambda conn: part.page(conn, name, after, 50, _NONE, choice)
+    return lambda conn: part.read_page(conn, name, after, 50, _NONE, choice)
 
 
 def _page_by_age(name: str, *, is_descending: bool) -> Ask:

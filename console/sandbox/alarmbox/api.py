@@ -145,7 +145,7 @@ class SimulatedAlarmBox:
         return ProviderCall(PROVIDER_NAME, "authorize", act)
 
     def _make_token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        if request.media_type() != "application/x-www-form-urlencoded":
+        if request.read_media_type() != "application/x-www-form-urlencoded":
             raise make_oauth_refusal(400, "invalid_request")
         form = request.read_form()
 
@@ -238,7 +238,7 @@ def _read_requested_number(request: HttpRequest) -> str:
 
     Raises `RequestRefused` for a request that AlarmBox calls invalid.
     """
-    if request.media_type() != "application/json":
+    if request.read_media_type() != "application/json":
         raise RequestRefused(make_error_reply(400, "Content-Type must be application/json"))
     body = request.read_json()
     number = body.get("corporation_number")

@@ -155,6 +155,7 @@ class TokenIssuer:
         }
 
     def find_token_pair(self, access: str) -> TokenPair | None:
+        """Return the pair with this access token; None if there is none."""
         with self._lock:
             return self._pair_by_access_token.get(access)
 

@@ -135,7 +135,7 @@ class AtomMerchants:
         Raises `RequestRefused`: 400 without a valid form, 403 for an unknown merchant, 401 if the contents can't be
         decrypted.
         """
-        form = request.read_form() if request.media_type() == "application/x-www-form-urlencoded" else {}
+        form = request.read_form() if request.read_media_type() == "application/x-www-form-urlencoded" else {}
         if "merchId" not in form or not form.get("encData"):
             raise RequestRefused(HttpReply(400))
         merchant = self.find_merchant(form["merchId"])

@@ -62,7 +62,7 @@ class HttpRequest:
         except ValueError:
             raise RequestRefused(make_error_reply(400, "the body is not a form")) from None
 
-    def media_type(self) -> str:
+    def read_media_type(self) -> str:
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
 
 

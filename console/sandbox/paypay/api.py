@@ -186,7 +186,7 @@ class SimulatedPayPay:
 
     def _make_recon_file_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         file = self.recon_files.file_of_url(match[1], request.query.get("sig", ""))
-        return self._make_call("recon", lambda: HttpReply(200, self.recon_files.content(file), "text/csv"))
+        return self._make_call("recon", lambda: HttpReply(200, self.recon_files.make_content(file), "text/csv"))
 
     def _make_call(
         self, name: str, act: Callable[[], HttpReply], number: str | None = None, payment: str | None = None

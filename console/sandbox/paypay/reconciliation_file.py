@@ -62,7 +62,7 @@ class ReconciliationFiles:
             raise RequestRefused(make_error_reply(403, "the address has ended"))
         return ReconciliationFile(name, match[1], datetime.strptime(match[2] + "+0900", "%Y%m%d%z").date())
 
-    def content(self, file: ReconciliationFile) -> bytes:
+    def make_content(self, file: ReconciliationFile) -> bytes:
         """Return the content of the file in Shift_JIS with LF line ends, the oldest record first."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -75,7 +75,7 @@ def _read_body(request: HttpRequest, *required_fields: str) -> JsonObject:
         value = json.loads(request.body)
     except ValueError:
         value = None
-    if request.media_type() != "application/json" or not isinstance(value, dict):
+    if request.read_media_type() != "application/json" or not isinstance(value, dict):
         raise make_result_refusal("INVALID_REQUEST_PARAMS")
     if any(value.get(name) is None for name in required_fields):
         raise make_result_refusal("MISSING_REQUEST_PARAMS")

@@ -104,7 +104,7 @@ def _split_into_blocks(lines: Iterator[str]) -> Iterator[list[str]]:
 def _make_whole_blocks(first: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
     """Yield the rows `first`, then those of the registry, with continuous sequence numbers."""
     if not first:
-        return registry.blocks()
-    others = enumerate(registry.lines(), start=len(first) + 1)
+        return registry.iterate_blocks()
+    others = enumerate(registry.iterate_lines(), start=len(first) + 1)
     renumbered = (f"{position}{line[line.index(',') :]}" for position, line in others)
     return _split_into_blocks(chain(_number_lines(first), renumbered))

@@ -71,7 +71,7 @@ class PublishedRegistry:
             if first <= day <= last:
                 yield from days[day]
 
-    def rows_of(self, number: str) -> list[RegistryRow]:
+    def list_rows_of(self, number: str) -> list[RegistryRow]:
         """Return the rows about a corporation number, the oldest first; the last one is in force."""
         current = self._current
         position = current.whole.find_position(number)

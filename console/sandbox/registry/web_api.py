@@ -58,7 +58,7 @@ class SimulatedRegistry:
         )
 
         def answer() -> HttpReply:
-            told = [self._published.rows_of(number) for number in numbers]
+            told = [self._published.list_rows_of(number) for number in numbers]
             rows = [row for rows in told for row in (rows if query.get("history") == "1" else rows[-1:])]
             return self._make_reply(query, rows)
 

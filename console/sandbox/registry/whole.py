@@ -103,19 +103,19 @@ class InventedRegistry:
 
     def row_at(self, position: int) -> RegistryRow:
         """Return the row at this position."""
-        return RegistryRow(*next(csv.reader(self.lines(position, position + 1))))
+        return RegistryRow(*next(csv.reader(self.iterate_lines(position, position + 1))))
 
     def iterate_rows(self) -> Iterator[RegistryRow]:
         """Yield every row."""
-        return map(RegistryRow._make, csv.reader(self.lines()))
+        return map(RegistryRow._make, csv.reader(self.iterate_lines()))
 
-    def lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
+    def iterate_lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
         """Yield the rows from position `start` to before `stop` as lines of a CSV file, without the end of line."""
-        for block in self.blocks(start, stop):
+        for block in self.iterate_blocks(start, stop):
             yield from block
 
-    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[list[str]]:
-        """Yield the same lines as `lines`, in lists of up to BLOCK_ROWS lines."""
+    def iterate_blocks(self, start: int = 0, stop: int | None = None) -> Iterator[list[str]]:
+        """Yield the same lines as `iterate_lines`, in lists of up to BLOCK_ROWS lines."""
         end = self.rows if stop is None else min(stop, self.rows)
         for segment in self._segments:
             first, last = max(start - segment.start, 0), min(end - segment.start, segment.rows)

@@ -252,7 +252,7 @@ def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, .
     """Copy all documents to the backup, and return the paths of the documents that can't be read because they are
     damaged."""
     unreadable = []
-    for path in documents.paths():
+    for path in documents.list_paths():
         try:
             writer.add_content(f"{archive.DOCUMENTS_FOLDER_NAME}/{path}", documents.read(path))
         except ConsoleError as error:
@@ -350,7 +350,7 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
 
 def _restore_documents(documents: Documents, folder: Path, manifest: BackupManifest) -> int:
     """Restore the documents that are missing, and return their number."""
-    present = set(documents.paths())
+    present = set(documents.list_paths())
     missing = [path for path in manifest.documents if path not in present]
     for path in missing:
         documents.put_back(path, (folder / archive.DOCUMENTS_FOLDER_NAME / path).read_bytes())

@@ -155,7 +155,7 @@ def require_file(database: Database, spool: Spool) -> None:
     file_exists = file.exists() and (not file.is_file() or file.stat().st_size > 0)
     old_database_id = None if file_exists or not spool.file_exists else spool.read_value(make_address_key(database))
     if old_database_id is not None:
-        missing = tuple(entry.intent for entry in reversed(spool.entries(old_database_id)))
+        missing = tuple(entry.intent for entry in reversed(spool.read_entries(old_database_id)))
         refusal = RollbackFinding(None, missing).make_refusal()
         raise rebuild_error(
             ErrorCode.DATABASE_WENT_BACK, {**refusal.detail, "problem": "file_missing", "file": str(file)}
@@ -266,8 +266,8 @@ def _operations_not_in_journal(context: ServiceContext, old_database_id: str | N
     from console.store.operations import lost_operations
 
     entries = (
-        *context.spool.entries(context.database_id),
-        *(context.spool.entries(old_database_id) if old_database_id else ()),
+        *context.spool.read_entries(context.database_id),
+        *(context.spool.read_entries(old_database_id) if old_database_id else ()),
     )
     with context.database.read() as conn:
         return tuple(reversed(lost_operations.find_entries_not_in_journal(conn, entries)))

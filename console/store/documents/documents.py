@@ -94,7 +94,7 @@ class Documents:
             raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         return content
 
-    def paths(self) -> Iterator[str]:
+    def list_paths(self) -> Iterator[str]:
         """Yield the path of every stored document, without the parts of a corporation registry."""
         yield from (
             path for path in self._storage.names() if _PATH_PATTERN.fullmatch(path) and not path.endswith(".reg")

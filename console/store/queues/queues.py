@@ -62,7 +62,9 @@ def queue_page(
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, part in enumerate(QUEUE_TABLES):
         if name in part.queues:
-            rows = part.page(conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(part, lapsed), choice)
+            rows = part.read_page(
+                conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(part, lapsed), choice
+            )
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
     entries.sort(key=_position_of_entry)
     return tuple(_read_entries(conn, entries[:limit], lapsed))

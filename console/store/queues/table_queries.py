@@ -74,7 +74,7 @@ class TableQueries:
     columns: RecordColumns
     may_be_lapsed: ColumnElement[bool] | None = None
 
-    def page(
+    def read_page(
         self,
         conn: Connection,
         name: str,

@@ -331,7 +331,7 @@ class Spool:
         """Return the sent operations that aren't marked as ended, oldest first. Their number stays small."""
         return self._read_entries("database_id = ? AND state <> 'ended'", (database_id,))
 
-    def entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
+    def read_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return all operations that this desk ever sent for that database, oldest first. Their number grows with the
         desk's age.
         """
@@ -351,7 +351,7 @@ class Spool:
         """Yield every anchor of that database: a row of its audit trail that this desk saw committed. They are sorted
         by chain and position.
         """
-        rows = self._file.stream(
+        rows = self._file.stream_rows(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? ORDER BY chain, seq, row_id",
             (database_id,),
         )

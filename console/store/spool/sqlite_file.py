@@ -71,7 +71,7 @@ class LocalJournal:
         with self._borrowed_connection() as conn:
             return _retry_while_locked(lambda: conn.execute(sql, values).fetchall())
 
-    def stream(self, sql: str, values: Sequence[SqliteValue] = ()) -> Iterator[tuple[SqliteValue, ...]]:
+    def stream_rows(self, sql: str, values: Sequence[SqliteValue] = ()) -> Iterator[tuple[SqliteValue, ...]]:
         """Yield the rows of a query one by one, from one snapshot of the file and with constant memory."""
         with self._borrowed_connection() as conn:
             cursor = _retry_while_locked(lambda: conn.execute(sql, values))

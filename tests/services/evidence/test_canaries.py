@@ -101,7 +101,7 @@ def _parts(console: Console) -> tuple[object, ...]:
         vendor,
         vars(vendor),
     )
-    return (*parts, console.settings.secrets, *context.spool.entries(context.database_id))
+    return (*parts, console.settings.secrets, *context.spool.read_entries(context.database_id))
 
 
 def _provoke(console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

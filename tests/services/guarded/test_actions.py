@@ -224,7 +224,7 @@ def test_the_pipeline_performs_it(shop: Shop) -> None:
     assert shop.send() == 1
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
     assert shop.trail() == [("gift.send.started", "done")]
-    (entry,) = shop.context.spool.entries(shop.context.database_id)
+    (entry,) = shop.context.spool.read_entries(shop.context.database_id)
     assert (entry.intent.action, entry.state, entry.holds_claim) == ("gift.send", SpoolState.ENDED, True)
 
 

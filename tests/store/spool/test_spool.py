@@ -77,7 +77,7 @@ def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
     assert bought is not None
     assert (bought.state, bought.provider_id) == (SpoolState.ENDED, 9)
     assert [entry.intent.operation_id for entry in spool.list_unended_entries(DATABASE)] == ["open"]
-    assert len(spool.entries(DATABASE)) == 3
+    assert len(spool.read_entries(DATABASE)) == 3
 
 
 def test_a_refetch_claims_nothing(spool: Spool) -> None:
@@ -93,7 +93,7 @@ def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
     """Another desk's operation may be settled here: this desk has nothing to note."""
     spool.mark_ended("elsewhere", holds_claim=True)
     spool.mark_delivered("elsewhere")
-    assert spool.entries(DATABASE) == ()
+    assert spool.read_entries(DATABASE) == ()
 
 
 def test_an_answer_waits_until_it_is_delivered(spool: Spool) -> None:
@@ -218,7 +218,7 @@ def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
     workers = [processes.start("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
     longest = max(json.loads(said)["longest"] for said in processes.outcomes(workers))
     spool = Spool(tmp_path, None)
-    assert len(spool.entries(DATABASE)) == len(list(spool.walk_anchors(DATABASE))) == 16 * count
+    assert len(spool.read_entries(DATABASE)) == len(list(spool.walk_anchors(DATABASE))) == 16 * count
     spool.close()
     print(f"16 processes × {count} purchases: longest wait {longest * 1000:.0f} ms")
     assert longest < 30  # SQLite's own patience
@@ -228,7 +228,7 @@ def test_many_threads_share_one_spool(spool: Spool) -> None:
     """Threads of one process need nothing but the object."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda index: begin(spool, intent(f"op-{index}")), range(80)))
-    assert len(spool.entries(DATABASE)) == 80
+    assert len(spool.read_entries(DATABASE)) == 80
 
 
 def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None
 def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -> None:
     """It holds no claim and is no operation of this desk's, until it is about to be sent."""
     spool.store_intent(intent("op-1"))
-    assert spool.entries(DATABASE) == spool.list_unended_entries(DATABASE) == ()
+    assert spool.read_entries(DATABASE) == spool.list_unended_entries(DATABASE) == ()
     assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == ()
     assert spool.find("op-1") is None
     assert [(one.intent, one.state) for one in spool.list_unsent_entries(DATABASE)] == [
@@ -380,7 +380,7 @@ def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: S
         file.execute("PRAGMA user_version=3")
     file.close()
     spool.store_intent(intent("new"))
-    assert [entry.intent.operation_id for entry in spool.entries(DATABASE)] == ["old"]
+    assert [entry.intent.operation_id for entry in spool.read_entries(DATABASE)] == ["old"]
     assert spool._file.read("PRAGMA user_version") == [(5,)]
 
 
