@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from console.wiring.refunds import RefundService
     from console.wiring.services import CreditCheckService, ServiceBuilder
 
-    R = TypeVar("R", bound=QueuedRecord)
+    RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class Console:
 
         return Lookup(self._context, self._complete_records)
 
-    def _complete_records(self, conn: "Connection", records: "Sequence[R]") -> "tuple[R, ...]":
+    def _complete_records(self, conn: "Connection", records: "Sequence[RecordT]") -> "tuple[RecordT, ...]":
         """Return the records with their related records. The modules that read them are imported only if they are
         needed.
         """
@@ -116,15 +116,15 @@ class Console:
 
     @cached_property
     def credit_checks(self) -> "CreditCheckService":
-        return self._service_builder.credit_check_service(self.lookup)
+        return self._service_builder.make_credit_check_service(self.lookup)
 
     @cached_property
     def payments(self) -> "PaymentService":
-        return self._service_builder.payment_service()
+        return self._service_builder.make_payment_service()
 
     @cached_property
     def refunds(self) -> "RefundService":
-        return self._service_builder.refund_service()
+        return self._service_builder.make_refund_service()
 
     @property
     def payment_providers(self) -> tuple[str, ...]:
@@ -133,11 +133,11 @@ class Console:
         """
         if self._context.asks_worker:  # the worker knows which ones are configured
             return provider_registry.list_provider_names()
-        return payment_wiring.configured_providers(self.settings)
+        return payment_wiring.list_configured_providers(self.settings)
 
     @cached_property
     def recovery(self) -> "RecoveryService":
-        return self._service_builder.recovery_service()
+        return self._service_builder.make_recovery_service()
 
     @property
     def scheduler(self) -> "Scheduler":
@@ -206,7 +206,7 @@ class Console:
 
     @cached_property
     def pdfs(self) -> "CreditCheckPdfs":
-        return self._service_builder.pdfs()
+        return self._service_builder.make_pdfs()
 
     @cached_property
     def audit(self) -> "AuditService":
@@ -224,7 +224,7 @@ class Console:
     def printouts(self) -> "Printouts":
         from console.services.exports.printouts import Printouts
 
-        views = self._service_builder.readers.credit_check_views
+        views = self._service_builder.readers.credit_check_details
         return Printouts(self._context, self._make_export_table, views.list_documents)
 
     def _make_export_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
@@ -253,7 +253,7 @@ class Console:
     def pdf_copies(self) -> "PdfCopies":
         from console.services.exports.pdf_copies import PdfCopies
 
-        return PdfCopies(self._context, self._service_builder.readers.credit_check_views.read_pdf)
+        return PdfCopies(self._context, self._service_builder.readers.credit_check_details.read_pdf)
 
     @cached_property
     def people(self) -> "OperatorService":

@@ -20,8 +20,8 @@ from console.domain.process import interrupts
 if TYPE_CHECKING:
     from console.app import Console
     from console.domain.views.any_record import AnyRecordDetails
-    from console.services.evidence.pack import PackWritten
-    from console.services.evidence.pack_bundle import BundleWritten
+    from console.services.evidence.pack import WrittenPack
+    from console.services.evidence.pack_bundle import WrittenBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class RecordWithPack:
     """
 
     view: "AnyRecordDetails"
-    pack: "PackWritten | None"
+    pack: "WrittenPack | None"
 
 
 def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> RecordWithPack:
@@ -56,7 +56,7 @@ def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -
         yield from (translator("pack.left_out", name=name) for name in pack.left_out)
 
 
-def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "BundleWritten":
+def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "WrittenBundle":
     """Write the evidence packs of the records that the arguments name to one file. Ctrl+C or SIGTERM cancels the
     command before the next pack; then no file remains.
 
@@ -86,7 +86,7 @@ def _parse_record_text(text: str) -> tuple[str, str]:
     return kind, id
 
 
-def _format_bundle_lines(written: "BundleWritten", translator: Translator) -> Iterator[str]:
+def _format_bundle_lines(written: "WrittenBundle", translator: Translator) -> Iterator[str]:
     yield translator("bundle.written", file=written.file, size=written.bytes, n=written.packs)
     yield translator("pack.sha256", sha256=written.sha256)
     yield from (translator("pack.left_out", name=name) for name in written.left_out)

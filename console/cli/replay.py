@@ -175,13 +175,13 @@ class _UnlimitedGate:
 class _FixedToken:
     """A token store with one invented token, which is never refreshed."""
 
-    def current(self) -> Any:
+    def find_current_pair(self) -> Any:
         from console.providers.credit_checks.tokens import TokenPair
 
         return TokenPair("replay", "replay", None)
 
     def refresh(self, *_: object, **__: object) -> Any:
-        return self.current()
+        return self.find_current_pair()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.sandbox import Sandbox
 
 _YEN_AMOUNTS = (1_980, 4_400, 7_700, 15_400)
-_DAYS_BACK = (2, 1)
+_DAYS_AGO = (2, 1)
 """Number of days before today (in Japan) of the two prepared days. The older day is reconciled here; the person who
 uses the demo can reconcile the newer one.
 """
@@ -29,7 +29,7 @@ def prepare_reconciliation_days(
     """Prepare the two days: register payments at the simulated provider and announce the daily files. Reconcile the
     older day as `operator`; the newer day is left to the person who uses the demo.
     """
-    days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _DAYS_BACK]
+    days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _DAYS_AGO]
     for day in days:
         _register_provider_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose
         _announce_file(console, sandbox, day)

@@ -29,7 +29,7 @@ _CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
 the registry's day.
 """
 _CHANGES_OF_EACH_KIND = 2
-ImportFile = Callable[[Path, Callable[[], bool]], object]
+FileImporter = Callable[[Path, Callable[[], bool]], object]
 """A function that imports a file of the publisher; its second argument returns True if it must stop."""
 _log = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
     """Return the demo's registry with companies of all `numbers`. Its difference changes some of `watched_numbers`,
     which belong to watched corporations.
     """
-    changed_day = _publication_day_before(today)
-    whole_day = _publication_day_before(changed_day)
+    changed_day = _find_publication_day_before(today)
+    whole_day = _find_publication_day_before(changed_day)
     companies = _make_companies(seed, whole_day, sorted(filter(_is_assigned, set(numbers))))
     by_number = {row.corporate_number: row for row in companies}
     watched = [
@@ -61,7 +61,7 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
     return DemoRegistry(seed, whole_day, changed_day, companies, _make_changes(changed_day, watched))
 
 
-def publish(sandbox: "Sandbox", registry: DemoRegistry) -> None:
+def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
     """Publish the registry at the sandbox, so that its Web-API returns the same rows as the files."""
     published = sandbox.registry
     published.publish_whole(REGISTRY_ROWS, registry.seed, registry.whole_day, registry.companies)
@@ -69,7 +69,9 @@ def publish(sandbox: "Sandbox", registry: DemoRegistry) -> None:
 
 
 @contextlib.contextmanager
-def registry_in_background(home: Path, registry: DemoRegistry, import_file: ImportFile) -> Iterator[threading.Thread]:
+def import_registry_in_background(
+    home: Path, registry: DemoRegistry, import_file: FileImporter
+) -> Iterator[threading.Thread]:
     """Within the block, a thread writes the publisher's files into the home folder and imports them. Yield the
     thread; it is stopped at the end of the block.
     """
@@ -85,7 +87,9 @@ def registry_in_background(home: Path, registry: DemoRegistry, import_file: Impo
         thread.join()
 
 
-def _import_registry(home: Path, registry: DemoRegistry, import_file: ImportFile, stopping: threading.Event) -> None:
+def _import_registry(
+    home: Path, registry: DemoRegistry, import_file: FileImporter, stopping: threading.Event
+) -> None:
     from console.sandbox.registry import write_difference, write_whole
 
     files = home / "registry-files"
@@ -120,7 +124,7 @@ def _is_assigned(number: str) -> bool:
     return len(number) == DIGIT_COUNT and number.isdecimal() and is_well_formed(number)
 
 
-def _publication_day_before(day: date) -> date:
+def _find_publication_day_before(day: date) -> date:
     day -= timedelta(days=1)
     while not is_publication_day(day):
         day -= timedelta(days=1)

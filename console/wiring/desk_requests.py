@@ -65,15 +65,15 @@ class DeskRequestServices:
 def make_command_runners(context: ServiceContext, services: DeskRequestServices) -> Mapping[str, CommandRunner]:
     """Return, by the name of each command, the function with which a worker runs it."""
     return {
-        **_credit_check_runners(services.credit_checks),
-        **_payment_runners(services.payments),
-        **_refund_runners(services.refunds),
-        **_record_runners(context, services.recovery),
-        **_bulk_runners(services.bulk),
+        **_make_credit_check_runners(services.credit_checks),
+        **_make_payment_runners(services.payments),
+        **_make_refund_runners(services.refunds),
+        **_make_record_runners(context, services.recovery),
+        **_make_bulk_runners(services.bulk),
         "alerts ack": _make_method_runner(services.alerts.acknowledge),
         "alerts unack": _make_method_runner(services.alerts.undo_acknowledgement),
-        **_incident_runners(services.incidents),
-        **_view_runners(services.saved_views),
+        **_make_incident_runners(services.incidents),
+        **_make_view_runners(services.saved_views),
         "mention done": _make_method_runner(services.mentions.mark_done),
         "reconcile": _make_method_runner(services.reconciliation.run),
         "limits set": _make_method_runner(services.limits.set_limit),
@@ -89,7 +89,7 @@ def _make_method_runner(method: Any) -> CommandRunner:
     return lambda call: method(*call.arguments, request_id=call.request_id)
 
 
-def _credit_check_runners(checks: CreditCheckService) -> Mapping[str, CommandRunner]:
+def _make_credit_check_runners(checks: CreditCheckService) -> Mapping[str, CommandRunner]:
     def purchase(call: CommandCall) -> object:
         (request,) = call.arguments
         return checks.purchase(request, call.progress, request_id=call.request_id)
@@ -108,7 +108,7 @@ def _credit_check_runners(checks: CreditCheckService) -> Mapping[str, CommandRun
     return {"purchase": purchase, "refetch": refetch}
 
 
-def _payment_runners(payment_service: PaymentService) -> Mapping[str, CommandRunner]:
+def _make_payment_runners(payment_service: PaymentService) -> Mapping[str, CommandRunner]:
     return {
         "payment start": _make_method_runner(payment_service.start),
         "payment import": _make_method_runner(payment_service.import_payment),
@@ -116,7 +116,7 @@ def _payment_runners(payment_service: PaymentService) -> Mapping[str, CommandRun
     }
 
 
-def _refund_runners(refund_service: RefundService) -> Mapping[str, CommandRunner]:
+def _make_refund_runners(refund_service: RefundService) -> Mapping[str, CommandRunner]:
     def approve(call: CommandCall) -> object:
         id, expected_version = call.arguments
         return refund_service.approve(id, expected_version, call.progress, request_id=call.request_id)
@@ -134,7 +134,7 @@ def _refund_runners(refund_service: RefundService) -> Mapping[str, CommandRunner
     }
 
 
-def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
+def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
     def resolve(call: CommandCall) -> object:
         kind, id, as_state, evidence, provider_id, expected_version = call.arguments
         is_number = (
@@ -164,7 +164,7 @@ def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mappi
     }
 
 
-def _bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, CommandRunner]:
+def _make_bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, CommandRunner]:
     def run(call: CommandCall) -> object:
         run_id, most = call.arguments
         return bulk_runs.run(run_id, most, request_id=call.request_id)
@@ -177,19 +177,19 @@ def _bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, CommandRunner]:
     }
 
 
-def _incident_runners(incidents: IncidentService) -> Mapping[str, CommandRunner]:
+def _make_incident_runners(incidents: IncidentService) -> Mapping[str, CommandRunner]:
     return {
-        _incident_command_name(IncidentAction.TAKE): _make_method_runner(incidents.take),
-        _incident_command_name(IncidentAction.RELEASE): _make_method_runner(incidents.release),
-        _incident_command_name(IncidentAction.HAND_OVER): _make_method_runner(incidents.hand_over),
-        _incident_command_name(IncidentAction.SNOOZE): _make_method_runner(incidents.snooze),
-        _incident_command_name(IncidentAction.WAKE): _make_method_runner(incidents.wake),
-        _incident_command_name(IncidentAction.RESOLVE): _make_method_runner(incidents.resolve),
-        _incident_command_name(IncidentAction.REOPEN): _make_method_runner(incidents.reopen),
+        _format_incident_command_name(IncidentAction.TAKE): _make_method_runner(incidents.take),
+        _format_incident_command_name(IncidentAction.RELEASE): _make_method_runner(incidents.release),
+        _format_incident_command_name(IncidentAction.HAND_OVER): _make_method_runner(incidents.hand_over),
+        _format_incident_command_name(IncidentAction.SNOOZE): _make_method_runner(incidents.snooze),
+        _format_incident_command_name(IncidentAction.WAKE): _make_method_runner(incidents.wake),
+        _format_incident_command_name(IncidentAction.RESOLVE): _make_method_runner(incidents.resolve),
+        _format_incident_command_name(IncidentAction.REOPEN): _make_method_runner(incidents.reopen),
     }
 
 
-def _view_runners(views: SavedViewService) -> Mapping[str, CommandRunner]:
+def _make_view_runners(views: SavedViewService) -> Mapping[str, CommandRunner]:
     return {
         "view save": _make_method_runner(views.save_view),
         "view rename": _make_method_runner(views.rename_view),
@@ -198,22 +198,22 @@ def _view_runners(views: SavedViewService) -> Mapping[str, CommandRunner]:
     }
 
 
-def _saved_view_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_saved_view_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
     return RequestFacts(VIEW_KIND, proposed="team" if arguments[1] else "own")
 
 
-def _incident_command_name(action: IncidentAction) -> str:
+def _format_incident_command_name(action: IncidentAction) -> str:
     return f"{INCIDENT_KIND} {action}"
 
 
-def _hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
     """Return the facts of handing over an incident: the incident and the new owner. A constraint of the database
     compares them with the stored step of the incident.
     """
     return RequestFacts(INCIDENT_KIND, str(arguments[0]), proposed=arguments[1].strip()[:20])
 
 
-def _no_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> RequestFacts:
     """Return empty facts: the command concerns no single record."""
     return RequestFacts()
 
@@ -225,17 +225,17 @@ def _make_facts_reader_of_kind(kind: str) -> Any:
     return lambda _, arguments: RequestFacts(kind, str(arguments[0]))
 
 
-def _record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
     kind, id = arguments[:2]
     return RequestFacts(kind[:32], str(id)[:64])
 
 
-def _decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
     kind, id, proposed = arguments[:3]
     return RequestFacts(kind[:32], str(id)[:64], proposed=proposed[:20])
 
 
-def _purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
     """Return the facts of a purchase: the corporation number. A text that is not a corporation number is stored as
     it is; the worker refuses it.
     """
@@ -247,7 +247,7 @@ def _purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> Req
     return RequestFacts("company", number)
 
 
-def _refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
     """Return the facts of a refund request: the payment and the amount. The amount is None if its text can't be
     read; the worker refuses such a request.
     """
@@ -261,7 +261,7 @@ def _refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -
     return RequestFacts(payments.PAYMENT_KIND, str(request.payment_id), amount)
 
 
-def _limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
     """Return the facts of a change of a limit: the limit with its present value, and the proposed value. The
     present value is included so that both people request the same change.
     """
@@ -271,7 +271,7 @@ def _limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> Request
     return RequestFacts(LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present), proposed=str(value))
 
 
-def _switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
     scope, is_on, _ = arguments
     return RequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 
@@ -281,49 +281,49 @@ _INCIDENT_ACTIONS_WITHOUT_TEXT = (IncidentAction.TAKE, IncidentAction.RELEASE, I
 _INCIDENT_ACTIONS_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
 
 COMMAND_FORMS: Mapping[str, CommandForm] = {
-    "purchase": CommandForm((PurchaseRequest,), _purchase_facts),
+    "purchase": CommandForm((PurchaseRequest,), _make_purchase_facts),
     "refetch": CommandForm(
         (int, bool, bool, int | None), _make_facts_reader_of_kind(credit_checks.CREDIT_CHECK_KIND)
     ),
-    "probe": CommandForm((str, str), _record_facts),
-    "resolve": CommandForm((str, str, str, str | Path, str | None, int | None), _decision_facts),
-    "take": CommandForm((str, int), _record_facts),
-    "give up": CommandForm((str, int), _record_facts),
-    "hand over": CommandForm((str, int, str), _record_facts),
-    "note": CommandForm((str, int, str), _record_facts),
+    "probe": CommandForm((str, str), _make_record_facts),
+    "resolve": CommandForm((str, str, str, str | Path, str | None, int | None), _make_decision_facts),
+    "take": CommandForm((str, int), _make_record_facts),
+    "give up": CommandForm((str, int), _make_record_facts),
+    "hand over": CommandForm((str, int, str), _make_record_facts),
+    "note": CommandForm((str, int, str), _make_record_facts),
     "payment start": CommandForm((int, str), _make_facts_reader_of_kind(orders.ORDER_KIND)),
-    "payment import": CommandForm((PaymentImport,), _no_facts),
+    "payment import": CommandForm((PaymentImport,), _make_empty_facts),
     "order move": CommandForm((int,), _make_facts_reader_of_kind(payments.PAYMENT_KIND)),
-    "refund request": CommandForm((RefundRequest,), _refund_request_facts),
+    "refund request": CommandForm((RefundRequest,), _make_refund_request_facts),
     "refund approve": CommandForm((int, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
     "refund reject": CommandForm((int, str, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
     "refund withdraw": CommandForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
     "refund submit": CommandForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
-    "bulk freeze": CommandForm((str, str | tuple[ChosenRecord, ...], str | None), _no_facts),
-    "bulk stop": CommandForm((int,), _no_facts),
-    "bulk discard": CommandForm((int,), _no_facts),
-    "alerts ack": CommandForm((int, str), _no_facts),
+    "bulk freeze": CommandForm((str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts),
+    "bulk stop": CommandForm((int,), _make_empty_facts),
+    "bulk discard": CommandForm((int,), _make_empty_facts),
+    "alerts ack": CommandForm((int, str), _make_empty_facts),
     "alerts unack": CommandForm((int,), _make_facts_reader_of_kind(alerts.ALERT_KIND)),
-    _incident_command_name(IncidentAction.HAND_OVER): CommandForm((int, str, str), _hand_over_facts),
-    _incident_command_name(IncidentAction.SNOOZE): CommandForm((int, datetime, str), _incident_facts),
+    _format_incident_command_name(IncidentAction.HAND_OVER): CommandForm((int, str, str), _make_hand_over_facts),
+    _format_incident_command_name(IncidentAction.SNOOZE): CommandForm((int, datetime, str), _incident_facts),
     **{
-        _incident_command_name(action): CommandForm((int,), _incident_facts)
+        _format_incident_command_name(action): CommandForm((int,), _incident_facts)
         for action in _INCIDENT_ACTIONS_WITHOUT_TEXT
     },
     **{
-        _incident_command_name(action): CommandForm((int, str), _incident_facts)
+        _format_incident_command_name(action): CommandForm((int, str), _incident_facts)
         for action in _INCIDENT_ACTIONS_WITH_REASON
     },
-    "view save": CommandForm((str, bool, ViewContent, bool), _saved_view_facts),
+    "view save": CommandForm((str, bool, ViewContent, bool), _make_saved_view_facts),
     "view rename": CommandForm((int, str), _make_facts_reader_of_kind(VIEW_KIND)),
     "view delete": CommandForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
     "view restore": CommandForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
     "mention done": CommandForm((int,), _make_facts_reader_of_kind(MENTION_KIND)),
-    "audit verify": CommandForm((), _no_facts),
-    "limits set": CommandForm((str, str, int), _limit_facts),
-    "read-only set": CommandForm((str, bool, str), _switch_facts),
-    "reconcile": CommandForm((str, date, date), _no_facts),
-    "run due": CommandForm((), _no_facts),
+    "audit verify": CommandForm((), _make_empty_facts),
+    "limits set": CommandForm((str, str, int), _make_limit_facts),
+    "read-only set": CommandForm((str, bool, str), _make_switch_facts),
+    "reconcile": CommandForm((str, date, date), _make_empty_facts),
+    "run due": CommandForm((), _make_empty_facts),
     "bulk run": CommandForm((int, int | None), _make_facts_reader_of_kind(stored_runs.BULK_RUN_KIND)),
 }
 """The forms of the commands that a worker runs for desks, by the command names that `RequestIds.act_once` gets."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from console.wiring.records import RecoveryService
     from console.wiring.refunds import RefundService
 
-Pages = Iterator[Sequence[Any]]
+RowPages = Iterator[Sequence[Any]]
 _PAGE_SIZE = 1_000
 _MAX_SEARCH_RESULTS = 1_000
 """Largest number of rows of a search; the best results come first."""
@@ -80,7 +80,7 @@ class _ExportList(NamedTuple):
     """
 
     columns: Sequence[ExportColumn]
-    read_pages: Callable[[], Pages]
+    read_pages: Callable[[], RowPages]
     note: str = ""
 
 
@@ -97,13 +97,13 @@ def make_export_table(
 
     Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
     """
-    listed = _MAKE_LIST_BY_NAME[request.name](services, request, context)
+    listed = _LIST_MAKER_BY_NAME[request.name](services, request, context)
     title = format_list_title(request, context)
     about = (*format_about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
     return ExportTable(title, listed.columns, listed.read_pages, about)
 
 
-def _queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     name = request.subject
     if name == _COMPANY_QUEUE:
         return _ExportList(lists.make_changed_company_columns(context), lambda: _read_company_pages(services))
@@ -116,7 +116,7 @@ def _queue_list(services: ExportReadServices, request: ExportRequest, context: T
     return _ExportList(columns, lambda: _read_queue_pages(services, request))
 
 
-def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> Pages:
+def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> RowPages:
     def is_wanted(item: QueueItem) -> bool:
         is_chosen = request.chosen is None or (kind_of(item.record), item.record.id) in request.chosen
         return is_chosen and (request.matches is None or request.matches(item))
@@ -130,7 +130,7 @@ def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> P
             return
 
 
-def _read_company_pages(services: ExportReadServices) -> Pages:
+def _read_company_pages(services: ExportReadServices) -> RowPages:
     after: str | None = None
     while True:
         page = services.alerts.read_company_queue(_PAGE_SIZE, after)
@@ -140,7 +140,7 @@ def _read_company_pages(services: ExportReadServices) -> Pages:
             return
 
 
-def _read_notice_pages(services: ExportReadServices) -> Pages:
+def _read_notice_pages(services: ExportReadServices) -> RowPages:
     after: str | None = None
     while True:
         page = services.notices.read_page(_PAGE_SIZE, after, with_candidates=False)
@@ -150,11 +150,11 @@ def _read_notice_pages(services: ExportReadServices) -> Pages:
             return
 
 
-def _lookup_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+def _make_lookup_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     if request.part not in ("", *LOOKUP_EXPORT_PARTS):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
 
-    def read_pages() -> Pages:
+    def read_pages() -> RowPages:
         found = services.lookup.find_records(request.subject)
         of_part = {
             "payments": found.payments,
@@ -167,22 +167,22 @@ def _lookup_list(services: ExportReadServices, request: ExportRequest, context: 
     return _ExportList(record_columns(context, lambda record: record), read_pages)
 
 
-def _search_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> Pages:
+def _make_search_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+    def read_pages() -> RowPages:
         yield tuple(services.lookup.search(request.subject, _MAX_SEARCH_RESULTS).records)
 
     return _ExportList(record_columns(context, lambda record: record), read_pages)
 
 
-def _companies_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> Pages:
+def _make_companies_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+    def read_pages() -> RowPages:
         yield services.registry.search_corporations(request.subject, request.part or None, _MAX_SEARCH_RESULTS).items
 
     return _ExportList(lists.make_company_columns(context), read_pages)
 
 
-def _approvals_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> Pages:
+def _make_approvals_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+    def read_pages() -> RowPages:
         inbox = services.refunds.read_inbox()
         yield (*inbox.to_decide, *inbox.others)
         yield services.recovery.list_proposals()
@@ -190,15 +190,15 @@ def _approvals_list(services: ExportReadServices, request: ExportRequest, contex
     return _ExportList(lists.make_approval_columns(context), read_pages)
 
 
-def _alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> Pages:
+def _make_alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+    def read_pages() -> RowPages:
         yield services.alerts.list_open_items(_MAX_EXPORTED_ALERTS)
 
     return _ExportList(lists.make_alert_columns(context), read_pages)
 
 
-def _audit_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> Pages:
+def _make_audit_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+    def read_pages() -> RowPages:
         before: int | None = None
         while page := services.audit.list_entries(_PAGE_SIZE, before):
             yield page
@@ -207,12 +207,12 @@ def _audit_list(services: ExportReadServices, request: ExportRequest, context: T
     return _ExportList(lists.make_audit_columns(context), read_pages)
 
 
-def _bulk_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+def _make_bulk_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     if request.part not in ("", NOT_DONE_FILTER):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
     run = services.bulk.read_run(_parse_id("bulk-run", request.subject))
 
-    def read_pages() -> Pages:
+    def read_pages() -> RowPages:
         after = 0
         while page := services.bulk.list_lines(run.id, request.part or None, after, _PAGE_SIZE):
             yield page
@@ -221,8 +221,8 @@ def _bulk_list(services: ExportReadServices, request: ExportRequest, context: Te
     return _ExportList(lists.make_bulk_columns(context, run.action), read_pages)
 
 
-def _runs_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> Pages:
+def _make_runs_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+    def read_pages() -> RowPages:
         before: int | None = None
         while True:
             page = services.reconciliation.views.list_runs(request.subject or None, _PAGE_SIZE, before)
@@ -234,12 +234,12 @@ def _runs_list(services: ExportReadServices, request: ExportRequest, context: Te
     return _ExportList(lists.make_run_columns(context), read_pages)
 
 
-def _differences_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+def _make_differences_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     part, run_id = request.part or PART_ALL, _parse_id("reconciliation", request.subject)
     if part not in VERDICTS_OF_PART:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": part[:40]})
 
-    def read_pages() -> Pages:
+    def read_pages() -> RowPages:
         services.reconciliation.views.read_run(run_id)  # raises not_found
         after: int | None = None
         while True:
@@ -252,8 +252,8 @@ def _differences_list(services: ExportReadServices, request: ExportRequest, cont
     return _ExportList(lists.make_difference_columns(context), read_pages)
 
 
-def _set_asides_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> Pages:
+def _make_set_asides_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+    def read_pages() -> RowPages:
         after: int | None = None
         while page := services.payments.list_set_asides(_PAGE_SIZE, after):
             yield page
@@ -262,39 +262,39 @@ def _set_asides_list(services: ExportReadServices, request: ExportRequest, conte
     return _ExportList(lists.make_set_aside_columns(context), read_pages)
 
 
-def _report_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+def _make_report_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     """Return the table of the figures of a chart. The report is read before this function returns, because its
     note says which data is missing."""
     if request.subject not in REPORT_TABLES:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.subject[:40]})
-    table, report = REPORT_TABLES[request.subject], _READ_REPORT_BY_NAME[request.subject](services.reports)
+    table, report = REPORT_TABLES[request.subject], _REPORT_READER_BY_NAME[request.subject](services.reports)
 
-    def read_pages() -> Pages:
+    def read_pages() -> RowPages:
         yield table.rows_of(report)
 
     return _ExportList(table.columns(context), read_pages, table.note(report, context.language))
 
 
-_READ_REPORT_BY_NAME: Mapping[str, Callable[["ReportService"], object]] = {
+_REPORT_READER_BY_NAME: Mapping[str, Callable[["ReportService"], object]] = {
     "success": lambda reports: reports.read_provider_success(),
     "queue_ages": lambda reports: reports.read_queue_ages(),
     "refund_funnel": lambda reports: reports.read_refund_funnel(),
     "settlement": lambda reports: reports.read_settlement(),
     "time_to_truth": lambda reports: reports.read_time_to_truth(),
 }
-_MAKE_LIST_BY_NAME: Mapping[ListName, Callable[[ExportReadServices, ExportRequest, TextContext], _ExportList]] = {
-    ListName.QUEUE: _queue_list,
-    ListName.LOOKUP: _lookup_list,
-    ListName.SEARCH: _search_list,
-    ListName.COMPANIES: _companies_list,
-    ListName.APPROVALS: _approvals_list,
-    ListName.ALERTS: _alerts_list,
-    ListName.AUDIT: _audit_list,
-    ListName.BULK: _bulk_list,
-    ListName.RUNS: _runs_list,
-    ListName.DIFFERENCES: _differences_list,
-    ListName.SET_ASIDES: _set_asides_list,
-    ListName.REPORT: _report_list,
+_LIST_MAKER_BY_NAME: Mapping[ListName, Callable[[ExportReadServices, ExportRequest, TextContext], _ExportList]] = {
+    ListName.QUEUE: _make_queue_list,
+    ListName.LOOKUP: _make_lookup_list,
+    ListName.SEARCH: _make_search_list,
+    ListName.COMPANIES: _make_companies_list,
+    ListName.APPROVALS: _make_approvals_list,
+    ListName.ALERTS: _make_alerts_list,
+    ListName.AUDIT: _make_audit_list,
+    ListName.BULK: _make_bulk_list,
+    ListName.RUNS: _make_runs_list,
+    ListName.DIFFERENCES: _make_differences_list,
+    ListName.SET_ASIDES: _make_set_asides_list,
+    ListName.REPORT: _make_report_list,
 }
 
 

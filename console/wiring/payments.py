@@ -30,10 +30,10 @@ from console.services.payments.providers import PaymentProviders
 from console.services.payments.resolve import PaymentDecisions
 from console.services.payments.start import START_PAYMENT_ACTION, PaymentStarter, PaymentStartService
 from console.services.payments.timeouts import PaymentTimeouts
-from console.services.payments.view import PaymentViews
+from console.services.payments.view import PaymentDetailsReader
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
-from console.services.tasks.due_tasks import Task
+from console.services.tasks.due_tasks import DueTask
 from console.store.payments import orders, payments
 
 
@@ -42,7 +42,7 @@ class PaymentService:
 
     def __init__(
         self, payment_starts: PaymentStarter, imports: PaymentImports, notices: NoticeReceiver,
-        payment_probes: PaymentProbes, payment_decisions: PaymentDecisions, views: PaymentViews,
+        payment_probes: PaymentProbes, payment_decisions: PaymentDecisions, views: PaymentDetailsReader,
         context: ServiceContext, timeouts: PaymentTimeouts, request_ids: RequestIds,
     ) -> None:  # fmt: skip
         self._request_ids = request_ids
@@ -211,7 +211,7 @@ class PaymentServiceBuilder:
         pipeline: GuardedPipeline,
         payment_providers: PaymentProviders,
         request_ids: RequestIds,
-        views: PaymentViews,
+        views: PaymentDetailsReader,
     ) -> None:
         self.start_action: PaymentStartService = GuardedService(
             context, pipeline, START_PAYMENT_ACTION, lambda: context
@@ -226,6 +226,6 @@ class PaymentServiceBuilder:
             PaymentDecisions(context, probes), views, context, self.timeouts, request_ids,
         )  # fmt: skip
 
-    def due_tasks(self) -> tuple[Task, ...]:
+    def list_due_tasks(self) -> tuple[DueTask, ...]:
         """Return the due tasks about payments, for the scheduler."""
-        return (*self._due_payments.tasks(), *self.timeouts.tasks())
+        return (*self._due_payments.list_tasks(), *self.timeouts.list_tasks())

@@ -80,7 +80,7 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
     return adapter, tokens
 
 
-def configured_providers(settings: Settings) -> tuple[str, ...]:
+def list_configured_providers(settings: Settings) -> tuple[str, ...]:
     """Return the names of the enabled payment providers. May read the keyring."""
     return tuple(name for name in provider_registry.list_provider_names() if settings.is_enabled(name))
 

@@ -10,20 +10,20 @@ from console.domain.records import Person
 from console.domain.service_results import AllowedAction
 from console.services.audit.read_log import ReadLog
 from console.services.credit_checks.provider import CreditCheckAdapterSource
-from console.services.credit_checks.view import CreditCheckViews
+from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.services.payments.providers import PaymentProviders
-from console.services.payments.view import PaymentViews
+from console.services.payments.view import PaymentDetailsReader
 from console.services.process.context import ServiceContext
 from console.services.recovery.choices import DecisionChoices
 from console.services.recovery.queues import Queues
 from console.services.recovery.related_records import RelatedRecords
 from console.services.refunds.request import RefundRequests
-from console.services.refunds.view import RefundViews
+from console.services.refunds.view import RefundDetailsReader
 from console.services.registry.facts import complete_with_corporations
 from console.store.database.sqlalchemy_names import Connection
 from console.store.queues.table_queries import QueuedRecord
 
-R = TypeVar("R", bound=QueuedRecord)
+RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 
 class RecordReaders:
@@ -43,7 +43,7 @@ class RecordReaders:
         self._related_records = RelatedRecords(context, adapter_source, payment_providers, requests)
         self.choices = DecisionChoices(context, adapter_source, payment_providers, requests)
 
-    def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
+    def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records with their related records and the registry data of their corporations, in the same
         order.
         """
@@ -64,18 +64,18 @@ class RecordReaders:
         return Queues(self._context, self.complete_records)
 
     @cached_property
-    def credit_check_views(self) -> CreditCheckViews:
+    def credit_check_details(self) -> CreditCheckDetailsReader:
         """The reader of credit checks with the data that their screens show."""
-        return CreditCheckViews(self._context, self._read_log, self.complete_records, self.read_actions)
+        return CreditCheckDetailsReader(self._context, self._read_log, self.complete_records, self.read_actions)
 
     @cached_property
-    def payment_views(self) -> PaymentViews:
+    def payment_details(self) -> PaymentDetailsReader:
         """The reader of payments and orders with the data that their screens show."""
-        return PaymentViews(self._context, self._read_log, self.complete_records, self.read_actions)
+        return PaymentDetailsReader(self._context, self._read_log, self.complete_records, self.read_actions)
 
     @cached_property
-    def refund_views(self) -> RefundViews:
+    def refund_details(self) -> RefundDetailsReader:
         """The reader of refunds with the data that their screens show."""
-        return RefundViews(
+        return RefundDetailsReader(
             self._context, self._payment_providers, self._read_log, self.complete_records, self.read_actions
         )

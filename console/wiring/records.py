@@ -25,9 +25,9 @@ from console.services.annotations.hand_over import hand_over
 from console.services.annotations.notes import NoteService
 from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.resolve import PurchaseDecisions
-from console.services.credit_checks.view import CreditCheckViews
-from console.services.evidence.pack import EvidencePacks, PackWritten
-from console.services.evidence.pack_bundle import BundleWritten, EvidenceBundles, ReportPacks
+from console.services.credit_checks.view import CreditCheckDetailsReader
+from console.services.evidence.pack import EvidencePacks, WrittenPack
+from console.services.evidence.pack_bundle import EvidenceBundles, PackCountReporter, WrittenBundle
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import second_person
 from console.services.guarded.request_ids import RequestIds
@@ -52,7 +52,7 @@ class CreditCheckRecoveryServices:
 
     decisions: PurchaseDecisions
     probes: CreditCheckProbes
-    views: CreditCheckViews
+    views: CreditCheckDetailsReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class RecoveryService:
         """Return one record with the data that its screen shows. Raises not_found, not_allowed."""
         match kind:
             case "operation":
-                return self._operations.read_view(str(id))
+                return self._operations.read_details(str(id))
             case "payment":
                 return self._payments.read_payment(_parse_record_id(kind, id))
             case "order":
@@ -239,7 +239,7 @@ class RecoveryService:
             chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden, chain.names
         )
 
-    def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> PackWritten:
+    def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> WrittenPack:
         """Write the evidence pack of a record to the new file `path`. `verify_pack` in
         `services/evidence/pack_verification.py` can verify the file.
 
@@ -251,8 +251,8 @@ class RecoveryService:
         self,
         records: Sequence[tuple[str, int | str]],
         path: Path,
-        progress: ReportPacks = lambda _done, _of: None,
-    ) -> BundleWritten:
+        progress: PackCountReporter = lambda _done, _of: None,
+    ) -> WrittenBundle:
         """Write the evidence packs of several records (kind and id) and an index to the new file `path`.
         `progress` is called before each pack; it may raise an exception, which cancels the bundle.
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.

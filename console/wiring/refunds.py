@@ -8,7 +8,7 @@ from console.domain.payments.service_results import ApprovalInbox, RefundDetails
 from console.domain.payments.states import RefundState
 from console.domain.views.any_record import ResolveResult
 from console.services.guarded.action import GuardedService
-from console.services.guarded.operation import Progress
+from console.services.guarded.operation import StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
 from console.services.payments.providers import PaymentProviders
@@ -21,8 +21,8 @@ from console.services.refunds.probe import RefundProbes
 from console.services.refunds.request import RefundRequests
 from console.services.refunds.resolve import RefundRecovery
 from console.services.refunds.submit import REFUND_SUBMISSION, RefundSubmissions, RefundSubmissionService
-from console.services.refunds.view import RefundViews
-from console.services.tasks.due_tasks import Task
+from console.services.refunds.view import RefundDetailsReader
+from console.services.tasks.due_tasks import DueTask
 from console.store.refunds import refunds
 
 
@@ -32,7 +32,7 @@ class RefundService:
     def __init__(
         self, refund_requests: RefundRequests, refund_decisions: RefundDecisions,
         refund_submissions: RefundSubmissions, refund_probes: RefundProbes, refund_recovery: RefundRecovery,
-        views: RefundViews, context: ServiceContext, request_ids: RequestIds,
+        views: RefundDetailsReader, context: ServiceContext, request_ids: RequestIds,
     ) -> None:  # fmt: skip
         self._context, self._request_ids = context, request_ids
         self._refund_requests, self._refund_decisions, self._refund_submissions = (
@@ -64,7 +64,7 @@ class RefundService:
         self,
         id: int,
         expected_version: int | None = None,
-        progress: Progress | None = None,
+        progress: StepReporter | None = None,
         *,
         request_id: str | None = None,
     ) -> Refund:
@@ -102,7 +102,7 @@ class RefundService:
             record_answers.make_refund_decision_answer_finder(self._context, id, RefundState.WITHDRAWN),
         )
 
-    def submit(self, id: int, progress: Progress | None = None, *, request_id: str | None = None) -> Refund:
+    def submit(self, id: int, progress: StepReporter | None = None, *, request_id: str | None = None) -> Refund:
         """Send an approved refund to the provider. Raises the errors of `RefundSubmissions.submit_refund`."""
         return self._request_ids.act_once(
             "refund submit",
@@ -170,7 +170,7 @@ class RefundServiceBuilder:
         pipeline: GuardedPipeline,
         payment_providers: PaymentProviders,
         request_ids: RequestIds,
-        views: RefundViews,
+        views: RefundDetailsReader,
     ) -> None:
         self.submit_action: RefundSubmissionService = GuardedService(
             context, pipeline, REFUND_SUBMISSION, lambda: context
@@ -186,6 +186,6 @@ class RefundServiceBuilder:
             self.refund_requests, decisions, submissions, probes, recovery, views, context, request_ids
         )
 
-    def due_tasks(self) -> Sequence[Task]:
+    def list_due_tasks(self) -> Sequence[DueTask]:
         """Return the due tasks about refunds, for the scheduler."""
         return self._due_refunds.list_tasks()

@@ -29,14 +29,14 @@ from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.readings import CheckReadings
 from console.services.credit_checks.refetch import RefetchService
 from console.services.credit_checks.resolve import PurchaseDecisions
-from console.services.credit_checks.view import CreditCheckViews
+from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.services.evidence.pack import EvidencePacks
 from console.services.evidence.pack_bundle import EvidenceBundles
 from console.services.evidence.pack_text import TimelineText
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import GuardedService, ServicesByAction, map_services_by_action
-from console.services.guarded.operation import Progress
+from console.services.guarded.operation import StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
 from console.services.lookup.record_search import Lookup
@@ -69,7 +69,7 @@ class CreditCheckService:
         context: ServiceContext,
         checks: purchase.CreditChecks,
         check_probes: CreditCheckProbes,
-        views: CreditCheckViews,
+        views: CreditCheckDetailsReader,
         request_ids: RequestIds,
     ) -> None:
         self._checks, self._check_probes, self._views = checks, check_probes, views
@@ -80,7 +80,7 @@ class CreditCheckService:
         return self._checks.make_plan(number)
 
     def purchase(
-        self, request: PurchaseRequest, progress: Progress | None = None, *, request_id: str | None = None
+        self, request: PurchaseRequest, progress: StepReporter | None = None, *, request_id: str | None = None
     ) -> CreditCheck:
         """Buy one credit check, at most once. `progress` is called with the name of each step. Raises the errors
         of `CreditChecks.purchase`.
@@ -101,7 +101,7 @@ class CreditCheckService:
         detail: bool = True,
         pdf: bool = True,
         expected_version: int | None = None,
-        progress: Progress | None = None,
+        progress: StepReporter | None = None,
         request_id: str | None = None,
     ) -> RefetchResult:
         """Read the detail data (`detail`) and the PDF (`pdf`) of a bought credit check from the provider again.
@@ -176,7 +176,7 @@ class ServiceBuilder:
             self._pipeline,
             self.payment_providers,
             self._request_ids,
-            self.readers.payment_views,
+            self.readers.payment_details,
         )
 
     @cached_property
@@ -186,27 +186,27 @@ class ServiceBuilder:
             self._pipeline,
             self.payment_providers,
             self._request_ids,
-            self.readers.refund_views,
+            self.readers.refund_details,
         )
 
-    def payment_service(self) -> PaymentService:
+    def make_payment_service(self) -> PaymentService:
         """Return the service with all actions on payments and orders."""
         return self._payment_builder.payments
 
-    def refund_service(self) -> RefundService:
+    def make_refund_service(self) -> RefundService:
         """Return the service with all actions on refunds."""
         return self._refund_builder.refunds
 
-    def credit_check_service(self, lookup: Lookup) -> CreditCheckService:
+    def make_credit_check_service(self, lookup: Lookup) -> CreditCheckService:
         """Return the service with all actions on credit checks."""
         checks = purchase.CreditChecks(
             self._context, self._purchases, self._adapter_source, self._refetch_service, lookup
         )
         return CreditCheckService(
-            self._context, checks, self._check_probes, self.readers.credit_check_views, self._request_ids
+            self._context, checks, self._check_probes, self.readers.credit_check_details, self._request_ids
         )
 
-    def recovery_service(self) -> RecoveryService:
+    def make_recovery_service(self) -> RecoveryService:
         """Return the service with the actions on waiting records of every kind."""
         reader = self._adapter_source.get_reader
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
@@ -226,7 +226,7 @@ class ServiceBuilder:
             forgotten_payments,
         )
         check_recovery = CreditCheckRecoveryServices(
-            self._purchase_decisions, self._check_probes, self.readers.credit_check_views
+            self._purchase_decisions, self._check_probes, self.readers.credit_check_details
         )
         money_services = (payment_builder.payments, refund_builder.refunds)
         call_context = (self._context, self._request_ids)
@@ -280,8 +280,8 @@ class ServiceBuilder:
             self.guarded_actions,
             other_tasks=(
                 ("clock_jumps", ClockJumpCorrection(self._context).run),
-                *payment_builder.due_tasks(),
-                *refund_builder.due_tasks(),
+                *payment_builder.list_due_tasks(),
+                *refund_builder.list_due_tasks(),
                 ("reconciliation", lambda: self.reconciliation_service.run_due()),
                 ("registry", lambda: self._registry_updates.run()),
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_runs()),
@@ -320,7 +320,7 @@ class ServiceBuilder:
     @cached_property
     def bulk_runs(self) -> BulkRuns:
         """The service of bulk runs. The actions of a bulk run are probe, re-fetch, take and note."""
-        context, recovery_service = self._context, self.recovery_service()
+        context, recovery_service = self._context, self.make_recovery_service()
 
         def refetch(record_id: int, expected_version: int | None) -> RefetchResult:
             return self._refetch_service.refetch(
@@ -341,9 +341,9 @@ class ServiceBuilder:
         actions = (payment_builder.payment_probes, payment_builder.imports, refund_service.probe)
         return ReconciliationService(self._context, self.payment_providers, *actions, self._request_ids)
 
-    def pdfs(self) -> CreditCheckPdfs:
+    def make_pdfs(self) -> CreditCheckPdfs:
         """Return the service that opens the PDFs of credit checks."""
-        return CreditCheckPdfs(self.readers.credit_check_views)
+        return CreditCheckPdfs(self.readers.credit_check_details)
 
     def close(self) -> None:
         """Write the collected audit entries about records that people opened, and stop the heartbeat."""

@@ -10,7 +10,7 @@ from console.services.tasks.scheduler import Scheduler
 
 TASK_THREAD_COUNT = 3
 """Number of threads that run due tasks. A long task occupies one thread while the others run the short tasks."""
-POLL_SECONDS, OTHER_THREADS_POLL_SECONDS = 1.0, 3.0
+POLL_SECONDS, POLL_SECONDS_OF_OTHER_THREADS = 1.0, 3.0
 """Pause in seconds of the first thread between two polls for due tasks, and of each other thread."""
 MAX_PAUSE_AFTER_FAILURES_SECONDS = 30.0
 _MIN_POLL_PAUSE_SECONDS = 0.3
@@ -53,7 +53,7 @@ class TaskThreads:
         """
         poll_seconds = max(
             _MIN_POLL_PAUSE_SECONDS,
-            self._scale.scale_seconds(POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS),
+            self._scale.scale_seconds(POLL_SECONDS if index == 0 else POLL_SECONDS_OF_OTHER_THREADS),
         )
         failure_count = 0
         self._stop_event.wait(poll_seconds * index / TASK_THREAD_COUNT)

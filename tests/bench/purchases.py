@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from console.app import Console, open_console
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, Person, PurchaseRequest
-from console.providers.credit_checks.provider import Capabilities, CreditCheckReader, PdfAnswer
+from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckReader, PdfAnswer
 from console.services.guarded.idempotency import Idempotency
 from console.settings.settings import Settings
 from console.store.access.operators import insert_person
@@ -37,7 +37,9 @@ class InstantVendor:
     """Sells at once. Nothing can be read from it."""
 
     name = "alarmbox"
-    capabilities = Capabilities(identifies_by_number=True, gives_verdict=True, has_pdf=True, finds_purchases=False)
+    capabilities = CreditCheckCapabilities(
+        identifies_by_number=True, gives_verdict=True, has_pdf=True, finds_purchases=False
+    )
 
     def __init__(self) -> None:
         self._ids = count(1)

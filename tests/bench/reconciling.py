@@ -199,7 +199,9 @@ class Days:
         """The day's file, as if a notice had told of it."""
         event = PaymentEvent("paypay", "bench", "ReconFileHint", ANNOUNCED_RESULT, "", order_no=self.day.isoformat())
         context = console._context
-        context.write(lambda tx: payment_events.add_event(tx.conn, event, context.holder().operator, context.now()))
+        context.write(
+            lambda tx: payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now())
+        )
         return self._content()
 
     def reconcile(self, console: Console) -> Any:

@@ -190,7 +190,7 @@ def _token(scene: Scene, console: Console, number: str) -> str:
     ending = _named(refresh)
     with scene.beside() as fresh:
         after = DatabaseTokenStore(fresh._context, f"p{number}", "first", fresh._context.cipher)
-        stored = after.current()
+        stored = after.find_current_pair()
         if ending == "done":
             assert stored, "nothing was stored"
             assert stored.refresh_token == good[-1], "what the provider gave was lost"

@@ -59,7 +59,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/request.py",
-                "        self._serialize_requests_of_maker(tx, valid.maker)\n",
+                "        self._lock_requests_of_maker(tx, valid.maker)\n",
                 "",
             ),
         ),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
-from console.providers.credit_checks.provider import Capabilities, PdfAnswer
+from console.providers.credit_checks.provider import CreditCheckCapabilities, PdfAnswer
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import (
     PURCHASE_STATUSES,
@@ -27,7 +27,9 @@ class ArticleCountReader:
     """Reads what was counted."""
 
     name = "article-count"
-    capabilities = Capabilities(identifies_by_number=False, gives_verdict=False, has_pdf=False, finds_purchases=False)
+    capabilities = CreditCheckCapabilities(
+        identifies_by_number=False, gives_verdict=False, has_pdf=False, finds_purchases=False
+    )
 
     def __init__(
         self, transport: HttpTransport, gate: RateLimiter, key: str, name_of: Callable[[str], str | None]

@@ -49,7 +49,7 @@ class MemoryTokens:
         self.log: list[str] = []
         self._lock = Lock()
 
-    def current(self) -> TokenPair | None:
+    def find_current_pair(self) -> TokenPair | None:
         return self.pair
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:

@@ -172,12 +172,12 @@ def test_a_bad_value_names_its_key(tmp_path: Path, key: str, value: str) -> None
 
 def test_which_are_configured(tmp_path: Path) -> None:
     """A provider with neither a URL nor credentials is disabled."""
-    assert payment_wiring.configured_providers(settings(tmp_path)) == ()
-    assert payment_wiring.configured_providers(settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})) == (
+    assert payment_wiring.list_configured_providers(settings(tmp_path)) == ()
+    assert payment_wiring.list_configured_providers(settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})) == (
         "paypay",
     )
-    assert payment_wiring.configured_providers(settings(tmp_path, env=PAYPAY | ATOM)) == ("paypay", "atom")
-    assert payment_wiring.configured_providers(settings(tmp_path, "[atom]\nenvironment = 'uat'\n")) == ()
+    assert payment_wiring.list_configured_providers(settings(tmp_path, env=PAYPAY | ATOM)) == ("paypay", "atom")
+    assert payment_wiring.list_configured_providers(settings(tmp_path, "[atom]\nenvironment = 'uat'\n")) == ()
 
 
 def test_what_is_missing_is_named(context: ServiceContext) -> None:

@@ -28,7 +28,7 @@ def training(stage: Stage) -> None:
         stage.shoot("training")
         for key in ("missing_pdf", "wrong_amount", "double_payment", "due_approval"):
             service.begin_incident(key)
-        facts = {each.key: each.facts for each in service.read_view().incidents}
+        facts = {each.key: each.facts for each in service.read_overview().incidents}
         console.credit_checks.refetch(int(facts["missing_pdf"]["record"]))
         console.refunds.approve(int(facts["due_approval"]["refund"]))
         service.check_incidents()

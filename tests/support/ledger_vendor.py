@@ -15,7 +15,7 @@ import pytest
 from console.domain.calendar_days import JST
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, PurchaseRequest
-from console.providers.credit_checks.provider import Capabilities, PdfAnswer
+from console.providers.credit_checks.provider import CreditCheckCapabilities, PdfAnswer
 from console.store.database.engine import Database
 
 Behaviour = Literal[
@@ -80,8 +80,8 @@ class LedgerVendor:
         demand(not any(database.count for database in self.watched), f"{call} inside a transaction")
 
     @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(True, True, True, self.finds)
+    def capabilities(self) -> CreditCheckCapabilities:
+        return CreditCheckCapabilities(True, True, True, self.finds)
 
     def make_reader(self) -> "LedgerReader":
         return LedgerReader(self)
@@ -126,7 +126,7 @@ class LedgerReader:
     name: str = "alarmbox"
 
     @property
-    def capabilities(self) -> Capabilities:
+    def capabilities(self) -> CreditCheckCapabilities:
         return self.world.capabilities
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:

@@ -77,7 +77,7 @@ class Scene:
             GuardedPipeline(self.context, self.heartbeat),
             self.vendors,
             RequestIds(self.context, NoCache()),
-            self.readers.payment_views,
+            self.readers.payment_details,
         )
         self.payments = self.machinery.payments
         self.taker = console
@@ -142,7 +142,7 @@ class Scene:
     def run_due(self) -> tuple[TaskRun, ...]:
         """The due tasks of payments, as the program."""
         with act_as(WORKER):
-            return tuple(TaskRun(name, task()) for name, task in self.machinery.due_tasks())
+            return tuple(TaskRun(name, task()) for name, task in self.machinery.list_due_tasks())
 
     def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> PostedNotice:
         """What the simulated provider would send about a payment as it stands."""

@@ -92,7 +92,7 @@ class RefundDesk:
         checks = self.console._service_builder._adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
         self.machinery = RefundServiceBuilder(
-            self.context, self.pipeline, self.vendors, request_ids, self.readers.refund_views
+            self.context, self.pipeline, self.vendors, request_ids, self.readers.refund_details
         )
         self.refunds = self.machinery.refunds
 
@@ -181,7 +181,7 @@ class RefundDesk:
 
     def due(self) -> dict[str, int]:
         """Every due task of refunds, in its order, and those that settle what was left behind."""
-        tasks = dict(self.machinery.due_tasks())
+        tasks = dict(self.machinery.list_due_tasks())
         with act_as(WORKER):
             with self.context.database.read() as conn:
                 lapsed = [one for one in journal.list_lapsed_operations(conn) if one.subject_kind == "refund"]

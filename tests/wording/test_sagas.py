@@ -43,7 +43,7 @@ def test_every_step_and_state_has_words(language: str) -> None:
 def test_every_reason_has_words(language: str) -> None:
     """Those that the steps name, those of an order's state, and whatever a refusal is called."""
     told = {
-        one.text for one in word_use.arguments(SERVICES, {"WaitUntil": 0, "SagaDone": 0, "CompensationRequired": 0})
+        one.text for one in word_use.arguments(SERVICES, {"StepWaiting": 0, "SagaDone": 0, "CompensationRequired": 0})
     }
     told |= {f"order_{state}" for state in OrderState if state not in (OrderState.PENDING, OrderState.CANCELLED)}
     assert len(told) > 12

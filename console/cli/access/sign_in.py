@@ -39,7 +39,7 @@ class SignInCommand:
         with open_console(settings) as console:
             if not console.sessions.record_sign_in(keep=True):
                 raise _make_keyring_error(SettingProblem.KEYRING_FAILED)
-            identity = console.sessions.whoami()
+            identity = console.sessions.read_identity()
         data = {**_build_identity_json(identity), "kept": True}
         writer.write_answer(
             lambda: data,
@@ -75,7 +75,7 @@ class WhoAmICommand:
         from console.cli.process.command import open_console_with_passwords
 
         with open_console_with_passwords(writer) as console:
-            identity = console.sessions.whoami()
+            identity = console.sessions.read_identity()
         writer.write_answer(
             lambda: _build_identity_json(identity), lambda: _format_identity_lines(identity, writer.translator)
         )

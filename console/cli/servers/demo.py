@@ -98,7 +98,7 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
             writer.write_ready_answer(lambda: ready, lambda: _format_demo_answer_lines(ready, writer.translator))
             registry = _publish_registry(sandbox, samples)
             with (
-                demo_registry.registry_in_background(
+                demo_registry.import_registry_in_background(
                     Path(folder),
                     registry,
                     lambda path, should_stop: console.registry.import_files([path], should_stop=should_stop),
@@ -194,7 +194,7 @@ def _publish_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> d
     ]
     numbers = [*(sample.number for sample in samples), *(trial.number for trial in TRIAL_PURCHASES)]
     registry = demo_registry.plan_registry(SAMPLE_SEED, today, numbers, live)
-    demo_registry.publish(sandbox, registry)
+    demo_registry.publish_demo_registry(sandbox, registry)
     return registry
 
 
@@ -245,7 +245,7 @@ def _build_demo_answer_json(
         "operators": [person.name for person in DEMO_PEOPLE],
         "records": len(samples),
         "payments": len(payments),
-        "try_payments": demo_payments.payments_json(payments),
+        "try_payments": demo_payments.make_payment_objects(payments),
         "try": [{"corporation_number": trial.number, "what": trial.result_key} for trial in TRIAL_PURCHASES],
         "provider_screen": screen_rows,
     }

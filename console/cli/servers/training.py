@@ -26,11 +26,11 @@ class TrainingCommand:
         """Run the training, or write the list of its incidents. Raises ConsoleError `bad_profile` if the operator
         has the name of an invented person.
         """
-        from console.demo.training.session import open_training, read_stored_view
+        from console.demo.training.session import open_training, read_stored_overview
 
         settings = writer.read_settings()
         if args.list or args.check:
-            view = read_stored_view(settings, must_check=args.check)
+            view = read_stored_overview(settings, must_check=args.check)
             writer.write_answer(
                 lambda: build_training_json(view, writer.translator.language),
                 lambda: _format_training_lines(view, writer.translator),
@@ -44,7 +44,7 @@ class TrainingCommand:
             training = console.training
             assert training is not None  # noqa: S101 - for the type checker
             writer.write_ready_answer(
-                lambda: build_training_json(training.read_view(), writer.translator.language),
+                lambda: build_training_json(training.read_overview(), writer.translator.language),
                 lambda: [writer.translator("cli.training.prompt")],
             )
             show_window(console)

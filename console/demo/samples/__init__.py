@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from console.demo.samples import payment_recipes as money_kinds
-from console.demo.samples.credit_check_factory import CLIENT_IDS, CheckSample, CheckSampleFactory, DescribeCompany
+from console.demo.samples.credit_check_factory import CLIENT_IDS, CheckSample, CheckSampleFactory, CompanyDescriber
 from console.demo.samples.credit_check_recipes import RECIPES
-from console.demo.samples.credit_check_writer import RenderPdf, write_samples
+from console.demo.samples.credit_check_writer import PdfRenderer, write_samples
 from console.demo.samples.payment_factory import PaymentSample, PaymentSampleFactory
 
 __all__ = [
     "CLIENT_IDS",
-    "DescribeCompany",
+    "CompanyDescriber",
     "PaymentSample",
-    "RenderPdf",
+    "PdfRenderer",
     "CheckSample",
     "write_samples",
     "generate_checks",
@@ -28,14 +28,16 @@ __all__ = [
 
 
 def generate_checks(
-    seed: int, now: datetime, describe: DescribeCompany, count: int = 2_000
+    seed: int, now: datetime, describe: CompanyDescriber, count: int = 2_000
 ) -> tuple[CheckSample, ...]:
     """Return `count` sample credit checks, oldest first, with ids from 1. There are some of every kind; all further
     ones are purchased and complete. `describe` gives the company of a corporation number.
     """
     factory = CheckSampleFactory(seed, now, describe)
     samples = [sample for recipe in RECIPES for sample in recipe(factory)]
-    samples += [factory.make_bought("complete", factory.workday_instant(0, 760)) for _ in range(count - len(samples))]
+    samples += [
+        factory.make_bought("complete", factory.pick_workday_instant(0, 760)) for _ in range(count - len(samples))
+    ]
     samples.sort(key=lambda sample: sample.begun_at)
     for record_id, sample in enumerate(samples, 1):
         sample.id = record_id
@@ -51,7 +53,7 @@ def generate_payments(
     """
     bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
     drawn = CheckSampleFactory(seed, now, lambda number: (number, "ok"))
-    factory = PaymentSampleFactory(seed, now, bought or [drawn.next_number() for _ in range(count // 2)])
+    factory = PaymentSampleFactory(seed, now, bought or [drawn.make_next_number() for _ in range(count // 2)])
     sample_list = [payment for recipe in money_kinds.RECIPES for payment in recipe(factory)]
-    sample_list += [money_kinds.complete_payment(factory) for _ in range(count - len(sample_list))]
+    sample_list += [money_kinds.make_complete_payment(factory) for _ in range(count - len(sample_list))]
     return tuple(sorted(sample_list, key=lambda payment: payment.at))

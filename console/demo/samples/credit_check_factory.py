@@ -19,7 +19,7 @@ _BUYER_NAMES = ("op-a", "op-a", "op-a", "lead-b")
 _UNKNOWN_CAUSES = ("read_timeout", "http_503", "connection_broken", "answer_cut", "http_500")
 
 JournalState = tuple[str, str | None, str | None]
-DescribeCompany = Callable[[str], tuple[str, str]]
+CompanyDescriber = Callable[[str], tuple[str, str]]
 """A function that returns, for a corporation number, the name and the result (ok, hold or ng) of the sample company.
 """
 
@@ -92,14 +92,14 @@ class CheckSampleFactory:
     `now`.
     """
 
-    def __init__(self, seed: int, now: datetime, describe: DescribeCompany) -> None:
+    def __init__(self, seed: int, now: datetime, describe: CompanyDescriber) -> None:
         self.random = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
         self.now = now
         self._describe_company = describe
         self._numbers: set[str] = set()
         self._provider_id = FIRST_PROVIDER_ID
 
-    def next_number(self) -> str:
+    def make_next_number(self) -> str:
         """Return a new valid corporation number that no corporation has: its 12 digits after the check digit begin
         with 99, which is not the code of any registry office.
         """
@@ -109,7 +109,7 @@ class CheckSampleFactory:
                 self._numbers.add(base)
                 return compute_check_digit(base) + base
 
-    def workday_instant(self, least_days: float, most_days: float) -> datetime:
+    def pick_workday_instant(self, least_days: float, most_days: float) -> datetime:
         """Return a random instant on a weekday between 09:00 and 18:00 in Japan, about `least_days` to `most_days`
         before now.
         """
@@ -119,7 +119,7 @@ class CheckSampleFactory:
         second = self.random.randrange(9 * 3600, 18 * 3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
-    def instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
+    def pick_instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
     def make_report(self, number: str, at: datetime) -> CheckReport:
@@ -136,7 +136,9 @@ class CheckSampleFactory:
         """
         operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         who, client = self.random.choice(_BUYER_NAMES), self.random.choice(CLIENT_IDS)
-        sample = CheckSample(kind, self.next_number(), client, at, who, journal, status, operation_id=operation_id)
+        sample = CheckSample(
+            kind, self.make_next_number(), client, at, who, journal, status, operation_id=operation_id
+        )
         sample.events.append(
             SampleEvent(at, who, AuditAction.CREDIT_CHECK_PURCHASE_STARTED, {"operation": operation_id})
         )
@@ -155,13 +157,13 @@ class CheckSampleFactory:
         """
         cause = self.random.choice(_UNKNOWN_CAUSES)
         sample = self.make_begun(kind, at, ("unknown", "UNKNOWN", cause), "pending")
-        sample.values = review_columns(WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause)
+        sample.values = make_review_columns(WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause)
         sample.report = self.make_report(sample.number, at) if charged else None
         add_ending_event(sample, AuditAction.CREDIT_CHECK_UNKNOWN, cause, 31)
         return sample
 
 
-def review_columns(reason: str, **more: object) -> dict[str, Any]:
+def make_review_columns(reason: str, **more: object) -> dict[str, Any]:
     """Return the columns of a record whose work is `needs_review` for this reason, together with the columns
     `more`.
     """

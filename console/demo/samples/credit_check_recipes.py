@@ -12,7 +12,7 @@ from console.demo.samples.credit_check_factory import (
     SampleEvent,
     add_ending_event,
     add_purchase_events,
-    review_columns,
+    make_review_columns,
 )
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
@@ -34,33 +34,33 @@ _MISSING_PARTS = (("pdf",), ("result",), ("name",), ("dates",), ("result", "pdf"
 _PART_CAUSES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut", "pdf_missing")
 
 
-def _running_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_running_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases that another person began a moment ago and that have no answer yet."""
     for _ in range(4):
-        sample = factory.make_begun("running", factory.instant_ago(0.2, 2), ("calling", None, None), "pending")
+        sample = factory.make_begun("running", factory.pick_instant_ago(0.2, 2), ("calling", None, None), "pending")
         sample.is_running = True
         yield sample
 
 
-def _lapsed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_lapsed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases whose process ended without recording an answer; the provider has executed half of them."""
     for turn in range(4):
-        sample = factory.make_begun("lapsed", factory.instant_ago(60, 300), ("calling", None, None), "pending")
+        sample = factory.make_begun("lapsed", factory.pick_instant_ago(60, 300), ("calling", None, None), "pending")
         sample.report = factory.make_report(sample.number, sample.begun_at) if turn % 2 else None
         yield sample
 
 
-def _unknown_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_unknown_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     for turn in range(12):
-        yield factory.make_unanswered("unknown", factory.instant_ago(20, 3_000), charged=turn % 2 == 0)
+        yield factory.make_unanswered("unknown", factory.pick_instant_ago(20, 3_000), charged=turn % 2 == 0)
 
 
-def _proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases with an unknown outcome that one person has proposed as not purchased; a second person must
     still agree.
     """
     for _ in range(3):
-        sample = factory.make_unanswered("half_decided", factory.instant_ago(1_500, 4_000), charged=False)
+        sample = factory.make_unanswered("half_decided", factory.pick_instant_ago(1_500, 4_000), charged=False)
         sample.proposed_by = "op-a"
         at = sample.begun_at + timedelta(hours=2)
         words = "提供元の画面を確認: 該当する購入なし (no such purchase on the provider's screen)"
@@ -69,31 +69,31 @@ def _proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         yield sample
 
 
-def _checks_with_unfit_answer(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_checks_with_unfit_answer(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases whose answer named another corporation number or contained no usable id."""
     for cause in ("other_number", "bad_id"):
-        sample = factory.make_unanswered("misfit", factory.instant_ago(200, 2_000), charged=True)
+        sample = factory.make_unanswered("misfit", factory.pick_instant_ago(200, 2_000), charged=True)
         sample.journal = ("unknown", "UNKNOWN", cause)
-        sample.values = review_columns(WorkReason.ANSWER_DOES_NOT_FIT, certainty="unknown", error_code=cause)
+        sample.values = make_review_columns(WorkReason.ANSWER_DOES_NOT_FIT, certainty="unknown", error_code=cause)
         yield sample
 
 
-def _failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases that were certainly not made, three for each cause; some of them were repeated with success.
     Also yield three purchases with an unknown outcome that two people have settled.
     """
     for cause, outcome in _NOT_BOUGHT_CAUSES * 3:
-        sample = factory.make_begun("error", factory.workday_instant(1, 60), ("failed", outcome, cause), "error")
+        sample = factory.make_begun("error", factory.pick_workday_instant(1, 60), ("failed", outcome, cause), "error")
         sample.values = {"error_code": cause}
         add_ending_event(sample, AuditAction.CREDIT_CHECK_NOT_BOUGHT, cause, 3)
         yield sample
         if factory.random.random() < 0.25:
-            yield _repeated_check(factory, sample)
+            yield _make_repeated_check(factory, sample)
     for _ in range(3):
-        yield _decided_check(factory)
+        yield _make_decided_check(factory)
 
 
-def _repeated_check(factory: CheckSampleFactory, failed: CheckSample) -> CheckSample:
+def _make_repeated_check(factory: CheckSampleFactory, failed: CheckSample) -> CheckSample:
     """Return a successful purchase for the same corporation and client as the failed one, one hour later."""
     sample = factory.make_bought("bought_after_error", failed.begun_at + timedelta(hours=1))
     return _replace_number_and_client(factory, sample, failed.number, failed.client)
@@ -110,9 +110,9 @@ def _replace_number_and_client(
     return sample
 
 
-def _decided_check(factory: CheckSampleFactory) -> CheckSample:
+def _make_decided_check(factory: CheckSampleFactory) -> CheckSample:
     """Return a purchase with an unknown outcome that two people have settled as not purchased."""
-    sample = factory.make_unanswered("decided_unbought", factory.workday_instant(5, 90), charged=False)
+    sample = factory.make_unanswered("decided_unbought", factory.pick_workday_instant(5, 90), charged=False)
     sample.journal = ("failed", "FAILED_DEFINITE", "resolved_by_people")
     sample.status, sample.values = "error", {"error_code": "resolved_by_people"}
     at = sample.begun_at + timedelta(hours=20)
@@ -126,16 +126,16 @@ def _decided_check(factory: CheckSampleFactory) -> CheckSample:
     return sample
 
 
-def _incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchased credit checks with missing parts: for each combination of missing parts, one at each attempt of
     the re-fetch schedule and one after its end.
     """
     for missing in _MISSING_PARTS:
         for attempts in range(len(INCOMPLETE_REFETCHES) + 1):
-            yield _incomplete_check(factory, missing, attempts)
+            yield _make_incomplete_check(factory, missing, attempts)
 
 
-def _incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], attempts: int) -> CheckSample:
+def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], attempts: int) -> CheckSample:
     is_schedule_over = attempts == len(INCOMPLETE_REFETCHES)
     waiting_time = sum(INCOMPLETE_REFETCHES[:attempts], timedelta())
     pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCHES[attempts]
@@ -144,7 +144,7 @@ def _incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], att
     error_code = factory.random.choice(_PART_CAUSES)
     sample.values = {"error_code": error_code, "work_attempts": attempts}
     if is_schedule_over:
-        sample.values |= review_columns(WorkReason.REFETCHES_ENDED)
+        sample.values |= make_review_columns(WorkReason.REFETCHES_ENDED)
     else:
         sample.values |= {
             "work_state": "scheduled",
@@ -163,12 +163,14 @@ def _incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], att
     return sample
 
 
-def _checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield credit checks whose viewing period at the provider is over, so that missing parts can't be fetched any
     more.
     """
     for turn in range(6):
-        sample = factory.make_bought("viewing_over", factory.workday_instant(370, 420), ("pdf",) if turn % 2 else ())
+        sample = factory.make_bought(
+            "viewing_over", factory.pick_workday_instant(370, 420), ("pdf",) if turn % 2 else ()
+        )
         code = ErrorCode.VIEWING_PERIOD_OVER
         sample.values = {"viewing_over": True, "error_code": code}
         at = sample.begun_at + timedelta(days=366)
@@ -179,12 +181,12 @@ def _checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[CheckS
         yield sample
 
 
-def _renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield chains of two or three purchases for the same corporation and client, each of which supersedes the one
     before.
     """
     for turn in range(24):
-        newer = factory.make_bought("renewal", factory.workday_instant(2, 200))
+        newer = factory.make_bought("renewal", factory.pick_workday_instant(2, 200))
         yield newer
         for _ in range(1 + turn % 2):
             at = newer.begun_at - timedelta(days=factory.random.randrange(367, 400))
@@ -199,12 +201,12 @@ def _renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
             yield older
 
 
-def _checks_with_two_reports(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_checks_with_two_reports(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield credit checks whose PDF the provider has replaced: the newer PDF is current, and the older one is still
     stored.
     """
     for _ in range(8):
-        sample = factory.make_bought("two_reports", factory.workday_instant(20, 300))
+        sample = factory.make_bought("two_reports", factory.pick_workday_instant(20, 300))
         sample.revisions = 2
         at = sample.begun_at + timedelta(days=9)
         sample.events.append(
@@ -213,54 +215,54 @@ def _checks_with_two_reports(factory: CheckSampleFactory) -> Iterator[CheckSampl
         yield sample
 
 
-def _checks_for_several_clients(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_checks_for_several_clients(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield, for several corporations, one credit check for each client."""
     for _ in range(6):
-        first_purchase = factory.make_bought("several_clients", factory.workday_instant(5, 200))
+        first_purchase = factory.make_bought("several_clients", factory.pick_workday_instant(5, 200))
         yield first_purchase
         for client in (client for client in CLIENT_IDS if client != first_purchase.client):
-            sample = factory.make_bought("several_clients", factory.workday_instant(5, 200))
+            sample = factory.make_bought("several_clients", factory.pick_workday_instant(5, 200))
             yield _replace_number_and_client(factory, sample, first_purchase.number, client)
 
 
-def _contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield credit checks whose known state the provider contradicts: the state stays, and a case is open."""
     for _ in range(2):
-        sample = factory.make_bought("contradicted", factory.workday_instant(10, 100))
-        sample.values = review_columns(WorkReason.CONTRADICTED)
+        sample = factory.make_bought("contradicted", factory.pick_workday_instant(10, 100))
+        sample.values = make_review_columns(WorkReason.CONTRADICTED)
         at = sample.begun_at + timedelta(days=2)
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_CONTRADICTED, {"observed": "http_404"}))
         sample.is_denied_by_provider = True
         yield sample
 
 
-def _checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield rows that another application wrote: purchased ones, pending ones, ones with the corporation number in
     another spelling, and ones without a valid number.
     """
     for turn in range(6):
         sample = factory.make_bought(
-            "by_other_bought", factory.workday_instant(3, 60), PART_NAMES if turn % 2 else ("pdf",)
+            "by_other_bought", factory.pick_workday_instant(3, 60), PART_NAMES if turn % 2 else ("pdf",)
         )
-        yield _foreign_check(sample, sample.number)
+        yield _make_foreign_check(sample, sample.number)
     for _ in range(3):
-        sample = factory.make_begun("by_other_open", factory.workday_instant(3, 30), ("", None, None), "pending")
-        yield _foreign_check(sample, sample.number)
-    for spelling in (_full_width, _insert_hyphens, _invoice_form):
-        sample = factory.make_bought("by_other_spelling", factory.workday_instant(3, 60), ("pdf",))
-        yield _foreign_check(sample, spelling(sample.number))
+        sample = factory.make_begun("by_other_open", factory.pick_workday_instant(3, 30), ("", None, None), "pending")
+        yield _make_foreign_check(sample, sample.number)
+    for spelling in (_convert_to_full_width, _insert_hyphens, _format_invoice_number):
+        sample = factory.make_bought("by_other_spelling", factory.pick_workday_instant(3, 60), ("pdf",))
+        yield _make_foreign_check(sample, spelling(sample.number))
     for text in ("架空商事", "12345", "1-2345-6789-O123"):
-        sample = factory.make_begun("no_number", factory.workday_instant(3, 60), ("", None, None), "pending")
-        yield _foreign_check(sample, text)
+        sample = factory.make_begun("no_number", factory.pick_workday_instant(3, 60), ("", None, None), "pending")
+        yield _make_foreign_check(sample, text)
 
 
-def _foreign_check(sample: CheckSample, written_number: str) -> CheckSample:
+def _make_foreign_check(sample: CheckSample, written_number: str) -> CheckSample:
     sample.journal, sample.operation_id = None, ""
     sample.number, sample.events, sample.answers = written_number, [], []
     return sample
 
 
-def _full_width(number: str) -> str:
+def _convert_to_full_width(number: str) -> str:
     return number.translate({0x30 + digit: 0xFF10 + digit for digit in range(10)})
 
 
@@ -268,16 +270,16 @@ def _insert_hyphens(number: str) -> str:
     return f"{number[0]}-{number[1:5]}-{number[5:9]}-{number[9:]}"
 
 
-def _invoice_form(number: str) -> str:
+def _format_invoice_number(number: str) -> str:
     return f"T{number}"
 
 
-def _duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield duplicates from the time before claims were unique: the same corporation, purchased twice for one
     client.
     """
     for _ in range(4):
-        original = factory.make_bought("duplicated", factory.workday_instant(200, 340))
+        original = factory.make_bought("duplicated", factory.pick_workday_instant(200, 340))
         yield original
         at = original.begun_at + timedelta(minutes=3)
         sample = _replace_number_and_client(
@@ -288,7 +290,9 @@ def _duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 
 
 RECIPES: tuple[Callable[[CheckSampleFactory], Iterator[CheckSample]], ...] = (
-    _running_checks, _lapsed_checks, _unknown_checks, _proposed_checks, _checks_with_unfit_answer, _failed_checks,
-    _incomplete_checks, _checks_after_viewing_period, _renewed_checks, _checks_with_two_reports,
-    _checks_for_several_clients, _contradicted_checks, _checks_by_other_programs, _duplicate_checks,
+    _make_running_checks, _make_lapsed_checks, _make_unknown_checks, _make_proposed_checks,
+    _make_checks_with_unfit_answer, _make_failed_checks, _make_incomplete_checks,
+    _make_checks_after_viewing_period, _make_renewed_checks, _make_checks_with_two_reports,
+    _make_checks_for_several_clients, _make_contradicted_checks, _make_checks_by_other_programs,
+    _make_duplicate_checks,
 )  # fmt: skip

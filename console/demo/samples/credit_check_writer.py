@@ -11,11 +11,11 @@ from console.demo.samples.credit_check_factory import CheckSample, SampleEvent
 from console.demo.samples.payment_factory import PaymentSample
 from console.demo.samples.record_rows import (
     ColumnValues,
-    answer_row,
-    case_row,
-    entered_at,
+    find_instant_of_state,
     insert_rows,
-    operation_row,
+    make_answer_row,
+    make_case_row,
+    make_operation_row,
 )
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.records import Certainty, CheckReport, Person, WorkReason
@@ -37,7 +37,7 @@ from console.store.spool.spool import ChainHead
 
 TrailEvent = tuple[SampleEvent, str, int]
 """A sample event, with kind and id of its record."""
-RenderPdf = Callable[[CheckReport, int], bytes]
+PdfRenderer = Callable[[CheckReport, int], bytes]
 """A function that returns the PDF which the provider would return for a report and its revision (from 1)."""
 
 _RUNNING_LEASE_MS = 3_600_000
@@ -54,7 +54,7 @@ def write_samples(
     context: ServiceContext,
     samples: Sequence[CheckSample],
     team: Iterable[Person],
-    render_pdf: RenderPdf,
+    render_pdf: PdfRenderer,
     payments: Sequence[PaymentSample] = (),
 ) -> None:
     """Write the people of `team`, the credit checks `samples` and the payments to an empty database. PDFs are stored
@@ -69,7 +69,7 @@ def write_samples(
         _write_in_transaction(tx, context, samples, people_of, reports)
         money_writer.write_samples(context, tx, payments)
         checks = ((event, CREDIT_CHECK_KIND, sample.id) for sample in samples for event in sample.events)
-        _add_trail(context, tx, [*checks, *money_writer.audit_events(payments)])
+        _add_trail(context, tx, [*checks, *money_writer.list_audit_events(payments)])
 
     context.write(write)
 
@@ -84,18 +84,18 @@ def _write_in_transaction(
     for person in team:
         people.insert_person(tx.conn, person)
     renewed_ids = {sample.newer_sample.id: sample.id for sample in samples if sample.newer_sample}
-    own_rows = [_check_row(sample, reports, renewed_ids) for sample in samples if sample.journal]
+    own_rows = [_make_check_row(sample, reports, renewed_ids) for sample in samples if sample.journal]
     insert_rows(tx, schema.credit_checks, own_rows)
-    insert_rows(tx, schema.credit_checks, [_foreign_row(sample) for sample in samples if not sample.journal])
-    insert_rows(tx, schema.operations, [_operation_row(context, sample) for sample in samples if sample.journal])
-    insert_rows(tx, schema.evidence, [row for sample in samples for row in _evidence_rows(sample)])
-    insert_rows(tx, schema.documents, [row for sample in samples for row in _document_rows(sample, reports)])
-    insert_rows(tx, schema.approvals, [_proposal_row(sample) for sample in samples if sample.proposed_by])
-    insert_rows(tx, schema.alerts, [_case_row(sample) for sample in samples if sample.kind == "contradicted"])
+    insert_rows(tx, schema.credit_checks, [_make_foreign_row(sample) for sample in samples if not sample.journal])
+    insert_rows(tx, schema.operations, [_make_operation_row(context, sample) for sample in samples if sample.journal])
+    insert_rows(tx, schema.evidence, [row for sample in samples for row in _make_evidence_rows(sample)])
+    insert_rows(tx, schema.documents, [row for sample in samples for row in _make_document_rows(sample, reports)])
+    insert_rows(tx, schema.approvals, [_make_proposal_row(sample) for sample in samples if sample.proposed_by])
+    insert_rows(tx, schema.alerts, [_make_case_row(sample) for sample in samples if sample.kind == "contradicted"])
 
 
 def _store_documents(
-    context: ServiceContext, samples: Sequence[CheckSample], render_pdf: RenderPdf
+    context: ServiceContext, samples: Sequence[CheckSample], render_pdf: PdfRenderer
 ) -> dict[int, list[StoredDocument]]:
     """Store the PDFs of all samples in several threads, because each thread waits for the disk. Return the stored
     documents of each sample, by the sample's id.
@@ -105,7 +105,9 @@ def _store_documents(
         return dict(zip((sample.id for sample in samples), stored, strict=True))
 
 
-def _store_documents_of(context: ServiceContext, sample: CheckSample, render_pdf: RenderPdf) -> list[StoredDocument]:
+def _store_documents_of(
+    context: ServiceContext, sample: CheckSample, render_pdf: PdfRenderer
+) -> list[StoredDocument]:
     """Store the PDFs of one sample, oldest first, and return the stored documents."""
     if sample.report is None:
         return []
@@ -114,7 +116,7 @@ def _store_documents_of(context: ServiceContext, sample: CheckSample, render_pdf
     ]
 
 
-def _check_row(
+def _make_check_row(
     sample: CheckSample, reports: dict[int, list[StoredDocument]], renewed_ids: dict[int, int]
 ) -> ColumnValues:
     stored = reports.get(sample.id, [])
@@ -122,7 +124,7 @@ def _check_row(
     is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
     row = (
         _DEFAULT_COLUMNS
-        | _foreign_row(sample)
+        | _make_foreign_row(sample)
         | {
             "status": sample.status,
             "pdf_file_path": stored[-1].path if stored else None,
@@ -131,7 +133,9 @@ def _check_row(
             "created_at": convert_to_naive_utc(sample.begun_at),
             "changed_at": convert_to_naive_utc(changed_at),
             "state_since": convert_to_naive_utc(
-                entered_at("credit-check", sample.status, sample.events, sample.begun_at, is_unknown=is_unknown)
+                find_instant_of_state(
+                    "credit-check", sample.status, sample.events, sample.begun_at, is_unknown=is_unknown
+                )
             ),
             "version": len(sample.events) + 1,
             "renews": renewed_ids.get(sample.id),
@@ -144,10 +148,10 @@ def _check_row(
         }
     if sample.original_sample:
         row["duplicate_of"] = sample.original_sample.id
-    return row | {name: _column_value(value) for name, value in sample.values.items()}
+    return row | {name: _convert_column_value(value) for name, value in sample.values.items()}
 
 
-def _foreign_row(sample: CheckSample) -> ColumnValues:
+def _make_foreign_row(sample: CheckSample) -> ColumnValues:
     """Return the sample as a row with only the original columns of the table, as another application writes it."""
     report = sample.report if sample.status == "success" else None
     has_part = {part: report is not None and part not in sample.missing_parts for part in ("name", "result", "dates")}
@@ -168,26 +172,26 @@ def _foreign_row(sample: CheckSample) -> ColumnValues:
     }
 
 
-def _column_value(value: object) -> object:
+def _convert_column_value(value: object) -> object:
     return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 
-def _operation_row(context: ServiceContext, sample: CheckSample) -> ColumnValues:
+def _make_operation_row(context: ServiceContext, sample: CheckSample) -> ColumnValues:
     journal = sample.journal or ("", None, None)
     subject = (CREDIT_CHECK_KIND, sample.id)
-    row = operation_row(
+    row = make_operation_row(
         context, subject, sample.operation_id, sample.number, sample.begun_at, journal, sample.buyer, seconds=3
     )
     expires = boot_clock.read_uptime_ms() + _RUNNING_LEASE_MS if sample.is_running else 0
     return row | {"client_id": int(sample.client), "lease_expires": expires}
 
 
-def _evidence_rows(sample: CheckSample) -> Iterator[ColumnValues]:
+def _make_evidence_rows(sample: CheckSample) -> Iterator[ColumnValues]:
     for answer in sample.answers:
-        yield answer_row(answer, (CREDIT_CHECK_KIND, sample.id), sample.operation_id)
+        yield make_answer_row(answer, (CREDIT_CHECK_KIND, sample.id), sample.operation_id)
 
 
-def _document_rows(sample: CheckSample, reports: dict[int, list[StoredDocument]]) -> Iterator[ColumnValues]:
+def _make_document_rows(sample: CheckSample, reports: dict[int, list[StoredDocument]]) -> Iterator[ColumnValues]:
     for number, stored in enumerate(reports.get(sample.id, [])):
         yield {
             "subject_kind": CREDIT_CHECK_KIND,
@@ -199,7 +203,7 @@ def _document_rows(sample: CheckSample, reports: dict[int, list[StoredDocument]]
         }
 
 
-def _proposal_row(sample: CheckSample) -> ColumnValues:
+def _make_proposal_row(sample: CheckSample) -> ColumnValues:
     return {
         "subject_kind": CREDIT_CHECK_KIND,
         "subject_id": str(sample.id),
@@ -210,9 +214,9 @@ def _proposal_row(sample: CheckSample) -> ColumnValues:
     }
 
 
-def _case_row(sample: CheckSample) -> ColumnValues:
+def _make_case_row(sample: CheckSample) -> ColumnValues:
     last_event = sample.events[-1]
-    return case_row(
+    return make_case_row(
         (CREDIT_CHECK_KIND, sample.id),
         WorkReason.CONTRADICTED,
         last_event.detail["observed"],
@@ -230,7 +234,7 @@ def _add_trail(context: ServiceContext, tx: Transaction, trail: Sequence[TrailEv
     """
     events = sorted(trail, key=lambda entry: entry[0].at)
     chain = str(uuid.uuid4())
-    rows = list(_chain_rows(events, chain, context.spool.desk_id))
+    rows = list(_make_chain_rows(events, chain, context.spool.desk_id))
     insert_rows(tx, schema.audit_log, rows)
     heads = [ChainHead(chain, row["seq"], row["id"], row["hash"]) for row in rows]
     tx.call_after_commit(lambda: context.spool.store_anchors(context.database_id, heads))
@@ -247,16 +251,16 @@ def _add_trail(context: ServiceContext, tx: Transaction, trail: Sequence[TrailEv
     )
 
 
-def _chain_rows(events: Iterable[TrailEvent], chain: str, desk_id: str) -> Iterator[ColumnValues]:
+def _make_chain_rows(events: Iterable[TrailEvent], chain: str, desk_id: str) -> Iterator[ColumnValues]:
     previous_hash = FIRST_PREVIOUS_HASH
     for seq, (event, kind, record_id) in enumerate(events, 1):
-        row = _audit_row(event, (kind, record_id), chain, seq, desk_id)
+        row = _make_audit_row(event, (kind, record_id), chain, seq, desk_id)
         row_hash = compute_row_hash(previous_hash, [row[name] for name in HASHED_COLUMNS])
         yield row | {"id": seq, "at": convert_to_naive_utc(event.at), "prev_hash": previous_hash, "hash": row_hash}
         previous_hash = row_hash
 
 
-def _audit_row(event: SampleEvent, subject: tuple[str, int], chain: str, seq: int, desk_id: str) -> ColumnValues:
+def _make_audit_row(event: SampleEvent, subject: tuple[str, int], chain: str, seq: int, desk_id: str) -> ColumnValues:
     return {
         "session": chain,
         "seq": seq,

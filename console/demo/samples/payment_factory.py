@@ -119,7 +119,7 @@ class PaymentSample:
                 "key": refund.idempotency_key,
                 "amount_minor": refund.amount_minor,
                 "state": refund.sandbox_state,
-                "at": _utc_text(refund.at),
+                "at": _format_utc(refund.at),
                 "id": refund.provider_refund_number,
             }
             for refund in self.refunds
@@ -130,7 +130,7 @@ class PaymentSample:
             "number": self.merchant_payment_id,
             "amount_minor": self.sandbox_minor or self.amount_minor,
             "state": self.sandbox_state,
-            "at": _utc_text(self.at),
+            "at": _format_utc(self.at),
             "id": self.provider_payment_id,
             "refunds": refunds,
         }
@@ -144,7 +144,7 @@ class PaymentSample:
         self.events.append((kind, SampleEvent(at, who, what, detail, reason=reason)))
 
 
-def _utc_text(at: datetime) -> str:
+def _format_utc(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
 
@@ -159,16 +159,16 @@ class PaymentSampleFactory:
         self.corporations = corporations
         self._serial = 0
 
-    def instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
+    def pick_instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
-    def workday_instant(self, least_days: float, most_days: float) -> datetime:
+    def pick_workday_instant(self, least_days: float, most_days: float) -> datetime:
         """Return a random instant between 09:00 and 18:00 in Japan, about `least_days` to `most_days` before now."""
         day = (self.now - timedelta(days=self.random.uniform(least_days + 1, most_days + 1))).astimezone(JST).date()
         second = self.random.randrange(9 * 3600, 18 * 3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
-    def instant_of_day(self, days: int, hour: int) -> datetime:
+    def pick_instant_of_day(self, days: int, hour: int) -> datetime:
         """Return a random instant within the hour `hour` (in Japan) of the day that is `days` days before today."""
         day = (self.now.astimezone(JST) - timedelta(days=days)).date()
         second = hour * 3600 + self.random.randrange(3600)
@@ -195,7 +195,7 @@ class PaymentSampleFactory:
             SampleAnswer(at + ONE_SECOND, "worker", f"{provider}.start", "HTTP 201 SUCCEEDED answered")
         )
         if provider == "atom":
-            sample.provider_payment_id = self._next_provider_id(provider)
+            sample.provider_payment_id = self._make_next_provider_id(provider)
         return sample
 
     def make_paid(
@@ -210,12 +210,12 @@ class PaymentSampleFactory:
         """Change the sample to a payment that was paid at the instant `at`: the provider reports it as paid, and its
         order is paid.
         """
-        sample.provider_payment_id = sample.provider_payment_id or self._next_provider_id(sample.provider)
+        sample.provider_payment_id = sample.provider_payment_id or self._make_next_provider_id(sample.provider)
         sample.payer = f"PAYER-{self.random.randrange(10**8):08d}"
         sample.sandbox_state, sample.captured_minor = "paid", sample.amount_minor
         sample.status, sample.order_status = PaymentState.COMPLETED, OrderState.PAID
         word = PAID_STATE_BY_PROVIDER[sample.provider]
-        sample.values |= self.provider_columns(sample, word, at + 5 * ONE_SECOND) | {
+        sample.values |= self.make_provider_columns(sample, word, at + 5 * ONE_SECOND) | {
             "paid_at": at,
             "provider_minor": sample.amount_minor,
         }
@@ -225,7 +225,7 @@ class PaymentSampleFactory:
         sample.add_event(ORDER_KIND, at + 6 * ONE_SECOND, "worker", AuditAction.ORDER_PAID, payment=None)
         self.add_answer(sample, at + 5 * ONE_SECOND, word, "SUCCEEDED answered")
 
-    def provider_columns(self, sample: PaymentSample, word: str, at: datetime) -> dict[str, Any]:
+    def make_provider_columns(self, sample: PaymentSample, word: str, at: datetime) -> dict[str, Any]:
         """Return the columns that store the provider's last answer about the payment; `word` is the provider's name
         of the state.
         """
@@ -282,7 +282,10 @@ class PaymentSampleFactory:
     def make_accepted(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
         """Add to the payment a refund that the provider has accepted but not executed yet. Return the refund."""
         refund = self.make_sent(sample, amount_minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted"))
-        refund.provider_refund_number, refund.sandbox_state = self._provider_refund_id(sample, refund), "accepted"
+        refund.provider_refund_number, refund.sandbox_state = (
+            self._make_provider_refund_id(sample, refund),
+            "accepted",
+        )
         word = "CREATED" if sample.provider == "paypay" else "REFUND INITIATED"
         refund.values |= {"provider_state": word, "told_at": refund.values["last_sent_at"] + ONE_SECOND}
         self.add_refund_outcome(
@@ -321,7 +324,7 @@ class PaymentSampleFactory:
         body = json.dumps({"status": word, "merchantRefundId": refund.idempotency_key}) if word else ""
         refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.refund", summary, body))
 
-    def _provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
+    def _make_provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
         """Return the provider's refund id: PayPay uses our idempotency key as the id, atom has a number of its
         own.
         """
@@ -331,7 +334,7 @@ class PaymentSampleFactory:
             else str(_FIRST_REFUND_SERIAL + self.random.randrange(10**6))
         )
 
-    def _next_provider_id(self, provider: str) -> str:
+    def _make_next_provider_id(self, provider: str) -> str:
         first = _FIRST_PAYPAY_SERIAL if provider == "paypay" else _FIRST_ATOM_SERIAL
         text = str(first + self._serial)
         return f"0{text}" if provider == "paypay" else text

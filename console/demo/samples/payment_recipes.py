@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from console.demo.samples.credit_check_factory import ONE_SECOND, SampleAnswer, SampleEvent, review_columns
+from console.demo.samples.credit_check_factory import ONE_SECOND, SampleAnswer, SampleEvent, make_review_columns
 from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, PaymentSample, PaymentSampleFactory
 from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import OrderState
@@ -14,25 +14,25 @@ _OrderState, _PaymentState, _RefundState = OrderState, PaymentState, RefundState
 PROVIDER_NAMES = ("paypay", "atom")
 
 
-def scheduled_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
+def make_scheduled_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
     """Return the columns of a record whose work is `scheduled` at the time `at` for this reason."""
     return {"work_state": "scheduled", "work_reason": reason, "work_at": at, "work_attempts": attempts}
 
 
-def _waiting_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_waiting_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments that wait for the payer; the simulated payer of the demo pays one of them."""
     for turn in range(5):
         sample = factory.make_begun(
-            "pays_by_itself" if not turn else "waiting", factory.instant_ago(0.2, 3), PROVIDER_NAMES[turn % 2]
+            "pays_by_itself" if not turn else "waiting", factory.pick_instant_ago(0.2, 3), PROVIDER_NAMES[turn % 2]
         )
-        sample.values |= scheduled_columns(WorkReason.WAITING, factory.now + timedelta(seconds=20 + turn))
+        sample.values |= make_scheduled_columns(WorkReason.WAITING, factory.now + timedelta(seconds=20 + turn))
         yield sample
 
 
-def _unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with an unknown outcome: the provider did not answer the request for a code or token."""
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
-        sample = factory.make_begun("unknown", factory.instant_ago(20, 2_000), provider)
+        sample = factory.make_begun("unknown", factory.pick_instant_ago(20, 2_000), provider)
         sample.status, sample.journal, sample.provider_payment_id = (
             _PaymentState.INITIALIZING,
             ("unknown", "UNKNOWN", "read_timeout"),
@@ -41,9 +41,9 @@ def _unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
         sample.sandbox_state = "created" if provider == "paypay" and turn % 2 else None
         sample.values = {"certainty": "unknown", "error_code": "read_timeout"}
         sample.values |= (
-            scheduled_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=5 + turn), 1)
+            make_scheduled_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=5 + turn), 1)
             if turn % 2
-            else review_columns(WorkReason.PROBES_ENDED)
+            else make_review_columns(WorkReason.PROBES_ENDED)
         )
         sample.events.clear()
         at = sample.at + timedelta(seconds=31)
@@ -52,11 +52,11 @@ def _unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
         yield sample
 
 
-def _unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield failed payments, and payments that expired unpaid and whose orders are cancelled."""
     for turn in range(12):
         sample = factory.make_begun(
-            "failed" if turn % 2 else "expired", factory.workday_instant(1, 90), PROVIDER_NAMES[turn // 2 % 2]
+            "failed" if turn % 2 else "expired", factory.pick_workday_instant(1, 90), PROVIDER_NAMES[turn // 2 % 2]
         )
         is_failed = turn % 2 == 1
         sample.status, sample.sandbox_state = (
@@ -67,7 +67,7 @@ def _unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
         )
         word = {"paypay": ("CREATED", "FAILED"), "atom": ("OTS0301", "OTS0600")}[sample.provider][is_failed]
         at = sample.at + timedelta(minutes=7)
-        sample.values |= factory.provider_columns(sample, word, at)
+        sample.values |= factory.make_provider_columns(sample, word, at)
         if is_failed:
             sample.add_event(
                 PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_MOVED, by="payment", state="payment_failed", word=word
@@ -88,25 +88,25 @@ def _unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
         yield sample
 
 
-def _disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments that disagree with their order or provider: paid after the order was cancelled; paid with
     another amount than the order's total, so that the order is not set to paid; and reported as failed by the
     provider although paid here.
     """
     for provider in PROVIDER_NAMES:
-        late_payment = factory.make_paid("paid_after_cancel", factory.workday_instant(2, 20), provider)
+        late_payment = factory.make_paid("paid_after_cancel", factory.pick_workday_instant(2, 20), provider)
         late_payment.order_status, late_payment.events = (
             _OrderState.CANCELLED,
             [event for event in late_payment.events if event[0] != ORDER_KIND],
         )
-        late_payment.order_values = review_columns(WorkReason.PAID_AFTER_CANCEL)
+        late_payment.order_values = make_review_columns(WorkReason.PAID_AFTER_CANCEL)
         yield _add_case(
             late_payment,
             WorkReason.PAID_AFTER_CANCEL,
             f"{late_payment.amount_minor} {late_payment.currency}",
             f"{late_payment.order_no} is cancelled",
         )
-        unmoved_payment = factory.make_paid("not_moved", factory.workday_instant(1, 9), provider)
+        unmoved_payment = factory.make_paid("not_moved", factory.pick_workday_instant(1, 9), provider)
         unmoved_payment.order_status, unmoved_payment.events = (
             _OrderState.PENDING,
             [event for event in unmoved_payment.events if event[0] != ORDER_KIND],
@@ -117,7 +117,7 @@ def _disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
             f"{unmoved_payment.amount_minor + 1_100} {unmoved_payment.currency}",
         )
         yield _add_case(unmoved_payment, WorkReason.NOT_MOVED, observed, expected)
-        contradicted_payment = factory.make_paid("contradicted", factory.workday_instant(3, 30), provider)
+        contradicted_payment = factory.make_paid("contradicted", factory.pick_workday_instant(3, 30), provider)
         word = "FAILED" if provider == "paypay" else "OTS0600"
         contradicted_payment.sandbox_state = "failed"
         contradicted_payment.values |= {
@@ -135,7 +135,7 @@ def _disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
 def _add_case(sample: PaymentSample, rule: str, observed: str, expected: str) -> PaymentSample:
     """Add an open case to the sample payment, and return the sample."""
     sample.case_texts = (rule, observed, expected)
-    sample.values |= review_columns(rule)
+    sample.values |= make_review_columns(rule)
     sample.add_event(
         PAYMENT_KIND,
         sample.latest_event_at + timedelta(minutes=1),
@@ -147,12 +147,12 @@ def _add_case(sample: PaymentSample, rule: str, observed: str, expected: str) ->
     return sample
 
 
-def _reversed_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_reversed_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield a payment that the bank has reversed two days after it was paid."""
-    sample = factory.make_paid("reversed", factory.workday_instant(8, 30), "atom")
+    sample = factory.make_paid("reversed", factory.pick_workday_instant(8, 30), "atom")
     at = sample.at + timedelta(days=2)
     sample.status, sample.sandbox_state = _PaymentState.REVERSED, "reversed"
-    sample.values |= factory.provider_columns(sample, "OTS0001", at)
+    sample.values |= factory.make_provider_columns(sample, "OTS0001", at)
     sample.add_event(
         PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_REVERSED, by="payment", state="reversed", word="OTS0001"
     )
@@ -160,12 +160,12 @@ def _reversed_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]
     yield sample
 
 
-def _payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments that exceed the limit of their corporation's account; the excess is set aside until it is
     refunded.
     """
     for turn in range(2):
-        sample = factory.make_paid("set_aside", factory.workday_instant(1, 5), "paypay", 66_000)
+        sample = factory.make_paid("set_aside", factory.pick_workday_instant(1, 5), "paypay", 66_000)
         sample.corporation, sample.limit_minor, sample.set_aside_minor = factory.corporations[turn], 60_000, 6_000
         observed = f"{sample.set_aside_minor} of {sample.amount_minor} {sample.currency}"
         _add_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor} {sample.currency}")
@@ -176,7 +176,7 @@ def _payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[PaymentS
         yield sample
 
 
-def _payments_with_request(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with a refund that waits for approval: refunds requested by the operator, one requested by the
     approver, and one that needs two checkers.
     """
@@ -184,12 +184,12 @@ def _payments_with_request(factory: PaymentSampleFactory) -> Iterator[PaymentSam
         two_checkers = turn == 4
         sample = factory.make_paid(
             "refund_asked",
-            factory.workday_instant(2, 40),
+            factory.pick_workday_instant(2, 40),
             PROVIDER_NAMES[turn % 2],
             880_000 if two_checkers else None,
         )
         refund = factory.make_requested(
-            sample, 660_000 if two_checkers else sample.amount_minor // 2, factory.instant_ago(30, 2_000), who
+            sample, 660_000 if two_checkers else sample.amount_minor // 2, factory.pick_instant_ago(30, 2_000), who
         )
         refund.values = (
             {"checkers_needed": 2, "sends_after": refund.at + timedelta(minutes=15)} if two_checkers else {}
@@ -197,20 +197,20 @@ def _payments_with_request(factory: PaymentSampleFactory) -> Iterator[PaymentSam
         yield sample
 
 
-def _payments_with_decision(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with a decided refund: one is approved and in its cooling-off (waiting time before the
     submission), one rejected, one withdrawn, one expired.
     """
-    sample = factory.make_paid("refund_approved", factory.workday_instant(3, 20), "paypay", 330_000)
-    refund = factory.make_approved(sample, 220_000, factory.instant_ago(10, 11))
+    sample = factory.make_paid("refund_approved", factory.pick_workday_instant(3, 20), "paypay", 330_000)
+    refund = factory.make_approved(sample, 220_000, factory.pick_instant_ago(10, 11))
     refund.values = {
         "sends_after": refund.at + timedelta(minutes=15),
-        **scheduled_columns(WorkReason.COOLING_OFF, factory.now),
+        **make_scheduled_columns(WorkReason.COOLING_OFF, factory.now),
     }
     refund.values["work_at"] = refund.values["sends_after"]
     yield sample
     for turn, status in enumerate((_RefundState.REJECTED, _RefundState.WITHDRAWN, _RefundState.EXPIRED)):
-        sample = factory.make_paid(f"refund_{status}", factory.workday_instant(8, 60), PROVIDER_NAMES[turn % 2])
+        sample = factory.make_paid(f"refund_{status}", factory.pick_workday_instant(8, 60), PROVIDER_NAMES[turn % 2])
         refund = factory.make_requested(sample, sample.amount_minor, sample.at + timedelta(hours=20), "op-a")
         who = {_RefundState.REJECTED: "lead-b", _RefundState.WITHDRAWN: "op-a", _RefundState.EXPIRED: "worker"}[
             status
@@ -230,21 +230,21 @@ def _payments_with_decision(factory: PaymentSampleFactory) -> Iterator[PaymentSa
         yield sample
 
 
-def _payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with a sent refund: accepted by the provider, failed, or with an unknown outcome (the provider
     has executed it or not).
     """
     for provider in PROVIDER_NAMES:
-        sample = factory.make_paid("refund_sent", factory.workday_instant(2, 30), provider)
-        refund = factory.make_accepted(sample, sample.amount_minor // 2, factory.instant_ago(20, 60))
-        refund.values |= scheduled_columns(WorkReason.POLL, factory.now + timedelta(minutes=3))
+        sample = factory.make_paid("refund_sent", factory.pick_workday_instant(2, 30), provider)
+        refund = factory.make_accepted(sample, sample.amount_minor // 2, factory.pick_instant_ago(20, 60))
+        refund.values |= make_scheduled_columns(WorkReason.POLL, factory.now + timedelta(minutes=3))
         yield sample
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
-        sample = factory.make_paid("refund_unknown", factory.workday_instant(2, 30), provider)
+        sample = factory.make_paid("refund_unknown", factory.pick_workday_instant(2, 30), provider)
         refund = factory.make_sent(
             sample,
             sample.amount_minor,
-            factory.instant_ago(40, 900),
+            factory.pick_instant_ago(40, 900),
             _RefundState.SUBMITTING,
             ("unknown", "UNKNOWN", "read_timeout"),
         )
@@ -252,15 +252,15 @@ def _payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[Paymen
         at = refund.values["last_sent_at"] + timedelta(seconds=31)
         refund.values |= {"certainty": "unknown", "error_code": "read_timeout"}
         refund.values |= (
-            scheduled_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=4), 2)
+            make_scheduled_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=4), 2)
             if turn < 3
-            else review_columns(WorkReason.PROBES_ENDED)
+            else make_review_columns(WorkReason.PROBES_ENDED)
         )
         factory.add_refund_outcome(
             sample, refund, at, AuditAction.REFUND_UNKNOWN, "UNKNOWN read_timeout", reason="read_timeout"
         )
         yield sample
-    sample = factory.make_paid("refund_failed", factory.workday_instant(5, 50), "paypay")
+    sample = factory.make_paid("refund_failed", factory.pick_workday_instant(5, 50), "paypay")
     refund = factory.make_sent(
         sample,
         sample.amount_minor,
@@ -276,10 +276,10 @@ def _payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[Paymen
     yield sample
 
 
-def _refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with completed refunds: either one refund of the whole amount, or two refunds of a part each."""
     for turn in range(10):
-        sample = factory.make_paid("refunded", factory.workday_instant(6, 120), PROVIDER_NAMES[turn % 2])
+        sample = factory.make_paid("refunded", factory.pick_workday_instant(6, 120), PROVIDER_NAMES[turn % 2])
         is_full_refund = turn % 2 == 0
         parts = (sample.amount_minor,) if is_full_refund else (sample.amount_minor // 4, sample.amount_minor // 5)
         for n, minor in enumerate(parts):
@@ -291,19 +291,19 @@ def _refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]
         yield sample
 
 
-def _fresh_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_fresh_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments of the last 24 hours, which the bank may still reverse."""
     for _ in range(4):
-        yield factory.make_paid("may_be_reversed", factory.instant_ago(60, 1_400), "atom")
+        yield factory.make_paid("may_be_reversed", factory.pick_instant_ago(60, 1_400), "atom")
 
 
-def _reconciled_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments of the two days that the demo reconciles. Most agree with the provider; one is missing at the
     provider, and one has another amount there.
     """
     for days_back in (2, 1):
         for turn, kind in enumerate(("reconciled", "reconciled", "other_sum", "only_ours", "reconciled")):
-            sample = factory.make_paid(kind, factory.instant_of_day(days_back, 10 + turn), "paypay")
+            sample = factory.make_paid(kind, factory.pick_instant_of_day(days_back, 10 + turn), "paypay")
             if kind == "only_ours":
                 sample.sandbox_state = None
             elif kind == "other_sum":
@@ -311,16 +311,16 @@ def _reconciled_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSampl
             yield sample
 
 
-def complete_payment(factory: PaymentSampleFactory) -> PaymentSample:
+def make_complete_payment(factory: PaymentSampleFactory) -> PaymentSample:
     """Return a paid sample payment whose order is paid, shipped or delivered."""
-    sample = factory.make_paid("complete", factory.workday_instant(3, 300))
+    sample = factory.make_paid("complete", factory.pick_workday_instant(3, 300))
     sample.order_status = factory.random.choice((_OrderState.PAID, _OrderState.SHIPPED, _OrderState.DELIVERED))
     return sample
 
 
 RECIPES: tuple[Callable[[PaymentSampleFactory], Iterator[PaymentSample]], ...] = (
-    _waiting_payments, _unknown_payments, _unpaid_payments, _disagreeing_payments, _reversed_payments,
-    _payments_with_set_aside, _payments_with_request, _payments_with_decision, _payments_with_sent_refund,
-    _refunded_payments, _fresh_payments,
-    _reconciled_payments,
+    _make_waiting_payments, _make_unknown_payments, _make_unpaid_payments, _make_disagreeing_payments,
+    _make_reversed_payments, _make_payments_with_set_aside, _make_payments_with_request,
+    _make_payments_with_decision, _make_payments_with_sent_refund, _make_refunded_payments, _make_fresh_payments,
+    _make_reconciled_payments,
 )  # fmt: skip

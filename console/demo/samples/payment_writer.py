@@ -48,15 +48,17 @@ def write_samples(context: ServiceContext, tx: Transaction, samples: Sequence[Pa
         for refund in sample.refunds:
             _add_refund(tx.conn, sample, refund)
     sent_refunds = [(sample, refund) for sample in samples for refund in sample.refunds if refund.journal]
-    rows.insert_rows(tx, schema.operations, [_payment_operation_row(context, sample) for sample in samples])
+    rows.insert_rows(tx, schema.operations, [_make_payment_operation_row(context, sample) for sample in samples])
     rows.insert_rows(
-        tx, schema.operations, [_refund_operation_row(context, sample, refund) for sample, refund in sent_refunds]
+        tx,
+        schema.operations,
+        [_make_refund_operation_row(context, sample, refund) for sample, refund in sent_refunds],
     )
-    rows.insert_rows(tx, schema.evidence, [row for sample in samples for row in _evidence_rows(sample)])
-    rows.insert_rows(tx, schema.alerts, [_case_row(sample) for sample in samples if sample.case_texts])
+    rows.insert_rows(tx, schema.evidence, [row for sample in samples for row in _make_evidence_rows(sample)])
+    rows.insert_rows(tx, schema.alerts, [_make_case_row(sample) for sample in samples if sample.case_texts])
 
 
-def audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[SampleEvent, str, int]]:
+def list_audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[SampleEvent, str, int]]:
     """Yield each audit event of the samples, with kind and id of its record. Must be called after the samples were
     written.
     """
@@ -98,7 +100,7 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
         sample.order_status,
     )
     events = [event for kind, event in sample.events if kind == ORDER_KIND]
-    entered_at = rows.entered_at(ORDER_KIND, sample.order_status, events, sample.at)
+    entered_at = rows.find_instant_of_state(ORDER_KIND, sample.order_status, events, sample.at)
     sample.order_id = orders.insert_order(conn, replace(new_order, state_since=entered_at), sample.at)
     work = {name: value for name, value in sample.order_values.items() if name.startswith("work_")}
     order = orders.find(conn, sample.order_id)
@@ -119,21 +121,23 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
         values["provider_payment_id"] = sample.provider_payment_id
     first_state = _PaymentState.COMPLETED if sample.status is _PaymentState.REVERSED else sample.status
     path = find_payment_path(_PaymentState.INITIALIZING, first_state)
-    payments.follow_path(conn, _read_payment(conn, sample), path, _entered_at(sample, first_state), **values)
+    payments.follow_path(
+        conn, _read_payment(conn, sample), path, _find_instant_of_state(sample, first_state), **values
+    )
     if sample.captured_minor:
         payments.capture_amount(conn, sample.id, sample.captured_minor, sample.latest_event_at)
         _book_on_account(conn, sample)
     if sample.status is _PaymentState.REVERSED:
-        payment, entered_at = _read_payment(conn, sample), _entered_at(sample, sample.status)
+        payment, entered_at = _read_payment(conn, sample), _find_instant_of_state(sample, sample.status)
         payments.follow_path(conn, payment, (_PaymentState.REVERSED,), entered_at)
     if sample.status is _PaymentState.EXPIRED:
         _write_saga(conn, sample)
 
 
-def _entered_at(sample: PaymentSample, state: PaymentState) -> datetime:
+def _find_instant_of_state(sample: PaymentSample, state: PaymentState) -> datetime:
     events = [event for kind, event in sample.events if kind == PAYMENT_KIND]
     is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
-    return rows.entered_at(PAYMENT_KIND, state, events, sample.at, is_unknown=is_unknown)
+    return rows.find_instant_of_state(PAYMENT_KIND, state, events, sample.at, is_unknown=is_unknown)
 
 
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
@@ -180,7 +184,7 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
     request_columns = {name: refund.values[name] for name in _REQUEST_COLUMNS if name in refund.values}
     new_refund = NewRefund(
         sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,
-        _payment_at_request_json(sample, refund), "[]",
+        _format_payment_at_request(sample, refund), "[]",
         decide_by=refund.at + _DECISION_PERIOD, set_aside_id=sample.set_aside_id if refund.from_set_aside else None,
         **{"checkers_needed": 1, **request_columns},
     )  # fmt: skip
@@ -218,7 +222,7 @@ def _change_refund(conn: Connection, refund: RefundSample, values: ColumnValues)
         refunds.change_refund(conn, record, refund.events[-1].at, **values)
 
 
-def _payment_at_request_json(sample: PaymentSample, refund: RefundSample) -> str:
+def _format_payment_at_request(sample: PaymentSample, refund: RefundSample) -> str:
     """Return, as JSON text, the facts about the payment at the time of the refund's request, as they are stored with
     a request.
     """
@@ -228,7 +232,7 @@ def _payment_at_request_json(sample: PaymentSample, refund: RefundSample) -> str
         "captured_minor": sample.captured_minor,
         "refunded_minor": sum(
             earlier.amount_minor
-            for earlier in _earlier_refunds(sample, refund)
+            for earlier in _list_earlier_refunds(sample, refund)
             if earlier.status is _RefundState.COMPLETED
         ),
         "set_aside_minor": sample.set_aside_minor,
@@ -240,7 +244,7 @@ def _payment_at_request_json(sample: PaymentSample, refund: RefundSample) -> str
     return json.dumps(view, ensure_ascii=False, sort_keys=True)
 
 
-def _earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[RefundSample]:
+def _list_earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[RefundSample]:
     """Return the refunds of the sample that existed when `refund` was requested."""
     return [earlier for earlier in sample.refunds if earlier.at < refund.at]
 
@@ -248,25 +252,29 @@ def _earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[Refund
 # -- journal, evidence, cases
 
 
-def _payment_operation_row(context: ServiceContext, sample: PaymentSample) -> ColumnValues:
+def _make_payment_operation_row(context: ServiceContext, sample: PaymentSample) -> ColumnValues:
     subject = (PAYMENT_KIND, sample.id)
-    return rows.operation_row(context, subject, sample.operation_id, sample.corporation, sample.at, sample.journal)
+    return rows.make_operation_row(
+        context, subject, sample.operation_id, sample.corporation, sample.at, sample.journal
+    )
 
 
-def _refund_operation_row(context: ServiceContext, sample: PaymentSample, refund: RefundSample) -> ColumnValues:
+def _make_refund_operation_row(context: ServiceContext, sample: PaymentSample, refund: RefundSample) -> ColumnValues:
     journal = refund.journal or ("done", None, None)
     subject, sent_at = (REFUND_KIND, refund.id), refund.values["last_sent_at"]
-    return rows.operation_row(context, subject, refund.operation_id, sample.corporation, sent_at, journal, "lead-b")
+    return rows.make_operation_row(
+        context, subject, refund.operation_id, sample.corporation, sent_at, journal, "lead-b"
+    )
 
 
-def _evidence_rows(sample: PaymentSample) -> Iterator[ColumnValues]:
+def _make_evidence_rows(sample: PaymentSample) -> Iterator[ColumnValues]:
     for answer in sample.answers:
-        yield rows.answer_row(answer, (PAYMENT_KIND, sample.id), sample.operation_id)
+        yield rows.make_answer_row(answer, (PAYMENT_KIND, sample.id), sample.operation_id)
     for refund in sample.refunds:
         for answer in refund.answers:
-            yield rows.answer_row(answer, (REFUND_KIND, refund.id), refund.operation_id)
+            yield rows.make_answer_row(answer, (REFUND_KIND, refund.id), refund.operation_id)
 
 
-def _case_row(sample: PaymentSample) -> ColumnValues:
+def _make_case_row(sample: PaymentSample) -> ColumnValues:
     rule, observed, expected = sample.case_texts or ("", "", "")
-    return rows.case_row((PAYMENT_KIND, sample.id), rule, observed, expected, sample.latest_event_at)
+    return rows.make_case_row((PAYMENT_KIND, sample.id), rule, observed, expected, sample.latest_event_at)

@@ -26,7 +26,7 @@ def insert_rows(tx: Transaction, table: Table, rows: list[ColumnValues]) -> None
         tx.conn.execute(insert(table), rows)
 
 
-def operation_row(
+def make_operation_row(
     context: ServiceContext,
     subject: RecordKey,
     operation_id: str,
@@ -64,7 +64,7 @@ def operation_row(
     }
 
 
-def entered_at(
+def find_instant_of_state(
     kind: str, state: str, events: Iterable[SampleEvent], begun_at: datetime, *, is_unknown: bool = False
 ) -> datetime:
     """Return the time of the newest event that reports that the record entered this state, or that its outcome became
@@ -74,7 +74,7 @@ def entered_at(
     return max((event.at for event in events if event.action in actions), default=begun_at)
 
 
-def answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> ColumnValues:
+def make_answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> ColumnValues:
     """Return an answer as a row of evidence about the record `subject`."""
     return {
         "subject_kind": subject[0],
@@ -89,7 +89,7 @@ def answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> C
     }
 
 
-def case_row(subject: RecordKey, rule: str, observed: str, expected: str, at: datetime) -> ColumnValues:
+def make_case_row(subject: RecordKey, rule: str, observed: str, expected: str, at: datetime) -> ColumnValues:
     """Return the row of an open case about the record `subject`."""
     return {
         "rule_id": rule,

@@ -14,12 +14,12 @@ from console.domain.registry.publication_days import is_publication_day
 if TYPE_CHECKING:
     from console.app import Console
 
-_PAIRS = 20
+_MERGED_PAIRS = 20
 _MERGED_DAYS_AGO = 60
 _SEED = 20261120
 
 
-def invented_number() -> str:
+def make_invented_number() -> str:
     """Return a valid corporation number that no corporation has: its 12 digits after the check digit begin with 98,
     which is not the code of any registry office.
     """
@@ -34,8 +34,8 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     from console.sandbox.alarmbox.companies import make_company_name
     from console.sandbox.registry import make_company_row, merge_company, write_whole
 
-    day = _last_publication_day()
-    pairs = [(invented_number(), invented_number()) for _ in range(_PAIRS)]
+    day = _find_last_publication_day()
+    pairs = [(make_invented_number(), make_invented_number()) for _ in range(_MERGED_PAIRS)]
     rows = [make_company_row(number, make_company_name(number)) for pair in pairs for number in pair]
     successors = dict(pairs)
     merged_on = day - timedelta(days=_MERGED_DAYS_AGO)
@@ -47,7 +47,7 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     return pairs
 
 
-def _last_publication_day() -> date:
+def _find_last_publication_day() -> date:
     day = SystemClock().now().astimezone(JST).date() - timedelta(days=1)
     while not is_publication_day(day):
         day -= timedelta(days=1)

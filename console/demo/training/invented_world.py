@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from console.demo.training.corporations import invented_number
+from console.demo.training.corporations import make_invented_number
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
@@ -53,7 +53,7 @@ class SandboxWorld:
     # -- credit checks
 
     def make_corporation(self) -> str:
-        return invented_number()
+        return make_invented_number()
 
     def make_merged_corporations(self) -> tuple[str, str]:
         pair = self._merged.pop(0)
@@ -89,10 +89,10 @@ class SandboxWorld:
             return self._console.payments.import_payment(PaymentImport(_PAYMENT_PROVIDER, number)).id
 
     def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
-        self._money.register_payment(_PAYMENT_PROVIDER, number, amount, at=self._noon(days_ago).isoformat())
+        self._money.register_payment(_PAYMENT_PROVIDER, number, amount, at=self._compute_noon(days_ago).isoformat())
 
     def publish_daily_file(self, days_ago: int) -> str:
-        day = self._day(days_ago).isoformat()
+        day = self._compute_day(days_ago).isoformat()
         url = self._money.publish_recon_file(day)
         notice = {
             "notification_type": "file.created",
@@ -101,7 +101,7 @@ class SandboxWorld:
             "path": url,
             "requestedAt": "1",
         }
-        self._receive(notice)
+        self._receive_notice(notice)
         return day
 
     def send_notice(self, number: str, amount: int, days_ago: int) -> None:
@@ -111,20 +111,20 @@ class SandboxWorld:
             "merchant_order_id": number,
             "order_amount": str(amount),
             "state": "COMPLETED",
-            "paid_at": self._noon(days_ago).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "paid_at": self._compute_noon(days_ago).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
-        self._receive(notice)
+        self._receive_notice(notice)
 
-    def _receive(self, notice: dict[str, Any]) -> None:
+    def _receive_notice(self, notice: dict[str, Any]) -> None:
         self._console.payments.receive_notice(
             PostedNotice(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
         )
 
-    def _day(self, days_ago: int) -> date:
+    def _compute_day(self, days_ago: int) -> date:
         return (self._console._context.now().astimezone(JST) - timedelta(days=days_ago)).date()
 
-    def _noon(self, days_ago: int) -> datetime:
-        return datetime.combine(self._day(days_ago), _NOON, JST).astimezone(UTC)
+    def _compute_noon(self, days_ago: int) -> datetime:
+        return datetime.combine(self._compute_day(days_ago), _NOON, JST).astimezone(UTC)
 
     # -- refunds and decisions
 
@@ -132,7 +132,7 @@ class SandboxWorld:
         request = RefundRequest(
             payment_id,
             str(amount),
-            self._text(f"training.reason.{reason_key}"),
+            self._get_text(f"training.reason.{reason_key}"),
             intended_repeat=is_repeat,
             reason_code=RefundReason.RETURNED,
         )
@@ -148,11 +148,11 @@ class SandboxWorld:
 
     def decline_refund(self, refund_id: int) -> None:
         with self._console.acting_as(INVENTED_APPROVER):
-            self._console.refunds.reject(refund_id, self._text("training.reason.declined"))
+            self._console.refunds.reject(refund_id, self._get_text("training.reason.declined"))
 
     def confirm_decision(self, kind: str, record_id: int, target_state: str) -> None:
         with self._console.acting_as(INVENTED_APPROVER):
-            self._console.recovery.resolve(kind, record_id, target_state, self._text("training.reason.confirmed"))
+            self._console.recovery.resolve(kind, record_id, target_state, self._get_text("training.reason.confirmed"))
 
-    def _text(self, key: str) -> str:
+    def _get_text(self, key: str) -> str:
         return translate(key, self._console.settings.language)

@@ -21,7 +21,7 @@ from console.domain.setting_problems import SettingProblem
 from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.services.training.score_file import ScoreFile
-from console.services.training.service import TrainingService, judge_attempts, read_view, require_training_profile
+from console.services.training.service import TrainingService, judge_attempts, read_overview, require_training_profile
 from console.settings.private_files import make_private_file
 from console.settings.provider_access import get_access_by_provider
 from console.settings.settings import Settings
@@ -39,7 +39,7 @@ TRAINEE = "op-a"
 APPROVER_PAUSE_SECONDS = 3.0
 
 
-def person_of(settings: Settings) -> str:
+def get_person_name(settings: Settings) -> str:
     """Return the name under which the training scores: the one of the profile. Raises bad_profile for the names of
     the invented people.
     """
@@ -61,7 +61,7 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
     """
     from console.sandbox import start_sandbox
 
-    person, run = person_of(settings), secrets.token_hex(8)
+    person, run = get_person_name(settings), secrets.token_hex(8)
     scores = ScoreFile(settings.home, person)
     home = tempfile.TemporaryDirectory(prefix="support-console-training-", ignore_cleanup_errors=True)
     with home as folder, start_sandbox() as sandbox:
@@ -77,23 +77,23 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
             console.training = training
             scores.write_training_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})
             try:
-                with _approver_in_background(training, approver_pause):
+                with _run_approver_in_background(training, approver_pause):
                     yield console
             finally:
                 scores.write_training_run(None)
 
 
-def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingOverview":
+def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOverview":
     """Return the incidents and the score of the desk's person. `must_check`: first check the incidents, if the
     person's training runs in another process. Raises bad_profile if the person has the name of an invented
     person; storage_full if the score can't be written.
     """
     from console.sandbox import SandboxControl
 
-    scores = ScoreFile(settings.home, person_of(settings))
+    scores = ScoreFile(settings.home, get_person_name(settings))
     run = scores.read_training_run()
     if not run or not _is_running(run):
-        return read_view(scores, None)
+        return read_overview(scores, None)
     if must_check:
         database = Database(make_sqlite_url(Path(run["database"])))
         try:
@@ -101,7 +101,7 @@ def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingOvervi
             judge_attempts(database, ledger, scores, run["id"], SystemClock().now())
         finally:
             database.close()
-    return read_view(scores, run["id"])
+    return read_overview(scores, run["id"])
 
 
 def _is_running(run: Mapping[str, str]) -> bool:
@@ -140,14 +140,14 @@ def _write_profile(home: Path, sandbox: "Sandbox", person: str, language: str) -
 
 
 @contextlib.contextmanager
-def _approver_in_background(training: TrainingService, pause: float) -> Iterator[None]:
+def _run_approver_in_background(training: TrainingService, pause: float) -> Iterator[None]:
     """Within the block, a thread lets the invented approver decide again and again. The end of the block stops it."""
     stopping = threading.Event()
 
     def decide() -> None:
         while not stopping.wait(pause):
             with contextlib.suppress(ConsoleError):
-                training.let_approver_decide()
+                training.make_approver_decide()
 
     thread = threading.Thread(target=decide, name="training-approver")
     thread.start()

@@ -14,7 +14,7 @@ from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenStore, TokenUnavailable
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import AnswerConverter
-from console.providers.http.single_request import SingleRequest, error_reason, make_unsent_outcome, send_once
+from console.providers.http.single_request import SingleRequest, get_error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 
 T = TypeVar("T")
@@ -54,9 +54,9 @@ class AlarmBoxRequestSender:
         if first_outcome.kind is not OutcomeClass.AUTH:
             return first_outcome
         try:
-            newer_pair = self._tokens.refresh(self.oauth.exchange, outdated_pair=pair)
+            newer_pair = self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=pair)
         except Exception as error:
-            return replace(first_outcome, reason=error_reason(error))
+            return replace(first_outcome, reason=get_error_reason(error))
         with tracing.add_log_facts(retries=str(tracing.get_retry_count() + 1)):
             return self._send_once(request, convert_answer, newer_pair)
 
@@ -64,15 +64,15 @@ class AlarmBoxRequestSender:
         """Return the stored token pair; if it expires within five minutes, renew it first. If the renewal fails,
         return the stored pair while it is valid, otherwise raise the renewal's error.
         """
-        pair = self._tokens.current()
+        pair = self._tokens.find_current_pair()
         if pair is not None and self._is_valid(pair, _REFRESH_BEFORE_END):
             return pair
         try:
-            return self._tokens.refresh(self.oauth.exchange, outdated_pair=pair)
+            return self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=pair)
         except Exception as error:
             if pair is None or not self._is_valid(pair, timedelta()):
                 raise
-            _log.warning("token not renewed (%s); the old one still lives", error_reason(error))
+            _log.warning("token not renewed (%s); the old one still lives", get_error_reason(error))
             return pair
 
     def _is_valid(self, pair: TokenPair, margin: timedelta) -> bool:
@@ -84,12 +84,12 @@ class AlarmBoxRequestSender:
             self._gate,
             request,
             convert_answer,
-            headers=_request_headers(request, pair),
+            headers=_make_request_headers(request, pair),
             secrets=(pair.access_token, pair.refresh_token, self._secret),
         )
 
 
-def _request_headers(request: SingleRequest, pair: TokenPair) -> dict[str, str]:
+def _make_request_headers(request: SingleRequest, pair: TokenPair) -> dict[str, str]:
     always = {"Authorization": f"Bearer {pair.access_token}", "Accept": "application/json"}
     return always if request.body is None else {**always, "Content-Type": "application/json"}
 
@@ -102,4 +102,4 @@ def _make_missing_token_outcome(error: Exception, *, has_effect: bool) -> Outcom
         return Outcome(OutcomeClass.AUTH, error.reason, SendingCertainty.NO)
     if isinstance(error, TokenUnavailable) and error.reason == "rate_limited":
         return Outcome(OutcomeClass.RATE_LIMITED, error.reason, SendingCertainty.NO)
-    return make_unsent_outcome(error_reason(error), has_effect=has_effect)
+    return make_unsent_outcome(get_error_reason(error), has_effect=has_effect)

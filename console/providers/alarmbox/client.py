@@ -16,7 +16,7 @@ from console.providers.alarmbox.responses import (
     make_pdf_converter,
     make_purchase_converter,
 )
-from console.providers.credit_checks.provider import Capabilities, PdfAnswer
+from console.providers.credit_checks.provider import CreditCheckCapabilities, PdfAnswer
 from console.providers.credit_checks.tokens import TokenStore
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome
@@ -45,9 +45,9 @@ class AlarmBoxReader:
         self._has_list_call = find_purchases
 
     @property
-    def capabilities(self) -> Capabilities:
+    def capabilities(self) -> CreditCheckCapabilities:
         """AlarmBox's features."""
-        return Capabilities(
+        return CreditCheckCapabilities(
             identifies_by_number=True,
             gives_verdict=True,
             has_pdf=True,
@@ -65,7 +65,7 @@ class AlarmBoxReader:
         """
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
-        request = _read_request(f"{_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
+        request = _make_read_request(f"{_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
         return self._sender.send(request, make_detail_converter(credit_check_id))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
@@ -75,7 +75,7 @@ class AlarmBoxReader:
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         path = f"{_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
-        request = _read_request(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
+        request = _make_read_request(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
         return self._sender.send(request, make_pdf_converter(credit_check_id))
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
@@ -86,7 +86,7 @@ class AlarmBoxReader:
             return make_unsent_outcome("no_list_call", has_effect=False)
         path = f"{_CHECKS_PATH}?corporation_number={quote(corporation_number, safe='')}"
         return self._sender.send(
-            _read_request(path, READ_BUDGET_SECONDS, MEBIBYTE), make_list_converter(corporation_number)
+            _make_read_request(path, READ_BUDGET_SECONDS, MEBIBYTE), make_list_converter(corporation_number)
         )
 
 
@@ -98,7 +98,7 @@ class AlarmBox(AlarmBoxReader):
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         """Buy a credit check and return the outcome. Raises no Exception."""
         try:
-            http_request = _purchase_request(request)
+            http_request = _make_purchase_request(request)
         except Exception:  # the request couldn't be built, so nothing was sent
             return make_unsent_outcome("bad_request", has_effect=True)
         return self._sender.send(http_request, make_purchase_converter(request.corporation_number))
@@ -119,7 +119,7 @@ def make_alarmbox_adapter(
     return AlarmBox(sender, find_purchases=config.find_purchases)
 
 
-def _purchase_request(request: PurchaseRequest) -> SingleRequest:
+def _make_purchase_request(request: PurchaseRequest) -> SingleRequest:
     """Build the HTTP request of a purchase. Fields without a value are left out, so that AlarmBox uses its
     defaults.
     """
@@ -141,7 +141,7 @@ def _purchase_request(request: PurchaseRequest) -> SingleRequest:
     )
 
 
-def _read_request(path: str, budget: float, limit: int) -> SingleRequest:
+def _make_read_request(path: str, budget: float, limit: int) -> SingleRequest:
     return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, budget, limit)
 
 

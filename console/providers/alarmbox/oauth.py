@@ -57,7 +57,7 @@ class AlarmBoxOAuth:
         """True if AlarmBox sends the code to a redirect address, False if it shows the code on its own page."""
         return self._config.redirect_uri != OUT_OF_BAND_REDIRECT_URI
 
-    def authorize_url(self, state: str | None = None) -> str:
+    def make_authorize_url(self, state: str | None = None) -> str:
         """Return the URL of the page on which a person authorises this console. The page then shows a code for
         `exchange_code`. AlarmBox returns `state` unchanged with the code; if `state` is None, the URL has no such
         parameter.
@@ -78,12 +78,12 @@ class AlarmBoxOAuth:
         Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if
         AlarmBox gives no token now or no usable answer arrives.
         """
-        pair = self._request_pair({"grant_type": "authorization_code", "code": code}, old_refresh_token="")
+        pair = self._request_token_pair({"grant_type": "authorization_code", "code": code}, old_refresh_token="")
         if pair is None:
             raise CredentialsRefused("code_refused")
         return pair
 
-    def exchange(self, refresh_token: str) -> TokenPair | None:
+    def exchange_refresh_token(self, refresh_token: str) -> TokenPair | None:
         """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If
         the answer is lost, the request is sent once more.
 
@@ -92,11 +92,11 @@ class AlarmBoxOAuth:
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         try:
-            return self._request_pair(form, refresh_token)
+            return self._request_token_pair(form, refresh_token)
         except TokenAnswerLost:
-            return self._request_pair(form, refresh_token)
+            return self._request_token_pair(form, refresh_token)
 
-    def _request_pair(self, form: dict[str, str], old_refresh_token: str) -> TokenPair | None:
+    def _request_token_pair(self, form: dict[str, str], old_refresh_token: str) -> TokenPair | None:
         requested_at = self._clock.now()
         answer = self._send_form(form)
         if 200 <= answer.status < 300:

@@ -12,8 +12,8 @@ from console.providers.http.response_classes import (
     READ_STATUSES,
     AnswerConverter,
     UnusableAnswer,
+    format_storable,
     make_answer_converter,
-    storable_text,
 )
 from console.providers.http.strict_json import UnreadableJson, parse_object
 
@@ -84,9 +84,9 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
 def make_evidence_text(body: bytes) -> str:
     """Return the text of an answer's body without the PDF. This text may be shown and stored."""
     try:
-        return storable_text(split_pdf(body)[0])
+        return format_storable(split_pdf(body)[0])
     except UnusableAnswer:
-        return storable_text(body.partition(b'"pdf_file_data"')[0])
+        return format_storable(body.partition(b'"pdf_file_data"')[0])
 
 
 def _get_check(body: bytes) -> dict[str, object]:

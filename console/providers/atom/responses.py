@@ -41,8 +41,8 @@ from console.providers.http.response_classes import (
     TOO_MANY_REQUESTS,
     AnswerConverter,
     UnusableAnswer,
-    storable_text,
-    tells_nothing,
+    format_storable,
+    has_no_information,
 )
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.http.transport import HttpAnswer
@@ -81,7 +81,7 @@ def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T
 def _read_verdict_and_content(
     call: AtomCall, answer: HttpAnswer, plaintext: bytes | None, read_content: AnswerReader[T]
 ) -> VerdictAndContent[T]:
-    if answer.status == TOO_MANY_REQUESTS and tells_nothing(answer.body):
+    if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
         return find_status_verdict(call, answer.status), None
@@ -100,7 +100,7 @@ def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
         return make_storable_text(plaintext)
     if b"encData" in body:
         return f"sealed, {len(body)} bytes, not opened"
-    return make_storable_text(body) if body.lstrip().startswith(b"{") else storable_text(body)
+    return make_storable_text(body) if body.lstrip().startswith(b"{") else format_storable(body)
 
 
 def read_token(request: PaymentRequest) -> AnswerReader[StartedPayment]:

@@ -8,7 +8,7 @@ from console.domain.records import CheckReport, PurchaseRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
+class CreditCheckCapabilities:
     """Features of a provider of credit checks. The services check these features and never the provider's name.
 
     - `identifies_by_number`: companies are identified by corporation number (otherwise by name)
@@ -43,7 +43,7 @@ class CreditCheckReader(Protocol):
     def name(self) -> str: ...
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> CreditCheckCapabilities: ...
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         """Read the report of one credit check. The outcome is FAILED_DEFINITE with status 403 if this console may not

@@ -62,7 +62,7 @@ class TokenStore(Protocol):
     refreshes would lose the new pair.
     """
 
-    def current(self) -> TokenPair | None:
+    def find_current_pair(self) -> TokenPair | None:
         """Return the stored token pair; None if no pair was ever stored."""
         ...
 
@@ -101,7 +101,7 @@ class AuthorisationCalls(Protocol):
         """
         ...
 
-    def authorize_url(self, state: str | None = None) -> str:
+    def make_authorize_url(self, state: str | None = None) -> str:
         """Return the URL of the page on which a person authorises this console. It contains `state`."""
         ...
 

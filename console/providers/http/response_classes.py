@@ -41,7 +41,7 @@ _REMARK_FIELDS = frozenset(
 )
 
 
-def tells_nothing(body: bytes) -> bool:
+def has_no_information(body: bytes) -> bool:
     """True if an answer's body tells nothing about the request: the body is empty, or a page of a server in front of
     the provider, or a JSON object that has only fields for remarks.
 
@@ -67,13 +67,13 @@ class UnusableAnswer(Exception):
         self.reason = reason
 
 
-def storable_text(body: bytes) -> str:
+def format_storable(body: bytes) -> str:
     """Return the part of an answer's body that may be stored: its text, at most 65,536 characters."""
     return body[: 4 * _EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_EVIDENCE_CHARACTERS]
 
 
 def make_answer_converter(
-    table: StatusTable, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = storable_text
+    table: StatusTable, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = format_storable
 ) -> AnswerConverter[T]:
     """Return a function that converts an HTTP answer into an outcome: by `read` for status 2xx, by the table for
     every other status.

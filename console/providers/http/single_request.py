@@ -54,11 +54,13 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
     for secret in secrets:
         if secret:
             text = text.replace(secret, _MASKED_VALUE)
-    return _BEARER_PATTERN.sub(rf"\1 {_MASKED_VALUE}", _fields_pattern(fields).sub(rf'\1"{_MASKED_VALUE}"', text))
+    return _BEARER_PATTERN.sub(
+        rf"\1 {_MASKED_VALUE}", _make_fields_pattern(fields).sub(rf'\1"{_MASKED_VALUE}"', text)
+    )
 
 
 @cache
-def _fields_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
+def _make_fields_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf'("(?:{"|".join(fields)})"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 
@@ -98,7 +100,7 @@ def _send_once(
     try:
         gate.wait_for_start()
     except Exception as error:
-        return make_unsent_outcome(error_reason(error), has_effect=request.has_effect)
+        return make_unsent_outcome(get_error_reason(error), has_effect=request.has_effect)
     try:
         answer = transport.send(
             request.method,
@@ -127,7 +129,7 @@ def make_unsent_outcome(reason: str, *, has_effect: bool) -> Outcome[T]:
     return Outcome(OutcomeClass.FAILED_DEFINITE if has_effect else OutcomeClass.UNKNOWN, reason, SendingCertainty.NO)
 
 
-def error_reason(error: Exception) -> str:
+def get_error_reason(error: Exception) -> str:
     """Return the stable reason code of an error that occurred before anything was sent."""
     if isinstance(error, CredentialsRefused | TokenUnavailable):
         return error.reason

@@ -83,7 +83,7 @@ class SocketGuard:
         """
         answer: Future[Sequence[tuple[Any, ...]]] = Future()
         Thread(target=self._look_up, args=(answer, host, port), daemon=True).start()
-        addresses = self._await_result(answer, self._clock.monotonic() + self._time_left(timeout))
+        addresses = self._await_result(answer, self._clock.monotonic() + self._compute_time_left(timeout))
         if not all(self._is_allowed(row[4][0]) for row in addresses):
             raise AddressNotAllowed(f"{host} leads where it may not")
         return addresses
@@ -114,7 +114,7 @@ class SocketGuard:
     def _connect_socket(self, sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(self._time_left(timeout))
+            sock.settimeout(self._compute_time_left(timeout))
             self._keep_handle(sock)
             sock.connect(address)
             self._require_time()
@@ -153,7 +153,7 @@ class SocketGuard:
         if self.is_budget_over:
             raise TimeoutError("the budget was spent before anything was sent")
 
-    def _time_left(self, timeout: float) -> float:
+    def _compute_time_left(self, timeout: float) -> float:
         self._require_time()
         seconds_left = min(timeout, self._deadline - self._clock.monotonic())
         if seconds_left <= 0:

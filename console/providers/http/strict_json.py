@@ -24,7 +24,7 @@ def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -
     try:
         text = body.decode("utf-8-sig")
         value = json.loads(
-            text, object_pairs_hook=_unique_fields, parse_constant=_refuse_constant, parse_float=fraction
+            text, object_pairs_hook=_require_unique_fields, parse_constant=_refuse_constant, parse_float=fraction
         )
     except (ValueError, RecursionError) as error:
         raise UnreadableJson("no JSON") from error
@@ -48,7 +48,7 @@ def require_storable(value: object) -> None:
             raise UnreadableJson("no text")
 
 
-def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _require_unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise UnreadableJson("a key stands there twice")

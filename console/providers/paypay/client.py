@@ -23,7 +23,7 @@ from console.domain.payments.provider_messages import (
 from console.domain.provider_outcome import Outcome
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import AnswerConverter
-from console.providers.http.single_request import SingleRequest, error_reason, make_unsent_outcome, send_once
+from console.providers.http.single_request import SingleRequest, get_error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
 from console.providers.paypay.responses import (
@@ -97,7 +97,7 @@ class PayPayRequestSender:
             try:
                 self._gate.wait_for_start()
             except Exception as error:
-                return make_unsent_outcome(error_reason(error), has_effect=request.has_effect)
+                return make_unsent_outcome(get_error_reason(error), has_effect=request.has_effect)
             return self._send_signed(request, convert_answer)
 
     def _send_signed(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
@@ -111,7 +111,7 @@ class PayPayRequestSender:
             return make_unsent_outcome("not_prepared", has_effect=request.has_effect)
         return send_once(
             self._transport,
-            _NO_WAIT_GATE,
+            _IMMEDIATE_RATE_LIMITER,
             request,
             convert_answer,
             headers=headers,
@@ -136,14 +136,14 @@ class PayPayRequestSender:
         return {"Accept": "application/json"} | {name: value for name, value in headers.items() if value}
 
 
-class _NoWaitGate:
+class _ImmediateRateLimiter:
     """A rate gate that doesn't wait, for a request that has already waited for the real rate gate."""
 
     def wait_for_start(self) -> None:
         return None
 
 
-_NO_WAIT_GATE = _NoWaitGate()
+_IMMEDIATE_RATE_LIMITER = _ImmediateRateLimiter()
 
 
 class PayPayReader:

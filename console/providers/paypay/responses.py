@@ -21,8 +21,8 @@ from console.providers.http.response_classes import (
     TOO_MANY_REQUESTS,
     AnswerConverter,
     UnusableAnswer,
-    storable_text,
-    tells_nothing,
+    format_storable,
+    has_no_information,
 )
 from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer
@@ -90,7 +90,7 @@ def _read_content_and_verdict(
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
     except UnreadableJson:
-        if answer.status == TOO_MANY_REQUESTS and tells_nothing(answer.body):
+        if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
             return None, make_rate_limited_verdict("rate_limited")
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
 
@@ -100,7 +100,7 @@ def make_evidence_text(answer: HttpAnswer) -> str:
     support finds the call.
     """
     request_id = answer.headers.get("x-request-id", "")
-    return f"X-REQUEST-ID: {request_id}\n" * bool(_REQUEST_ID_PATTERN.fullmatch(request_id)) + storable_text(
+    return f"X-REQUEST-ID: {request_id}\n" * bool(_REQUEST_ID_PATTERN.fullmatch(request_id)) + format_storable(
         answer.body
     )
 

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-EMPTY_MARK = "empty"
+EMPTY_BODY_MARK = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ def make_authorization(
     """Return the value of the header `Authorization` for a request to PayPay. `path` is the request's path without
     the query; `epoch` is the time in seconds since 1970 (UTC).
     """
-    kind = content_type if body and content_type else EMPTY_MARK
+    kind = content_type if body and content_type else EMPTY_BODY_MARK
     hashed = compute_body_hash(kind, body)
     mac = _compute_hmac(key.secret, make_string_to_sign(method, path, nonce, epoch, kind, hashed))
     return f"hmac OPA-Auth:{key.api_key}:{mac}:{nonce}:{epoch}:{hashed}"
@@ -31,7 +31,7 @@ def make_authorization(
 def compute_body_hash(content_type: str, body: bytes | None) -> str:
     """Return the MD5 of content type and body in Base64; the word `empty` if there is no body."""
     if not body:
-        return EMPTY_MARK
+        return EMPTY_BODY_MARK
     digest = hashlib.md5(content_type.encode() + body, usedforsecurity=False)
     return base64.b64encode(digest.digest()).decode()
 

@@ -60,7 +60,9 @@ class RegistryApi:
         """Read one part (from 1) of the rows that were updated on this day."""
         period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(divide)}
         request = self._make_request("diff", period, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
-        convert = make_answer_converter(_OUTCOME_CLASS_BY_STATUS, lambda body: read_part(body, divide), _no_evidence)
+        convert = make_answer_converter(
+            _OUTCOME_CLASS_BY_STATUS, lambda body: read_part(body, divide), _make_empty_evidence
+        )
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
@@ -71,7 +73,7 @@ class RegistryApi:
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
         wanted = frozenset(numbers)
         convert = make_answer_converter(
-            _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, wanted), _no_evidence
+            _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, wanted), _make_empty_evidence
         )
         return send_once(self._transport, self._gate, request, convert, headers={})
 
@@ -83,6 +85,6 @@ class RegistryApi:
         return SingleRequest("GET", path, read_timeout, budget, MAX_ANSWER_BYTES)
 
 
-def _no_evidence(_: bytes) -> str:
+def _make_empty_evidence(_: bytes) -> str:
     """Keep no text of an answer as evidence: it is public, and no decision depends on it."""
     return ""

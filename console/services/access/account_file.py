@@ -16,7 +16,7 @@ from console.domain.records import Person
 _PERSON_NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
 _VARIABLE_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ALLOWED_ENTRY_KEYS = ("name", "roles", "may_buy", "password_env", "disabled", "acts", "asks")
-ASKING_ROLES = ALL_ROLES - {WORKER}
+ROLES_ASKING_WORKER = ALL_ROLES - {WORKER}
 """Roles with which a person's account may ask a worker to act: every role except `worker`."""
 # Accounts of the database server itself: a new password for one of them could lock everybody out of the server.
 _SYSTEM_ACCOUNTS = frozenset({"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"})
@@ -105,13 +105,13 @@ def _parse_entry(row: object, content: str) -> AccountEntry:
 
 
 def _parse_asks_worker(row: Mapping[str, object], person: Person, line: int) -> bool:
-    """Return True if a worker acts for the person: the person has a role of ASKING_ROLES, and the person's entry
-    `row` doesn't say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`. Raises
+    """Return True if a worker acts for the person: the person has a role of ROLES_ASKING_WORKER, and the person's
+    entry `row` doesn't say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`. Raises
     ConsoleError `usage` if both keys are set, or if one is set for a person without such a role.
     """
     if "asks" in row and ("acts" in row or row["asks"] is not True):
         raise make_file_error(UsageProblem.ACCOUNTS_ASKS_WITH_ACTS, line, person.name)
-    may_ask = bool(person.roles & ASKING_ROLES)
+    may_ask = bool(person.roles & ROLES_ASKING_WORKER)
     if {"acts", "asks"} & set(row) and not may_ask:
         raise make_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, person.name)
     return may_ask and not row.get("acts", False)

@@ -16,7 +16,7 @@ from console.domain.errors.details import NotAllowedDetail
 from console.domain.reason import ForeignText
 from console.domain.service_results import AccountDone, AccountsApplied
 from console.domain.setting_problems import SettingProblem
-from console.services.access.account_file import ASKING_ROLES, AccountEntry, make_file_error, read_entries
+from console.services.access.account_file import ROLES_ASKING_WORKER, AccountEntry, make_file_error, read_entries
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
 from console.store.access import account_properties, grants, server_accounts
@@ -30,14 +30,14 @@ from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 
 OPERATOR_KIND = "operator"
 _ACTING_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
-ReadPassword = Callable[[str], str | None]
+PasswordReader = Callable[[str], str | None]
 """Type of a function that gets the name of an environment variable and returns the password in it; None if the
 variable is unset.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class _AccountTask:
+class _AccountChange:
     """The changes that one run must make for one person of the file. `stored` is the person's present row in the
     table `operators` (None: there is none yet), `password` the new password (None: the password stays
     unchanged).
@@ -59,7 +59,7 @@ class _AccountTask:
         return (
             self.stored is not None
             and not (self.stored.is_disabled or self.entry.is_disabled)
-            and bool(self.stored.person.roles & self.entry.person.roles & ASKING_ROLES)
+            and bool(self.stored.person.roles & self.entry.person.roles & ROLES_ASKING_WORKER)
             and self.stored.asks_worker != self.entry.asks_worker
         )
 
@@ -106,7 +106,7 @@ class Accounts:
         self._context, self._request_ids = context, request_ids
 
     def apply(
-        self, content: str, passwords: ReadPassword, *, dry_run: bool = False, request_id: str | None = None
+        self, content: str, passwords: PasswordReader, *, dry_run: bool = False, request_id: str | None = None
     ) -> AccountsApplied:
         """Create and change accounts, roles and rows of `operators` for the people of the file whose text is
         `content`. `passwords` returns the password in the environment variable of the given name. If a run was
@@ -124,7 +124,7 @@ class Accounts:
             lambda: self._apply_file(content, passwords, dry_run=dry_run),
         )
 
-    def _apply_file(self, content: str, passwords: ReadPassword, *, dry_run: bool) -> AccountsApplied:
+    def _apply_file(self, content: str, passwords: PasswordReader, *, dry_run: bool) -> AccountsApplied:
         context, server = self._context, self._context.database.is_server
         entries = read_entries(content)
         with context.database.read() as conn:
@@ -137,7 +137,9 @@ class Accounts:
             context.write(lambda tx: self._write_rows(tx, tasks))
         return AccountsApplied(tuple(task.make_result(has_passwords=server) for task in tasks), statements, dry_run)
 
-    def _make_task(self, entry: AccountEntry, stored: StoredPerson | None, passwords: ReadPassword) -> _AccountTask:
+    def _make_task(
+        self, entry: AccountEntry, stored: StoredPerson | None, passwords: PasswordReader
+    ) -> _AccountChange:
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account:
@@ -158,9 +160,9 @@ class Accounts:
                 ErrorCode.BAD_PROFILE,
                 {"variable": entry.password_env or "", "problem": SettingProblem.PASSWORD_NOT_ASCII, "name": name},
             )
-        return _AccountTask(entry, stored, password or None)
+        return _AccountChange(entry, stored, password or None)
 
-    def _write_rows(self, tx: Transaction, tasks: Sequence[_AccountTask]) -> None:
+    def _write_rows(self, tx: Transaction, tasks: Sequence[_AccountChange]) -> None:
         """Write the changed rows of `operators` with their audit entries. The caller has executed all SQL
         statements for the accounts before: if they were interrupted, no row is written, and a repeated run
         finds the same changes again.
@@ -185,7 +187,7 @@ class Accounts:
 
     # On a server
 
-    def _apply_on_server(self, tasks: Sequence[_AccountTask], *, dry_run: bool) -> tuple[str, ...]:
+    def _apply_on_server(self, tasks: Sequence[_AccountChange], *, dry_run: bool) -> tuple[str, ...]:
         database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:
@@ -195,7 +197,7 @@ class Accounts:
             database.close()
 
 
-def _refuse_implicit_changes(tasks: Sequence[_AccountTask]) -> None:
+def _refuse_implicit_changes(tasks: Sequence[_AccountChange]) -> None:
     """Raise ConsoleError `usage` if people would change between acting themselves and asking a worker although
     their entries have neither the key `acts` nor `asks`. Without this check, a file from an earlier version, in
     which accounts acted themselves by default, would make all accounts of the team ask a worker with one run of
@@ -224,7 +226,7 @@ class _StatementExecutor:
         self._dry_run = dry_run
         self._statements: list[str] = []
 
-    def run_all(self, tasks: Sequence[_AccountTask]) -> list[str]:
+    def run_all(self, tasks: Sequence[_AccountChange]) -> list[str]:
         """Run all SQL statements for these people; in a dry run, only list them. Return the statements without
         passwords."""
         self._grant_roles(
@@ -243,10 +245,10 @@ class _StatementExecutor:
         for sql in list(grants.make_role_statements(self._conn, roles)):
             self._run_statement(AccountStatement(sql))
 
-    def _apply_account(self, task: _AccountTask) -> None:
+    def _apply_account(self, task: _AccountChange) -> None:
         server = self._database.server
         account = task.make_target_account(
-            needs_tls=not (server and server.is_on_loopback) or _accepts_remote_clients(self._conn)
+            needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn)
         )
         maria, name = grants.is_mariadb(self._conn), str(self._database.url.database)
         for statement in server_accounts.make_account_statements(account, name, is_mariadb=maria):
@@ -260,7 +262,7 @@ class _StatementExecutor:
         if account and statement.runs_as_account:
             self._run_as_account(account, statement)
         else:
-            _call_with_explained_refusal(self._conn, lambda: statement.run(self._conn))
+            _run_with_explained_refusal(self._conn, lambda: statement.run(self._conn))
 
     def _run_as_account(self, account: DesiredAccount, statement: AccountStatement) -> None:
         """Run the SQL statement on a new connection that signs in as `account`. This also proves that the account
@@ -291,7 +293,7 @@ def _list_needed_rights(conn: Connection, *, has_asking_people: bool = True) -> 
     return patterns
 
 
-def _accepts_remote_clients(conn: Connection) -> bool:
+def _can_accept_remote_clients(conn: Connection) -> bool:
     """True if the server accepts encrypted connections from other machines. The connected account may itself use a
     local address."""
     return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
@@ -311,7 +313,7 @@ def _require_rights(conn: Connection, *, has_asking_people: bool) -> None:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.SCHEMA_RIGHTS, "needs_rights": missing})
 
 
-def _call_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> None:
+def _run_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> None:
     """Call `act`, which runs a statement. If the server refuses the statement for lack of rights, raise not_allowed
     with the needed rights; a repeated run continues at this statement. Other errors of the database are raised
     unchanged.

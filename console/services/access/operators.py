@@ -16,7 +16,7 @@ class OperatorService:
     def find_acting_person(self) -> Person:
         """Return the person in whose name this process acts. Raises no_operator if no name is set, not_allowed for
         an unknown name."""
-        return self._context.person()
+        return self._context.read_person()
 
     def list_people(self) -> tuple[Person, ...]:
         """Return every enabled operator, sorted by name; empty if none is stored."""

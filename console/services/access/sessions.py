@@ -20,13 +20,13 @@ class Sessions:
         self._context = context
         self._sign_in = context.settings.sign_in
 
-    def whoami(self) -> Identity:
+    def read_identity(self) -> Identity:
         """Return the acting person with the person's roles, the address of the database, and where the sign-in
         came from (typed in, configured, or read from the keyring). Raises no_operator if no name is set."""
         context, sign_in = self._context, self._sign_in
         place = sign_in.database_address or str(context.settings.database_path)
         try:
-            person, is_known = context.person(), True
+            person, is_known = context.read_person(), True
         except ConsoleError as unknown:
             if unknown.detail.get("reason") != NotAllowedReason.UNKNOWN_OPERATOR:
                 raise

@@ -171,7 +171,7 @@ class AdoptionRun:
         self._counts.update(self._database.write(work))
 
     def _take_in_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
-        return Counter(taken_in=adopt_rows.decide_remaining(tx.conn, after_id, up_to_id, self._now()))
+        return Counter(taken_in=adopt_rows.decide_remaining(tx.conn, after_id, up_to_id, self._read_clock()))
 
     def _normalise_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:
@@ -189,20 +189,26 @@ class AdoptionRun:
         if number == format_stored_number(raw):
             return _NO_CHANGES
         try:
-            if not adopt_rows.write_number(tx.conn, record_id, raw, number, self._now()):
+            if not adopt_rows.write_number(tx.conn, record_id, raw, number, self._read_clock()):
                 return _NO_CHANGES
         except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
             live_id = adopt_rows.find_other_row_with_number(tx.conn, record_id, number)
             return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_CHANGES
-        self._audit_row(tx, record_id, raw, None)
+        self._write_audit_entry_of_row(tx, record_id, raw, None)
         return Counter(respelled=1)
 
     def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
-        if not adopt_rows.mark_unreadable(tx.conn, record_id, self._now()):
+        if not adopt_rows.mark_unreadable(tx.conn, record_id, self._read_clock()):
             return _NO_CHANGES
-        facts = (credit_checks.CREDIT_CHECK_KIND, record_id, format_stored_number(raw), "13 digits", self._now())
+        facts = (
+            credit_checks.CREDIT_CHECK_KIND,
+            record_id,
+            format_stored_number(raw),
+            "13 digits",
+            self._read_clock(),
+        )
         cases.open_case(tx.conn, WorkReason.NUMBER_UNREADABLE, *facts)
-        self._audit_row(tx, record_id, raw, WorkReason.NUMBER_UNREADABLE)
+        self._write_audit_entry_of_row(tx, record_id, raw, WorkReason.NUMBER_UNREADABLE)
         return Counter(unreadable=1)
 
     def _mark_all_duplicates(self) -> None:
@@ -212,10 +218,10 @@ class AdoptionRun:
             self._write_and_count(partial(self._mark_duplicates, chunk))
 
     def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> ChangeCounts:
-        marked_rows = [row for row in rows if adopt_rows.mark_duplicate(tx.conn, *row[:2], self._now())]
-        adopt_rows.open_duplicate_cases(tx.conn, marked_rows, self._now())
+        marked_rows = [row for row in rows if adopt_rows.mark_duplicate(tx.conn, *row[:2], self._read_clock())]
+        adopt_rows.open_duplicate_cases(tx.conn, marked_rows, self._read_clock())
         for record_id, live_id, number in marked_rows:
-            self._audit_row(tx, record_id, number, WorkReason.DUPLICATE, {"duplicate_of": live_id})
+            self._write_audit_entry_of_row(tx, record_id, number, WorkReason.DUPLICATE, {"duplicate_of": live_id})
         return Counter(duplicates=len(marked_rows))
 
     def _mark_last_duplicates(self, tx: Transaction) -> None:
@@ -265,7 +271,7 @@ class AdoptionRun:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
         columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.make_work_values(work)}
         try:
-            credit_checks.change_record(tx.conn, record, self._now(), **columns)
+            credit_checks.change_record(tx.conn, record, self._read_clock(), **columns)
         except (credit_checks.StaleRow, UniqueViolation):  # the other application has changed the row meanwhile
             raise RunAgain from None
         return Counter(taken_in=1)
@@ -290,7 +296,7 @@ class AdoptionRun:
 
     # Shared
 
-    def _audit_row(
+    def _write_audit_entry_of_row(
         self,
         tx: Transaction,
         record_id: int,
@@ -301,7 +307,7 @@ class AdoptionRun:
         facts = {"written": format_stored_number(raw)[:64], **(further_facts or {})}
         self._context.record_audit(tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, facts, reason=reason)
 
-    def _now(self) -> datetime:
+    def _read_clock(self) -> datetime:
         return self._context.now()
 
     def _reach_failpoint(self, name: str) -> None:

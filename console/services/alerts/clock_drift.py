@@ -45,7 +45,7 @@ class ClockDriftAlerts:
             return 0
         with context.database.read() as conn:
             drifts = self._measure_own_clock(conn)
-            if WORKER in context.person().roles:
+            if WORKER in context.read_person().roles:
                 drifts |= _measure_clocks_of_requests(conn)
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
         open_ids = {alert.subject_id for alert in open_alerts}

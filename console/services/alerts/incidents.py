@@ -48,7 +48,7 @@ AUDIT_ACTION_BY_INCIDENT_ACTION: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.REOPEN: AuditAction.INCIDENT_REOPENED,
 }
 _INCIDENT_RIGHT = "note"
-ListItems = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem]]
+AlertItemLister = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem]]
 """Function that returns, by alert id, the alert with the action that ends it."""
 
 
@@ -58,7 +58,7 @@ class IncidentService:
     record changes, and the incident opens again if it becomes worse.
     """
 
-    def __init__(self, context: ServiceContext, request_ids: RequestIds, list_items: ListItems) -> None:
+    def __init__(self, context: ServiceContext, request_ids: RequestIds, list_items: AlertItemLister) -> None:
         self._context, self._request_ids, self._list_items = context, request_ids, list_items
         self._records = AffectedRecords(context)
 

@@ -40,7 +40,7 @@ class AssignmentService:
         not_found and in_progress."""
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
-        name, until = context.holder().operator, now + context.scale.scale_delta(TAKE_DURATION)
+        name, until = context.make_holder().operator, now + context.scale.scale_delta(TAKE_DURATION)
         earlier = takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
         if not takes.take_record(tx.conn, kind, record_id, name, now, until):
             raise _make_taken_error(
@@ -60,7 +60,7 @@ class AssignmentService:
     def give_up_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> bool:
         """Do the same as `give_up` in the caller's transaction, without the check of the right."""
         context = self._context
-        is_released = takes.release_take(tx.conn, kind, record_id, context.holder().operator, context.now())
+        is_released = takes.release_take(tx.conn, kind, record_id, context.make_holder().operator, context.now())
         if is_released:
             context.record_audit(tx, AuditAction.RECORD_GIVEN_UP, record_id, kind=kind)
         return is_released

@@ -47,7 +47,7 @@ class NoteService:
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
-        author = context.holder().operator
+        author = context.make_holder().operator
         mentioned = () if mentions_by is None else find_mentioned(tx, note_text, author)
         note_id = notes.add_note(tx.conn, kind, record_id, author, note_text, now)
         facts = {"note": note_id, **({"mentioned": mentioned} if mentioned else {})}

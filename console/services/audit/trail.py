@@ -87,7 +87,7 @@ class AuditService:
     def _find_visible_person(self) -> str | None:
         """Return None if the acting person may read all entries; otherwise the person's name, because the person
         may read only their own entries. Raises not_allowed and no_operator."""
-        person = self._context.person()
+        person = self._context.read_person()
         if person.roles & {AUDITOR}:
             return None
         if has_right(person, "audit_own"):

@@ -182,7 +182,7 @@ def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreR
     loss = database_rollback.find_rollback(context)
 
     def record(tx: Transaction) -> None:
-        idempotency.replace_epoch(tx, context.holder(), context.now())
+        idempotency.replace_epoch(tx, context.make_holder(), context.now())
         facts = {"taken_at": restored.backup.manifest.taken_at, "documents": restored.documents}
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 

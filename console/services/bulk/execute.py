@@ -43,8 +43,8 @@ _ROWS_PER_PAGE = 200
 _ROW_REASON_PREFIX = "row:"
 _log = logging.getLogger("console.worker")
 
-ReportProgress = Callable[[BulkProgress], None]
-ShouldStop = Callable[[], bool]
+ProgressReporter = Callable[[BulkProgress], None]
+StopCheck = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class BulkExecution:
     """
 
     person: Person
-    progress: ReportProgress = lambda _done: None
-    should_stop: ShouldStop = lambda: False
+    progress: ProgressReporter = lambda _done: None
+    should_stop: StopCheck = lambda: False
     max_rows: int | None = None
 
 

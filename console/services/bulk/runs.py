@@ -27,8 +27,8 @@ from console.services.bulk.execute import (
     BULK_RUN_KIND,
     BulkExecution,
     BulkExecutor,
-    ReportProgress,
-    ShouldStop,
+    ProgressReporter,
+    StopCheck,
     make_lease_name,
     require_run,
 )
@@ -130,9 +130,9 @@ class BulkRuns(BulkRunReader):
         self,
         run_id: int,
         max_rows: int | None = None,
-        progress: ReportProgress | None = None,
-        should_stop: ShouldStop | None = None,
-        should_leave: ShouldStop | None = None,
+        progress: ProgressReporter | None = None,
+        should_stop: StopCheck | None = None,
+        should_leave: StopCheck | None = None,
         *,
         request_id: str | None = None,
     ) -> BulkRun:
@@ -154,9 +154,9 @@ class BulkRuns(BulkRunReader):
         self,
         run_id: int,
         max_rows: int | None,
-        progress: ReportProgress | None,
-        should_stop: ShouldStop | None,
-        should_leave: ShouldStop | None,
+        progress: ProgressReporter | None,
+        should_stop: StopCheck | None,
+        should_leave: StopCheck | None,
     ) -> BulkRun:
         with refusals.audit_refusals(self._context, BULK_RUN_ACTION, run_id, kind=BULK_RUN_KIND):
             run = self.read_run(run_id)
@@ -165,11 +165,11 @@ class BulkRuns(BulkRunReader):
             person = self._context.require_right(run.action.value)
             self._require_maker(run, person)
             if run.state != bulk.RUN_DONE:
-                with cancellation.stop_when_false(lambda: not (should_leave or _never_stop)()):
+                with cancellation.stop_when_false(lambda: not (should_leave or _return_false)()):
                     self._executor.run(
                         run_id,
                         max_rows,
-                        BulkExecution(person, progress or _ignore_progress, should_stop or _never_stop),
+                        BulkExecution(person, progress or _ignore_progress, should_stop or _return_false),
                     )
         return self.read_run(run_id)
 
@@ -236,7 +236,7 @@ class BulkRuns(BulkRunReader):
         return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished))
 
     def _continue_run(self, run: BulkRun) -> int:
-        person = self._context.person()
+        person = self._context.read_person()
         if not self._actions.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
             return self._pause_run_of_other_maker(run)
         try:
@@ -291,5 +291,5 @@ def _ignore_progress(_done: BulkProgress) -> None:
     """Ignore the progress: used if the caller passes no callback."""
 
 
-def _never_stop() -> bool:
+def _return_false() -> bool:
     return False

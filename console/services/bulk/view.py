@@ -113,13 +113,13 @@ class BulkRunReader:
             BulkLine(row, None if record is None else next(named)) for row, record in zip(rows, found, strict=True)
         )
 
-    def dry_run(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
+    def make_plan(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
         """Return the forecast of each row without a result, with totals. Calls no provider and writes nothing. The
         method calls `progress` with the number of rows that have a forecast so far. Raises not_found if there
         is no run with this id.
         """
         run = self.read_run(run_id)
-        person = self._context.person() if self._context.operator else None
+        person = self._context.read_person() if self._context.operator else None
         forecasts: list[RowForecast] = []
         for rows in self._read_pages(run):
             with self._context.database.read() as conn:

@@ -80,7 +80,7 @@ class ProviderAuthorisation:
             self._require_person()
         calls, _ = self._calls_and_tokens
         state = secrets.token_urlsafe(_STATE_BYTES)
-        return AuthorisationRequest(calls.authorize_url(state), state)
+        return AuthorisationRequest(calls.make_authorize_url(state), state)
 
     def complete(self, request: AuthorisationRequest, entered: str) -> CompletedAuthorisation:
         """Exchange the code in `entered` for a token pair, once, and store the pair. `entered` is the code, or the
@@ -109,7 +109,7 @@ class ProviderAuthorisation:
         )
 
     def _require_person(self) -> None:
-        person = self._context.person()
+        person = self._context.read_person()
         if self._context.database.is_server and WORKER not in person.roles:
             facts: NotAllowedDetail = {
                 "operator": person.name,

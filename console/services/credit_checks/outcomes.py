@@ -24,7 +24,7 @@ from console.domain.records import (
     WorkState,
 )
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, compute_next_attempt_time
-from console.providers.credit_checks.provider import Capabilities
+from console.providers.credit_checks.provider import CreditCheckCapabilities
 from console.services.guarded.action import record_reading_lapse
 from console.services.guarded.operation import find_ended_state
 from console.services.process.context import ServiceContext
@@ -46,7 +46,7 @@ def record_outcome(
     tx: Transaction,
     record_id: int,
     outcome: Outcome[CheckReport],
-    capabilities: Capabilities,
+    capabilities: CreditCheckCapabilities,
 ) -> None:
     """Write the outcome of a purchase into its credit check, in the purchase's second transaction (tx2), which
     also ends the row in the journal. `capabilities` are the capabilities of the provider."""
@@ -60,7 +60,7 @@ def _write_outcome(
     tx: Transaction,
     record: CreditCheck,
     outcome: Outcome[CheckReport],
-    capabilities: Capabilities,
+    capabilities: CreditCheckCapabilities,
 ) -> None:
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_success(context, tx, record, outcome.found)
@@ -75,7 +75,7 @@ def store_answer_evidence(
 ) -> int:
     """Store the provider's answer as evidence of the credit check. `call` is the name of the call, such as
     `purchase`. Return the id of the evidence."""
-    operator = context.holder().operator
+    operator = context.make_holder().operator
     source = f"alarmbox.{call}"
     return evidence.add_answer(
         tx.conn, (CREDIT_CHECK_KIND, record.id), record.operation_id, source, operator, outcome, context.now()
@@ -165,7 +165,7 @@ def write_error(
 
 
 def write_unknown(
-    context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: Capabilities
+    context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: CreditCheckCapabilities
 ) -> None:
     """Set the certainty of the credit check to unknown: the provider may have charged the purchase. The claim
     stays. A probe is scheduled if the provider can list purchases; otherwise a person must look. `cause` is
@@ -196,7 +196,7 @@ class PurchaseSettler:
     provider."""
 
     context: ServiceContext
-    capabilities: Capabilities
+    capabilities: CreditCheckCapabilities
 
     def settle(self, tx: Transaction, operation_id: str, outcome: Outcome[CheckReport], key: str | None) -> bool:
         """Settle a purchase with an answer that its own second transaction (tx2) did not record. A repeated call
@@ -233,7 +233,7 @@ def _settle_by_answer(
     record: CreditCheck,
     operation_id: str,
     outcome: Outcome[CheckReport],
-    capabilities: Capabilities,
+    capabilities: CreditCheckCapabilities,
     key: str | None,
 ) -> None:
     """Store the answer, end the row in the journal and settle the credit check, in this order, which the triggers
@@ -258,13 +258,13 @@ def _store_late_answer(
     facts: dict[str, object] = {"outcome": outcome.kind.value, "kept_state": record.state.value}
     provider_id = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
     context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | provider_id)
-    if contradicts(record, outcome):
+    if is_contradicting_answer(record, outcome):
         observed_purchase = f"bought {outcome.found.credit_check_id}" if outcome.found else "bought"
         observed = observed_purchase if outcome.kind is OutcomeClass.SUCCEEDED else f"not bought: {outcome.reason}"
         open_contradiction_case(context, tx, record, observed)
 
 
-def contradicts(record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
+def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
     """True if the provider's answer to a purchase contradicts the stored state, for example if the answer is
     "bought" and the state is error."""
     if outcome.kind is OutcomeClass.SUCCEEDED:

@@ -5,7 +5,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Document
 from console.services.credit_checks.pdf_comparison import PdfComparison
-from console.services.credit_checks.view import CreditCheckViews
+from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.store.documents.pdf_renderer import PdfDocument
 
 __all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfs"]
@@ -14,7 +14,7 @@ __all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfs"]
 class CreditCheckPdfs:
     """Opens PDFs of credit checks, and writes an audit entry about each opened PDF."""
 
-    def __init__(self, views: CreditCheckViews) -> None:
+    def __init__(self, views: CreditCheckDetailsReader) -> None:
         self._views = views
 
     def open_pages(self, record_id: int, sha256: str | None = None) -> PdfDocument:

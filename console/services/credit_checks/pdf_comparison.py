@@ -16,7 +16,7 @@ MAX_DIFFERENCE_CHARACTERS = 300
 _COMPARED_IMAGE_WIDTH = 500  # pixels
 _FIRST_CJK_CHARACTER = "\u2e80"
 
-ReportComparedPages = Callable[[int, int], None]
+ComparedPagesReporter = Callable[[int, int], None]
 """Function that is called before each page with the number of compared pages and of all pages. It may raise an
 exception to cancel the comparison.
 """
@@ -38,7 +38,7 @@ class PdfComparison:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def compare(self, progress: ReportComparedPages = lambda *_: None) -> DocumentComparison:
+    def compare(self, progress: ComparedPagesReporter = lambda *_: None) -> DocumentComparison:
         """Compare all pages and return the differences. The method calls `progress` before each page. Raises
         provider_answer_unusable if one of the versions can't be opened."""
         result = DocumentComparison(self.old.page_count(), self.new.page_count())

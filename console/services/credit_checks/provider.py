@@ -4,9 +4,11 @@ from collections.abc import Callable
 from threading import Lock
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.providers.credit_checks.provider import Capabilities, CreditCheckProvider, CreditCheckReader
+from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckProvider, CreditCheckReader
 
-_NO_CAPABILITIES = Capabilities(identifies_by_number=False, gives_verdict=False, has_pdf=False, finds_purchases=False)
+_NO_CAPABILITIES = CreditCheckCapabilities(
+    identifies_by_number=False, gives_verdict=False, has_pdf=False, finds_purchases=False
+)
 
 
 class CreditCheckAdapterSource:
@@ -25,7 +27,7 @@ class CreditCheckAdapterSource:
                 self._adapter = self._make_adapter()
             return self._adapter
 
-    def get_capabilities(self) -> Capabilities:
+    def get_capabilities(self) -> CreditCheckCapabilities:
         """Return the provider's capabilities. If the provider is not configured, all of them are False, so that
         people can still decide about purchases."""
         try:

@@ -23,7 +23,7 @@ from console.providers.credit_checks.tokens import (
     TokenPair,
     TokenUnavailable,
 )
-from console.services.guarded.leases import acquire, keep_renewed
+from console.services.guarded.leases import acquire_lease, keep_renewed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import provider_tokens as tokens
@@ -53,7 +53,7 @@ class DatabaseTokenStore:
         self._last_pair: TokenPair | None = None
         """The pair that this process has read or stored last. It is used if the stored row can't be decrypted."""
 
-    def current(self) -> TokenPair | None:
+    def find_current_pair(self) -> TokenPair | None:
         """Return the stored pair of tokens; None if there is none. Raises bad_profile if the row can't be
         decrypted with the store key and this process has read no pair before."""
         with self._context.database.read() as conn:
@@ -118,7 +118,7 @@ class DatabaseTokenStore:
             new_pair = exchange(pair.refresh_token)
             if new_pair is not None:
                 return self._store_pair(stored_token, new_pair, first_token=None)
-            newer_pair = self.current()
+            newer_pair = self.find_current_pair()
             if newer_pair is not None and newer_pair.version > pair.version:
                 return newer_pair
         return self._exchange_first_token(exchange, stored_token)
@@ -173,7 +173,7 @@ class DatabaseTokenStore:
     def _read_pair_of_other_desk(self) -> TokenPair:
         """Return the pair that another desk has stored after this process lost the lease. Raises TokenUnavailable
         if the database has no pair."""
-        pair = self.current()
+        pair = self.find_current_pair()
         if pair is None:
             raise TokenUnavailable("stored_by_another_desk")
         return pair
@@ -223,7 +223,7 @@ class DatabaseTokenStore:
         context = self._context
         deadline = context.clock.monotonic() + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
         while True:
-            lease = acquire(context, REFRESH_LEASE_NAME)
+            lease = acquire_lease(context, REFRESH_LEASE_NAME)
             if lease is not None:
                 return lease
             if interrupts.is_interrupt_pending():
@@ -241,7 +241,7 @@ class CallRefuser:
         """Always raise worker_away, so that this desk sends nothing to the provider."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
-    def current(self) -> TokenPair | None:
+    def find_current_pair(self) -> TokenPair | None:
         """Always raise worker_away, as `wait_for_start` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 

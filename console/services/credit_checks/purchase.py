@@ -45,7 +45,7 @@ SHORTEST_VALIDITY = timedelta(days=90)
 """Shortest time for which the provider shows a credit check. If the provider no longer shows an older one, a renewal
 counts it as expired.
 """
-ReportStep = Callable[[str], None]
+StepReporter = Callable[[str], None]
 _log = logging.getLogger("console.guard")
 
 
@@ -100,7 +100,7 @@ class CreditChecks:
             corporation=facts,
         )
 
-    def purchase(self, request: PurchaseRequest, progress: ReportStep | None = None) -> CreditCheck:
+    def purchase(self, request: PurchaseRequest, progress: StepReporter | None = None) -> CreditCheck:
         """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check;
         its detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
@@ -120,7 +120,7 @@ class CreditChecks:
         detail: bool = True,
         pdf: bool = True,
         expected_version: int | None = None,
-        progress: ReportStep | None = None,
+        progress: StepReporter | None = None,
     ) -> RefetchResult:
         """Re-fetch detail and PDF of a bought credit check; this costs nothing.
 
@@ -181,7 +181,7 @@ class _PurchaseAttempt:
         request: PurchaseRequest,
         adapter_source: CreditCheckAdapterSource,
         refetch_service: RefetchService,
-        progress: ReportStep,
+        progress: StepReporter,
     ) -> None:
         self._context, self._request, self._adapter_source = context, request, adapter_source
         self._refetch_service, self._progress = refetch_service, progress
@@ -311,7 +311,7 @@ class _PurchaseAttempt:
         except Exception:
             _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
             record = last_known_record.build_credit_check(claimed, outcome)
-        if outcomes.contradicts(record, outcome):
+        if outcomes.is_contradicting_answer(record, outcome):
             raise late_answers.make_already_decided_error(self._context, credit_checks.CREDIT_CHECK_KIND, record)
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
             return record

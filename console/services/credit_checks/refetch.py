@@ -25,8 +25,8 @@ from console.services.credit_checks.readings import (
     make_failed_part,
 )
 from console.services.guarded.action import GuardedAction, GuardedService, record_reading_lapse
-from console.services.guarded.leases import acquire, keep_renewed
-from console.services.guarded.operation import OWN_FAULT_CODES, ClaimedOperation, ClaimedRecord, Progress
+from console.services.guarded.leases import acquire_lease, keep_renewed
+from console.services.guarded.operation import OWN_FAULT_CODES, ClaimedOperation, ClaimedRecord, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
@@ -71,18 +71,18 @@ class RefetchService:
 
     # After a purchase: failures are only logged, and each part is written in a transaction of its own
 
-    def follow_up(self, record_id: int, progress: Progress) -> None:
+    def follow_up(self, record_id: int, progress: StepReporter) -> None:
         """Fetch detail and PDF directly after a purchase. The method logs failures and raises no exception. It
         calls `progress` with the name of each part."""
         if interrupts.is_interrupt_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
-            lease = acquire(self._context, make_lease_name(record_id))
+            lease = acquire_lease(self._context, make_lease_name(record_id))
             if lease is not None:
                 with keep_renewed(self._context, lease):
                     self._follow_up(record_id, progress)
 
-    def _follow_up(self, record_id: int, progress: Progress) -> None:
+    def _follow_up(self, record_id: int, progress: StepReporter) -> None:
         for name in (DETAIL, PDF):
             if interrupts.is_interrupt_pending():
                 break
@@ -103,7 +103,7 @@ class RefetchService:
     # On request, and by the due task
 
     def refetch(
-        self, record_id: int, *, detail: bool, pdf: bool, expected_version: int | None, progress: Progress
+        self, record_id: int, *, detail: bool, pdf: bool, expected_version: int | None, progress: StepReporter
     ) -> RefetchResult:
         """Re-fetch the requested parts. `expected_version` is the version of the credit check on the caller's
         screen (None: any version). The method calls `progress` with the name of each part.
@@ -130,7 +130,7 @@ class _RefetchAttempt:
         record_id: int,
         names: tuple[str, ...],
         expected_version: int | None,
-        progress: Progress,
+        progress: StepReporter,
     ) -> None:
         self._context, self._reader, self._id = context, parts, record_id
         self._part_names, self._expected_version, self._progress = names, expected_version, progress

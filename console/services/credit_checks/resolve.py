@@ -242,7 +242,7 @@ class PurchaseDecisions:
 
 
 def _get_operator_name(context: ServiceContext) -> str:
-    return context.holder().operator
+    return context.make_holder().operator
 
 
 def make_unconfirmed_error(

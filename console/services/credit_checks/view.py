@@ -38,7 +38,7 @@ ActionReader = Callable[[Connection, str, int, Person | None, Sequence[str]], tu
 """Function that returns the named actions on a record (kind and id) for a person, by the decision table."""
 
 
-class CreditCheckViews:
+class CreditCheckDetailsReader:
     """Reads credit checks for their screen, and writes an audit entry about each opened credit check and PDF."""
 
     def __init__(

@@ -51,7 +51,7 @@ def _has_type(value: object, required: Any) -> bool:
     if isinstance(required, types.UnionType):
         return any(_has_type(value, choice) for choice in get_args(required))
     if get_origin(required) is tuple:
-        return isinstance(value, tuple) and _have_types(value, get_args(required))
+        return isinstance(value, tuple) and _are_of_types(value, get_args(required))
     if is_dataclass(required):
         hints = get_type_hints(required)
         return type(value) is required and all(_has_type(getattr(value, name), hint) for name, hint in hints.items())
@@ -64,7 +64,7 @@ def _has_type(value: object, required: Any) -> bool:
     return isinstance(value, required)
 
 
-def _have_types(values: tuple[object, ...], required: tuple[Any, ...]) -> bool:
+def _are_of_types(values: tuple[object, ...], required: tuple[Any, ...]) -> bool:
     if required[1:] == (...,):
         required = required[:1] * len(values)
     return len(values) == len(required) and all(map(_has_type, values, required))

@@ -26,13 +26,13 @@ from console.services.desk_requests.commands import FILE_KEY, CommandForm
 from console.services.desk_requests.own_requests import LISTED_AGE_SECONDS, read_answer, withdraw
 from console.services.desk_requests.waiting import get_current_wait
 from console.services.guarded import answer_serialization
-from console.services.guarded.operation import Progress
+from console.services.guarded.operation import StepReporter
 from console.services.guarded.request_ids import (
-    FindAnswer,
+    AnswerFinder,
     RequestIds,
-    find_no_answer,
     mark_repetition,
     require_valid_request_id,
+    return_no_answer,
 )
 from console.services.process.context import ServiceContext
 from console.services.process.passwords import connect_with_password, read_typed_password
@@ -68,8 +68,8 @@ class RemoteRequestIds(RequestIds):
         request_id: str | None,
         arguments: tuple[object, ...],
         act: Callable[[], T],
-        find_answer: FindAnswer = find_no_answer,
-        progress: Progress | None = None,
+        find_answer: AnswerFinder = return_no_answer,
+        progress: StepReporter | None = None,
     ) -> T:
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
         without a CommandForm only reads: this desk runs it by calling `act`.
@@ -98,7 +98,7 @@ class RemoteRequestIds(RequestIds):
         return value
 
     def _ask_and_wait(
-        self, request: NewDeskRequest, file: bytes | None, password: str | None, progress: Progress | None
+        self, request: NewDeskRequest, file: bytes | None, password: str | None, progress: StepReporter | None
     ) -> Any:
         """Store the request, and return or raise its answer. With `password`, the request is stored over a new
         connection that signs in with this password."""
@@ -157,7 +157,7 @@ class RemoteRequestIds(RequestIds):
         )
         return request, file
 
-    def _await_answer(self, request: str, progress: Progress | None) -> str:
+    def _await_answer(self, request: str, progress: StepReporter | None) -> str:
         """Wait until the request with the id `request` has ended, and return the text of its answer. Report each
         new progress step to `progress`.
 

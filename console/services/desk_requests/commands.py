@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from console.services.guarded.operation import Progress
+from console.services.guarded.operation import StepReporter
 from console.services.process.context import ServiceContext
 
 FILE_KEY = "file"
@@ -33,7 +33,7 @@ class CommandCall:
     it with the name of each step; `request_id`: the request id of the call."""
 
     arguments: tuple[Any, ...]
-    progress: Progress
+    progress: StepReporter
     request_id: str
 
 

@@ -80,7 +80,7 @@ class RequestExecutor:
         self._silent_workers, self.is_standby = frozenset(), False
         self._presence_lease = context.write(
             lambda tx: leases.acquire(
-                tx, PRESENCE_LEASE_NAME, context.holder(), context.now(), seconds, _MAX_PRESENT_WORKERS
+                tx, PRESENCE_LEASE_NAME, context.make_holder(), context.now(), seconds, _MAX_PRESENT_WORKERS
             )
         )
 
@@ -100,7 +100,7 @@ class RequestExecutor:
         self.is_standby = min(silent_seconds.keys() - silent, default=own_token) < own_token
         ended, self._silent_workers = silent & self._silent_workers, silent
         if ended:
-            account = context.holder().operator
+            account = context.make_holder().operator
             context.write(lambda tx: requests.end_leases_of(tx, ended, account))
 
     def withdraw_announcement(self) -> None:
@@ -165,7 +165,7 @@ class RequestExecutor:
     def _make_holder(self) -> Holder:
         """Return the holder of the leases with which this worker executes requests. Its session is the token of
         the worker's presence lease, so that other workers can find the requests of a worker that has ended."""
-        holder, lease = self._context.holder(), self._presence_lease
+        holder, lease = self._context.make_holder(), self._presence_lease
         return holder if lease is None else replace(holder, session=lease.token)
 
     def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:

@@ -28,8 +28,8 @@ from console.services.evidence.pack_audit_rows import AuditProof
 from console.services.evidence.pack_text import TimelineText
 from console.services.evidence.timeline import (
     RelatedRecords,
-    kind_of,
-    make_head_facts,
+    get_record_kind,
+    make_timeline_head,
     read_related_records,
     walk_events,
 )
@@ -56,7 +56,7 @@ PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
 
 @dataclass(frozen=True, slots=True)
-class PackWritten:
+class WrittenPack:
     """A written evidence pack: the path of its file, its size in bytes, its SHA-256 (which is also in the audit
     entry), the number of files in it, and the names of the files that were left out because of the size or an
     error.
@@ -102,7 +102,7 @@ class EvidencePacks:
         self._context, self._texts, self._complete_records = context, texts, complete_records
         self._largest_bytes = largest
 
-    def write(self, kind: str, id: int | str, path: Path) -> PackWritten:
+    def write(self, kind: str, id: int | str, path: Path) -> WrittenPack:
         """Write the pack of a record to the new file `path`, and an audit entry about the export. Return the facts
         of the file.
 
@@ -122,14 +122,14 @@ class EvidencePacks:
             context.find_reading_person(conn)
             family = read_related_records(context, conn, kind, id)
             only_person = None if AUDITOR in person.roles else person.name
-            head = make_head_facts(conn, family, self._complete_records, _find_last_change(family))
+            head = make_timeline_head(conn, family, self._complete_records, _find_last_change(family))
             packing = _PackDraft(context, conn, family, head, only_person, self._texts(), self._largest_bytes)
             files, omitted = packing.write(file)
         return PackContent(
-            kind_of(family.record), family.record.id, packing.titles, packing.last_event_at, files, omitted
+            get_record_kind(family.record), family.record.id, packing.titles, packing.last_event_at, files, omitted
         )
 
-    def _write_pack(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:
+    def _write_pack(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> WrittenPack:
         context = self._context
         content = self.write_content(pack_draft.file, kind, id, person)
         context.failpoints.reach("after_pack_written")
@@ -138,7 +138,7 @@ class EvidencePacks:
         context.write(lambda tx: context.record_audit(tx, PACK_EXPORT_ACTION, content.record_id, facts, kind=kind))
         context.failpoints.reach("before_pack_named")
         pack_draft.publish()
-        return PackWritten(str(pack_draft.final), size, digest, content.files, content.left_out)
+        return WrittenPack(str(pack_draft.final), size, digest, content.files, content.left_out)
 
 
 class _PackDraft:
@@ -166,7 +166,7 @@ class _PackDraft:
         record = related.record
         self._registry_facts = read_facts_of_record(context, conn, record)
         self._timeline = TimelinePage(
-            kind_of(record),
+            get_record_kind(record),
             str(record.id),
             (),
             None,
@@ -238,7 +238,7 @@ class _PackDraft:
 
     def _make_records(self) -> dict[str, object]:
         own, *related = [
-            {"kind": kind_of(entry), **self._plain_values.make_record_fields(entry)}
+            {"kind": get_record_kind(entry), **self._plain_values.make_record_fields(entry)}
             for entry in (self._related.record, *self._related.related)
         ]
         return {"record": own, "related": related}
@@ -283,7 +283,7 @@ class _PackDraft:
                 pack.add_part(name, [self._context.documents.read(document.path)])
             except ConsoleError as missing:
                 reason = str(missing.detail.get("reason", missing.code))
-                self._leave_out(name, document.bytes, reason, document.sha256)
+                self._list_as_omitted(name, document.bytes, reason, document.sha256)
 
     def _read_documents(self) -> Iterable[Document]:
         for kind, id in self._related.record_keys:
@@ -293,10 +293,10 @@ class _PackDraft:
     def _has_room(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
         if pack.size + size <= self._largest_bytes:
             return True
-        self._leave_out(name, size, "too_large", sha256)
+        self._list_as_omitted(name, size, "too_large", sha256)
         return False
 
-    def _leave_out(self, name: str, size: int, reason: str, sha256: str | None) -> None:
+    def _list_as_omitted(self, name: str, size: int, reason: str, sha256: str | None) -> None:
         self._omitted_files.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
 
 

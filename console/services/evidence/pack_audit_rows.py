@@ -42,7 +42,7 @@ class AuditProof:
         for chain in sorted(self._chains):
             head = audit_proof.find_head_of_chain(self._conn, chain, self._newest)
             if head is not None:
-                yield {"head": _make_head_facts(head)}
+                yield {"head": _make_chain_head_facts(head)}
 
     def _make_line(self, row: ChainRow) -> object:
         chain_head = row.position
@@ -62,5 +62,5 @@ class AuditProof:
         return {"row": {**row.content, **chain_facts}}
 
 
-def _make_head_facts(head: ChainHead) -> dict[str, object]:
+def _make_chain_head_facts(head: ChainHead) -> dict[str, object]:
     return {"session": head.chain, "seq": head.seq, "id": head.row_id, "hash": head.hash}

@@ -30,7 +30,7 @@ MAX_PACKS = 500
 """Largest number of records of one bundle."""
 LARGEST_BUNDLE_BYTES = 1000 * 1024 * 1024
 """Largest sum of the packs of a bundle, in bytes. A pack that would exceed it is left out and listed in the index."""
-ReportPacks = Callable[[int, int], None]
+PackCountReporter = Callable[[int, int], None]
 """Function that is called before each pack, with the number of packs written so far and the number of all records. It
 may raise an exception to cancel; then no file remains.
 """
@@ -40,7 +40,7 @@ _TOO_LARGE_REASON = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
-class BundleWritten:
+class WrittenBundle:
     """A written evidence bundle: the path of its file, its size in bytes, its SHA-256 (which is also in the audit
     entry), the number of its packs, and the names of the packs and of the files in packs that were left out."""
 
@@ -83,8 +83,8 @@ class EvidenceBundles:
         self,
         records: Sequence[tuple[str, int | str]],
         path: Path,
-        progress: ReportPacks = lambda _done, _of: None,
-    ) -> BundleWritten:
+        progress: PackCountReporter = lambda _done, _of: None,
+    ) -> WrittenBundle:
         """Write the packs of these records (kind and id), in this order, to the new file `path`. Write an audit
         entry about the bundle and one about each pack in it, all in one transaction. The method calls
         `progress` before each pack.
@@ -104,7 +104,7 @@ class EvidenceBundles:
             return self._publish(draft, entries)
 
     def _write_packs(
-        self, draft: DraftFile, chosen: Sequence[tuple[str, str]], person: Person, progress: ReportPacks
+        self, draft: DraftFile, chosen: Sequence[tuple[str, str]], person: Person, progress: PackCountReporter
     ) -> list[_BundledPack]:
         entries = list[_BundledPack]()
         with closing(PackWriter(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
@@ -136,7 +136,7 @@ class EvidenceBundles:
             bundle.set_date(content.until)
             return _BundledPack(content, bundle.add_part(name, iterate_chunks(file)))
 
-    def _publish(self, draft: DraftFile, entries: Sequence[_BundledPack]) -> BundleWritten:
+    def _publish(self, draft: DraftFile, entries: Sequence[_BundledPack]) -> WrittenBundle:
         context, written = self._context, [entry for entry in entries if not entry.is_left_out]
         size, digest = draft.compute_sha256()
 
@@ -152,7 +152,7 @@ class EvidenceBundles:
         draft.publish()
         omitted = [entry.digest.name for entry in entries if entry.is_left_out]
         omitted += [f"{entry.digest.name}/{part}" for entry in written for part in entry.content.left_out]
-        return BundleWritten(str(draft.final), size, digest, len(written), tuple(omitted))
+        return WrittenBundle(str(draft.final), size, digest, len(written), tuple(omitted))
 
 
 def _make_index_line(entry: _BundledPack, language: str) -> bytes:

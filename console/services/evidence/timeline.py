@@ -62,7 +62,7 @@ class RelatedRecords:
     @property
     def record_keys(self) -> tuple[tuple[str, str], ...]:
         """The kind and id of the record and of each related record."""
-        return tuple((kind_of(record), str(record.id)) for record in (self.record, *self.related))
+        return tuple((get_record_kind(record), str(record.id)) for record in (self.record, *self.related))
 
     @property
     def payer_names(self) -> tuple[str, ...]:
@@ -75,7 +75,9 @@ class RelatedRecords:
     @property
     def number_by_key(self) -> Mapping[tuple[str, str], str]:
         """The number by which people know each record, by kind and id of the record."""
-        return {(kind_of(record), str(record.id)): _find_number(record) for record in (self.record, *self.related)}
+        return {
+            (get_record_kind(record), str(record.id)): _find_number(record) for record in (self.record, *self.related)
+        }
 
 
 def _find_number(record: AnyRecord) -> str:
@@ -113,7 +115,7 @@ class TimelineService:
             family = read_related_records(self._context, conn, kind, id)
             page_size = max(1, min(limit, MAX_EVENTS_PER_PAGE))
             events = tuple(islice(walk_events(conn, family, read), page_size + 1))
-            head = make_head_facts(conn, family, self._complete_records, self._context.now())
+            head = make_timeline_head(conn, family, self._complete_records, self._context.now())
         self._reads.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
         page = events[:page_size]
         if len(events) > page_size:
@@ -221,7 +223,7 @@ def _read_operation_with_record(context: ServiceContext, conn: Connection, opera
     return RelatedRecords(operation, () if subject is None else (subject,))
 
 
-def kind_of(record: AnyRecord) -> str:
+def get_record_kind(record: AnyRecord) -> str:
     """Return the kind of the record, such as `payment`."""
     match record:
         case CreditCheck():
@@ -235,7 +237,7 @@ def kind_of(record: AnyRecord) -> str:
     return OPERATION_KIND
 
 
-def make_head_facts(
+def make_timeline_head(
     conn: Connection, related: RelatedRecords, complete_records: RecordsCompleter, now: datetime
 ) -> dict[str, object]:
     """Return the facts for the first lines of a timeline: the record's number or name, its amount, and its state,

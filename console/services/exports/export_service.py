@@ -16,7 +16,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
 from console.settings.draft_files import DraftFile
 
-ReportWrittenRows = Callable[[int], None]
+RowCountReporter = Callable[[int], None]
 """Function that is called with the number of rows written so far, after each page. It may raise an exception to
 cancel the export; then no file remains.
 """
@@ -35,7 +35,7 @@ class ExportService:
         self._context, self._make_table = context, make_table
 
     def write(
-        self, request: ExportRequest, path: Path, language: str, progress: ReportWrittenRows = lambda _: None
+        self, request: ExportRequest, path: Path, language: str, progress: RowCountReporter = lambda _: None
     ) -> WrittenExport:
         """Write the list to the new file `path`, whose suffix names the format, and an audit entry with the number
         of rows and the filter. The file gets its name when it is complete; only the present user of the machine
@@ -83,7 +83,7 @@ class _CountedRows:
     """Iterates over the rows of a table, which are read page by page, and counts them in `count`. The first page
     is read by the constructor, so that a refusal is raised before a file exists."""
 
-    def __init__(self, pages: Iterator[Sequence[Any]], progress: ReportWrittenRows) -> None:
+    def __init__(self, pages: Iterator[Sequence[Any]], progress: RowCountReporter) -> None:
         self._first_page, self._pages = next(pages, ()), pages
         self._progress, self.count = progress, 0
 

@@ -17,7 +17,7 @@ from console.domain.provider_outcome import Outcome
 from console.domain.records import Operation
 from console.services.audit import refusals
 from console.services.guarded import unsent_operations
-from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, GuardedOperation, Progress
+from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, GuardedOperation, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline, end_intent
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
@@ -121,7 +121,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     def perform(
         self,
         attempt: AttemptT,
-        progress: Progress,
+        progress: StepReporter,
         *,
         subject_id: int | None = None,
         facts: Mapping[str, object] | None = None,
@@ -148,7 +148,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
                     return action.make_result(attempt, claimed, outcome)
             return action.make_result(attempt, claimed, outcome)
 
-    def _run_attempt(self, attempt: AttemptT, progress: Progress) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
+    def _run_attempt(self, attempt: AttemptT, progress: StepReporter) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
         try:
             return self._pipeline.run(self._bind_attempt(attempt), progress)
         except (ConsoleError, StaleRow) as failure:

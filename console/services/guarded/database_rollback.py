@@ -243,7 +243,7 @@ def _report_rollback(
 
     A replica that is behind refuses write transactions, so its delay is not reported as a loss.
     """
-    spooled = _operations_not_in_journal(context, old_database_id)
+    spooled = _list_operations_not_in_journal(context, old_database_id)
     try:
         loss, people = context.write(
             lambda tx: _write_rollback(tx, context, own_anchors, old_database_id, acknowledgers, spooled)
@@ -259,7 +259,7 @@ def _report_rollback(
     return loss
 
 
-def _operations_not_in_journal(context: ServiceContext, old_database_id: str | None) -> tuple[SpoolEntry, ...]:
+def _list_operations_not_in_journal(context: ServiceContext, old_database_id: str | None) -> tuple[SpoolEntry, ...]:
     """Return the spooled operations of this desk that the journal lacks, newest first: those of this database, and of
     the database that was at this address before.
     """

@@ -142,7 +142,7 @@ class Idempotency:
             attempt = idempotency.find_use(tx.conn, key)
             if attempt is None or attempt.state not in (OperationState.DONE, OperationState.FAILED):
                 return False
-            idempotency.forget_result(tx, attempt.operation_id, key, self._context.holder(), self._context.now())
+            idempotency.forget_result(tx, attempt.operation_id, key, self._context.make_holder(), self._context.now())
             return True
 
         forgotten = self._context.write(forget)
@@ -178,7 +178,7 @@ class Idempotency:
     def _begin_attempt(
         self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
     ) -> HeldKey | str:
-        context, holder, now = self._context, self._context.holder(), self._context.now()
+        context, holder, now = self._context, self._context.make_holder(), self._context.now()
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, now))
         attempt = idempotency.find_use(tx.conn, key)
         if attempt is not None:

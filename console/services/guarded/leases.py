@@ -18,7 +18,7 @@ def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress
     """Hold the lease `name` until the end of the block. Never waits: if another process or thread holds the lease,
     raises in_progress, whose detail contains `facts` and the holder.
     """
-    lease = acquire(context, name)
+    lease = acquire_lease(context, name)
     if lease is None:
         with context.database.read() as conn:
             holder = leases.find_holder(conn, name)
@@ -27,12 +27,14 @@ def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress
         yield lease
 
 
-def acquire(context: ServiceContext, name: str) -> Lease | None:
+def acquire_lease(context: ServiceContext, name: str) -> Lease | None:
     """Acquire the lease `name` and return it; return None if another process or thread holds it. The caller must
     pass the lease to `keep_renewed`, because nothing renews it before that.
     """
     return context.write(
-        lambda tx: leases.acquire(tx, name, context.holder(), context.now(), context.heartbeat.scale_lease_seconds)
+        lambda tx: leases.acquire(
+            tx, name, context.make_holder(), context.now(), context.heartbeat.scale_lease_seconds
+        )
     )
 
 

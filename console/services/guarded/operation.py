@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import OutcomeUnknownDetail
 
 T = TypeVar("T")
-Progress = Callable[[str], None]
+StepReporter = Callable[[str], None]
 EFFECT_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 """Classes of outcomes in which the effect has happened or the provider has accepted it; the claim stays in force."""
 

@@ -33,7 +33,7 @@ from console.services.guarded.operation import (
     ClaimedRecord,
     GuardedOperation,
     OutcomeUnrecorded,
-    Progress,
+    StepReporter,
     find_ended_state,
 )
 from console.services.guarded.unsent_operations import make_not_sent_outcome
@@ -74,7 +74,7 @@ class GuardedPipeline:
         self._context = context
         self._heartbeat = heartbeat
 
-    def run(self, operation: GuardedOperation[T], progress: Progress) -> tuple[ClaimedOperation, Outcome[T]]:
+    def run(self, operation: GuardedOperation[T], progress: StepReporter) -> tuple[ClaimedOperation, Outcome[T]]:
         """Run the operation until its outcome is recorded; return the claim and the outcome.
 
         The pipeline calls `progress` with "waiting", "asking" and "answered". Before anything is sent, raises the
@@ -93,7 +93,7 @@ class GuardedPipeline:
                 return claimed, self._run_claimed(operation, claimed, progress)
 
     def _run_claimed(
-        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: Progress
+        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
     ) -> Outcome[T]:
         """Run the steps from the COMMIT of the first transaction (tx1) to the recorded outcome. Meanwhile the
         heartbeat renews the leases.
@@ -111,7 +111,7 @@ class GuardedPipeline:
 
     # Waiting and claiming
 
-    def _wait_and_claim(self, operation: GuardedOperation[T], progress: Progress) -> ClaimedOperation:
+    def _wait_and_claim(self, operation: GuardedOperation[T], progress: StepReporter) -> ClaimedOperation:
         started_at = self._context.clock.monotonic()
         try:
             return self._claim_when_free(operation, progress, started_at)
@@ -123,7 +123,7 @@ class GuardedPipeline:
                 self._context.counters.count_wait(self._context.clock.monotonic() - started_at)
 
     def _claim_when_free(
-        self, operation: GuardedOperation[T], progress: Progress, started_at: float
+        self, operation: GuardedOperation[T], progress: StepReporter, started_at: float
     ) -> ClaimedOperation:
         context = self._context
         deadline = started_at + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
@@ -181,7 +181,7 @@ class GuardedPipeline:
             return None
         context = self._context
         lease = leases.acquire(
-            tx, operation.lease, context.holder(), context.now(), self._heartbeat.scale_lease_seconds
+            tx, operation.lease, context.make_holder(), context.now(), self._heartbeat.scale_lease_seconds
         )
         if lease is None:
             raise _LeaseTaken(leases.find_holder(tx.conn, operation.lease))
@@ -196,7 +196,7 @@ class GuardedPipeline:
         )  # fmt: skip
         context = self._context
         return journal.begin_operation(
-            tx, journal_row, context.holder(), context.now(), self._heartbeat.scale_lease_seconds
+            tx, journal_row, context.make_holder(), context.now(), self._heartbeat.scale_lease_seconds
         )
 
     def _make_answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
@@ -228,7 +228,9 @@ class GuardedPipeline:
 
     # Calling
 
-    def _prepare_call(self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: Progress) -> None:
+    def _prepare_call(
+        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
+    ) -> None:
         """Run the steps between COMMIT of the first transaction (tx1) and the request. If one of them fails, the
         operation is recorded as not sent.
         """
@@ -262,7 +264,7 @@ class GuardedPipeline:
             client_id=subject.client_id,
             corporation_number=subject.corporation_number,
             record_id=subject.id,
-            operator=context.holder().operator,
+            operator=context.make_holder().operator,
             desk_id=context.spool.desk_id,
             at=context.now(),
             fingerprint=subject.fingerprint,
@@ -272,7 +274,7 @@ class GuardedPipeline:
         )
 
     def _call_provider(
-        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: Progress
+        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
     ) -> Outcome[T]:
         """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
         the request may have arrived. If a signal ends it, an answer that has arrived is returned or recorded.
@@ -396,7 +398,7 @@ class GuardedPipeline:
         context.write(renew)
 
 
-def _report_step(progress: Progress, step: str) -> None:
+def _report_step(progress: StepReporter, step: str) -> None:
     """Call `progress` with the step's name. An Exception that `progress` raises is only logged, so that the
     operation continues.
     """

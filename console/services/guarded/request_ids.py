@@ -32,7 +32,7 @@ from console.services.audit import refusals
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.idempotency import make_request_key
-from console.services.guarded.operation import OutcomeUnrecorded, Progress
+from console.services.guarded.operation import OutcomeUnrecorded, StepReporter
 from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_request_id
 from console.services.process.heartbeat import Heartbeat
 from console.services.process.tolerated import log_and_suppress
@@ -78,13 +78,13 @@ _LARGEST_FILE_BYTES = 10 * 1024 * 1024
 _log = logging.getLogger("console.guard")
 
 T = TypeVar("T")
-FindAnswer = Callable[[RequestIdUse], CallAnswer | None]
+AnswerFinder = Callable[[RequestIdUse], CallAnswer | None]
 """Type of a function that finds the answer of an act from the record that the act changed. It is called if the stored
 answer is missing or says that the outcome is unknown, and returns None if the act had no effect.
 """
 
 
-def find_no_answer(_: RequestIdUse) -> CallAnswer | None:
+def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
     """Return None. Use it as `find_answer` for acts that may run again, because they only read or return an
     existing record.
     """
@@ -148,8 +148,8 @@ class RequestIds:
         request_id: str | None,
         arguments: tuple[object, ...],
         act: Callable[[], T],
-        find_answer: FindAnswer = find_no_answer,
-        progress: Progress | None = None,
+        find_answer: AnswerFinder = return_no_answer,
+        progress: StepReporter | None = None,
     ) -> T:
         """Run `act` and store its answer under the id. If the id was used before, return or raise the first call's
         answer.
@@ -200,7 +200,7 @@ class RequestIds:
             }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
-    def _take_or_answer(self, request: RequestKey, find_answer: FindAnswer) -> HeldRequestId | CallAnswer:
+    def _take_or_answer(self, request: RequestKey, find_answer: AnswerFinder) -> HeldRequestId | CallAnswer:
         """Take the request id for a first call, or return the answer that is stored under it."""
         context = self._context
         cache_answer = self._cache.announce_use(*_make_cache_key(request))
@@ -231,16 +231,16 @@ class RequestIds:
         return None."""
         context, now = self._context, self._context.now()
         if self._cache.state is not None and not idempotency.read_current_epoch(tx.conn, now):
-            idempotency.replace_epoch(tx, context.holder(), now)
+            idempotency.replace_epoch(tx, context.make_holder(), now)
         row = request_ids.find_use(tx.conn, request)
         if _describe_row_state(row) != _describe_row_state(expected_row):
             return None
         return request_ids.take_request_id(
-            tx, request, row, context.holder(), now, self._heartbeat.scale_lease_seconds
+            tx, request, row, context.make_holder(), now, self._heartbeat.scale_lease_seconds
         )
 
     def _find_answer(
-        self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
+        self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder, epoch: str | None
     ) -> CallAnswer | None:
         """Return the answer for this call from the row of a used id; None if the call may run its act.
 
@@ -265,7 +265,7 @@ class RequestIds:
         return self._read_stored_answer(request, row, find_answer, epoch)
 
     def _find_answer_of_ended_call(
-        self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer
+        self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder
     ) -> CallAnswer | None:
         """Find the answer of a first call whose process ended before it stored the answer, from the record that
         the act changed. None if the act had no effect.
@@ -297,7 +297,7 @@ class RequestIds:
         raise self._count_refusal(ConsoleError(ErrorCode.IN_PROGRESS, facts))
 
     def _read_stored_answer(
-        self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
+        self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder, epoch: str | None
     ) -> CallAnswer:
         """Return the stored answer of the first call. If its outcome is unknown, return an answer with the present
         state of the record. Raises possible_repeat if the stored text can't be read and the record gives no
@@ -336,7 +336,7 @@ class RequestIds:
 
     # Run the act and store its answer
 
-    def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: FindAnswer) -> T:
+    def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
         beat = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
         self._heartbeat.add(beat, lambda: self._renew_lease(held_request))
         try:
@@ -362,7 +362,7 @@ class RequestIds:
         return value
 
     def _find_value_of_committed_act(
-        self, held_request: HeldRequestId, find_answer: FindAnswer, error: Exception
+        self, held_request: HeldRequestId, find_answer: AnswerFinder, error: Exception
     ) -> Any:
         """Return the act's value if the record shows that the act succeeded before it raised `error`: the act had
         committed a write, and then the database failed or a bug raised an exception.

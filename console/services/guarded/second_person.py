@@ -105,7 +105,7 @@ def _require_second_person(context: ServiceContext, decision: PersonDecision, pr
     """
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
-    if not has_right(context.person(), "resolve_second"):
+    if not has_right(context.read_person(), "resolve_second"):
         raise ConsoleError(
             ErrorCode.NOT_ALLOWED,
             {

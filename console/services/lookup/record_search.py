@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from console.store.queues.table_queries import QueuedRecord
 
     RecordsCompleter = Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]]
-    R = TypeVar("R", bound=QueuedRecord)
+    RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 _LONGEST_QUERY_CHARACTERS = 200
 _ASCII_OF_WIDE_DIGITS = {0xFF10 + i: 0x30 + i for i in range(10)} | {
@@ -150,7 +150,7 @@ class Lookup:
         completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
         return [tuple(islice(completed, len(group))) for group in groups]
 
-    def complete_record(self, kind: str, record: "R") -> "R":
+    def complete_record(self, kind: str, record: "RecordT") -> "RecordT":
         """Return `record`, the result of an act or of a stored answer, with its present relations.
 
         If its row has another version by now, return it without relations, because the present relations don't
@@ -261,9 +261,9 @@ class Lookup:
         `domain.lookup.query`). With `prefecture`, only companies of that prefecture. Raises not_allowed if the
         acting person may not read.
         """
-        from console.services.lookup.search import EverythingSearch
+        from console.services.lookup.search import GlobalSearch
 
-        return EverythingSearch(self._context, self._add_relations_to_groups, _find_credit_checks).search(
+        return GlobalSearch(self._context, self._add_relations_to_groups, _find_credit_checks).search(
             text, limit, prefecture
         )
 

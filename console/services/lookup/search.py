@@ -29,7 +29,7 @@ from console.store.records import assignments, prefix_search
 if TYPE_CHECKING:
     from console.store.queues.table_queries import QueuedRecord
 
-    CompleteGroups = Callable[..., list[tuple[QueuedRecord, ...]]]
+    GroupsCompleter = Callable[..., list[tuple[QueuedRecord, ...]]]
 
 MAX_RECORDS_PER_KIND = 1_000
 _MAX_ALERTS = 50
@@ -52,7 +52,7 @@ class _MatchedRecordIds:
     is_partial: bool = False
 
 
-class EverythingSearch:
+class GlobalSearch:
     """Answers the searches of the search box, the lookup page and the terminal. Writes nothing. Every statement
     reads a limited range of a database index.
     """
@@ -60,7 +60,7 @@ class EverythingSearch:
     def __init__(
         self,
         context: ServiceContext,
-        complete_groups: "CompleteGroups",
+        complete_groups: "GroupsCompleter",
         find_checks: Callable[..., Sequence[CreditCheck]],
     ) -> None:
         """`complete_groups` returns groups of records with their relations (`Lookup._add_relations_to_groups`);

@@ -11,7 +11,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkReason
-from console.services.payments.apply_report import Effect
+from console.services.payments.apply_report import ReportEffectName
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -94,7 +94,7 @@ class NoticeHandler(Protocol):
         ...
 
 
-def find_event_state(effect: Effect) -> str:
+def find_event_state(effect: ReportEffectName) -> str:
     """Return the state (column `done`) of a notice's event for the effect that the notice's report had on the
     payment.
     """
@@ -136,7 +136,7 @@ def store_event(
 
 
 def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
-    if not payment_events.add_event(tx.conn, event, context.holder().operator, context.now()):
+    if not payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now()):
         raise EventAlreadyStored(event.event_id)
     if event.done != RESULT_UNMATCHED:
         return event

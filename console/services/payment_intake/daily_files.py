@@ -175,7 +175,7 @@ class DailyFileStore:
             evidence=json.dumps(content),
             sha256=file.sha256,
         )
-        operator = context.holder().operator
+        operator = context.make_holder().operator
         if stored is not None:
             evidence.add_document(tx.conn, subject_id, kind, stored.path, stored.sha256, stored.bytes, context.now())
         return evidence.add_answer(

@@ -9,7 +9,7 @@ from console.services.payments import order_status
 from console.services.payments.probe import PaymentProbes
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import iterate_until_stopped
-from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
+from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
 from console.store.payments import payments
 
 
@@ -23,7 +23,7 @@ class PaymentDueTasks:
         self._payment_probes = payment_probes
         self._notices = notices
 
-    def tasks(self) -> tuple[Task, ...]:
+    def list_tasks(self) -> tuple[DueTask, ...]:
         """Return the due tasks (name and function), in the sequence in which they should run: a task can handle the
         results of the tasks before it.
         """

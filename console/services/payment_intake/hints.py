@@ -130,7 +130,7 @@ class HintHandler:
         and the second one may be a new report. If our payment is paid, the event is set to `queued` again, so that
         the provider is asked.
         """
-        if earlier.payment_id is None or self._reports_paid(event):
+        if earlier.payment_id is None or self._is_reported_as_paid(event):
             return earlier
         if self._payment_probes.read_payment(earlier.payment_id).state not in PAID_STATES:
             return earlier
@@ -177,8 +177,8 @@ class HintHandler:
         """True if the payment is already completed here and the hint reports it as paid, with the same amount or
         without an amount.
         """
-        is_completed = payment.state is PaymentState.COMPLETED and self._reports_paid(event)
+        is_completed = payment.state is PaymentState.COMPLETED and self._is_reported_as_paid(event)
         return is_completed and event.amount_minor in (None, payment.captured_minor)
 
-    def _reports_paid(self, event: PaymentEvent) -> bool:
+    def _is_reported_as_paid(self, event: PaymentEvent) -> bool:
         return self._plugin.find_payment_state(event.kind) is PaymentState.PAYMENT_SUCCESS

@@ -154,7 +154,7 @@ class NoticeReceiver:
             refusal.evidence[:_LONGEST_EVIDENCE_CHARACTERS],
             order_no=refusal.payment_number[:64] if refusal.payment_number else None,
         )
-        payment_events.add_event(tx.conn, event, self._context.holder().operator, self._context.now())
+        payment_events.add_event(tx.conn, event, self._context.make_holder().operator, self._context.now())
         facts = {"source": source, "peer": (post.peer or "")[:64], "sha256": digest, "bytes": len(post.body)}
         if skipped_count:
             facts["passed_over"] = skipped_count

@@ -142,7 +142,7 @@ class SignedNoticeHandler:
             raise NoticeRefused("no_signature")
         if key is None:
             raise NoticeRefused(NO_KEY_REASON)
-        if self._shares_key(event.source, key):
+        if self._is_key_shared(event.source, key):
             raise NoticeRefused("shared_key")
         body = event.body.encode("utf-8", "replace")
         if _verify_signature(key, event.signature, body) is None:
@@ -174,7 +174,7 @@ class SignedNoticeHandler:
             raise NoticeRefused(failed_checks[0], f"{len(post.body)} bytes")
         return header
 
-    def _shares_key(self, source: str, key: str) -> bool:
+    def _is_key_shared(self, source: str, key: str) -> bool:
         """True if another source on this desk has the same key. A notice of that other source could then be stored as
         a notice of this source.
         """

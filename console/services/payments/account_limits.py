@@ -52,7 +52,7 @@ def release_amount(tx: Transaction, payment: Payment) -> None:
         accounts.release_amount(tx.conn, account.id, payment.account_minor)
 
 
-def subtract_reversed(tx: Transaction, payment: Payment) -> None:
+def subtract_reversed_amount(tx: Transaction, payment: Payment) -> None:
     """Subtract a reversed payment from its account: the paid amount without the part that was already refunded."""
     account = find_account(tx, payment)
     if account is not None:

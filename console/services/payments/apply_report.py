@@ -40,7 +40,7 @@ from console.store.refunds import approvals
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 LONGEST_PROVIDER_STATE_CHARACTERS = 40
-Effect = Literal["booked", "changed", "unchanged", "unknown"]
+ReportEffectName = Literal["booked", "changed", "unchanged", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class AppliedReport:
     """
 
     payment_id: int
-    effect: Effect
+    effect: ReportEffectName
 
 
 @payments.run_again_if_stale()
@@ -107,7 +107,7 @@ def store_answer(
     """Store the provider's answer, or that no answer came, as evidence of the payment. `call` is the name of the
     call in the evidence. Return the id of the evidence.
     """
-    operator, source = context.holder().operator, f"{payment.provider}.{call}"
+    operator, source = context.make_holder().operator, f"{payment.provider}.{call}"
     return evidence.add_answer(
         tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, source, operator, answer, context.now()
     )
@@ -155,7 +155,7 @@ def _write_report(
     elif payment.order_id is not None and effect.path:
         tx.call_after_commit(lambda: order_columns.write_order_values(context, payment.id))
     if end_state is PaymentState.REVERSED and effect.path:
-        account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
+        account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
     if effect.path and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
     if is_end_of_unknown_outcome(effect, payment):
@@ -326,7 +326,7 @@ def _choose_audit_suffix(payment: Payment, effect: ReportEffect, end_state: Paym
     return "moved" if effect.path else None
 
 
-def _classify_effect(effect: ReportEffect) -> Effect:
+def _classify_effect(effect: ReportEffect) -> ReportEffectName:
     if effect.unknown is not None:
         return "unknown"
     if effect.booked is not None:

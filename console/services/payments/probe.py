@@ -24,7 +24,7 @@ from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import Settler
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
-from console.services.payments.apply_report import Effect, ReportWithSource, apply_report
+from console.services.payments.apply_report import ReportEffectName, ReportWithSource, apply_report
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.start_outcomes import has_start_lapsed
 from console.services.process.context import ServiceContext
@@ -164,7 +164,7 @@ class PaymentProbes:
         reader = self._payment_providers.find_reader(payment.provider)
         return None if reader is None else reader.read_payment(make_question(payment))
 
-    def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> Effect | None:
+    def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> ReportEffectName | None:
         """Ask the provider about the payment of a notice, and apply the answer. Return the answer's effect on the
         payment; None if the provider can't be asked or its answer did not contain the payment's state.
 
@@ -184,7 +184,7 @@ class PaymentProbes:
         asked_at: datetime,
         call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
-    ) -> Effect | None:
+    ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in a separate transaction. Return its effect on the
         payment; None if the answer did not contain the payment's state.
 
@@ -203,7 +203,7 @@ class PaymentProbes:
         asked_at: datetime,
         call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
-    ) -> Effect | None:
+    ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment, as `apply_answer` does, but in the caller's
         transaction.
         """

@@ -256,7 +256,7 @@ class PaymentDecisions:
         if target in ENDED_UNPAID_STATES and path:
             timeout_start.begin_timeout_saga_at_cancellation(self._context, tx, payment)
         if target is PaymentState.REVERSED and path:
-            account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
+            account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
 
 
 def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[PaymentReport]:

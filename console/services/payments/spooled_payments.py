@@ -130,7 +130,7 @@ class LostPaymentRestorer:
                 key=f"restored:{intent.operation_id}",
                 fingerprint=intent.fingerprint,
             )
-            journal.begin_operation(tx, new_row, context.holder(), intent.at, 0)
+            journal.begin_operation(tx, new_row, context.make_holder(), intent.at, 0)
         context.record_audit(
             tx,
             AuditAction.OPERATION_PROBED,

@@ -31,7 +31,12 @@ from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, 
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import make_provider_key
-from console.services.payments.start_outcomes import contradicts, record_start, settle_late_start, write_lapse
+from console.services.payments.start_outcomes import (
+    is_contradicting_answer,
+    record_start,
+    settle_late_start,
+    write_lapse,
+)
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.process.tolerated import log_and_suppress
@@ -283,7 +288,7 @@ class _StartAttempt:
                 self._payment_probes.probe(claimed.subject.id, automatic=True)
         payment = self._find_payment(claimed.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
-            if contradicts(payment, outcome.found):
+            if is_contradicting_answer(payment, outcome.found):
                 raise late_answers.make_already_decided_error(self._context, PAYMENT_KIND, payment)
             return StartResult(payment, outcome.found)
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}

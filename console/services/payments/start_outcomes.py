@@ -46,7 +46,7 @@ def write_start_outcome(
     stays.
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        if contradicts(payment, outcome.found):
+        if is_contradicting_answer(payment, outcome.found):
             observed = f"begun {outcome.found.merchant_payment_id} {outcome.found.handle}"
             payment_work.open_case(context, tx, payment.id, WorkReason.CONTRADICTED, observed, payment.state.value)
         else:
@@ -59,7 +59,7 @@ def write_start_outcome(
         write_unknown_outcome(context, tx, payment, outcome.reason)
 
 
-def contradicts(payment: Payment, start_answer: StartedPayment) -> bool:
+def is_contradicting_answer(payment: Payment, start_answer: StartedPayment) -> bool:
     """True if the payment has ended unpaid in our database, but the provider's answer to its start contains a code or
     token with which the payer can pay.
     """

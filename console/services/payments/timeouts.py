@@ -35,11 +35,11 @@ from console.services.payments.timeout_start import (
     RELEASE_STEP,
 )
 from console.services.process.context import ServiceContext
-from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
+from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
 from console.services.tasks.saga_runner import (
     CompensationRequired,
+    EarlierStepRequired,
     EffectStep,
-    MoveBack,
     QuestionStep,
     SagaDone,
     SagaPlan,
@@ -47,7 +47,7 @@ from console.services.tasks.saga_runner import (
     StepAction,
     StepDone,
     StepVerdict,
-    WaitUntil,
+    StepWaiting,
 )
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
@@ -99,7 +99,7 @@ class PaymentTimeouts:
         plan = SagaPlan(PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, steps, PAYMENT_TIMEOUTS, self._open_stuck_case)
         self._sagas = SagaRunner(context, plan)
 
-    def tasks(self) -> tuple[Task, ...]:
+    def list_tasks(self) -> tuple[DueTask, ...]:
         """Return the tasks of this service that the scheduler runs when they are due: name and function."""
         return ((TIMEOUT_TASK_NAME, self.run_due),)
 
@@ -239,7 +239,7 @@ class PaymentTimeouts:
         if payment.state not in WAITING_STATES:
             return lambda tx, _saga: _choose_verdict(payment_work.require_payment(tx, payment.id)) or StepDone()
         if payment.certainty is Certainty.KNOWN and not timeout_start.has_timed_out(payment, asked_at):
-            return lambda _tx, _saga: WaitUntil("not_over", payment.expires_at)
+            return lambda _tx, _saga: StepWaiting("not_over", payment.expires_at)
         outcome = self._payment_probes.ask_provider(payment)
         return lambda tx, _saga: self._apply_answer(tx, payment, outcome, asked_at)
 
@@ -250,7 +250,7 @@ class PaymentTimeouts:
         unpaid, end of the saga if it is paid, otherwise wait.
         """
         if outcome is None:
-            return WaitUntil("nobody_to_ask")
+            return StepWaiting("nobody_to_ask")
         self._payment_probes.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
             tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, None))
@@ -261,10 +261,10 @@ class PaymentTimeouts:
         if current.state in ENDED_UNPAID_STATES or is_unpaid(outcome):
             return StepDone({ASKED_AT_FACT: asked_at.isoformat()})
         if find_report(outcome) is not None:
-            return WaitUntil("in_between")
+            return StepWaiting("in_between")
         code = find_part_error_code(outcome)
         tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, code))
-        return WaitUntil(code)
+        return StepWaiting(code)
 
     def _count_unanswered_question(self, provider: str, code: str | None) -> None:
         """Count the questions in a row that this provider did not answer. `code` is the error code of the
@@ -289,11 +289,11 @@ class PaymentTimeouts:
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
         verdict = _choose_verdict(payment)
         if verdict is not None:
-            return MoveBack(ASK_STEP) if isinstance(verdict, WaitUntil) else verdict
+            return EarlierStepRequired(ASK_STEP) if isinstance(verdict, StepWaiting) else verdict
         if payment.state in ENDED_UNPAID_STATES:
             return StepDone()
         if not timeout_start.has_timed_out(payment, context.now()) or not self._is_answer_valid(saga, payment):
-            return MoveBack(ASK_STEP)
+            return EarlierStepRequired(ASK_STEP)
         if payment.account_minor:
             account_money.release_amount(tx, payment)
         work = payment_work.choose_work(context, tx, payment, PaymentState.EXPIRED)
@@ -344,7 +344,7 @@ class PaymentTimeouts:
         end of the saga. Return None if the order must be cancelled.
         """
         if order.work.reason == orders.UNREADABLE_STATE_REASON:
-            return WaitUntil(orders.UNREADABLE_STATE_REASON)
+            return StepWaiting(orders.UNREADABLE_STATE_REASON)
         if order.state is OrderState.CANCELLED:
             return StepDone()
         if order.state is not OrderState.PENDING:
@@ -365,8 +365,8 @@ class PaymentTimeouts:
             expiry_time for expiry_time in expiry_times if expiry_time is not None and expiry_time > now
         ]
         if any(can_still_be_paid(other_payment) for other_payment in other_payments):
-            return WaitUntil("other_payment", min(future_expiry_times, default=None))
-        return WaitUntil("may_begin_again", min(future_expiry_times)) if future_expiry_times else None
+            return StepWaiting("other_payment", min(future_expiry_times, default=None))
+        return StepWaiting("may_begin_again", min(future_expiry_times)) if future_expiry_times else None
 
     # 4: release the order's stock
 
@@ -410,5 +410,5 @@ def _choose_verdict(payment: Payment) -> StepVerdict | None:
     unknown, None if it is open or ended unpaid.
     """
     if payment.certainty is Certainty.UNKNOWN:
-        return WaitUntil("unknown")
+        return StepWaiting("unknown")
     return None if payment.state in WAITING_STATES | ENDED_UNPAID_STATES else SagaDone("paid")

@@ -40,7 +40,7 @@ MAX_ROWS_PER_PAGE = 1_000
 _ACTIONS_ON_SCREEN = ("probe", "refund", "resolve", "move_order")
 
 
-class PaymentViews:
+class PaymentDetailsReader:
     """Reads payments and orders for their screens. Each read writes an audit entry that says who opened the
     record.
     """
@@ -74,7 +74,9 @@ class PaymentViews:
             view = PaymentDetails(
                 record=record,
                 explanation=explain_payment(record, now),
-                sides=compare_sides(record, order, relations.provider_meaning, now, source=_last_writer(history)),
+                sides=compare_sides(
+                    record, order, relations.provider_meaning, now, source=_find_last_writer(history)
+                ),
                 money=compute_money_parts(record, relations.refunds),
                 order=order,
                 refunds=self._complete_records(conn, relations.refunds),
@@ -151,7 +153,7 @@ def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> 
     )
 
 
-def _last_writer(history: Sequence[TimelineEntry]) -> str | None:
+def _find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
     """Return the person or process of the newest entry that isn't only an opening of the record; None if there is
     none. Opening a record doesn't write its version."""
     return next((entry.actor for entry in reversed(history) if entry.what != AuditAction.PAYMENT_OPENED), None)

@@ -286,7 +286,7 @@ class ServiceContext:
         """Return the present time (UTC, timezone-aware) of the context's clock."""
         return self.clock.now()
 
-    def holder(self) -> "Holder":
+    def make_holder(self) -> "Holder":
         """Return the holder (operator, desk, host, process, session) in whose name this thread acquires leases and
         begins operations."""
         from console.store.operations.leases import Holder  # imported here: no reading command takes a lease
@@ -304,7 +304,7 @@ class ServiceContext:
         with self.database.read() as conn:
             return people.asks_worker(conn, account)
 
-    def person(self) -> Person:
+    def read_person(self) -> Person:
         """Return the acting person with the person's roles. Raises no_operator if no name is set, and not_allowed
         if the name is unknown.
         """
@@ -386,7 +386,7 @@ class ServiceContext:
         stops this action. Raises not_allowed (the caller writes the audit entry about the refusal) and the errors
         of `person`.
         """
-        person = self.person()
+        person = self.read_person()
         if not has_right(person, action):
             may_act = person.roles & ROLES_BY_RIGHT[action]
             reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.RIGHT_MISSING

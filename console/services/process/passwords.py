@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 SESSION_KIND = "session"
 """Subject kind of the audit entries about sign-ins and typed passwords."""
-ReadPassword = Callable[[], str | None]
+PasswordPrompt = Callable[[], str | None]
 """A function that asks the person for the password and returns it; it returns None if no person can be asked."""
 
-_password_reader: ContextVar[ReadPassword | None] = ContextVar("read_password", default=None)
+_password_reader: ContextVar[PasswordPrompt | None] = ContextVar("read_password", default=None)
 
 
 @contextmanager
-def use_password_reader(read: ReadPassword) -> Iterator[None]:
+def use_password_reader(read: PasswordPrompt) -> Iterator[None]:
     """Within the block, use the function `read` in this thread to get passwords from the person."""
     token = _password_reader.set(read)
     try:

@@ -25,7 +25,7 @@ PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
 REFUSED_ROWS_RULE = "reconcile_rows_refused"
 """Alert rule of the case about a run in which rows of the history were rejected."""
 MAX_DIFFERENCES = 1_000
-RowEffect = Callable[[Transaction], ReconciliationDifference | None]
+RowWriter = Callable[[Transaction], ReconciliationDifference | None]
 """A function that writes the effect of a row in the given transaction. It returns the difference that remains; None
 if both sides agree.
 """
@@ -50,7 +50,7 @@ class RunJournal(Protocol):
         """
         ...
 
-    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
+    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowWriter) -> None:
         """Record the row with this key, which needs a write. `expected` is the difference that the comparison
         found (None if both sides agree); `effect` writes the row's effect and returns the difference that
         remains.
@@ -79,7 +79,7 @@ class DryRunCounts:
         """Count a row that agrees with our record."""
         self.counts[ReconciliationVerdict.MATCHED] += 1
 
-    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
+    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowWriter) -> None:
         """Count the difference `expected` and add it to the list of differences (at most MAX_DIFFERENCES). `effect`
         is not called, because a dry run writes nothing.
         """
@@ -114,7 +114,7 @@ class StoredRun:
         """Set the run's position, in memory, to the row with this key. `store_progress` stores the position."""
         self._position = key
 
-    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
+    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowWriter) -> None:
         """Call `effect`, and store the difference that it returns, the counts and the position, in one
         transaction.
         """
@@ -123,7 +123,7 @@ class StoredRun:
         self._match_count, self._position = 0, key
         self._context.failpoints.reach("after_reconcile_row")
 
-    def _write_row(self, tx: Transaction, key: str, effect: RowEffect) -> Run:
+    def _write_row(self, tx: Transaction, key: str, effect: RowWriter) -> Run:
         difference = effect(tx)
         counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
         if difference is None or reconciliations.add_row(tx.conn, self.run.id, difference):

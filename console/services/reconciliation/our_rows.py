@@ -43,8 +43,8 @@ from console.store.refunds import refunds
 ROWS_PER_BATCH = 200
 REFUND_POSITION_PREFIX = "refunds:"
 """Prefix of the stored position of a run that has compared all payments and now compares the refunds."""
-T = TypeVar("T", Payment, Refund)
-ReadPage = Callable[[Connection, PagePosition], Sequence[T]]
+RecordT = TypeVar("RecordT", Payment, Refund)
+PageReader = Callable[[Connection, PagePosition], Sequence[RecordT]]
 
 
 class OwnRecordComparison:
@@ -169,11 +169,11 @@ class OwnRecordComparison:
     def _iterate_pages(
         self,
         run_journal: RunJournal,
-        page: ReadPage[T],
-        at: Callable[[T], datetime],
+        page: PageReader[RecordT],
+        at: Callable[[RecordT], datetime],
         mark: PagePosition,
         prefix: str = "",
-    ) -> Iterator[T | None]:
+    ) -> Iterator[RecordT | None]:
         """Yield our records page by page, beginning after `mark`, and store the run's position after each full
         page. If the process was stopped, yield None as the last value.
 

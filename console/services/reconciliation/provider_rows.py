@@ -35,7 +35,7 @@ from console.store.reconciliation import our_records
 from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
-T = TypeVar("T")
+RowT = TypeVar("RowT")
 HistoryOrRefusedRow = HistoryRow | RefusedRow
 
 
@@ -283,7 +283,7 @@ def _describe_refund(refund: Refund | None) -> str | None:
     return f"refund {refund.id} {refund.state.value} {refund.amount_minor} {refund.currency}" if refund else None
 
 
-def _split_rows(rows: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+def _split_rows(rows: Iterable[RowT], size: int) -> Iterator[Sequence[RowT]]:
     """Yield the rows in batches of at most `size`, and finally an empty batch, which marks the end."""
     iterator = iter(rows)
     while batch := list(islice(iterator, size)):

@@ -49,7 +49,7 @@ from console.services.reconciliation.journal import (
 from console.services.reconciliation.our_rows import OwnRecordComparison
 from console.services.reconciliation.provider_rows import ProviderHistoryComparison
 from console.services.reconciliation.sources import FileHistory, HistorySource, NoticeHistory
-from console.services.reconciliation.view import ReconcileViews
+from console.services.reconciliation.view import ReconciliationRunReader
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts
@@ -82,7 +82,7 @@ class ReconciliationService:
     ) -> None:
         self._request_ids = request_ids
         self._context, self._payment_providers = context, payment_providers
-        self.views = ReconcileViews(context, self._list_reconcilable_providers)
+        self.views = ReconciliationRunReader(context, self._list_reconcilable_providers)
         row_applier = HistoryRowApplier(context, imports)
         self._files = {
             plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
@@ -216,7 +216,7 @@ class ReconciliationService:
                 return run
         phase = OWN_ROWS_PHASE if _is_queried_by_payment(provider) else PROVIDER_ROWS_PHASE
         run_id = reconciliations.open_run(
-            tx.conn, provider, first_day, last_day, context.holder().operator, now, phase
+            tx.conn, provider, first_day, last_day, context.make_holder().operator, now, phase
         )
         run = _require_run(tx, run_id)
         evidence_ids = [self._files[provider].store_evidence(tx, RECONCILIATION_KIND, run_id, file) for file in files]
@@ -234,7 +234,7 @@ class ReconciliationService:
         history = self._open_history(run.provider, run.from_day, run.to_day, self._read_contents(run))
         if history is None:
             return (
-                record.end_run(self._record_end)
+                record.end_run(self._write_audit_entry_at_end)
                 if self._own_rows.compare_each(run.provider, record, span, run.position)
                 else record.run
             )
@@ -260,7 +260,7 @@ class ReconciliationService:
             run.provider, history, record, span, record.run.position
         ):
             return record.run
-        return record.end_run(self._record_end)
+        return record.end_run(self._write_audit_entry_at_end)
 
     def _read_contents(self, run: Run) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
         source = self._files.get(run.provider)
@@ -280,7 +280,7 @@ class ReconciliationService:
             return FileHistory(files.daily, files.merchant_id, contents)
         return NoticeHistory(self._context, provider, first_day, last_day)
 
-    def _record_end(self, tx: Transaction, run: Run) -> None:
+    def _write_audit_entry_at_end(self, tx: Transaction, run: Run) -> None:
         """Write the audit entry with the run's counts. If rows of this run were rejected, open a case about them.
         Resolve such a case of an earlier run of the same days.
         """

@@ -37,7 +37,7 @@ MAX_ROWS_PER_PAGE = 1_000
 _MAX_EARLIER_RUNS = 200
 
 
-class ReconcileViews:
+class ReconciliationRunReader:
     """The read methods of reconciliations, used as `console.reconciliation.views`. Every method raises not_allowed
     if the acting person may not read.
     """
@@ -68,9 +68,9 @@ class ReconcileViews:
             run = _read_newest_run(conn) if run_id == 0 else reconciliations.find(conn, run_id)
             if run is None and run_id:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": RECONCILIATION_KIND, "id": str(run_id)})
-            return None if run is None else self._make_run_view(conn, run)
+            return None if run is None else self._make_run_details(conn, run)
 
-    def _make_run_view(self, conn: Connection, run: Run) -> ReconciliationRunDetails:
+    def _make_run_details(self, conn: Connection, run: Run) -> ReconciliationRunDetails:
         (item,) = _make_run_items(conn, (run,))
         newer, older = run_views.find_adjacent_run_ids(conn, run.id)
         run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)

@@ -9,15 +9,15 @@ from typing import Protocol, TypeVar
 from console.store.database.sqlalchemy_names import Connection
 from console.store.queues.table_queries import QueuedRecord
 
-R = TypeVar("R", bound=QueuedRecord)
+RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 
 class RecordsCompleter(Protocol):
     """A function that returns the records with their relations, in the same sequence."""
 
-    def __call__(self, conn: Connection, records: Sequence[R], /) -> tuple[R, ...]: ...
+    def __call__(self, conn: Connection, records: Sequence[RecordT], /) -> tuple[RecordT, ...]: ...
 
 
-def complete_record(complete_records: RecordsCompleter, conn: Connection, record: R) -> R:
+def complete_record(complete_records: RecordsCompleter, conn: Connection, record: RecordT) -> RecordT:
     """Return the record with its relations, which `complete_records` reads."""
     return complete_records(conn, (record,))[0]

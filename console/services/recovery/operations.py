@@ -69,7 +69,7 @@ class OperationRecovery:
         self._spooled_refunds = forgotten
         self._started_payments = started_payments
 
-    def read_view(self, operation_id: str) -> OperationDetails:
+    def read_details(self, operation_id: str) -> OperationDetails:
         """Return an operation with its timeline and evidence, for its screen. Raises not_found, and not_allowed if
         the acting person may not read."""
         with refusals.audit_refusals(
@@ -231,7 +231,7 @@ class OperationRecovery:
                 )
             record_id = self._insert_lost_credit_check(tx, entry, outcome, report)
             if proof:
-                subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.holder().operator
+                subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.make_holder().operator
                 evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
             return record_id
 
@@ -263,7 +263,7 @@ class OperationRecovery:
             None if is_id_used else intent.record_id,
         )
         if journal.find(tx.conn, intent.operation_id) is None:
-            journal.begin_operation(tx, _make_journal_row(intent, record_id), context.holder(), intent.at, 0)
+            journal.begin_operation(tx, _make_journal_row(intent, record_id), context.make_holder(), intent.at, 0)
         record = credit_checks.find(tx.conn, record_id)
         # the new journal row names the operator of this restore; the audit entry names the first operator and desk
         if record is not None:

@@ -2,7 +2,7 @@
 answer is built from the records that the first call wrote.
 
 This is needed if the process of the first call was killed or failed after it had written something, or if an
-outcome that was unknown then may be known now. Each public function returns a `FindAnswer`: a function that
+outcome that was unknown then may be known now. Each public function returns a `AnswerFinder`: a function that
 returns the answer to the repeated call, or None if the first call had no effect, so that the repeated call may
 act.
 """
@@ -22,7 +22,7 @@ from console.domain.tasks.records import BulkRun
 from console.domain.views.any_record import ResolveResult
 from console.services.annotations.notes import require_valid_note
 from console.services.guarded.answer_serialization import CallAnswer
-from console.services.guarded.request_ids import FindAnswer
+from console.services.guarded.request_ids import AnswerFinder
 from console.services.process.context import ServiceContext
 from console.services.refunds import records as refund_records
 from console.store.credit_checks import joined_reads
@@ -41,8 +41,8 @@ _UNSENT_EVIDENCE_PREFIX = f"{OutcomeClass.FAILED_DEFINITE.value} "
 _ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
 
 
-def make_purchase_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated purchase. It answers with the credit check that the first call
+def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated purchase. It answers with the credit check that the first call
     bought, or raises the error with which the first call's purchase ended."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
@@ -60,8 +60,8 @@ def make_purchase_answer_finder(context: ServiceContext) -> FindAnswer:
     return find_answer
 
 
-def make_start_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated start of a payment. It answers with the payment that the first call
+def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated start of a payment. It answers with the payment that the first call
     started, or raises the error with which that start ended."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
@@ -81,8 +81,8 @@ def make_start_answer_finder(context: ServiceContext) -> FindAnswer:
     return find_answer
 
 
-def make_refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated refund request. It answers with the refund that the first call
+def make_refund_request_answer_finder(context: ServiceContext) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated refund request. It answers with the refund that the first call
     requested."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
@@ -93,8 +93,8 @@ def make_refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
     return find_answer
 
 
-def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated approval of this refund, which may also have sent the refund. It
+def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated approval of this refund, which may also have sent the refund. It
     answers with the refund, or raises the error with which the sending ended. If the first call sent nothing,
     it answers with the refund if the acting person is one of its checkers, even while another process sends the
     refund.
@@ -121,8 +121,8 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
     return find_answer
 
 
-def make_refund_decision_answer_finder(context: ServiceContext, refund_id: int, state: RefundState) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated rejection or withdrawal of this refund. It answers with the refund if
+def make_refund_decision_answer_finder(context: ServiceContext, refund_id: int, state: RefundState) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated rejection or withdrawal of this refund. It answers with the refund if
     the refund has reached `state`, the end state of the decision."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
@@ -132,8 +132,8 @@ def make_refund_decision_answer_finder(context: ServiceContext, refund_id: int, 
     return find_answer
 
 
-def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated decision of a person about an unknown outcome. It answers with the
+def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated decision of a person about an unknown outcome. It answers with the
     record if the outcome is known now, or if the acting person's own proposal waits for a second person."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
@@ -144,14 +144,14 @@ def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: in
             return None
         if record[2].certainty is Certainty.KNOWN:
             return CallAnswer(ResolveResult(record[2]))
-        is_own_proposal = proposal is not None and is_same_person(proposal.person, context.holder().operator)
+        is_own_proposal = proposal is not None and is_same_person(proposal.person, context.make_holder().operator)
         return CallAnswer(ResolveResult(record[2], awaiting="second_person")) if is_own_proposal else None
 
     return find_answer
 
 
-def make_probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated probe. It answers with the record if the record's outcome is known
+def make_probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated probe. It answers with the record if the record's outcome is known
     now."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
@@ -164,12 +164,12 @@ def make_probe_answer_finder(context: ServiceContext, kind: str, record_id: int 
     return find_answer
 
 
-def make_note_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated note on a record. It answers with the acting person's newest note on
+def make_note_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated note on a record. It answers with the acting person's newest note on
     this record that has the text `note_text`."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
-        own_name, text = context.holder().operator, require_valid_note(note_text)
+        own_name, text = context.make_holder().operator, require_valid_note(note_text)
         with context.database.read() as conn:
             own_notes = [
                 candidate
@@ -181,8 +181,8 @@ def make_note_answer_finder(context: ServiceContext, kind: str, record_id: int, 
     return find_answer
 
 
-def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated hand-over of a record. It answers with True if the first call has
+def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> AnswerFinder:
+    """Return the `AnswerFinder` for a repeated hand-over of a record. It answers with True if the first call has
     stored its note."""
     find_note = make_note_answer_finder(context, kind, record_id, note_text)
 
@@ -192,8 +192,8 @@ def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: 
     return find_answer
 
 
-def make_bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
-    """Return the `FindAnswer` for the repeated creation of a bulk run. It answers with the run that the first call
+def make_bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> AnswerFinder:
+    """Return the `AnswerFinder` for the repeated creation of a bulk run. It answers with the run that the first call
     created; `show` returns a run by its id."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
@@ -235,7 +235,7 @@ def _make_refusal_answer(operation: Operation, record: CreditCheck | Payment | R
 
 
 def _is_checker(context: ServiceContext, refund: Refund) -> bool:
-    return any(is_same_person(context.holder().operator, checker) for checker in refund.checkers)
+    return any(is_same_person(context.make_holder().operator, checker) for checker in refund.checkers)
 
 
 def _make_order_answer(conn: Connection, order_id: int | str) -> CallAnswer | None:

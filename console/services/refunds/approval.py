@@ -19,7 +19,7 @@ from console.domain.recovery.decidable import find_decision_refusal, find_withdr
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
-from console.services.guarded.operation import Progress
+from console.services.guarded.operation import StepReporter
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
@@ -52,7 +52,7 @@ class RefundDecisions:
     # Approve
 
     def approve(
-        self, refund_id: int, expected_version: int | None = None, progress: Progress | None = None
+        self, refund_id: int, expected_version: int | None = None, progress: StepReporter | None = None
     ) -> Refund:
         """Approve a refund as the acting person. After the last necessary approval, also send the refund, unless
         its cooling-off period has not ended. If this person has already approved the refund, only send it.
@@ -73,11 +73,13 @@ class RefundDecisions:
                 return refund
             try:
                 interrupts.raise_if_interrupt_pending()
-                return self._submit_approved(refund_id, progress, is_payment_just_read=is_payment_just_read)
+                return self._submit_approved_refund(refund_id, progress, is_payment_just_read=is_payment_just_read)
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
 
-    def _submit_approved(self, refund_id: int, progress: Progress | None, *, is_payment_just_read: bool) -> Refund:
+    def _submit_approved_refund(
+        self, refund_id: int, progress: StepReporter | None, *, is_payment_just_read: bool
+    ) -> Refund:
         """Send the approved refund. If a due task has already sent it, return it without sending. Raises the
         errors of `submit_refund`, except already_decided in that case."""
         try:

@@ -17,7 +17,7 @@ from console.services.refunds.probe import RefundProbes
 from console.services.refunds.request import RefundRequests
 from console.services.refunds.submit import RefundSubmissions
 from console.services.tasks.cancellation import iterate_until_stopped
-from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
+from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
 from console.store.payments import set_asides
@@ -53,7 +53,7 @@ class DueRefunds:
         self._refund_probes = refund_probes
         self._decisions = decisions
 
-    def list_tasks(self) -> Sequence[Task]:
+    def list_tasks(self) -> Sequence[DueTask]:
         """Return the due tasks (name and function) in the sequence in which the scheduler should run them, because
         a task can create refunds for the tasks after it."""
         return (

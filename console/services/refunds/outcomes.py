@@ -72,7 +72,7 @@ def store_answer(
     """
     payment = payments.find(tx.conn, refund.payment_id)
     source = f"{payment.provider if payment else 'provider'}.{call}"
-    operator = context.holder().operator
+    operator = context.make_holder().operator
     return evidence.add_answer(
         tx.conn, (REFUND_KIND, refund.id), refund.operation_id, source, operator, outcome, context.now()
     )

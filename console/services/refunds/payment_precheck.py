@@ -66,7 +66,7 @@ def _store_answer(
 ) -> bool:
     """Store the answer as evidence, and write the refunds that it contains into our refunds. Return True if it
     contains a refund that the database doesn't have and whose alert no person has acknowledged."""
-    payment, operator, now = pair.payment, context.holder().operator, context.now()
+    payment, operator, now = pair.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
     reported_refunds = outcome.found.refunds if outcome.found and outcome.kind in EFFECT_OUTCOME_CLASSES else None

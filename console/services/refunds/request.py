@@ -301,7 +301,7 @@ class RefundRequests:
         """Check the rules, reserve the amount on the payment's row, and insert the refund. Return its id. The lock
         on the payment's row makes parallel requests run one after another. Raises the errors of the rules."""
         context, now, request = self._context, self._context.now(), valid.request
-        self._serialize_requests_of_maker(tx, valid.maker)
+        self._lock_requests_of_maker(tx, valid.maker)
         payment = refund_records.require_payment(tx.conn, request.payment_id)
         if request.saw is not None and request.saw != payment.version:
             raise refund_rules.make_stale_payment_error(payment, request.saw)
@@ -337,14 +337,14 @@ class RefundRequests:
         context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=REFUND_KIND)
         return refund_id
 
-    def _serialize_requests_of_maker(self, tx: Transaction, maker: str) -> None:
+    def _lock_requests_of_maker(self, tx: Transaction, maker: str) -> None:
         """Take and release a lease with the maker's name, so that a database server writes this maker's requests
         one after another. Otherwise two parallel requests for different payments could together exceed the
         maker's limit per day. Raises RunAgain if another request of this maker holds the lease.
         """
         if not self._context.database.is_server:
             return
-        lease = leases.acquire(tx, f"refunds_of_{maker}", self._context.holder(), self._context.now(), 1.0)
+        lease = leases.acquire(tx, f"refunds_of_{maker}", self._context.make_holder(), self._context.now(), 1.0)
         if lease is None:
             raise RunAgain
         leases.release(tx.conn, lease)

@@ -111,7 +111,12 @@ class RefundRecovery:
         if state is RefundState.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
             return MismatchReason.OTHER_ID
         evidence.add_proof(
-            tx.conn, (REFUND_KIND, refund.id), refund.operation_id, context.holder().operator, proof, context.now()
+            tx.conn,
+            (REFUND_KIND, refund.id),
+            refund.operation_id,
+            context.make_holder().operator,
+            proof,
+            context.now(),
         )
         is_confirmed = {
             RefundState.COMPLETED: OutcomeClass.SUCCEEDED,

@@ -73,7 +73,7 @@ class SpooledRefunds:
     ) -> None:
         context, intent = self._context, entry.intent
         subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.refund_status"
-        operator = context.holder().operator
+        operator = context.make_holder().operator
         evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, context.now())
         context.record_audit(
             tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind="operation", reason=outcome.reason[:64]

@@ -24,7 +24,7 @@ from console.services.guarded.operation import (
     ClaimedOperation,
     ClaimedRecord,
     OutcomeUnrecorded,
-    Progress,
+    StepReporter,
     find_error_code,
 )
 from console.services.payments.providers import PaymentProviders
@@ -65,7 +65,7 @@ class RefundSubmissions:
         self._refund_probes = refund_probes
 
     def submit_refund(
-        self, refund_id: int, progress: Progress | None = None, *, is_payment_just_read: bool = False
+        self, refund_id: int, progress: StepReporter | None = None, *, is_payment_just_read: bool = False
     ) -> Refund:
         """Send an approved refund now. If several callers try this at the same time, only one of them sends the
         refund. Return the refund, which is then submitted or completed. `progress` is called with the name of

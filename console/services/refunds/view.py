@@ -59,7 +59,7 @@ _RIGHT_OF_ACTION: Mapping[str, str] = {
 }
 
 
-class RefundViews:
+class RefundDetailsReader:
     """Reads refunds for their screens. Each reading of a single refund is written into the audit trail."""
 
     def __init__(

@@ -18,7 +18,7 @@ from console.store.database.sqlalchemy_names import Connection
 if TYPE_CHECKING:  # imported where they are needed: a lookup of credit checks doesn't need the tables of payments
     from console.store.queues.table_queries import QueuedRecord
 
-    R = TypeVar("R", bound=QueuedRecord)
+    RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 ResultT = TypeVar("ResultT")
 _log = logging.getLogger("console.registry")
@@ -59,7 +59,9 @@ def read_facts_of_record(
     return None if number is None else read_facts(context, conn, number)
 
 
-def complete_with_corporations(context: ServiceContext, conn: Connection, records: "Sequence[R]") -> "tuple[R, ...]":
+def complete_with_corporations(
+    context: ServiceContext, conn: Connection, records: "Sequence[RecordT]"
+) -> "tuple[RecordT, ...]":
     """Return the records, in the same sequence, each with the registry's entry about its corporation in the field
     `registry_entry`."""
     reader = context.open_registry()

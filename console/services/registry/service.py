@@ -166,7 +166,7 @@ def import_files(
         context.registry_folder,
         paths,
         on_progress=on_progress or _ignore_progress,
-        should_stop=should_stop or _never_stop,
+        should_stop=should_stop or _return_false,
     )
     facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
     context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=REGISTRY_KIND))
@@ -190,5 +190,5 @@ def _ignore_progress(_: ImportProgress) -> None:
     """Do nothing: used if the caller doesn't show the progress."""
 
 
-def _never_stop() -> bool:
+def _return_false() -> bool:
     return False

@@ -32,7 +32,7 @@ _ERROR_CODE_OF_OUTCOME_CLASS = {
     OutcomeClass.FAILED_DEFINITE: ErrorCode.PROVIDER_REFUSED,
 }
 
-ImportFiles = Callable[[Sequence[Path]], RegistryStatus]
+FilesImporter = Callable[[Sequence[Path]], RegistryStatus]
 """A function that imports files of the publisher and returns the registry in use after that."""
 
 
@@ -45,7 +45,7 @@ class RegistryUpdates:
     def __init__(
         self,
         context: ServiceContext,
-        import_files: ImportFiles,
+        import_files: FilesImporter,
         open_api: "Callable[[], RegistryApi | None]",
         should_stop: Callable[[], bool],
     ) -> None:

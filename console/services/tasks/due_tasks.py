@@ -38,7 +38,7 @@ UNDELIVERED_ANSWER_RULE = "undelivered_answer"
 UNREADABLE_ROW_RULE = "row_unreadable"
 """Alert rule of the case about a database row that can't be read."""
 ROWS_PER_TRANSACTION = 50
-Task = tuple[str, Callable[[], int]]
+DueTask = tuple[str, Callable[[], int]]
 """A due task: its name, and the function that runs it and returns the number of handled records."""
 _log = logging.getLogger("console.worker")
 
@@ -57,7 +57,7 @@ class DueTasks:
         refetch_service: RefetchService,
         check_probes: CreditCheckProbes,
         actions: ServicesByAction,
-        other_tasks: Sequence[Task] = (),
+        other_tasks: Sequence[DueTask] = (),
     ) -> None:
         self._context = context
         self._refetch_service = refetch_service
@@ -65,7 +65,7 @@ class DueTasks:
         self._actions = actions
         self._other_tasks = other_tasks
 
-    def list_tasks(self) -> tuple[Task, ...]:
+    def list_tasks(self) -> tuple[DueTask, ...]:
         """Return all due tasks (name and function) in the sequence in which the scheduler should run them, because
         a task can create work for the tasks after it."""
         return (

@@ -49,7 +49,7 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitUntil:
+class StepWaiting:
     """StepVerdict of a step that can't be done now. `reason` is stored with the saga. The step is tried again at the
     time `until`; with None, at the time that the schedule of the saga's plan gives."""
 
@@ -58,7 +58,7 @@ class WaitUntil:
 
 
 @dataclass(frozen=True, slots=True)
-class MoveBack:
+class EarlierStepRequired:
     """StepVerdict of a step that needs a newer result of an earlier step. The saga continues with that earlier step,
     `step`."""
 
@@ -81,7 +81,7 @@ class CompensationRequired:
     reason: str
 
 
-StepVerdict: TypeAlias = StepDone | WaitUntil | MoveBack | SagaDone | CompensationRequired
+StepVerdict: TypeAlias = StepDone | StepWaiting | EarlierStepRequired | SagaDone | CompensationRequired
 StepAction: TypeAlias = Callable[[Transaction, Saga], StepVerdict]
 
 
@@ -173,7 +173,7 @@ class SagaRunner:
         """Count one attempt of the saga's present step, and schedule the next attempt. `reason` is stored with the
         saga. Return the saga afterwards."""
         return self._write_change_or_read(
-            saga, lambda tx, current: self._apply_verdict(tx, current, WaitUntil(reason))
+            saga, lambda tx, current: self._apply_verdict(tx, current, StepWaiting(reason))
         )
 
     def skip_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
@@ -257,12 +257,12 @@ class SagaRunner:
         match verdict:
             case StepDone(facts):
                 return self._advance_step(tx, saga, facts)
-            case WaitUntil(reason, until):
+            case StepWaiting(reason, until):
                 at = until or compute_next_attempt_time_endlessly(
                     self._plan.schedule, saga.attempts, now, self._context.scale
                 )
                 return sagas.postpone_step(tx.conn, saga, now, at, reason[:LONGEST_REASON_CHARACTERS])
-            case MoveBack(step):
+            case EarlierStepRequired(step):
                 return sagas.advance_saga(tx.conn, saga, now, step)
             case SagaDone(reason):
                 if isinstance(

@@ -35,7 +35,7 @@ from console.services.guarded import database_rollback
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.heartbeat import Heartbeat
 from console.services.tasks.cancellation import stop_when_false
-from console.services.tasks.due_tasks import Task, open_cases_of_unreadable_rows
+from console.services.tasks.due_tasks import DueTask, open_cases_of_unreadable_rows
 from console.services.tasks.overdue_alerts import OverdueTaskAlerts
 from console.store.audit import anchors
 from console.store.database import compare_and_swap
@@ -55,15 +55,15 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.25
 _log = logging.getLogger("console.worker")
 
 
-IsDue = Callable[[ScheduledTask], bool]
+DueCheck = Callable[[ScheduledTask], bool]
 """A function that is called under the task's lease. It returns True if the task is to run now."""
 
 
-def _never_true() -> bool:
+def _return_false() -> bool:
     return False
 
 
-def _always_true(_: ScheduledTask) -> bool:
+def _return_true(_: ScheduledTask) -> bool:
     return True
 
 
@@ -108,7 +108,7 @@ class Scheduler:
     """Runs the due tasks in the sequence of `all_tasks`, because a task can create work for the tasks after it.
     May be used by several threads at the same time."""
 
-    def __init__(self, context: ServiceContext, heartbeat: Heartbeat, all_tasks: Sequence[Task]) -> None:
+    def __init__(self, context: ServiceContext, heartbeat: Heartbeat, all_tasks: Sequence[DueTask]) -> None:
         self._context = context
         self._heartbeat = heartbeat
         self._tasks = dict(all_tasks)
@@ -145,7 +145,7 @@ class Scheduler:
             return tasks.list_tasks(conn)
 
     def run_due(
-        self, stop: Callable[[], bool] = _never_true, early_margin: timedelta = timedelta()
+        self, stop: Callable[[], bool] = _return_false, early_margin: timedelta = timedelta()
     ) -> tuple[TaskRun, ...]:
         """Run the due tasks that no other process runs, and return their runs. After `stop` returns True, no other
         task begins.
@@ -237,8 +237,8 @@ class Scheduler:
         self,
         ended_run: _TaskRun | None,
         name: str | None = None,
-        stop: Callable[[], bool] = _never_true,
-        is_due: IsDue = _always_true,
+        stop: Callable[[], bool] = _return_false,
+        is_due: DueCheck = _return_true,
     ) -> _TaskRun | None:
         """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None.
         Return the new run; None if `name` is None, if another process holds the task's lease, or if `is_due`
@@ -272,11 +272,11 @@ class Scheduler:
         with self._context.database.read() as conn:
             return leases.find_holder(conn, TASK_LEASE_PREFIX + name) is not None
 
-    def _begin_run(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: IsDue) -> _TaskRun | None:
+    def _begin_run(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: DueCheck) -> _TaskRun | None:
         context, interval = self._context, get_interval(name)
         now = context.now()
         lease = leases.acquire(
-            tx, TASK_LEASE_PREFIX + name, context.holder(), now, self._heartbeat.scale_lease_seconds
+            tx, TASK_LEASE_PREFIX + name, context.make_holder(), now, self._heartbeat.scale_lease_seconds
         )
         if lease is None:
             return None

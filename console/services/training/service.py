@@ -47,7 +47,7 @@ def judge_attempts(database: Database, ledger: ProviderLedger, scores: ScoreFile
         scores.write_attempt(key, attempt.add_verdict(verdict, now))
 
 
-def read_view(scores: ScoreFile, run: str | None) -> TrainingOverview:
+def read_overview(scores: ScoreFile, run: str | None) -> TrainingOverview:
     """Return all incidents with their stored verdicts, and the score. `scores` is the person's score file. `run`
     is the id of the person's running training; None if none runs."""
     attempts = scores.read_attempts()
@@ -97,9 +97,9 @@ class TrainingService:
         self._approver = InventedApprover(context, world, scores)
         self._lock = Lock()
 
-    def read_view(self) -> TrainingOverview:
+    def read_overview(self) -> TrainingOverview:
         """Return all incidents with their stored verdicts, and the score."""
-        return read_view(self._scores, self._run)
+        return read_overview(self._scores, self._run)
 
     def begin_incident(self, key: str) -> TrainingOverview:
         """Begin the incident `key`, or begin it again with new records. Return all incidents. Raises not_found for
@@ -113,14 +113,14 @@ class TrainingService:
             facts = incident.create(self._world, number)
             attempt = IncidentAttempt(number, self._run, facts, solved_at_attempt=earlier.solved_at_attempt)
             self._scores.write_attempt(key, attempt)
-        return self.read_view()
+        return self.read_overview()
 
     def check_incidents(self) -> TrainingOverview:
         """Judge all incidents that the person has begun, and return all incidents with the new verdicts."""
         with self._lock:
             judge_attempts(self._context.database, self._ledger, self._scores, self._run, self._context.now())
-        return self.read_view()
+        return self.read_overview()
 
-    def let_approver_decide(self) -> None:
+    def make_approver_decide(self) -> None:
         """Let the invented approver decide about all waiting requests and proposals of the person."""
         self._approver.decide()

@@ -123,7 +123,7 @@ class BulkDialog(BulkRunDialog):
                 report.raise_if_cancelled()
                 report(n)
 
-            return context.bind_services(lambda services: services.bulk.dry_run(run.id, report_count))()
+            return context.bind_services(lambda services: services.bulk.make_plan(run.id, report_count))()
 
         def show_count(n: int) -> None:
             progress.show_text(context.translate("bulk.looked", n=n, of=run.size - run.done))

@@ -14,7 +14,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
-    from console.services.evidence.pack import PackWritten
+    from console.services.evidence.pack import WrittenPack
 
 EVIDENCE_EXPORT_ACTIONS = ("copy_story", "evidence_pack")
 _SHORTCUTS_AND_ACTIONS = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
@@ -92,7 +92,7 @@ class EvidenceExportActions(QObject):
             self._records_in_progress.discard(subject)
             self._acts.show_refusal(failure)
 
-        def show_written(written: "PackWritten") -> None:
+        def show_written(written: "WrittenPack") -> None:
             self._records_in_progress.discard(subject)
             context.toast_requested.emit(_make_pack_toast(context, written))
 
@@ -109,7 +109,7 @@ class EvidenceExportActions(QObject):
         )
 
 
-def _make_pack_toast(context: WindowContext, written: "PackWritten") -> Toast:
+def _make_pack_toast(context: WindowContext, written: "WrittenPack") -> Toast:
     if written.left_out:
         words = context.translate("pack.told_part", size=written.bytes, n=len(written.left_out))
         return Toast(words, written.file, "square_bang", "care", path=written.file)

@@ -14,7 +14,7 @@ from console.views.widgets.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.services.evidence.pack_bundle import BundleWritten
+    from console.services.evidence.pack_bundle import WrittenBundle
 
 BUNDLE_RIGHT = "audit_any"
 BUNDLE_SHORTCUT = "Ctrl+Shift+E"
@@ -61,7 +61,7 @@ class EvidenceBundleExport(QObject):
         if read_records is None or self.is_running:
             return
 
-        def call(services: "Console", report: ProgressCallback) -> "BundleWritten":
+        def call(services: "Console", report: ProgressCallback) -> "WrittenBundle":
             return services.recovery.write_evidence_bundle(read_records(services), Path(path), report)
 
         def progress_words(done: int, of: int) -> str:
@@ -75,7 +75,7 @@ class EvidenceBundleExport(QObject):
         there is a file."""
         self._file.cancel()
 
-    def _make_toast(self, written: "BundleWritten") -> Toast:
+    def _make_toast(self, written: "WrittenBundle") -> Toast:
         translate = self._context.translate
         if not written.left_out:
             words = translate("bundle.told", size=written.bytes, n=written.packs)

@@ -106,7 +106,7 @@ class TrainingPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.training.read_view() if services.training else None,
+            lambda services: services.training.read_overview() if services.training else None,
             self._show_view,
             self.show_reading_failure,
             owner=self,

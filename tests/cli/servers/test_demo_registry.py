@@ -17,7 +17,7 @@ from console.store.registry.reader import open_registry
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
-def importer(home: Path) -> demo_registry.ImportFile:
+def importer(home: Path) -> demo_registry.FileImporter:
     """What imports into the registry of this home folder."""
     return lambda path, should_stop: import_registry_files(home / "registry", [path], should_stop=should_stop)
 
@@ -32,7 +32,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     numbers = [*(sample.number for sample in samples), "0000000000001"]
     plan = demo_registry.plan_registry(1, NOW.date(), numbers, bought)
     assert (plan.whole_day, plan.changed_day) == (date(2026, 11, 18), date(2026, 11, 19))
-    with demo_registry.registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
+    with demo_registry.import_registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
         thread.join()
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
@@ -52,7 +52,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
         told = {fact for change in changes for fact in change.facts}
         assert told >= {ChangedFact.NAME, ChangedFact.ADDRESS, ChangedFact.CLOSED, ChangedFact.SUCCESSOR}
     with start_sandbox() as sandbox:
-        demo_registry.publish(sandbox, plan)
+        demo_registry.publish_demo_registry(sandbox, plan)
         assert sandbox.registry.last_day == plan.changed_day
         assert [row.process for row in sandbox.registry.list_rows_of(ours[0])] == ["01", "11"]
 
@@ -60,7 +60,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:
     """What isn't there yet is given up: no registry, and no trace of an import that goes on."""
     plan = demo_registry.plan_registry(1, NOW.date(), [], [])
-    with demo_registry.registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
+    with demo_registry.import_registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
         pass
     assert not thread.is_alive()
     assert open_registry(tmp_path / "registry") is None

@@ -22,7 +22,7 @@ OVER = says(400, {"error": "invalid_grant"})
 def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> None:
     """Counted from when we asked; what can't be a number of seconds is not known."""
     with serving(says(200, PAIR_ANSWER | answer)) as server:
-        found = alarmbox(server.url).oauth_calls.exchange("rt-1")
+        found = alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
     assert found is not None
     assert found.expires_at == (None if lives is None else CLOCK.now() + timedelta(seconds=lives))
 
@@ -30,14 +30,14 @@ def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> 
 def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
     """OAuth lets a server leave it out; then the old one stays valid."""
     with serving(says(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
-        assert alarmbox(server.url).oauth_calls.exchange("rt-1") == TokenPair("at-2", "rt-1", None)
+        assert alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1") == TokenPair("at-2", "rt-1", None)
 
 
 def test_the_first_authorisation() -> None:
     """The address to open, then the code that was shown there, exchanged once."""
     with serving(NEW) as server:
         oauth = alarmbox(server.url).oauth_calls
-        address = urlsplit(oauth.authorize_url(state="x y"))
+        address = urlsplit(oauth.make_authorize_url(state="x y"))
         assert f"{address.scheme}://{address.netloc}{address.path}" == f"{server.url}/oauth/authorize"
         assert parse_qs(address.query) == {
             "client_id": ["client-1"],
@@ -71,5 +71,5 @@ def test_secrets_hide() -> None:
     assert "rt-1" not in repr(pair())
     with serving(says(500, "s3cret-of-client")) as server:
         with pytest.raises(TokenUnavailable) as caught:
-            alarmbox(server.url).oauth_calls.exchange("rt-1")
+            alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
         assert "s3cret" not in repr(caught.value)

@@ -11,7 +11,7 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox import client as module
 from console.providers.alarmbox.client import AlarmBox
-from console.providers.credit_checks.provider import Capabilities, CreditCheckProvider, CreditCheckReader
+from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckProvider, CreditCheckReader
 from console.providers.http.transport import HttpTransport
 from tests.providers.parts import BOUGHT, NUMBER, REQUEST, Turns, alarmbox
 from tests.providers.raw_server import says, serving
@@ -62,7 +62,7 @@ def test_the_protocols_fit() -> None:
     reader: CreditCheckReader = vendor.make_reader()
     assert reader.name == vendor.name == "alarmbox"
     assert reader.capabilities == vendor.capabilities
-    assert vendor.capabilities == Capabilities(True, True, True, finds_purchases=False)
+    assert vendor.capabilities == CreditCheckCapabilities(True, True, True, finds_purchases=False)
     assert alarmbox("https://api.alarmbox.jp", finds=True).capabilities.finds_purchases
 
 

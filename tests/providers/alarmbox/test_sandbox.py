@@ -131,7 +131,7 @@ def _code(box: AlarmBox) -> str:
     import json
     from urllib.request import Request, urlopen
 
-    with urlopen(Request(box.oauth_calls.authorize_url(), headers={"Accept": "application/json"})) as page:
+    with urlopen(Request(box.oauth_calls.make_authorize_url(), headers={"Accept": "application/json"})) as page:
         return str(json.load(page)["code"])
 
 

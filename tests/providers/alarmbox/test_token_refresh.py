@@ -235,10 +235,10 @@ class Broken(MemoryTokens):
         super().__init__(pair())
         self._reading, self._refreshing = reading, refreshing
 
-    def current(self) -> TokenPair | None:
+    def find_current_pair(self) -> TokenPair | None:
         if self._reading:
             raise self._reading
-        return super().current()
+        return super().find_current_pair()
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         if self._refreshing:

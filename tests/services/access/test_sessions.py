@@ -32,7 +32,7 @@ def told(console: Console) -> list[tuple[str, str, str | None]]:
 
 def test_on_sqlite_whoever_is_named_acts(console: Console, home: Path) -> None:
     """With every role while no operators are kept; there is nothing to keep and nothing to confirm."""
-    me = console.sessions.whoami()
+    me = console.sessions.read_identity()
     assert (me.person.name, me.known, me.database) == ("op-a", True, str(home / "console.db"))
     assert (me.source, me.kept) == (None, False)
     assert console.sessions.confirm_password("anything")
@@ -58,7 +58,7 @@ def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Pat
 def test_nobody_is_nobody(home: Path) -> None:
     """Without a name there is no answer to who acts."""
     with quick_desk(home, LedgerVendor(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
-        console.sessions.whoami()
+        console.sessions.read_identity()
     assert caught.value.code == "no_operator"
 
 
@@ -67,7 +67,7 @@ def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> Non
     from console.domain.records import Person
 
     console.people.add_person(Person("lead-b", frozenset({"approver"}), may_buy=False))
-    me = console.sessions.whoami()
+    me = console.sessions.read_identity()
     assert (me.known, me.person.roles, me.person.may_buy) == (False, frozenset(), False)
 
 

@@ -63,7 +63,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
     keyring = DrawerKeyring()
     user, password, url = parts(place)
     with signed_in(place, keyring) as console:
-        me = console.sessions.whoami()
+        me = console.sessions.read_identity()
         assert (me.person.name, me.known, me.source, me.kept) == (user, True, "asked", True)
         assert "operator" in me.person.roles
         assert me.database == console.settings.sign_in.database_address
@@ -73,7 +73,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
     other = settings(place.home, url, keyring, OPERATOR="somebody")
     other.sign_in.use_account(user, password)
     with open_console(other) as console, pytest.raises(ConsoleError) as caught:
-        console.sessions.whoami()
+        console.sessions.read_identity()
     assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "other_account")
 
 
@@ -87,8 +87,8 @@ def test_what_is_kept_opens_the_next_desk(place: Place) -> None:
     with signed_in(place, keyring):
         assert password in keyring.kept.values()
     with open_console(settings(place.home, url, keyring)) as console:
-        assert console.sessions.whoami().source == "kept"
-        assert console.sessions.whoami().person.name == user
+        assert console.sessions.read_identity().source == "kept"
+        assert console.sessions.read_identity().person.name == user
 
 
 def test_the_trail_says_what_was_missing(place: Place) -> None:
@@ -141,7 +141,7 @@ def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
         assert not console.sessions.confirm_password("wrong")
         assert not console.sessions.confirm_password("")
         assert trail(console)[1:] == [(user, "session_confirmed", "refused", "password")] * 2
-        assert console.sessions.whoami().person.name == user  # nothing else has changed
+        assert console.sessions.read_identity().person.name == user  # nothing else has changed
 
 
 def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixture) -> None:
@@ -181,7 +181,7 @@ def test_signing_out_is_told_and_leaves_nothing(place: Place) -> None:
 def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> None:
     """As ever: whole by itself."""
     with open_console(settings(place.home, place.url(), None)) as console:
-        me = console.sessions.whoami()
+        me = console.sessions.read_identity()
         assert (me.source, me.kept, me.known) == ("given", False, True)
         assert console.sessions.confirm_password(parts(place)[1])
 
@@ -193,7 +193,7 @@ def test_every_role_signs_in_with_its_own_rights(sql_server: SqlServer, tmp_path
         told = settings(tmp_path / who, people.urls[who], DrawerKeyring())
         password = unquote(urlsplit(people.urls[who]).password or "")
         with open_console(told) as console:
-            me = console.sessions.whoami()
+            me = console.sessions.read_identity()
             assert (me.person.name, me.known, set(me.person.roles)) == (people.names[who], True, set(EVERYBODY[who]))
             assert console.sessions.record_sign_in(keep=True)
             assert console.sessions.confirm_password(password)

@@ -88,7 +88,7 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
         other.recovery.take(KIND, chosen[2].id)
     run = console.bulk.freeze("probe", [*chosen[:4], ChosenRecord(KIND, 9_999, 1), ChosenRecord("payment", 1, 1)])
     asked = vendor.asked.copy()
-    plan = console.bulk.dry_run(run.id)
+    plan = console.bulk.make_plan(run.id)
     told = [(row.verdict, row.reason) for row in plan.rows]
     assert told == [
         (ForecastKind.WOULD_RUN, None),
@@ -134,7 +134,7 @@ def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: L
     """What was perhaps not bought can't be re-fetched; nobody is asked."""
     chosen = unknown_checks(console, 2)
     run = console.bulk.freeze("refetch", chosen)
-    assert [row.reason for row in console.bulk.dry_run(run.id).rows] == ["bought_perhaps", "bought_perhaps"]
+    assert [row.reason for row in console.bulk.make_plan(run.id).rows] == ["bought_perhaps", "bought_perhaps"]
     console.bulk.run(run.id)
     assert results(console, run.id) == [("refused", "bought_perhaps")] * 2
     assert not vendor.asked

@@ -35,7 +35,7 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
         other.recovery.take(KIND, chosen[3].id)
     heard: list[int] = []
     run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
-    plan = console.bulk.dry_run(run.id, heard.append)
+    plan = console.bulk.make_plan(run.id, heard.append)
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 3, ForecastKind.SKIP: 1, ForecastKind.REFUSED: 1}
     assert plan.limit_to_first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
     assert [row.record.id if row.record else None for row in plan.rows] == [*(one.id for one in chosen), None]
@@ -47,7 +47,7 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
     chosen = unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
-    plan = console.bulk.dry_run(console.bulk.freeze("probe", chosen).id)
+    plan = console.bulk.make_plan(console.bulk.freeze("probe", chosen).id)
     assert plan.shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2) * 3)
     assert plan.limit_to_first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2))
 
@@ -56,7 +56,7 @@ def test_the_plan_of_what_is_left(console: Console) -> None:
     """Of a run that was stopped after its first rows: all that has no result, whatever its size was."""
     run = console.bulk.freeze("probe", unknown_checks(console, FEW))
     console.bulk.run(run.id, max_rows=2)
-    plan = console.bulk.dry_run(run.id)
+    plan = console.bulk.make_plan(run.id)
     assert [one.row.position for one in plan.rows] == [3, 4, 5, 6]
     assert console.bulk.count_results(run.id) == BulkProgress(2, 2, {"done": 2})
 
@@ -88,7 +88,7 @@ def test_the_list_of_runs(console: Console) -> None:
     assert [one.is_open for one in console.bulk.list_overview()] == [True, False]
     assert console.bulk.count_unfinished() == 0
     console.bulk.run(left.id, progress=look)
-    assert heard == [(console._context.holder().operator, 1)] * 2
+    assert heard == [(console._context.make_holder().operator, 1)] * 2
     assert console.bulk.read_item(left.id).holder is None
 
 

@@ -244,7 +244,7 @@ def test_which_answers_contradict(state: CheckState, kind: OutcomeClass, theirs:
         17, NUMBER, "1", state, Certainty.KNOWN, Work(), 1, None, None, None, None, None, (), None, "op", 1,
     )  # fmt: skip
     outcome = Outcome(kind, "x", SendingCertainty.YES, None if theirs is None else CheckReport(theirs))
-    assert outcomes.contradicts(record, outcome) is differs
+    assert outcomes.is_contradicting_answer(record, outcome) is differs
 
 
 @pytest.mark.parametrize(

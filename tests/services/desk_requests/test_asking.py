@@ -146,7 +146,7 @@ def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
             bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
             until(lambda: worker.desk_requests.count_waiting() > 0, "the request")
             context = worker._context
-            context.write(lambda tx: requests.take_next_request(tx, context.holder(), 0.001))
+            context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 0.001))
             with pytest.raises(ConsoleError) as unknown:
                 bought.result(120)
     assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")

@@ -30,7 +30,7 @@ def ask(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
 
 def take(worker: Console, seconds: float = 45.0) -> TakenDeskRequest | None:
     context = worker._context
-    return context.write(lambda tx: requests.take_next_request(tx, context.holder(), seconds))
+    return context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), seconds))
 
 
 def state(desk: Console, request: str) -> DeskRequestState:

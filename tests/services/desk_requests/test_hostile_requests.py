@@ -219,7 +219,7 @@ def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, w
     with closing(connect(place)) as line:
         insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
     for _ in range(MAX_EXECUTIONS):
-        taken = context.write(lambda tx: requests.take_next_request(tx, context.holder(), 45))
+        taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45))
         assert taken is not None
         place.sql("UPDATE requests SET lease_expires = 1")
     assert worker.desk_requests.execute_next()
@@ -236,7 +236,9 @@ def test_nobody_waits_for_all_requests_of_somebody_else(place: Place, worker: Co
 
     def take(*, only_first_of_person: bool = False) -> str | None:
         taken = context.write(
-            lambda tx: requests.take_next_request(tx, context.holder(), 45, only_first_of_person=only_first_of_person)
+            lambda tx: requests.take_next_request(
+                tx, context.make_holder(), 45, only_first_of_person=only_first_of_person
+            )
         )
         return None if taken is None else taken.person
 

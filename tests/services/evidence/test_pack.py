@@ -20,7 +20,7 @@ from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import CreditCheck, Person, PurchaseRequest
-from console.services.evidence.pack import EvidencePacks, PackWritten
+from console.services.evidence.pack import EvidencePacks, WrittenPack
 from console.services.evidence.pack_archive import PACK_FORMAT_NAME, compute_digest, encode_json
 from console.services.evidence.pack_verification import PackVerdict, verify_pack
 from console.settings.settings import Settings
@@ -54,7 +54,7 @@ class Bench:
     record: CreditCheck
     folder: Path
 
-    def pack(self, name: str = "case.zip", *, by: str = "aud-e", id: int | None = None) -> PackWritten:
+    def pack(self, name: str = "case.zip", *, by: str = "aud-e", id: int | None = None) -> WrittenPack:
         with self.console.acting_as(by):
             return self.console.recovery.write_evidence_pack("credit-check", id or self.record.id, self.folder / name)
 

@@ -116,7 +116,7 @@ def test_who_waited_for_a_lease_is_told(place: Place, monkeypatch: pytest.Monkey
     """With the lease's name and for how long; nothing is told where it was free."""
     with place.desk(LedgerVendor(), TIME_SCALE="1") as console:
         context, name = console._context, "alarmbox_credit_check_1"
-        taken = context.write(lambda tx: leases.acquire(tx, name, context.holder(), context.now(), 600))
+        taken = context.write(lambda tx: leases.acquire(tx, name, context.make_holder(), context.now(), 600))
         assert taken is not None
         nap = context.clock.sleep
 

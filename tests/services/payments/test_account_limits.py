@@ -84,6 +84,6 @@ def test_what_was_taken_back_is_held_no_more(scene: Scene) -> None:
 def test_of_nobody_nothing_is_given_up_or_taken_back(scene: Scene) -> None:
     alone = begun(scene, "ORD-1")
     scene.context.write(lambda tx: account_money.release_amount(tx, alone))
-    scene.context.write(lambda tx: account_money.subtract_reversed(tx, alone))
+    scene.context.write(lambda tx: account_money.subtract_reversed_amount(tx, alone))
     scene.context.write(lambda tx: account_money.book_amount(scene.context, tx, alone, Money(3300, "JPY")))
     assert scene.cases() == []

@@ -123,7 +123,7 @@ def test_paid_at_the_last_question(scene: Scene, clock: MovedClock) -> None:
 
 def only_timeouts(scene: Scene) -> int:
     """The sweep alone, without the polls that come before it in a round of due tasks."""
-    tasks = dict(scene.machinery.due_tasks())
+    tasks = dict(scene.machinery.list_due_tasks())
     with act_as(WORKER):
         return tasks[payment_timeouts.TIMEOUT_TASK_NAME]()
 

@@ -33,7 +33,7 @@ def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
 def swept(scene: Scene) -> tuple[int, int]:
     """One round: how many questions it asked, and how many orders are cancelled by then."""
     before = len(scene.control.read_requests(call="paypay_payment"))
-    dict(scene.machinery.timeouts.tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
+    dict(scene.machinery.timeouts.list_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
     asked = len(scene.control.read_requests(call="paypay_payment")) - before
     states = [scene.order_now(f"ORD-{number}").state.value for number in range(MADE)]
     return asked, states.count("cancelled")

@@ -29,7 +29,7 @@ class Walk:
         self.scene, self.clock = scene, clock
         self.dice = random.Random(seed)
         self.numbers = [f"ORD-{number}" for number in range(ORDERS)]
-        self.sweep = dict(scene.machinery.due_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]
+        self.sweep = dict(scene.machinery.list_due_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]
         for number in self.numbers:
             order = scene.order(number, 3300)
             scene.place.sql(

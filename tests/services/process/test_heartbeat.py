@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider_tokens import REFRESH_LEASE_NAME
-from console.services.guarded.leases import acquire, hold_lease, keep_renewed
+from console.services.guarded.leases import acquire_lease, hold_lease, keep_renewed
 from console.services.payments.probe import make_lease_name as payment_lease
 from console.services.process.heartbeat import Heartbeat
 from console.services.refunds import lease as refund_lease
@@ -159,11 +159,11 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
             begun = time.monotonic()
             until(lambda: time.monotonic() > begun + LEASE_SECONDS, "the lease to be over if it were not kept")
             assert _seen(on.maker, name) not in (None, first)
-            assert acquire(on.maker._context, name) is None
+            assert acquire_lease(on.maker._context, name) is None
             on.sandbox.control.clear_faults()
             on.sandbox.control.release_calls()
             asking.join(120)
-        lease = acquire(on.maker._context, name)
+        lease = acquire_lease(on.maker._context, name)
         assert lease is not None
         with keep_renewed(on.maker._context, lease):
             pass

@@ -9,7 +9,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
 from console.domain.tasks.records import ReconcileReport
 from console.sandbox.server import Sandbox
-from console.services.guarded.leases import acquire
+from console.services.guarded.leases import acquire_lease
 from console.services.process.failpoints import FailpointReached
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS
 from console.store.operations import leases
@@ -505,7 +505,7 @@ def test_the_most_rows_that_may_be_refused(
 def test_two_at_once(days: Days) -> None:
     """One reconciliation of a provider at a time."""
     plant(days)
-    lease = acquire(days.scene.context, "reconciliation_paypay")
+    lease = acquire_lease(days.scene.context, "reconciliation_paypay")
     assert lease is not None
     with pytest.raises(ConsoleError) as caught:
         days.run()

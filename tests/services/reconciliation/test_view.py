@@ -11,10 +11,10 @@ from console.domain.reconciliation.service_results import (
     ReconciliationRunDetails,
     RunState,
 )
-from console.services.guarded.leases import acquire
+from console.services.guarded.leases import acquire_lease
 from console.services.process.context import act_as
 from console.services.process.failpoints import FailpointReached
-from console.services.reconciliation.view import ReconcileViews
+from console.services.reconciliation.view import ReconciliationRunReader
 from console.store.alerts import alerts
 from console.store.operations import leases
 from console.store.reconciliation import runs as reconciliations
@@ -39,7 +39,7 @@ def plant(days: Days) -> None:
     days.announce()
 
 
-def views(days: Days) -> ReconcileViews:
+def views(days: Days) -> ReconciliationRunReader:
     return days.scene.console.reconciliation.views
 
 
@@ -134,7 +134,7 @@ def test_running_and_resumable(days: Days, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.undo()
     broken = seen(days)
     assert (broken.item.state, broken.holder) == (RunState.RESUMABLE, None)
-    lease = acquire(days.scene.context, "reconciliation_paypay")
+    lease = acquire_lease(days.scene.context, "reconciliation_paypay")
     assert lease is not None
     going = seen(days)
     assert (going.item.state, going.holder and going.holder.name) == (RunState.RUNNING, "reconciliation_paypay")
@@ -166,7 +166,7 @@ def test_of_several_that_were_broken_off_one_is_under_way(days: Days) -> None:
     ids = [begin(back) for back in range(3)]
     run = reconciliations.find
     context.write(lambda tx: reconciliations.save_progress(tx.conn, run(tx.conn, ids[1]), later, matched=1))  # type: ignore[arg-type]  # it is there
-    assert acquire(days.scene.context, "reconciliation_paypay")
+    assert acquire_lease(days.scene.context, "reconciliation_paypay")
     states = {item.id: item.state for item in views(days).list_runs().items}
     assert states == {ids[0]: RunState.RESUMABLE, ids[1]: RunState.RUNNING, ids[2]: RunState.RESUMABLE}
 

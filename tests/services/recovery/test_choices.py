@@ -289,7 +289,7 @@ def _same(record: Any) -> Any:
 def _held(desk: Stage, name: str) -> Iterator[None]:
     """The lease in somebody else's hands, for the length of a block."""
     shop = desk.context
-    lease = shop.write(lambda tx: leases.acquire(tx, name, shop.holder(), shop.now(), 60))
+    lease = shop.write(lambda tx: leases.acquire(tx, name, shop.make_holder(), shop.now(), 60))
     assert lease is not None
     yield
     shop.write(lambda tx: leases.release(tx.conn, lease))

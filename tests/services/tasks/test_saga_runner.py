@@ -17,8 +17,8 @@ from console.services.tasks.saga_runner import (
     INTERNAL_ERROR_REASON,
     MAX_INTERNAL_ERRORS,
     CompensationRequired,
+    EarlierStepRequired,
     EffectStep,
-    MoveBack,
     QuestionStep,
     SagaDone,
     SagaPlan,
@@ -27,7 +27,7 @@ from console.services.tasks.saga_runner import (
     StepAction,
     StepDone,
     StepVerdict,
-    WaitUntil,
+    StepWaiting,
 )
 from console.store.database.engine import Transaction
 from console.store.tasks import sagas
@@ -102,7 +102,7 @@ def test_all_steps_in_their_order(bench: Bench, place: Place) -> None:
 
 def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place: Place) -> None:
     """At its own time or by the schedule, with growing gaps; the steps before it are not done again."""
-    bench.answers["two"] = WaitUntil("closed")
+    bench.answers["two"] = StepWaiting("closed")
     saga = bench.runner.run(bench.start())
     assert (saga.step, saga.reason, saga.attempts, bench.shown(saga)) == ("two", "closed", 1, [DONE, WAITING, OPEN])
     assert saga.next_at is not None
@@ -113,7 +113,7 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place
     again = bench.runner.run(saga)
     assert (again.attempts, again.next_at is not None and again.next_at > saga.next_at) == (2, True)
     until = bench.context.now() + timedelta(days=3)
-    bench.answers["two"] = WaitUntil("until", until)
+    bench.answers["two"] = StepWaiting("until", until)
     bench.clock.offset += 3 * MINUTE
     assert bench.runner.run(again).next_at == until
     del bench.answers["two"]
@@ -221,7 +221,7 @@ def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Pla
         if "two" in bench.trail(place) or bench.answers.get("two"):
             bench.answers.clear()
         else:
-            bench.answers["two"] = MoveBack("one")
+            bench.answers["two"] = EarlierStepRequired("one")
         return asked
 
     steps = (QuestionStep("one", ask), *bench.plan.steps[1:])

@@ -202,7 +202,11 @@ def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: Tasks, hand_cloc
     context = tasks.context
     context.write(
         lambda tx: leases.acquire(
-            tx, TASK_LEASE_PREFIX + "probes", context.holder(), context.now(), tasks.heartbeat.scale_lease_seconds
+            tx,
+            TASK_LEASE_PREFIX + "probes",
+            context.make_holder(),
+            context.now(),
+            tasks.heartbeat.scale_lease_seconds,
         )
     )
     assert tasks.scheduler.run_due() == (TaskRun("refetches", 2),)
@@ -361,8 +365,10 @@ def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock:
 def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Tasks) -> None:
     """They last for a moment and keep nobody waiting."""
     context = tasks.context
-    context.write(lambda tx: leases.acquire(tx, TASK_LEASE_PREFIX + "probes", context.holder(), context.now(), 45))
-    context.write(lambda tx: leases.acquire(tx, "credit_check_1", context.holder(), context.now(), 45))
+    context.write(
+        lambda tx: leases.acquire(tx, TASK_LEASE_PREFIX + "probes", context.make_holder(), context.now(), 45)
+    )
+    context.write(lambda tx: leases.acquire(tx, "credit_check_1", context.make_holder(), context.now(), 45))
     assert [holder.name for holder in Queues(context, lambda _, records: records).list_lease_holders()] == [
         "credit_check_1"
     ]

@@ -9,7 +9,7 @@ import pytest
 
 from console.app import Console
 from console.cli.servers.training import build_training_json
-from console.demo.training.session import open_training, read_stored_view
+from console.demo.training.session import open_training, read_stored_overview
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.states import RefundState
@@ -42,7 +42,7 @@ def training_of(console: Console) -> TrainingService:
 
 
 def incident(console: Console, key: str) -> TrainingIncident:
-    return next(each for each in training_of(console).read_view().incidents if each.key == key)
+    return next(each for each in training_of(console).read_overview().incidents if each.key == key)
 
 
 # -- what a person does
@@ -58,7 +58,7 @@ def payment_id(console: Console, order: str) -> int:
 def refund(console: Console, order: str, amount: int, reason: str = "the customer asked", again: bool = False) -> int:
     request = RefundRequest(payment_id(console, order), str(amount), reason, intended_repeat=again)
     made = console.refunds.request(request)
-    training_of(console).let_approver_decide()
+    training_of(console).make_approver_decide()
     return made.id
 
 
@@ -78,7 +78,7 @@ def buy(console: Console, number: str, client: str = "1") -> None:
 
 def settle_as_not_bought_and_buy(console: Console, facts: Facts) -> None:
     console.recovery.resolve("credit-check", int(facts["record"]), "error", "nothing on the provider's screen")
-    training_of(console).let_approver_decide()
+    training_of(console).make_approver_decide()
     buy(console, facts["number"])
 
 
@@ -154,17 +154,19 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
         play(console, incident(console, key).facts)
         training.check_incidents()
         assert (incident(console, key).state, incident(console, key).verdict) == ("wrong", verdict), key
-    assert (training.read_view().score.solved, training.read_view().score.attempts) == (0, 12)
+    assert (training.read_overview().score.solved, training.read_overview().score.attempts) == (0, 12)
     assert all(each.state == "wrong" for each in training.check_incidents().incidents)
     for key, play in RIGHT.items():
         training.begin_incident(key)
         play(console, incident(console, key).facts)
         training.check_incidents()
         assert (incident(console, key).state, incident(console, key).verdict) == ("right", "right"), key
-    assert training.read_view().score == TrainingScore("sato", solved=12, at_first_attempt=0, attempts=24, total=12)
+    assert training.read_overview().score == TrainingScore(
+        "sato", solved=12, at_first_attempt=0, attempts=24, total=12
+    )
     # another process reads and judges the same
-    assert read_stored_view(desk, must_check=True) == training.read_view()
-    told = build_training_json(training.read_view(), "en")
+    assert read_stored_overview(desk, must_check=True) == training.read_overview()
+    told = build_training_json(training.read_overview(), "en")
     assert json.loads(json.dumps(told))["score"]["solved"] == 12
     assert console.audit.verify_chains() > 0
 
@@ -218,10 +220,10 @@ def test_an_ended_training_keeps_the_score_alone(desk: Settings, tmp_path: Path)
             training_of(opened).begin_incident(key)
         RIGHT["missing_pdf"](opened, incident(opened, "missing_pdf").facts)
         home = opened.settings.home
-        assert read_stored_view(own, must_check=True).is_running
+        assert read_stored_overview(own, must_check=True).is_running
     assert not home.exists()
-    view = read_stored_view(own, must_check=True)
+    view = read_stored_overview(own, must_check=True)
     states = {each.key: each.state for each in view.incidents if each.state != "not_begun"}
     assert (view.is_running, states, view.score.solved) == (False, {"missing_pdf": "right"}, 1)
     other = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_OPERATOR": "tanaka"})
-    assert read_stored_view(other, must_check=False).score.attempts == 0
+    assert read_stored_overview(other, must_check=False).score.attempts == 0

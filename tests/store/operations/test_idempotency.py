@@ -57,7 +57,7 @@ def test_what_a_key_was_used_for(context: ServiceContext) -> None:
     found = seen(context, "b")
     assert found is not None
     assert (found.state, found.fingerprint, found.result, found.has_live_lease) == (CALLING, "3300 JPY", None, True)
-    assert (found.operator, found.desk, found.since) == ("op-a", context.holder().desk, context.now())
+    assert (found.operator, found.desk, found.since) == ("op-a", context.make_holder().desk, context.now())
     assert (seen(context, "ab"), seen(context, "0"), seen(context, "z")) == (None, None, None)
 
 
@@ -127,7 +127,7 @@ def epoch(context: ServiceContext, later: timedelta = timedelta(0)) -> str:
 
 
 def new_epoch(context: ServiceContext) -> str:
-    return context.write(lambda tx: idempotency.replace_epoch(tx, context.holder(), context.now()))
+    return context.write(lambda tx: idempotency.replace_epoch(tx, context.make_holder(), context.now()))
 
 
 def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
@@ -164,7 +164,7 @@ def test_another_lease_is_no_epoch(context: ServiceContext, other: str) -> None:
     """Whatever its name is."""
     from console.store.operations import leases
 
-    context.write(lambda tx: leases.acquire(tx, other, context.holder(), context.now(), 45.0) and None)
+    context.write(lambda tx: leases.acquire(tx, other, context.make_holder(), context.now(), 45.0) and None)
     assert epoch(context) == ""
     first = new_epoch(context)
     assert epoch(context) == first
@@ -178,6 +178,8 @@ def test_a_result_that_is_forgotten_counts_nowhere(context: ServiceContext) -> N
     begun = begin(context, "a")
     assert end(context, begun)
     first = new_epoch(context)
-    context.write(lambda tx: idempotency.forget_result(tx, begun.operation_id, "a", context.holder(), context.now()))
+    context.write(
+        lambda tx: idempotency.forget_result(tx, begun.operation_id, "a", context.make_holder(), context.now())
+    )
     assert seen(context, "a") is None
     assert epoch(context) not in (first, "")
