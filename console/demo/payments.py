@@ -41,13 +41,13 @@ def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -
             sandbox.control.payments_control.register_payment(**at_provider)
 
 
-def make_payment_objects(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
+def build_payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
     """Return, for each kind in LISTED_KINDS, the newest payment of this kind as a JSON object."""
     newest = {payment.kind: payment for payment in payments}
-    return [_make_payment_object(newest[kind]) for kind in LISTED_KINDS if kind in newest]
+    return [_build_payment_json(newest[kind]) for kind in LISTED_KINDS if kind in newest]
 
 
-def _make_payment_object(payment: "PaymentSample") -> dict[str, Any]:
+def _build_payment_json(payment: "PaymentSample") -> dict[str, Any]:
     return {
         "id": payment.id,
         "order": payment.order_no,
