@@ -18,6 +18,7 @@ from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_app
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
+from tests.support.waiting import until
 from tests.worker.calling import LONG, TOKEN, Running, serving
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -81,9 +82,15 @@ def test_a_snapshot_then_changes_then_again(scene: Scene, receiver: Running) -> 
             told = heard(line)
             assert told["type"] == "changes"
             seen |= {(one["kind"], one["id"]): one["state"] for one in told["changes"]}
+
+    def waiting_payments() -> set[int]:
+        with listening(receiver) as line:
+            items = [one for queue in heard(line)["queues"] for one in queue["items"]]
+            return {one["id"] for one in items if one["kind"] == "payment"}
+
+    until(lambda: started.id not in waiting_payments(), "its order was moved after it", 60)
     with listening(receiver) as line:
-        items = [one for queue in heard(line)["queues"] for one in queue["items"]]
-        assert started.id not in [one["id"] for one in items if one["kind"] == "payment"]
+        heard(line)
         another = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
         told = heard(line)["changes"]
         while ("payment", another.id) not in [(one["kind"], one["id"]) for one in told]:

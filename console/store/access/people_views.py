@@ -105,7 +105,7 @@ def _make_masked_facts_sql(facts: str) -> str:
     has_payer = f"JSON_TYPE(JSON_EXTRACT({facts}, '$.payer')) = 'STRING'"
     return (
         f"CASE WHEN NOT JSON_VALID({facts}) THEN '{{}}' WHEN {has_payer}"
-        f" THEN JSON_SET({facts}, '$.payer', {_masked_payer_sql(payer)}) ELSE {facts} END"
+        f" THEN JSON_SET({facts}, '$.payer', {_make_masked_payer_sql(payer)}) ELSE {facts} END"
     )
 
 
@@ -113,7 +113,8 @@ def _mask_in_texts(payer: str, *columns: str) -> Mapping[str, str]:
     """SQL for each column: its text, in which the payer is masked as `mask_text` of the domain masks it."""
     has_payer = f"CHAR_LENGTH({payer}) >= {MIN_HIDDEN_TEXT_LENGTH}"  # not true if there is none
     return {
-        name: f"IF({has_payer}, REPLACE(t.{name}, {payer}, {_make_masked_payer_sql(payer)}), t.{name})" for name in columns
+        name: f"IF({has_payer}, REPLACE(t.{name}, {payer}, {_make_masked_payer_sql(payer)}), t.{name})"
+        for name in columns
     }
 
 
@@ -145,16 +146,16 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
             _mask_in_texts(_PAYER_OF_SUBJECT, "observed", "expected", "note"),
             joined=_PAYMENT_OF_SUBJECT,
         ),
-        _View("evidence", _mask_in_texts(_PAYER_OF_SUBJECT, "summary", "body"), joined=_PAYMENT_OF_SUBJECT),
-        _View("leases", {"token": "NULL"}),
+        _PeopleView("evidence", _mask_in_texts(_PAYER_OF_SUBJECT, "summary", "body"), joined=_PAYMENT_OF_SUBJECT),
+        _PeopleView("leases", {"token": "NULL"}),
         _PeopleView("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
         _PeopleView("outbox", {"body": "'{}'"}),
         _PeopleView(
             "payments", {"payer_ref": _make_masked_payer_sql("t.payer_ref"), "handle": "NULL", "url": "NULL"}
         ),
         _PeopleView("payment_events", _mask_in_texts(_PAYER_OF_ROW, "body"), joined=_PAYMENT_OF_ROW),
-        _View("reconciliation_rows", _mask_in_texts(_PAYER_OF_ROW, "ours", "theirs"), joined=_PAYMENT_OF_ROW),
-        _View(
+        _PeopleView("reconciliation_rows", _mask_in_texts(_PAYER_OF_ROW, "ours", "theirs"), joined=_PAYMENT_OF_ROW),
+        _PeopleView(
             "refunds",
             {"saw": _make_masked_facts_sql("t.saw"), **_mask_in_texts(_PAYER_OF_ROW, "reason", "declined_because")},
             joined=_PAYMENT_OF_ROW,

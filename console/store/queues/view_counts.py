@@ -56,7 +56,7 @@ def count_choices(
 def _make_range_queries(
     part: TableQueries, name: str, lapsed: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
-    """Yield one query for each condition of `chosen_ranges`, which together contain each record of the queue
+    """Yield one query for each condition of `list_chosen_ranges`, which together contain each record of the queue
     `name` once. A query reads at most as many records as its parameter `most` says and returns one row: the
     number of records read (`scanned`) and, for the choice at each position of `choices`, the number of records
     that it selects (`total_0` …) and the earliest time at which one of them got its present state (`oldest_0`

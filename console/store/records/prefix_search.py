@@ -36,7 +36,7 @@ class FoundRecords:
 def _make_prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any]:
     """Return a query of the kind and id of the first rows whose column `name` begins with a text, sorted by the
     column; the parameter `most` is the largest number of rows. `typed` is the prefix of the names of two more
-    parameters, which `_range_parameters` makes of the text: `{typed}_first`, the text, and `{typed}_beyond`, a
+    parameters, which `_make_range_parameters` makes of the text: `{typed}_first`, the text, and `{typed}_beyond`, a
     text above all texts that begin with it.
     """
     rows = select(literal(kind).label("kind"), name.table.c.id.label("id"))

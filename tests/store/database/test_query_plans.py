@@ -15,7 +15,7 @@ import pytest
 
 from console.store.access.people_views import make_view_statements
 from console.store.database.engine import Database
-from console.store.database.server import people_database_name
+from console.store.database.server import make_people_database_name
 from console.store.migrations import upgrade as migrate
 from console.store.queues.queues import QUEUE_NAMES
 from console.store.records import history
@@ -66,7 +66,7 @@ def through_views(mariadb_server: Server, on_mariadb: Database) -> Iterator[Data
     with on_mariadb.read() as conn:
         name = str(conn.engine.url.database)
         mariadb_server.sql(*make_view_statements(conn, name, replace_existing=True))
-    views = people_database_name(name)
+    views = make_people_database_name(name)
     with closing(Database(f"{mariadb_server.admin_url}{views}", without_time_limit=True)) as opened:
         yield opened
     mariadb_server.sql(f"DROP DATABASE {views}")
