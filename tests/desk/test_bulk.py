@@ -164,7 +164,7 @@ def test_what_changed_behind_ones_back_is_skipped(
         lacking[1].id: (ForecastKind.SKIP, "taken", "lead-b"),
         lacking[2].id: (ForecastKind.WOULD_RUN, None, None),
     }
-    shown = {dialog.plan.table.rows.spoken_text(one) for one in dialog.plan.table.rows.iterate_loaded_rows()}
+    shown = {dialog.plan.table.rows.format_spoken_text(one) for one in dialog.plan.table.rows.iterate_loaded_rows()}
     assert sum("skip, Taken by lead-b" in row for row in shown) == 1
     assert dialog.act_button.text() == "Re-fetch 1"
     person.until(dialog.act_button.isEnabled)
@@ -322,7 +322,7 @@ def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[Credi
 
 
 def _spoken(dialog: UnfinishedWorkDialog) -> str:
-    return dialog.holders.rows.spoken_text(dialog.holders.current_item)
+    return dialog.holders.rows.format_spoken_text(dialog.holders.current_item)
 
 
 def test_what_can_not_be_done_is_greyed_with_its_reason(
@@ -381,7 +381,7 @@ def test_results_are_narrowed_and_taken_along(
     outcome.filter.setCurrentIndex(1)
     person.until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
     (row,) = outcome.table.rows.iterate_loaded_rows()
-    assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.spoken_text(row)
+    assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.format_spoken_text(row)
     file = tmp_path / "results.csv"
     outcome.export.export_list_to(str(file))
     person.until(file.exists)

@@ -199,4 +199,4 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
 def current(dialog: UnfinishedWorkDialog) -> str:
     """What a screen reader says of the current request; "" without one."""
     table = dialog.requests
-    return "" if table is None or table.current_item is None else table.rows.spoken_text(table.current_item)
+    return "" if table is None or table.current_item is None else table.rows.format_spoken_text(table.current_item)

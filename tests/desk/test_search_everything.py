@@ -72,7 +72,7 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     person.type_in("unk")
     first = next(entries(palette))
     assert (first.title, palette.box.list.current_key()) == ("status:unknown", first.key)
-    assert first.spoken_text().startswith("status:unknown, ")
+    assert first.format_spoken_text().startswith("status:unknown, ")
     person.press("Return")
     assert palette.box.is_open
     assert palette.box.input.text() == "status:unknown "

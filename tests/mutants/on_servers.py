@@ -82,7 +82,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 _REFUNDS,
-                "{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(RefundState.COMPLETED)}",
+                "{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_make_is_second_person_sql(RefundState.COMPLETED)}",
                 "TRUE",
             ),
         ),

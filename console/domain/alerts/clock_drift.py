@@ -25,7 +25,7 @@ def compute_subject_id(desk: str) -> int:
     return crc32(desk.encode())
 
 
-def format_observed(name: str, seconds: float) -> str:
+def format_observed_drift(name: str, seconds: float) -> str:
     """Return the text `observed` of the alert, such as `clock of host-1: 4.2 s ahead`; positive seconds are ahead."""
     return f"clock of {name.replace(';', ' ')[:60]}: {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}"
 

@@ -26,7 +26,7 @@ def compute_subject_id(queue: str) -> int:
     return crc32(queue.encode())
 
 
-def format_observed(queue: str, oldest: datetime) -> str:
+def format_observed_age(queue: str, oldest: datetime) -> str:
     """Return the text `observed` of the alert, such as `queue unknown since 2026-11-20T03:20:01Z`."""
     return f"queue {queue} since {format_instant(oldest)}"
 

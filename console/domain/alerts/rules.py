@@ -81,7 +81,7 @@ def find_broken_rule(
         return BrokenRule(
             AlertRule.PAID_TOO_LATE,
             paid_too_late[-1].id,
-            _format_observed(order, paid_too_late),
+            _format_observed_states(order, paid_too_late),
             "refund|compensation",
         )
     if (
@@ -90,7 +90,7 @@ def find_broken_rule(
         and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_of_payment_knowledge, paid)))
     ):
         return BrokenRule(
-            AlertRule.PAID_UNNOTICED, paid[-1].id, _format_observed(order, paid), f"order={OrderState.PAID}"
+            AlertRule.PAID_UNNOTICED, paid[-1].id, _format_observed_states(order, paid), f"order={OrderState.PAID}"
         )
     if _has_no_successful_payment(order, payments) and grace.has_passed(
         AlertRule.PAID_WITHOUT_PAYMENT, _get_order_state_start(order)
@@ -99,7 +99,7 @@ def find_broken_rule(
         return BrokenRule(
             AlertRule.PAID_WITHOUT_PAYMENT,
             by_id[-1].id,
-            _format_observed(order, by_id),
+            _format_observed_states(order, by_id),
             f"payment={PaymentState.COMPLETED}",
         )
     return None
@@ -163,7 +163,7 @@ class _GracePeriods:
         )
 
 
-def _format_observed(order: Order, payments: Sequence[Payment]) -> str:
+def _format_observed_states(order: Order, payments: Sequence[Payment]) -> str:
     text = "; ".join((f"order={order.state}", *map(_format_payment, payments)))
     return text[:_LONGEST_TEXT_CHARACTERS]
 

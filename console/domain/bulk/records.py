@@ -111,7 +111,7 @@ class BulkItem:
 
     @property
     def is_open(self) -> bool:
-        """True if the run can still be continued or discarded."""
+        """True if this bulk run can still be continued or discarded."""
         return self.run.state != "done"
 
 

@@ -5,13 +5,13 @@ from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation, NextStep
 
-_ENDING_FACTS = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.DELETED})
+_CLOSURE_FACTS = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.DELETED})
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
     """Return the explanation of a change. `observed` is the stored text of the alert, which has the changed facts."""
     after = change.after
-    ending = "_merged" if after.successor is not None else "_closed" if change.changed & _ENDING_FACTS else ""
+    ending = "_merged" if after.successor is not None else "_closed" if change.changed & _CLOSURE_FACTS else ""
     facts: dict[str, object] = {
         "number": change.number,
         "name": after.name,

@@ -249,7 +249,9 @@ def _read_bare_days(reading: _SearchParser) -> None:
 
 
 def _parse_days(value: str, today: date) -> DayRange | None:
-    """Return the days of an operator's value: a day, `a..b`, or a day after a comparison sign."""
+    """Return the days that the value of a search operator (the text after `date:`) means: a day, `a..b`, or a
+    comparison sign and a day, such as `>2026-01-31`. None if it is none of these.
+    """
     match = _DAY_VALUE_PATTERN.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:
         return None

@@ -120,8 +120,9 @@ def _make_decided_payment_rule(target: PaymentState) -> RefusalFinder:
 
 
 def _make_proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> RefusalFinder:
-    """Return a rule that excludes a second decision by the person who made the first one. With
-    `excludes_other_proposals`, the rule also excludes the choice while a first decision for another state is open.
+    """Return a rule about decisions for the state `target` that need two people. It refuses the decision of a person
+    who has already made the first one, because another person must confirm it. With `excludes_other_proposals`, it
+    also refuses `target` while a first decision for another state is open.
     """
 
     def check(facts: ChoiceFacts) -> str | None:

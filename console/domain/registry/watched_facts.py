@@ -157,7 +157,7 @@ def _require_text(value: object) -> str:
 # Text of an alert
 
 
-def format_observed(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
+def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
     """Return the changes as the text `observed` of an alert: parts with codes, dates and names, the closing of the
     corporation first. Names and addresses are cut where the text would be too long for its column.
     """

@@ -94,7 +94,7 @@ class AtomReader:
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Read the state of one of our refunds, which Atom gives as a remark."""
+        """Ask Atom for the state of one of our refunds. The answer has the state as words in its field `remarks`."""
         if not _has_valid_ids(order):
             return make_unsent_outcome("bad_id", has_effect=False)
         text, read = make_refund_status_text(self._sender.merchant, order), read_refund_status(order)

@@ -20,7 +20,7 @@ class AmountFormat(StrEnum):
     SHORTEST = "shortest"
 
     def format_amount(self, money: Money) -> str:
-        """Return the amount as text in this form."""
+        """Return the amount as text in this form: 150.50 rupees are "150.50" or "150.5"."""
         return format_decimal(money) if self is AmountFormat.TWO_DECIMALS else format_shortest(money)
 
 

@@ -32,7 +32,7 @@ from console.domain.registry.watched_facts import (
     compute_subject_id,
     find_changes,
     format_number_of_subject,
-    format_observed,
+    format_observed_change,
     make_facts_object,
     make_watched_facts,
 )
@@ -288,7 +288,7 @@ class ChangedCompanies:
         day: date,
         successor_name: str,
     ) -> int:
-        observed = format_observed(before, present, successor_name)
+        observed = format_observed_change(before, present, successor_name)
         alert = alerts.raise_alert(
             tx.conn,
             CHANGE_RULE,

@@ -19,7 +19,7 @@ from console.domain.alerts.clock_drift import (
     compute_clock_drift,
     compute_subject_id,
     format_expected,
-    format_observed,
+    format_observed_drift,
 )
 from console.domain.clock import SystemClock
 from console.services.process.context import ServiceContext
@@ -50,7 +50,7 @@ class ClockDriftAlerts:
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
         open_ids = {alert.subject_id for alert in open_alerts}
         new = {
-            desk: format_observed(name, seconds)
+            desk: format_observed_drift(name, seconds)
             for desk, (name, seconds) in drifts.items()
             if abs(seconds) > LARGEST_DRIFT_SECONDS and compute_subject_id(desk) not in open_ids
         }

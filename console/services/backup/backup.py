@@ -289,7 +289,7 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
             server_dump.empty_target_database(conn)
         yield
     with database.engine.begin() as conn:
-        server_dump.drop_mark(conn)
+        server_dump.drop_restore_mark(conn)
 
 
 def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path) -> str:

@@ -105,7 +105,7 @@ def find_open_rollback(conn: Connection) -> RollbackFinding | None:
     """Return the open alert of the rule `database_went_back` with the lost operations that desks have reported; None
     if no such alert is open.
     """
-    number = anchors.open_alert_id(conn)
+    number = anchors.find_open_alert_id(conn)
     if number is None:
         return None
     # Here and below, the modules that only a loss needs are imported late: every start looks for a loss.

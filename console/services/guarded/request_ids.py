@@ -344,12 +344,12 @@ class RequestIds:
                 try:
                     value = act()
                 except Exception as error:
-                    if not (binding.is_committed and _hides_success(error)):
+                    if not (binding.is_committed and _may_conceal_success(error)):
                         raise
                     value = self._find_value_of_committed_act(held_request, find_answer, error)
             self._end_act(held_request, CallAnswer(value))
         except ConsoleError as error:
-            if _hides_success(error):
+            if _may_conceal_success(error):
                 self._end_lease(held_request)
             else:
                 self._end_act(held_request, CallAnswer(error=error))
@@ -488,7 +488,7 @@ def _had_effect(answer: CallAnswer) -> bool:
     )
 
 
-def _hides_success(error: Exception) -> bool:
+def _may_conceal_success(error: Exception) -> bool:
     """True if `error` doesn't show whether the act had an effect: the database failed, possibly after the act's
     COMMIT, or the program has a bug.
     """

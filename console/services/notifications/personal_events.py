@@ -124,13 +124,13 @@ def _has_become_worse(incident: Incident, person: str) -> bool:
     if incident.woken_by is WakeReason.WORSE:
         return True
     known_at = max(
-        (step.at for step in _list_owner_steps(incident.steps, person)),
+        (step.at for step in _list_owner_changes(incident.steps, person)),
         default=incident.owner_since or incident.since,
     )
     return any(alert.detected_at > known_at for alert in incident.alerts if alert.resolved_at is None)
 
 
-def _list_owner_steps(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:
+def _list_owner_changes(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:
     """Yield the incident's steps that `person` made, and the steps that made `person` the owner."""
     for step in steps:
         if is_same_person(step.person, person) or (step.new_owner and is_same_person(step.new_owner, person)):

@@ -245,7 +245,8 @@ def _sum_refunded_minor(refunds: tuple[RefundReport, ...]) -> int:
 
 
 def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:
-    """Book the amount on the payment and on its account. Must run after the change of the payment's state."""
+    """Add the amount that was paid to the payment and to the balance of its account. Must run after the change of the
+    payment's state."""
     payments.capture_amount(tx.conn, payment.id, amount.minor, context.now())
     account_money.book_amount(context, tx, payment, amount)
 

@@ -46,7 +46,7 @@ from console.store.tasks import sagas
 
 RecordT = TypeVar("RecordT", bound=QueuedRecord)
 LapsedIdsByKind = Mapping[str, AbstractSet[int]]
-SwitchFinder = Callable[[str | None], ReadOnlySwitch | None]
+ReadOnlySwitchFinder = Callable[[str | None], ReadOnlySwitch | None]
 
 
 class RelatedRecords:
@@ -67,7 +67,7 @@ class RelatedRecords:
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records in the sequence of `records`, each with its related records in the field `relations`."""
-        lapsed, find_switch = journal.list_lapsed_by_kind(conn), _make_switch_finder(conn)
+        lapsed, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
         completed: dict[tuple[object, int], QueuedRecord] = {}
         for part in (
             self._complete_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
@@ -81,7 +81,7 @@ class RelatedRecords:
     # Credit checks
 
     def _complete_checks(
-        self, conn: Connection, checks: Sequence[CreditCheck], find_switch: SwitchFinder
+        self, conn: Connection, checks: Sequence[CreditCheck], find_switch: ReadOnlySwitchFinder
     ) -> Iterable[CreditCheck]:
         unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
         failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
@@ -114,7 +114,7 @@ class RelatedRecords:
     # Orders
 
     def _complete_orders(
-        self, conn: Connection, records: Sequence[Order], lapsed: LapsedIdsByKind, find_switch: SwitchFinder
+        self, conn: Connection, records: Sequence[Order], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
     ) -> Iterable[Order]:
         if not records:
             return
@@ -164,7 +164,7 @@ class RelatedRecords:
     # Payments
 
     def _complete_payments(
-        self, conn: Connection, records: Sequence[Payment], lapsed: LapsedIdsByKind, find_switch: SwitchFinder
+        self, conn: Connection, records: Sequence[Payment], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
     ) -> tuple[Payment, ...]:
         if not records:
             return ()
@@ -234,7 +234,7 @@ class RelatedRecords:
     # Refunds
 
     def _complete_refunds(
-        self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: SwitchFinder
+        self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
     ) -> Iterable[Refund]:
         if not records:
             return
@@ -269,7 +269,7 @@ class RelatedRecords:
             yield replace(refund, relations=relations)
 
 
-def _make_switch_finder(conn: Connection) -> SwitchFinder:
+def _make_read_only_switch_finder(conn: Connection) -> ReadOnlySwitchFinder:
     """Return a function that returns the read-only switch which stops changes at a provider, or None. Its first
     call reads all switches from the database."""
 

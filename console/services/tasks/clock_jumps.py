@@ -22,8 +22,8 @@ class ClockJumpCorrection:
         self._context = context
 
     def run(self) -> int:
-        """Make the postponed records and sagas due now, and return their number. Raises not_allowed if the
-        database account may not run due tasks."""
+        """Make those records and sagas due now whose next step a jump of the clock has put too far into the future,
+        and return their number. Raises not_allowed if the database account may not run due tasks."""
         self._context.require_right("due_tasks")
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:

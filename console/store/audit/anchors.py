@@ -115,7 +115,7 @@ def _are_all_rows_on_disk(conn: Connection) -> bool:
     return False
 
 
-def open_alert_id(conn: Connection) -> int | None:
+def find_open_alert_id(conn: Connection) -> int | None:
     """Return the id of the open alert that the database was set back (WENT_BACK_RULE); None if there is none. While
     this alert is open, no call that costs or moves money is made.
     """

@@ -114,7 +114,7 @@ def empty_target_database(conn: Connection) -> None:
     conn.execute(text("SET SESSION foreign_key_checks = 1"))
 
 
-def drop_mark(conn: Connection) -> None:
+def drop_restore_mark(conn: Connection) -> None:
     """Drop the table RESTORE_MARK, because the restore is complete."""
     conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_MARK}"))
 

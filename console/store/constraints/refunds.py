@@ -110,7 +110,7 @@ def _has_answer_sql(*kinds: OutcomeClass, more: str = "TRUE") -> str:
     )
 
 
-def _is_second_person_sql(proposed: RefundState) -> str:
+def _make_is_second_person_sql(proposed: RefundState) -> str:
     return is_second_person_sql("OLD.id", "refund", proposed.value)
 
 
@@ -344,14 +344,14 @@ _ANSWER_RULES = (
     TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.COMPLETED),
-            f"{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(RefundState.COMPLETED)}",
+            f"{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_make_is_second_person_sql(RefundState.COMPLETED)}",
         ),
         "refunded: only the provider's answer or two people say so",
     ),
     TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.FAILED),
-            f"{_has_answer_sql(OutcomeClass.FAILED_DEFINITE)} OR {_is_second_person_sql(RefundState.FAILED)}",
+            f"{_has_answer_sql(OutcomeClass.FAILED_DEFINITE)} OR {_make_is_second_person_sql(RefundState.FAILED)}",
         ),
         "not refunded: only the provider's answer or two people say so",
     ),

@@ -109,8 +109,9 @@ def _open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
 
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
-    """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it adds to the ids already read.
-    Ids that were assigned at least OPEN_SECONDS ago are closed.
+    """Return the reader's mark after it has read `rows`. `new_ids` are the ids of these rows that it had not read
+    before. Ids that were assigned at least OPEN_SECONDS ago are closed: the reader expects no further row up to them,
+    and needs not remember which of them it has read.
     """
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed, closing, turned = (

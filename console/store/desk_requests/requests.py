@@ -274,8 +274,9 @@ def list_own(conn: Connection, first: str, limit: int) -> tuple[StoredRequest, .
 
 
 def find_own_subject(conn: Connection, first: str, request: str) -> tuple[str, str] | None:
-    """Return the kind and id of the record of the connected account's newest request with this id or request id, from
-    the id `first` on; None if there is none.
+    """Return the kind and id of the record that a desk request is about; None if there is no such request. `request`
+    is the desk request's id or its request id. Only requests of the connected database account with an id from
+    `first` on are searched; of several, the newest counts.
     """
     row = conn.execute(_OWN_SUBJECT_QUERY, {"first": first, "of": request}).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None

@@ -273,8 +273,8 @@ def _end_process(child: subprocess.Popen[bytes]) -> None:
 
 
 def _make_child_command(seconds: float) -> list[str]:
-    """Return the command that starts the child: Python with the child's file, or, in a frozen program, the program
-    itself with PDF_CHILD_OPTION.
+    """Return the command that starts the child process, which renders a PDF: Python with the child's file or, in a
+    frozen program, the program itself with PDF_CHILD_OPTION. `seconds` is the processor time that the child may use.
     """
     limits = [str(math.ceil(seconds)), str(resources_dir() / "fonts")]
     if getattr(sys, "frozen", False):

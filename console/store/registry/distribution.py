@@ -108,11 +108,11 @@ def fetch_registry(
     """Update the registry of this folder to the team's registry. Return its status, or None if there was nothing
     to do: no registry is published, or this desk's registry is the same or newer.
 
-    After a stopped or killed fetch, the next call continues with the next part. After an error the registry in
-    use is the former one, or the base. Raises in_progress if another process imports into this folder;
-    interrupted if `should_stop` returned True; bad_profile if a newer program has written the team's registry;
-    not_found if a file is missing or damaged; documents_unreachable or storage_full if a file can't be read or
-    written.
+    After a stopped or killed fetch, the next call continues with the next part. After an error the registry in use
+    is the one before, or the new whole file without its differences. Raises in_progress if another process
+    imports into this folder; interrupted if `should_stop` returned True; bad_profile if a newer program has
+    written the team's registry; not_found if a file is missing or damaged; documents_unreachable or
+    storage_full if a file can't be read or written.
     """
     manifest = _read_manifest(documents)
     if manifest is None:

@@ -172,8 +172,9 @@ def list_address_terms(text: str) -> list[str]:
 
 
 def list_number_terms(text: str) -> list[str]:
-    """Return the terms of the numbers in an address, each with the character before it: `@田2` of 梅田２丁目４番９号.
-    Numbers behind a unit (４番) have none: they are frequent.
+    """Return the search terms of the numbers in an address. A term is `@`, the character before the number, and the
+    number: `@田2` of 梅田２丁目４番９号. A number that follows a unit, such as ４ after 丁目, has no term,
+    because such terms are too frequent.
     """
     return [f"@{_fold_character(before)}{int(digits)}" for before, digits in _NUMBERS.findall(text)]
 

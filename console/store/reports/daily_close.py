@@ -30,7 +30,9 @@ of the newest records.
 _IDS_PER_QUERY = 500
 _PAYMENT, _REFUND = "payment", "refund"
 _KNOWN, _UNKNOWN = Certainty.KNOWN.value, Certainty.UNKNOWN.value
-_ANY_WORK = [state.value for state in WorkState]  # names each value, so that the index of states is read by a range
+_ALL_WORK_STATES = [
+    state.value for state in WorkState
+]  # names each value, so that the index of states is read by a range
 SumByCurrency = Mapping[str, CountAndSum]
 
 
@@ -62,7 +64,7 @@ def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurren
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.status == PaymentState.REVERSED.value,
         payments.c.certainty == _KNOWN,
-        payments.c.work_state.in_(_ANY_WORK),
+        payments.c.work_state.in_(_ALL_WORK_STATES),
         *_is_in(payments.c.state_since, period),
         payments.c.provider == provider,
     )
@@ -77,7 +79,7 @@ def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurren
         .where(
             refunds.c.status == RefundState.COMPLETED.value,
             refunds.c.certainty == _KNOWN,
-            refunds.c.work_state.in_(_ANY_WORK),
+            refunds.c.work_state.in_(_ALL_WORK_STATES),
             *_is_in(refunds.c.state_since, period),
             payments.c.provider == provider,
         )
@@ -118,7 +120,7 @@ def _read_present_spans(conn: Connection, kind: str, at: datetime) -> dict[int, 
     table = payments if kind == _PAYMENT else refunds
     query = select(table.c.id, table.c.state_since).where(
         table.c.certainty == _UNKNOWN,
-        table.c.work_state.in_(_ANY_WORK),
+        table.c.work_state.in_(_ALL_WORK_STATES),
         table.c.state_since < convert_to_naive_utc(at),
     )
     return {id: _UnknownPeriod(convert_to_aware_utc(since), None) for id, since in conn.execute(query)}

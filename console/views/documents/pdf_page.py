@@ -18,7 +18,7 @@ from console.views.documents.pdf_view import PdfPageView
 from console.views.pages.base import Page
 from console.views.printing.page_print import PagePrint
 from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
-from console.views.runtime.announcer import announce, spoken_text
+from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
 from console.views.runtime.tasks import Failure, ProgressReporter
@@ -451,7 +451,7 @@ class PdfPage(Page):
         """Show `words`, which say the number of the current match, and announce them to the screen reader together
         with the line of text that contains the match."""
         self.match_count.show_text(words)
-        announce(self.match_count, spoken_text(words, line), is_stored=False)
+        announce(self.match_count, join_spoken_text(words, line), is_stored=False)
 
     def _show_matches(self, hits: tuple[PageHit, ...]) -> None:
         self._hits = hits

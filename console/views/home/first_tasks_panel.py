@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.home.count_panels import CountLine, CountLineButton
-from console.views.runtime.announcer import announce, spoken_text
+from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import WindowContext
 from console.views.runtime.first_tasks import MAX_SHOWN_SECONDS, FirstTask
 from console.views.runtime.routes import QueuesRoute, TrainingRoute
@@ -24,9 +24,10 @@ _SHORTCUT_BY_FIRST_TASK = {
 
 
 class FirstTasksPanel(Surface):
-    """A line for each first task, with its key and whether it is done; a press on a line leads to the task. Below are
-    a link to the page of the training, and a button that removes the panel for ever. The panel is hidden while the
-    tasks aren't running. A screen reader announces it once, in the person's first window.
+    """The three tasks with which a new person gets to know the window. Each has a line with its keyboard shortcut and
+    with a mark if it is done; a press on a line opens the page of the task. Below are a link to the page of the
+    training, and a button that removes the panel for ever. The panel is hidden before a person's first tasks begin
+    and after they have ended. A screen reader announces the panel once, in the person's first window.
     """
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
@@ -79,7 +80,7 @@ class FirstTasksPanel(Surface):
         tasks = self._context.first_tasks
         if tasks.is_first_window and not tasks.is_announced:
             tasks.is_announced = True
-            announce(self, spoken_text(self.accessibleName(), self._context.translate("first_tasks.sentence")))
+            announce(self, join_spoken_text(self.accessibleName(), self._context.translate("first_tasks.sentence")))
 
     @Slot()
     def _open_search(self) -> None:

@@ -133,9 +133,10 @@ class FittedTable(RecordTable):
 
     def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free: int) -> None:
         """Give `free` px of the table's width to the columns whose texts would be cut off: first to the columns that
-        aren't stretched, then to the stretched ones. A stretched naming column lends what its contents don't need.
-        If the last visible column is stretched, it takes the rest; otherwise the rest stays empty at the right, so
-        that the values of a row stand near each other."""
+        aren't stretched, then to the stretched ones. If the column that names the record is stretched, the
+        other columns also get the width that its contents don't need. If the last visible column is
+        stretched, it takes the rest; otherwise the rest stays empty at the right, so that the values of a
+        row stand near each other."""
         shown = [(place, column) for place, column in enumerate(self.rows.columns) if column.key not in hidden]
         lent: dict[str, int] = {}
         for place, column in shown:

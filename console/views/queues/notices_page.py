@@ -198,8 +198,8 @@ class UnmatchedNoticesPage(Page):
         self._set_tab_order()
 
     def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
-        """Replace the links to the similar records; without links, show that there is no similar record, once they
-        are read."""
+        """Replace the links to the similar records. Without links, show that there is no similar record, but only
+        after the similar records have been read."""
         while (taken := self._similar.takeAt(0)) is not None:
             widget = taken.widget()
             if widget is not None:

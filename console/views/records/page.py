@@ -24,7 +24,7 @@ from console.views.records.action_bar import SHORTCUT_BY_ACTION, ActionButtons
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHeader, make_explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
-from console.views.runtime.announcer import announce, spoken_text
+from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, RecordPageRoute, find_neighbour_route, make_route_to_record
 from console.views.runtime.tasks import Failure
@@ -260,7 +260,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.set_page_name(title, self.head.notable_word)
         shown_before, self._shown_state = self._shown_state, (title, *badges, self.form.verdict)
         if shown_before[:1] == self._shown_state[:1] and shown_before != self._shown_state:
-            announce(self, spoken_text(title, ", ".join(badges), self.form.verdict))
+            announce(self, join_spoken_text(title, ", ".join(badges), self.form.verdict))
 
     def show_sides(self, sides: Sequence[RecordSide], tools: Mapping[int, Sequence[QWidget]]) -> None:
         """Show one panel per system (this database, provider, order) with the state that the record has there.

@@ -166,7 +166,7 @@ class RecordPreview(Surface):
             row.addWidget(word, 1)
             row.addWidget(amount, 0, Qt.AlignmentFlag.AlignTop)
             state.setLayout(row)
-            state.setAccessibleName(side.spoken_text())
+            state.setAccessibleName(side.format_spoken_text())
             facts.add_fact(side.name, state)
         part = Surface(edge="bottom")
         part.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
@@ -197,7 +197,7 @@ class RecordPreview(Surface):
         for event in reversed(story.events):
             line = words.make_event_timeline_line(event, story, self._context)
             label = TextLabel(f"{line.time_text}  {line.action_text}", "small", wrap=True)
-            label.setAccessibleName(line.spoken_text())
+            label.setAccessibleName(line.format_spoken_text())
             step = QWidget()
             row = make_row(gap=8)
             row.addWidget(ShapeIcon(line.shape, line.tone, _SIGN_PX, line="small"), 0, Qt.AlignmentFlag.AlignTop)

@@ -143,7 +143,7 @@ def is_refusal(shape: str, tone: Tone) -> bool:
     return tone == "bad" or shape in _REFUSAL_SHAPES
 
 
-def spoken_text(*parts: str) -> str:
+def join_spoken_text(*parts: str) -> str:
     """Join texts to one text for a screen reader. Each text except the last gets a full stop if it ends without
     punctuation."""
     *before, last = [part.strip() for part in parts if part.strip()] or [""]

@@ -140,7 +140,7 @@ class PageCacheModel(QAbstractTableModel):
             return entry.text() if role != _ItemRole.ToolTipRole else None
         column = self.columns[index.column()]
         if role == _ItemRole.AccessibleTextRole:
-            return self.spoken_text(entry) if index.column() == 0 else column.format_spoken_cell(entry)
+            return self.format_spoken_text(entry) if index.column() == 0 else column.format_spoken_cell(entry)
         if role == _ItemRole.CheckStateRole:
             return self._check_state(entry) if column.kind == "check" else None
         return (
@@ -162,7 +162,7 @@ class PageCacheModel(QAbstractTableModel):
             return entry
         return self.columns[column].cell(entry)
 
-    def spoken_text(self, entry: Any) -> str:
+    def format_spoken_text(self, entry: Any) -> str:
         """Return the text that a screen reader reads for a whole row; it is the accessible name of the row's first
         cell. A text that stands in several columns occurs once."""
         return ", ".join(

@@ -14,7 +14,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from console.views.runtime.announcer import announce, spoken_text
+from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
@@ -131,7 +131,7 @@ class DialogFrame(QDialog):
         """Set title and subtitle; the title is also the accessible name. If the dialog is open and the title has
         changed, screen readers announce both."""
         if self.isVisible() and title != self.windowTitle():
-            announce(self, spoken_text(title, subtitle))
+            announce(self, join_spoken_text(title, subtitle))
         self._set_title(title, subtitle)
 
     def _set_title(self, title: str, subtitle: str) -> None:
@@ -349,7 +349,7 @@ class DialogFrame(QDialog):
         shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _DEFAULT_TONE)
         sentences = [bar.sentence for bar in bars]
         says_title = bool(sentences) and sentences[0].startswith(title)
-        announce(self, spoken_text("" if says_title else title, *sentences), shape=shape, tone=tone)
+        announce(self, join_spoken_text("" if says_title else title, *sentences), shape=shape, tone=tone)
 
     @property
     def is_busy(self) -> bool:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, QUrl, Signal, Sl
 from PySide6.QtGui import QAccessible, QDesktopServices, QGuiApplication, QResizeEvent, QShowEvent, QWindow
 from PySide6.QtWidgets import QBoxLayout, QFrame, QSizePolicy, QWidget
 
-from console.views.runtime.announcer import announce, spoken_text
+from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
@@ -119,7 +119,7 @@ class NotificationBar(QFrame):
     @property
     def sentence(self) -> str:
         """The bold text and the text of the bar together, as a screen reader reads them."""
-        return spoken_text(self._lead.plain, self._words.plain)
+        return join_spoken_text(self._lead.plain, self._words.plain)
 
     def mark_announced(self) -> None:
         """Don't announce the current text of the bar, because another widget has announced it already."""
@@ -192,7 +192,7 @@ class ToastFrame(QFrame):
         self.shape, self.route = shape, route
         self.tone: Tone = tone
         self.fit_width()
-        self.setAccessibleName(spoken_text(words, detail))
+        self.setAccessibleName(join_spoken_text(words, detail))
         self.path = ""
         texts = self._texts = make_column(TextLabel(words, wrap=True), gap=0)
         if detail:

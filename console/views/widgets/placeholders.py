@@ -5,7 +5,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
-from console.views.runtime.announcer import announce, spoken_text
+from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.theme.design_tokens import tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
@@ -28,7 +28,7 @@ class EmptyState(QWidget):
     ) -> None:
         super().__init__(parent)
         self.title, self.is_announced = title, True
-        self.setAccessibleName(spoken_text(title, words))
+        self.setAccessibleName(join_spoken_text(title, words))
         box = make_column(None, gap=4)
         centre = Qt.AlignmentFlag.AlignHCenter
         box.addWidget(ShapeIcon(shape, "muted", 20), 0, centre)

@@ -47,7 +47,7 @@ class RecordSide:
     differs_word: str = ""
     has_different_amount: bool = False
 
-    def spoken_text(self) -> str:
+    def format_spoken_text(self) -> str:
         marker = self.differs_word if self.is_different else ""
         parts = (self.name, marker, self.word, self.own_word, self.amount, self.fact, self.source)
         return ", ".join(part for part in parts if part)
@@ -103,7 +103,7 @@ class RecordSidePanel(Surface):
         self._state.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
 
     def show_side(self, side: RecordSide) -> None:
-        self.setAccessibleName(side.spoken_text())
+        self.setAccessibleName(side.format_spoken_text())
         self._name.show_text(side.name)
         # A side that differs has the shape ≠, because a border and a colour alone aren't clear to everybody.
         self._sign.show_shape(

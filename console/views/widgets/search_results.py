@@ -48,7 +48,7 @@ class ResultEntry:
     key_cap: str = ""
     disabled_reason: str = ""
 
-    def spoken_text(self) -> str:
+    def format_spoken_text(self) -> str:
         state = self.state.word if self.state else ""
         right = self.right_spoken or self.right_text
         parts = (self.title, self.detail, self.amount, self.provider, state, right, self.disabled_reason)
@@ -76,7 +76,7 @@ class _ResultModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return line if isinstance(line, str) else line.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return line if isinstance(line, str) else line.spoken_text()
+            return line if isinstance(line, str) else line.format_spoken_text()
         return None
 
     def flags(self, index: ModelIndex) -> Qt.ItemFlag:

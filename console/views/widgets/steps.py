@@ -21,7 +21,7 @@ class StepLine:
     detail: str = ""
     is_bold: bool = False
 
-    def spoken_text(self) -> str:
+    def format_spoken_text(self) -> str:
         return ", ".join(part for part in (self.name, self.word, self.detail) if part)
 
 
@@ -54,7 +54,7 @@ class StepList(Surface):
         for place, step in enumerate(steps):
             self._add_step(place, step)
         self.setAccessibleName(
-            ". ".join((self._name, f"{title}, {standing}", *(step.spoken_text() for step in steps)))
+            ". ".join((self._name, f"{title}, {standing}", *(step.format_spoken_text() for step in steps)))
         )
 
     def _add_step(self, row: int, step: StepLine) -> None:

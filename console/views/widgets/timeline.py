@@ -40,7 +40,7 @@ class TimelineLine:
     action_text: str
     detail: str = ""
 
-    def spoken_text(self) -> str:
+    def format_spoken_text(self) -> str:
         return ", ".join(
             part
             for part in (self.full_time or self.time_text, self.actor_text, self.action_text, self.detail)
@@ -61,9 +61,9 @@ class _TimelineModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{item.action_text} {item.detail}".strip()
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return item.spoken_text()
+            return item.format_spoken_text()
         if role == Qt.ItemDataRole.ToolTipRole:
-            return format_tooltip(item.spoken_text())
+            return format_tooltip(item.format_spoken_text())
         return None
 
     def show_items(self, items: Sequence[TimelineLine]) -> None:

@@ -88,7 +88,7 @@ def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
     record = check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
     ours, provider, _ = facts.make_compared_sides(view(record), window_context())
     assert provider.is_different
-    assert "differs" in provider.spoken_text()
+    assert "differs" in provider.format_spoken_text()
     assert ours.own_word
     assert (provider.word, provider.own_word) == ("A different answer", "")
     _, provider, _ = facts.make_compared_sides(view(record, answer="HTTP 404 NOT_FOUND not_found"), window_context())

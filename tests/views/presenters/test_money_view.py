@@ -33,7 +33,7 @@ def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
         sides(minor=11_500, differs=("amount",)), window_context(), provider="paypay", record=payment()
     )
     assert gateway.is_different
-    assert "differs: Amount" in gateway.spoken_text()
+    assert "differs: Amount" in gateway.format_spoken_text()
 
 
 def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:

@@ -23,7 +23,7 @@ WITHOUT = {
     },
     "audit": {"list_entries", "verify_chains"},
     "bulk": {
-        "dry_run", "read_item", "count_results", "list_overview", "list_lines", "count_unfinished",
+        "make_plan", "read_item", "count_results", "list_overview", "list_lines", "count_unfinished",
     },
     "credit_checks": {"make_plan", "read_credit_check"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry

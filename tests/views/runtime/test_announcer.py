@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.runtime.announcer import Announcer, spoken_text
+from console.views.runtime.announcer import Announcer, join_spoken_text
 from console.views.runtime.routes import HomeRoute, PaymentRoute, Route
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import Appearance
@@ -70,7 +70,7 @@ def keep(window: QWidget, cover: list[QWidget], route: Route | None = None) -> A
     ],
 )
 def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> None:
-    assert spoken_text(*parts) == spoken
+    assert join_spoken_text(*parts) == spoken
 
 
 @pytest.mark.parametrize(
