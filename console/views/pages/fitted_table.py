@@ -14,7 +14,7 @@ from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance
 
 _MAX_MEASURED_ROWS = 200  # rows whose cells are measured
-_MIN_SENTENCE_COLUMN_PX = 88  # width of a column of sentences in a table that is too narrow, at text size 1
+_MIN_SENTENCE_COLUMN_PX = 90  # width of a column of sentences in a table that is too narrow, at text size 1
 _TEXT_CELL_KINDS = ("text", "data")
 
 MAX_RECORDS_IN_TRAIL = 200
