@@ -143,7 +143,8 @@ class Operators:
             try:
                 answers.append(HalfWithIds(what, always=True)(act))
             except ConsoleError as refusal:
-                if refusal.exit_status != AWAY and not is_no_answer(refusal):
+                is_running = refusal.code == "in_progress" and what.startswith("begin ")  # an earlier try of this id
+                if refusal.exit_status != AWAY and not is_no_answer(refusal) and not is_running:
                     raise
                 self._diary.unanswered.append(f"{what}: {refusal.code}")
             return bool(answers)
