@@ -67,8 +67,8 @@ class FittedTable(RecordTable):
         """Set the widths of the columns. If a text would be cut off, make figures and states as narrow as their
         contents. If the table is still too narrow, take these steps until the columns fit: hide the columns of
         `hideable_columns`, one after the other; make columns of sentences narrow, except those whose width the
-        person has set; hide the columns of `naming_columns`. If they still don't fit, the table scrolls sideways,
-        and the columns up to the one that names the record stay visible.
+        person has set; hide the columns of `naming_columns`; cut off up to a quarter of the states. If they still
+        don't fit, the table scrolls sideways, and the columns up to the one that names the record stay visible.
         """
         self._measured_px.clear()
         self.first_column = 0  # not that of the last fitting, by which the contents would be measured
@@ -88,6 +88,7 @@ class FittedTable(RecordTable):
                         widths[column.key] = min(widths[column.key], narrow_width(place))
         if _hide_columns_until_fit(self._naming_keys, widths, hidden, room):
             self._widen_first_column(hidden, widths)
+        self._narrow_states(widths, hidden, room)
         excess = _sum_visible_widths(widths, hidden) - room
         self._pin_columns(hidden if excess > 0 else None)
         if excess <= 0:
@@ -110,6 +111,20 @@ class FittedTable(RecordTable):
         for key in reversed(self._hideable_keys):
             if key in hidden - self.hidden_keys and _sum_visible_widths(compact, hidden - {key}) <= room:
                 hidden.discard(key)
+
+    def _narrow_states(self, widths: dict[str, int], hidden: Collection[str], room: int) -> None:
+        """Take from the columns of states, the widest first, the width that the table lacks to fit into `room` px,
+        but at most a quarter of each. The end of a long state is then elided; its tooltip has the whole."""
+        fixed_keys = {*hidden, *self.preferred_widths}
+        states = [
+            (widths[column.key], place, column.key)
+            for place, column in enumerate(self.rows.columns)
+            if column.kind == "state" and column.key not in fixed_keys
+        ]
+        for width, place, key in sorted(states, reverse=True):
+            smallest = max(self._measure_title_width(place), width * 3 // 4)
+            excess = _sum_visible_widths(widths, hidden) - room
+            widths[key] -= max(0, min(excess, width - smallest))
 
     def _widen_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""
