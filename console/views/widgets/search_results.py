@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QHideEvent, QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.views.runtime.announcer import announce
@@ -113,6 +113,7 @@ class ResultList(RememberedCurrentItem, QListView):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.clicked.connect(self._pick_row)
+        self._announced_key: object | None = None
 
     def show_groups(self, groups: Sequence[ResultGroup], *, keeps_current: bool = True) -> None:
         current_key = self.current_key() if keeps_current else None
@@ -137,10 +138,16 @@ class ResultList(RememberedCurrentItem, QListView):
 
     def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
         """Announce the current result to screen readers. Qt doesn't announce it, because the input keeps the
-        focus."""
+        focus. A result that stays the best one after the next letter is not announced again."""
         super().currentChanged(current, previous)
-        if current.isValid() and self.isVisible():
+        key = self._get_key_at(current.row()) if current.isValid() else None
+        if key is not None and key != self._announced_key and self.isVisible():
+            self._announced_key = key
             announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_stored=False)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._announced_key = None  # a result is announced again when the list is opened again
+        super().hideEvent(event)
 
     def _get_key_at(self, row: int) -> object:
         line = self._results.lines[row]

@@ -21,6 +21,7 @@ from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.window_bars import StatusBar, StatusCell, StatusCellContent
+from tests.support.hearing import listening
 
 Shown = Callable[[QWidget], QWidget]
 
@@ -225,6 +226,24 @@ def test_answers_keep_their_place_when_more_come(show_widget: Shown) -> None:
     QTest.keyClick(box.input, Qt.Key.Key_Down)
     box.show_groups([ResultGroup("Checks", tuple(ResultEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
     assert box.list.current_key() == 18
+
+
+def test_the_best_answer_is_heard_once(show_widget: Shown) -> None:
+    """It is not announced again when it stays the best one after the next letter, whose age has grown; a different
+    one is, and so is the same one when the search is opened again.
+    """
+    window = QWidget()
+    window.resize(900, 700)
+    show_widget(window)
+    with listening() as heard:
+        box = search(window)
+        for line in ("Check 17", "Check 17, 2 s", "Check 17, 3 s"):
+            box.show_groups([ResultGroup("Checks", (ResultEntry(17, "document", line),))], keeps_current=False)
+        box.show_groups([ResultGroup("Checks", (ResultEntry(18, "document", "Check 18"),))], keeps_current=False)
+        QTest.keyClick(box.input, Qt.Key.Key_Escape)
+        box.open()
+        box.show_groups([ResultGroup("Checks", (ResultEntry(18, "document", "Check 18"),))])
+    assert [one.sentence for one in heard] == ["Check 17", "Check 18", "Check 18"]
 
 
 def test_no_name_of_the_status_bar_is_cut(the_look: Appearance, qtbot: QtBot) -> None:
