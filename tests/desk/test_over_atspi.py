@@ -51,7 +51,7 @@ def test_a_screen_reader_finds_and_hears_the_window(reader: atspi.ScreenReader, 
     queue = reader.find("push button", "Unknown, oldest")
     assert reader.find("label", "TRAINING").is_showing
     reader.press(queue)
-    politeness, sentence = reader.hear("push button", "Copy: Corporation number")
+    politeness, sentence = reader.hear("push button", "Copy: Corporation number", "Copied")
     assert sentence in reader.shown_toasts()
     nodes = reader.nodes()
     assert politeness == "polite"

@@ -16,6 +16,8 @@ from console.domain.clock import SystemClock
 from console.domain.payments.records import Refund
 from console.services.alerts.evaluate import AlertRules
 from console.services.process.context import WORKER, act_as
+from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
+from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import (
     AdminRoute,
     AlertsRoute,
@@ -68,7 +70,15 @@ def desk(home: Path) -> Iterator[Furnished]:
             made.console.recovery.take("payment", payment.id)
             made.console.recovery.hand_over("payment", payment.id, "waits for their call")
             made.console.recovery.probe("payment", payment.id)
+            made.console.recovery.take("payment", taken_payment_id(made))
+        with made.console.acting_as("lead-b"):
+            made.console.recovery.add_note("payment", taken_payment_id(made), "@op-a")
         yield made
+
+
+def taken_payment_id(desk: Furnished) -> int:
+    """The payment that op-a has taken, and in whose note op-a is mentioned."""
+    return desk.paid("complete")[0].id
 
 
 def refunds_of_each_kind(desk: Furnished) -> Iterator[int]:
@@ -153,6 +163,33 @@ def check_screens(qtbot: QtBot, desk: Furnished, language: str, shown: list[Rout
     assert sorted({part[1:] for part in raw}) == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Furnished, language: str) -> None:
+    """In each tab of the dialog that has the taken and mentioned payment, and in the title of a note's draft."""
+    person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
+    context = person.opening.context
+    context.change_operator("op-a")
+    context.change_language("ja" if language == "ja" else "en")
+    person.rest()
+    payment_id = taken_payment_id(desk)
+    number = desk.console.payments.read_payment(payment_id).record.merchant_payment_id
+    note = NoteDialog(context, "payment", payment_id, person.window)
+    note.open()
+    person.rest()
+    person.type_in("call back")
+    note.reject()
+    assert [draft.title for draft in context.own_state.drafts()] == [f"{context.translate('kind.payment')} {number}"]
+    dialog = open_unfinished_work_dialog(person.frame)
+    person.rest()
+    for name in ("held", "own", "mentions"):
+        dialog.show_tab(name)
+        texts = list(shown_texts(person))
+        assert [text for text in texts if number in text], name
+        assert [text for text in texts if f"{context.translate('kind.payment')} {payment_id}" in text] == [], name
+    dialog.reject()
+    person.close()
+
+
 def _without_commands(text: str) -> Iterator[str]:
     """The lines without those that give a command to type, which has codes."""
     return (line for line in text.splitlines() if "support-console " not in line)
@@ -169,7 +206,7 @@ def test_no_command_prints_a_code(desk: Furnished, home: Path, language: str) ->
     commands += [("show", "credit-check", str(id)) for id in {one.kind: one.id for one in desk.samples}.values()]
     commands += [("show", "payment", str(id)) for id in {one.kind: one.id for one in desk.payments}.values()]
     commands += [("show", "refund", str(id)) for id in refunds_of_each_kind(desk)]
-    commands += [("lookup", desk.samples[0].number), ("alerts", "list"), ("audit", "list")]
+    commands += [("lookup", desk.samples[0].number), ("alerts", "list"), ("audit", "list"), ("unfinished",)]
     raw = []
     for command in commands:
         ending = terminal(*command)

@@ -101,13 +101,15 @@ class ScreenReader:
     def press(self, node: Node) -> None:
         self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
 
-    def hear(self, role: str, name: str) -> tuple[str, str]:
-        """Press the first node of this role whose name begins so, and return the next announcement: "polite" or
-        "assertive", and its sentence. If the program replaces the node before it has acted, press its successor.
+    def hear(self, role: str, name: str, sentence_start: str) -> tuple[str, str]:
+        """Press the first node of this role whose name begins so, and return the next announcement that begins with
+        `sentence_start`: "polite" or "assertive", and its sentence. Others, of what ends in the background meanwhile,
+        are passed over. If the program replaces the node before it has acted, press its successor.
         """
         deadline = time.monotonic() + WINDOW_SECONDS
-        heard: deque[Message] = deque()
-        with self._bus.filter(_ANNOUNCEMENTS, queue=heard):
+        messages: deque[Message] = deque()
+        heard: list[tuple[str, str]] = []
+        with self._bus.filter(_ANNOUNCEMENTS, queue=messages):
             pressed: Node | None = None
             while not heard and self._may_wait(deadline):
                 if pressed is None or not self._is_there(pressed):
@@ -115,9 +117,12 @@ class ScreenReader:
                     self.press(pressed)
                 with suppress(TimeoutError):
                     self._bus.recv_messages(timeout=_LOOK_AGAIN_SECONDS)
+                while messages and not heard:
+                    _, politeness, _, (_, sentence), _ = messages.popleft().body
+                    if sentence.startswith(sentence_start):
+                        heard.append(({1: "polite", 2: "assertive"}[politeness], sentence))
         assert heard, f"nothing heard after pressing {role} {name!r}"
-        _, politeness, _, (_, sentence), _ = heard.popleft().body
-        return {1: "polite", 2: "assertive"}[politeness], sentence
+        return heard[0]
 
     def _is_there(self, node: Node) -> bool:
         """True if the program still has this node and shows it."""

@@ -1,8 +1,8 @@
 """The command `unfinished`: list what the acting person has begun, taken or requested and what has not ended."""
 
 from argparse import Namespace
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from console.cli.json_output.records import JsonObject, Translate, attributes_json
 from console.cli.process.command import ServiceCommand
@@ -10,6 +10,7 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.recovery.left_open import LeftOpen
+from console.wording import audit_words
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -18,30 +19,42 @@ if TYPE_CHECKING:
 _LEFT_OPEN_FIELDS = ("reason", "kind", "id", "since", "until", "name", "link")
 
 
-def _list_left_open(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[LeftOpen, ...]:
-    return console.left_open.list_items(console.person_state.read_drafts())
+class _LeftOpenList(NamedTuple):
+    """The work that the acting person has left open. `numbers` has, for each of its records ("payment 17"), the
+    number by which people know the record."""
+
+    items: tuple[LeftOpen, ...]
+    numbers: Mapping[str, str]
 
 
-def _build_left_open_json(items: Sequence[LeftOpen], translate: Translate) -> JsonObject:
-    return {"items": [attributes_json(item, _LEFT_OPEN_FIELDS, translate) for item in items]}
+def _list_left_open(console: "Console", _: Namespace, __: AnswerWriter) -> _LeftOpenList:
+    items = console.left_open.list_items(console.person_state.read_drafts())
+    return _LeftOpenList(items, console.lookup.find_numbers({f"{item.kind} {item.id}" for item in items}))
 
 
-def _format_left_open_lines(items: Sequence[LeftOpen], translator: Translator) -> Lines:
-    if not items:
+def _build_left_open_json(left_open: _LeftOpenList, translate: Translate) -> JsonObject:
+    return {"items": [attributes_json(item, _LEFT_OPEN_FIELDS, translate) for item in left_open.items]}
+
+
+def _format_left_open_lines(left_open: _LeftOpenList, translator: Translator) -> Lines:
+    if not left_open.items:
         return [translator("dialog.unfinished.own_empty")]
     return aligned_lines(
         (
             translator(f"left_open.{item.reason.value}"),
-            _format_subject(item, translator),
+            _format_subject(item, left_open.numbers, translator),
             wording.format_instant(item.since, "short"),
             translator("cli.unfinished.until", at=item.until) if item.until is not None else "",
             item.link or "",
         )
-        for item in items
+        for item in left_open.items
     )
 
 
-def _format_subject(item: LeftOpen, translator: Translator) -> str:
+def _format_subject(item: LeftOpen, numbers: Mapping[str, str], translator: Translator) -> str:
+    number = numbers.get(f"{item.kind} {item.id}")
+    if number is not None:
+        return audit_words.record_text(item.kind, item.id, translator.language, number)
     key = f"kind.{item.kind}"
     return f"{translator(key)} {item.id}" if wording.has_sentence(key) else item.name or item.id
 

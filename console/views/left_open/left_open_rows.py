@@ -1,6 +1,8 @@
 """The rows of the table with the acting person's own unfinished work: the columns, the name and the page of each
 row."""
 
+from collections.abc import Callable
+
 from console.domain.links.link import RECORD_KINDS
 from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftReason
 from console.views.presenters.records import shorten_identifier
@@ -21,9 +23,9 @@ _ICON_AND_TONE_BY_REASON = {
 }
 
 
-def make_left_open_columns(context: WindowContext) -> list[Column]:
+def make_left_open_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
     """Return the columns of the table with the person's own unfinished work: reason, record, since when, and until
-    when."""
+    when. `name_record` returns the text that names the record with a kind and an id."""
     translate = context.translate
 
     def make_reason_cell(item: LeftOpen) -> StateCell:
@@ -41,7 +43,7 @@ def make_left_open_columns(context: WindowContext) -> list[Column]:
             "record",
             translate("column.record"),
             220,
-            lambda item: format_left_open_subject(item, context),
+            lambda item: _format_subject(item, context, name_record),
             is_stretched=True,
         ),
         Column("since", translate("column.since"), 112, format_since, "data"),
@@ -49,7 +51,7 @@ def make_left_open_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def format_left_open_subject(item: LeftOpen, context: WindowContext) -> str:
+def _format_subject(item: LeftOpen, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
     """Return the name of the record, the bulk run or the draft that the row is about."""
     if item.reason is LeftReason.BULK_RUN:
         return item.name
@@ -58,9 +60,9 @@ def format_left_open_subject(item: LeftOpen, context: WindowContext) -> str:
         return draft.title if draft is not None else item.id
     if item.kind == "company":
         return wording.format_number(item.id)
-    if not wording.has_sentence(f"kind.{item.kind}"):
-        return ""
-    return f"{context.translate(f'kind.{item.kind}')} {shorten_identifier(item.id)}"
+    if item.kind == OPERATION_KIND:
+        return f"{context.translate('kind.operation')} {shorten_identifier(item.id)}"
+    return name_record(item.kind, item.id)
 
 
 def find_left_open_route(item: LeftOpen) -> Route | None:

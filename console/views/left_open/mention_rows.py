@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QWidget
 from console.domain.annotations.mentions import Mention
 from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import credit_checks as words
-from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
@@ -20,12 +19,13 @@ from console.wording import catalogue as wording
 MENTION_DONE_SHORTCUT = "D"
 
 
-def make_mention_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the table with mentions: record, note, how it reached the person, author and time."""
+def make_mention_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
+    """Return the columns of the table with mentions: record, note, how it reached the person, author and time.
+    `name_record` returns the text that names the record with a kind and an id."""
     translate = context.translate
 
     def format_record(mention: Mention) -> str:
-        return f"{translate(f'kind.{mention.note.kind}')} {shorten_identifier(str(mention.note.subject_id))}"
+        return name_record(mention.note.kind, str(mention.note.subject_id))
 
     return [
         Column("record", translate("column.record"), 160, format_record),

@@ -4,7 +4,7 @@ person's desk requests.
 """
 
 import textwrap
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -46,6 +46,7 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
+from console.wording import audit_words
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ LeaseOrTake = LeaseHolder | Take
 
 class UnfinishedWorkLists(NamedTuple):
     """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting
-    person's own unfinished work; the person's open mentions; the person's own desk requests."""
+    person's own unfinished work; the person's open mentions; the person's own desk requests. `numbers` has, for
+    each record of which these rows have only kind and id ("payment 17"), the number by which people know it."""
 
     works: tuple[UnfinishedWork, ...]
     runs: tuple[BulkItem, ...]
@@ -68,6 +70,7 @@ class UnfinishedWorkLists(NamedTuple):
     own_items: tuple[LeftOpen, ...]
     mentions: tuple[Mention, ...]
     requests: tuple[OwnRequest, ...]
+    numbers: Mapping[str, str]
 
 
 class UnfinishedWorkDialog(DialogFrame):
@@ -91,6 +94,7 @@ class UnfinishedWorkDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._parent_window = context, parent
+        self._numbers: dict[str, str] = {}
         self.leave_button: KeyButton | None = None
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         titles = (
@@ -106,15 +110,19 @@ class UnfinishedWorkDialog(DialogFrame):
             self.tabs.add(title, data=name)
         self.works = _make_work_table(context, _make_work_columns(context), lambda work: work.operation.id, titles[0])
         self.runs = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
-        self.holders = _make_work_table(context, _make_holder_columns(context), _make_holder_key, titles[2])
-        self.own_items = _make_work_table(context, make_left_open_columns(context), _make_left_open_key, titles[3])
+        self.holders = _make_work_table(
+            context, _make_holder_columns(context, self._name_record), _make_holder_key, titles[2]
+        )
+        self.own_items = _make_work_table(
+            context, make_left_open_columns(context, self._name_record), _make_left_open_key, titles[3]
+        )
         self.mentions = _make_work_table(
-            context, make_mention_columns(context), lambda mention: mention.id, titles[4]
+            context, make_mention_columns(context, self._name_record), lambda mention: mention.id, titles[4]
         )
         self.requests: StaticTable | None = None
         if context.asks_worker:
             self.requests = _make_work_table(
-                context, _make_request_columns(context), lambda request: request.id, titles[5]
+                context, _make_request_columns(context, self._name_record), lambda request: request.id, titles[5]
             )
         requests = (self.requests,) if self.requests else ()
         self._tables = (self.works, self.runs, self.holders, self.own_items, self.mentions, *requests)
@@ -191,12 +199,15 @@ class UnfinishedWorkDialog(DialogFrame):
             works, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
-            return UnfinishedWorkLists(works, runs, holders, own_items, mentions, services.own_requests.list_recent())
+            requests = services.own_requests.list_recent()
+            numbers = services.lookup.find_numbers(_list_subjects(holders, own_items, mentions, requests))
+            return UnfinishedWorkLists(works, runs, holders, own_items, mentions, requests, numbers)
 
         self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
 
     def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
+        self._numbers.update(work_lists.numbers)
         works = sorted(work_lists.works, key=lambda work: work.operation.operator != operator)
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
         read_lists = (works, runs, work_lists.holders, work_lists.own_items, work_lists.mentions)
@@ -206,6 +217,10 @@ class UnfinishedWorkDialog(DialogFrame):
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
         self._show_requests(work_lists.requests)
         self._update_buttons()
+
+    def _name_record(self, kind: str, id: str) -> str:
+        """Return the text that names a record in the tables: its kind with its number, or "" for an unknown kind."""
+        return audit_words.record_text(kind, id, self._context.language, self._numbers.get(f"{kind} {id}", ""))
 
     @Slot()
     def _read_lists_after_mention(self) -> None:
@@ -544,12 +559,27 @@ def _make_holder_key(holder: LeaseOrTake) -> tuple[str, int]:
     return (holder.kind, holder.subject_id) if isinstance(holder, Take) else (holder.name, -1)
 
 
-def _make_holder_columns(context: WindowContext) -> list[Column]:
+def _list_subjects(
+    holders: Sequence[LeaseOrTake],
+    own_items: Sequence[LeftOpen],
+    mentions: Sequence[Mention],
+    requests: Sequence[OwnRequest],
+) -> set[str]:
+    """Return kind and id ("payment 17") of each record of these rows."""
+    return {
+        *(f"{holder.kind} {holder.subject_id}" for holder in holders if isinstance(holder, Take)),
+        *(f"{item.kind} {item.id}" for item in own_items),
+        *(f"{mention.note.kind} {mention.note.subject_id}" for mention in mentions),
+        *(f"{request.subject_kind} {request.subject_id}" for request in requests),
+    }
+
+
+def _make_holder_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
     translate = context.translate
 
     def format_lease(holder: LeaseOrTake) -> str:
         return (
-            translate("dialog.holders.take", kind=holder.kind, id=holder.subject_id)
+            translate("dialog.holders.take", record=name_record(holder.kind, str(holder.subject_id)))
             if isinstance(holder, Take)
             else holder.name
         )
@@ -582,7 +612,7 @@ def _make_holder_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def _make_request_columns(context: WindowContext) -> list[Column]:
+def _make_request_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
     translate = context.translate
 
     def format_time(request: OwnRequest) -> str:
@@ -600,7 +630,7 @@ def _make_request_columns(context: WindowContext) -> list[Column]:
             "record",
             translate("column.record"),
             150,
-            lambda request: request_words.format_request_record(request, context),
+            lambda request: request_words.format_request_record(request, context, name_record),
         ),
         Column(
             "state",

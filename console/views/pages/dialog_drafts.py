@@ -55,6 +55,10 @@ class DialogDraft(QObject):
         for widget in inputs().values():
             _get_change_signal(widget).connect(self.store)
 
+    def set_title(self, title: str) -> None:
+        """Set the name of the record, which lists of drafts show, after it was read."""
+        self._title = title
+
     @Slot()
     def store(self) -> None:
         """Store the present inputs as the draft, or delete the draft if they equal those of a newly opened dialog.

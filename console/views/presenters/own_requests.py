@@ -1,9 +1,12 @@
 """Texts, table cells and routes of the acting person's own desk requests."""
 
+from collections.abc import Callable
+
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.errors import EXIT_STATUS, ErrorCode
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
+from console.domain.recovery.left_open import OPERATION_KIND
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
@@ -36,9 +39,9 @@ def format_requested_action(request: OwnRequest, context: WindowContext) -> str:
     return context.translate(key) if wording.has_sentence(key) else request.action
 
 
-def format_request_record(request: OwnRequest, context: WindowContext) -> str:
+def format_request_record(request: OwnRequest, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
     """Return the short title or number of the record that the request is about; "" if the request is about no
-    record."""
+    record. `name_record` returns the text that names the record with a kind and an id."""
     record, kind, id = _find_answered_record(request), request.subject_kind, request.subject_id
     if record is not None and not isinstance(record, Operation):
         return case_words.format_short_title(record, context)
@@ -46,8 +49,9 @@ def format_request_record(request: OwnRequest, context: WindowContext) -> str:
         return ""
     if kind == "company":
         return wording.format_number(id)
-    key = f"kind.{kind}"
-    return f"{context.translate(key)} {case_words.shorten_identifier(id)}" if wording.has_sentence(key) else ""
+    if kind == OPERATION_KIND:
+        return f"{context.translate('kind.operation')} {case_words.shorten_identifier(id)}"
+    return name_record(kind, id)
 
 
 def make_request_state_cell(request: OwnRequest, context: WindowContext) -> StateCell:

@@ -1,6 +1,6 @@
 """The dialogs in which a person writes a note on a record, or hands the record over with a note."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -12,6 +12,7 @@ from console.views.presenters.takes import make_give_back_toast
 from console.views.records.mention_completion import MentionCompletion
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.inputs import Field, LineEdit
+from console.wording import audit_words
 
 
 class NoteDialog(FormDialog):
@@ -35,11 +36,22 @@ class NoteDialog(FormDialog):
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_submit_button)
             self.completion = MentionCompletion(context, self.words_field)
-        title, draft_kind = context.translate("draft.subject", kind=kind, id=id), f"{self.name}-{kind}"
+        title, draft_kind = audit_words.record_text(kind, id, context.language), f"{self.name}-{kind}"
         self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})
+        context.run_read(
+            lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
+            self._name_draft,
+            lambda _: None,  # the draft keeps the word for the kind of the record as its title
+            owner=self,
+        )
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)
         self.update_submit_button()
+
+    def _name_draft(self, numbers: Mapping[str, str]) -> None:
+        """Give the draft the number by which people know the record, which was read after the dialog had opened."""
+        number = numbers.get(f"{self._kind} {self._id}", "")
+        self._draft.set_title(audit_words.record_text(self._kind, self._id, self.context.language, number))
 
     def find_first_focus(self) -> QWidget:
         return self.words_field.edit
