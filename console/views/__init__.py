@@ -5,17 +5,17 @@ import sys
 import PySide6  # noqa: F401  # loads shibokensupport
 
 
-def _stop_reading_sources() -> None:
-    """End PySide's search for "PySide6" in the source of each module that this process imports.
+def _stop_pyside_source_search() -> None:
+    """Stop PySide from searching the source of each imported module for the text "PySide6".
 
     PySide searches to know whether a module may use `from __feature__ import …` (shibokensupport/feature.py); no
-    module of this program does. The search reads every source file, and Python's linecache keeps all lines: 18 MB
-    and a tenth of the processor time until the first rows of a list are visible. The function is private to PySide:
-    if another version doesn't have it, nothing is replaced.
+    module of this program does. Without this function, each source file is read and Python's linecache keeps all of
+    its lines. This costs 18 MB, and a tenth of the processor time until the first rows of a list are visible. The
+    function replaces a private function of PySide; it does nothing if the installed version of PySide lacks that one.
     """
     feature = sys.modules.get("shibokensupport.feature")
     if feature is not None and hasattr(feature, "_mod_uses_pyside"):
         feature._mod_uses_pyside = lambda _module: False  # type: ignore[attr-defined]  # private
 
 
-_stop_reading_sources()
+_stop_pyside_source_search()

@@ -14,7 +14,7 @@ from console.domain.payments.states import RefundState
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.views.approvals.page import ApprovalsPage
-from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog
+from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog
 from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.notification_bars import NotificationBar
@@ -53,13 +53,13 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
         yield opened
 
 
-def decline(checker: Person, refund: Refund) -> DeclineDialog:
+def decline(checker: Person, refund: Refund) -> RejectDialog:
     """As far as the person comes without a password."""
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
     checker.until(page.decline.isEnabled)
     checker.press("D")
-    dialog = checker.dialog(DeclineDialog)
+    dialog = checker.dialog(RejectDialog)
     dialog.words.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
     checker.until(dialog.act_button.isEnabled)
     dialog.act_button.click()

@@ -57,7 +57,7 @@ from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.records.note_dialog import HandOverDialog, NoteDialog
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
-from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog, WithdrawDialog
+from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, WithdrawDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.context import Toast
 from console.views.runtime.routes import (
@@ -458,10 +458,10 @@ def approve(stage: Stage) -> Press:
 
 
 @case(
-    "_DecisionDialog._send_call", dialog=DeclineDialog, trail=("refund.rejected",), who="lead-b", needs_password=True
+    "_DecisionDialog._send_call", dialog=RejectDialog, trail=("refund.rejected",), who="lead-b", needs_password=True
 )
 def reject(stage: Stage) -> Press:
-    dialog = decided(stage, DeclineDialog, lambda page: page.acts.reject)
+    dialog = decided(stage, RejectDialog, lambda page: page.acts.reject)
     fill(dialog.words, "delivered as ordered")
     return ready(stage, dialog)
 

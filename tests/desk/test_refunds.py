@@ -13,7 +13,7 @@ from console.services.process.failpoints import Failpoints
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
-from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog, WithdrawDialog
+from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, WithdrawDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import HomeRoute, PaymentRoute, RefundRoute
 from tests.desk.conftest import Sit
@@ -152,7 +152,7 @@ def test_declining_needs_words_and_the_maker_reads_them(
     page = at_approvals(person, refund)
     person.until(page.decline.isEnabled)
     person.press("D")
-    dialog = person.dialog(DeclineDialog)
+    dialog = person.dialog(RejectDialog)
     assert not dialog.act_button.isEnabled()
     assert dialog.hint.plain == "Enter a reason first."
     dialog.words.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area

@@ -24,7 +24,7 @@ from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
-from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog
+from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -182,7 +182,7 @@ def approvals(stage: Stage) -> None:
         view = page.view.view
         assert isinstance(view, RefundDetails)
         act(view)
-        dialog = stage.find(ApproveDialog if kind == "approve" else DeclineDialog)
+        dialog = stage.find(ApproveDialog if kind == "approve" else RejectDialog)
         stage.shoot(f"dialog-{kind}")
         dialog.reject()
         stage.settle()

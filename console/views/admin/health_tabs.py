@@ -1,5 +1,7 @@
 """Columns and rows of three tabs of the administration page, which only show data: the checks of this installation
-(as `doctor` runs them), the worker's tasks with their schedules, and the reason codes of refunds."""
+(the command `doctor` runs the same checks), the worker's tasks with their schedules, and the reason codes of
+refunds.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ def translate_limit_name(context: WindowContext, name: str) -> str:
 
 
 def format_limit_value(context: WindowContext, limit: Limit, value: int | None) -> str:
-    """Return the `value` of `limit` as text, in its unit; for None, that the limit isn't set."""
+    """Return the `value` of `limit` as text, in its unit; for None, a text which says that the limit isn't set."""
     if value is None:
         return context.translate("limit.not_set")
     return limit_words.format_value(limit.name, value, limit.currency, context.language)

@@ -42,8 +42,8 @@ _ADMIN_TAB_NAMES = ("switches", "limits", "people", "health", "tasks", "reasons"
 
 @dataclass(frozen=True, slots=True)
 class _ReadOnlySwitchRow:
-    """A row of the tab "switches": everything, or one provider, with the newest setting of its read-only switch.
-    `switch` is None if nobody has ever set the switch."""
+    """A row of the tab "switches": a scope (everything, or one provider), and the newest setting of its read-only
+    switch. `switch` is None if the read-only switch of this scope was never set."""
 
     name: str
     switch: ReadOnlySwitch | None

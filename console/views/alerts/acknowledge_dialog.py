@@ -25,17 +25,17 @@ _EFFECT_WORDS_KEY_BY_RULE_ID = {
 
 
 class AcknowledgeAlertsDialog(DialogFrame):
-    """The dialog in which a person acknowledges the alerts of an incident. A note is required only for an alert
-    that the database has gone back to an earlier state, because the acknowledgement resolves this alert. The
-    acknowledgement of a changed company closes its alert; any other acknowledged alert stays open until the
-    facts match again. A sentence in the dialog says which of these happens.
+    """The dialog in which a person acknowledges the alerts of an incident. A note is required only for the alert
+    which says that the database has gone back to an earlier state, because the acknowledgement resolves this
+    alert. The acknowledgement of a changed company closes its alert; any other acknowledged alert stays open
+    until the facts match again. A sentence in the dialog says whether the acknowledgement ends the alert.
     """
 
     def __init__(
         self, context: WindowContext, item: AlertItem, parent: QWidget, others: Sequence[Alert] = ()
     ) -> None:
-        """`item` is the alert that the dialog describes; `others` are further alerts of the same incident, which
-        the person acknowledges together with it and with the same note."""
+        """`item` is the alert that the dialog describes; `others` are further alerts of the same incident. The
+        person acknowledges all of them together, with one note."""
         translate, alert = context.translate, item.alert
         self._subject = f"{alert_words.format_alert_rule(alert, context)} · {alert_words.record_text(item, context)}"
         super().__init__(

@@ -18,8 +18,8 @@ from console.views.widgets.inputs import DropDownList, Field, LineEdit
 
 
 class IncidentDialog(FormDialog):
-    """Base class of the dialogs in which a person acts on one incident. The form is a note; a subclass may add a
-    drop-down list above the note. The service's answer is the changed Incident."""
+    """Base class of the dialogs in which a person acts on one incident. The form has a field for a note; a
+    subclass may add a drop-down list above this field. The service answers with the changed Incident."""
 
     gap_px = 8
     name = ""
@@ -49,7 +49,7 @@ class IncidentDialog(FormDialog):
         self.update_submit_button()
 
     def make_drop_down_list(self) -> DropDownList | None:
-        """Return the drop-down list above the note; None if this dialog has none."""
+        """Return the drop-down list above the field for the note; None if this dialog has no list."""
         return None
 
     def find_first_focus(self) -> QWidget:

@@ -157,9 +157,9 @@ class AlertsPage(Page):
         self.card.setFixedHeight(min(max_height, round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE)))
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """Adapt the page to a low window (`is_low_window`), or undo this. In a low window the list has no headings of
-        the incident states and one line replaces the panel, so that eight incidents stay visible at the largest
-        text size.
+        """If `is_low_window`, hide the headings of the incident states and replace the panel of the incident with
+        one line, so that eight incidents stay visible at the largest text size. Otherwise show the headings and
+        the panel again.
         """
         super().adapt_to_low_window(is_low_window=is_low_window)
         self.table.group_rows_by(None if is_low_window else self._make_row_group)
@@ -214,13 +214,13 @@ class AlertsPage(Page):
 
     @Slot()
     def _select_linked_or_first(self) -> None:
-        if self._wanted_id and self.table.go_to_item(self._is_linked):
+        if self._wanted_id and self.table.go_to_item(self._is_named_by_link):
             self._wanted_id = 0
         elif self.table.current_item is None:
             self.table.go_to_first()
         self._show_incident(self.table.current_item)
 
-    def _is_linked(self, incident: Incident) -> bool:
+    def _is_named_by_link(self, incident: Incident) -> bool:
         """Return True if the link that opened this page names one of the incident's alerts."""
         return any(alert.id == self._wanted_id for alert in incident.alerts)
 
@@ -270,14 +270,14 @@ class AlertsPage(Page):
         )
 
     def _show_buttons(self, offered: tuple[KeyButton, ...]) -> None:
-        """Show the buttons `offered` and the button for closed incidents. Buttons without enough room move into a
-        menu."""
+        """Show the buttons `offered`, and after them the button that shows or hides closed incidents. A button for
+        which the line has no room moves into a menu."""
         self._offered = (*offered, self.closed_button)
         self._show_panel_and_buttons()
 
     def _show_panel_and_buttons(self) -> None:
-        """Show the incident's panel, or one line in a low window, and the buttons. Qt also calls this while the
-        text size changes, so it must not delete any widget."""
+        """Show the panel of the selected incident (in a low window one line about it) and the buttons below the
+        list. Qt also calls this while the text size changes, so it must not delete any widget."""
         self.card.setVisible(self._is_there and not self.is_low_window)
         self.one_line_words.setVisible(self._is_there and self.is_low_window)
         self.row.offer_buttons(self._offered)
@@ -292,8 +292,8 @@ class AlertsPage(Page):
         return [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by is None]
 
     def _list_own_acknowledged_alerts(self, incident: Incident) -> list[Alert]:
-        """Return the open alerts that the acting person has acknowledged, so that the person can undo this. Return
-        no alert while any open alert of the incident is unacknowledged."""
+        """Return the incident's open alerts that the acting person has acknowledged; the person can undo their
+        acknowledgement. Return an empty list while any open alert of the incident is unacknowledged."""
         if self._list_unacknowledged_alerts(incident):
             return []
         own_name = self.context.operator or ""
@@ -309,7 +309,9 @@ class AlertsPage(Page):
     @Slot()
     def toggle_acknowledgement(self) -> None:
         """Acknowledge all open alerts of the selected incident. If the acting person has already acknowledged
-        them, undo this acknowledgement. If the acknowledgement closes one of the alerts, open the dialog first."""
+        them, undo this acknowledgement. If an acknowledgement closes one of the alerts, first open the dialog
+        in which the person confirms it.
+        """
         incident = self.current_incident
         if incident is None:
             return

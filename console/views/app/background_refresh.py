@@ -50,8 +50,10 @@ switches; None if this reading doesn't read them.
 
 
 class BackgroundRefresh(QObject):
-    """The timers of the calls that an open window repeats (the module's docstring lists them). They start when the
-    services are open. A timer skips its call while its previous call is still running."""
+    """The timers of the calls that an open window repeats: for the change feed, the counts, the saved views, the
+    due tasks, and the team's corporation registry. The timers start when the services are open. A timer skips
+    its call while its previous call is still running.
+    """
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
@@ -104,8 +106,10 @@ class BackgroundRefresh(QObject):
 
     @Slot(bool)
     def set_intervals_by_attendance(self, is_attended: bool) -> None:
-        """Read less often if no person uses the desk (`is_attended` False). If True, read at the usual intervals
-        and once immediately."""
+        """Set the intervals at which the window reads the change feed, the counts and the saved views: the usual
+        ones if a person uses the desk (`is_attended`), otherwise longer ones. In the first case, also read the
+        feed and the counts now.
+        """
         self._feed_timer.setInterval(CHANGE_FEED_INTERVAL_MS if is_attended else UNATTENDED_CHANGE_FEED_INTERVAL_MS)
         for timer in (self._counts_timer, self._views_timer):
             timer.setInterval(WORK_COUNTS_INTERVAL_MS if is_attended else UNATTENDED_WORK_COUNTS_INTERVAL_MS)
@@ -119,8 +123,8 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_change_feed(self) -> None:
         """Read from the change feed which records have changed since the previous reading, and emit the context's
-        signal `changed` with their kinds and ids. Also read whether a worker is present, and which read-only switches
-        are on.
+        signal `changed` with their kinds and ids. Some of these readings also read whether a worker is present
+        and which read-only switches are on.
         """
         if not self._begin_repeated_call("feed"):
             return

@@ -14,7 +14,7 @@ _RUNNING_CALLS_CHECK_INTERVAL_MS = 200
 
 class RunningCallsDialog(DialogFrame):
     """The dialog that lists the acting calls (writes, or requests to a provider) that are still running. If the
-    person presses its main button, the dialog waits until the results of these calls are recorded, and then
+    person presses the dialog's main button, the dialog waits until all of these calls have ended, and then
     closes the window.
     """
 
@@ -37,12 +37,12 @@ class RunningCallsDialog(DialogFrame):
         content = QWidget()
         content.setLayout(make_column(unfinished_bar, *call_rows, gap=8))
         self.show_content(content)
-        self.act_button.clicked.connect(self._start_waiting)
+        self.act_button.clicked.connect(self._wait_for_running_calls)
         self._timer = QTimer(self, interval=_RUNNING_CALLS_CHECK_INTERVAL_MS)
         self._timer.timeout.connect(self._close_if_calls_ended)
 
     @Slot()
-    def _start_waiting(self) -> None:
+    def _wait_for_running_calls(self) -> None:
         self.act_button.set_busy(self._frame.context.translate("dialog.leaving.waiting"))
         self._timer.start()
 

@@ -56,7 +56,7 @@ class CommandPalette(QObject):
     after the services have answered. An answer to an earlier text is ignored.
 
     Signals:
-    - result_opened: the person has typed a text and opened one of its results, which is no command.
+    - result_opened: the person has typed a text and opened a result that isn't a command, such as a record.
     """
 
     result_opened = Signal()
@@ -118,8 +118,8 @@ class CommandPalette(QObject):
                 self._show_result_groups(keeps_current=False)
 
     def _is_completing_value(self) -> bool:
-        """Return True if the word at the cursor is a condition such as `state:` whose value can be completed; then
-        the completions are listed first."""
+        """Return True if the word at the cursor is a condition such as `state:` whose value can be completed. In
+        this case the search box lists the completions first."""
         word = self._text[: self.box.input.cursorPosition()].rpartition(" ")[2]
         return ":" in word and bool(list_completions(self._text, self.box.input.cursorPosition()))
 
@@ -420,7 +420,9 @@ class CommandPalette(QObject):
 
 def _make_company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:
     """Return the search result entry of a company. The text at the right is the first of these that exists: when
-    it was closed, the number of its found records, a text about its records here, its prefecture and city."""
+    the company was closed, the number of its found records, the word for its records in this database, its
+    prefecture and city.
+    """
     checks = sum(isinstance(record, CreditCheck) for record in records)
     payments = sum(isinstance(record, Payment) for record in records)
     counts = [("search.payments", payments), ("search.checks", checks)]

@@ -1,8 +1,8 @@
 """Collects cyclic garbage in the GUI thread only.
 
-Python collects reference cycles in whichever thread allocates when a threshold is reached. A closed page is such a
-cycle, and destroying a widget in a worker thread crashes the process: Qt allows widgets in the GUI thread only
-(https://doc.qt.io/qt-6/threads-qobject.html).
+Python collects reference cycles in the thread whose allocation reaches a threshold; this may be a worker thread.
+The widgets of a closed page form such a cycle, and destroying a widget in a worker thread crashes the process: Qt
+allows widgets in the GUI thread only (https://doc.qt.io/qt-6/threads-qobject.html).
 """
 
 import gc

@@ -8,9 +8,9 @@ from console.views.runtime.routes import HomeRoute, decode_route, encode_route
 
 
 class LastScreenStorage(QObject):
-    """Stores the route of the visible page and the page's own state (filter, tab, selected row) after each change.
-    When the stored state of the window's first person has been read, it opens the stored page, unless the
-    person has already opened another page.
+    """Stores, after each change, the route of the visible page and the state of this page (filter, tab, selected
+    row). When the stored state of the first person of the window has been read, it opens the stored page,
+    unless that person has already opened another page than the home page.
     """
 
     def __init__(self, frame: WindowFrame) -> None:

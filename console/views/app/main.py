@@ -157,7 +157,7 @@ class WindowOpener(QObject):
     @Slot()
     def _apply_preferences(self) -> None:
         """Apply the preferences that the program has just read. For the first person of this window, also restore
-        the stored position of the window, unless the program did so at the start."""
+        the stored position of the window, unless it was already restored at the start."""
         from console.views.app.appearance_choices import apply_preferences
 
         apply_preferences(self.context)
@@ -177,8 +177,8 @@ class WindowOpener(QObject):
         self.context.own_state.write_changes()
 
     def _show_moved_preferences_toast(self) -> None:
-        """Show the person that the preferences file could not be read, and the path to which the program has moved
-        it."""
+        """Show a toast which says that the preferences file could not be read, and to which path the program has
+        moved it."""
         if self._set_aside_file is not None:
             words = self.context.translate("preferences.set_aside")
             self.context.show_toast(words, str(self._set_aside_file), "warning", "care")
@@ -197,8 +197,8 @@ class WindowOpener(QObject):
 
     @Slot()
     def _rebuild_frame(self) -> None:
-        """Build the frame again in the new language, if the services aren't open yet. Later the WindowController
-        does this."""
+        """Build the bars and the page again in the new language, if the services aren't open yet. After that,
+        WindowController builds them again."""
         if self.controller is None:
             self.frame.rebuild_bars_and_page()
 

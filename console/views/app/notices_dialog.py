@@ -50,10 +50,10 @@ class NoticesDialog(DialogFrame):
         self.file_buttons.show_path("")
         content.setLayout(make_column(self._list, self.sentence, self.file_buttons, gap=8))
         self.show_content(content)
-        self.table.opened.connect(self._open_notice)
+        self.table.opened.connect(self._open_record_of_notice)
         self.table.current_changed.connect(self._show_selected_notice)
         self.table.rows.page_applied.connect(self._select_first_notice)
-        self.act_button.clicked.connect(self._open_selected_notice)
+        self.act_button.clicked.connect(self._open_record_of_selected_notice)
         announcer.announced.connect(self.show_notices)
         self.show_notices()
 
@@ -80,11 +80,11 @@ class NoticesDialog(DialogFrame):
             self.disable_act_button(self._context.translate("dialog.notices.open_off"))
 
     @Slot()
-    def _open_selected_notice(self) -> None:
-        self._open_notice(self.table.current_item)
+    def _open_record_of_selected_notice(self) -> None:
+        self._open_record_of_notice(self.table.current_item)
 
     @Slot(object)
-    def _open_notice(self, notice: object) -> None:
+    def _open_record_of_notice(self, notice: object) -> None:
         if isinstance(notice, Notice) and notice.route is not None:
             self.accept()
             self._context.navigate(notice.route)

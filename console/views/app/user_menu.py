@@ -1,5 +1,5 @@
-"""The menu of the acting person. It changes the person (not in production), the language and the appearance, locks
-the window, and signs the person out."""
+"""The menu of the acting person. Its entries change the acting person (not in production), the language and the
+appearance, lock the window, and sign the person out."""
 
 from collections.abc import Sequence
 
@@ -87,8 +87,10 @@ class PersonMenu(QObject):
     def _add_setting_submenu(
         self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current: str, kind: str
     ) -> None:
-        """Add a submenu with the choices of one setting; its title names the present choice, if there is one. All
-        choices in one menu would need more height than many screens have."""
+        """Add a submenu with the choices of the setting `kind`, such as "theme"; its title names the present
+        choice, if there is one. `choices` are pairs of a value and its text. All choices in one menu would need
+        more height than many screens have.
+        """
         present = dict(choices).get(current)
         if present is not None:
             title = self._context.translate("menu.present", title=title, choice=present)

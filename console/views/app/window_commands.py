@@ -1,5 +1,5 @@
-"""The commands of the window: for each one its title in both languages, its shortcut, the function that it runs,
-and why it isn't possible now. The search box lists these commands."""
+"""The commands of the window, which the search box lists. Each command has a title in both languages, a shortcut,
+the function that it runs, and a function that returns why the command isn't possible now."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -156,8 +156,8 @@ class WindowController(QObject):
         return import_page_class(route)(self.context)
 
     def _connect_bars(self) -> None:
-        """Connect the signals of the top bar and the status bar. Also drop the search box and the menu in the
-        previous language; each one is built again at its next use."""
+        """Connect the signals of the top bar and the status bar. Discard the search box and the menu of the acting
+        person, which are in the previous language; each one is built again at its next use."""
         self._command_palette: CommandPalette | None = None
         self._person_menu: PersonMenu | None = None
         self.frame.top.search_requested.connect(self._open_search)
@@ -227,8 +227,10 @@ class WindowController(QObject):
 
     @Slot(object, object)
     def _add_withdraw_button(self, owner: QObject, wait: RequestWait) -> None:
-        """If `owner` is a dialog whose call waits for a worker, add the button that withdraws the desk request to
-        its footer, and set the sentence which says why the dialog can't be closed meanwhile."""
+        """If `owner` is a dialog, add the button that withdraws the desk request to its footer, because the
+        dialog's call waits for a worker. Also set the sentences which say why the dialog can't be closed
+        meanwhile.
+        """
         if isinstance(owner, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton
 
@@ -303,8 +305,8 @@ class WindowController(QObject):
 
     @Slot()
     def _request_sign_out(self) -> None:
-        """Emit `sign_out_requested`, unless the window first shows the person's unfinished work; a button there
-        then emits it."""
+        """Emit `sign_out_requested`. If the person has unfinished work that the window hasn't shown yet, and no
+        acting call is running, first show this work in a dialog, whose button then emits the signal."""
         if self.context.running_acting_calls or self.leaving.may_leave(self.sign_out_requested.emit, "menu.sign_out"):
             self.sign_out_requested.emit()
 
@@ -425,7 +427,8 @@ class WindowController(QObject):
 
     @Slot()
     def _hide_leftovers_bar(self) -> None:
-        """Hide the bar about credentials that this desk doesn't need until the next start of the program."""
+        """Hide the bar about credentials that this desk no longer needs. It appears again after the next start of
+        the program."""
         self._hides_leftovers = True
         self._show_connection_bar()
 

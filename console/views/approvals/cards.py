@@ -129,7 +129,7 @@ def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -
     return context.translate(f"reason.{proposal.refusal}") if proposal.refusal else ""
 
 
-def count_reasons_against(summary: RefundRequestSummary, now: datetime) -> int:
+def count_reasons_against_refund(summary: RefundRequestSummary, now: datetime) -> int:
     """Return the number of reasons against a refund request: risk signals, broken rules, and one more if the
     provider's last answer about the payment is missing or too old for a decision."""
     asked = summary.payment.told_at
@@ -147,7 +147,7 @@ def _make_refund_remark(
     if refund.state not in _REFUND_STATES_BEFORE_SENDING:
         badge = record_words.make_state_cell(case_words.state_key(refund), context.language)
         return badge.word, badge.shape, badge.tone
-    count = count_reasons_against(summary, now) if summary is not None else 0
+    count = count_reasons_against_refund(summary, now) if summary is not None else 0
     if count:
         return context.translate("approvals.against_count", n=count), "warning", "care"
     if refund.checkers:

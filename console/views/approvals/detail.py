@@ -94,7 +94,7 @@ class ApprovalView(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         bar = self.verticalScrollBar()
         bar.valueChanged.connect(self._mark_read_if_end_visible)
-        bar.rangeChanged.connect(self._mark_read_later)
+        bar.rangeChanged.connect(self._check_end_visible_later)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._report_focus_move)
@@ -106,7 +106,7 @@ class ApprovalView(QScrollArea):
         return self.view is not None and (self.view.record.id, self.view.record.version) in self._read_versions
 
     @Slot()
-    def _mark_read_later(self) -> None:
+    def _check_end_visible_later(self) -> None:
         QTimer.singleShot(0, self, self._mark_read_if_end_visible)
 
     @Slot()
@@ -163,13 +163,13 @@ class ApprovalView(QScrollArea):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._mark_read_later()
+        self._check_end_visible_later()
 
     # -- display
 
     def arrange_panels(self, *, side_by_side: bool) -> None:
-        """Arrange two panels side by side, or one below the other in a narrow window: the request, and the
-        comparison of the payment's values at the time of the request with the present ones."""
+        """Arrange two panels: the request, and the comparison of the payment's values at the time of the request
+        with the present ones. They are `side_by_side`, or one below the other in a narrow window."""
         self._side_by_side = side_by_side
         self.setMinimumHeight(0 if side_by_side else _MIN_TEXT_LINES * current_appearance().line_height("body"))
         if self._request_and_changes_box is not None and shiboken6.isValid(self._request_and_changes_box):
@@ -178,13 +178,13 @@ class ApprovalView(QScrollArea):
                 directions.LeftToRight if side_by_side else directions.TopToBottom
             )
 
-    def _fit_side_panels(self) -> None:
+    def _fit_money_strip(self) -> None:
         if self._money_strip is not None and shiboken6.isValid(self._money_strip):
             self._money_strip.fit_width(self.viewport().width() - 2 * _CONTENT_MARGIN_PX)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_side_panels()
+        self._fit_money_strip()
 
     def show_view(self, view: RefundDetails) -> None:
         is_same_refund = self.view is not None and self.view.record.id == view.record.id
@@ -206,12 +206,12 @@ class ApprovalView(QScrollArea):
         ]
         content.setLayout(make_column(*parts, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16)))
         self.setWidget(content)
-        self._fit_side_panels()
+        self._fit_money_strip()
         self.setAccessibleName(format_approval_title(view, self._context))
         self.verticalScrollBar().setValue(at)
-        self._mark_read_later()
+        self._check_end_visible_later()
 
-    def list_reasons_against(self, view: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:
+    def list_reasons_against_refund(self, view: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:
         """Return the reasons against the refund. Each one is a tuple: the name of its icon shape, its sentence,
         the maker's answer to it ("" if none), and the risk signal (None if the reason is a broken rule)."""
         context = self._context
@@ -242,7 +242,7 @@ class ApprovalView(QScrollArea):
     def _make_reasons_against_panel(self, view: RefundDetails) -> QWidget:
         translate, reasons, stale_sentence = (
             self._context.translate,
-            self.list_reasons_against(view),
+            self.list_reasons_against_refund(view),
             self.format_stale_answer(view),
         )
         count = len(reasons) + bool(stale_sentence)
@@ -319,9 +319,8 @@ class ApprovalView(QScrollArea):
         return holder
 
     def _make_comparison_panel(self, view: RefundDetails) -> QWidget:
-        """Return a table with one line per field of the payment: the value when the maker requested the refund, the
-        present value, and whether the two differ.
-        """
+        """Return a table with one line per field of the payment: its value when the maker requested the refund,
+        its present value, and whether these two values differ."""
         translate, payment = self._context.translate, view.payment
         holder = QWidget()
         grid = QGridLayout(holder)

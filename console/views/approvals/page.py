@@ -51,10 +51,10 @@ _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.AP
 
 
 class ApprovalsPage(Page):
-    """The page with the list of refund requests and proposed outcomes at the left and the current one at the
-    right. The current one is the focused, the selected and the shown one: every key acts on it, but no key acts
-    while the page is still reading it. After a decision its result stays shown until the person selects another
-    card.
+    """The page with the list of refund requests and proposed outcomes at the left, and the contents of the current
+    one at the right. The selected card of the list is the current request or proposal, and every key acts on
+    it. While its data is being read, the keys do nothing. After a decision, its result stays shown until the
+    person selects another card.
 
     `proposal` is the current proposal; None while a refund request is current. A second person confirms a proposal
     with evidence on the page of its record, which the Enter key opens.
@@ -181,8 +181,10 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _show_key_hints(self) -> None:
-        """Show the keyboard shortcuts of the current proposal, of the list, or, while the focus is inside the
-        request, of the request. A decision that the person can't make about the shown request has no hint."""
+        """Show the keyboard shortcuts: those of a proposal if one is current, otherwise those of the request while
+        the focus is inside it, otherwise those of the list. A decision that the person can't make about the
+        shown request is left out.
+        """
         focused = QApplication.focusWidget()
         is_in_request = focused is not None and (focused is self.view or self.view.isAncestorOf(focused))
         hints = self.request_key_hints if is_in_request else self.key_hints
@@ -306,7 +308,7 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _show_placeholder_bars(self) -> None:
-        """Show grey bars in place of the previous request while the service still reads the current one."""
+        """Show grey placeholder bars in place of the previous request while the current one is being read."""
         if self.refund_id and self.shown_view is None:
             self.content.removeWidget(self.reading)
             self.reading.deleteLater()

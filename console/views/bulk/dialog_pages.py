@@ -1,4 +1,4 @@
-"""The two views inside the bulk dialog: the plan of the dry run, and the results of the rows."""
+"""The two pages inside the bulk dialog: the plan of the dry run, and the progress with the results of the rows."""
 
 from collections.abc import Callable
 from functools import partial

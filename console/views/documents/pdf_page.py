@@ -46,8 +46,8 @@ _ZOOM_PREFERENCE_NAME, _PAGE_FIT_PREFERENCE_NAME = "pdf_zoom", "pdf_fit"
 
 class PdfPage(Page):
     """The page that shows one stored PDF. The T key switches between the images of its pages and its text, which a
-    screen reader can read; the next PDF opens in the same form. The child process that reads the PDF ends when
-    the person opens another PDF or leaves the page.
+    screen reader can read; the selected view also applies to the PDFs that are opened later. The child process
+    that reads the PDF ends when the person opens another PDF or leaves the page.
     """
 
     sidebar_key = "lookup"

@@ -38,9 +38,9 @@ class ListExporter(QObject):
         make_request: Callable[[], ExportRequest | None],
         head: PageHead | None = None,
     ) -> None:
-        """`make_request` returns the request for the list as it is displayed and selected at the time of the call,
-        or None if there is no list to export. The constructor adds the export button to `head`; without `head`,
-        the caller adds `button` to a layout.
+        """`make_request` returns the export request for the list with its present filter and selection, or None if
+        there is no list to export. The constructor adds the export button to `head`; without `head`, the caller
+        adds `button` to a layout.
         """
         super().__init__(parent)
         self._context, self._parent, self._make_request = context, parent, make_request
@@ -67,8 +67,8 @@ class ListExporter(QObject):
 
     @Slot()
     def print_list(self) -> None:
-        """Open the dialog in which the person selects a printer, and print the list as it is displayed and
-        selected."""
+        """Open the dialog in which the person selects a printer, and print the list with its present filter and
+        selection."""
         request = self._make_request()
         if request is not None:
             self.printing.print_list(request)

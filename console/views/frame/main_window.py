@@ -225,8 +225,8 @@ class WindowFrame(CoveredWindow):
 
     @Slot(object)
     def show_route(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
-        """Open the page of `route` and add the route to the history. `state` is the stored `Page.get_screen_state` of
-        this page from an earlier window."""
+        """Open the page of `route` and add the route to the history. `state` is the state of this page that
+        `Page.get_screen_state` returned in an earlier window; None for the page's own initial state."""
         if self.current_route != route:
             if self._visits:
                 self._visits[-1].focus = self.window.focusWidget()
@@ -404,8 +404,8 @@ class WindowFrame(CoveredWindow):
             self._show_toast(toast)
 
     def show_bar(self, bar: NotificationBar | None) -> None:
-        """Show a bar with a message about the whole window, above the page. It replaces the previous bar; None
-        only removes that one."""
+        """Show a bar with a message about the whole window, above the page, in place of the previous bar. If `bar`
+        is None, only remove the previous bar."""
         while item := self.bars.takeAt(0):
             if widget := item.widget():
                 widget.hide()

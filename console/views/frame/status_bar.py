@@ -1,5 +1,5 @@
 """The cells of the status bar: the state and response times of the database and the providers, unfinished work,
-and due tasks."""
+due tasks, and whether the window is read-only."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -14,8 +14,8 @@ SLOW_RESPONSE_SECONDS = 3.0
 
 
 class StatusBarCells(QObject):
-    """Shows the state of the WindowContext in the cells of the status bar, and updates the cells after each change
-    of this state."""
+    """Shows in the status bar the values that WindowContext has about the connection, the unfinished work and the
+    due tasks, and updates the cells after each change of these values."""
 
     def __init__(self, context: WindowContext, bar: StatusBar) -> None:
         super().__init__(bar)

@@ -1,1 +1,2 @@
-"""Help: the words of the screen, the list of keys, and the program's version."""
+"""The dialogs of the help: the meaning of the terms on the screens, the list of the keyboard shortcuts, and the
+versions of the program and its libraries."""

@@ -1,4 +1,4 @@
-"""The help dialog: what the visible page is for, and the meaning of the terms on the screens."""
+"""The help dialog: the purpose of the visible page, and the meaning of the terms on the screens."""
 
 from collections.abc import Iterator
 
@@ -29,8 +29,8 @@ class HelpDialog(DialogFrame):
     search the terms; below the list is the meaning of the selected term."""
 
     def __init__(self, context: WindowContext, about: str, page_text: str, parent: QWidget) -> None:
-        """`about` says what the page is for; `page_text` is all text that the page shows, in which the dialog
-        looks for terms."""
+        """`about` is the text about the purpose of the page; `page_text` is all text that the page shows, in which
+        the dialog looks for terms."""
         translate = context.translate
         super().__init__(
             translate("screen.help"),
@@ -103,7 +103,8 @@ def _make_term_columns(context: WindowContext) -> list[Column]:
 
 
 def open_help_dialog(frame: WindowFrame, page: Page | None) -> HelpDialog:
-    """Open the help of `page` (None: of the home page) over the window, and return the dialog."""
+    """Open the help of `page` over the window, and return the dialog. If `page` is None, it is the help of the
+    home page."""
     about = frame.context.translate(page.help_key if page else "help.home")
     dialog = HelpDialog(frame.context, about, "\n".join(_list_visible_texts(frame.window)), frame.window)
     dialog.open()

@@ -18,9 +18,8 @@ _LINKED_REPORT_NAME = "queue_ages"
 
 
 class QueueAgePanel(Surface):
-    """A chart of the waiting times in the queue `review`, and a link to the report, which has all queues and a table.
-    If the times can't be read, the panel keeps those that it has, and the home page says why.
-    """
+    """A chart of the waiting times in the queue `review`, and a link to the report with the ages of all queues. If
+    the times can't be read, the chart keeps the values of the last reading."""
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="all")
@@ -42,7 +41,7 @@ class QueueAgePanel(Surface):
         return [self.link, self.chart]
 
     def read_ages(self) -> None:
-        """Read the waiting times and show them."""
+        """Read from the service how long the records of the queue `review` have waited, and show the chart."""
         self._context.run_read(
             lambda services: services.reports.read_queue_ages((_CHART_QUEUE_NAME,)),
             self._show_ages,
@@ -55,7 +54,7 @@ class QueueAgePanel(Surface):
         self.chart.show_content(make_chart_content(report, self._context))
 
     def _keep_shown_ages(self, _failure: Failure) -> None:
-        """Keep the last chart: the table of the page reads the same queue and shows the failure."""
+        """Keep the last chart. The home page shows the failure, because its table reads the same queue."""
 
     @Slot()
     def _open_report(self) -> None:

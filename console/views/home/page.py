@@ -238,8 +238,8 @@ class HomePage(Page):
 
     @Slot()
     def _show_saved_views(self) -> None:
-        """Show the saved views with their record counts. If no view is saved, the panel says how to save one; while
-        the person has first tasks, it is hidden then."""
+        """Show the saved views with their record counts. If no view is saved, the panel says how to save one; it
+        is hidden instead while the panel of the first tasks is visible."""
         views, translate = self.context.saved_views, self.context.translate
         self.views_panel.setVisible(bool(views) or self.first_tasks_panel.isHidden())
         further = len(views) - _MAX_SAVED_VIEW_LINES

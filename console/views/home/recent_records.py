@@ -40,7 +40,8 @@ class RecentRecordsPanel(Surface):
         self.show_visits()
 
     def set_times_visible(self, *, has_times: bool) -> None:
-        """Show the time of each visit; a narrow panel has no room for it."""
+        """Show the time of each visit if `has_times`; otherwise hide it, because a narrow panel has no room for
+        it."""
         if has_times is not self._has_times:
             self._has_times = has_times
             self.show_visits()

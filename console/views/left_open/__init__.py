@@ -1,1 +1,2 @@
-"""What a person has left open: the dialog that lists it, and the question before the person leaves."""
+"""The dialog that lists unfinished work, and the list of the own unfinished work that a person sees before leaving
+the window."""

@@ -1,4 +1,4 @@
-"""The question before the window closes or the person signs out, if the person leaves unfinished work."""
+"""The list of the acting person's unfinished work that the window shows before it closes or signs the person out."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 class LeaveConfirmation(QObject):
     """Shows the acting person a list of the own unfinished work when the person closes the window or signs out.
-    Each window shows it at most once, and the second attempt to leave always succeeds. It is also not shown
-    while the database is unreachable, while the window is covered, while the operating system ends the session,
-    or if the list can't be read.
+    Each window shows the list at most once; the second attempt to leave always succeeds. The list is also not
+    shown while the database is unreachable, while the window is covered, while the operating system ends the
+    session, or if it can't be read.
     """
 
     def __init__(self, frame: WindowFrame) -> None:
@@ -56,7 +56,8 @@ class LeaveConfirmation(QObject):
         return False
 
     def skip_question(self) -> None:
-        """Don't show the list any more, because another dialog has already asked the person about leaving."""
+        """Don't show the list in this window any more, because another dialog has already asked the person about
+        leaving."""
         self._is_asked = True
 
     def _open_list(self, leave: Callable[[], object], key: str) -> None:

@@ -20,7 +20,8 @@ MENTION_DONE_SHORTCUT = "D"
 
 
 def make_mention_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
-    """Return the columns of the table with mentions: record, note, how it reached the person, author and time.
+    """Return the columns of the table with mentions: record, note, how the note mentions the person (in a note or
+    in a hand-over), author and time.
     `name_record` returns the text that names the record with a kind and an id."""
     translate = context.translate
 

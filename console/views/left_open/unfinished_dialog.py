@@ -108,10 +108,12 @@ class UnfinishedWorkDialog(DialogFrame):
         self.tabs = Tabs(translate("dialog.unfinished.title"), margin=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add(title, data=name)
-        self.works = _make_work_table(context, _make_work_columns(context), lambda work: work.operation.id, titles[0])
+        self.works = _make_work_table(
+            context, _make_operation_columns(context), lambda work: work.operation.id, titles[0]
+        )
         self.runs = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
         self.holders = _make_work_table(
-            context, _make_holder_columns(context, self._name_record), _make_holder_key, titles[2]
+            context, _make_lease_or_take_columns(context, self._name_record), _make_lease_or_take_key, titles[2]
         )
         self.own_items = _make_work_table(
             context, make_left_open_columns(context, self._name_record), _make_left_open_key, titles[3]
@@ -476,7 +478,7 @@ def _make_left_open_key(item: LeftOpen) -> tuple[str, str, str, str]:
     return item.reason.value, item.kind, item.id, item.name
 
 
-def _make_work_columns(context: WindowContext) -> list[Column]:
+def _make_operation_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_since(work: UnfinishedWork) -> str:
@@ -555,7 +557,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def _make_holder_key(holder: LeaseOrTake) -> tuple[str, int]:
+def _make_lease_or_take_key(holder: LeaseOrTake) -> tuple[str, int]:
     return (holder.kind, holder.subject_id) if isinstance(holder, Take) else (holder.name, -1)
 
 
@@ -574,7 +576,7 @@ def _list_subjects(
     }
 
 
-def _make_holder_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
+def _make_lease_or_take_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
     translate = context.translate
 
     def format_lease(holder: LeaseOrTake) -> str:
@@ -584,7 +586,7 @@ def _make_holder_columns(context: WindowContext, name_record: Callable[[str, str
             else holder.name
         )
 
-    def get_holder_name(holder: LeaseOrTake) -> str:
+    def get_person_name(holder: LeaseOrTake) -> str:
         return words.get_actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
 
     def get_desk_name(holder: LeaseOrTake) -> str:
@@ -599,7 +601,7 @@ def _make_holder_columns(context: WindowContext, name_record: Callable[[str, str
 
     return [
         Column("lease", translate("column.lease"), 280, format_lease),
-        Column("who", translate("column.who"), 104, get_holder_name),
+        Column("who", translate("column.who"), 104, get_person_name),
         Column("desk", translate("column.desk"), 160, get_desk_name, is_stretched=True),
         Column("since", translate("column.since"), 96, format_since, "data"),
         Column(

@@ -21,7 +21,8 @@ _window_log = logging.getLogger("console.window")
 
 class LinkListener(QObject):
     """Listens on a local socket for links from other processes of this operating-system user. If another window
-    with the same home folder already listens, this one doesn't, so that links reach the first window.
+    with the same home folder already listens, this listener doesn't start, so that links reach the first
+    window.
 
     Signals:
     - link_received(object): a process has sent this well-formed Link. The listener refuses any other message and
@@ -37,7 +38,7 @@ class LinkListener(QObject):
         self._server.setMaxPendingConnections(_MAX_PENDING_CONNECTIONS)
         self._server.newConnection.connect(self._accept_clients)
         try:
-            self._listen_at(make_socket_name(home))
+            self._listen_on_socket(make_socket_name(home))
         except OSError as trouble:
             _window_log.info("links can't be received: %s", trouble)
 
@@ -45,7 +46,7 @@ class LinkListener(QObject):
     def is_listening(self) -> bool:
         return self._server.isListening()
 
-    def _listen_at(self, name: str) -> None:
+    def _listen_on_socket(self, name: str) -> None:
         probe = QLocalSocket()
         probe.connectToServer(name)
         if probe.waitForConnected(200):

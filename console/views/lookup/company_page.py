@@ -133,7 +133,7 @@ class CompanyPanel(QWidget):
         self.company_tabs = [CompanyTab(self._context, name) for name in COMPANY_TAB_NAMES]
         for tab in self.company_tabs:
             tab.place = self.tabs.add(translate(f"company_page.tab.{tab.name}"), data=tab.name)
-            tab.counted.connect(self._count_rows)
+            tab.counted.connect(self._show_row_counts)
             tab.opened.connect(self._emit_opened)
             self.lists.addWidget(tab)
         self.tabs.currentChanged.connect(self._show_list_of_tab)
@@ -296,7 +296,7 @@ class CompanyPanel(QWidget):
         return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS)
 
     @Slot()
-    def _count_rows(self) -> None:
+    def _show_row_counts(self) -> None:
         """Show the number of rows in the titles of the tabs documents, notes and history, if they have been read."""
         for tab in self.company_tabs:
             if tab.table.all_rows:
@@ -322,8 +322,10 @@ class CompanyPanel(QWidget):
 
     @property
     def current_record(self) -> ShownRecord | None:
-        """The record on which a key acts: that of the focused open item, or of the focused widget in the panel at
-        the right; otherwise that of the selected row in the visible list. None if there is no such record."""
+        """The record on which a key acts: the record of the focused open item, or of the focused widget in the
+        panel at the right; otherwise the record of the selected row in the visible list. None if there is no
+        such record.
+        """
         focus = find_focused_widget(self.window())
         if focus is not None and self.open_items.isAncestorOf(focus):
             return self.open_items.find_record(focus)
@@ -380,8 +382,8 @@ class CompanyPanel(QWidget):
             self._show_key_refusal(record, "act.only_payments")
 
     def _show_key_refusal(self, record: ShownRecord | None, reason_key: str) -> None:
-        """Show why a shortcut does nothing: no record is selected, or the sentence with the key `reason_key` about
-        the selected one."""
+        """Show why a shortcut does nothing: if `record` is None, a sentence which says that no record is selected;
+        otherwise the sentence with the wording key `reason_key`."""
         self._acts.page.show_key_refusal(
             self._context.translate(reason_key if record is not None else "act.none_selected")
         )

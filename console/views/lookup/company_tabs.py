@@ -34,9 +34,9 @@ _ROW_READER_BY_TAB: dict[str, "Callable[[Console, tuple[RecordRef, ...]], tuple[
 
 
 class CompanyTab(QWidget):
-    """The tab with the documents, the notes or the history of a company (`name`). It reads its rows when it
-    becomes visible and the company's records have changed since the last reading. If the reading fails, the
-    earlier rows stay, greyed, with the time at which they were read.
+    """The tab of a company with its documents, notes or history; `name` is one of COMPANY_TAB_NAMES. It reads its
+    rows when it becomes visible and the company's records have changed since the last reading. If the reading
+    fails, the earlier rows stay, greyed, with the time at which they were read.
 
     Signals:
     - opened(object): the person wants to open the record with this kind and id.

@@ -150,8 +150,8 @@ class LookupPage(Page):
 
     @Slot()
     def _choose_primary_button(self) -> None:
-        """Paint the button "look up" as the primary one until a corporation is shown; then its purchase button is
-        the primary one."""
+        """Paint the button "look up" as the primary button, but not while a corporation is shown, because the
+        person then needs the purchase button."""
         is_company = self.content.currentWidget() is self.company
         self.number.button.set_kind("default" if is_company else "primary")
 

@@ -32,7 +32,7 @@ _ICON_AND_TONE_BY_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
 class OrderPage(MoneyPage[OrderDetails]):
     """The page of one order. Only our database has the order (the shop writes it, and the console changes its
     state), so the page doesn't compare sides as a payment's page does. If a payment of the order has expired,
-    the steps of the saga after it are above the tabs.
+    the page shows above the tabs the steps of the saga that followed.
     """
 
     kind = "order"

@@ -89,9 +89,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.sidebar_key))
 
     def _show_side_links(self, view: PaymentDetails) -> None:
-        """Show the links and buttons in the panels of the sides: in the provider's panel, its number of the
-        payment and a link to its stored answers (a probe button if there are none); in the order's panel, a
-        link to the order.
+        """Show the links and buttons in the panels of the sides. The provider's panel has the provider's number of
+        the payment and a link to the provider's stored answers (a probe button if there are none); the order's
+        panel has a link to the order.
         """
         if self._order_link.parent() is None:
             self.sides_strip.panels[money_facts.ORDER_SIDE_INDEX].add_tool(self._order_link)

@@ -1,4 +1,4 @@
-"""The dialog with a check box for each kind of event, which switches its notifications on or off."""
+"""The dialog in which a person switches notifications on or off, with one check box for each kind of event."""
 
 from functools import partial
 

@@ -1,5 +1,5 @@
-"""The person's preference for each kind of event: whether the program notifies the person about it. By default it
-does."""
+"""The person's preference for each kind of event: whether the program notifies the person about it. Without a
+stored preference, it does."""
 
 from console.domain.notifications.events import PersonalEventKind
 from console.views.runtime.preferences import Preferences

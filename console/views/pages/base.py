@@ -61,8 +61,8 @@ class KeyHintPanel(Surface):
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
 
     def show_key_hints(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
-        """Replace the shown shortcuts with `key_hints`. Each hint is the key names of a shortcut and the name of its
-        action."""
+        """Replace the shown shortcuts with `hints`. Each hint is a pair: the names of the keys, and the name of
+        their action."""
         if hints == self.key_hints:
             return
         self.key_hints = hints
@@ -157,8 +157,8 @@ class PageHead(Surface):
         self.fit_sentence()
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """In a low window (`is_low_window`), hide the sentence and the time of the last reading, and replace the
-        added buttons with the menu button. If False, undo this."""
+        """If `is_low_window`, hide the sentence and the time of the last reading, and replace the added buttons
+        with the menu button. Otherwise show them again."""
         for button in self._further_buttons:
             button.setVisible(not is_low_window)
         self.more.setVisible(is_low_window and bool(self._further_buttons or self.menu_parts))
@@ -314,8 +314,8 @@ class Page(QWidget):
         self.add_content(self.hint_bar)
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """In a window that is low for the text size (`is_low_window`), hide the header's sentence and the line of
-        shortcuts (which Ctrl+/ lists), so that the contents have more room. If False, show them again."""
+        """If the window is low for the text size (`is_low_window`), hide the header's sentence and the line of
+        shortcuts (which Ctrl+/ lists), so that the contents have more room. Otherwise show them again."""
         self.hint_bar.setVisible(self._has_hints and not is_low_window)
         if self.page_head is not None:
             self.page_head.adapt_to_low_window(is_low_window=is_low_window)

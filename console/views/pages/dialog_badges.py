@@ -11,8 +11,10 @@ from console.views.widgets.base import make_row
 
 def make_badge_row(context: WindowContext, record: ShownRecord, *, awaiting: bool = False) -> QWidget:
     """Return a widget with the three badges of a record side by side: state, certainty and work. The badge of a
-    purchased credit check is "success" here even if its detail or PDF is missing. With `awaiting`, a second person
-    must confirm an outcome, which the record alone doesn't say."""
+    purchased credit check is "success" here even if its detail or PDF is missing. If `awaiting`, the third
+    badge says that a second person must confirm a proposed outcome; the record itself doesn't contain the
+    proposal.
+    """
     holder = QWidget()
     *keys, work_key = get_badge_keys(record, context.now(), derived=not isinstance(record, CreditCheck))
     keys.append(f"work.{WAITING_FOR_APPROVAL_BADGE_KEY}" if awaiting else work_key)

@@ -24,8 +24,9 @@ MAX_RECORDS_IN_TRAIL = 200
 
 class FittedTable(RecordTable):
     """A table of records that fits its columns to its width. `hideable_columns` are the keys of the columns that
-    it hides first, in this order, if it is too narrow. `naming_columns` say whose record a row is, so the table
-    hides them only if no other column can become narrower. Columns in `hidden_keys` are always hidden.
+    it hides first, in this order, if it is too narrow. `naming_columns` are the keys of the columns by which a
+    person recognizes the record of a row, such as the company; the table hides them only if no other column can
+    become narrower. Columns in `hidden_keys` are always hidden.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class FittedTable(RecordTable):
     ) -> None:
         self._hideable_keys, self._naming_keys = tuple(hideable_columns), tuple(naming_columns)
         self.hidden_keys: frozenset[str] = frozenset()
-        self._measured_px: dict[int, int] = {}  # of this fitting: each width is asked for several times
+        self._measured_px: dict[int, int] = {}  # of this fitting: each width is read several times
         super().__init__(rows, name, margin=margin)
         rows.changed.connect(self.fit_columns)
         rows.modelReset.connect(self.fit_columns)
@@ -113,8 +114,10 @@ class FittedTable(RecordTable):
                 hidden.discard(key)
 
     def _narrow_states(self, widths: dict[str, int], hidden: Collection[str], room: int) -> None:
-        """Take from the columns of states, the widest first, the width that the table lacks to fit into `room` px,
-        but at most a quarter of each. The end of a long state is then elided; its tooltip has the whole."""
+        """Make the columns of states narrower, the widest first, until the visible columns fit into `room` px.
+        Each column keeps at least three quarters of its width and room for its title; a column whose width the
+        person has set keeps its width. The end of a long state is then elided; its tooltip has the whole text.
+        """
         fixed_keys = {*hidden, *self.preferred_widths}
         states = [
             (widths[column.key], place, column.key)
@@ -147,11 +150,12 @@ class FittedTable(RecordTable):
             self.viewport().update()
 
     def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free: int) -> None:
-        """Give `free` px of the table's width to the columns whose texts would be cut off: first to the columns that
-        aren't stretched, then to the stretched ones. If the column that names the record is stretched, the
-        other columns also get the width that its contents don't need. If the last visible column is
-        stretched, it takes the rest; otherwise the rest stays empty at the right, so that the values of a
-        row stand near each other."""
+        """Distribute `free` px of the table's width to the columns whose texts would be cut off: first to the
+        columns that aren't stretched, then to the stretched ones. If the column that names the record is
+        stretched, the width that its contents don't need is distributed too, and the rest of it is given back
+        at the end. The caller lets the last visible column take the remaining width if that column is
+        stretched; otherwise the table is empty at the right.
+        """
         shown = [(place, column) for place, column in enumerate(self.rows.columns) if column.key not in hidden]
         lent: dict[str, int] = {}
         for place, column in shown:
@@ -170,15 +174,17 @@ class FittedTable(RecordTable):
             free -= min(free, unused)
 
     def _set_column_stretch(self, place: int, *, takes_rest: bool) -> None:
-        """Let the column take the rest of the table's width (True), or keep the width that is set for it."""
+        """Let the column with the index `place` take the rest of the table's width (`takes_rest`), or keep the
+        width that is set for it."""
         mode = QHeaderView.ResizeMode.Stretch if takes_rest else QHeaderView.ResizeMode.Interactive
         if self.horizontalHeader().sectionResizeMode(place) != mode:
             self.horizontalHeader().setSectionResizeMode(place, mode)
 
     def _compute_preferred_width(self, place: int) -> int:
-        """Return the preferred width of a column in px. A column of sentences that is never hidden may have up to
-        twice its defined width if its contents need it, and so may an identifier. An amount always has the
-        width of its contents, even if the person has set a smaller one.
+        """Return the preferred width of a column in px: the defined width, or the width that the person has set. A
+        column of sentences that is never hidden, or of identifiers, may have up to twice its defined width if
+        its contents need it. An amount always has the width of its contents, even if the person has set a
+        smaller one.
         """
         column, width = self.rows.columns[place], self.column_width(place)
         if column.kind == "amount":
@@ -191,7 +197,8 @@ class FittedTable(RecordTable):
         return max(width, min(2 * width, self._measure_contents_width(place)))
 
     def _measure_whole_text_width(self, key: str) -> int:
-        """Return the width in px in which no text of a column of sentences is cut off; 0 for any other column."""
+        """Return the width in px that a column of sentences needs to show every text completely; 0 for any other
+        column."""
         place = next(place for place, column in enumerate(self.rows.columns) if column.key == key)
         return self._measure_contents_width(place) if self.rows.columns[place].kind == "text" else 0
 
@@ -215,7 +222,7 @@ class FittedTable(RecordTable):
         return ceil(width) + sum(self.delegates[place].paddings(place)) + 1
 
     def _measure_contents_width(self, place: int) -> int:
-        """Return the width in px that the title and the cells of the first 200 loaded rows need."""
+        """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows."""
         if place not in self._measured_px:
             column, delegate = self.rows.columns[place], self.delegates[place]
             rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)

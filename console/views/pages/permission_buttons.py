@@ -38,7 +38,7 @@ def bind_button_to_right(context: WindowContext, button: KeyButton, right: str) 
 
 
 class _ButtonWorkerBinding(QObject):
-    """Blocks one button while this desk asks a worker to act and no worker is present."""
+    """Blocks one button, with the reason, while this desk asks a worker to act and no worker is present."""
 
     def __init__(self, context: WindowContext, button: KeyButton) -> None:
         super().__init__(button)

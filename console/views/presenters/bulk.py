@@ -78,8 +78,8 @@ def make_result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -
 
 
 def make_record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
-    """Return the table cell with the present state of the record of a row; if the record's outcome is unknown, the
-    cell says so. The cell is empty for None: the record no longer exists."""
+    """Return the table cell with the present state of the record that a row of a bulk run is about; if the
+    record's outcome is unknown, the cell says so. The cell is empty if the record no longer exists (None)."""
     if record is None:
         return StateCell("", "dash", "muted")
     return record_words.make_state_cell(get_record_state_key(record), context.language)

@@ -34,8 +34,8 @@ The outcome is a word in the summary of the stored answer.
 
 
 def format_time_in_sentence(at: datetime, context: WindowContext) -> str:
-    """Return an instant as text within a sentence: the time with seconds for an instant of today in Japan,
-    otherwise the same as format_time_in_column."""
+    """Return an instant as text within a sentence: for an instant of today in Japan, the time with seconds;
+    otherwise day and time, as format_time_in_column returns them."""
     today = wording.format_instant(at, "day") == wording.format_instant(context.now(), "day")
     return wording.format_instant(at, "clock") if today else format_time_in_column(at, context)
 
@@ -143,8 +143,8 @@ def _format_check_result(record: CreditCheck, context: WindowContext) -> str:
 
 
 def make_document_summaries(view: CreditCheckDetails, context: WindowContext) -> list[DocumentSummary]:
-    """Return what the page shows about the four parts of a credit check (detail, result, dates, PDF): each is
-    stored, missing or not yet expected."""
+    """Return the summaries of the four parts of a credit check (detail, result, dates, PDF) for its page: each
+    part is stored, missing or not yet expected."""
     if view.record.state is not CheckState.SUCCESS:
         names = ("detail", "result", "dates", "pdf")
         return [

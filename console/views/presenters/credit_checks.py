@@ -86,14 +86,14 @@ def make_state_cell(key: str, language: Language, extra: str = "") -> StateCell:
 
 
 def find_longest_badge_word(family: str, language: Language, *names: str) -> str:
-    """Return the longest word of the badges `family.name` for these `names`. The width of a column of badges is
-    computed from this word."""
+    """Return the longest word of the badges with the keys `family.name`, for each of `names`. The width of a
+    column of badges is computed from this word."""
     return max((tokens().badges[f"{family}.{name}"].word(language) for name in names), key=len)
 
 
 def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:
-    """Return the table cell with the age of the instant `at`, as a number and a unit. Return "" for None,
-    and – if the age is unknown because `at` is in the future, so that one clock is wrong."""
+    """Return the table cell with the age of the instant `at`, as a number and a unit. Return "" for None. If `at`
+    is in the future because the clock of a machine is wrong, the age is unknown and the cell shows –."""
     if at is None:
         return ""
     age = compute_age(at, context.now())
@@ -156,9 +156,9 @@ def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Ti
     )
 
 
-def make_event_timeline_line(event: TimelineEvent, story: TimelinePage, context: WindowContext) -> TimelineLine:
-    """Return the line that the timeline on screen shows for an event of the record's history. The sentence is the
-    same as in the text that a person copies from the timeline."""
+def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, context: WindowContext) -> TimelineLine:
+    """Return the line that the timeline on screen shows for an event of a record's history. `timeline` is the page
+    of events that contains this event. A person who copies the timeline as text gets the same sentence."""
     is_audited = event.source == "audit_log"
     shape, tone = (
         get_entry_icon_and_tone(convert_event_to_timeline_entry(event))
@@ -168,7 +168,7 @@ def make_event_timeline_line(event: TimelineEvent, story: TimelinePage, context:
     if event.step is TimelineEventKind.ENDED:
         shape, tone = _ICON_AND_TONE_BY_OPERATION_END.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_moment(event.at, context.now())
-    sentence = story_words.format_event_sentence_with_record(event, story, context.language)
+    sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
     return TimelineLine(
         time, wording.format_instant(event.at), shape, tone, get_actor_name(event.who, context), sentence
     )

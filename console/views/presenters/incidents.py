@@ -36,8 +36,8 @@ def find_action_route(incident: Incident) -> Route | None:
 
 
 def format_incident_subject(incident: Incident, context: WindowContext) -> str:
-    """Return the number of the order, payment or company that the incident is about; if the incident is about
-    something else, the word for its kind."""
+    """Return the number of the order, payment or company that the incident is about. If the incident is about
+    something else, return the name of that subject's kind."""
     return alert_words.record_text(make_main_alert_item(incident), context)
 
 

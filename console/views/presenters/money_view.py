@@ -66,14 +66,15 @@ def _make_shown_side(side: ComparedSide, name: str, kind: str, context: WindowCo
 
 
 def _find_own_state_word(side: ComparedSide, word: str) -> str:
-    """Return the side's own word for its state; "" if it only repeats `word`, as our English states do."""
+    """Return the word that the side itself uses for its state, such as the provider's word. Return "" if the side
+    has no such word or if it equals `word`, the window's own text for the state; case is ignored."""
     return "" if side.word is None or side.word.casefold() == word.casefold() else side.word
 
 
 def _make_unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:
     """Return the content of the provider's panel for a record whose state the provider hasn't reported. `name` is
-    the title of the panel. A refusal of a refund is an answer without a state, and so is a call whose outcome isn't
-    known.
+    the title of the panel. The text says why there is no state: for example, the refund wasn't sent, or the
+    provider has refused it, doesn't know it, or hasn't answered.
     """
     translate = context.translate
     if isinstance(record, Refund) and not record.sent_count:
@@ -99,7 +100,7 @@ def _format_amount(side: ComparedSide) -> str:
 
 def _format_side_time(side: ComparedSide, context: WindowContext, *, of_gateway: bool) -> str:
     """Return the text with an instant and its age. For the provider's panel (`of_gateway`), this is the instant of
-    the last answer; for the other two panels, the instant since which the state holds."""
+    the last answer; for the panels of our record and of the order, the instant since which the state holds."""
     at = side.asked if of_gateway or side.since is None else side.since
     if at is None:
         return ""
@@ -130,8 +131,9 @@ def make_money_parts(
     money: MoneyParts, context: WindowContext, refundable_before: int | None = None
 ) -> tuple[list[MoneyPart], MoneyPart]:
     """Return the parts of a payment's amount: first a list that begins with the whole paid amount and continues
-    with the parts that can't be refunded; then the refundable part. If the refundable amount was
-    `refundable_before` minor units before a request, that part shows both amounts."""
+    with the parts that can't be refunded; then the refundable part. `refundable_before` is the refundable
+    amount before a refund request, in minor units; if it is given, the refundable part shows both amounts.
+    """
     translate, currency = context.translate, money.currency
 
     def make_part(name: str, amount_minor: int, fill: str, tone: str) -> MoneyPart:

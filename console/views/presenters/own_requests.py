@@ -75,8 +75,8 @@ def make_request_state_cell(request: OwnRequest, context: WindowContext) -> Stat
 
 
 def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:
-    """Return the text of the worker's answer to the request; for a request without an answer, the text about the
-    state of the request. If the desk hasn't received the stored answer itself, the text says this."""
+    """Return the text of the worker's answer to the request; for a request without an answer, the text about its
+    state. If the answer is stored but this desk closed before it arrived, the text says this too."""
     match request.state:
         case OwnRequestState.WAITING:
             return context.translate("request.waits")

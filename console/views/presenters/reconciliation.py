@@ -73,8 +73,8 @@ def make_verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell
 
 
 def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
-    """Return the table cell with the reason why a person must look at the difference; if no person must, the cell
-    says this."""
+    """Return the table cell with the reason why a person must look at the difference, or with the text that no
+    person must look at it."""
     words = texts.cause_text(item, context)
     if item.found.verdict is ReconciliationVerdict.REFUSED or item.case is not None:
         return StateCell(words, "square_bang", "care")
@@ -84,8 +84,8 @@ def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
 
 
 def format_difference_advice(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the sentence that explains the difference and, if a person must act, the action. The provider's own
-    word stands here if the table shows our word in its place."""
+    """Return the sentence that explains the difference and, if a person must act, the action. If the table shows
+    our word for the state at the provider, the text also contains the provider's own word."""
     advice, word = _format_advice(item, context), texts.format_history_word(item, context)
     return f"{advice} {context.translate('reconcile.history_word', word=word)}" if word else advice
 

@@ -24,7 +24,7 @@ _PAGE_IMAGE_WIDTH_PX = 1654  # width of A4 at 200 dots per inch
 
 class PagePrint(QObject):
     """Prints the list, record or PDF that a page shows, one printout at a time. `dialog` is the operating system's
-    print dialog after it was opened."""
+    print dialog; None before it was opened for the first time."""
 
     def __init__(self, context: WindowContext, parent: "QWidget") -> None:
         super().__init__(parent)

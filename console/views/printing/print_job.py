@@ -51,7 +51,7 @@ def open_print_dialog(parent: QWidget, title: str, on_chosen: Callable[[QPrinter
 
 def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
     """Print a text to `printer`. A table with more than five columns is printed in landscape format, and one with
-    more than nine also smaller. Columns without any value are left out."""
+    more than nine columns also in a smaller size. Columns without any value are left out."""
     sheet = _remove_empty_columns(sheet)
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
     if len(sheet.columns) > _MOST_UPRIGHT_COLUMNS:

@@ -25,7 +25,7 @@ from console.wording import catalogue as wording
 
 class RefetchDialog(DialogFrame):
     """The dialog in which a person fetches parts of a purchased credit check again. The missing parts (detail,
-    PDF) are selected at first; if no part is missing, both are."""
+    PDF) are selected at first; if no part is missing, both parts are selected."""
 
     def __init__(self, context: WindowContext, record: CreditCheck, parent: QWidget) -> None:
         translate = context.translate

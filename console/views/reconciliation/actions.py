@@ -17,8 +17,8 @@ RECONCILE_RIGHT = "import"
 
 class ReconciliationActions(QObject):
     """The actions of one page on reconciliation runs. While the page resumes a run of a provider, it ignores a
-    second "resume" for the same provider. Other windows and processes can't run it at the same time, because
-    the service holds a lease.
+    second "resume" for the same provider. Other windows and processes can't reconcile this provider at that
+    time, because the service holds a lease.
     """
 
     def __init__(self, context: WindowContext, page: Page) -> None:

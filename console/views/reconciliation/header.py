@@ -57,7 +57,7 @@ class RunHeader(Surface):
         return figure
 
     def show_run(self, view: ReconciliationRunDetails) -> None:
-        """Show this reconciliation run: another one than before, or newer values of the same one."""
+        """Show the values of this reconciliation run in place of those of the previous reading or of another run."""
         item, context = view.item, self._context
         cell = words.make_run_state_cell(item, context)
         self.title.show_text(words.format_run_title(item, context))
@@ -81,7 +81,7 @@ class RunHeader(Surface):
 
     def _show_files(self, view: ReconciliationRunDetails) -> None:
         """Show the newest files that the run has compared, each with its SHA-256. If the run has compared no file,
-        show how its payments were compared."""
+        show a sentence which says how it has compared the payments."""
         context, lines = self._context, list[QWidget]()
         for read_file in list(reversed(view.files))[:_MAX_SHOWN_FILES]:
             line = TextLabel(words.format_provider_file(read_file, context), "small", "muted")

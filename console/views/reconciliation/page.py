@@ -78,19 +78,19 @@ class ReconcilePage(Page):
         self._must_focus_rows = False
         self.head = self.make_page_head(translate("screen.reconcile"), translate("reconcile.sentence"))
         self.export = ListExporter(context, self, self._make_export_request, self.head)
-        self._build_tools()
+        self._build_run_buttons()
         self.run_head = RunHeader(context)
         self.tabs = Tabs(translate("reconcile.parts"))
         for part in VERDICTS_OF_PART:
             self.tabs.add(translate(f"reconcile.tab.{part}"), data=part)
         self._build_list()
         self.footer = DifferenceFooter(context)
-        self._add_parts()
+        self._build_layout()
         self._connect_signals()
 
     # -- construction
 
-    def _build_tools(self) -> None:
+    def _build_run_buttons(self) -> None:
         translate = self.context.translate
         self.begin = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
@@ -121,7 +121,7 @@ class ReconcilePage(Page):
         self.list.addWidget(self.table)
         self.list.addWidget(self.nothing)
 
-    def _add_parts(self) -> None:
+    def _build_layout(self) -> None:
         for part in (self.head, self.tools):
             self.add_content(part)
         self.add_bar_container()
@@ -136,18 +136,18 @@ class ReconcilePage(Page):
         self._show_run_widgets(visible=False)
 
     def _connect_signals(self) -> None:
-        self.tabs.currentChanged.connect(self._read_tab)
+        self.tabs.currentChanged.connect(self._read_rows_of_selected_tab)
         self.run_head.copied.connect(self.acts.show_copied_toast)
-        self.table.opened.connect(self.open_current)
-        self.table.current_changed.connect(self._show_current)
+        self.table.opened.connect(self.open_current_payment)
+        self.table.current_changed.connect(self._show_current_difference)
         self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
         for button, act in (
             (self.begin, self._begin_run),
             (self.go_on, self._resume_run),
             (self.list_runs, self._open_runs_page),
-            (self.footer.open_button, self.open_current),
-            (self.footer.probe_button, self._probe_current),
+            (self.footer.open_button, self.open_current_payment),
+            (self.footer.probe_button, self._probe_current_payment),
             (self.footer.note_button, self._add_note),
             (self.older, partial(self._show_neighbour_run, -1)),
             (self.newer, partial(self._show_neighbour_run, 1)),
@@ -201,13 +201,13 @@ class ReconcilePage(Page):
             run_id = self.view.item.id
         self.context.run_read(
             lambda services: services.reconciliation.views.read_run(run_id),
-            self._show_view,
+            self._show_run_details,
             self.show_reading_failure,
             owner=self,
             key=("reconciliation", "show", run_id),
         )
 
-    def _show_view(self, view: ReconciliationRunDetails | None) -> None:
+    def _show_run_details(self, view: ReconciliationRunDetails | None) -> None:
         self.hide_reading_failure()
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is None:
@@ -264,7 +264,7 @@ class ReconcilePage(Page):
             self.rows.read_query(self.context.make_page_reader(reconcile_rows.make_difference_reader(*run_part)))
 
     @Slot(int)
-    def _read_tab(self, _number: int) -> None:
+    def _read_rows_of_selected_tab(self, _number: int) -> None:
         if self.view is not None:
             self._read_rows(self.view)
 
@@ -279,7 +279,7 @@ class ReconcilePage(Page):
             if self._must_focus_rows and self.focusWidget() is self.list_runs:
                 self.table.setFocus(Qt.FocusReason.OtherFocusReason)
             self._must_focus_rows = False
-        self._show_current(self.table.current_item)
+        self._show_current_difference(self.table.current_item)
 
     def _show_empty_state(self) -> None:
         translate, view = self.context.translate, self.view
@@ -313,7 +313,7 @@ class ReconcilePage(Page):
         return row if isinstance(row, DifferenceItem) else None
 
     @Slot(object)
-    def _show_current(self, _row: object) -> None:
+    def _show_current_difference(self, _row: object) -> None:
         self.footer.show_item(self.current_difference)
         self._show_position()
 
@@ -328,7 +328,7 @@ class ReconcilePage(Page):
         self.hint_bar.count.show_text(words_)
 
     @Slot()
-    def open_current(self) -> None:
+    def open_current_payment(self) -> None:
         item = self.current_difference
         if item is None or item.payment is None or self.view is None:
             return
@@ -343,15 +343,17 @@ class ReconcilePage(Page):
         self.context.navigate(PaymentRoute(item.payment.id, trail, "reconcile"))
 
     @Slot()
-    def _probe_current(self) -> None:
+    def _probe_current_payment(self) -> None:
         item = self.current_difference
         if item is not None and item.action == "probe" and item.payment is not None:
             self.acts.probe(item.payment)
 
     @Slot()
     def _move_order(self) -> None:
-        """Set the order of the current difference's payment to paid. If this isn't possible, show that a person
-        doesn't match records by hand, or why the action can't run."""
+        """Set the order of the current difference's payment to paid. If the payment isn't paid or has no order,
+        show a sentence which says that a later run closes the difference; if there is no payment, say that one
+        is missing.
+        """
         item = self.current_difference
         if item is None or item.payment is None:
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"

@@ -237,9 +237,9 @@ class RecordActionHandlers(QObject):
         """Open the dialog in which the person rejects the refund, if the person has the right."""
         if self.refuse_if_right_missing("refund_approve"):
             return
-        from console.views.refunds.decision_dialog import DeclineDialog
+        from console.views.refunds.decision_dialog import RejectDialog
 
-        DeclineDialog(self._context, view, self._page.window()).open()
+        RejectDialog(self._context, view, self._page.window()).open()
 
     def withdraw(self, view: RefundDetails) -> None:
         """Open the dialog in which the maker withdraws the refund request, if the person has the right."""

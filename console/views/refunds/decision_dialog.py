@@ -268,7 +268,7 @@ class ApproveDialog(_DecisionDialog):
         self.password.line_edit.setFocus()
 
 
-class DeclineDialog(_DecisionDialog):
+class RejectDialog(_DecisionDialog):
     """The dialog in which a person rejects a refund, with a reason that the maker will read."""
 
     name = "reject"

@@ -89,7 +89,7 @@ class RefundDialog(DialogFrame):
             payment.merchant_payment_id,
             self.form.get_draft_inputs,
         )
-        self.form.changed.connect(draft.store)  # also told by answers to risk signals that were not there before
+        self.form.changed.connect(draft.store)  # also emitted for answers to risk signals that were not there before
         return draft
 
     def find_first_focus(self) -> QWidget:

@@ -213,8 +213,8 @@ def _draw_centred_text(painter: QPainter, text: str, room: QRectF, baseline: flo
 
 
 def _draw_bands(painter: QPainter, strip: BarStrip, area: QRectF, place_width: float) -> None:
-    """Draw the marked ranges of a strip behind its bars, each with an icon above and a thick line below the axis,
-    so that the bars can't hide it."""
+    """Draw the marked ranges of a strip behind its bars. Each range has an icon above it and a thick line below
+    the axis, so that it stays visible behind the bars."""
     look = current_appearance()
     side, colour = look.icon_px(_BAND_ICON_PX), look.colour(MARKED_RANGE_STYLE.tone)
     top = area.top() - look.line_height("small") - 4 - side

@@ -75,7 +75,7 @@ class DailyCloseSection(ReportSection):
         self.about = TextLabel("", "small", "muted", wrap=True)
         self.sums = StaticTable(context, _make_sum_columns(context), _get_sum_row_key, translate("close.table.money"))
         self.unknown = StaticTable(
-            context, _make_unknown_columns(context), lambda row: row.name, translate("close.table.unknown")
+            context, _make_unknown_record_columns(context), lambda row: row.name, translate("close.table.unknown")
         )
         self.changes = TextLabel("", "small", wrap=True)
         self._build_layout()
@@ -239,21 +239,21 @@ class DailyCloseSection(ReportSection):
 
         context.runner.watch(
             write,
-            self._show_written,
-            self._show_failure,
+            self._show_written_toast,
+            self._show_writing_failure,
             lambda _: None,
             owner=self,
             label=context.translate("close.write"),
             lane="long",
         )
 
-    def _show_written(self, written: WrittenDailyClose) -> None:
+    def _show_written_toast(self, written: WrittenDailyClose) -> None:
         self.is_writing = False
         words = self._context.translate("close.written", file=Path(written.file).name)
         self._context.toast_requested.emit(Toast(words, written.file, path=written.file))
         self._read_chosen_close()
 
-    def _show_failure(self, failure: Failure) -> None:
+    def _show_writing_failure(self, failure: Failure) -> None:
         self.is_writing = False
         message = self._context.format_failure(failure)
         self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad")
@@ -299,7 +299,7 @@ def _make_sum_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-def _make_unknown_columns(context: WindowContext) -> Sequence[Column]:
+def _make_unknown_record_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
     return [
         Column("record", translate("column.record"), 150, lambda row: close_words.record_name(row, language)),

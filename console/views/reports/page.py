@@ -21,11 +21,11 @@ from console.views.widgets.base import Surface, make_row
 from console.views.widgets.tabs import Tabs
 
 SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
-    partial(ChartSection, form=provider_success.REPORT_DEFINITION),
-    partial(ChartSection, form=queue_ages.REPORT_DEFINITION),
-    partial(ChartSection, form=refund_funnel.REPORT_DEFINITION),
-    partial(ChartSection, form=settlement.REPORT_DEFINITION),
-    partial(ChartSection, form=time_to_truth.REPORT_DEFINITION),
+    partial(ChartSection, definition=provider_success.REPORT_DEFINITION),
+    partial(ChartSection, definition=queue_ages.REPORT_DEFINITION),
+    partial(ChartSection, definition=refund_funnel.REPORT_DEFINITION),
+    partial(ChartSection, definition=settlement.REPORT_DEFINITION),
+    partial(ChartSection, definition=time_to_truth.REPORT_DEFINITION),
     DailyCloseSection,
 )
 """Functions that create the sections of the page, in the order of their tabs."""

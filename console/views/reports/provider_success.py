@@ -1,5 +1,5 @@
-"""The report about the share of successful payments: one strip per provider, one bar per day, and the provider's
-outages as marked ranges."""
+"""The report about the share of successful payments. Its chart has one strip of bars per provider, with one bar
+per day, and the provider's outages as marked ranges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

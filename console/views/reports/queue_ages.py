@@ -1,4 +1,5 @@
-"""The report about the ages of the records in the queues: one strip per queue, one bar per range of ages."""
+"""The report about the ages of the records in the queues. Its chart has one strip of bars per queue, with one bar
+per range of ages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_LOOK_BY_AGE_CLASS = (
+_STYLE_BY_AGE_RANGE = (
     BarPartStyle("dots", "progress"),
     BarPartStyle("back_hatch", "progress"),
     BarPartStyle("hatch", "care"),
@@ -29,7 +30,8 @@ class _TableRow:
 
 
 def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartContent:
-    """Return the chart of the queues of a report."""
+    """Return the chart of the report: for each queue a strip of bars with the numbers of its records by range of
+    ages."""
     top = float(max((count for queue in report.queues for count in queue.counts), default=0))
     strips = tuple(
         BarStrip(
@@ -41,7 +43,7 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
                     wording.format_count(count),
                     (BarPart(float(count), look),),
                 )
-                for name, count, look in zip(AGE_CLASSES, queue.counts, _LOOK_BY_AGE_CLASS, strict=True)
+                for name, count, look in zip(AGE_CLASSES, queue.counts, _STYLE_BY_AGE_RANGE, strict=True)
             ),
             top,
         )
@@ -49,7 +51,7 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
     )
     legend = tuple(
         LegendEntry(context.translate(f"reports.age.{name}"), look)
-        for name, look in zip(AGE_CLASSES, _LOOK_BY_AGE_CLASS, strict=True)
+        for name, look in zip(AGE_CLASSES, _STYLE_BY_AGE_RANGE, strict=True)
     )
     return ChartContent(strips, legend, "\n".join(report_words.format_queue_age_lines(report, context.language)), 68)
 

@@ -1,5 +1,5 @@
-"""The report about refunds: how many of the requested refunds have reached each step (approved, sent, …), one
-strip per currency."""
+"""The report about refunds: how many of the requested refunds have reached each step (approved, sent, …). Its
+chart has one strip of bars per currency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class _TableRow:
     requested: int
 
 
-def _get_style(name: str) -> BarPartStyle:
+def _get_style_of_step(name: str) -> BarPartStyle:
     return _STEP_LOOK if name in FUNNEL_STEPS else _UNKNOWN if name == "unknown" else _OTHER
 
 
@@ -59,7 +59,7 @@ def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
         Bar(
             context.translate(f"reports.refund_funnel.{name}"),
             report_words.format_count_and_sum(funnel.step(name), funnel.currency, context.language),
-            (BarPart(float(funnel.step(name).count), _get_style(name)),),
+            (BarPart(float(funnel.step(name).count), _get_style_of_step(name)),),
         )
         for name in _STEP_AND_ENDING_NAMES
     )

@@ -89,18 +89,18 @@ class ChartSection(ReportSection):
     """A section that shows a report as a chart. The person can switch between the chart and a table with a button
     or its shortcut."""
 
-    def __init__(self, context: WindowContext, form: ReportDefinition[Any]) -> None:
+    def __init__(self, context: WindowContext, definition: ReportDefinition[Any]) -> None:
         super().__init__()
-        self._context, self._form, self.name = context, form, form.name
-        title = context.translate(f"reports.{form.name}.title")
+        self._context, self._definition, self.name = context, definition, definition.name
+        title = context.translate(f"reports.{definition.name}.title")
         self.setAccessibleName(title)
         self.note = TextLabel("", "small", "muted", wrap=True)
         self.switch = KeyButton(context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds=False)
         self.switch.clicked.connect(self.switch_view)
         self.chart = Chart(title)
-        self.table = StaticTable(context, form.columns(context), form.row_key, title)
+        self.table = StaticTable(context, definition.columns(context), definition.row_key, title)
         self.nothing = EmptyState(
-            context.translate("reports.empty"), context.translate(f"reports.{form.name}.empty"), shape="dash"
+            context.translate("reports.empty"), context.translate(f"reports.{definition.name}.empty"), shape="dash"
         )
         self._legend = QWidget()
         self._shows_table = self._has_figures = False
@@ -133,20 +133,20 @@ class ChartSection(ReportSection):
 
     def read_data(self) -> None:
         self._context.run_read(
-            self._form.read, self._show_report, self.failed.emit, owner=self, key=("report", self.name)
+            self._definition.read, self._show_report, self.failed.emit, owner=self, key=("report", self.name)
         )
 
     def _show_report(self, report: Report) -> None:
-        context, form = self._context, self._form
-        self.note.show_text(form.note(report, context))
-        content = form.make_content(report, context)
+        context, definition = self._context, self._definition
+        self.note.show_text(definition.note(report, context))
+        content = definition.make_content(report, context)
         self.chart.show_content(content)
         self._legend.hide()
         self._legend.deleteLater()
         self._legend = make_legend(content.legend)
         self._legend_place.addWidget(self._legend)
-        self.table.show_rows(form.rows_of(report))
-        self._has_figures = not form.is_empty(report)
+        self.table.show_rows(definition.rows_of(report))
+        self._has_figures = not definition.is_empty(report)
         self._show_chart_or_table()
         self.was_read.emit(report.read_at)
 

@@ -1,4 +1,5 @@
-"""The report about the paid and refunded amounts per day: one strip per provider and currency."""
+"""The report about the paid and refunded amounts per day. Its chart has one strip of bars per provider and
+currency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ class _TableRow:
 
 def _compute_bar_height(time: timedelta | None) -> float:
     """Return the height of the bar for a duration: the logarithm of its seconds, because a minute and a week must
-    both be visible in one chart. 0 for None."""
+    both be visible in one chart. Return 0 for None."""
     return log1p(max(0.0, time.total_seconds())) if time is not None else 0.0
 
 

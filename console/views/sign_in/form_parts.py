@@ -27,7 +27,7 @@ class NoticeArea(QVBoxLayout):
         bar.show()
 
 
-class EntryForm(QWidget):
+class PasswordForm(QWidget):
     """Base class of the sign-in form and the unlock form: a password field and one button. After the person has
     submitted the form, it is disabled until the attempt fails.
 
@@ -85,7 +85,8 @@ class EntryForm(QWidget):
         self.submitted.emit(values)
 
     def _enable_again(self, *, is_wrong: bool) -> None:
-        """Enable the form for another attempt. With `is_wrong`, clear the password field too."""
+        """Enable the form for another attempt. If the password was wrong (`is_wrong`), also clear the password
+        field."""
         self.button.enable_button()
         self._set_enabled(True)
         if is_wrong:

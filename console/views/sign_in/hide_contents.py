@@ -6,13 +6,13 @@ from PySide6.QtWidgets import QApplication, QFocusFrame, QMainWindow, QWidget
 
 from console.views.runtime.context import WindowContext
 
-_TRANSIENT_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
+_TRANSIENT_WINDOW_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
 
 
 class WindowCover(QObject):
     """Hides every widget and window of the process except one widget, the cover, so that neither the Tab key nor a
-    screen reader reaches their contents. A widget that is shown later is hidden too. Hidden dialogs keep their
-    inputs.
+    screen reader reaches their contents. A widget that the program shows while the window is covered is hidden
+    too. Hidden dialogs keep their inputs.
 
     Signals:
     - cover_shown: a cover hides the window from now on.
@@ -109,7 +109,7 @@ class WindowCover(QObject):
             *QApplication.topLevelWidgets(),
         ]:
             if widget.isVisible() and self._must_hide(widget):
-                if widget.windowType() in _TRANSIENT_TYPES:
+                if widget.windowType() in _TRANSIENT_WINDOW_TYPES:
                     widget.close()
                 else:
                     is_active = QApplication.activeWindow() is not None

@@ -9,10 +9,10 @@ from console.views.sign_in.hide_contents import CoveredWindow
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.unlock_form import UnlockForm
 
-CHECK_INTERVAL_MS = 5_000
+INPUT_TIME_CHECK_INTERVAL_MS = 5_000
 UNATTENDED_SECONDS = 60.0
 """Time without input after which nobody is at the desk. It is shorter than the time after which the window locks."""
-_INPUT_EVENTS = {
+_INPUT_EVENT_TYPES = {
     QEvent.Type.KeyPress,
     QEvent.Type.MouseButtonPress,
     QEvent.Type.MouseMove,
@@ -41,7 +41,7 @@ class IdleLock(QObject):
         self._locked_since = self._context.now()
         self._is_attended = True
         self.store_input_time()
-        self._timer = QTimer(self, interval=CHECK_INTERVAL_MS)
+        self._timer = QTimer(self, interval=INPUT_TIME_CHECK_INTERVAL_MS)
         self._timer.timeout.connect(self.check_input_time)
         self._timer.start()
         self._observed_windows: set[QWindow] = set()
@@ -76,7 +76,7 @@ class IdleLock(QObject):
         self._observed_windows = {watched for watched in self._observed_windows if watched is not window}
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        if event.type() in _INPUT_EVENTS:
+        if event.type() in _INPUT_EVENT_TYPES:
             self.store_input_time()
         return False
 
@@ -132,9 +132,9 @@ class IdleLock(QObject):
     def _check_password(self, password: str) -> None:
         context = self._context
         confirm = context.bind_services(lambda services: services.sessions.confirm_password(password))
-        context.runner.run(confirm, self._handle_answer, self._show_failure, owner=self)
+        context.runner.run(confirm, self._handle_password_check, self._show_failure, owner=self)
 
-    def _handle_answer(self, is_right: bool) -> None:
+    def _handle_password_check(self, is_right: bool) -> None:
         form = self._form
         if form is None:
             return

@@ -88,7 +88,7 @@ class SignInFlow(QObject):
         form.submitted.connect(self._sign_in)
         cover = PrivacyCover(context, form)
         cover.language_requested.connect(self._switch_language)
-        self._show_problem(form)
+        self._show_sign_in_problem(form)
         self._frame.window_cover.show_cover(cover)
         form.reset_input()
 
@@ -96,7 +96,7 @@ class SignInFlow(QObject):
         self._failure = failure
         self._show_form(SignInDefaults("", can_keep=False))
 
-    def _show_problem(self, form: SignInForm) -> None:
+    def _show_sign_in_problem(self, form: SignInForm) -> None:
         problem = self._failure.detail.get("problem") if self._failure else None
         translate = self._context.translate
         if problem == SettingProblem.ACCESS_DENIED:

@@ -9,7 +9,7 @@ from console.domain.errors import ErrorCode
 from console.domain.setting_problems import SettingProblem
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.sign_in.form_parts import EntryForm
+from console.views.sign_in.form_parts import PasswordForm
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
@@ -28,7 +28,7 @@ class EnteredAccount(NamedTuple):
         return "<typed>"
 
 
-class SignInForm(EntryForm):
+class SignInForm(PasswordForm):
     """The form in which a person signs in; `submitted` carries an EnteredAccount. After a refusal, the form
     doesn't say whether the user name or the password was wrong. If the database is unreachable, the typed
     values stay.

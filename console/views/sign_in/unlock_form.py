@@ -9,13 +9,13 @@ from console.domain.errors import ErrorCode
 from console.domain.records import Person
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.sign_in.form_parts import EntryForm
+from console.views.sign_in.form_parts import PasswordForm
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
 from console.views.widgets.inputs import DropDownList
 
 
-class UnlockForm(EntryForm):
+class UnlockForm(PasswordForm):
     """The form that unlocks a window. If the database is a server, the person must type the password. Without
     accounts there is no password, and the form can offer to continue as another person.
 
@@ -29,9 +29,9 @@ class UnlockForm(EntryForm):
     def __init__(
         self, context: WindowContext, locked_since: datetime, *, needs_password: bool, persons: Sequence[Person] = ()
     ) -> None:
-        """`locked_since` is the instant at which the window was locked. With `needs_password`, the person must
-        type the password. `persons` are the people to choose from, one of whom continues; empty if only the
-        acting person can continue.
+        """`locked_since` is the instant at which the window was locked. If `needs_password`, the person must type
+        the password. `persons` are the people of whom the person at the window selects the one who continues;
+        it is empty if only the acting person can continue.
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate

@@ -32,8 +32,8 @@ _ICON_AND_TONE_BY_STATE: Mapping[TrainingState, tuple[str, Tone]] = {
     TrainingState.RIGHT: ("ring_check", "good"),
     TrainingState.WRONG: ("cross", "bad"),
 }
-_CALL_KEY = "training"
-_BUTTON_WORD_BY_KEY = {"S": "training.begin", "C": "training.check", "N": "training.next"}
+_TRAINING_CALL_KEY = "training"
+_BUTTON_WORDING_KEY_BY_SHORTCUT = {"S": "training.begin", "C": "training.check", "N": "training.next"}
 
 
 class TrainingPage(Page):
@@ -56,14 +56,16 @@ class TrainingPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.training"), translate("training.sentence"))
-        self.table = StaticTable(context, _make_columns(context), lambda row: row.key, translate("screen.training"))
+        self.table = StaticTable(
+            context, _make_incident_columns(context), lambda row: row.key, translate("screen.training")
+        )
         self.list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
         self.add_content(self.head)
         self.add_content(self.list, 1)
         self.add_content(self._make_footer())
         self.add_key_hints()
         self.table.current_changed.connect(self._show_incident)
-        self.table.rows.page_applied.connect(self._go_to_first)
+        self.table.rows.page_applied.connect(self._select_first_incident)
         for button, act in self._button_actions:
             button.clicked.connect(act)
             self.add_button_shortcut(button)
@@ -77,13 +79,13 @@ class TrainingPage(Page):
             translate("training.approver", approver=INVENTED_APPROVER), "small", "muted", wrap=True
         )
         self.score = TextLabel("", "body", selectable=True)
-        self.begin_button = KeyButton(translate(_BUTTON_WORD_BY_KEY["S"]), "S", "primary", binds=False)
-        self.check_button = KeyButton(translate(_BUTTON_WORD_BY_KEY["C"]), "C", binds=False)
-        self.next_button = KeyButton(translate(_BUTTON_WORD_BY_KEY["N"]), "N", binds=False)
+        self.begin_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["S"]), "S", "primary", binds=False)
+        self.check_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["C"]), "C", binds=False)
+        self.next_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["N"]), "N", binds=False)
         self._button_actions: Sequence[tuple[KeyButton, Callable[[], None]]] = (
             (self.begin_button, self._begin_incident),
             (self.check_button, self._check_incidents),
-            (self.next_button, self._go_to_next),
+            (self.next_button, self._select_next_unsolved_incident),
         )
         buttons = make_flow_widget(*(button for button, _ in self._button_actions), self.score, gap=12)
         footer = self.footer = Surface(raised=True, edge="top")
@@ -107,15 +109,15 @@ class TrainingPage(Page):
     def read_data(self, reason: str) -> None:
         self.context.run_read(
             lambda services: services.training.read_overview() if services.training else None,
-            self._show_view,
+            self._show_overview,
             self.show_reading_failure,
             owner=self,
-            key=_CALL_KEY,
+            key=_TRAINING_CALL_KEY,
         )
 
-    def _show_view(self, view: TrainingOverview | None) -> None:
+    def _show_overview(self, view: TrainingOverview | None) -> None:
         self.hide_reading_failure()
-        self._end_busy_buttons()
+        self._enable_busy_buttons()
         self.list.show_rows(view.incidents if view else ())
         self.footer.setVisible(view is not None)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
@@ -131,7 +133,7 @@ class TrainingPage(Page):
         return row if isinstance(row, TrainingIncident) else None
 
     @Slot()
-    def _go_to_first(self) -> None:
+    def _select_first_incident(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
         self._show_incident(self.table.current_item)
@@ -162,32 +164,32 @@ class TrainingPage(Page):
         self._run_action(self.check_button, lambda training: training.check_incidents())
 
     def _run_action(self, button: KeyButton, act: "Callable[[TrainingService], TrainingOverview]") -> None:
-        """Call `act` on the training service in a worker thread; `button` shows that the call runs. The call has
-        no request id, because a repeated start may start the incident again."""
+        """Call `act` on the training service in a worker thread; `button` shows that the call is running. The call
+        has no request id, because a repeated start may start the incident again."""
 
         def call(services: "Console") -> TrainingOverview | None:
             return act(services.training) if services.training else None
 
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
-            self.context.bind_services(call), self._show_view, self._show_failure,
-            owner=self, label=button.text(), key=_CALL_KEY, lane="slow",
+            self.context.bind_services(call), self._show_overview, self._show_failure,
+            owner=self, label=button.text(), key=_TRAINING_CALL_KEY, lane="slow",
         )  # fmt: skip
 
-    def _end_busy_buttons(self) -> None:
+    def _enable_busy_buttons(self) -> None:
         for button, _ in self._button_actions:
             if button.is_busy:
-                button.show_text(self.context.translate(_BUTTON_WORD_BY_KEY[button.key]))
+                button.show_text(self.context.translate(_BUTTON_WORDING_KEY_BY_SHORTCUT[button.key]))
                 button.setEnabled(True)
 
     def _show_failure(self, failure: Failure) -> None:
-        self._end_busy_buttons()
+        self._enable_busy_buttons()
         self.show_key_refusal(self.context.format_failure(failure))
 
     @Slot()
-    def _go_to_next(self) -> None:
-        """Make the next incident current that isn't solved correctly. After the last incident, the search goes on
-        with the first."""
+    def _select_next_unsolved_incident(self) -> None:
+        """Select the next incident in the list that isn't solved correctly. After the last incident, the search
+        continues with the first. Do nothing if all are solved."""
         rows = [row for row in self.table.all_rows if isinstance(row, TrainingIncident)]
         here = next((place for place, row in enumerate(rows) if row is self.current_incident), -1)
         for place in (*range(here + 1, len(rows)), *range(here + 1)):
@@ -196,7 +198,7 @@ class TrainingPage(Page):
                 return
 
 
-def _make_columns(context: WindowContext) -> list[Column]:
+def _make_incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def state(incident: TrainingIncident) -> StateCell:

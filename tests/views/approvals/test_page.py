@@ -47,7 +47,7 @@ def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
     """Never among what was checked and holds."""
     detail = ApprovalView(window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
-    texts = [text for _, text, _, _ in detail.list_reasons_against(view(checks=(broken,)))]
+    texts = [text for _, text, _, _ in detail.list_reasons_against_refund(view(checks=(broken,)))]
     assert texts == ["The requester's account is disabled."]
 
 

@@ -52,7 +52,7 @@ from console.views.records.evidence_wizard import TEXT_EVIDENCE
 from console.views.records.note_dialog import HandOverDialog, NoteDialog
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
-from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog, WithdrawDialog
+from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, WithdrawDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
@@ -298,7 +298,7 @@ def reject(at: Seat) -> Click:
     view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
-        dialog = DeclineDialog(at.context, view, at.parent)
+        dialog = RejectDialog(at.context, view, at.parent)
         dialog.words.edit.setPlainText("not ours")  # type: ignore[union-attr]  # an area
         dialog._send_decision()
 
