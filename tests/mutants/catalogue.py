@@ -190,7 +190,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/audit/hash_chain.py",
-                "    return AuditVerificationResult(walk.row_count, walk.first_bad_row_id, walk.why)\n",
+                "    return AuditVerificationResult(walk.row_count, walk.first_bad_row_id, walk.reason)\n",
                 "    return AuditVerificationResult(walk.row_count)\n",
             ),
         ),

@@ -120,7 +120,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION}",
                 "(TRUE AND ({_IS_OWN_OPERATION}",
             ),
-            Change("console/store/constraints/credit_checks.py", " AND {_HAS_FAILED})", ")"),
+            Change("console/store/constraints/credit_checks.py", " AND {_HAS_OPERATION_FAILED})", ")"),
         ),
         ("tests/harms/test_bought_twice.py",),
         "mariadb",

@@ -171,7 +171,7 @@ class AdoptionRun:
         self._counts.update(self._database.write(work))
 
     def _take_in_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
-        return Counter(taken_in=adopt_rows.decide_remaining(tx.conn, after_id, up_to_id, self._read_clock()))
+        return Counter(taken_in=adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock()))
 
     def _normalise_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:
@@ -189,7 +189,7 @@ class AdoptionRun:
         if number == format_stored_number(raw):
             return _NO_CHANGES
         try:
-            if not adopt_rows.write_number(tx.conn, record_id, raw, number, self._read_clock()):
+            if not adopt_rows.write_normalised_number(tx.conn, record_id, raw, number, self._read_clock()):
                 return _NO_CHANGES
         except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
             live_id = adopt_rows.find_other_row_with_number(tx.conn, record_id, number)
@@ -198,7 +198,7 @@ class AdoptionRun:
         return Counter(respelled=1)
 
     def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
-        if not adopt_rows.mark_unreadable(tx.conn, record_id, self._read_clock()):
+        if not adopt_rows.mark_number_unreadable(tx.conn, record_id, self._read_clock()):
             return _NO_CHANGES
         facts = (
             credit_checks.CREDIT_CHECK_KIND,

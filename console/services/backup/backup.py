@@ -79,17 +79,17 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     only read and write desk requests, bad_profile (dump_program) without the server's dump program, and the errors
     of the database and of the documents.
     """
-    with _open_database_and_spool(settings) as (database, spool), archive.new_archive(folder) as writer:
+    with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
         state = migrate.read_state(database)
         _require_full_access(database)
         if database.file is None:
             _dump_server(database, writer)
         else:
-            sqlite_copy.copy_sqlite(database.file, writer.path(archive.SQLITE_FILE))
+            sqlite_copy.copy_sqlite(database.file, writer.make_path(archive.SQLITE_FILE))
             writer.add(archive.SQLITE_FILE)
         if spool.file_exists:
-            sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, writer.path(archive.SPOOL_FILE))
+            sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, writer.make_path(archive.SPOOL_FILE))
             writer.add(archive.SPOOL_FILE)
         unreadable = _copy_documents(open_documents(settings.documents_url, database), writer)
         manifest = BackupManifest(
@@ -114,11 +114,11 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     desk has another store key.
     """
     manifest = archive.read_manifest(folder)
-    archive.require_whole(folder, manifest)
+    archive.require_intact_files(folder, manifest)
     if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
         raise migrate.make_schema_error(manifest.schema)
     if manifest.kind == _SQLITE and archive.SQLITE_FILE in manifest.files:
-        state = sqlite_copy.read_state(folder / archive.SQLITE_FILE)
+        state = sqlite_copy.read_meta(folder / archive.SQLITE_FILE)
         if (state.get("database_id"), state["schema"]) != (manifest.database_id, manifest.schema):
             raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
     elif manifest.kind != _SERVER or archive.DUMP_FILE not in manifest.files:
@@ -264,12 +264,12 @@ def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, .
 
 def _dump_server(database: Database, writer: ArchiveWriter) -> None:
     with database.read() as conn:
-        present = server_dump.read_tables(conn)
+        present = server_dump.read_table_names(conn)
     own_tables = sorted(present & {*metadata.tables, *_VERSION_TABLES})
     tables = [name for name in own_tables if name not in _VERSION_TABLES]
     versions = [name for name in own_tables if name in _VERSION_TABLES]
     for file, names in ((archive.DUMP_FILE, tables), (archive.VERSION_DUMP_FILE, versions)):
-        server_dump.dump_tables(database, names, writer.path(file))
+        server_dump.dump_tables(database, names, writer.make_path(file))
         writer.add(file)
 
 
@@ -282,9 +282,9 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
         yield
         return
     with database.engine.begin() as conn:
-        server_dump.mark_target(conn, manifest.files[archive.DUMP_FILE].sha256)
+        server_dump.mark_restore_target(conn, manifest.files[archive.DUMP_FILE].sha256)
     with database.engine.begin() as holder:
-        server_dump.lock_mark(holder)
+        server_dump.lock_restore_mark(holder)
         with database.engine.begin() as conn:
             server_dump.empty_target_database(conn)
         yield

@@ -35,7 +35,7 @@ from console.services.process.tolerated import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
-from console.store.desk_requests.requested_audit import parse_entry
+from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.store.operations import leases
 from console.store.operations.leases import Holder, Lease
 
@@ -101,7 +101,7 @@ class RequestExecutor:
         ended, self._silent_workers = silent & self._silent_workers, silent
         if ended:
             account = context.make_holder().operator
-            context.write(lambda tx: requests.end_leases_of(tx, ended, account))
+            context.write(lambda tx: requests.end_leases_of_workers(tx, ended, account))
 
     def withdraw_announcement(self) -> None:
         """Release this worker's presence lease, so that the desks see that the worker is no longer present."""
@@ -114,7 +114,7 @@ class RequestExecutor:
         """Return the number of requests that this worker may take now. Costs one read of an index if no request is
         open."""
         with self._context.database.read() as conn:
-            return requests.count_waiting(conn)
+            return requests.count_takable_requests(conn)
 
     def store_progress_steps(self) -> None:
         """Store the latest progress step of each request whose command has reported one since the last call. Only
@@ -208,7 +208,7 @@ class RequestExecutor:
         """
         unreadable = NewAuditEntry(taken.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
-            entry = parse_entry(taken.person, taken.arguments_json)
+            entry = parse_audit_entry(taken.person, taken.arguments_json)
         except ValueError:
             entry = unreadable
 

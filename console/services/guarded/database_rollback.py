@@ -105,7 +105,7 @@ def find_open_rollback(conn: Connection) -> RollbackFinding | None:
     """Return the open alert of the rule `database_went_back` with the lost operations that desks have reported; None
     if no such alert is open.
     """
-    number = anchors.find_open_alert_id(conn)
+    number = anchors.find_open_rollback_alert_id(conn)
     if number is None:
         return None
     # Here and below, the modules that only a loss needs are imported late: every start looks for a loss.
@@ -293,10 +293,10 @@ def _write_rollback(
     if not missing and old_database_id is None:
         return None, None
     people = anchors.list_resolved_rollback_alerts(tx.conn)
-    unreported = lost_operations.find_entries_not_stored(
+    unreported = lost_operations.find_unstored_entries(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spooled)
     )
-    lost_operations.insert_entries(tx.conn, unreported, context.database_id, context.now())
+    lost_operations.insert_lost_operations(tx.conn, unreported, context.database_id, context.now())
     is_new = not people - acknowledgers
     if is_new or any(entry.holds_claim for entry in unreported):
         _raise_alert(tx, context, missing, old_database_id, len(unreported))

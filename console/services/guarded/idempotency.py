@@ -185,7 +185,7 @@ class Idempotency:
             stored = find_stored_result(attempt, fingerprint)
             if stored is not None:
                 return stored
-            idempotency.free_key(tx.conn, attempt.operation_id, key)
+            idempotency.free_idempotency_key(tx.conn, attempt.operation_id, key)
         operation = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
         fence = journal.begin_operation(
             tx, operation, holder, now, context.scale.scale_lease_seconds(ATTEMPT_LEASE_SECONDS)
@@ -200,7 +200,7 @@ class Idempotency:
                 tx.conn, held_key.operation_id, held_key.fence, state, result, self._context.now()
             )
             if is_owner and state is OperationState.FAILED:
-                idempotency.free_key(tx.conn, held_key.operation_id, held_key.key)
+                idempotency.free_idempotency_key(tx.conn, held_key.operation_id, held_key.key)
             return is_owner
 
         return self._context.write(end)

@@ -25,7 +25,7 @@ def make_already_decided_error(
     case: int | None = None
     try:
         with context.database.read() as conn:
-            case = cases.open_case_id(conn, LATE_ANSWER_CASE_RULE, kind, record.id)
+            case = cases.find_open_case_id(conn, LATE_ANSWER_CASE_RULE, kind, record.id)
     except Exception:
         _log.warning("the case about %s %s can't be read", kind, record.id, exc_info=True)
     facts: AlreadyDecidedDetail = {

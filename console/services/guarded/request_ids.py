@@ -235,7 +235,7 @@ class RequestIds:
         row = request_ids.find_use(tx.conn, request)
         if _describe_row_state(row) != _describe_row_state(expected_row):
             return None
-        return request_ids.take_request_id(
+        return request_ids.acquire_request_id(
             tx, request, row, context.make_holder(), now, self._heartbeat.scale_lease_seconds
         )
 

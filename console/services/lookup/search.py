@@ -178,7 +178,7 @@ class GlobalSearch:
         if not _may_be_id(words):
             return
         subject = (
-            requests.find_own_subject(conn, make_oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), words)
+            requests.find_subject_of_own_request(conn, make_oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), words)
             if reads_views(conn)
             else request_ids.find_subject(conn, self._context.operator or "", words)
         )

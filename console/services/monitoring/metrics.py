@@ -132,8 +132,8 @@ class MetricFigureReader:
         """
         with self._follow_lock, self._context.database.read() as conn:
             if self._trail_position is None:
-                self._trail_position = recent_activity.find_newest_trail_id(conn)
-            foreign_activity = recent_activity.read_other_processes(
+                self._trail_position = recent_activity.find_newest_audit_id(conn)
+            foreign_activity = recent_activity.read_figures_of_other_processes(
                 conn, self._trail_position, self._context.session, DUPLICATE_ERROR_CODES
             )
             self._trail_position = foreign_activity.last_row_id

@@ -272,7 +272,7 @@ class _StartAttempt:
         """Free the idempotency key if the last start that used it has ended."""
         attempt = idempotency.find_use(tx.conn, key)
         if attempt is not None and attempt.state in (OperationState.DONE, OperationState.FAILED):
-            idempotency.free_key(tx.conn, attempt.operation_id, key)
+            idempotency.free_idempotency_key(tx.conn, attempt.operation_id, key)
 
     # The end of a start
 

@@ -324,7 +324,7 @@ class OperationRecovery:
         if entry is not None and entry.intent.database_id == self._context.database_id:
             return entry
         with self._context.database.read() as conn:
-            return lost_operations.find_spool_entry(conn, operation_id)
+            return lost_operations.find_lost_operation(conn, operation_id)
 
     def _explain_operation(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.source == "desk" and operation.state is OperationState.FAILED:

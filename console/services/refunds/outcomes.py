@@ -344,7 +344,7 @@ def release_key(tx: Transaction, refund: Refund) -> None:
         return
     key = journal.find_idempotency_key(tx.conn, refund.operation_id)
     if key is not None and not key.endswith(f"#{refund.operation_id}"):
-        idempotency.free_key(tx.conn, refund.operation_id, key)
+        idempotency.free_idempotency_key(tx.conn, refund.operation_id, key)
 
 
 def _require_amount_moved(is_moved: bool, refund: Refund) -> None:

@@ -210,7 +210,7 @@ class Scheduler:
         the names in MONEY_TASK_NAMES."""
         database_rollback.find_rollback(self._context)
         with self._context.database.read() as conn:
-            is_stopped = anchors.find_open_alert_id(conn) is not None
+            is_stopped = anchors.find_open_rollback_alert_id(conn) is not None
         return [name for name in names if name not in MONEY_TASK_NAMES] if is_stopped else names
 
     def _list_due_names(self, early_margin: timedelta) -> list[str]:

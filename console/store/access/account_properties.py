@@ -49,8 +49,9 @@ def supports_encryption(conn: Connection) -> bool:
 
 
 def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
-    """Return the faults of the operators' database accounts. Each is a text of a fault code and an account:
-    "no_password op-a@%". Return None if the connected account may not read mysql.user.
+    """Return the faults of the operators' database accounts, each as one text "CODE ACCOUNT" such as "no_password
+    op-a@%" (for `several_accounts` the account's name without its host). Return None if the connected account
+    may not read mysql.user.
     """
     is_remote = accepts_remote_clients(conn)
     names = [str(name) for name in conn.scalars(_OPERATOR_NAMES_QUERY)]
@@ -74,8 +75,9 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
 
 
 def find_missing_password_rules(conn: Connection) -> Sequence[str]:
-    """Return the password rules that the server doesn't enforce: `max_password_errors` (its limit is missing or above
-    MAX_PASSWORD_ERRORS), `password_check` (no plugin refuses weak passwords).
+    """Return the password rules that the server doesn't enforce: `max_password_errors` (the limit of consecutive
+    wrong passwords is missing or above MAX_PASSWORD_ERRORS), `password_check` (no plugin refuses weak
+    passwords).
     """
     limit = _read_variable(conn, "max_password_errors") or _read_variable(
         conn, "connection_control_failed_connections_threshold"

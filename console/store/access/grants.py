@@ -32,7 +32,7 @@ Right = tuple[str, str, str]
 """A right as (place, privilege, column). The place is `database`.`table`; an empty column means the whole table."""
 
 _CREDIT_CHECKS_TABLE = schema.credit_checks.name
-_COMMON_TABLES = (
+_TABLES_OF_ALL_ROLES = (
     "alembic_version",
     "console_alembic_version",
     "console_meta",
@@ -47,7 +47,7 @@ _RECORD_TABLES = (
     "orders", "outbox", "payment_events", "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas",
     "saved_views", "set_asides", "stock_reservations", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
-_CALL_TABLES = ("call_rates", "provider_tokens", "request_ids")
+_PROVIDER_CALL_TABLES = ("call_rates", "provider_tokens", "request_ids")
 _LOG_TABLES = ("audit_log", "sessions")
 _INSERT_TABLES = (
     *_LOG_TABLES, "alerts", "bulk_rows", "bulk_runs", "call_rates", "changes", "console_meta", "documents",
@@ -55,8 +55,8 @@ _INSERT_TABLES = (
     "leases", "lost_operations", "operations", "outbox", "payments", "provider_tokens", "reconciliation_rows",
     "reconciliations", "request_ids", "sagas", "set_asides", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
-_NOTICE_TABLES = ("payment_events",)
-_DECISION_TABLES = (
+_PROVIDER_NOTICE_TABLES = ("payment_events",)
+_PERSON_DECISION_TABLES = (
     _CREDIT_CHECKS_TABLE,
     "approvals",
     "incident_steps",
@@ -152,8 +152,8 @@ def _make_insert_rights(tables: Iterable[str]) -> RightSet:
 _UPDATE_RIGHTS: RightSet = frozenset(
     (table, "UPDATE", column) for table, columns in _UPDATABLE_COLUMNS.items() for column in columns
 )
-_WORKING_RIGHTS = (
-    _make_select_rights((*_COMMON_TABLES, *_RECORD_TABLES, *_CALL_TABLES))
+_RECORD_WRITER_RIGHTS = (
+    _make_select_rights((*_TABLES_OF_ALL_ROLES, *_RECORD_TABLES, *_PROVIDER_CALL_TABLES))
     | _make_insert_rights(_INSERT_TABLES)
     | _UPDATE_RIGHTS
 )
@@ -162,28 +162,28 @@ _WORKING_RIGHTS = (
 _HASH_CHAIN_RIGHTS: RightSet = frozenset(("audit_log", "SELECT", column) for column in ("session", "seq", "hash"))
 
 _PROCEDURE_PREFIX = "PROCEDURE "
-_REQUEST_TABLES = ("requests", "request_files")
+_DESK_REQUEST_TABLES = ("requests", "request_files")
 # Rights of people for whom a worker acts, all of them on views.
 _VIEW_RIGHTS = _make_select_rights((*people_views.COMMON_VIEWS, *people_views.RECORD_VIEWS))
-_REQUESTER_RIGHTS = _VIEW_RIGHTS | _make_insert_rights(_REQUEST_TABLES)
+_REQUESTER_RIGHTS = _VIEW_RIGHTS | _make_insert_rights(_DESK_REQUEST_TABLES)
 _ADMIN_REQUESTER_RIGHTS = _make_select_rights((*people_views.COMMON_VIEWS, "accounts")) | _make_insert_rights(
     ("requests",)
 )
-_EXECUTOR_RIGHTS: RightSet = _make_select_rights(_REQUEST_TABLES) | frozenset(
+_REQUEST_EXECUTOR_RIGHTS: RightSet = _make_select_rights(_DESK_REQUEST_TABLES) | frozenset(
     ("requests", "UPDATE", column)
     for column in ("state", "progress", "result", "taken_by", "worker", "lease_clock", "lease_expires", "fence",
                    "ended_at")
 )  # fmt: skip
 
 RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
-    OPERATOR: _WORKING_RIGHTS | _make_insert_rights(_DECISION_TABLES),
-    APPROVER: _WORKING_RIGHTS | _make_insert_rights((*_DECISION_TABLES, "read_only_switches")),
-    WORKER: _WORKING_RIGHTS
-    | _EXECUTOR_RIGHTS
-    | _make_insert_rights((*_NOTICE_TABLES, *_DECISION_TABLES, "limits", "read_only_switches"))
+    OPERATOR: _RECORD_WRITER_RIGHTS | _make_insert_rights(_PERSON_DECISION_TABLES),
+    APPROVER: _RECORD_WRITER_RIGHTS | _make_insert_rights((*_PERSON_DECISION_TABLES, "read_only_switches")),
+    WORKER: _RECORD_WRITER_RIGHTS
+    | _REQUEST_EXECUTOR_RIGHTS
+    | _make_insert_rights((*_PROVIDER_NOTICE_TABLES, *_PERSON_DECISION_TABLES, "limits", "read_only_switches"))
     | {(LOCK_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")},
-    AUDITOR: _make_select_rights((*_COMMON_TABLES, *_RECORD_TABLES)) | _make_insert_rights(_LOG_TABLES),
-    ADMIN: _make_select_rights(_COMMON_TABLES) | _HASH_CHAIN_RIGHTS | _make_insert_rights(_LOG_TABLES),
+    AUDITOR: _make_select_rights((*_TABLES_OF_ALL_ROLES, *_RECORD_TABLES)) | _make_insert_rights(_LOG_TABLES),
+    ADMIN: _make_select_rights(_TABLES_OF_ALL_ROLES) | _HASH_CHAIN_RIGHTS | _make_insert_rights(_LOG_TABLES),
     get_requester_role(OPERATOR): _REQUESTER_RIGHTS,
     get_requester_role(APPROVER): _REQUESTER_RIGHTS,
     get_requester_role(AUDITOR): _VIEW_RIGHTS | _make_insert_rights(("requests",)),
@@ -225,8 +225,8 @@ def make_role_name(database: str, role: str) -> str:
     name = f"{database}/{role}"
     if len(name) <= MAX_ROLE_NAME_LENGTH:
         return name
-    mark = sha256(database.encode()).hexdigest()[:6]
-    return f"{database[: MAX_ROLE_NAME_LENGTH - len(role) - 8]}~{mark}/{role}"
+    digest = sha256(database.encode()).hexdigest()[:6]
+    return f"{database[: MAX_ROLE_NAME_LENGTH - len(role) - 8]}~{digest}/{role}"
 
 
 def quote_identifier(name: str) -> str:
@@ -257,8 +257,8 @@ def renew_role_rights(conn: Connection) -> None:
     """Give each existing console role exactly the rights of this program version. Roles that the connected account
     may not read are skipped.
 
-    If a role of people exists whose actions a worker executes, also replace the SQL views that these people read.
-    Called after an upgrade or an adoption.
+    If one of the existing roles is in REQUESTER_ROLES (for people for whom a worker acts), also replace the SQL
+    views that these people read. Called after an upgrade or an adoption.
     """
     database = _read_database_name(conn)
     existing_roles = [
@@ -379,7 +379,7 @@ def _read_rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | Non
 
 
 def _read_own_rights_on_mysql(conn: Connection) -> frozenset[Right]:
-    """Return the rights that the account has by itself, not by a role."""
+    """Return the rights that the connected account has without any role."""
     before = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()  # NONE, or a list of quoted names
     run_statement(conn, "SET ROLE NONE")
     try:
@@ -423,9 +423,8 @@ def _read_columns(conn: Connection) -> frozenset[tuple[str, str]]:
 
 
 def _list_required_rights(database: str, role: str, columns: AbstractSet[tuple[str, str]]) -> frozenset[Right]:
-    """Return the rights that this role must have, limited to the tables and columns that exist. A table before its
-    adoption has only some columns.
-    """
+    """Return the rights that the server's role for the console role `role` must have on this database, limited to
+    the tables and columns that exist (`columns`): before its adoption a table has only some columns."""
     tables = {table for table, _ in columns} | people_views.VIEWS_WITHOUT_TABLE
     place = quote_identifier(make_people_database_name(database) if role in REQUESTER_ROLES else database)
     return frozenset(
@@ -436,16 +435,17 @@ def _list_required_rights(database: str, role: str, columns: AbstractSet[tuple[s
 
 
 def _make_grant_statements(command: str, preposition: str, role: str, rights: Iterable[Right]) -> Iterator[str]:
-    """Yield one statement per table: `command` is GRANT or REVOKE, `preposition` is TO or FROM."""
+    """Yield one statement per table or procedure, which gives `rights` to the role or takes them from it.
+    `command` is GRANT or REVOKE, `preposition` is TO or FROM."""
     by_place: dict[str, dict[str, list[str]]] = {}
     for place, privilege, column in sorted(rights):
         by_place.setdefault(place, {}).setdefault(privilege, []).append(column)
     for place, privileges in by_place.items():
-        named = ", ".join(privilege + _format_bracketed_list(columns) for privilege, columns in privileges.items())
+        named = ", ".join(privilege + _format_column_list(columns) for privilege, columns in privileges.items())
         yield f"{command} {named} ON {place} {preposition} {quote_identifier(role)}"
 
 
-def _format_bracketed_list(columns: list[str]) -> str:
+def _format_column_list(columns: list[str]) -> str:
     return "" if columns == [""] else f" ({', '.join(quote_identifier(column) for column in columns if column)})"
 
 

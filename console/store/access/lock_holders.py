@@ -1,10 +1,11 @@
-"""Sessions of people that block other sessions, and the stored procedure by which a worker ends them.
+"""Sessions of people that block other sessions, and the stored procedure LOCK_PROCEDURE by which a worker ends
+them.
 
 Each account that may read a row can also lock it: on MariaDB by SELECT … FOR UPDATE, and on every server in a
 SERIALIZABLE transaction. A session can also raise its own time limits. So the server itself can't prevent an open
-transaction of one person from blocking everybody. To see and end sessions of other accounts needs the rights PROCESS
-and CONNECTION ADMIN, which no worker should have. The schema account has them, and a worker has only the right to
-execute this procedure.
+transaction of one person from blocking everybody. An account that sees and ends sessions of other accounts needs
+the rights PROCESS and CONNECTION ADMIN, which no worker should have. The schema account has them and defines the
+procedure; a worker has only the right to execute it.
 """
 
 import re
@@ -71,11 +72,12 @@ _NO_SUCH_BRANCH_ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """Result of one call of the procedure: the account whose session was ended, and the reason.
+    """Result of one call of the stored procedure LOCK_PROCEDURE: the account whose session it ended, and the
+    reason.
 
-    - blocks: its transaction blocked another one
-    - metadata: it waited for a metadata lock
-    - long: its transaction or statement took longer than MAX_SESSION_SECONDS
+    - blocks: a transaction of the session blocked another transaction
+    - metadata: the session waited for a metadata lock
+    - long: a transaction or statement of the session took longer than MAX_SESSION_SECONDS
     - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account`
       is ""
     """
@@ -85,9 +87,8 @@ class EndedSession:
 
 
 def _make_procedure_body(conn: Connection) -> str:
-    """Return the SQL body of the procedure. Each call of the procedure ends at most one session and returns its
-    account and the reason.
-    """
+    """Return the SQL body of the stored procedure LOCK_PROCEDURE. Each call of the procedure ends at most one
+    session and returns the session's account and the reason."""
     waits = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
     has_role = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     acts = f"({has_role.format(OPERATOR)} OR {has_role.format(APPROVER)}) AND NOT o.asks"
@@ -129,10 +130,9 @@ def _make_procedure_body(conn: Connection) -> str:
 END"""  # noqa: S608  # constants of this program
 
 
-def renew_procedure(conn: Connection) -> None:
-    """Create the procedure if it is missing, or replace it if its text was altered. The caller must then grant the
-    rights on it again.
-    """
+def renew_lock_procedure(conn: Connection) -> None:
+    """Create the stored procedure LOCK_PROCEDURE if it is missing, or replace it if its stored text differs from
+    the text of this program version. The caller must then grant the right to execute the procedure again."""
     body = _make_procedure_body(conn)
     stored = conn.exec_driver_sql(
         "SELECT routine_definition FROM information_schema.routines"
@@ -147,9 +147,8 @@ def renew_procedure(conn: Connection) -> None:
 
 
 def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
-    """Return the rights that the procedure needs and the connected schema account lacks. Empty for any other account,
-    which can't see the schema account's rights.
-    """
+    """Return the rights that the stored procedure LOCK_PROCEDURE needs and the connected schema account lacks.
+    Empty for any other account, which can't see the schema account's rights."""
     if not may_grant(conn):
         return ()
     lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
@@ -170,8 +169,9 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
 
 
 def end_next_session(conn: Connection) -> EndedSession | None:
-    """End one session of a person that blocks others or has lasted too long, and return it. Return None if there is
-    no such session. One call takes about 1 ms.
+    """Call LOCK_PROCEDURE once: it ends at most one session of a person that blocks others or has lasted too long.
+    Return the result; None if there is no such session, and no prepared transaction that blocks others. One
+    call takes about 1 ms.
     """
     account, reason = conn.exec_driver_sql(f"CALL {LOCK_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))

@@ -1,6 +1,5 @@
-"""Reads and writes the table `operators` (people, their roles and rights), and begins process runs in the table
-`sessions`.
-"""
+"""Reads and writes the table `operators` (people, their roles and rights), and inserts one row into the table
+`sessions` for each run of a process."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +46,8 @@ def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person 
 
 
 def find_enabled_names(conn: Connection, names: Collection[str], *, admit_unlisted: bool = True) -> frozenset[str]:
-    """Return those of these names for which `find` returns a person."""
+    """Return those of `names` that are names of people who aren't disabled. While the table `operators` is empty
+    and `admit_unlisted` is True, return all of `names`."""
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
@@ -87,7 +87,8 @@ def make_person(row: Sequence[Any] | None) -> Person | None:
 
 
 def find_person_without_operators(conn: Connection, name: str) -> Person | None:
-    """Return a person of this name with every role if the table `operators` is empty; otherwise None."""
+    """Return a person of this name with every role and the right to buy if the table `operators` is empty;
+    otherwise None."""
     return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY_NAME_QUERY).first() is None else None
 
 
@@ -105,7 +106,7 @@ def _parse_roles(text: str) -> frozenset[str]:
 
 
 def insert_person(conn: Connection, person: Person) -> None:
-    """Insert a new, enabled person into the table `operators`."""
+    """Insert an enabled person into the table `operators`. The table must not have this name yet."""
     conn.execute(
         insert(operators).values(name=person.name, roles=",".join(sorted(person.roles)), may_buy=person.may_buy)
     )

@@ -45,16 +45,16 @@ at the last @.
 _ACCOUNT_NAME_SQL = NAME_WITHOUT_HOST_SQL.format("USER()")
 _ACCOUNT_SQL = f"CAST({_ACCOUNT_NAME_SQL} AS BINARY)"
 _SHOWN_META_NAMES = ("database_id", "versions", "adoption", "dates_zone")
-_PAYMENT_OF_ROW = " LEFT JOIN {0}.payments payment ON payment.id = t.payment_id"
-_PAYER_OF_ROW = "payment.payer_ref"
-_PAYMENT_OF_SUBJECT = (
+_JOIN_PAYMENT_OF_ROW_SQL = " LEFT JOIN {0}.payments payment ON payment.id = t.payment_id"
+_PAYER_OF_ROW_SQL = "payment.payer_ref"
+_JOIN_PAYMENT_OF_SUBJECT_SQL = (
     " LEFT JOIN {0}.payments payment ON payment.id = IF(t.subject_kind = 'payment', t.subject_id, NULL)"
     " LEFT JOIN ({0}.refunds refund JOIN {0}.payments refunded ON refunded.id = refund.payment_id)"
     " ON refund.id = IF(t.subject_kind = 'refund', t.subject_id, NULL)"
 )
-_PAYER_OF_SUBJECT = "COALESCE(payment.payer_ref, refunded.payer_ref)"
-"""SQL (the joins are templates for `_View.joined`): the payment to which a row belongs, and its payer. A row about a
-refund belongs to the refund's payment.
+_PAYER_OF_SUBJECT_SQL = "COALESCE(payment.payer_ref, refunded.payer_ref)"
+"""SQL of the payer of the payment to which a row belongs. It needs the join _JOIN_PAYMENT_OF_SUBJECT_SQL, a value of
+`_PeopleView.joined`. A row about a refund belongs to the refund's payment.
 """
 _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 """Kinds of records whose audit entries every reader may see, because the screens show the history of these records.
@@ -63,11 +63,12 @@ _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 
 @dataclass(frozen=True, slots=True)
 class _PeopleView:
-    """A view of one table, whose rows have the alias `t`.
+    """A view of one table. In its SQL the rows of the table have the alias `t`.
 
-    - `columns`: for some columns, the SQL that replaces their value
+    - `columns`: for some columns, by name, the SQL that replaces their value
     - `visible`: SQL that is true for the rows that the reading account may see; None: all rows
-    - `searched`: the columns that have their value in all rows; in rows that aren't visible all others are NULL
+    - `searched`: the columns by which the view is searched; only they have their value also in rows that the
+      reading account may not see, where all other columns are NULL
     - `joined`: SQL that joins further tables, for use in `columns` and `visible`; `{0}` is the console's database
     """
 
@@ -77,7 +78,7 @@ class _PeopleView:
     searched: tuple[str, ...] = ()
     joined: str = ""
 
-    def query(self, database: str, names: Iterable[str]) -> str:
+    def make_select_sql(self, database: str, names: Iterable[str]) -> str:
         """Return the SELECT statement of the view. `database` is the quoted name of the console's database, `names`
         are the columns.
         """
@@ -92,7 +93,8 @@ class _PeopleView:
 
 
 def _make_masked_payer_sql(payer: str) -> str:
-    """SQL: a payer, masked as `mask_payer` of the domain masks it."""
+    """Return SQL for the SQL expression `payer` in masked form, as the domain function `mask_payer` masks a payer.
+    An empty payer becomes NULL."""
     return (
         f"IF({payer} IS NULL OR {payer} = '', NULL, CONCAT('****', IF(CHAR_LENGTH({payer})"
         f" >= {MIN_PARTLY_SHOWN_PAYER_LENGTH}, RIGHT({payer}, {SHOWN_PAYER_SUFFIX_LENGTH}), '')))"
@@ -100,7 +102,8 @@ def _make_masked_payer_sql(payer: str) -> str:
 
 
 def _make_masked_facts_sql(facts: str) -> str:
-    """SQL: a JSON text whose member `payer` is masked. A text that isn't JSON becomes an empty object."""
+    """Return SQL for the JSON text `facts` (an SQL expression) in which the member `payer` is masked. A text that
+    isn't JSON becomes an empty object."""
     payer = f"JSON_UNQUOTE(JSON_EXTRACT({facts}, '$.payer'))"
     has_payer = f"JSON_TYPE(JSON_EXTRACT({facts}, '$.payer')) = 'STRING'"
     return (
@@ -109,8 +112,9 @@ def _make_masked_facts_sql(facts: str) -> str:
     )
 
 
-def _mask_in_texts(payer: str, *columns: str) -> Mapping[str, str]:
-    """SQL for each column: its text, in which the payer is masked as `mask_text` of the domain masks it."""
+def _make_masked_text_columns(payer: str, *columns: str) -> Mapping[str, str]:
+    """Return, by column name, SQL for the text of the column in which each occurrence of the payer is masked, as
+    the domain function `mask_text` does it. `payer` is the SQL expression of the payer."""
     has_payer = f"CHAR_LENGTH({payer}) >= {MIN_HIDDEN_TEXT_LENGTH}"  # not true if there is none
     return {
         name: f"IF({has_payer}, REPLACE(t.{name}, {payer}, {_make_masked_payer_sql(payer)}), t.{name})"
@@ -119,12 +123,12 @@ def _mask_in_texts(payer: str, *columns: str) -> Mapping[str, str]:
 
 
 def _make_is_own_sql(column: str) -> str:
-    """SQL: the value of the column is the name of the reading account."""
+    """Return an SQL condition that is true if the value of the column `column` is the name of the reading account."""
     return f"CAST(t.{column} AS BINARY) = {_ACCOUNT_SQL}"
 
 
 def _make_views_by_name() -> Mapping[str, _PeopleView]:
-    """Return the views by their names."""
+    """Return the definition of every view except SAME_PAYER_VIEW, by the name of the view."""
     kinds = ", ".join(f"'{kind}'" for kind in _RECORD_KINDS)
     # The name is compared within the condition for each column: the server may join another person's row first.
     may_see_entry = (
@@ -143,22 +147,35 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
         _PeopleView("console_meta", {}, f"t.name IN ({shown_meta})", ("name",)),
         _PeopleView(
             "alerts",
-            _mask_in_texts(_PAYER_OF_SUBJECT, "observed", "expected", "note"),
-            joined=_PAYMENT_OF_SUBJECT,
+            _make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "observed", "expected", "note"),
+            joined=_JOIN_PAYMENT_OF_SUBJECT_SQL,
         ),
-        _PeopleView("evidence", _mask_in_texts(_PAYER_OF_SUBJECT, "summary", "body"), joined=_PAYMENT_OF_SUBJECT),
+        _PeopleView(
+            "evidence",
+            _make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "summary", "body"),
+            joined=_JOIN_PAYMENT_OF_SUBJECT_SQL,
+        ),
         _PeopleView("leases", {"token": "NULL"}),
         _PeopleView("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
         _PeopleView("outbox", {"body": "'{}'"}),
         _PeopleView(
             "payments", {"payer_ref": _make_masked_payer_sql("t.payer_ref"), "handle": "NULL", "url": "NULL"}
         ),
-        _PeopleView("payment_events", _mask_in_texts(_PAYER_OF_ROW, "body"), joined=_PAYMENT_OF_ROW),
-        _PeopleView("reconciliation_rows", _mask_in_texts(_PAYER_OF_ROW, "ours", "theirs"), joined=_PAYMENT_OF_ROW),
+        _PeopleView(
+            "payment_events", _make_masked_text_columns(_PAYER_OF_ROW_SQL, "body"), joined=_JOIN_PAYMENT_OF_ROW_SQL
+        ),
+        _PeopleView(
+            "reconciliation_rows",
+            _make_masked_text_columns(_PAYER_OF_ROW_SQL, "ours", "theirs"),
+            joined=_JOIN_PAYMENT_OF_ROW_SQL,
+        ),
         _PeopleView(
             "refunds",
-            {"saw": _make_masked_facts_sql("t.saw"), **_mask_in_texts(_PAYER_OF_ROW, "reason", "declined_because")},
-            joined=_PAYMENT_OF_ROW,
+            {
+                "saw": _make_masked_facts_sql("t.saw"),
+                **_make_masked_text_columns(_PAYER_OF_ROW_SQL, "reason", "declined_because"),
+            },
+            joined=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
         _PeopleView(
             "saved_views", {}, f"(t.is_team OR {_make_is_own_sql('maker')})", ("id", "is_team", "maker", "deleted_at")
@@ -227,7 +244,7 @@ def _make_select_statements(conn: Connection, database: str) -> Mapping[str, str
     """
     place, tables = _quote_identifier(database), _read_columns_by_table(conn, database)
     definitions = {
-        name: view.query(place, sorted(tables[view.table]))
+        name: view.make_select_sql(place, sorted(tables[view.table]))
         for name, view in _make_views_by_name().items()
         if view.table in tables
     }

@@ -31,7 +31,8 @@ def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:
 
 
 def insert_switch(conn: Connection, switch: ReadOnlySwitch) -> None:
-    """Insert a setting of a switch."""
+    """Insert one setting of a read-only switch (on or off for one scope). From then on it is the current setting
+    of its scope."""
     conn.execute(
         insert(read_only_switches).values(
             scope=switch.scope, is_on=switch.is_on, reason=switch.reason, person=switch.person,

@@ -83,7 +83,7 @@ def make_account_statements(
     roles = frozenset[str]() if account.is_locked else account.roles
     if account.is_new:
         yield AccountStatement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {PLACEHOLDER_SQL}", account.password)
-    yield _make_alter_statement(account, who, is_mariadb=is_mariadb)
+    yield _make_alter_user_statement(account, who, is_mariadb=is_mariadb)
     if is_mariadb:
         yield AccountStatement(f"CREATE ROLE IF NOT EXISTS {own_role}")
     for role in sorted((account.roles_before | account.roles) - roles):
@@ -99,7 +99,7 @@ def make_account_statements(
         yield from _make_default_role_statements(account, who, own_role, is_mariadb=is_mariadb)
 
 
-def _make_alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> AccountStatement:
+def _make_alter_user_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> AccountStatement:
     password = f" IDENTIFIED BY {PLACEHOLDER_SQL}" if account.password is not None else ""
     tls = "SSL" if account.needs_tls else "NONE"
     lock = "LOCK" if account.is_locked else "UNLOCK"

@@ -18,7 +18,7 @@ from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND
 from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import alerts, credit_checks
 
-_THIRTEEN_DIGITS = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
+_THIRTEEN_DIGITS_PATTERNS = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
 _IS_BOUGHT = credit_checks.c.credit_check_id.is_not(None)
 _HAS_ENDED = or_(_IS_BOUGHT, credit_checks.c.status == CheckState.ERROR.value)
 _IS_UNADOPTED = credit_checks.c.work_state.is_(None)
@@ -30,20 +30,19 @@ table has no column `status`).
 """
 
 
-def has_thirteen_digits_sql(conn: Connection, column: ColumnElement[str]) -> ColumnElement[bool]:
+def make_thirteen_digits_condition(conn: Connection, column: ColumnElement[str]) -> ColumnElement[bool]:
     """Return an SQL condition: the column has thirteen ASCII digits and nothing else. The length is compared, too,
     because the `$` of a regular expression also matches before a line break at the end.
     """
     if conn.dialect.name == "sqlite":
-        return column.op("GLOB", is_comparison=True)(_THIRTEEN_DIGITS["sqlite"])
-    pattern = column.op("REGEXP", is_comparison=True)(_THIRTEEN_DIGITS["mysql"])
+        return column.op("GLOB", is_comparison=True)(_THIRTEEN_DIGITS_PATTERNS["sqlite"])
+    pattern = column.op("REGEXP", is_comparison=True)(_THIRTEEN_DIGITS_PATTERNS["mysql"])
     return and_(pattern, func.char_length(column) == 13)
 
 
 def list_id_ranges(conn: Connection, after: int, up_to_id: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of about `size` rows each, as (after, up to). Together they cover all ids with `after` < id <=
-    `up_to_id`.
-    """
+    """Yield ranges of about `size` rows each of the table of credit checks, as (after, up to). Together they cover
+    all ids with `after` < id <= `up_to_id`."""
     while after < up_to_id:
         ids = (
             select(credit_checks.c.id)
@@ -60,19 +59,18 @@ def list_id_ranges(conn: Connection, after: int, up_to_id: int, size: int) -> It
 
 
 def find_highest_id(conn: Connection) -> int:
-    """Return the highest id of the table; 0 if it is empty."""
+    """Return the highest id of the table of credit checks; 0 if it is empty."""
     return int(conn.scalar(select(func.max(credit_checks.c.id))) or 0)
 
 
 def count_rows(conn: Connection) -> int:
-    """Return the number of rows of the table."""
+    """Return the number of rows of the table of credit checks."""
     return int(conn.scalar(select(func.count()).select_from(credit_checks)) or 0)
 
 
 def read_original_rows(conn: Connection, after: int, up_to_id: int, *, has_status: bool) -> Iterator[OriginalRow]:
-    """Yield each row with `after` < id <= `up_to_id`. `has_status`: the table has a column `status`. Used by the
-    check that runs before the first change of the table.
-    """
+    """Yield each credit check with `after` < id <= `up_to_id`, sorted by id. `has_status`: the table has a column
+    `status`. Used by the check that runs before the first change of the table."""
     status = credit_checks.c.status if has_status else literal(CheckState.PENDING.value)
     query = select(
         credit_checks.c.id,
@@ -87,9 +85,8 @@ def read_original_rows(conn: Connection, after: int, up_to_id: int, *, has_statu
 
 
 def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
-    """Return the distinct values of the column `status`. They are compared byte by byte, whatever the column's
-    collation is. Reads the whole table once.
-    """
+    """Return the distinct values of the column `status` of the table of credit checks, without empty ones. They
+    are compared byte by byte, whatever the column's collation is. Reads the whole table once."""
     exact = cast(credit_checks.c.status, LargeBinary)
     return tuple(bytes(word).decode(errors="replace") for word in conn.scalars(select(exact).distinct()) if word)
 
@@ -99,7 +96,7 @@ def list_unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple
     not processed yet (its `work_state` is NULL) and whose number isn't written as exactly thirteen digits."""
     is_normalised = and_(
         credit_checks.c.corporation_number.is_not(None),
-        has_thirteen_digits_sql(conn, credit_checks.c.corporation_number),
+        make_thirteen_digits_condition(conn, credit_checks.c.corporation_number),
     )
     query = select(credit_checks.c.id, credit_checks.c.corporation_number).where(
         credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _IS_UNADOPTED, ~is_normalised
@@ -107,9 +104,9 @@ def list_unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query.order_by(credit_checks.c.id)))
 
 
-def write_number(conn: Connection, record_id: int, raw: object, number: str, now: datetime) -> bool:
-    """Replace the corporation number `raw` by the normalised `number`. Return False, without a write, if the row's
-    work state was set or its number has changed since it was read."""
+def write_normalised_number(conn: Connection, record_id: int, raw: object, number: str, now: datetime) -> bool:
+    """Replace the corporation number `raw` of the row `record_id` by the normalised `number`. Return False,
+    without a write, if the row's work state was set or its number has changed since the caller read it."""
     query = update(credit_checks).where(
         credit_checks.c.id == record_id, credit_checks.c.corporation_number == raw, _IS_UNADOPTED
     )
@@ -128,7 +125,7 @@ def find_other_row_with_number(conn: Connection, record_id: int, number: str) ->
     return None if other_id is None else int(other_id)
 
 
-def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
+def mark_number_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
     """Give a row that the adoption has not processed yet the work state needs_review, because its corporation
     number can't be read; the number stays. Return False if another process has set the row's work state
     meanwhile.
@@ -145,9 +142,8 @@ def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
 
 
 def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
-    """Return the rows that must give up their claim to another row, each as (id, id of the row that keeps the claim,
-    number). Reads the whole table once.
-    """
+    """Return the rows that must give up their claim, because another row has the same client and corporation
+    number; each as (id, id of the row that keeps the claim, number). Reads the whole table once."""
     order = (
         credit_checks.c.credit_check_id.is_(None),
         credit_checks.c.purchased_at.desc(),
@@ -160,7 +156,7 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     ranked = (
         select(credit_checks.c.id, credit_checks.c.number_key, stays.label("stays"))
         .where(
-            has_thirteen_digits_sql(conn, credit_checks.c.number_key),
+            make_thirteen_digits_condition(conn, credit_checks.c.number_key),
             credit_checks.c.seen_status.in_(("pending", "success")),
             credit_checks.c.superseded_at.is_(None),
             or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM),
@@ -172,9 +168,8 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
 
 
 def mark_duplicate(conn: Connection, record_id: int, remaining_id: int, now: datetime) -> bool:
-    """Mark a row as a duplicate of the row `remaining_id`, with the work state needs_review. Return False if it is
-    marked already.
-    """
+    """Mark the row `record_id` as a duplicate of the row `remaining_id`, and give it the work state needs_review.
+    Return False if it is already marked as a duplicate."""
     is_unmarked = or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM)
     values = {
         "status": _make_status_sql(),
@@ -213,16 +208,16 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
         conn.execute(insert(alerts), rows)
 
 
-def decide_remaining(conn: Connection, after: int, up_to_id: int, now: datetime) -> int:
+def set_remaining_work_states(conn: Connection, after: int, up_to_id: int, now: datetime) -> int:
     """Set the work state of each row with `after` < id <= `up_to_id` whose work state is still NULL and whose
-    number has thirteen digits. A bought or failed row gets none; every other row gets needs_review. Return the
-    number of changed rows.
+    number has thirteen digits. A bought or failed row gets the state `none`; every other row gets needs_review.
+    Return the number of changed rows.
     """
     in_range = and_(
         credit_checks.c.id > after,
         credit_checks.c.id <= up_to_id,
         _IS_UNADOPTED,
-        has_thirteen_digits_sql(conn, credit_checks.c.number_key),
+        make_thirteen_digits_condition(conn, credit_checks.c.number_key),
     )
     values = {
         "status": _make_status_sql(),
@@ -251,9 +246,8 @@ def count_incomplete(conn: Connection) -> int:
 
 
 def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> int:
-    """Remove these rows from the queue of incomplete credit checks and return the number of removed rows. Their
-    missing values stay missing; a re-fetch may still fill them.
-    """
+    """Remove the rows with these ids from the queue of incomplete credit checks that another application wrote,
+    and return the number of removed rows. Their missing values stay missing; a re-fetch may still fill them."""
     query = (
         update(credit_checks)
         .where(credit_checks.c.id.in_(ids), _IS_INCOMPLETE_FOREIGN_ROW)

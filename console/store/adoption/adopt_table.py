@@ -65,20 +65,21 @@ def read_table(database: Database) -> LegacyTable:
 
 
 def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> tuple[TableChange, ...]:
-    """Return the changes that this table still needs, in the order in which they must be made. `zone`: the time zone
-    of its dates; None if it isn't known.
+    """Return the changes of structure that this table of credit checks still needs before the console can use it,
+    in the order in which they must be made. `dialect` is sqlite or the dialect of a server; `zone`: the time
+    zone of the table's dates, None if it isn't known.
     """
     result = (
         *_list_conversion_changes(table),
         *_list_missing_columns(table, dialect, zone),
         *_list_missing_indexes(table, dialect),
-        *_claim_default_change(table, dialect),
+        *_list_claim_default_change(table, dialect),
     )
     return tuple(result)
 
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
-    """True if the table doesn't need this change any more."""
+    """True if the table, as it was read, doesn't need this change any more."""
     return change.name not in {missing.name for missing in list_needed_changes(table, dialect, zone)}
 
 
@@ -119,13 +120,12 @@ def _list_missing_columns(table: LegacyTable, dialect: str, zone: str | None) ->
         yield TableChange("derived columns", _make_alter_sql(dialect, derived_clauses))
 
 
-def _make_alter_sql(dialect: str, parts: list[str]) -> str:
-    """Return one ALTER statement with all `parts`. On SQLite, which adds one column per statement, return one
-    statement per part, with a semicolon and a line break between them.
-    """
+def _make_alter_sql(dialect: str, clauses: list[str]) -> str:
+    """Return one ALTER statement with all `clauses`. On SQLite, which adds one column per statement, return one
+    statement per clause, with a semicolon and a line break between them."""
     if dialect == "sqlite":
-        return ";\n".join(f"ALTER TABLE {TABLE_NAME} {part}" for part in parts)
-    return f"ALTER TABLE {TABLE_NAME} " + ", ".join(parts)
+        return ";\n".join(f"ALTER TABLE {TABLE_NAME} {clause}" for clause in clauses)
+    return f"ALTER TABLE {TABLE_NAME} " + ", ".join(clauses)
 
 
 def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
@@ -136,9 +136,8 @@ def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: 
         default = str(UNDECIDED_CLAIM)
     null = "" if column.nullable else " NOT NULL"
     default_clause = f" DEFAULT {default}" if default else ""
-    return (
-        f"ADD COLUMN {column.name} {_type_sql(column, dialect)}{null}{default_clause}{_get_invisible_option(table)}"
-    )
+    options = f"{null}{default_clause}{_get_invisible_option(table)}"
+    return f"ADD COLUMN {column.name} {_make_type_sql(column, dialect)}{options}"
 
 
 def _get_invisible_option(table: LegacyTable) -> str:
@@ -155,8 +154,9 @@ def _make_default_sql(column: SchemaColumn[Any]) -> str | None:
     return f"'{default}'" if isinstance(default, str) else str(default)
 
 
-def _type_sql(column: SchemaColumn[Any], dialect: str) -> str:
-    """Return the SQL type of a column as migrations write it. On a server, texts are compared byte by byte."""
+def _make_type_sql(column: SchemaColumn[Any], dialect: str) -> str:
+    """Return the SQL type of a column, as the console's migrations write it. On a server the type of a text column
+    has the character set and a collation that compares byte by byte."""
     kind = column.type.compile(_load_dialect(dialect))
     return f"{kind} {_CHARACTER_SET}" if dialect != "sqlite" and kind.startswith("VARCHAR") else kind
 
@@ -180,7 +180,7 @@ def _make_derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, d
         "missing": claim_sql.IS_INCOMPLETE_SQL,
         "disagrees": disagreement_sql.CREDIT_CHECK_SQL,
     }
-    kind, expression = _type_sql(column, dialect), expressions[column.name]
+    kind, expression = _make_type_sql(column, dialect), expressions[column.name]
     return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_get_invisible_option(table)}"
 
 
@@ -190,17 +190,17 @@ def _list_missing_indexes(table: LegacyTable, dialect: str) -> Iterator[TableCha
     """
     missing = [index for index in credit_checks.indexes if index.name not in table.indexes]
     for index in sorted(missing, key=lambda index: (not index.unique, str(index.name))):
-        yield TableChange(f"index {index.name}", _index_sql(index, dialect))
+        yield TableChange(f"index {index.name}", _make_index_sql(index, dialect))
 
 
-def _index_sql(index: Index, dialect: str) -> str:
+def _make_index_sql(index: Index, dialect: str) -> str:
     unique, columns = "UNIQUE " if index.unique else "", ", ".join(index.columns.keys())
     if dialect == "sqlite":
         return f"CREATE {unique}INDEX IF NOT EXISTS {index.name} ON {TABLE_NAME} ({columns})"
     return f"ALTER TABLE {TABLE_NAME} ADD {unique}INDEX {index.name} ({columns})"
 
 
-def _claim_default_change(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
+def _list_claim_default_change(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
     """Yield the last change: `duplicate_of` gets the default NULL. From then on each new row of another application
     holds its claim.
     """
@@ -229,7 +229,7 @@ def apply_change(
     table and `convert` is False; database_locked if other sessions used the table during all tries.
     """
     if not database.is_server:
-        _apply_to_file(database, change, zone, before_claim_index)
+        _apply_change_on_sqlite(database, change, zone, before_claim_index)
         return
     for ending in _list_alter_endings(change, convert=convert):
         try:
@@ -249,32 +249,32 @@ def apply_change(
     )
 
 
-def _list_alter_endings(step: TableChange, *, convert: bool) -> tuple[str, ...]:
-    """Return the ends of the ALTER statement in the order in which they are tried. The ends that let others write
-    come first; the end that copies the table comes last, if it is allowed.
+def _list_alter_endings(change: TableChange, *, convert: bool) -> tuple[str, ...]:
+    """Return the endings (ALGORITHM and LOCK options) of the ALTER statement of this change, in the order in which
+    they are tried. The endings that let other sessions write come first; the ending that copies the table comes
+    last, if a copy is allowed.
     """
     online_endings = (
-        (_ONLINE_OPTIONS if step.name.startswith("index") else _IN_PLACE_OPTIONS) if step.is_online else ()
+        (_ONLINE_OPTIONS if change.name.startswith("index") else _IN_PLACE_OPTIONS) if change.is_online else ()
     )
-    return (*online_endings, *_COPY_OPTIONS) if convert or not step.is_online else online_endings
+    return (*online_endings, *_COPY_OPTIONS) if convert or not change.is_online else online_endings
 
 
-def _apply_to_file(
-    database: Database, step: TableChange, zone: str | None, last: Callable[[Transaction], None]
+def _apply_change_on_sqlite(
+    database: Database, change: TableChange, zone: str | None, before_claim_index: Callable[[Transaction], None]
 ) -> None:
     with database.write_without_retries() as tx:
         table = legacy_table.read_table(tx.conn)
-        if table is None or is_change_done(table, step, database.dialect, zone):
+        if table is None or is_change_done(table, change, database.dialect, zone):
             return
-        if CLAIM_INDEX in step.sql:
-            last(tx)
-        for statement in step.sql.split(";\n"):
+        if CLAIM_INDEX in change.sql:
+            before_claim_index(tx)
+        for statement in change.sql.split(";\n"):
             tx.conn.exec_driver_sql(statement)
 
 
 def begin_adoption(conn: Connection, zone: str) -> str:
-    """Store in `console_meta` that the table waits for adoption, and the time zone of its dates, unless an earlier
-    run has stored them. Return the stored time zone.
-    """
+    """Store in `console_meta` that the table of credit checks waits for adoption, and the time zone of its dates,
+    unless an earlier run has stored them. Return the stored time zone."""
     migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
     return migrate.write_meta(conn, ZONE_COLUMN, zone)

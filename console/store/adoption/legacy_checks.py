@@ -29,7 +29,7 @@ _SHARED_COLUMNS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
 _STATUS_TYPES = ("varchar", "tinytext", "text")
 _LONGEST_STATUS = max(len(state) for state in CheckState)
-_MAX_LISTED_WORDS = 5
+_MAX_LISTED_STATUSES = 5
 _BYTES_PER_CHARACTER = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
 
 
@@ -46,15 +46,15 @@ class AdoptionObstacle:
 
 
 def find_obstacles(table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
-    """Return all obstacles that must be removed before the adoption."""
+    """Return all obstacles that must be removed before this table can be adopted."""
     problems = [
         *_find_missing_columns(table),
         *_find_key_obstacles(table),
         *_find_foreign_columns(table),
-        *_name_obstacles(table),
+        *_find_name_obstacles(table),
     ]
     if table.engine is not None and not problems:
-        problems += [*_find_engine_obstacles(table), *_type_obstacles(table), *_copy_obstacles(table)]
+        problems += [*_find_engine_obstacles(table), *_find_type_obstacles(table), *_find_copy_obstacles(table)]
     elif table.engine is None:
         problems += [AdoptionObstacle("must_be_null", name, "not null") for name in _list_not_null_columns(table)]
     return tuple(problems)
@@ -93,7 +93,7 @@ def _find_foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
             yield AdoptionObstacle("needs_default", column.name, column.type)
 
 
-def _name_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_name_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column and index of the legacy table that has the name of a column or index of
     this program's schema, but isn't the same: a column that the earlier program added for its own use, a status
     with another meaning, or an index on other columns.
@@ -127,13 +127,13 @@ def _find_status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 def list_foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstacle, ...]:
     """Return one obstacle if some of these values of `status` aren't a `CheckState`, compared byte by byte. The
-    obstacle names at most _MAX_LISTED_WORDS of them.
+    obstacle names at most _MAX_LISTED_STATUSES of them.
     """
     unknown_states = sorted(set(states) - {state.value for state in CheckState})
     return (
         (
             AdoptionObstacle(
-                "status_words", "status", ", ".join(repr(word) for word in unknown_states[:_MAX_LISTED_WORDS])
+                "status_words", "status", ", ".join(repr(word) for word in unknown_states[:_MAX_LISTED_STATUSES])
             ),
         )
         if unknown_states
@@ -148,7 +148,7 @@ def _find_engine_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         yield AdoptionObstacle("partitioned", TABLE_NAME, "")
 
 
-def _type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     for name, allowed in _TYPES_OF_COLUMN.items():
         column = table.columns[name]
         if column.base_type not in allowed:
@@ -162,7 +162,7 @@ def _type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         yield AdoptionObstacle("type", "corporation_number", table.columns["corporation_number"].type)
 
 
-def _copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+def _find_copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column that a server can widen only by copying the table: because it needs another
     character set, or more than 255 bytes.
     """
@@ -184,9 +184,8 @@ def _list_not_null_columns(table: LegacyTable) -> list[str]:
 
 
 def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
-    """Return the columns that must accept more values than now, by name, with their new SQL type. They must accept
-    NULL, company names with any character, and the console's document paths.
-    """
+    """Return the columns of this table that must accept more values than now, by name, with their new SQL type and
+    options. They must accept NULL, company names with any character, and the console's document paths."""
     changed = {}
     for name in _NULLABLE_COLUMNS if table.engine is not None else ():
         column = table.columns[name]

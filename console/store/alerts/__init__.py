@@ -1,1 +1,1 @@
-"""Reads and writes of alerts, cases and the outbox."""
+"""Reads and writes of alerts, cases, the steps of incidents and the outbox."""

@@ -40,28 +40,28 @@ _OPEN_IDS_OF_RULE = (
     .limit(_LIMIT_PARAMETER)
     .subquery()
 )
-_UNSEEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_OF_RULE_QUERY.where(alerts.c.acknowledged_by.is_(None))
-_UNSEEN_IDS_OF_RULE = (
+_UNACKNOWLEDGED_PAGE_OF_RULE_QUERY = _OPEN_PAGE_OF_RULE_QUERY.where(alerts.c.acknowledged_by.is_(None))
+_UNACKNOWLEDGED_IDS_OF_RULE = (
     select(alerts.c.id)
     .where(_IS_OPEN, alerts.c.rule_id == bindparam("rule"), alerts.c.acknowledged_by.is_(None))
     .order_by(alerts.c.id)
     .limit(_LIMIT_PARAMETER)
     .subquery()
 )
-_COUNT_UNSEEN_OF_RULE_QUERY = select(func.count(), func.min(_UNSEEN_IDS_OF_RULE.c.id))
-_COUNT_OF_RULE_QUERY = select(func.count(), func.min(_OPEN_IDS_OF_RULE.c.id))
+_COUNT_UNACKNOWLEDGED_OF_RULE_QUERY = select(func.count(), func.min(_UNACKNOWLEDGED_IDS_OF_RULE.c.id))
+_COUNT_OPEN_OF_RULE_QUERY = select(func.count(), func.min(_OPEN_IDS_OF_RULE.c.id))
 _BY_ID_QUERY = _ALL_QUERY.where(alerts.c.id == bindparam("of"))
 _NEWEST_PAGE_QUERY = (
     _ALL_QUERY.where(alerts.c.id < bindparam("before")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
-_OF_SUBJECT_QUERY = _ALL_QUERY.where(
+_BY_SUBJECT_QUERY = _ALL_QUERY.where(
     alerts.c.subject_kind == bindparam("kind"), alerts.c.subject_id == bindparam("of")
 ).order_by(alerts.c.id)
-_NEWEST_OF_SUBJECT_QUERY = _OF_SUBJECT_QUERY.order_by(None).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
-_OPEN_OF_RULE_QUERY = _OF_SUBJECT_QUERY.where(alerts.c.rule_id == bindparam("rule"), _IS_OPEN)
+_NEWEST_OF_SUBJECT_QUERY = _BY_SUBJECT_QUERY.order_by(None).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
+_OPEN_OF_RULE_QUERY = _BY_SUBJECT_QUERY.where(alerts.c.rule_id == bindparam("rule"), _IS_OPEN)
 _HAS_LISTED_SUBJECT = alerts.c.subject_id.in_(bindparam("ids", expanding=True))
 _OPEN_OF_SUBJECTS_QUERY = _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT, _IS_OPEN)
-_OF_SUBJECTS_QUERY = _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT).order_by(
+_BY_SUBJECTS_QUERY = _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT).order_by(
     alerts.c.id
 )
 _NEWEST_OF_KIND_QUERY = (
@@ -92,8 +92,9 @@ def raise_alert(
     expected: str,
     now: datetime,
 ) -> Alert | None:
-    """Insert an alert and return it. Return None if the same rule has an open alert about this record; that alert
-    doesn't change.
+    """Insert an alert about the record `kind`, `subject_id` and return it. Return None if the same rule has an
+    open alert about this record; that alert doesn't change. `observed` and `expected` are the contradictory
+    facts as texts, cut to LONGEST_TEXT_CHARACTERS.
 
     Raises RunAgain if another process inserted the same alert at the same time and this transaction can't see it.
     """
@@ -122,7 +123,7 @@ def _has_open_alert(conn: Connection, rule: str, kind: str, subject_id: int) -> 
 
 
 def find(conn: Connection, alert_id: int) -> Alert | None:
-    """Return an alert by its id; None if there is none."""
+    """Return the alert with this id; None if there is none."""
     return next(iter(_select_alerts(conn, _BY_ID_QUERY, of=alert_id)), None)
 
 
@@ -140,21 +141,21 @@ def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after: i
     """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after` is the last
     id of the previous page.
     """
-    return _select_alerts(conn, _UNSEEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
+    return _select_alerts(conn, _UNACKNOWLEDGED_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
 def count_unacknowledged_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
     """Return two values: the number of open alerts of one rule that nobody has acknowledged, at most `limit`; and
     the time at which the oldest of them was raised (None if there are no such alerts).
     """
-    return _count_with_oldest(conn, _COUNT_UNSEEN_OF_RULE_QUERY, rule, limit)
+    return _count_with_oldest(conn, _COUNT_UNACKNOWLEDGED_OF_RULE_QUERY, rule, limit)
 
 
 def count_open_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
     """Return two values: the number of open alerts of one rule, at most `limit`; and the time at which the oldest
     of them was raised (None if there are no such alerts).
     """
-    return _count_with_oldest(conn, _COUNT_OF_RULE_QUERY, rule, limit)
+    return _count_with_oldest(conn, _COUNT_OPEN_OF_RULE_QUERY, rule, limit)
 
 
 def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: int) -> tuple[int, datetime | None]:
@@ -164,32 +165,34 @@ def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: in
 
 
 def list_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
-    """Return at most `limit` open and resolved alerts, newest first; `before` is the last id of the previous page."""
+    """Return at most `limit` open and resolved alerts, newest first; `before` is the last id of the previous page
+    (None: the first page)."""
     return _select_alerts(conn, _NEWEST_PAGE_QUERY, most=limit, before=_ABOVE_EVERY_ID if before is None else before)
 
 
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
-    """Return all alerts of one record, oldest first."""
-    return _select_alerts(conn, _OF_SUBJECT_QUERY, kind=kind, of=subject_id)
+    """Return all open and resolved alerts of one record, oldest first."""
+    return _select_alerts(conn, _BY_SUBJECT_QUERY, kind=kind, of=subject_id)
 
 
 def list_newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) -> tuple[Alert, ...]:
-    """Return at most `limit` alerts of one record, newest first."""
+    """Return at most `limit` open and resolved alerts of one record, newest first."""
     return _select_alerts(conn, _NEWEST_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
 
 
 def find_by_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple[Alert, ...]:
-    """Return all alerts of these records, oldest first."""
-    return _select_alerts(conn, _OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
+    """Return all open and resolved alerts of the records of this kind with these ids, oldest first."""
+    return _select_alerts(conn, _BY_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
 
 
 def list_newest_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
-    """Return at most `limit` alerts about records of this kind, newest first."""
+    """Return at most `limit` open and resolved alerts about records of this kind, newest first."""
     return _select_alerts(conn, _NEWEST_OF_KIND_QUERY, kind=kind, most=limit)
 
 
 def read_open_alerts_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
-    """Return the open alerts about these records, by record id. A record without an open alert is missing."""
+    """Return the open alerts about the records of this kind with these ids, by record id. A record without an open
+    alert has no key."""
     by_subject: dict[int, list[Alert]] = {}
     for alert in _select_alerts(conn, _OPEN_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ():
         by_subject.setdefault(alert.subject_id, []).append(alert)
@@ -205,15 +208,15 @@ def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, 
 
 
 def undo_acknowledgement(conn: Connection, alert_id: int, person: str, now: datetime) -> bool:
-    """Remove the acknowledgement of `person` from an open alert, with its note. Return False if there is none."""
+    """Remove the acknowledgement and its note from an open alert. Return False, without a change, if `person`
+    hasn't acknowledged this alert or the alert isn't open."""
     values = {"of": alert_id, "who": person}
     return _announce_change(conn, conn.execute(_UNDO_ACKNOWLEDGEMENT, values).rowcount, alert_id, now)
 
 
 def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
-    """Mark an alert as resolved, because the contradiction has ended or a person has decided. Return False if it was
-    resolved before.
-    """
+    """Mark an alert as resolved: the contradiction has ended, or a person has decided about it. Return False if it
+    was resolved before."""
     return _announce_change(
         conn, conn.execute(_RESOLVE_ALERT, {"of": alert_id, "at": convert_to_naive_utc(now)}).rowcount, alert_id, now
     )

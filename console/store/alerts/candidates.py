@@ -67,7 +67,8 @@ OrderWithPayments: TypeAlias = tuple[Order, Sequence[Payment]]
 
 
 class ChangedRow(NamedTuple):
-    """A row of the change feed: the changed record and the time of the change."""
+    """A row of the change feed (the table `changes`): `kind` and `subject_id` are the changed record, `at` is the
+    time of the change (UTC)."""
 
     id: int
     kind: str
@@ -76,7 +77,7 @@ class ChangedRow(NamedTuple):
 
 
 def find_latest_change_id(conn: Connection) -> int:
-    """Return the highest id of the change feed; 0 if it is empty."""
+    """Return the highest id of the change feed (the table `changes`); 0 if it is empty."""
     return int(conn.scalar(_LATEST_CHANGE_QUERY) or 0)
 
 
@@ -104,14 +105,14 @@ def find_newest_order_id(conn: Connection) -> int:
 
 
 def list_candidate_order_ids(conn: Connection, after: int, up_to_id: int) -> frozenset[int]:
-    """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments."""
+    """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments. All orders
+    that violate a rule are among them, and some others."""
     return frozenset(map(int, conn.scalars(_CANDIDATES_QUERY, {"after": after, "upto": up_to_id})))
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:
-    """Return these orders, each with all its payments. An order whose stored state is unreadable is left out, because
-    it waits for a person's review already.
-    """
+    """Return the orders with these ids, each with all its payments. An order whose stored state is unreadable is
+    left out, because it waits for a person's review already."""
     of: dict[int, list[Payment]] = {}
     values = {"ids": sorted(ids)}
     for payment in payments.select_records(conn, _PAYMENTS_QUERY, values) if ids else ():

@@ -1,7 +1,7 @@
 """Cases: contradictions that a person must look into, stored as rows of `alerts`.
 
-Alerts about an order that contradicts its payments are in the same table but aren't cases: the program resolves them
-when the order and its payments agree again, and no person does.
+Alerts about an order that contradicts its payments are in the same table but aren't cases: only the program
+resolves them, when the order and its payments agree again.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,12 +20,13 @@ _IS_CASE = table.c.rule_id.not_in([rule.value for rule in AlertRule])
 def open_case(
     conn: Connection, rule: str, kind: str, subject_id: int, observed: str, expected: str, now: datetime
 ) -> bool:
-    """Open a case. Return False if the same rule has an open case about this record already."""
+    """Open a case about the record `kind`, `subject_id`. `observed` and `expected` are the contradictory facts as
+    texts. Return False, without a change, if the same rule has an open case about this record already."""
     return alerts.raise_alert(conn, rule, kind, subject_id, None, observed, expected, now) is not None
 
 
-def open_case_id(conn: Connection, rule: str, kind: str, subject_id: int) -> int | None:
-    """Return the id of the open case of a rule about this record; None if there is none."""
+def find_open_case_id(conn: Connection, rule: str, kind: str, subject_id: int) -> int | None:
+    """Return the id of the newest open case of a rule about this record; None if there is none."""
     same = (
         table.c.subject_kind == kind,
         table.c.subject_id == subject_id,
@@ -47,7 +48,7 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
 
 
 def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: datetime) -> None:
-    """Mark the open case of one rule about a record as resolved."""
+    """Mark the open case of one rule about a record as resolved. Nothing happens if there is none."""
     same = (
         table.c.subject_kind == kind,
         table.c.subject_id == subject_id,
@@ -58,16 +59,15 @@ def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: dat
 
 
 def list_rules_of_open_cases(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
-    """Return the rules of a record's open cases, oldest first."""
+    """Return the rule ids of the open cases about one record, oldest case first."""
     return list_rules_of_open_cases_by_id(conn, kind, [subject_id]).get(subject_id, ())
 
 
 def list_rules_of_open_cases_by_id(
     conn: Connection, kind: str, ids: Collection[int]
 ) -> Mapping[int, tuple[str, ...]]:
-    """Return the rules of the open cases of each of these records, oldest first, by the record's id; a record without
-    any is missing.
-    """
+    """Return, by record id, the rule ids of the open cases about each of these records, oldest case first. A
+    record without an open case has no key."""
     same = (
         table.c.subject_kind == kind,
         table.c.subject_id.in_(sorted(ids)),

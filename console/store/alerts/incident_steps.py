@@ -18,7 +18,7 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import incident_steps
 
-_OF_INCIDENTS_QUERY = (
+_STEPS_OF_INCIDENTS_QUERY = (
     select(
         incident_steps.c.incident_id, incident_steps.c.position, incident_steps.c.action, incident_steps.c.person,
         incident_steps.c.at, incident_steps.c.new_owner, incident_steps.c.until, incident_steps.c.words,
@@ -34,8 +34,9 @@ _INSERT_STEP = into(incident_steps)
 
 
 def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
-    """Insert a step as the last one of its incident, and announce the incident's alert as changed. Return the step
-    with its position. Raises RunAgain if somebody else added a step at the same time.
+    """Insert a step as the last one of its incident, and announce in the change feed that the incident's alert has
+    changed. Return the step with its position. Raises RunAgain if somebody else added a step to this incident
+    at the same time.
     """
     position = int(conn.scalar(_LAST_POSITION_QUERY, {"of": step.incident_id}) or 0) + 1
     row = {
@@ -61,8 +62,9 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
 
 
 def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[IncidentStep, ...]]:
-    """Return the steps stored under these alert ids, by alert id, in the order in which they were added."""
-    rows = conn.execute(_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
+    """Return the steps of these incidents, by incident id (the id of its alert), in the order in which they were
+    added. An incident without a step has no key."""
+    rows = conn.execute(_STEPS_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
     by_incident: dict[int, tuple[IncidentStep, ...]] = {}
     for step in unreadable_rows.read_each("incident_steps", rows, lambda row: _make_step(*row)):
         by_incident[step.incident_id] = (*by_incident.get(step.incident_id, ()), step)
@@ -94,7 +96,8 @@ def _format_extent(extent: IncidentExtent) -> str:
 
 
 def _parse_extent(text: str) -> IncidentExtent:
-    """Return the stored extent. Raises ValueError or a similar error for a text that isn't one."""
+    """Return the extent of an incident from its stored JSON text. Raises ValueError, KeyError, TypeError or
+    AttributeError for a text that `_format_extent` doesn't write."""
     stored = json.loads(text)
     sums = {str(currency): int(minor) for currency, minor in stored["sums"].items()}
     return IncidentExtent(int(stored["newest_alert"]), int(stored["records"]), sums)

@@ -82,7 +82,8 @@ class OutboxCounts:
 
 
 def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body: str, now: datetime) -> bool:
-    """Insert an event, due now. Return False, without a write, if an event with this `event_id` is stored already."""
+    """Insert an event into the outbox, due now. Return False, without a write, if an event with this `event_id` is
+    stored already."""
     row = {
         "topic": topic,
         "event_id": event_id,
@@ -108,27 +109,28 @@ def add_alert_event(
     now: datetime,
     facts: Mapping[str, object] | None = None,
 ) -> bool:
-    """Insert the event that an alert was raised or resolved, in the transaction that raises or resolves it. `facts`
-    are further members of the event's body. Return False if the event is stored already.
+    """Insert the event that an alert was raised or resolved into the outbox, in the transaction that raises or
+    resolves the alert. `facts` are further members of the event's body. Return False if the event is stored
+    already.
     """
     event = make_alert_message(event_name, alert, database_id, facts)
     return add_event(conn, event.topic, event.event_id, event.key, event.body, now)
 
 
 def find(conn: Connection, event_id: str) -> OutboxEvent | None:
-    """Return an event by its event id; None if there is none."""
+    """Return the event of the outbox with this event id; None if there is none."""
     return next(iter(_select_events(conn, _BY_EVENT_ID_QUERY, of=event_id)), None)
 
 
 def list_due_events(
     conn: Connection, now: datetime, limit: int, latest_credible: datetime = _LATEST_INSTANT
 ) -> tuple[OutboxEvent, ...]:
-    """For each `record_key`, return its oldest unpublished event if that event is due: at most `limit` events, sorted
-    by due time.
+    """For each `record_key`, return its oldest unpublished event if that event is due: at most `limit` events,
+    sorted by due time.
 
-    Later events of a key wait until the oldest one is published, so the caller calls this function again after
-    publishing. An event whose due time is later than `latest_credible` is returned, too: its due time was written
-    while a clock was ahead.
+    Later events of a `record_key` wait until its oldest one is published, so the caller calls this function again
+    after publishing. An event whose due time is later than `latest_credible` is returned, too: its due time was
+    written while a clock was ahead.
     """
     return _select_events(
         conn,

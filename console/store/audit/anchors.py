@@ -33,12 +33,12 @@ _COMPARISON_WITH_TIMES_QUERY = union_all(
     select(*_ROW_COLUMNS, *_TIME_COLUMNS).where(_HAS_LISTED_ID),
     select(*_ROW_COLUMNS, *_TIME_COLUMNS).where(_IS_NEWEST),
 )
-_IS_OF_RULE = alerts.c.rule_id == WENT_BACK_RULE
-_OPEN_ALERT_QUERY = select(alerts.c.id).where(_IS_OF_RULE, alerts.c.resolved_at.is_(None)).limit(1)
+_IS_ROLLBACK_ALERT = alerts.c.rule_id == WENT_BACK_RULE
+_OPEN_ALERT_QUERY = select(alerts.c.id).where(_IS_ROLLBACK_ALERT, alerts.c.resolved_at.is_(None)).limit(1)
 _RESOLVED_ALERTS_QUERY = select(alerts.c.id, alerts.c.detected_at).where(
-    _IS_OF_RULE, alerts.c.resolved_at.is_not(None)
+    _IS_ROLLBACK_ALERT, alerts.c.resolved_at.is_not(None)
 )
-_LOG_POSITIONS = {
+_REDO_LOG_VARIABLES = {
     "Innodb_lsn_current": "Innodb_lsn_flushed",
     "Innodb_redo_log_current_lsn": "Innodb_redo_log_flushed_to_disk_lsn",
 }
@@ -48,7 +48,8 @@ MariaDB has the first pair, MySQL the second.
 
 
 def list_missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[ChainHead, ...]:
-    """Return those anchors whose row is absent from the audit trail or has another chain, position or hash.
+    """Return those of the anchors `heads` whose row is absent from the audit trail or has another chain, position
+    or hash.
 
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
     anchors were read may be invisible.
@@ -61,11 +62,11 @@ def list_missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[Ch
 
 
 def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[bool, ChainHead | None]:
-    """Compare the anchors with the audit trail. Return (True, None) if the row of an anchor is missing or different
-    (see `list_missing_heads`); otherwise (False, newest row of the trail).
+    """Compare the anchors `heads` with the audit trail. Return (True, None) if the row of an anchor is missing or
+    different (see `list_missing_heads`); otherwise (False, newest row of the trail).
 
-    None replaces the newest row if the trail is empty, if the newest row is one of the anchors, or if it isn't on the
-    server's disk yet.
+    None replaces the newest row if the trail is empty, if the newest row is one of the anchors, or if it isn't on
+    the server's disk yet.
     """
     in_process = conn.dialect.name == "sqlite"
     rows = conn.execute(
@@ -107,7 +108,7 @@ def _are_all_rows_on_disk(conn: Connection) -> bool:
                 raise
             return False
         positions = {str(name): int(value) for name, value in rows}
-        for current, flushed in _LOG_POSITIONS.items():
+        for current, flushed in _REDO_LOG_VARIABLES.items():
             if current in positions and flushed in positions:
                 target_position = positions[current] if target_position is None else target_position
                 if positions[flushed] >= target_position:
@@ -115,7 +116,7 @@ def _are_all_rows_on_disk(conn: Connection) -> bool:
     return False
 
 
-def find_open_alert_id(conn: Connection) -> int | None:
+def find_open_rollback_alert_id(conn: Connection) -> int | None:
     """Return the id of the open alert that the database was set back (WENT_BACK_RULE); None if there is none. While
     this alert is open, no call that costs or moves money is made.
     """

@@ -78,16 +78,14 @@ def format_hashed_instant(at: datetime) -> str:
 
 
 def compute_row_hash(previous_hash: str, content: Sequence[object]) -> str:
-    """Return the hash (SHA-256, hex) of an audit row. `content` has the values of HASHED_COLUMNS; `previous_hash` is
-    the hash of the previous row in the chain.
-    """
+    """Return the hash (SHA-256, hex) of an audit row. `content` has the values of HASHED_COLUMNS, in this order;
+    `previous_hash` is the hash of the previous row in the chain."""
     return sha256((previous_hash + _json_encoder(content)).encode()).hexdigest()
 
 
 def _compute_row_hash_if_hashable(before: object, content: Sequence[object]) -> str | None:
-    """Return the hash of a row with this content after a row with the hash `before`. Return None if a value has a
-    type that this program never hashes.
-    """
+    """Return the hash of an audit row with this content whose previous row has the hash `before`. Return None if a
+    value has a type that this program never hashes."""
     try:
         return compute_row_hash(str(before), content)
     except TypeError:
@@ -95,7 +93,8 @@ def _compute_row_hash_if_hashable(before: object, content: Sequence[object]) -> 
 
 
 def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerificationResult:
-    """Verify all chains and compare them with the anchors. `anchors` must be sorted by chain, then seq.
+    """Verify all chains of the audit trail and compare them with the anchors. `anchors` must be sorted by chain,
+    then seq.
 
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
     anchors were read may be invisible. Raises DBAPIError if the connection is lost.
@@ -112,10 +111,10 @@ def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerifi
         unreadable_id = _find_unreadable_row(conn)
         if unreadable_id is None:
             raise
-        walk.report(unreadable_id, "edited")
+        walk.report_bad_row(unreadable_id, "edited")
     else:
-        walk.finish()
-    return AuditVerificationResult(walk.row_count, walk.first_bad_row_id, walk.why)
+        walk.report_missing_anchors()
+    return AuditVerificationResult(walk.row_count, walk.first_bad_row_id, walk.reason)
 
 
 def _read_rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
@@ -128,9 +127,8 @@ def _read_rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
 
 
 def _find_unreadable_row(conn: Connection) -> int | None:
-    """Return the id of the first row with bytes that the driver can't decode; None if there is none. This program
-    never writes such bytes.
-    """
+    """Return the id of the first audit row with bytes that the database driver can't decode; None if there is
+    none. This program never writes such bytes."""
     for row_id in conn.scalars(_IDS_QUERY).all():
         try:
             conn.execute(_ROWS_QUERY.where(audit_log.c.id == row_id)).one()
@@ -149,7 +147,7 @@ class _ChainVerification:
     def __init__(self, anchors: Iterable[ChainHead]) -> None:
         self.row_count = 0
         self.first_bad_row_id: int | None = None
-        self.why: str | None = None
+        self.reason: str | None = None
         self._anchors = iter(anchors)
         self._anchor = next(self._anchors, None)
         self._last: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
@@ -159,25 +157,25 @@ class _ChainVerification:
         *content, row_id, prev_hash, stored = row
         session, seq = content[0], content[1]
         if not isinstance(session, str) or not isinstance(seq, int):
-            self.report(row_id, "edited")
+            self.report_bad_row(row_id, "edited")
             return
         last_session, last_seq, last_id, last_hash = self._last
         if session != last_session:
             last_seq, last_id, last_hash = 0, 0, FIRST_PREVIOUS_HASH
         if stored != _compute_row_hash_if_hashable(prev_hash, content):
-            self.report(row_id, "edited")
+            self.report_bad_row(row_id, "edited")
         elif seq != last_seq + 1 or prev_hash != last_hash or row_id <= last_id:
-            self.report(row_id, "unlinked")
+            self.report_bad_row(row_id, "unlinked")
         for anchor in self._take_anchors_up_to(session, seq):
             if (anchor.chain, anchor.seq, anchor.row_id) != (session, seq, row_id):
-                self.report(anchor.row_id, "missing")
+                self.report_bad_row(anchor.row_id, "missing")
             elif anchor.hash != stored:
-                self.report(row_id, "replaced")
+                self.report_bad_row(row_id, "replaced")
         self._last = (session, seq, row_id, stored)
 
-    def finish(self) -> None:
+    def report_missing_anchors(self) -> None:
         while self._anchor is not None:
-            self.report(self._anchor.row_id, "missing")
+            self.report_bad_row(self._anchor.row_id, "missing")
             self._anchor = next(self._anchors, None)
 
     def _take_anchors_up_to(self, session: str, seq: int) -> Iterator[ChainHead]:
@@ -185,6 +183,6 @@ class _ChainVerification:
             yield self._anchor
             self._anchor = next(self._anchors, None)
 
-    def report(self, row_id: int, why: str) -> None:
+    def report_bad_row(self, row_id: int, reason: str) -> None:
         if self.first_bad_row_id is None or row_id < self.first_bad_row_id:
-            self.first_bad_row_id, self.why = row_id, why
+            self.first_bad_row_id, self.reason = row_id, reason

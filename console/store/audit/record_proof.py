@@ -23,9 +23,8 @@ _ROWS_QUERY = (
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:
-    """One audit row in hashed form: `content` by column, in the order of HASHED_COLUMNS; `previous_hash`, the hash of
-    the previous row in its chain; and `hash`, which covers both.
-    """
+    """One audit row with what is needed to check its hash: `content` (values by column, in the order of
+    HASHED_COLUMNS); `previous_hash`, the hash of the previous row in its chain; and `hash`, which covers both."""
 
     id: int
     content: Mapping[str, object]
@@ -34,14 +33,13 @@ class ChainRow:
 
     @property
     def position(self) -> ChainHead:
-        """The row as a head: its chain, its position in the chain (seq), its row id and its hash."""
+        """This row as a `ChainHead`: its chain, its position in the chain (seq), its row id and its hash."""
         return ChainHead(str(self.content["session"]), int(str(self.content["seq"])), self.id, self.hash)
 
 
 def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainRow]:
-    """Yield the rows about one record, oldest first, page by page. Rows that only report that a person has read the
-    record are left out.
-    """
+    """Yield the audit rows about one record, oldest first. Rows that only report that a person has read the record
+    are left out. The rows are read page by page, so memory stays constant."""
     last = 0
     query = _ROWS_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == id)
     while page := conn.execute(query.where(audit_log.c.id > last)).all():
@@ -52,7 +50,7 @@ def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainR
 
 
 def find_head_of_chain(conn: Connection, chain: str, up_to: int) -> ChainHead | None:
-    """Return, as a head, the last row of a chain with a row id of at most `up_to`; None if there is none."""
+    """Return the last row of a chain among the audit rows with an id of at most `up_to`; None if there is none."""
     heads = select(audit_log.c.seq, audit_log.c.id, audit_log.c.hash).where(
         audit_log.c.session == chain, audit_log.c.id <= up_to
     )

@@ -68,7 +68,7 @@ _newest_row_ids = (
     .group_by(audit_log.c.session)
     .subquery()
 )
-_HEADS_QUERY = (
+_NEWEST_HEADS_QUERY = (
     select(audit_log.c.session, audit_log.c.seq, audit_log.c.id, audit_log.c.hash)
     .join(_newest_row_ids, _newest_row_ids.c.id == audit_log.c.id)
     .order_by(audit_log.c.id)
@@ -90,35 +90,34 @@ class CoveredRows:
 
 @dataclass(frozen=True, slots=True)
 class _AuditRoot:
-    """A root: the heads of other chains in the range `covered` of row ids, as one worker has stored them. It is
-    one audit row, or several rows of one transaction if one row has no room for all heads."""
+    """A root: the heads of other chains as one worker has stored them. `covered` has the last row id that this
+    root covers and the last one that the previous root covers. A root is one audit row, or several rows of one
+    transaction if one row has no room for all heads; `row_id` is the id of the first row.
+    """
 
     row_id: int
     covered: CoveredRows
     heads: tuple[ChainHead, ...]
 
     def is_valid(self, end_id: int) -> bool:
-        """True if the root begins at or before `end_id`, the last id that earlier roots cover, and covers no row
-        after itself.
-        """
+        """True if the range of this root begins at or before `end_id`, the last id that earlier roots cover, and
+        ends before the root's own row."""
         return (
             0 <= self.covered.previous_end <= end_id
             and self.covered.previous_end <= self.covered.last_end < self.row_id
         )
 
     def has_newest(self, conn: Connection, after: int, upto: int) -> bool:
-        """True if, for each chain with rows in the range `after` < id <= `upto`, the root has the newest of these
-        rows or a newer one.
-        """
+        """True if, for each chain with rows in the range `after` < id <= `upto`, the root stores the newest of
+        these rows or a newer row of the chain."""
         newest = {head.chain: head.row_id for head in self.heads}
-        rows = conn.execute(_HEADS_QUERY, {"after": after, "upto": upto})
+        rows = conn.execute(_NEWEST_HEADS_QUERY, {"after": after, "upto": upto})
         return all(newest.get(str(row.session), 0) >= row.id for row in rows)
 
 
 def read_covered_rows(conn: Connection) -> CoveredRows:
-    """Return the ends of the ranges of the last root that a worker wrote; zeros if there is none or its detail is
-    unreadable.
-    """
+    """Return the ends of the ranges that the last root written by a worker covers; zeros if there is no such root
+    or its detail is unreadable."""
     detail = conn.scalar(_LAST_DETAIL_QUERY, {"keepers": sorted(_read_root_writers(conn))})
     root = None if detail is None else _parse_root(0, detail)
     # An unreadable root wasn't written by this program: then the next root covers all rows.
@@ -137,8 +136,8 @@ def _read_root_writers(conn: Connection) -> frozenset[str]:
 
 
 def find_newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> int:
-    """Return the id of the newest audit row that is older than `seconds`; 0 if there is none. The caller chooses
-    `seconds` such that every row with a smaller id is committed by then.
+    """Return the id of the newest audit row whose age is at least `seconds`; 0 if there is none. The caller gives
+    a time so long that every row with a smaller id is committed by then.
 
     A row with a time in the future counts as old, because the clock was ahead when the row was written.
     """
@@ -148,24 +147,24 @@ def find_newest_row_older_than(conn: Connection, now: datetime, seconds: float) 
 
 
 def compute_oldest_uncovered_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:
-    """Return the age (seconds) of the oldest audit row that no root covers; None if roots cover all rows.
-    `since`: the rows that the roots cover so far. The present time is the server's, or `now` on SQLite.
-    """
+    """Return the age (seconds) of the oldest audit row that no root covers; None if roots cover all rows. `since`:
+    the ends of the ranges that the last root covers. The present time is the server's, or `now` on SQLite."""
     at = conn.scalar(_OLDEST_UNCOVERED_QUERY, {"after": since.last_end})
     return None if at is None else (convert_to_naive_utc(read_current_time(conn, now)) - at).total_seconds()
 
 
 def list_heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[ChainHead, ...]]:
-    """Return the ranges that the next root covers, and the heads that it stores: the newest row of each chain.
-    `since` are the rows covered so far.
+    """Return the ends of the ranges that the next root covers, and the heads that it stores: the newest row of
+    each chain. `since`: the ends of the ranges that the last root covers.
 
-    The new range ends at the row `last`, or earlier, because a root covers about ROWS_PER_ROOT new ids at most.
+    The new range ends at the row `last` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
+    If there is no row to cover, the result is (`since`, ()).
     """
     first = conn.scalar(_FIRST_ID_AFTER_QUERY, {"after": since.last_end})  # ids have gaps
     if first is None or first > last:
         return since, ()
     upto = conn.scalar(_LAST_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last)})
-    rows = conn.execute(_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
+    rows = conn.execute(_NEWEST_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
     newest = tuple(ChainHead(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
     return CoveredRows(since.last_end, int(upto)), newest
 
@@ -188,17 +187,17 @@ def _compute_json_digest(part: object) -> str:
     return sha256(json.dumps(part, separators=(",", ":")).encode()).hexdigest()
 
 
-def find_first_fault(conn: Connection) -> tuple[int, str] | None:
-    """Return the smallest id of a faulty row, with the reason; None if there is no fault. A reason `missing` or
-    `replaced` (see `AuditVerificationResult`) is about a row that a root stores; `forged` is about a row of a
-    root itself.
+def find_first_root_fault(conn: Connection) -> tuple[int, str] | None:
+    """Check all stored roots of the audit trail. Return the smallest id of a faulty audit row, with the reason;
+    None if there is no fault. A reason `missing` or `replaced` (see `AuditVerificationResult`) is about a row
+    that a root stores as a head; `forged` is about a row of a root itself.
 
     Uses constant memory for any number of roots.
     """
-    return min(_find_all_faults(conn), default=None)
+    return min(_find_root_faults(conn), default=None)
 
 
-def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
+def _find_root_faults(conn: Connection) -> Iterator[tuple[int, str]]:
     """Yield the faults of all stored roots, each as (id of the audit row, reason).
 
     Each root must contain the head (newest row) of every chain that had new rows in the range of the previous
@@ -218,9 +217,8 @@ def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
 
 
 def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _AuditRoot | None]]:
-    """Yield every root with the id of its first row, sorted by id. None replaces a root that doesn't have this
-    program's form or wasn't written under a worker's name.
-    """
+    """Yield every root of the audit trail with the id of its first row, sorted by id. None replaces a root that
+    doesn't have this program's form or wasn't written under the name of one of `writers`."""
 
     def root_of(row: tuple[int, str, str, _AuditRoot | None]) -> tuple[object, ...]:
         row_id, session, who, root = row
@@ -243,7 +241,7 @@ def _read_root_rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple
 
 
 def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
-    """Parse the detail of one row of a root. Return None if it doesn't have this program's form."""
+    """Parse the `detail` of one audit row of a root. Return None if the text doesn't have this program's form."""
     try:
         root = json.loads(detail)
         covers, rows = CoveredRows(int(root["since"]), int(root["upto"])), root["heads"]

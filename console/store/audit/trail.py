@@ -69,9 +69,8 @@ _ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COLUMNS))
 
 @dataclass(frozen=True, slots=True)
 class NewAuditEntry:
-    """An audit entry to be written: `person` does the action `action`, `subject_kind` and `subject_id` the
-    record. `result` is done, refused or failed; `detail` has facts without secrets.
-    """
+    """An audit entry to be written: `person` does the action `action` with the record `subject_kind`, `subject_id`
+    (None: no record). `result` is done, refused or failed; `detail` has facts without secrets."""
 
     person: str
     action: str
@@ -83,8 +82,9 @@ class NewAuditEntry:
 
 
 def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> ChainHead:
-    """Insert a row at the end of the chain `session` and return it as a head. After the COMMIT of `tx` the caller
-    must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets `at`.
+    """Insert an audit row at the end of the chain `session` and return it as a head. After the COMMIT of `tx` the
+    caller must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets
+    `at`.
     """
     naive, seq, before = _compute_next_position(tx.conn, session, at)
     values: dict[str, object] = {
@@ -123,10 +123,11 @@ def _compute_next_position(conn: Connection, session: str, at: datetime) -> tupl
 
 
 class AuditTrail:
-    """The audit chain of this process run. Safe from any thread. Each entry is written in the caller's transaction.
+    """Writes the audit entries of this process run, which form one chain (`session`). Safe from any thread. Each
+    entry is written in the caller's transaction.
 
-    `anchor` stores committed rows in the desk's spool. `begin` inserts the run itself into the table `sessions`; it
-    is called in the transaction of the first entry.
+    `anchor` is called with committed rows, and stores them in the desk's spool. `begin` inserts the process run
+    into the table `sessions`; it is called in the transaction of the first entry.
     """
 
     def __init__(
@@ -146,7 +147,8 @@ class AuditTrail:
         self._lock = Lock()
 
     def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
-        """Write the entries in their order. After the COMMIT of `tx` their rows are stored together as anchors."""
+        """Write the entries to the audit trail in their order. After the COMMIT of `tx` their rows are stored
+        together in the spool as anchors."""
         if self._begin is not None:
             self._begin(tx.conn)
             tx.call_after_commit(self._forget_begin)
@@ -159,9 +161,8 @@ class AuditTrail:
         self._begin = None
 
     def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
-        """Store committed rows in the spool as anchors. If the spool fails, log the error and store these rows
-        together with the next ones.
-        """
+        """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store
+        these rows together with the next ones."""
         with self._lock:
             self._unanchored_heads.extend(heads)
             try:
@@ -175,9 +176,8 @@ class AuditTrail:
 def list_newest_entries(
     conn: Connection, *, limit: int, before: int | None = None, who: str | None = None
 ) -> tuple[AuditEntry, ...]:
-    """Return at most `limit` entries, newest first. With `before`, only those with smaller ids; with `who`, only
-    those of that person.
-    """
+    """Return at most `limit` audit entries, newest first. With `before`, only those with smaller ids; with `who`,
+    only those of that person."""
     query = _ENTRIES_QUERY.order_by(audit_log.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit_log.c.id < before)
@@ -187,15 +187,14 @@ def list_newest_entries(
 
 
 def list_entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry, ...]:
-    """Return all entries about one record, oldest first."""
+    """Return all audit entries about one record, oldest first."""
     query = _ENTRIES_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == subject_id)
     return tuple(_make_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
 
 
 def walk_entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
-    """Yield every entry, oldest first, reading page by page so that memory stays constant. With `who`, only entries
-    of that person.
-    """
+    """Yield every audit entry, oldest first. With `who`, only entries of that person. The entries are read page by
+    page, so memory stays constant."""
     query = _ENTRIES_QUERY.order_by(audit_log.c.id).limit(_BATCH_SIZE)
     if who is not None:
         query = query.where(audit_log.c.who == who)

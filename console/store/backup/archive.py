@@ -1,7 +1,7 @@
 """The folder of a backup: its files, and the manifest that lists each of them with its length and SHA-256.
 
-The manifest is written last, and the folder gets its name only after that. So a backup that was broken off has
-another name and no manifest.
+The manifest is written last, and only after that the folder gets its final name. So a backup that was interrupted
+has another name and no manifest.
 """
 
 import errno
@@ -44,7 +44,7 @@ class BackupFile:
 
 @dataclass(frozen=True, slots=True)
 class BackupManifest:
-    """Content of a backup.
+    """The manifest of a backup: its origin and its files.
 
     - `version`: the version of the program that made the backup
     - `schema`, `database_id`: the schema version and the id of the database in the backup
@@ -52,7 +52,7 @@ class BackupManifest:
     - `taken_at`: the instant before the copy of the database (RFC 3339, UTC)
     - `store_key`: the fingerprint of the store key, None if the database has none; the key itself is never copied
     - `unreadable`: paths of documents that were damaged and are not in the backup
-    - `files`: the files by their path within the folder, with `/`
+    - `files`: length and SHA-256 of each file, by its path within the folder, with `/`
     """
 
     version: str
@@ -71,65 +71,66 @@ class BackupManifest:
 
     @property
     def total_bytes(self) -> int:
-        """Length of all files together."""
+        """Length (bytes) of all files of the backup together, without the manifest."""
         return sum(file.bytes for file in self.files.values())
 
 
 class ArchiveWriter:
-    """Adds files to a new backup. `files`: length and hash of each file that was added so far, by its name."""
+    """Adds files to a new backup in `folder`. `files`: length and SHA-256 of each file that was added so far, by
+    its path within the folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files: dict[str, BackupFile] = {}
 
-    def path(self, name: str) -> Path:
+    def make_path(self, name: str) -> Path:
         """Return the path at which the file of this name must be written, and create the folder for the file."""
         file = self.folder.joinpath(*PurePosixPath(name).parts)
         make_private_folder(file.parent)
         return file
 
     def add(self, name: str) -> None:
-        """Add the file that the caller has written at `path(name)`: sync it to the disk, and store its length and
-        hash.
+        """Add the file that the caller has written at `make_path(name)`: sync the file to the disk, and store its
+        length and SHA-256 in `files`.
         """
-        file = self.path(name)
+        file = self.make_path(name)
         _sync_file(file)
         self.files[name] = BackupFile(file.stat().st_size, hash_file(file))
 
     def add_content(self, name: str, content: bytes) -> None:
-        """Write the content as a file and add it."""
-        self.path(name).write_bytes(content)
+        """Write the content as a file of the backup with the path `name`, and add it."""
+        self.make_path(name).write_bytes(content)
         self.add(name)
 
 
 @contextmanager
-def new_archive(folder: Path) -> Iterator[ArchiveWriter]:
-    """Yield the writer of a new backup at `folder`. The folder gets its name when `write_manifest` was called and
-    the block has ended without an exception; otherwise nothing is left.
+def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
+    """Yield the writer of a new backup. The files are written into a folder with a temporary name that no other
+    process uses. It is renamed to `folder` when the block ends without an exception; after an exception it is
+    deleted. The block must call `write_manifest` as its last step.
 
-    Until then the folder has a name that no other process uses, so two backups to the same place don't mix their
-    files. Raises bad_backup (not_empty) if `folder` exists and isn't empty; storage_full if the files can't be
-    written.
+    Raises bad_backup (not_empty) if `folder` exists and isn't empty; storage_full if the files can't be written.
     """
-    _require_free(folder)
+    _require_empty_folder(folder)
     with translate_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, f"{folder.name}.", folder.parent))
     try:
         with translate_errors(folder):
             yield ArchiveWriter(partial)
-            _move(partial, folder)
+            _rename_finished_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _require_free(folder: Path) -> None:
+def _require_empty_folder(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
 
 
-def _move(partial: Path, folder: Path) -> None:
-    """Give the finished folder its name. Raises bad_backup (not_empty) if another process was faster."""
+def _rename_finished_folder(partial: Path, folder: Path) -> None:
+    """Rename the finished folder `partial` to `folder`. Raises bad_backup (not_empty) if another process has
+    created `folder` with files meanwhile."""
     try:
         if folder.is_dir():
             folder.rmdir()
@@ -142,11 +143,12 @@ def _move(partial: Path, folder: Path) -> None:
 
 
 def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
-    """Write the manifest. Call this last: after it no file may be added."""
+    """Write the manifest into the folder of the backup and sync all of the folder to the disk. The caller must add
+    all files before."""
     content = {"format": FORMAT_NAME, **asdict(manifest)}
     text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
     content_hash = hashlib.sha256(text.encode()).hexdigest()
-    file = writer.path(MANIFEST_NAME)
+    file = writer.make_path(MANIFEST_NAME)
     file.write_text(
         json.dumps({"sha256": content_hash, "content": content}, ensure_ascii=False, indent=1, sort_keys=True)
     )
@@ -156,9 +158,8 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
 
 
 def read_manifest(folder: Path) -> BackupManifest:
-    """Return the manifest of the backup at `folder`. Raises bad_backup: incomplete (no manifest), manifest (it was
-    altered or is no manifest), format (a newer program made it).
-    """
+    """Return the manifest of the backup at `folder`. Raises bad_backup with the problem incomplete (there is no
+    manifest), manifest (it was altered or is no manifest) or format (a newer program made it)."""
     file = folder / MANIFEST_NAME
     if not file.is_file():
         raise make_bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
@@ -176,10 +177,9 @@ def read_manifest(folder: Path) -> BackupManifest:
 
 
 def _parse_manifest(content: dict[str, Any]) -> BackupManifest:
-    """Return the manifest with this content, which may be of any form. Raises ValueError, KeyError, TypeError or
-    AttributeError for a content that `write_manifest` doesn't write.
-    """
-    files = {_require_inside(name): _parse_file(**file) for name, file in content.pop("files").items()}
+    """Return the manifest with this content, JSON from a file that anybody may have written. Raises ValueError,
+    KeyError, TypeError or AttributeError for a content that `write_manifest` doesn't write."""
+    files = {_require_relative_path(name): _parse_backup_file(**file) for name, file in content.pop("files").items()}
     unreadable = tuple(content.pop("unreadable"))
     manifest = BackupManifest(**content, files=files, unreadable=unreadable)
     facts = (manifest.version, manifest.schema, manifest.database_id, manifest.kind, manifest.taken_at)
@@ -190,15 +190,16 @@ def _parse_manifest(content: dict[str, Any]) -> BackupManifest:
     return manifest
 
 
-def _parse_file(bytes: int, sha256: str) -> BackupFile:
+def _parse_backup_file(bytes: int, sha256: str) -> BackupFile:
     if type(bytes) is not int or type(sha256) is not str:
         raise TypeError("no length, or no hash")
     return BackupFile(bytes, sha256)
 
 
-def require_whole(folder: Path, manifest: BackupManifest) -> None:
-    """Read every file of the backup. Raises bad_backup with the name of the first wrong file: missing (there is
-    no such file) or altered (its length or SHA-256 isn't that of the manifest, or it can't be read).
+def require_intact_files(folder: Path, manifest: BackupManifest) -> None:
+    """Read every file of the backup and compare it with the manifest. Raises bad_backup with the name of the first
+    wrong file: missing (there is no such file) or altered (its length or SHA-256 isn't that of the manifest, or
+    it can't be read).
     """
     for name, expected in manifest.files.items():
         file = folder.joinpath(*PurePosixPath(name).parts)
@@ -227,8 +228,9 @@ def _sync_file(file: Path) -> None:
         os.fsync(content.fileno())
 
 
-def _require_inside(name: str) -> str:
-    """Return the name if it is a path below the folder, in its only spelling. Raises ValueError otherwise."""
+def _require_relative_path(name: str) -> str:
+    """Return `name` if it is a normalised relative path to a file below the folder of the backup. Raises
+    ValueError otherwise."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts or str(path) != name:
         raise ValueError("no path in the folder")

@@ -1,9 +1,9 @@
 """Dumps of a server database by the server's own programs (`mariadb-dump`, `mysqldump`), and the restore of a
 dump.
 
-Triggers, the procedure and the rights are not in a dump: `db upgrade` creates them. The version of the schema is
-in a dump of its own, which is put back last. Until then every program refuses the database, so no program uses an
-interrupted restore.
+A dump contains no triggers, stored procedures and rights: `db upgrade` creates them. The table with the schema
+version has a dump file of its own, which is restored last. Until then every program refuses the database, so no
+program uses an interrupted restore.
 """
 
 import os
@@ -43,7 +43,7 @@ _TABLES_QUERY = (
 )
 
 
-def read_tables(conn: Connection) -> frozenset[str]:
+def read_table_names(conn: Connection) -> frozenset[str]:
     """Return the names of the tables of the connected database."""
     return frozenset(map(str, conn.scalars(text(_TABLES_QUERY))))
 
@@ -57,7 +57,7 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
     command = [program, *_make_connection_options(database), *_DUMP_OPTIONS, _get_database_name(database), *tables]
     with target.open("wb") as file:
         done = subprocess.run(
-            command, env=_dump_environment(database), stdout=file, stderr=subprocess.PIPE, check=False
+            command, env=_make_dump_environment(database), stdout=file, stderr=subprocess.PIPE, check=False
         )
     _require_success(done)
 
@@ -74,15 +74,18 @@ def load_dump(database: Database, dump: Path) -> None:
         _get_database_name(database),
     ]
     with dump.open("rb") as file:
-        done = subprocess.run(command, env=_dump_environment(database), stdin=file, capture_output=True, check=False)
+        done = subprocess.run(
+            command, env=_make_dump_environment(database), stdin=file, capture_output=True, check=False
+        )
     _require_success(done)
 
 
-def mark_target(conn: Connection, dump_hash: str) -> None:
-    """Mark the connected database as the target of a restore of the dump with this SHA-256. Raises bad_backup
-    (target_not_empty) if it has tables, unless they are those of a restore that was broken off.
+def mark_restore_target(conn: Connection, dump_hash: str) -> None:
+    """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
+    RESTORE_MARK. Raises bad_backup (target_not_empty) if the database has tables but no RESTORE_MARK; with it,
+    the tables are those of an interrupted restore.
     """
-    tables = read_tables(conn)
+    tables = read_table_names(conn)
     if tables and RESTORE_MARK not in tables:
         raise make_bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
     if RESTORE_MARK not in tables:
@@ -92,10 +95,10 @@ def mark_target(conn: Connection, dump_hash: str) -> None:
         conn.execute(text(insert), {"hash": dump_hash})
 
 
-def lock_mark(conn: Connection) -> None:
-    """Lock the row of RESTORE_MARK until the transaction of this connection ends. So a second restore can't
-    delete the tables that the first one loads. Raises database_locked (another_restore) if another restore has
-    locked the row; on a Galera cluster only if it uses the same node.
+def lock_restore_mark(conn: Connection) -> None:
+    """Lock the row of the table RESTORE_MARK until the transaction of this connection ends, so that a second
+    restore can't delete the tables that the first one loads. Raises database_locked (another_restore) if
+    another restore has locked the row; on a Galera cluster only if it uses the same node.
     """
     try:
         conn.execute(text(f"SELECT dump_sha256 FROM {RESTORE_MARK} FOR UPDATE NOWAIT")).all()  # noqa: S608  # a constant
@@ -107,9 +110,9 @@ def lock_mark(conn: Connection) -> None:
 
 
 def empty_target_database(conn: Connection) -> None:
-    """Drop the tables that a broken off restore has left in the connected database."""
+    """Drop the tables that an interrupted restore has left in the connected database, except RESTORE_MARK."""
     conn.execute(text("SET SESSION foreign_key_checks = 0"))
-    for table in sorted(read_tables(conn) - {RESTORE_MARK}):
+    for table in sorted(read_table_names(conn) - {RESTORE_MARK}):
         conn.execute(text(f"DROP TABLE `{table}`"))
     conn.execute(text("SET SESSION foreign_key_checks = 1"))
 
@@ -120,9 +123,8 @@ def drop_restore_mark(conn: Connection) -> None:
 
 
 def _make_connection_options(database: Database) -> list[str]:
-    """Return the options that name server and account. The password is passed in the environment, because other
-    users of the machine can read the arguments of a process.
-    """
+    """Return the command options that name the server and the account. The password is passed in the environment,
+    because other users of the machine can read the arguments of a process."""
     if database.server is None:
         return []
     (host, port), arguments = database.server.nodes[0], database.server.arguments
@@ -131,7 +133,7 @@ def _make_connection_options(database: Database) -> list[str]:
     return [*options, *(f"--{name.replace('_', '-')}={file}" for name, file in files.items() if file)]
 
 
-def _dump_environment(database: Database) -> dict[str, str]:
+def _make_dump_environment(database: Database) -> dict[str, str]:
     return {**os.environ, "MYSQL_PWD": database.url.password or ""}
 
 
@@ -140,14 +142,15 @@ def _get_database_name(database: Database) -> str:
 
 
 def _find_program(database: Database, mariadb: str, mysql: str) -> str:
-    """Return the path of the program that belongs to the kind of the server. MariaDB's programs write dumps that
-    MySQL doesn't take, because of generated columns.
+    """Return the path of the program on this machine that belongs to the kind of the connected server. `mariadb`
+    and `mysql` are its names for the two kinds. MySQL can't load dumps that MariaDB's programs write, because
+    of generated columns. Raises bad_profile (dump_program) if this machine has no such program.
     """
     with database.read() as conn:
         is_mariadb = "mariadb" in str(conn.scalar(text("SELECT VERSION()"))).lower()
     for name in (mariadb, mysql) if is_mariadb else (mysql,):
         program = shutil.which(name)
-        if program is not None and is_mariadb == _is_of_mariadb(program):
+        if program is not None and is_mariadb == _is_mariadb_program(program):
             return program
     facts: BadProfileDetail = {
         "variable": "PATH",
@@ -157,7 +160,7 @@ def _find_program(database: Database, mariadb: str, mysql: str) -> str:
     raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
 
 
-def _is_of_mariadb(program: str) -> bool:
+def _is_mariadb_program(program: str) -> bool:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     return "mariadb" in said.stdout.lower()
 

@@ -20,14 +20,13 @@ from console.store.spool.sqlite_file import sync_folder, translate_errors
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseLockedDetail
 
-_SIDE_FILES = ("-wal", "-shm", "-journal")
-_STATE_QUERY = "SELECT name, value FROM console_meta"
+_SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
+_META_QUERY = "SELECT name, value FROM console_meta"
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy is one
-    file.
-    """
+    """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy has no
+    write-ahead log: it is one file."""
     make_private_file(target)
     with (
         closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as original,
@@ -37,12 +36,13 @@ def copy_sqlite(source: Path, target: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")
 
 
-def read_state(file: Path) -> dict[str, str]:
-    """Return the contents of the table `console_meta` of a copy, with the version of its schema under `schema`.
-    Raises bad_backup (database) if the file is damaged or is no database of this program.
+def read_meta(file: Path) -> dict[str, str]:
+    """Return the contents of the table `console_meta` of a copy of a database, with the version of its schema
+    under the key `schema`. Raises bad_backup (database) if the file is damaged or is no database of this
+    program.
     """
-    with _opened_copy(file) as conn:
-        state = {str(name): str(value) for name, value in conn.execute(_STATE_QUERY)}
+    with _open_copy(file) as conn:
+        state = {str(name): str(value) for name, value in conn.execute(_META_QUERY)}
         is_own = state.get(VERSION_TABLE_META_KEY) == OWN_VERSION_TABLE
         versions = OWN_VERSION_TABLE if is_own else "alembic_version"
         ((state["schema"],),) = conn.execute(f"SELECT version_num FROM {versions}")  # noqa: S608  # a constant
@@ -50,13 +50,14 @@ def read_state(file: Path) -> dict[str, str]:
 
 
 def require_readable(file: Path) -> None:
-    """Read a whole copy. Raises bad_backup (database) if the file is damaged or is no SQLite file."""
-    with _opened_copy(file):
+    """Check a whole copy of an SQLite file (`PRAGMA integrity_check`). Raises bad_backup (database) if the file is
+    damaged or is no SQLite file."""
+    with _open_copy(file):
         pass
 
 
 @contextmanager
-def _opened_copy(file: Path) -> Iterator[sqlite3.Connection]:
+def _open_copy(file: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as conn:
             ((verdict,),) = conn.execute("PRAGMA integrity_check(1)")
@@ -75,7 +76,7 @@ def find_database_id(file: Path) -> str | None:
         return None
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
-            return {str(name): str(value) for name, value in conn.execute(_STATE_QUERY)}.get("database_id")
+            return {str(name): str(value) for name, value in conn.execute(_META_QUERY)}.get("database_id")
     except sqlite3.Error as error:
         if _is_locked(error):
             raise _make_in_use_error(file) from None
@@ -83,11 +84,11 @@ def find_database_id(file: Path) -> str | None:
 
 
 def exchange_file(copy: Path, database: Path, kept_name: str) -> Path | None:
-    """Put the file `copy` in the place of the database file. The former database file stays in the same folder
-    under the name `kept_name` (with a number if that name is used). Return the path of the former file; None if
-    there was none.
+    """Replace the database file `database` by a copy of the file `copy`. The former database file stays in the
+    same folder under the name `kept_name` (with a number if that name is used). Return the new path of the
+    former file; None if there was none.
 
-    The place is never empty: if the process is killed in between, the former file or the new one is there. Raises
+    If the process is killed in between, `database` is either the former file or the new one. Raises
     database_locked (in_use) if another process has the former file open; storage_full if the files can't be
     written.
     """
@@ -108,7 +109,8 @@ def exchange_file(copy: Path, database: Path, kept_name: str) -> Path | None:
 
 
 def _keep_file(database: Path, kept_name: str) -> Path:
-    """Give the file a second name. Return the file with this name."""
+    """Give the database file a second name in the same folder: `kept_name`, with a number if that name is used.
+    Return the path with this name."""
     require_unused(database)
     kept = database.with_name(kept_name)
     for number in count(2):
@@ -117,7 +119,9 @@ def _keep_file(database: Path, kept_name: str) -> Path:
             break
         except FileExistsError:
             kept = database.with_name(f"{kept_name}-{number}")
-    for suffix in _SIDE_FILES:  # of a file that can't be read: they belong to it, and would damage the new one
+    for (
+        suffix
+    ) in _SIDE_FILE_SUFFIXES:  # of a file that can't be read: they belong to it, and would damage the new one
         side = database.with_name(database.name + suffix)
         with suppress(FileNotFoundError):
             side.rename(kept.with_name(kept.name + suffix))
@@ -131,9 +135,9 @@ def require_unused(database: Path) -> None:
 
 
 def _leave_wal_mode(database: Path) -> None:
-    """Refuse a file that another process has open: only the last connection to a file can leave the WAL mode, which
-    also moves the content of the write-ahead log into the file. Must not be called for a damaged file, because SQLite
-    deletes its log.
+    """End the WAL mode of an SQLite file, which moves the content of the write-ahead log into the file. Raises
+    database_locked (in_use) if another process has the file open, because only the last connection can end the
+    WAL mode. Must not be called for a damaged file, because SQLite deletes its log.
     """
     try:
         with closing(sqlite3.connect(database, timeout=2.0, isolation_level=None)) as conn:

@@ -1,1 +1,1 @@
-"""Constraints that the database itself enforces by triggers, and checks that they are in place."""
+"""Rules that the database itself enforces by triggers, and checks that the database is safe for real money."""

@@ -1,8 +1,8 @@
 """Trigger rules of a server for the table of credit checks, which other applications write, too.
 
-A row is in service once its `work_state` isn't NULL. People who use the console may make only the changes that the
-console's services make. Other applications may insert rows with the original columns, and may change and delete rows
-that aren't in service. Only the schema account may adopt rows.
+A row is in service if its `work_state` isn't NULL. People who use the console may make only the changes that the
+console's services make. Other applications may insert rows with the original columns, and may change and delete
+rows that aren't in service. Only the schema account may adopt rows.
 """
 
 from console.domain.access.permissions import APPROVER, OPERATOR
@@ -37,7 +37,7 @@ _LARGEST_LAG_SECONDS = 5
 """Largest accepted difference (seconds) between `superseded_at`, the instant of a renewal, and the server's clock."""
 
 _FIXED_COLUMNS = ("id", "client_id", "renews", "operation_id", "asked_at", "created_at", "dates_zone")
-_OWN_COLUMNS = (
+_CONSOLE_COLUMNS = (
     "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code", "viewing_over",
     "incomplete_accepted", "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at",
     "created_at", "changed_at", "state_since", "version",
@@ -47,9 +47,9 @@ _PENDING, _SUCCESS_SQL, _ERROR_SQL = (
 )
 _KNOWN_SQL, _UNKNOWN_SQL = f"'{Certainty.KNOWN.value}'", f"'{Certainty.UNKNOWN.value}'"
 _WORK_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
-_IS_STATE = has_state_sql("NEW.status", CheckState)
-_IS_WORK_STATE = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
-_OUTCOME_CONDITION = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
+_HAS_VALID_STATUS = has_state_sql("NEW.status", CheckState)
+_HAS_VALID_WORK_STATE = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
+_OUTCOME_CONDITION_TEMPLATE = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
 _OLD_NUMBER_KEY = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
 _WAS_SUCCESS_WITHOUT_ID = (
     f"(OLD.status = {_SUCCESS_SQL} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
@@ -62,8 +62,10 @@ def _make_other_row_exists_sql(condition: str) -> str:
     return exists_sql(f"{CREDIT_CHECK_TABLE} o WHERE {condition}")
 
 
-_HAS_DIGITS = "({0}) REGEXP '^[0-9]{{13}}$'"
-_HAS_FAILED = exists_sql(f"operations j WHERE j.id = op AND j.state = 'failed' AND {has_answer_key_sql('j', 'j')}")
+_DIGITS_TEMPLATE = "({0}) REGEXP '^[0-9]{{13}}$'"
+_HAS_OPERATION_FAILED = exists_sql(
+    f"operations j WHERE j.id = op AND j.state = 'failed' AND {has_answer_key_sql('j', 'j')}"
+)
 """SQL condition: the operation has failed, and its row in the journal has the answer key. Anybody may insert
 evidence, but only the sender of the request knows that key.
 """
@@ -145,17 +147,18 @@ PEOPLE_UPDATE_RULES = (
         "unknown ends with an outcome alone",
     ),
     TriggerRule(
-        f"{_IS_WORK_STATE} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)", "no such state of work"
+        f"{_HAS_VALID_WORK_STATE} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)", "no such state of work"
     ),
     TriggerRule(
-        _OUTCOME_CONDITION.format(
+        _OUTCOME_CONDITION_TEMPLATE.format(
             _SUCCESS_SQL, f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
         ),
         "bought: only the provider's answer says so",
     ),
     TriggerRule(
-        _OUTCOME_CONDITION.format(
-            _ERROR_SQL, f"({has_provider_refusal_sql('op')} AND {_HAS_FAILED}) OR {is_second_person_sql('OLD.id')}"
+        _OUTCOME_CONDITION_TEMPLATE.format(
+            _ERROR_SQL,
+            f"({has_provider_refusal_sql('op')} AND {_HAS_OPERATION_FAILED}) OR {is_second_person_sql('OLD.id')}",
         ),
         "not bought: only the provider's answer or two people say so",
     ),
@@ -164,7 +167,7 @@ PEOPLE_UPDATE_RULES = (
         " AND NEW.superseded_by IS NULL"
         f" AND OLD.expired_at <= {UTC_NOW} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
         f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW}, NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}"
-        f" AND ({_HAS_DIGITS.format(_OLD_NUMBER_KEY)} OR {_HAS_DIGITS.format('NEW.corporation_number')}))"
+        f" AND ({_DIGITS_TEMPLATE.format(_OLD_NUMBER_KEY)} OR {_DIGITS_TEMPLATE.format('NEW.corporation_number')}))"
         " OR (NEW.superseded_at IS NULL AND OLD.superseded_by IS NULL)"
         f" OR (NEW.superseded_at IS NULL AND NEW.superseded_by IS NULL AND "
         + _make_other_row_exists_sql(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR_SQL}")
@@ -196,18 +199,19 @@ PEOPLE_UPDATE_RULES = (
 )
 OTHERS_INSERT_RULES = (
     TriggerRule(
-        f"{_IS_STATE} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
+        f"{_HAS_VALID_STATUS} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
         " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),
 )
 OTHERS_UPDATE_RULES = (
     TriggerRule(
-        unchanged_sql(*_OWN_COLUMNS),
+        unchanged_sql(*_CONSOLE_COLUMNS),
         "other applications write the original columns and the state of their own rows alone",
     ),
     TriggerRule(
-        f"{unchanged_sql('status')} OR ({_IS_STATE} AND COALESCE(OLD.operation_id, OLD.credit_check_id) IS NULL)",
+        f"{unchanged_sql('status')} OR ({_HAS_VALID_STATUS}"
+        " AND COALESCE(OLD.operation_id, OLD.credit_check_id) IS NULL)",
         "other applications write the original columns and the state of their own rows alone",
     ),
     TriggerRule(

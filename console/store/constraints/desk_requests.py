@@ -1,7 +1,8 @@
 """Trigger rules of a server for desk requests: rows that the desks of people insert, and that workers execute.
 
 The trigger itself sets the person and the time of a new request; values in the INSERT are ignored. So a request
-proves that this person has asked. The rules of other tables rely on it while a worker acts for the person.
+proves that this person has sent it. While a worker acts for the person, the rules of other tables rely on this
+proof.
 """
 
 from collections.abc import Mapping
@@ -74,15 +75,15 @@ TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
 """For a table and event, the statements that the trigger runs before it checks its rules."""
 
 
-def _is_own_request_sql(who: str) -> str:
-    """Return the FROM clause of all requests `r` of one person. `who` is the SQL of the person's name. It must have
-    the column's collation: then the rule reads, and in some isolation levels locks, only this person's part of the
-    index.
+def _make_requests_of_person_sql(who: str) -> str:
+    """Return the FROM and WHERE clauses that select all desk requests `r` of one person. `who` is the SQL of the
+    person's name. It must have the column's collation: then the rule reads, and in some isolation levels locks,
+    only this person's part of the index.
     """
     return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {who}"
 
 
-_IS_IN_THE_HOUR = f"r.at > {UTC_NOW} - INTERVAL 1 HOUR"
+_IS_IN_LAST_HOUR = f"r.at > {UTC_NOW} - INTERVAL 1 HOUR"
 _INSERT_RULES = (
     TriggerRule(has_role_sql(OPERATOR, APPROVER, AUDITOR, ADMIN), "only people ask a worker to act"),
     TriggerRule(
@@ -98,7 +99,7 @@ _INSERT_RULES = (
     TriggerRule(
         aggregate_sql(
             "COUNT(*)",
-            f"{_is_own_request_sql('NEW.who')} AND r.state = 'asked'"
+            f"{_make_requests_of_person_sql('NEW.who')} AND r.state = 'asked'"
             f" AND (r.action = '{AUDIT_ACTION}') = (NEW.action = '{AUDIT_ACTION}')",
         )
         + f" < IF(NEW.action = '{AUDIT_ACTION}', {MAX_WAITING_AUDIT_REQUESTS}, {MAX_WAITING_REQUESTS})"
@@ -106,7 +107,7 @@ _INSERT_RULES = (
         "too many requests of this person wait",
     ),
     TriggerRule(
-        aggregate_sql("COUNT(*)", f"{_is_own_request_sql('NEW.who')} AND {_IS_IN_THE_HOUR}")
+        aggregate_sql("COUNT(*)", f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_IN_LAST_HOUR}")
         + f" < {MAX_REQUESTS_PER_HOUR}",
         "too many requests of this person in an hour",
     ),
@@ -120,7 +121,7 @@ _INSERT_RULES = (
         "a person withdraws a request of their own, and no audit entry",
     ),
 )
-_IS_TAKEN = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR NEW.fence <> OLD.fence))"
+_IS_NEWLY_TAKEN = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR NEW.fence <> OLD.fence))"
 _UPDATE_RULES = (
     TriggerRule(has_role_sql(WORKER), "only a worker executes requests"),
     TriggerRule(
@@ -143,17 +144,17 @@ _UPDATE_RULES = (
         "what a person has asked for is never changed",
     ),
     TriggerRule(is_allowed_step_sql(_STATE_STEPS, "state"), "no such step of a request"),
-    TriggerRule(f"NOT {_IS_TAKEN} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"),
+    TriggerRule(f"NOT {_IS_NEWLY_TAKEN} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"),
     TriggerRule("OLD.state NOT IN ('ended', 'lapsed')", "a request that has ended stays as it is"),
     TriggerRule(
-        f"NOT {_IS_TAKEN} OR (NEW.fence = OLD.fence + 1 AND {equals_sql('NEW.taken_by', 'account')}"
+        f"NOT {_IS_NEWLY_TAKEN} OR (NEW.fence = OLD.fence + 1 AND {equals_sql('NEW.taken_by', 'account')}"
         f" AND (OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW}"
         f" OR OLD.state = 'taken' AND NOT {is_live_lease_sql('OLD')}))",
         "a request is taken while it waits, or when its worker has ended",
     ),
     TriggerRule(
-        f"{_IS_TAKEN} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence AND CAST(OLD.taken_by AS BINARY) = account"
-        f" AND {unchanged_sql('taken_by', 'worker')})",
+        f"{_IS_NEWLY_TAKEN} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence"
+        f" AND CAST(OLD.taken_by AS BINARY) = account AND {unchanged_sql('taken_by', 'worker')})",
         "only the worker that took a request changes it",
     ),
     TriggerRule(f"NEW.state <> 'lapsed' OR OLD.expires_at <= {UTC_NOW}", "a request lapses when its time is over"),
@@ -184,7 +185,7 @@ DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] =
             aggregate_sql(
                 "COUNT(f.part)",
                 "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
-                f" JOIN request_files f ON f.request = r.id WHERE o.id = NEW.request AND {_IS_IN_THE_HOUR}",
+                f" JOIN request_files f ON f.request = r.id WHERE o.id = NEW.request AND {_IS_IN_LAST_HOUR}",
             )
             + f" < {MAX_FILE_PARTS_PER_HOUR}",
             "too many files of this person in an hour",

@@ -1,7 +1,7 @@
 """Checks whether a database is safe for real money: durable commits, only one claim per client and company, an
 unchanged audit trail.
 
-While a check with `stops_purchases` fails, the console buys nothing for real money on this database. Other failed
+If a check with `stops_purchases` fails, the console buys nothing for real money on this database. Other failed
 checks are only reported.
 """
 
@@ -31,9 +31,8 @@ fault.
 
 @dataclass(frozen=True, slots=True)
 class FitnessFinding:
-    """Result of one check: its name, whether it passed (`has_passed`), and the facts that it read. `stops_purchases`:
-    if the check failed, purchases stop.
-    """
+    """Result of one check of the database: its name, whether the database passed it (`has_passed`), and the values
+    that were read (`facts`). `stops_purchases`: if the check failed, the console buys nothing for real money."""
 
     name: str
     has_passed: bool
@@ -41,14 +40,13 @@ class FitnessFinding:
     stops_purchases: bool = True
 
 
-Check = Callable[[Connection, Database], Iterator[FitnessFinding]]
+FitnessCheck = Callable[[Connection, Database], Iterator[FitnessFinding]]
 
 
 def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
-    """Run all checks for this kind of database on the connected node, and return their results. Raises ConsoleError
-    if the database can't be read.
-    """
-    checks: tuple[Check, ...] = (
+    """Run all checks for this kind of database on the connected node, and return their results. A connection that
+    reads views runs fewer checks. Raises ConsoleError if the database can't be read."""
+    checks: tuple[FitnessCheck, ...] = (
         _check_server_version, _check_log_flush, _check_server_clock, _check_cluster, _check_encryption,
         _check_accounts, _check_people_without_worker, _check_lock_holders, _check_claim_index, _check_row_counters,
         _check_triggers_and_rights,
@@ -76,7 +74,8 @@ def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]
 
 
 def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that an SQLite database has all triggers of the audit trail and of money, unaltered."""
+    """Check that an SQLite database has all triggers of the audit trail, and all of the console's other triggers
+    unaltered."""
     present = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
     missing = (*sorted(_AUDIT_TRIGGERS - present), *sqlite_money.list_missing_triggers(conn))
     yield FitnessFinding("audit_guards", not missing, {"triggers": len(present), "missing": missing})
@@ -96,41 +95,42 @@ def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFind
 
 
 def _check_log_flush(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that `innodb_flush_log_at_trx_commit` is 1. With another value a server can lose a COMMIT, after which
-    money was spent.
-    """
-    value = _read_variable(conn, "innodb_flush_log_at_trx_commit")
+    """Check that `innodb_flush_log_at_trx_commit` is 1. With another value a server that crashes can lose a COMMIT
+    after which money was spent."""
+    value = _read_server_variable(conn, "innodb_flush_log_at_trx_commit")
     yield FitnessFinding("flush", value == "1", {"value": value})
 
 
 def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check `secure_timestamp` (MariaDB only): without it a session can forge NOW(). The console reads SYSDATE, but
-    other applications may read NOW(). A failure is only reported.
-    """
-    value = _read_variable(conn, "secure_timestamp")
+    """Check that the server has `secure_timestamp` (MariaDB only). Without it a session can forge NOW(). The
+    console reads SYSDATE, but other applications may read NOW(). A failure is only reported."""
+    value = _read_server_variable(conn, "secure_timestamp")
     if value is not None:
         yield FitnessFinding("server_clock", value == "YES", {"value": value}, stops_purchases=False)
 
 
 def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
-    """Check that all nodes of the profile belong to one Galera cluster, if there are several. With separate servers
-    two desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes.
+    """Check that all nodes of the profile belong to one Galera cluster, if the profile names several. With
+    separate servers two desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES
+    nodes.
     """
     nodes = len(database.server.nodes) if database.server else 1
-    on = _read_variable(conn, "wsrep_on") == "ON"
+    on = _read_server_variable(conn, "wsrep_on") == "ON"
     if not on and nodes == 1:
         return
-    size, status = _read_status(conn, "wsrep_cluster_size") or "0", _read_status(conn, "wsrep_cluster_status") or "-"
+    size, status = (
+        _read_status_variable(conn, "wsrep_cluster_size") or "0",
+        _read_status_variable(conn, "wsrep_cluster_status") or "-",
+    )
     facts = {"size": int(size), "status": status, "nodes": nodes}
     yield FitnessFinding("cluster", on and status == "Primary", facts)
     yield FitnessFinding("cluster_size", int(size) >= MIN_CLUSTER_NODES, facts, stops_purchases=False)
 
 
 def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
-    """Check that the connection is encrypted or to this machine. A server on another machine with an unverified
-    certificate was refused at connecting already.
-    """
-    cipher = _read_status(conn, "Ssl_cipher") or ""
+    """Check that the connection is encrypted, or that the server runs on this machine. A server on another machine
+    whose certificate can't be verified is refused earlier, when the connection is opened."""
+    cipher = _read_status_variable(conn, "Ssl_cipher") or ""
     on_loopback = database.server is not None and database.server.is_on_loopback
     yield FitnessFinding("encryption", bool(cipher) or on_loopback, {"cipher": cipher or "-"})
 
@@ -152,17 +152,17 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
 
 
 def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that a worker acts for every person. The desk of any other person holds the providers' credentials, and
-    its account has many rights. A failure is only reported.
-    """
+    """Check that a worker acts for every person. A person for whom no worker acts has the providers' credentials
+    on the own desk, and an account with many rights. A failure is only reported."""
     people = operators.list_names_without_worker(conn)
     facts = {"people": people[:_MAX_LISTED_FAULTS], "count": len(people)}
     yield FitnessFinding("acting", not people, facts, stops_purchases=False)
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that the procedure that ends blocking sessions has the rights that it needs, as the schema account, which
-    alone sees these rights; and that a worker on MySQL, as that worker, can roll prepared transactions back.
+    """Two checks. On a connection of the schema account, which alone sees these rights: that the stored procedure
+    that ends blocking sessions has its rights. On a connection of a worker to MySQL: that the worker can roll
+    prepared transactions back. Failures are only reported.
     """
     if grants.may_grant(conn):
         missing = lock_holders.list_missing_procedure_rights(conn)
@@ -174,15 +174,15 @@ def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 
 def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that the unique index exists that allows only one live row per client and company."""
+    """Check that the unique index of the claim exists, which allows only one live credit check per client and
+    company."""
     unique = {index["name"] for index in inspect(conn).get_indexes(credit_checks.name) if index["unique"]}
     yield FitnessFinding("claim_index", _CLAIM_INDEX in unique, {"index": _CLAIM_INDEX})
 
 
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the AUTO_INCREMENT counters. At _COUNTER_FAULT_PERCENT a counter is reported; with fewer than
-    MIN_REMAINING_IDS numbers left, purchases stop.
-    """
+    """Check the AUTO_INCREMENT counter that is used up most. From _COUNTER_FAULT_PERCENT of used ids on it is
+    reported; with fewer than MIN_REMAINING_IDS ids left, purchases stop."""
     most_used, *_rest = row_counters.read_counters(conn) or (row_counters.RowCounter("-", 1, 2**63 - 1),)
     used = round(100 * (1 - most_used.remaining / most_used.largest_id), 1)
     facts = {"table": most_used.table, "left": most_used.remaining, "used_percent": used}
@@ -193,9 +193,8 @@ def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 
 def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that the triggers, roles and rights are as this program creates them, as far as the connected account may
-    see them.
-    """
+    """Check that the triggers, roles and rights on the server are as this program creates them, as far as the
+    connected account may see them."""
     from console.store.constraints import server_triggers  # imports the dialect of MySQL, which a file doesn't need
 
     for name, faults in (
@@ -206,14 +205,14 @@ def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[Fitnes
         yield FitnessFinding(name, not faults, {"faults": described, "count": len(faults)})
 
 
-def _read_variable(conn: Connection, name: str) -> str | None:
-    return _read_value(conn, "SHOW VARIABLES LIKE %s", name)
+def _read_server_variable(conn: Connection, name: str) -> str | None:
+    return _read_second_column(conn, "SHOW VARIABLES LIKE %s", name)
 
 
-def _read_status(conn: Connection, name: str) -> str | None:
-    return _read_value(conn, "SHOW STATUS LIKE %s", name)
+def _read_status_variable(conn: Connection, name: str) -> str | None:
+    return _read_second_column(conn, "SHOW STATUS LIKE %s", name)
 
 
-def _read_value(conn: Connection, sql: str, name: str) -> str | None:
+def _read_second_column(conn: Connection, sql: str, name: str) -> str | None:
     row: Any = conn.exec_driver_sql(sql, (name,)).first()
     return str(row[1]) if row else None

@@ -1,6 +1,5 @@
-"""Trigger rules of a server for the limits of refunds. A limit changes only if two administrators have asked for the
-same new value, starting from the same old value.
-"""
+"""Trigger rules of a server for the limits of refunds. A limit changes only if two administrators have requested
+the same new value, starting from the same old value."""
 
 from console.domain.access.permissions import ADMIN
 from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, PROPOSAL_TIME_LIMIT
@@ -29,9 +28,8 @@ MAY_PROPOSE = f"({IS_PROPOSAL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS 
 
 
 def _make_two_administrators_rule(old_value: str) -> TriggerRule:
-    """Return the rule that two administrators have asked for this change. `old_value` is SQL of the limit's value
-    before the change.
-    """
+    """Return the rule that a limit changes only if two administrators have requested this change. `old_value` is
+    SQL of the limit's value before the change."""
     subject = f"CAST(CONCAT(NEW.name, ' ', NEW.currency, ' ', {old_value}) AS BINARY)"
     value = "CAST(CAST(NEW.value AS CHAR) AS BINARY)"
     first = exists_sql(

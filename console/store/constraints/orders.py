@@ -1,6 +1,5 @@
 """Trigger rules of a server for the table of orders. The shop writes the rows. The console changes only the state,
-its own columns of work, and empty columns that a payment fills.
-"""
+the console's own columns of work, and those empty columns whose value comes from a payment."""
 
 from collections.abc import Iterator
 
@@ -28,26 +27,25 @@ from console.store.constraints.sql_expressions import (
 from console.store.schema.payments import orders
 
 ORDER_TABLE = orders.name
-_OWN_COLUMNS = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
-_OWN_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
+_CONSOLE_COLUMNS = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
+_ORDER_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
 _CANNOT_BE_PAID = not_exists_sql(
-    f"{_OWN_PAYMENTS} AND (p.status IN {make_state_list_sql(WAITING_STATES | PAID_STATES)}"
+    f"{_ORDER_PAYMENTS} AND (p.status IN {make_state_list_sql(WAITING_STATES | PAID_STATES)}"
     " OR p.certainty = 'unknown')"
 )
-_HAS_ENDED_UNPAID = exists_sql(f"{_OWN_PAYMENTS} AND p.status IN {make_state_list_sql(ENDED_UNPAID_STATES)}")
+_HAS_ENDED_UNPAID = exists_sql(f"{_ORDER_PAYMENTS} AND p.status IN {make_state_list_sql(ENDED_UNPAID_STATES)}")
 _IS_REFUNDED_WHOLLY = (
-    f"{sum_sql('p.captured_minor', _OWN_PAYMENTS)} BETWEEN 1 AND {sum_sql('p.refunded_minor', _OWN_PAYMENTS)}"
+    f"{sum_sql('p.captured_minor', _ORDER_PAYMENTS)} BETWEEN 1 AND {sum_sql('p.refunded_minor', _ORDER_PAYMENTS)}"
 )
-_OWN_STATES = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
+_CONSOLE_STATES = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
 """States of an order that the console sets, because of the order's payments."""
 _STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
 
 
-def _fill_rule(column: str, *proof: str) -> TriggerRule:
-    """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only the
-    value of a payment of this order. `proof`: SQL conditions on that payment `p`.
-    """
-    proven = exists_sql(f"{_OWN_PAYMENTS} AND {' AND '.join(proof)}")
+def _make_fill_rule(column: str, *proof: str) -> TriggerRule:
+    """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only with
+    a value that a payment `p` of this order has. `proof`: SQL conditions on the payment `p`."""
+    proven = exists_sql(f"{_ORDER_PAYMENTS} AND {' AND '.join(proof)}")
     empty = f"COALESCE(OLD.{column}, '') = '' AND {proven}"
     return TriggerRule(
         f"{unchanged_sql(column)} OR ({empty})", "the shop's columns are filled once, by a payment of the order"
@@ -55,23 +53,23 @@ def _fill_rule(column: str, *proof: str) -> TriggerRule:
 
 
 _IS_PAID = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
-_PAID_SUM = sum_sql("p.captured_minor", f"{_OWN_PAYMENTS} AND {_IS_PAID} AND p.currency = OLD.currency")
+_PAID_SUM = sum_sql("p.captured_minor", f"{_ORDER_PAYMENTS} AND {_IS_PAID} AND p.currency = OLD.currency")
 
 
 def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
-    """Yield the rules for the shop's columns that hold this provider's ids."""
+    """Yield the rules for those columns of an order that have the ids of this provider."""
     by_it = f"p.provider = '{provider.name}'"
     if column := provider.order_handle_column:
-        yield _fill_rule(column, by_it, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))
+        yield _make_fill_rule(column, by_it, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))
     if column := provider.order_payment_column:
-        yield _fill_rule(
+        yield _make_fill_rule(
             column, by_it, _IS_PAID, equals_sql("p.provider_payment_id", f"CAST(NEW.{column} AS BINARY)")
         )
 
 
 _FILL_RULES = (
     *(rule for provider in list_registered_parts(ProviderTraits) for rule in _make_provider_fill_rules(provider)),
-    _fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
+    _make_fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
 )
 
 PEOPLE_INSERT_RULES = (TriggerRule("FALSE", "orders are written by the shop"),)
@@ -90,7 +88,7 @@ PEOPLE_UPDATE_RULES = (
     TriggerRule(
         implies_sql(
             enters_state_sql(OrderState.PAID),
-            f"{exists_sql(f'{_OWN_PAYMENTS} AND {_IS_PAID}')} AND {_PAID_SUM} >= OLD.total_amount",
+            f"{exists_sql(f'{_ORDER_PAYMENTS} AND {_IS_PAID}')} AND {_PAID_SUM} >= OLD.total_amount",
         ),
         "an order is paid by payments of its own, and in full",
     ),
@@ -103,7 +101,8 @@ PEOPLE_UPDATE_RULES = (
         "an order is refunded when all of it went back",
     ),
     TriggerRule(
-        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _OWN_STATES)}", "what is shipped the shop says"
+        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _CONSOLE_STATES)}",
+        "what is shipped the shop says",
     ),
 )
 OTHERS_INSERT_RULES = (
@@ -116,7 +115,7 @@ OTHERS_INSERT_RULES = (
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
 OTHERS_UPDATE_RULES = (
-    TriggerRule(unchanged_sql("id", *_OWN_COLUMNS), "the shop writes its own columns alone"),
+    TriggerRule(unchanged_sql("id", *_CONSOLE_COLUMNS), "the shop writes its own columns alone"),
     _STATE_RULE,
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )

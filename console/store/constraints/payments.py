@@ -1,8 +1,8 @@
-"""Trigger rules of a server for payments, their events, accounts and set-asides. Each change of an amount needs
-evidence.
+"""Trigger rules of a server for payments, notices about payments, accounts and set-asides. Each change of an
+amount needs evidence.
 
-In one transaction these rules expect the statements in this order: evidence, state of the payment, captured amount,
-amount set aside above the account's limit, set-aside row, order. For refunds see `constraints.refunds`.
+In one transaction these rules expect the statements in this order: evidence, state of the payment, captured
+amount, amount set aside above the account's limit, set-aside row, order. For refunds see `constraints.refunds`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -61,37 +61,36 @@ def _make_increase_sql(column: str) -> str:
     return f"(NEW.{column} - OLD.{column})"
 
 
-def _refund_sum_sql(states: Iterable[RefundState]) -> str:
-    """Return SQL for the sum (minor units) of this payment's refunds in these states."""
+def _make_refund_sum_sql(states: Iterable[RefundState]) -> str:
+    """Return SQL for the sum (minor units) of the refunds of the changed payment (OLD) that are in these states."""
     return sum_sql(
         "r.refund_amount", f"refunds r WHERE r.payment_id = OLD.id AND r.status IN {make_state_list_sql(states)}"
     )
 
 
-_CALL_SOURCE = "SUBSTRING_INDEX(e.source, '.', -1)"
+_CALL_NAME_SQL = "SUBSTRING_INDEX(e.source, '.', -1)"
 _OWN_EVIDENCE = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id"
 
 
-def _has_answer_sql(*kinds: OutcomeClass, more: str) -> str:
+def _has_answer_sql(*kinds: OutcomeClass, condition: str) -> str:
     """Return an SQL condition: the acting person has stored an answer of the payment's provider as evidence, the
-    answer has one of these outcomes, and the SQL condition `more` is true for it.
-    """
+    answer has one of these outcomes, and the SQL condition `condition` (about the evidence `e`) is true."""
     return exists_sql(
         f"{_OWN_EVIDENCE} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
         f" AND {has_outcome_sql(*kinds)}"
-        f" AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me AND {more}"
+        f" AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me AND {condition}"
     )
 
 
-_IS_START_CALL, _IS_NO_START_CALL = f"{_CALL_SOURCE} = '{_START_CALL}'", f"{_CALL_SOURCE} <> '{_START_CALL}'"
-_WAS_PAID = _has_answer_sql(OutcomeClass.SUCCEEDED, more=_IS_NO_START_CALL)
-_WAS_TAKEN_BACK = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, more=_IS_NO_START_CALL)
+_IS_START_CALL, _IS_NO_START_CALL = f"{_CALL_NAME_SQL} = '{_START_CALL}'", f"{_CALL_NAME_SQL} <> '{_START_CALL}'"
+_WAS_PAID = _has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_NO_START_CALL)
+_WAS_TAKEN_BACK = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition=_IS_NO_START_CALL)
 _WAS_DECIDED_BY_PEOPLE = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value
 )
 _WAS_REFUSED = (
     f"(OLD.status = '{PaymentState.INITIALIZING.value}'"
-    f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, more=_IS_START_CALL)})"
+    f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, condition=_IS_START_CALL)})"
 )
 """SQL condition: the payment's state is initializing, and the stored answer to the call that starts it is a refusal:
 the provider refused the call, or the call was never sent.
@@ -101,7 +100,7 @@ _HAS_EXPIRED = (
     + _has_answer_sql(
         OutcomeClass.PENDING,
         OutcomeClass.NOT_FOUND,
-        more=f"{_CALL_SOURCE} = '{_QUERY_CALL}' AND e.at > OLD.payment_expires_at",
+        condition=f"{_CALL_NAME_SQL} = '{_QUERY_CALL}' AND e.at > OLD.payment_expires_at",
     )
     + ")"
 )
@@ -110,12 +109,12 @@ has no payment or that the payment is still pending.
 """
 _WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", PaymentState.PAYMENT_FAILED.value)
 _CLEAR_OUTCOMES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
-_LAST_UNKNOWN_ID = aggregate_sql(
+_LAST_UNKNOWN_EVIDENCE_ID = aggregate_sql(
     "COALESCE(MAX(v.id), 0)",
     "evidence v WHERE v.subject_kind = 'payment' AND v.subject_id = OLD.id AND v.source LIKE '%_.%'"
     f" AND {has_outcome_sql(OutcomeClass.UNKNOWN).replace('e.summary', 'v.summary')}",
 )
-_HAS_CLEAR_ANSWER = _has_answer_sql(*_CLEAR_OUTCOMES, more=f"e.id > {_LAST_UNKNOWN_ID}")
+_HAS_CLEAR_ANSWER = _has_answer_sql(*_CLEAR_OUTCOMES, condition=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID}")
 """SQL condition: after the last answer with an unknown outcome the provider has answered with the state of the
 payment.
 """
@@ -163,7 +162,7 @@ _PAYMENT_UPDATE_RULES = (
         f"{unchanged_sql('payment_expires_at')} OR OLD.payment_expires_at IS NULL"
         " OR NEW.payment_expires_at >= OLD.payment_expires_at"
         f" OR (OLD.certainty = '{Certainty.UNKNOWN.value}'"
-        f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, more=_IS_START_CALL)})",
+        f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_START_CALL)})",
         "a payer's time is never made shorter",
     ),
     TriggerRule(is_allowed_step_sql(PAYMENT_STEPS, "status"), "no such step of a payment"),
@@ -231,12 +230,12 @@ _PAYMENT_UPDATE_RULES = (
     TriggerRule(
         implies_sql(
             f"({_make_increase_sql('reserved_minor')} < 0)",
-            f"NEW.reserved_minor >= {_refund_sum_sql(HOLDING_REFUND_STATES)}",
+            f"NEW.reserved_minor >= {_make_refund_sum_sql(HOLDING_REFUND_STATES)}",
         ),
         "what open refunds hold stays reserved",
     ),
     TriggerRule(
-        implies_sql(_HAS_SUM_CHANGED, f"NEW.refunded_minor >= {_refund_sum_sql((RefundState.COMPLETED,))}"),
+        implies_sql(_HAS_SUM_CHANGED, f"NEW.refunded_minor >= {_make_refund_sum_sql((RefundState.COMPLETED,))}"),
         "what completed refunds gave back is refunded",
     ),
 )
@@ -256,7 +255,7 @@ _NOTICE_RESULT_STEPS = (
 )
 
 
-def _list_sql(words: Iterable[str]) -> str:
+def _make_sql_list(words: Iterable[str]) -> str:
     return "(" + ", ".join(f"'{word}'" for word in words) + ")"
 
 
@@ -323,7 +322,7 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
             f"{equals_sql('NEW.who', 'me')} AND {has_role_sql(WORKER)}",
             "the worker keeps what is told, in its own name",
         ),
-        TriggerRule(f"CAST(NEW.done AS BINARY) IN {_list_sql(FIRST_NOTICE_RESULTS)}", "no such end of a notice"),
+        TriggerRule(f"CAST(NEW.done AS BINARY) IN {_make_sql_list(FIRST_NOTICE_RESULTS)}", "no such end of a notice"),
     ),
     ("payment_events", "UPDATE"): (
         TriggerRule(
@@ -336,7 +335,7 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
         ),
         TriggerRule(
             f"{unchanged_sql('done')} OR CONCAT(CAST(OLD.done AS BINARY), '>', CAST(NEW.done AS BINARY)) IN"
-            f" {_list_sql(_NOTICE_RESULT_STEPS)}"
+            f" {_make_sql_list(_NOTICE_RESULT_STEPS)}"
             + "".join(
                 f" OR (NEW.source = '{name}' AND {equals_sql('NEW.done', _QUEUED_RESULT)}"
                 " AND NEW.payment_id IS NOT NULL)"

@@ -99,14 +99,13 @@ def _make_is_maker_active_sql(maker: str) -> str:
     return exists_sql(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL")
 
 
-def _has_answer_sql(*kinds: OutcomeClass, more: str = "TRUE") -> str:
-    """Return an SQL condition: the payment's provider has given an answer about this refund, the answer has one of
-    these outcomes, and the SQL condition `more` is true for it.
-    """
+def _has_answer_sql(*kinds: OutcomeClass, condition: str = "TRUE") -> str:
+    """Return an SQL condition: an answer of the payment's provider about this refund is stored as evidence, the
+    answer has one of these outcomes, and the SQL condition `condition` (about the evidence `e`) is true."""
     return exists_sql(
         "evidence e JOIN payments p ON p.id = OLD.payment_id WHERE e.subject_kind = 'refund'"
         f" AND e.subject_id = OLD.id AND LEFT(e.source, CHAR_LENGTH(p.provider) + 1) = CONCAT(p.provider, '.')"
-        f" AND {has_outcome_sql(*kinds)} AND {more}"
+        f" AND {has_outcome_sql(*kinds)} AND {condition}"
     )
 
 
@@ -115,9 +114,8 @@ def _make_is_second_person_sql(proposed: RefundState) -> str:
 
 
 def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:
-    """Return an SQL condition: the desk request `r` asks for this action on the refund. `refund` is SQL of the
-    refund's id.
-    """
+    """Return an SQL condition: the desk request `r` requests this action on the refund. `refund` is SQL of the
+    refund's id."""
     return (
         f"r.action = '{action}' AND r.subject_kind = {_REFUND_KIND}"
         f" AND CAST(r.subject_id AS BINARY) = CAST({refund} AS CHAR)"
@@ -131,7 +129,7 @@ _NOT_FOUND_COUNT = aggregate_sql(
     f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_OF_LAST_SENDING}",
 )
 _WAS_REFUSED = _has_answer_sql(
-    *REFUSAL_OUTCOMES, more=f"{_IS_OF_LAST_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{SUBMIT_CALL}'"
+    *REFUSAL_OUTCOMES, condition=f"{_IS_OF_LAST_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{SUBMIT_CALL}'"
 )
 
 _IS_WORKER_PROPOSAL = (

@@ -1,9 +1,9 @@
 """Trigger rules of a server for the ids of new rows, in every table with AUTO_INCREMENT.
 
-If a counter reaches its end, nobody can insert a row into the table, and a rollback doesn't give a number back. So
-only the schema account may choose an id freely. No other account may make the counter jump: by an id in the row, by
-`insert_id`, or by a large increment. Rows of other applications, and rows that are restored under their old id, may
-have an id near the existing ids.
+If a counter reaches its end, nobody can insert a row into the table, and a rollback doesn't give an id back. So
+only the schema account may freely set the id of a new row. No other account may make the counter jump: by an id in
+the row, by `insert_id`, or by a large increment. Rows of other applications, and rows that are restored under
+their old id, may have an id near the existing ids.
 """
 
 from collections.abc import Mapping
@@ -28,32 +28,34 @@ exist only in a desk's spool.
 _ID_GIVEN_MESSAGE = "a row gets its number from the database"
 
 
-def _is_counter_unset_sql() -> str:
+def _is_id_from_counter_sql() -> str:
     """Return an SQL condition: this session lets the database choose the next id, and the increment is at most
     MAX_INCREMENT.
     """
     return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {MAX_INCREMENT}"
 
 
-def _is_near_sql(table: str, distance: int) -> str:
+def _is_near_highest_id_sql(table: str, distance: int) -> str:
     highest = aggregate_sql("COALESCE(MAX(n.id), 0)", f"{table} n")
     return f"NEW.id BETWEEN 0 AND {highest} + {distance}"
 
 
 def make_id_rules(table: str) -> tuple[TriggerRule, ...]:
-    """Return a tuple with one rule, about the ids of rows that the console inserts into this table."""
+    """Return one rule (as a tuple): the console inserts rows into this table without an id. In one of
+    RESTORED_TABLES it may also insert a row with an id at most MAX_ID_DISTANCE above the table's highest id."""
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
-        id_condition = f"({id_condition} OR {_is_near_sql(table, MAX_ID_DISTANCE)})"
-    return (TriggerRule(f"{_is_counter_unset_sql()} AND {id_condition}", _ID_GIVEN_MESSAGE),)
+        id_condition = f"({id_condition} OR {_is_near_highest_id_sql(table, MAX_ID_DISTANCE)})"
+    return (TriggerRule(f"{_is_id_from_counter_sql()} AND {id_condition}", _ID_GIVEN_MESSAGE),)
 
 
 def make_id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
-    """Return a tuple with one rule, about the ids of rows that another application inserts into this table."""
+    """Return one rule (as a tuple): another application inserts rows into this table without an id, or with an id
+    at most MAX_ID_DISTANCE_OF_OTHERS above the table's highest id."""
     return (
         TriggerRule(
-            f"{_is_counter_unset_sql()} AND "
-            f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_sql(table, MAX_ID_DISTANCE_OF_OTHERS)})",
+            f"{_is_id_from_counter_sql()} AND "
+            f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_highest_id_sql(table, MAX_ID_DISTANCE_OF_OTHERS)})",
             _ID_GIVEN_MESSAGE,
         ),
     )

@@ -1,8 +1,8 @@
-"""Trigger rules of a server, per table and event (INSERT, UPDATE, DELETE). Each rule is an SQL condition that must
-hold.
+"""Trigger rules of a server, by table and event (INSERT, UPDATE, DELETE). Each rule is an SQL condition that must
+be true.
 
-This module has the rules of the audit trail, the journal, leases, sessions, operators and tokens. The rules of credit
-checks, orders, payments, refunds and the worker's tables are in modules of their own.
+This module has the rules of the audit trail, evidence, the journal, leases, request ids, sessions, operators and
+tokens. The rules of credit checks, orders, payments, refunds and the worker's tables are in modules of their own.
 """
 
 from collections.abc import Mapping
@@ -57,14 +57,13 @@ _CLOCK_ID_SQL = str(lease_clock_id().compile(dialect=_dialect))
 
 
 def is_short_lease_sql(column: str = "NEW.lease_expires") -> str:
-    """Return an SQL condition: the expiry in `column` is at most LONGEST_LEASE_MS from now."""
+    """Return an SQL condition: the lease whose expiry is in `column` ends at most LONGEST_LEASE_MS from now."""
     return f"{column} <= {_NOW_SQL} + {LONGEST_LEASE_MS}"
 
 
 def is_live_lease_sql(row: str) -> str:
-    """Return an SQL condition: the lease in the columns of `row` (OLD, NEW or an alias) hasn't expired, by the
-    server's clock.
-    """
+    """Return an SQL condition: the lease in the columns `lease_clock` and `lease_expires` of `row` (OLD, NEW or an
+    alias) hasn't expired, by the server's clock."""
     return f"({row}.lease_clock = {_CLOCK_ID_SQL} AND {row}.lease_expires > {_NOW_SQL})"
 
 
@@ -86,12 +85,12 @@ _AUDIT_RULES = (
         "an audit row continues a chain of its own writer",
     ),
 )
-_NAME_RULE = TriggerRule(
+_OPERATOR_NAME_RULE = TriggerRule(
     "CHAR_LENGTH(NEW.name) BETWEEN 1 AND 32 AND NOT NEW.name REGEXP '[^a-z0-9._-]'",
     "a name has 1 to 32 of a-z, 0-9, dot, underscore and hyphen",
     FOR_SCHEMA_ACCOUNT_TOO,
 )
-_TOKEN_RULE = TriggerRule(
+_PROVIDER_TOKEN_RULE = TriggerRule(
     "(NEW.sealed IS NULL OR NEW.sealed REGEXP CONCAT('^v', NEW.version, '[.]gAAAA[A-Za-z0-9_=-]+$'))"
     " AND NOT REPLACE(REPLACE(NEW.used_first, '[', ''), ']', '') REGEXP '[^0-9a-f\", ]'",
     "tokens are kept sealed, first ones as hashes",
@@ -99,15 +98,16 @@ _TOKEN_RULE = TriggerRule(
 
 
 def _make_used_tokens_sql(row: str) -> str:
-    """Return SQL for the beginning of the list `used_first` in `row` (OLD or NEW): as many characters as the old list
-    has, without its closing bracket. Equal values for both rows mean that the list has only grown.
-    """
+    """Return SQL for the beginning of the list `used_first` in `row` (OLD or NEW): as many characters as the list
+    in OLD has, without its closing bracket. If it is equal in OLD and NEW, the list has only grown."""
     return f"CAST(LEFT({row}.used_first, CHAR_LENGTH(OLD.used_first) - 1) AS BINARY)"
 
 
 _IS_PURCHASE, _IS_REFUND = (f"NEW.action = '{EFFECTIVE_ACTION_OF_KIND[kind]}'" for kind in ("credit-check", "refund"))
 _IS_PURCHASE_REQUEST = "r.action = 'purchase'"
-_ENDED_STATES = make_state_list_sql(state for state, targets in OPERATION_TRANSITIONS.items() if not targets)
+_ENDED_OPERATION_STATES = make_state_list_sql(
+    state for state, targets in OPERATION_TRANSITIONS.items() if not targets
+)
 _HAS_REFUSAL = exists_sql(
     f"evidence e WHERE e.operation_id = OLD.id AND {IS_FROM_PROVIDER}"
     f" AND {has_outcome_sql(*REFUSAL_OUTCOMES, OutcomeClass.NOT_FOUND)}"
@@ -135,7 +135,7 @@ _OPERATION_INSERT_RULES = (
         "only a refund that is approved is sent, and its own row says so first",
     ),
 )
-_FINAL_COLUMNS = (
+_FINAL_OPERATION_COLUMNS = (
     "result",
     "ended_at",
     "outcome_class",
@@ -144,7 +144,7 @@ _FINAL_COLUMNS = (
     "fence",
     "answer_key",
 )
-_PAUSE_RULE = TriggerRule(
+_CALL_PAUSE_RULE = TriggerRule(
     f"NEW.lease_clock = {_CLOCK_ID_SQL} AND NEW.not_before <= {_NOW_SQL} + {LONGEST_PAUSE_MS}",
     "no call is put off for hours",
 )
@@ -160,13 +160,13 @@ _OPERATION_UPDATE_RULES = (
     TriggerRule(is_allowed_step_sql(OPERATION_TRANSITIONS, "state"), "no such step of an operation"),
     TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
     TriggerRule(
-        f"{unchanged_sql('idempotency_key')} OR (NEW.state IN {_ENDED_STATES}"
+        f"{unchanged_sql('idempotency_key')} OR (NEW.state IN {_ENDED_OPERATION_STATES}"
         " AND NEW.idempotency_key = CONCAT(LEFT(OLD.idempotency_key, 200), '#', OLD.id))",
         "a key is set aside when its operation has ended, and never changed",
     ),
     TriggerRule(
-        f"OLD.state NOT IN {_ENDED_STATES}"
-        f" OR ({unchanged_sql(*_FINAL_COLUMNS)})",
+        f"OLD.state NOT IN {_ENDED_OPERATION_STATES}"
+        f" OR ({unchanged_sql(*_FINAL_OPERATION_COLUMNS)})",
         "an operation that has ended stays as it is",
     ),
     TriggerRule(
@@ -262,18 +262,18 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
             "nobody opens a session in the name of somebody else",
         ),
     ),
-    ("operators", "INSERT"): (SCHEMA_ACCOUNT_ONLY_RULE, _NAME_RULE),
-    ("operators", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE, _NAME_RULE),
+    ("operators", "INSERT"): (SCHEMA_ACCOUNT_ONLY_RULE, _OPERATOR_NAME_RULE),
+    ("operators", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE, _OPERATOR_NAME_RULE),
     ("operators", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "INSERT"): (
         TriggerRule("NEW.name = 'store_key_fingerprint'", "only the schema account changes this"),
     ),
     ("console_meta", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
-    ("call_rates", "INSERT"): (_PAUSE_RULE,),
-    ("call_rates", "UPDATE"): (TriggerRule(unchanged_sql("name"), "a rate keeps its name"), _PAUSE_RULE),
+    ("call_rates", "INSERT"): (_CALL_PAUSE_RULE,),
+    ("call_rates", "UPDATE"): (TriggerRule(unchanged_sql("name"), "a rate keeps its name"), _CALL_PAUSE_RULE),
     ("provider_tokens", "INSERT"): (
-        _TOKEN_RULE,
+        _PROVIDER_TOKEN_RULE,
         TriggerRule("NEW.version = 1", "tokens are replaced one after the other"),
     ),
     ("provider_tokens", "UPDATE"): (
@@ -286,7 +286,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
             " AND CHAR_LENGTH(NEW.used_first) >= CHAR_LENGTH(OLD.used_first)",
             "a used token stays used",
         ),
-        _TOKEN_RULE,
+        _PROVIDER_TOKEN_RULE,
     ),
     ("provider_tokens", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("documents", "INSERT"): (

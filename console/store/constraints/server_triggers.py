@@ -62,7 +62,7 @@ _PERSON_DECLARATION = (
 )
 _ACCOUNT_AS_PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT account;"
 _OPERATION_DECLARATION = f"DECLARE op VARCHAR(36) {_TEXT_TYPE} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
-_NO_SUCH_TRIGGER = 1360
+_NO_SUCH_TRIGGER_ERROR = 1360
 _SYSDATE_IS_NOW_MESSAGE = "a server started with --sysdate-is-now lets everybody forge the time"
 
 
@@ -76,17 +76,17 @@ class Trigger:
 
     @property
     def name(self) -> str:
-        """The trigger's name: table, event and the digest of its text."""
-        mark = sha256(f"{self.table} {self.event} {self.body}".encode()).hexdigest()[:8]
-        return f"{TRIGGER_PREFIX}{self.table}_{self.event.lower()}_{mark}"
+        """The trigger's name: the table, the event and a digest of the trigger's text."""
+        digest = sha256(f"{self.table} {self.event} {self.body}".encode()).hexdigest()[:8]
+        return f"{TRIGGER_PREFIX}{self.table}_{self.event.lower()}_{digest}"
 
     @property
     def sql(self) -> str:
         """The statement that creates the trigger."""
-        return self.create_sql_with_name(self.name)
+        return self.make_sql_with_name(self.name)
 
-    def create_sql_with_name(self, name: str) -> str:
-        """Return the statement that creates the trigger under this name."""
+    def make_sql_with_name(self, name: str) -> str:
+        """Return the statement that creates the trigger under the name `name` instead of its own."""
         table = quote_identifier(self.table)
         return f"CREATE TRIGGER {quote_identifier(name)} BEFORE {self.event} ON {table} FOR EACH ROW {self.body}"
 
@@ -101,20 +101,20 @@ def make_all_triggers() -> tuple[Trigger, ...]:
 
 
 def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] | None = None) -> None:
-    """Create missing triggers, replace altered ones, and drop unknown ones. A correct trigger isn't changed. A
-    second run changes nothing.
+    """Create missing triggers, replace altered ones, and drop those that this program version doesn't have. A
+    correct trigger isn't changed, so a second call changes nothing.
 
     An altered trigger is replaced through a stand-in, so its rules apply at every moment. The table of credit
     checks gets its triggers only after its adoption; the caller then calls this function again.
-    `run_on_shared_table` executes each statement on that table, because other applications use the table at the
-    same time (None: no such statement needs a wait for them).
+    `run_on_shared_table`, if given, executes each statement on that table, because other applications use the
+    table at the same time.
     """
     existing = _read_existing_triggers(conn)
     required_triggers = {trigger.name: trigger for trigger in _list_applicable_triggers(conn)}
     intact = {
         name
         for name, stored in existing.items()
-        if name in required_triggers and stored == _read_expected_text_and_owner(conn, required_triggers[name])
+        if name in required_triggers and stored == _read_expected_body_and_owner(conn, required_triggers[name])
     }
     altered, unknown = (
         sorted(set(existing) & set(required_triggers) - intact),
@@ -122,7 +122,7 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
     )
     steps = [(name, step) for name in altered for step in _make_replacement_statements(required_triggers[name])]
     steps += [(name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing))]
-    steps += [(name, _drop_statement(name)) for name in unknown]
+    steps += [(name, _make_drop_statement(name)) for name in unknown]
     for name, sql in steps:
         if run_on_shared_table is not None and name.startswith(TRIGGER_PREFIX + checks.CREDIT_CHECK_TABLE):
             run_on_shared_table(sql)
@@ -132,26 +132,24 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
 
 def _make_replacement_statements(trigger: Trigger) -> tuple[str, ...]:
     """Return the statements that replace an altered trigger. MySQL can't replace a trigger in one statement, so a
-    stand-in with the same text exists meanwhile.
-    """
+    stand-in (a second trigger with the same rules) exists meanwhile."""
     stand_in = f"{trigger.name}{STAND_IN_SUFFIX}"
     return (
-        _drop_statement(stand_in),
-        trigger.create_sql_with_name(stand_in),
-        _drop_statement(trigger.name),
+        _make_drop_statement(stand_in),
+        trigger.make_sql_with_name(stand_in),
+        _make_drop_statement(trigger.name),
         trigger.sql,
-        _drop_statement(stand_in),
+        _make_drop_statement(stand_in),
     )
 
 
-def _drop_statement(name: str) -> str:
+def _make_drop_statement(name: str) -> str:
     return f"DROP TRIGGER IF EXISTS {quote_identifier(name)}"
 
 
 def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
-    """Return the faults of the triggers that the connected account may see: each missing, altered or unknown
-    trigger, triggers with different owners, and a server whose SYSDATE a session can forge.
-    """
+    """Return the faults of the triggers that the connected account may see. A fault is a missing, altered or
+    unknown trigger, triggers with different owners, or a server whose SYSDATE a session can forge."""
     existing = _read_existing_triggers(conn)
     visible = list_tables_with_visible_triggers(conn)
     required_triggers = {
@@ -172,7 +170,8 @@ def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
 
 
 def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
-    """Yield a fault if the server's SYSDATE equals NOW(), which a session can set (`--sysdate-is-now`)."""
+    """Yield one fault if the server was started with `--sysdate-is-now`: then SYSDATE equals NOW(), which a
+    session can forge."""
     row = conn.exec_driver_sql("SELECT SLEEP(0.01), SYSDATE(6) > NOW(6)").one()
     if not row[1]:
         yield AccessFault("sysdate_is_now", _SYSDATE_IS_NOW_MESSAGE)
@@ -241,9 +240,9 @@ def _make_trigger_body(
     last: str = "",
 ) -> str:
     """Return the SQL body of a trigger. Rules with `binds_schema_account` bind every account. The other rules bind
-    every account but the trigger's owner.
+    every account except the trigger's owner.
 
-    If `rules_of_others` is given, accounts that aren't operators are bound by these rules instead of the other rules.
+    If `rules_of_others` is given, accounts that aren't operators are bound by these rules instead of `rules`.
     `person_declaration` declares the variable `me`; `more_declarations` is SQL that follows it. `last` is the
     trigger's last statement.
     """
@@ -271,23 +270,21 @@ def _make_refusal_sql(rule: TriggerRule) -> str:
     return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"
 
 
-def _read_expected_text_and_owner(conn: Connection, trigger: Trigger) -> tuple[str, str]:
+def _read_expected_body_and_owner(conn: Connection, trigger: Trigger) -> tuple[str, str]:
     return trigger.body, str(conn.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
 
 
 def _list_applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
-    """Return all triggers that this database must have now. The triggers of the table of credit checks are left out
-    until its adoption has decided all rows.
-    """
+    """Return all triggers that this database must have now. The triggers of the table of credit checks are left
+    out until the adoption has decided all rows of this table."""
     table = legacy_table.read_table(conn)
     adopted = table is not None and table.admits_claims
     return tuple(trigger for trigger in make_all_triggers() if trigger.table != checks.CREDIT_CHECK_TABLE or adopted)
 
 
 def _read_existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:
-    """Return (text, owner) of the existing triggers of the console, by trigger name. The text is None if the
-    connected account may not read it.
-    """
+    """Return (body, owner) of each existing trigger of the console, by trigger name. The body is None if the
+    connected account may not read it."""
     rows = conn.exec_driver_sql(
         "SELECT trigger_name, action_statement, definer FROM information_schema.triggers"
         " WHERE trigger_schema = DATABASE() AND LEFT(trigger_name, 8) = 'console_'"
@@ -295,20 +292,20 @@ def _read_existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str
     existing = {str(name): (body, str(definer)) for name, body, definer in rows}  # an ordinary account sees no text
     if is_mariadb(conn):
         return existing
-    written = {name: _read_exact_text(conn, name) for name in existing}
+    written = {name: _read_exact_body(conn, name) for name in existing}
     return {name: (text, existing[name][1]) for name, text in written.items() if text is not None}
 
 
-def _read_exact_text(conn: Connection, name: str) -> str | None:
-    """Return the exact text of a trigger on MySQL; None if it was dropped meanwhile.
+def _read_exact_body(conn: Connection, name: str) -> str | None:
+    """Return the exact body of a trigger on MySQL; None if the trigger was dropped meanwhile.
 
-    MySQL's information_schema shows a doubled quote within a string as a single one, so different texts can look the
-    same there.
+    MySQL's information_schema shows a doubled quote within a string as a single one, so different bodies can look
+    equal there.
     """
     try:
         definition = conn.exec_driver_sql(f"SHOW CREATE TRIGGER {quote_identifier(name)}").one()[2]
     except DBAPIError as error:
-        if find_error_number(error) != _NO_SUCH_TRIGGER:
+        if find_error_number(error) != _NO_SUCH_TRIGGER_ERROR:
             raise
         return None
     return str(definition).partition(" FOR EACH ROW ")[2]

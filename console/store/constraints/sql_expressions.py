@@ -1,12 +1,12 @@
-"""SQL fragments for the rules of a server's triggers: comparisons, the acting person, and the answers of providers.
-Each function returns SQL text.
+"""SQL fragments for the rules of a server's triggers: comparisons, the acting person, and the answers of
+providers. Each function returns SQL text.
 
 Variables in a trigger: `account` is the name of the connected account, from USER(); CURRENT_USER() would be the
-trigger's owner. `me` is the acting person: the account itself, or, while a worker executes a desk request, the person
-who sent the request. In triggers of credit checks, `op` is the id of the row's operation.
+trigger's owner. `me` is the acting person: the account itself, or, while a worker executes a desk request, the
+person who sent the request. In triggers of credit checks, `op` is the id of the row's operation.
 
 Rules bind every account except the schema account. Rules with FOR_SCHEMA_ACCOUNT_TOO bind that account, too. A
-disabled person has no rights on the server, so rules needn't check that.
+disabled person has no rights on the server, so most rules don't check whether a person is disabled.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -57,7 +57,8 @@ _TEXT_COLUMNS = frozenset(
 
 
 def make_refusal_rules(message: str) -> tuple[TriggerRule, ...]:
-    """Return one rule that refuses the statement with this message to every account, the schema account included."""
+    """Return one rule (as a tuple) that refuses the statement with this message to every account, the schema
+    account included."""
     return (TriggerRule(NEVER_TRUE_SQL, message, FOR_SCHEMA_ACCOUNT_TOO),)
 
 
@@ -71,9 +72,8 @@ def _make_binary_sql(row: str, column: str) -> str:
 
 
 def equals_sql(column: str, text: str) -> str:
-    """Return an SQL condition: `column` equals `text`, which is SQL, too. They are compared byte by byte, without
-    collation and padding.
-    """
+    """Return an SQL condition: the values of `column` and `text` (both are SQL) are equal. They are compared byte
+    by byte, without collation and padding."""
     return f"CAST({column} AS BINARY) = {text}"
 
 
@@ -88,17 +88,15 @@ def has_state_sql(column: str, states: Iterable[StrEnum]) -> str:
 
 
 def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str) -> str:
-    """Return an SQL condition: the UPDATE doesn't change the state in `column`, or makes a step that the transition
-    table has.
-    """
+    """Return an SQL condition: the UPDATE leaves the state in `column` unchanged, or changes it to a state that
+    `transitions` allows after the old one."""
     step = f"CONCAT(CAST(OLD.{column} AS BINARY), '>', CAST(NEW.{column} AS BINARY))"
     return f"({unchanged_sql(column)} OR {step} IN {step_list_sql(transitions)})"
 
 
 def step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
-    """Return all steps of the transition table as an SQL list in brackets, sorted. Each step is a text
-    `before>after`.
-    """
+    """Return all allowed changes of state (`transitions`: from a state to the states that may follow it) as an SQL
+    list in brackets, sorted. Each one is a text `before>after`."""
     return (
         "("
         + ", ".join(sorted(f"'{old.value}>{new.value}'" for old, targets in transitions.items() for new in targets))
@@ -112,7 +110,7 @@ def enters_state_sql(state: StrEnum, column: str = "status") -> str:
 
 
 def implies_sql(condition: str, consequence: str) -> str:
-    """Return an SQL condition: if `condition` is true, `consequence` is true."""
+    """Return an SQL condition: `condition` is false, or `consequence` is true. Both are SQL conditions."""
     return f"NOT {condition} OR ({consequence})"
 
 
@@ -121,8 +119,8 @@ WORK_STATE_RULE = TriggerRule(has_state_sql("NEW.work_state", WorkState), "no su
 
 
 def is_operator_sql(condition: str = "TRUE") -> str:
-    """Return an SQL condition: the acting person is in the table `operators`, and `condition` (SQL about the row `p`)
-    is true for this person.
+    """Return an SQL condition: the acting person is in the table `operators`, and `condition` (SQL about this
+    person's row `p`) is true.
 
     The lookup takes as long as the rest of a trigger, so only rules that depend on the person use it.
     """
@@ -135,14 +133,13 @@ def has_role_sql(*roles: str) -> str:
 
 
 def person_has_role_sql(*roles: str) -> str:
-    """Return an SQL condition: the row `p` of `operators` has one of these roles."""
+    """Return an SQL condition: the person in the row `p` of `operators` has one of these roles."""
     return " OR ".join(f"FIND_IN_SET('{role}', REPLACE(p.roles, ' ', ''))" for role in roles)
 
 
 def is_other_person_sql(person: str, maker: str) -> str:
-    """Return an SQL condition: the two names (SQL) differ after trimming and in lower case, as
-    `permissions.same_person` compares them.
-    """
+    """Return an SQL condition: `person` and `maker` (SQL of two names) are different people. The names are
+    compared trimmed and in lower case, as `permissions.same_person` compares them."""
     return f"CAST(LOWER(TRIM({person})) AS BINARY) <> CAST(LOWER(TRIM({maker})) AS BINARY)"
 
 
@@ -153,7 +150,7 @@ evidence from people has no dot.
 
 
 def has_outcome_sql(*kinds: OutcomeClass) -> str:
-    """Return an SQL condition: the answer in evidence `e` has one of these outcomes."""
+    """Return an SQL condition: the provider's answer in the row `e` of `evidence` has one of these outcomes."""
     return f"e.summary REGEXP '^(HTTP [0-9]+ )?({'|'.join(kind.value for kind in kinds)})( |$)'"
 
 
@@ -175,9 +172,8 @@ def has_provider_refusal_sql(operation: str) -> str:
 
 
 def has_answer_key_sql(row: str, lock: str) -> str:
-    """Return an SQL condition: `row` has the answer key, the secret whose SHA-256 is the answer lock in the row
-    `lock`. Only the sender of the request knows this secret.
-    """
+    """Return an SQL condition: the row `row` of `operations` has the answer key, a secret whose SHA-256 is the
+    column `answer_lock` of the row `lock`. Only the sender of the operation's request knows this secret."""
     return f"{lock}.answer_lock = SHA2({row}.answer_key, 256)"
 
 
@@ -189,9 +185,8 @@ person, but it doesn't stop a person who knows the password.
 
 
 def is_requested_sql(condition: str) -> str:
-    """Return an SQL condition: the account acts for itself, or `condition` is true for the desk request `r` that it
-    executes. So a worker can write a decision only if the person has asked for this decision.
-    """
+    """Return an SQL condition: the connected account acts for itself, or it executes a desk request `r` for which
+    `condition` is true. So a worker can write a decision only if the person has requested this decision."""
     return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND ({condition})')})"
 
 
@@ -214,7 +209,7 @@ def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: st
 
 
 def exists_sql(from_clause: str) -> str:
-    """Return an SQL condition: at least one row of `from_clause` (table, joins and WHERE) exists."""
+    """Return an SQL condition: `from_clause` (table, joins and WHERE) has at least one row."""
     return f"EXISTS (SELECT 1 FROM {from_clause})"  # noqa: S608  # constants of this program
 
 
@@ -226,14 +221,14 @@ def aggregate_sql(expression: str, from_clause: str) -> str:
 
 
 def not_exists_sql(from_clause: str) -> str:
-    """Return an SQL condition: no row of `from_clause` exists now. It reads with a shared lock and so sees the latest
-    rows; the transaction's snapshot may be older.
-    """
+    """Return an SQL condition: `from_clause` (table, joins and WHERE) has no row now. It reads with a shared lock
+    and so sees the latest rows; the transaction's snapshot may be older."""
     return aggregate_sql("COUNT(*)", f"{from_clause} LOCK IN SHARE MODE") + " = 0"
 
 
 def sum_sql(column: str, from_clause: str) -> str:
-    """Return SQL for the sum of `column` over the rows of `from_clause` now; 0 if there are none. It reads with a
-    shared lock and so sees the latest rows; the transaction's snapshot may be older.
+    """Return SQL for the sum of `column` over the rows that `from_clause` (table, joins and WHERE) has now; 0 if
+    there are none. It reads with a shared lock and so sees the latest rows; the transaction's snapshot may be
+    older.
     """
     return aggregate_sql(f"COALESCE(SUM({column}), 0)", f"{from_clause} LOCK IN SHARE MODE")

@@ -13,7 +13,8 @@ TriggerRules = tuple[TriggerRule, ...]
 
 @dataclass(frozen=True, slots=True)
 class TriggerDefinition:
-    """An SQLite trigger that checks these rules before `event` (INSERT, UPDATE or DELETE) on `table`."""
+    """An SQLite trigger that runs before `event` (INSERT, UPDATE or DELETE) on `table`, and refuses the statement
+    if the condition of one of the rules isn't true."""
 
     table: str
     event: str
@@ -42,14 +43,12 @@ def unchanged_sql(*columns: str) -> str:
 
 
 def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str = "status") -> str:
-    """Return an SQL condition: the UPDATE doesn't change the state in `column`, or makes a step that the transition
-    table has.
-    """
+    """Return an SQL condition: the UPDATE leaves the state in `column` unchanged, or changes it to a state that
+    `transitions` allows after the old one."""
     return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {step_list_sql(transitions)}"
 
 
 def make_no_replacement_rule(table: str, key: str = "id") -> TriggerRule:
-    """Return a rule that refuses INSERT OR REPLACE of an existing row, because that deletes the old row without its
-    DELETE trigger. `key` is the column of the table's primary key.
-    """
+    """Return a rule that refuses INSERT OR REPLACE of an existing row, because it deletes the old row and SQLite
+    runs no DELETE trigger for that. `key` is the column of the table's primary key."""
     return TriggerRule(f"NOT {exists_sql(f'{table} t WHERE t.{key} = NEW.{key}')}", "rows are never replaced")

@@ -1,8 +1,8 @@
 """Trigger rules of an SQLite database about money. SQLite has no accounts: the program itself names the acting
 person, and a maker is recognised only by this name. So these rules protect only against mistakes.
 
-The triggers are made from the transition tables. Each upgrade of the schema creates missing ones, and `fitness`
-checks that they exist.
+The triggers are made from the transition tables. Each upgrade of the schema creates missing triggers, and
+`fitness` checks that they exist.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -34,14 +34,15 @@ _SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside
 
 
 def renew_triggers(conn: Connection) -> None:
-    """Drop and create again all triggers of the console, in the caller's transaction."""
+    """Drop all triggers of the console that are made from these rules and create them again, in the caller's
+    transaction."""
     for trigger in _list_required_triggers(conn):
         conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}")
         conn.exec_driver_sql(trigger.sql)
 
 
 def list_missing_triggers(conn: Connection) -> tuple[str, ...]:
-    """Return the names of the triggers that are missing or altered."""
+    """Return the names of those of the console's triggers that are missing or altered in this SQLite database."""
     existing = {str(name): str(sql) for name, sql in conn.exec_driver_sql(_TRIGGERS_QUERY)}
     return tuple(
         trigger.name for trigger in _list_required_triggers(conn) if existing.get(trigger.name) != trigger.sql
@@ -52,7 +53,7 @@ def _list_required_triggers(conn: Connection) -> tuple[TriggerDefinition | state
     return (*SQLITE_CONSTRAINTS, *state_since.list_sqlite_triggers(conn))
 
 
-def _refund_sum(states: Collection[RefundState], payment: str) -> str:
+def _make_refund_sum_sql(states: Collection[RefundState], payment: str) -> str:
     rows = f"refunds r WHERE r.payment_id = {payment} AND r.status IN {make_state_list_sql(states)}"
     return f"(SELECT COALESCE(SUM(r.refund_amount), 0) FROM {rows})"  # noqa: S608  # constants of this program
 
@@ -75,7 +76,7 @@ _REFUND_INSERT_RULES: TriggerRules = (
     TriggerRule(
         exists_sql(
             "payments p WHERE p.id = NEW.payment_id AND p.currency = NEW.currency AND p.reserved_minor ="
-            f" NEW.refund_amount + {_refund_sum(HOLDING_REFUND_STATES, 'NEW.payment_id')}"
+            f" NEW.refund_amount + {_make_refund_sum_sql(HOLDING_REFUND_STATES, 'NEW.payment_id')}"
         ),
         "a refund has its own sum reserved of its own payment before",
     ),
@@ -156,11 +157,12 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
     TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
     TriggerRule(
         "NEW.reserved_minor >= OLD.reserved_minor OR "
-        f"NEW.reserved_minor >= {_refund_sum(HOLDING_REFUND_STATES, 'OLD.id')}",
+        f"NEW.reserved_minor >= {_make_refund_sum_sql(HOLDING_REFUND_STATES, 'OLD.id')}",
         "what open refunds hold stays reserved",
     ),
     TriggerRule(
-        f"{unchanged_sql(*_SUM_COLUMNS)} OR NEW.refunded_minor >= {_refund_sum((RefundState.COMPLETED,), 'OLD.id')}",
+        f"{unchanged_sql(*_SUM_COLUMNS)}"
+        f" OR NEW.refunded_minor >= {_make_refund_sum_sql((RefundState.COMPLETED,), 'OLD.id')}",
         "what completed refunds gave back is refunded",
     ),
 )
@@ -183,7 +185,7 @@ _APPROVAL_UPDATE_RULES: TriggerRules = (
         "what somebody decided is never changed",
     ),
 )
-_EVENT_UPDATE_RULES: TriggerRules = (
+_PAYMENT_EVENT_UPDATE_RULES: TriggerRules = (
     TriggerRule(
         unchanged_sql(
             "id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at", "body",
@@ -208,7 +210,7 @@ _ACCOUNT_UPDATE_RULES: TriggerRules = (
         "an account holds no more than its limit",
     ),
 )
-_NEVER_DELETED: Mapping[str, str] = {
+_DELETION_MESSAGE_BY_TABLE: Mapping[str, str] = {
     "orders": "an order is never deleted",
     "payments": "payments are never deleted",
     "payment_events": "what was told is never deleted",
@@ -218,22 +220,22 @@ _NEVER_DELETED: Mapping[str, str] = {
 }
 
 
-def _make_constraints() -> Iterator[TriggerDefinition]:
+def _make_trigger_definitions() -> Iterator[TriggerDefinition]:
     yield TriggerDefinition("refunds", "INSERT", _REFUND_INSERT_RULES)
     yield TriggerDefinition("refunds", "UPDATE", _REFUND_UPDATE_RULES)
     yield TriggerDefinition("payments", "INSERT", _PAYMENT_INSERT_RULES)
     yield TriggerDefinition("payments", "UPDATE", _PAYMENT_UPDATE_RULES)
     yield TriggerDefinition("approvals", "INSERT", _APPROVAL_INSERT_RULES)
     yield TriggerDefinition("approvals", "UPDATE", _APPROVAL_UPDATE_RULES)
-    yield TriggerDefinition("payment_events", "UPDATE", _EVENT_UPDATE_RULES)
+    yield TriggerDefinition("payment_events", "UPDATE", _PAYMENT_EVENT_UPDATE_RULES)
     yield TriggerDefinition("set_asides", "INSERT", (_SET_ASIDE_INSERT_RULE,))
     yield TriggerDefinition("set_asides", "UPDATE", _SET_ASIDE_UPDATE_RULES)
     yield TriggerDefinition("accounts", "UPDATE", _ACCOUNT_UPDATE_RULES)
     yield TriggerDefinition(
         "orders", "UPDATE", (TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS), "no such step of an order"),)
     )
-    for table, words in _NEVER_DELETED.items():
+    for table, words in _DELETION_MESSAGE_BY_TABLE.items():
         yield TriggerDefinition(table, "DELETE", (TriggerRule("0", words),))
 
 
-SQLITE_CONSTRAINTS = (*_make_constraints(), *sqlite_worker.WORKER_CONSTRAINTS)
+SQLITE_CONSTRAINTS = (*_make_trigger_definitions(), *sqlite_worker.WORKER_CONSTRAINTS)

@@ -1,7 +1,8 @@
-"""Trigger rules of an SQLite database about the worker's tables, takes, notes, mentions and steps of incidents.
+"""Trigger rules of an SQLite database about the worker's tables, takes, notes, mentions, saved views and steps of
+incidents.
 
-SQLite has no accounts and no clock that the program can't set. So a person may take a record over from another person
-only if the new `taken_at` isn't before the old `until`.
+SQLite has no accounts, and no clock that is safe from the program. So a person may take a record over from another
+person only if the new `taken_at` isn't before the old `until`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from console.store.constraints.sqlite_expressions import (
 )
 from console.store.constraints.worker import COUNT_COLUMNS
 
-_END_RULE = TriggerRule(
+_RECONCILIATION_END_RULE = TriggerRule(
     "(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else"
 )
 _SAME_ACKNOWLEDGEMENT = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
@@ -109,7 +110,7 @@ _UPDATE_RULES: Mapping[str, TriggerRules] = {
         TriggerRule(
             " AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"
         ),
-        _END_RULE,
+        _RECONCILIATION_END_RULE,
     ),
     "reconciliation_rows": (
         TriggerRule(
@@ -187,7 +188,7 @@ _ROWS_NEVER_DELETED_BY_TABLE: Mapping[str, str] = {
 }
 
 
-def _make_constraints() -> Iterator[TriggerDefinition]:
+def _make_trigger_definitions() -> Iterator[TriggerDefinition]:
     for table, rules in _INSERT_RULES.items():
         yield TriggerDefinition(
             table, "INSERT", (make_no_replacement_rule(table, _KEY_COLUMN_BY_TABLE.get(table, "id")), *rules)
@@ -198,4 +199,4 @@ def _make_constraints() -> Iterator[TriggerDefinition]:
         yield TriggerDefinition(table, "DELETE", (TriggerRule("0", f"{rows} are never deleted"),))
 
 
-WORKER_CONSTRAINTS = tuple(_make_constraints())
+WORKER_CONSTRAINTS = tuple(_make_trigger_definitions())

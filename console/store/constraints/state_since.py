@@ -1,8 +1,9 @@
-"""Keeps the column `state_since` correct: the instant at which a record's state or certainty last changed.
+"""Rules and triggers that keep the column `state_since` correct: the instant at which a record's state or
+certainty last changed.
 
 The console writes the column itself, in the one function of each table that changes rows. Other applications write
-orders and credit checks by plain SQL and don't write the column, so a trigger of the database sets it. (A reader
-could detect later that the state has changed, but not the time of the change.) The console increments `version` with
+orders and credit checks by plain SQL without this column, so a trigger of the database sets it. (A reader could
+detect later that the state has changed, but not the time of the change.) The console increments `version` with
 each change and other applications never do, so an UPDATE with the same version comes from one of them.
 """
 
@@ -28,7 +29,8 @@ _STATE_SQL: Mapping[str, str] = {credit_checks.name: _CREDIT_CHECK_STATE_SQL, or
 
 
 def make_server_rule(*columns: str) -> TriggerRule:
-    """Return the rule of a server: `state_since` changes only together with one of these columns of the state."""
+    """Return the rule of a server's trigger: an UPDATE changes `state_since` only if it also changes one of these
+    columns of the state."""
     return TriggerRule(
         f"{unchanged_on_server_sql('state_since')} OR NOT ({unchanged_on_server_sql(*columns)})",
         _WRONG_STATE_SINCE_MESSAGE,
@@ -36,9 +38,8 @@ def make_server_rule(*columns: str) -> TriggerRule:
 
 
 def make_sqlite_rule(*columns: str) -> TriggerRule:
-    """Return the rule of an SQLite database: `state_since` changes only together with one of these columns of the
-    state.
-    """
+    """Return the rule of an SQLite trigger: an UPDATE changes `state_since` only if it also changes one of these
+    columns of the state."""
     return TriggerRule(
         f"{unchanged_in_file_sql('state_since')} OR NOT ({unchanged_in_file_sql(*columns)})",
         _WRONG_STATE_SINCE_MESSAGE,
@@ -61,9 +62,8 @@ def make_server_assignment(table: str, event: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SqliteTrigger:
-    """An SQLite trigger that runs after `event` (INSERT or UPDATE) on `table` and has the same effect as
-    `make_server_assignment` on a server.
-    """
+    """An SQLite trigger that runs after `event` (INSERT or UPDATE) on `table` and sets `state_since` to the
+    present time: in an inserted row that lacks it, and in a row whose state another application has changed."""
 
     table: str
     event: str
@@ -87,9 +87,8 @@ class SqliteTrigger:
 
 
 def list_sqlite_triggers(conn: Connection) -> Iterator[SqliteTrigger]:
-    """Yield the triggers that an SQLite database must have: those of the tables that have the column `state_since`.
-    The table of credit checks gets the column with its adoption.
-    """
+    """Yield the triggers by which this SQLite database must set `state_since`: those of the tables that have this
+    column. The table of credit checks gets the column with its adoption."""
     for table in _STATE_SQL:
         columns = {row.name for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({table})")}
         if "state_since" in columns:

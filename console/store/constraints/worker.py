@@ -1,5 +1,5 @@
-"""Rules of the triggers on a server database, for the tables of the worker, and for takes, notes, mentions, steps
-of incidents and read-only switches.
+"""Trigger rules of a server for the tables of the worker, and for takes, notes, mentions, saved views, steps of
+incidents and read-only switches.
 
 The shop writes orders and stock reservations; the console only changes the state of a reservation to released.
 """
@@ -50,17 +50,17 @@ _IS_STEP_REQUEST = (
     " AND CAST(r.proposed AS BINARY) <=> CAST(LEFT(NEW.new_owner, 20) AS BINARY)"
 )
 """SQL condition: the desk request `r` asks for this step of this incident, and for this new owner."""
-_IS_UNDO_REQUEST = (
+_IS_UNDO_ACKNOWLEDGEMENT_REQUEST = (
     "r.action = 'alerts unack' AND r.subject_kind = 'alert' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
-_IS_DONE_REQUEST = (
+_IS_MENTION_DONE_REQUEST = (
     "r.action = 'mention done' AND r.subject_kind = 'mention' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
 
-_IS_SAVE_REQUEST = "r.action = 'view save' AND r.proposed = IF(NEW.is_team, 'team', 'own')"
+_IS_VIEW_SAVE_REQUEST = "r.action = 'view save' AND r.proposed = IF(NEW.is_team, 'team', 'own')"
 _IS_VIEW_REQUEST = (
-    f"{_IS_SAVE_REQUEST} OR r.action IN ('view delete', 'view rename', 'view restore') AND r.subject_kind = 'view'"
-    " AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
+    f"{_IS_VIEW_SAVE_REQUEST} OR r.action IN ('view delete', 'view rename', 'view restore')"
+    " AND r.subject_kind = 'view' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
 _IS_SWITCH_REQUEST = (
     f"r.action = 'read-only set' AND CAST(r.subject_kind AS BINARY) = '{SWITCH_KIND}'"
@@ -69,14 +69,13 @@ _IS_SWITCH_REQUEST = (
 """SQL condition: the desk request `r` asks for this setting of this switch."""
 
 
-def _make_deletion_rules(what: str) -> tuple[TriggerRule, ...]:
+def _make_no_deletion_rules(what: str) -> tuple[TriggerRule, ...]:
     return (TriggerRule(NEVER_TRUE_SQL, f"{what} never deleted"),)
 
 
-def _end_matches_sql(ended: str) -> str:
-    """Return an SQL condition: the new row has an `ended_at` if the SQL condition `ended` is true, and none if it is
-    false.
-    """
+def _make_end_condition(ended: str) -> str:
+    """Return an SQL condition: NEW has an instant in `ended_at` if the SQL condition `ended` is true, and NULL if
+    it is false."""
     return f"({ended}) = (NEW.ended_at IS NOT NULL)"
 
 
@@ -88,7 +87,7 @@ _ALERT_INSERT_RULES = (
 )
 _UNDOES_OWN_ACKNOWLEDGEMENT = (
     "(COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL"
-    f" AND CAST(OLD.acknowledged_by AS BINARY) = me AND {is_requested_sql(_IS_UNDO_REQUEST)})"
+    f" AND CAST(OLD.acknowledged_by AS BINARY) = me AND {is_requested_sql(_IS_UNDO_ACKNOWLEDGEMENT_REQUEST)})"
 )
 """SQL condition: the UPDATE takes back the acting person's own acknowledgement of an open alert."""
 _ALERT_UPDATE_RULES = (
@@ -122,12 +121,12 @@ _SAGA_UPDATE_RULES = (
     TriggerRule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
     TriggerRule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
     TriggerRule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
-    TriggerRule(_end_matches_sql("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
+    TriggerRule(_make_end_condition("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
 )
-_EVENT_INSERT_RULES = (
+_OUTBOX_INSERT_RULES = (
     TriggerRule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),
 )
-_EVENT_UPDATE_RULES = (
+_OUTBOX_UPDATE_RULES = (
     TriggerRule(
         unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
         "what is published stays as it was kept",
@@ -135,7 +134,7 @@ _EVENT_UPDATE_RULES = (
     TriggerRule("OLD.published_at IS NULL", "what was published stays published"),
     TriggerRule("NEW.attempts >= OLD.attempts", "attempts are counted upwards"),
 )
-_RUN_INSERT_RULES = (
+_RECONCILIATION_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.asked_by", "me"), "nobody asks in the name of somebody else"),
     TriggerRule(
         "NEW.state = 'running' AND NEW.version = 1 AND NEW.ended_at IS NULL AND "
@@ -143,32 +142,32 @@ _RUN_INSERT_RULES = (
         "a reconciliation begins with nothing",
     ),
 )
-_RUN_UPDATE_RULES = (
+_RECONCILIATION_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(
         unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
         "a reconciliation stays what it is",
     ),
     TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
-    TriggerRule(_end_matches_sql("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
+    TriggerRule(_make_end_condition("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
     TriggerRule(
         " AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"
     ),
 )
-_DIFFERENCE_INSERT_RULES = (
+_RECONCILIATION_ROW_INSERT_RULES = (
     TriggerRule(
         exists_sql("reconciliations r WHERE r.id = NEW.run_id AND r.ended_at IS NULL"),
         "a reconciliation that has ended stays as it is",
     ),
 )
-_DIFFERENCE_UPDATE_RULES = (
+_RECONCILIATION_ROW_UPDATE_RULES = (
     TriggerRule(
         unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
         + " AND NEW.case_opened >= OLD.case_opened",
         "what was found stays as it was found",
     ),
 )
-_BULK_INSERT_RULES = (
+_BULK_RUN_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.made_by", "me"), "nobody freezes records in the name of somebody else"),
     TriggerRule(
         "NEW.state = 'frozen' AND NEW.version = 1 AND NEW.most >= 0 AND NEW.ended_at IS NULL",
@@ -176,12 +175,12 @@ _BULK_INSERT_RULES = (
     ),
     TriggerRule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
 )
-_BULK_UPDATE_RULES = (
+_BULK_RUN_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
     TriggerRule("OLD.state <> 'done'", "a bulk run that is done stays so"),
 )
-_ROW_INSERT_RULES = (
+_BULK_ROW_INSERT_RULES = (
     TriggerRule(
         exists_sql(
             "bulk_runs r WHERE r.id = NEW.run_id AND r.version = 1 AND NEW.position BETWEEN 1 AND r.most"
@@ -191,23 +190,25 @@ _ROW_INSERT_RULES = (
     ),
     TriggerRule("NEW.result IS NULL AND NEW.reason IS NULL AND NEW.done_at IS NULL", "a row begins without a result"),
 )
-_ROW_UPDATE_RULES = (
+_BULK_ROW_UPDATE_RULES = (
     TriggerRule(
         unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"), "what was frozen stays as it was seen"
     ),
     TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
 )
-_OWN_NAME_RULE = TriggerRule(equals_sql("NEW.person", "me"), "nobody takes a record in the name of somebody else")
+_TAKE_IN_OWN_NAME_RULE = TriggerRule(
+    equals_sql("NEW.person", "me"), "nobody takes a record in the name of somebody else"
+)
 _TAKE_LENGTH_RULE = TriggerRule(
     f"NEW.until <= {UTC_NOW} + INTERVAL {LONGEST_TAKE_HOURS} HOUR", "nobody takes a record for longer than a day"
 )
 _TAKE_UPDATE_RULES = (
     TriggerRule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
     TriggerRule(f"CAST(OLD.person AS BINARY) = me OR OLD.until <= {UTC_NOW}", "somebody else has this record"),
-    _OWN_NAME_RULE,
+    _TAKE_IN_OWN_NAME_RULE,
     _TAKE_LENGTH_RULE,
 )
-_STEP_INSERT_RULES = (
+_INCIDENT_STEP_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.person", "me"), "nobody acts on an incident in the name of somebody else"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role does nothing about incidents"),
     TriggerRule(is_requested_sql(_IS_STEP_REQUEST), "nobody acts on an incident in the name of somebody else"),
@@ -231,18 +232,18 @@ _MENTION_UPDATE_RULES = (
     TriggerRule(unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
     TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
     TriggerRule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
-    TriggerRule(is_requested_sql(_IS_DONE_REQUEST), "nobody ends the mention of somebody else"),
+    TriggerRule(is_requested_sql(_IS_MENTION_DONE_REQUEST), "nobody ends the mention of somebody else"),
 )
-_VIEW_INSERT_RULES = (
+_SAVED_VIEW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.maker", "me"), "nobody saves a view in the name of somebody else"),
     TriggerRule(equals_sql("NEW.changed_by", "me"), "nobody saves a view in the name of somebody else"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role saves no view"),
-    TriggerRule(is_requested_sql(_IS_SAVE_REQUEST), "nobody saves a view in the name of somebody else"),
+    TriggerRule(is_requested_sql(_IS_VIEW_SAVE_REQUEST), "nobody saves a view in the name of somebody else"),
     TriggerRule(
         "NEW.version = 1 AND NEW.deleted_at IS NULL AND NEW.claim IS NOT NULL", "a view begins with its name"
     ),
 )
-_VIEW_UPDATE_RULES = (
+_SAVED_VIEW_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
     TriggerRule("(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"),
@@ -254,13 +255,13 @@ _VIEW_UPDATE_RULES = (
     ),
     TriggerRule(is_requested_sql(_IS_VIEW_REQUEST), "nobody changes the view of somebody else"),
 )
-_WATCHED_UPDATE_RULES = (
+_WATCHED_CORPORATION_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
     TriggerRule("NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"),
 )
 
-_LOST_OPERATION_RULES = (
+_LOST_OPERATION_INSERT_RULES = (
     TriggerRule(
         "NOT " + exists_sql("operations o WHERE o.id = NEW.id"),
         "what the journal has is not lost",
@@ -270,43 +271,43 @@ _LOST_OPERATION_RULES = (
 WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("alerts", "INSERT"): _ALERT_INSERT_RULES,
     ("alerts", "UPDATE"): _ALERT_UPDATE_RULES,
-    ("alerts", "DELETE"): _make_deletion_rules("cases are"),
+    ("alerts", "DELETE"): _make_no_deletion_rules("cases are"),
     ("tasks", "INSERT"): (TriggerRule("NEW.version = 1 AND NEW.failures = 0", "a task begins without a run"),),
     ("tasks", "UPDATE"): (
         VERSION_RULE,
         TriggerRule(unchanged_sql("name"), "a task keeps its name"),
         TriggerRule("NEW.failures BETWEEN 0 AND OLD.failures + 1", "failures are counted one by one"),
     ),
-    ("tasks", "DELETE"): _make_deletion_rules("tasks are"),
+    ("tasks", "DELETE"): _make_no_deletion_rules("tasks are"),
     ("sagas", "INSERT"): _SAGA_INSERT_RULES,
     ("sagas", "UPDATE"): _SAGA_UPDATE_RULES,
-    ("sagas", "DELETE"): _make_deletion_rules("sagas are"),
-    ("outbox", "INSERT"): _EVENT_INSERT_RULES,
-    ("outbox", "UPDATE"): _EVENT_UPDATE_RULES,
-    ("outbox", "DELETE"): _make_deletion_rules("events are"),
-    ("reconciliations", "INSERT"): _RUN_INSERT_RULES,
-    ("reconciliations", "UPDATE"): _RUN_UPDATE_RULES,
-    ("reconciliations", "DELETE"): _make_deletion_rules("reconciliations are"),
-    ("reconciliation_rows", "INSERT"): _DIFFERENCE_INSERT_RULES,
-    ("reconciliation_rows", "UPDATE"): _DIFFERENCE_UPDATE_RULES,
-    ("reconciliation_rows", "DELETE"): _make_deletion_rules("differences are"),
-    ("bulk_runs", "INSERT"): _BULK_INSERT_RULES,
-    ("bulk_runs", "UPDATE"): _BULK_UPDATE_RULES,
-    ("bulk_runs", "DELETE"): _make_deletion_rules("bulk runs are"),
-    ("bulk_rows", "INSERT"): _ROW_INSERT_RULES,
-    ("bulk_rows", "UPDATE"): _ROW_UPDATE_RULES,
-    ("bulk_rows", "DELETE"): _make_deletion_rules("frozen rows are"),
-    ("takes", "INSERT"): (_OWN_NAME_RULE, _TAKE_LENGTH_RULE),
+    ("sagas", "DELETE"): _make_no_deletion_rules("sagas are"),
+    ("outbox", "INSERT"): _OUTBOX_INSERT_RULES,
+    ("outbox", "UPDATE"): _OUTBOX_UPDATE_RULES,
+    ("outbox", "DELETE"): _make_no_deletion_rules("events are"),
+    ("reconciliations", "INSERT"): _RECONCILIATION_INSERT_RULES,
+    ("reconciliations", "UPDATE"): _RECONCILIATION_UPDATE_RULES,
+    ("reconciliations", "DELETE"): _make_no_deletion_rules("reconciliations are"),
+    ("reconciliation_rows", "INSERT"): _RECONCILIATION_ROW_INSERT_RULES,
+    ("reconciliation_rows", "UPDATE"): _RECONCILIATION_ROW_UPDATE_RULES,
+    ("reconciliation_rows", "DELETE"): _make_no_deletion_rules("differences are"),
+    ("bulk_runs", "INSERT"): _BULK_RUN_INSERT_RULES,
+    ("bulk_runs", "UPDATE"): _BULK_RUN_UPDATE_RULES,
+    ("bulk_runs", "DELETE"): _make_no_deletion_rules("bulk runs are"),
+    ("bulk_rows", "INSERT"): _BULK_ROW_INSERT_RULES,
+    ("bulk_rows", "UPDATE"): _BULK_ROW_UPDATE_RULES,
+    ("bulk_rows", "DELETE"): _make_no_deletion_rules("frozen rows are"),
+    ("takes", "INSERT"): (_TAKE_IN_OWN_NAME_RULE, _TAKE_LENGTH_RULE),
     ("takes", "UPDATE"): _TAKE_UPDATE_RULES,
-    ("takes", "DELETE"): _make_deletion_rules("takes are"),
-    ("lost_operations", "INSERT"): _LOST_OPERATION_RULES,
+    ("takes", "DELETE"): _make_no_deletion_rules("takes are"),
+    ("lost_operations", "INSERT"): _LOST_OPERATION_INSERT_RULES,
     ("lost_operations", "UPDATE"): make_refusal_rules("what a database has lost is never changed"),
     ("lost_operations", "DELETE"): make_refusal_rules("what a database has lost is never deleted"),
     ("watched_corporations", "INSERT"): (
         TriggerRule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
     ),
-    ("watched_corporations", "UPDATE"): _WATCHED_UPDATE_RULES,
-    ("watched_corporations", "DELETE"): _make_deletion_rules("watched corporations are"),
+    ("watched_corporations", "UPDATE"): _WATCHED_CORPORATION_UPDATE_RULES,
+    ("watched_corporations", "DELETE"): _make_no_deletion_rules("watched corporations are"),
     ("notes", "INSERT"): (
         TriggerRule(equals_sql("NEW.person", "me"), "nobody notes in the name of somebody else"),
         TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role notes nothing"),
@@ -323,11 +324,11 @@ WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("read_only_switches", "DELETE"): make_refusal_rules("settings of a read-only switch are never deleted"),
     ("mentions", "INSERT"): _MENTION_INSERT_RULES,
     ("mentions", "UPDATE"): _MENTION_UPDATE_RULES,
-    ("mentions", "DELETE"): _make_deletion_rules("mentions are"),
-    ("saved_views", "INSERT"): _VIEW_INSERT_RULES,
-    ("saved_views", "UPDATE"): _VIEW_UPDATE_RULES,
-    ("saved_views", "DELETE"): _make_deletion_rules("views are"),
-    ("incident_steps", "INSERT"): _STEP_INSERT_RULES,
+    ("mentions", "DELETE"): _make_no_deletion_rules("mentions are"),
+    ("saved_views", "INSERT"): _SAVED_VIEW_INSERT_RULES,
+    ("saved_views", "UPDATE"): _SAVED_VIEW_UPDATE_RULES,
+    ("saved_views", "DELETE"): _make_no_deletion_rules("views are"),
+    ("incident_steps", "INSERT"): _INCIDENT_STEP_INSERT_RULES,
     ("incident_steps", "UPDATE"): make_refusal_rules("steps of incidents are never changed"),
     ("incident_steps", "DELETE"): make_refusal_rules("steps of incidents are never deleted"),
 }
@@ -350,4 +351,4 @@ STOCK_OTHERS_UPDATE_RULES = (
     TriggerRule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
     _STOCK_STATE_RULE,
 )
-STOCK_DELETE_RULES = _make_deletion_rules("reservations are")
+STOCK_DELETE_RULES = _make_no_deletion_rules("reservations are")

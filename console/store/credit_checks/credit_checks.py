@@ -46,13 +46,13 @@ _BY_ID_QUERY = _ALL_QUERY.where(credit_checks.c.id == bindparam("of"))
 # Few rows of other applications have a number that SQL can't normalise, and no index finds them until a task of the
 # worker corrects them. So each search reads up to 200 of them.
 _other_check = credit_checks.alias("other").c
-_HAS_UNNORMALISED_NUMBER = (
+_UNNORMALISED_ROWS_QUERY = (
     select(_other_check.id, _other_check.number_key)
     .where(_other_check.work_state.is_(None))
     .order_by(_other_check.work_at, _other_check.id)
 )
-_searched_rows = _HAS_UNNORMALISED_NUMBER.limit(200).subquery().c
-_UNNORMALISED_IDS = select(_searched_rows.id).where(func.length(_searched_rows.number_key) != DIGIT_COUNT)
+_unnormalised_rows = _UNNORMALISED_ROWS_QUERY.limit(200).subquery().c
+_UNNORMALISED_IDS = select(_unnormalised_rows.id).where(func.length(_unnormalised_rows.number_key) != DIGIT_COUNT)
 
 
 def _make_ids_with_unnormalised_query(condition: ColumnElement[bool]) -> Subquery:
@@ -70,7 +70,7 @@ _CLAIMED_IDS = _make_ids_with_unnormalised_query(
     and_(credit_checks.c.client_id == bindparam("client"), credit_checks.c.claim_number == bindparam("number"))
 )
 _BY_NUMBER_QUERY = _ALL_QUERY.join_from(IDS_BY_NUMBER, credit_checks, credit_checks.c.id == IDS_BY_NUMBER.c.id)
-_LIVE_QUERY = _ALL_QUERY.join_from(_CLAIMED_IDS, credit_checks, credit_checks.c.id == _CLAIMED_IDS.c.id)
+_LIVE_BY_CLAIM_QUERY = _ALL_QUERY.join_from(_CLAIMED_IDS, credit_checks, credit_checks.c.id == _CLAIMED_IDS.c.id)
 _renewal_check = credit_checks.alias("renewal")
 _RENEWED_BY_QUERY = _ALL_QUERY.join_from(
     _renewal_check, credit_checks, credit_checks.c.id == _renewal_check.c.renews
@@ -79,7 +79,7 @@ _successor_check = credit_checks.alias("successor").c
 _HAS_SUCCESSOR = exists().where(
     _successor_check.id == credit_checks.c.superseded_by, _successor_check.status != CheckState.ERROR.value
 )
-_IS_GIVEN_UP = and_(
+_HAS_GIVEN_UP_CLAIM = and_(
     credit_checks.c.number_key == bindparam("number"),
     credit_checks.c.client_id + 0 == bindparam("client"),  # not by an index: SQLite would read all checks of a client
     credit_checks.c.superseded_at.is_not(None),
@@ -91,8 +91,10 @@ _CLAIM_HOLDERS_QUERY = select(credit_checks.c.id, credit_checks.c.client_id, cre
 _LIVE_OF_NUMBERS_QUERY = _ALL_QUERY.where(
     credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
 ).order_by(credit_checks.c.id)
-_GIVEN_UP_QUERY = _ALL_QUERY.where(_IS_GIVEN_UP).order_by(credit_checks.c.id.desc())
-_MAY_BE_CLAIMED_QUERY = union_all(select(_CLAIMED_IDS.c.id), select(credit_checks.c.id).where(_IS_GIVEN_UP)).limit(1)
+_GIVEN_UP_CLAIM_QUERY = _ALL_QUERY.where(_HAS_GIVEN_UP_CLAIM).order_by(credit_checks.c.id.desc())
+_MAY_BE_CLAIMED_QUERY = union_all(
+    select(_CLAIMED_IDS.c.id), select(credit_checks.c.id).where(_HAS_GIVEN_UP_CLAIM)
+).limit(1)
 """Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
 the purchase saves two reads of all columns (0.9 ms on MariaDB).
 """
@@ -104,16 +106,16 @@ _INSERT_CREDIT_CHECK = insert(credit_checks)
 
 
 def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
-    """Return one record; None if there is none. `lapsed`: ids of records whose purchase call has lapsed (its process
-    crashed or froze); a pending one of them is returned with an unknown outcome.
-    """
+    """Return the credit check with this id; None if there is none. `lapsed`: ids of credit checks whose purchase
+    call has lapsed (its process crashed or froze); a pending one of them is returned with an unknown outcome."""
     row = conn.execute(_BY_ID_QUERY, {"of": record_id}).first()
     return make_record(row, lapsed) if row else None
 
 
 def find_by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
-    """Return all records of a corporation number, newest first. `lapsed`: ids of records whose call has lapsed (its
-    process crashed or froze), returned with an unknown outcome.
+    """Return all credit checks of a corporation number, newest first. `lapsed`: ids of credit checks whose
+    purchase call has lapsed (its process crashed or froze); pending ones of them are returned with an unknown
+    outcome.
     """
     return select_by_number(number, conn.execute(_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
 
@@ -121,23 +123,24 @@ def find_by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = fro
 def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
     """Return those credit checks among `rows` that have this corporation number, newest first.
 
-    `rows`: rows of a query over `get_base_query()`. `lapsed`: ids of records whose call has lapsed (its process
-    crashed or froze), returned with an unknown outcome.
+    `rows`: rows of a query over `get_base_query()`. `lapsed`: ids of credit checks whose purchase call has lapsed
+    (its process crashed or froze); pending ones of them are returned with an unknown outcome.
     """
     records = [make_record(row, lapsed) for row in rows]
-    records.sort(key=_get_id_of, reverse=True)
+    records.sort(key=_get_record_id, reverse=True)
     return tuple([record for record in records if record.corporation_number == number])
 
 
 def find_live(
     conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
-    """Return the record that holds the claim on (client, number). If there is none, return the oldest live record of
-    the pair whose number SQL can't normalise. Return None if there is neither. `lapsed`: ids of records whose call
-    has lapsed (its process crashed or froze), returned with an unknown outcome.
+    """Return the live credit check that holds the claim on (client, corporation number). If there is none, return
+    the oldest live credit check of this client and number whose stored number SQL can't normalise. Return None
+    if there is neither. `lapsed`: ids of credit checks whose purchase call has lapsed; pending ones of them are
+    returned with an unknown outcome.
     """
     pair = (int(client_id), number)
-    rows = conn.execute(_LIVE_QUERY, {"client": pair[0], "number": number}).all()
+    rows = conn.execute(_LIVE_BY_CLAIM_QUERY, {"client": pair[0], "number": number}).all()
     records = [make_record(row, lapsed) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))]
     return next(
         (
@@ -150,9 +153,8 @@ def find_live(
 
 
 def find_claim_holders(conn: Connection, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Return the id of the record that holds the claim, by (client id, corporation number), for those of the pairs
-    that are claimed by a record with a normalised number.
-    """
+    """Return, by (client id, corporation number), the id of the credit check that holds the claim on this pair.
+    Pairs without a claim, and pairs whose only live row has a number that isn't normalised, are left out."""
     if not pairs:
         return {}
     rows = conn.execute(_CLAIM_HOLDERS_QUERY, {"numbers": sorted({number for _, number in pairs})})
@@ -161,9 +163,8 @@ def find_claim_holders(conn: Connection, pairs: Collection[tuple[str, str]]) -> 
 
 
 def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
-    """Return the live records of these corporation numbers, by number, oldest first. A number without a live
-    record is left out.
-    """
+    """Return the live credit checks of these corporation numbers, by number, oldest first. A number without a live
+    credit check has no key."""
     found: dict[str, tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_LIVE_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     for record in (make_record(row, frozenset()) for row in rows):
@@ -174,22 +175,21 @@ def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str
 
 
 def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
-    """Return the live record of (client, number). If there is none, return the newest record of the pair that gave up
-    its claim for a renewal which doesn't exist or has failed. Return None if there is neither.
-    """
+    """Return the live credit check of this client and corporation number. If there is none, return the newest one
+    that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
     which = {"client": int(client_id), "number": number}
     if conn.execute(_MAY_BE_CLAIMED_QUERY, which).first() is None:
         return None
     live_record = find_live(conn, client_id, number)
     if live_record is not None:
         return live_record
-    rows = conn.execute(_GIVEN_UP_QUERY, which).all()
+    rows = conn.execute(_GIVEN_UP_CLAIM_QUERY, which).all()
     return make_record(rows[0], frozenset()) if rows else None
 
 
 def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
-    """Make the record give up its claim for a renewal, which the caller inserts next. `superseded_at` gets the
-    server's time, or `now` on SQLite.
+    """Make the credit check give up its claim for a renewal, which the caller inserts next: the column
+    `superseded_at` gets the server's time, or `now` on SQLite.
 
     Also replaces another application's spelling of the corporation number by the normalised number. Raises
     StaleRow if the row has changed since it was read.
@@ -201,14 +201,13 @@ def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
 
 
 def find_by_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
-    """Return the record that the purchase with this operation id wrote, in any state; None if there is none. `number`
-    is the record's corporation number.
-    """
+    """Return the credit check, in any state, that the purchase with this operation id has inserted; None if there
+    is none. `number` is its corporation number."""
     return next((record for record in find_by_number(conn, number) if record.operation_id == operation_id), None)
 
 
 def find_known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Return those of the corporation numbers that have records: at most `limit`, sorted."""
+    """Return those of the corporation numbers for which the table has credit checks: at most `limit`, sorted."""
     query = (
         select(credit_checks.c.number_key)
         .where(credit_checks.c.number_key.in_(numbers))
@@ -220,15 +219,17 @@ def find_known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> 
 
 
 def find_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
-    """Return the records with this id of the provider. Records of two clients may have the same id."""
+    """Return the credit checks with this id of the provider (column `credit_check_id`). Credit checks of two
+    clients may have the same id."""
     return select_records(conn, _ALL_QUERY.where(credit_checks.c.credit_check_id == provider_id))
 
 
 def select_records(
     conn: Connection, query: Select[Any], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Run a query that the caller has made from `get_base_query()` and return its records. `lapsed`: ids of records
-    whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
+    """Run a query that the caller has made from `get_base_query()` and return its credit checks. `lapsed`: ids of
+    credit checks whose purchase call has lapsed (its process crashed or froze); pending ones of them are
+    returned with an unknown outcome.
     """
     return tuple(make_record(row, lapsed) for row in conn.execute(query))
 
@@ -236,11 +237,11 @@ def select_records(
 def find_by_prefix(
     conn: Connection, number: str, name: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` records whose number begins with `number`; if `number` is empty, those whose company
-    name begins with `name`. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned
-    with an unknown outcome.
+    """Return at most `limit` credit checks whose corporation number begins with `number`; if `number` is empty,
+    those whose company name begins with `name`. They are sorted by number or name, then by descending id.
 
-    They are sorted by number or name; records with the same number or name are sorted by descending id.
+    `lapsed`: ids of credit checks whose purchase call has lapsed (its process crashed or froze); pending ones of
+    them are returned with an unknown outcome.
     """
     if number:
         return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed)
@@ -254,8 +255,9 @@ def find_by_prefix(
 def _read_records_in_range(
     conn: Connection, column: ColumnElement[Any], first: str, beyond: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` records with `first` <= `column` < `beyond`, sorted by value, then descending id. The
-    query first reads at most `limit` distinct values, because a server would otherwise sort all rows of the range.
+    """Return at most `limit` credit checks with `first` <= `column` < `beyond`, sorted by the value of the column,
+    then descending id. The query first reads at most `limit` distinct values, because a server would otherwise
+    sort all rows of the range.
     """
     values = select(column.label("value")).where(column >= first, column < beyond).distinct().order_by(column)
     first_values = values.limit(limit).subquery()
@@ -274,11 +276,11 @@ def insert_pending(
     renews: int | None,
     given_id: int | None = None,
 ) -> int:
-    """Insert a pending record that holds the claim, and return its id. Raises IntegrityError if another live record
-    holds the claim.
+    """Insert a pending credit check that holds the claim of its client and number, and return its id. Raises
+    IntegrityError if another live credit check holds the claim.
 
-    `renews`: id of the record that this one renews. `given_id`: the old id of a record that is restored; None: the
-    database assigns an id.
+    `renews`: id of the credit check that the new one renews. `given_id`: the former id of a credit check that is
+    restored; None: the database assigns an id.
     """
     at = convert_to_naive_utc(now)
     row = {
@@ -304,10 +306,11 @@ def insert_pending(
 
 
 def change_record(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
-    """Write `values` if the row still has the version of `record`. Raises StaleRow if it hasn't, and
-    ForbiddenTransition (a bug of the caller) for a state change that the transition table doesn't have.
+    """Write `values` into the columns of a credit check if its row still has the version of `record`. Raises
+    StaleRow if it hasn't, and ForbiddenTransition (a bug of the caller) for a state change that the transition
+    table doesn't have.
 
-    The state of a row of another application is derived until its `work_state` is written. So a write of
+    The state of a row that another application wrote is derived until its `work_state` is written. So a write of
     `work_state` also writes the state.
     """
     target = values.get("status", record.state if "work_state" in values else None)
@@ -319,14 +322,15 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
         values["state_since"] = convert_to_naive_utc(now)
     values |= {"version": record.version + 1, "changed_at": convert_to_naive_utc(now)}
     which = {"of": record.id, "as_read": record.version}
-    if conn.execute(_update_of(tuple(values)), values | which).rowcount != 1:
+    if conn.execute(_make_update_statement(tuple(values)), values | which).rowcount != 1:
         raise StaleRow(record.id)
     announce_change(conn, record.id, now)
 
 
 def _convert_dates_to_zone(zone: str | None, values: Mapping[str, object]) -> dict[str, object]:
-    """Return those of `values` that are dates of the report, converted from UTC to the time zone `zone` of an adopted
-    row, because other applications read the dates so. Return {} if `zone` is None (not adopted, or dates in UTC).
+    """Return those of `values` that are the dates `purchased_at` and `expired_at`, converted from UTC to the time
+    zone `zone` of an adopted row, because other applications read them in that zone. Return {} if `zone` is
+    None (the row isn't adopted, or its dates are in UTC).
     """
     dates = {name: values[name] for name in ("purchased_at", "expired_at") if zone is not None and name in values}
     return {
@@ -335,19 +339,20 @@ def _convert_dates_to_zone(zone: str | None, values: Mapping[str, object]) -> di
 
 
 def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
-    """Increment the version and change nothing else, because the first of two people has decided about the record.
+    """Increment the version of the credit check and change nothing else. Called when the first of two people has
+    decided about it: a decision that was made from the earlier version is then refused.
 
-    `changed_at` doesn't change, because ages are counted from it. Raises StaleRow if the row has changed since it was
-    read.
+    `changed_at` doesn't change, because ages are counted from it. Raises StaleRow if the row has changed since it
+    was read.
     """
     values = {"version": record.version + 1, "of": record.id, "as_read": record.version}
-    if conn.execute(_update_of(("version",)), values).rowcount != 1:
+    if conn.execute(_make_update_statement(("version",)), values).rowcount != 1:
         raise StaleRow(record.id)
     announce_change(conn, record.id, now)
 
 
 @cache
-def _update_of(columns: tuple[str, ...]) -> Update:
+def _make_update_statement(columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes these columns. Cached for each combination of columns."""
     swap = update(credit_checks).where(
         credit_checks.c.id == bindparam("of"), credit_checks.c.version == bindparam("as_read")
@@ -356,32 +361,30 @@ def _update_of(columns: tuple[str, ...]) -> Update:
 
 
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:
-    """Raise StaleRow if the row doesn't have the version of `record` any more. For decisions that write only to other
-    tables.
-    """
+    """Raise StaleRow if the credit check's row doesn't have the version of `record` any more. For decisions that
+    write only to other tables."""
     row = conn.execute(_BY_ID_QUERY, {"of": record.id}).first()
     if row is None or row.version != record.version:
         raise StaleRow(record.id)
 
 
 def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) -> CreditCheck | None:
-    """Return another record of the same client that holds the claim on `number`. Return None if there is none, or if
-    `record` isn't live and so needs no claim.
-    """
+    """Return the other credit check of the client of `record` that holds the claim on the corporation number
+    `number`. Return None if there is none, or if `record` isn't live and so needs no claim."""
     claim_holder = find_live(conn, record.client_id, number) if record.is_live else None
     return None if claim_holder is None or claim_holder.id == record.id else claim_holder
 
 
 def find_superseded_record(conn: Connection, record_id: int) -> CreditCheck | None:
-    """Return the record whose claim the renewal `record_id` has taken over; None if there is none."""
+    """Return the credit check whose claim the renewal with the id `record_id` has taken over; None if there is
+    none."""
     row = conn.execute(_RENEWED_BY_QUERY, {"of": record_id}).first()
     return make_record(row, frozenset()) if row else None
 
 
 def has_later_success_sql() -> ColumnElement[bool]:
-    """Return an SQL condition: a later credit check of the same client and number succeeded. A failed row with such a
-    successor needs no attention.
-    """
+    """Return an SQL condition on a row of the table of credit checks: a later credit check of the same client and
+    number succeeded. A failed row for which it is true needs no attention."""
     later = credit_checks.alias("later")
     return exists().where(
         later.c.number_key == credit_checks.c.number_key,
@@ -392,7 +395,8 @@ def has_later_success_sql() -> ColumnElement[bool]:
 
 
 def announce_change(conn: Connection, record_id: int, now: datetime) -> None:
-    """Insert a row into the change feed, from which live views learn that this credit check has changed."""
+    """Insert a row into the change feed (the table `changes`), from which windows learn that this credit check has
+    changed."""
     compare_and_swap.announce_change(conn, CREDIT_CHECK_KIND, record_id, now)
 
 
@@ -403,7 +407,7 @@ def get_base_query() -> Select[Any]:
     return _ALL_QUERY
 
 
-def _get_id_of(record: CreditCheck) -> int:
+def _get_record_id(record: CreditCheck) -> int:
     return record.id
 
 

@@ -1,6 +1,5 @@
-"""Reads that join tables, so that one round trip is enough: a person with the records of a number, or a record with
-the state of its purchase call.
-"""
+"""Reads that join several tables, so that one round trip to the database is enough: a person with the credit
+checks of a number, or a credit check with the information whether its purchase call has lapsed."""
 
 from typing import NamedTuple
 
@@ -36,8 +35,9 @@ _PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
 
 
 class SearchResult(NamedTuple):
-    """Result of a search: the person who searches, the credit checks of the corporation number (newest first), and
-    whether the number has orders or payments (`has_orders_or_payments`).
+    """Result of a search for a corporation number: the person who searches (None: unknown or disabled), the credit
+    checks of the number (newest first), and whether the number has orders or payments
+    (`has_orders_or_payments`).
     """
 
     person: Person | None
@@ -46,8 +46,9 @@ class SearchResult(NamedTuple):
 
 
 def search_number(conn: Connection, number: str, name: str | None, *, admit_unlisted: bool) -> SearchResult:
-    """Return the person of that name, the credit checks of a corporation number, and whether the number has
-    orders or payments. For `admit_unlisted` see `access.operators.find`.
+    """Return the person of the name `name`, the credit checks of a corporation number, and whether the number has
+    orders or payments. With `admit_unlisted` every name is a person with all roles while the table `operators`
+    is empty.
     """
     rows = conn.execute(_SEARCH_QUERY, {"number": number, "who": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])

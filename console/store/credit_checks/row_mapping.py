@@ -1,4 +1,5 @@
-"""Converts a row of the table of credit checks into a record with derived values."""
+"""Converts a row of the table of credit checks into a `CreditCheck`, with the values that the program derives from
+the stored columns."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -26,9 +27,9 @@ CREDIT_CHECK_COLUMNS = (
 
 
 def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
-    """Convert a row of `CREDIT_CHECK_COLUMNS` into a record. The states of a row that another application wrote
-    are derived. `lapsed`: ids of records whose purchase call has lapsed; a pending one of them gets an unknown
-    outcome.
+    """Convert a row with the columns CREDIT_CHECK_COLUMNS into a credit check. State and work of a row that
+    another application wrote are derived from its other columns. `lapsed`: ids of credit checks whose purchase
+    call has lapsed; a pending one of them gets an unknown outcome.
     """
     (
         record_id,
@@ -77,7 +78,7 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         purchased_at=_read_as_utc(purchased, dates_zone),
         expired_at=_read_as_utc(expired, dates_zone),
         pdf_file_path=pdf,
-        incomplete=_list_missing_parts(name, result, purchased and expired, pdf)
+        incomplete=_list_missing_values(name, result, purchased and expired, pdf)
         if state is CheckState.SUCCESS
         else (),
         superseded_by=superseded_by,
@@ -110,16 +111,16 @@ def _derive_state(
     return state, work
 
 
-def _list_missing_parts(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
+def _list_missing_values(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
     parts: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
     return tuple(part for part, value in parts.items() if value is None or value == "")
 
 
 def _get_normalised_number(key: str | None, raw: object) -> str:
-    """Return the normalised corporation number. `key` is the number as SQL has normalised it; if SQL couldn't, `raw`
-    is parsed here, until a task of the worker corrects the row.
+    """Return the normalised corporation number. `key` is the number as SQL has normalised it. If SQL couldn't, the
+    number is parsed from `raw`, the stored text: the row stays so until a task of the worker corrects it.
 
-    A column of another application may hold integers or NULL.
+    In a table of another application the column may have integers or NULL.
     """
     if key is None or len(key) != DIGIT_COUNT:
         with suppress(InvalidCorporationNumber):

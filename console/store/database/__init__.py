@@ -1,1 +1,1 @@
-"""Connections, transactions, clocks and errors of the database."""
+"""Connections, transactions, clocks, errors and the change feed of the database."""

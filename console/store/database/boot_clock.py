@@ -1,7 +1,8 @@
-"""Clock of the leases on SQLite: the uptime of this machine, and the id of the boot to which that uptime belongs.
+"""Clock of the leases on SQLite: the uptime of this machine, and the id of the boot from which the uptime is
+counted.
 
-Wall clocks jump and differ between desks. Uptime only increases, and it includes sleep. A lease with the id of an
-earlier boot has expired.
+Wall clocks jump and differ between desks. Uptime only increases, and it includes sleep. A lease that was written
+with the id of an earlier boot counts as expired.
 """
 
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from console.domain.clock import SystemClock
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
 @cache
@@ -22,13 +23,14 @@ def read_boot_id() -> str:
     minute of the boot.
     """
     try:
-        return _BOOT_ID.read_text().strip()
+        return _BOOT_ID_FILE.read_text().strip()
     except OSError:
         began = round((SystemClock().now().timestamp() - read_uptime_ms() / 1000) / 60)
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{uuid.getnode()}-{began}"))
 
 
 def read_uptime_ms() -> int:
-    """Return the milliseconds since the machine's boot, with its time of sleep if the system has CLOCK_BOOTTIME."""
+    """Return the milliseconds since this machine was started. The time for which it slept is included if the
+    system has CLOCK_BOOTTIME."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.clock_gettime_ns(clock) // 1_000_000 if clock is not None else time.monotonic_ns() // 1_000_000

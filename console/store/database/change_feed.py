@@ -1,12 +1,13 @@
-"""Reads the change feed (table `changes`), which live views read once a second.
+"""Reads the change feed (table `changes`), which windows read once a second. A reader's mark (`FeedMark`) tells up
+to which id, and which open ids, it has read.
 
-A row gets its id when it is inserted, but on a server other connections see the row only after its COMMIT. So a row
-with a lower id may appear after a row with a higher id. On a Galera cluster of three nodes, each node also uses only
-every third id.
+A row gets its id when it is inserted, but on a server other connections see the row only after its COMMIT. So a
+row with a lower id may appear after a row with a higher id. On a Galera cluster of three nodes, each node also
+uses only every third id.
 
-So an id stays *open* until every transaction that could still commit a row with this id must have ended. Each reading
-counts the rows in the range of open ids. If the count is higher than the number of rows already read, a row has
-appeared late.
+So an id stays *open* until every transaction that could still commit a row with this id must have ended. Each
+reading counts the rows in the range of open ids. If the count is higher than the number of rows already read, a
+row has appeared late.
 """
 
 import time
@@ -57,7 +58,7 @@ def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMa
     of the present state and no changes.
     """
     if after is None:
-        return _present_mark(conn), ()
+        return _make_present_mark(conn), ()
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
         fresh = _read_later_rows(conn, after)
         return _compute_next_mark(after, fresh, ()), _list_changed_subjects(fresh)
@@ -67,7 +68,8 @@ def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMa
 
 
 def make_state_parameters(after: FeedMark) -> dict[str, int]:
-    """Return the parameters of FEED_STATE_QUERY."""
+    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after`: `closed` and `upto`, the range
+    of its open ids."""
     return {"closed": after.closed, "upto": after.latest}
 
 
@@ -75,14 +77,14 @@ def read_changes_after_state_query(
     conn: Connection, after: FeedMark, state: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as
-    (kind, id). For a server, and for a caller that has already run FEED_STATE_QUERY; `state` is the row of its
+    (kind, id). Only for a server: the caller has already run FEED_STATE_QUERY, and `state` is the row of its
     result.
     """
     if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
-        return _present_mark(conn), ()
+        return _make_present_mark(conn), ()
     rows: list[FeedRow] = []
     if state.open_rows > len(after.seen):
-        rows += [row for row in _open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
+        rows += [row for row in _read_open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
     if (state.latest or 0) > after.latest:
         rows += _read_later_rows(conn, after)
     return _compute_next_mark(after, rows, [row.id for row in rows]), _list_changed_subjects(rows)
@@ -92,11 +94,11 @@ def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ..
     return tuple(dict.fromkeys((str(row.kind), int(row.subject_id)) for row in rows))
 
 
-def _present_mark(conn: Connection) -> FeedMark:
-    """Return the mark of a reader that begins now. Rows that exist already don't count as changes."""
+def _make_present_mark(conn: Connection) -> FeedMark:
+    """Return the mark of a reader that begins now. Rows of the feed that exist already don't count as changes."""
     latest = int(conn.scalar(_LATEST_ID_QUERY) or 0)
     closed = latest if conn.dialect.name == "sqlite" else max(0, latest - FIRST_OPEN_IDS)
-    seen_ids = frozenset(row.id for row in _open_rows(conn, closed, latest))
+    seen_ids = frozenset(row.id for row in _read_open_rows(conn, closed, latest))
     return FeedMark(latest, seen_ids, closed, latest, time.monotonic())
 
 
@@ -104,14 +106,14 @@ def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
     return conn.execute(_LATER_ROWS_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
 
 
-def _open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
+def _read_open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
     return conn.execute(_OPEN_ROWS_QUERY, {"closed": closed, "upto": upto}).all()
 
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
     """Return the reader's mark after it has read `rows`. `new_ids` are the ids of these rows that it had not read
-    before. Ids that were assigned at least OPEN_SECONDS ago are closed: the reader expects no further row up to them,
-    and needs not remember which of them it has read.
+    before. Ids that were assigned at least OPEN_SECONDS ago are closed: the reader expects no further row up to
+    them, and its mark needs not list those that it has read.
     """
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed, closing, turned = (

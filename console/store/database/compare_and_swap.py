@@ -1,6 +1,5 @@
-"""Statements that several tables use: compare-and-swap on `version`, INSERT together with a row of the change feed,
-and the query of due work.
-"""
+"""Statements that several tables use: compare-and-swap on `version`, INSERT together with a row of the change
+feed, and the query for rows whose work is due."""
 
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ _INSERT_CHANGE = insert(changes)
 
 
 class StaleRow(Exception):
-    """Another process has changed the row since it was read."""
+    """A compare-and-swap found no matching row: another process has changed the row since it was read."""
 
 
 @contextmanager
@@ -48,13 +47,13 @@ def update_if_unchanged(
     row_id, version = id_and_version
     written = {column: make_storable_value(value) for column, value in values.items()} | {"version": version + 1}
     compared = {f"as_read_{column}": make_storable_value(value) for column, value in unchanged.items()}
-    statement = _update_of(table, tuple(written), tuple(unchanged))
+    statement = _make_update_statement(table, tuple(written), tuple(unchanged))
     if conn.execute(statement, {**written, **compared, "of": row_id, "as_read": version}).rowcount != 1:
         raise StaleRow(row_id)
 
 
 @cache
-def _update_of(table: Table, columns: tuple[str, ...], unchanged: tuple[str, ...]) -> Update:
+def _make_update_statement(table: Table, columns: tuple[str, ...], unchanged: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes `columns` and compares the version and the columns
     `unchanged`. Cached for each combination.
     """
@@ -81,7 +80,8 @@ def refuse_fixed_columns(fixed_columns: Set[str], values: Mapping[str, object]) 
 def insert_and_announce(
     conn: Connection, kind: str, statement: Insert, row: Mapping[str, object], now: datetime
 ) -> int:
-    """Insert a row, and a row about it into the change feed. Return the id of the first row."""
+    """Insert `row` by the INSERT `statement`, and a row into the change feed that announces the new record of kind
+    `kind`. Return the id of the record."""
     key = conn.execute(statement, row).inserted_primary_key
     row_id = int(key[0]) if key else 0
     announce_change(conn, kind, row_id, now)
@@ -96,7 +96,8 @@ def make_id_column(row_id: int | None) -> dict[str, object]:
 
 
 def make_work_values(work: Work) -> dict[str, object]:
-    """Return the columns that store `work`: state, due time (UTC), reason, attempts."""
+    """Return the values of the columns `work_state`, `work_at` (UTC), `work_reason` and `work_attempts` for this
+    work, by column name."""
     return {
         "work_state": work.state.value,
         "work_at": convert_to_naive_utc(work.at) if work.at else None,
@@ -117,5 +118,6 @@ def make_due_query(table: Table, rows: Select[Any]) -> Select[Any]:
 
 
 def announce_change(conn: Connection, kind: str, record_id: int, now: datetime) -> None:
-    """Insert a row into the change feed, from which live views learn that this record has changed."""
+    """Insert a row into the change feed (the table `changes`), from which windows learn that this record has
+    changed."""
     conn.execute(_INSERT_CHANGE, {"kind": kind, "subject_id": record_id, "at": convert_to_naive_utc(now)})

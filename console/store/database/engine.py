@@ -38,7 +38,7 @@ server is back within ten seconds.
 
 ADMISSION_VALID_SECONDS = 1.0
 
-_EXECUTED_REQUEST = "executed_request"
+_EXECUTED_REQUEST_KEY = "executed_request"
 _MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.005, 0.2
 _SERVER_BACKENDS = ("mysql", "mariadb")
 _log = logging.getLogger("console.store")
@@ -52,11 +52,11 @@ class Database:
     - `without_time_limit` removes the time limit of statements on a server: for the commands `db …`, never for
       a desk.
     - `observer`, if set, is called with +1 before and -1 after each transaction, so that tests can prove that
-      none is open during a call to a provider.
+      no transaction is open during a call to a provider.
     - `admission`, if set, is called in a write transaction before the caller's statements, at most once a
       second. An exception that it raises ends the transaction.
 
-    Raises bad_profile if the URL is malformed or names another kind of database.
+    Raises bad_profile if the URL is malformed or names a database that this program doesn't support.
     """
 
     def __init__(self, url: str, *, without_time_limit: bool = False) -> None:
@@ -113,18 +113,18 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """The SQLite file; None for a server or a database in memory."""
+        """Path of the SQLite file; None for a server or a database in memory."""
         name = self.url.database
         return Path(name) if self.dialect == "sqlite" and name and name != ":memory:" else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a connection for reads. They block no writer.
+        """Open a connection for reads. The reads make no writer wait.
 
         On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
         ConsoleError for a database error that has an error code (`error_codes.find_error_code`).
         """
-        self._report_step(+1)
+        self._call_observer(+1)
         try:
             if self.is_server:
                 with self._reader.connect() as conn:
@@ -137,7 +137,7 @@ class Database:
             _raise_console_error(error)
             raise
         finally:
-            self._report_step(-1)
+            self._call_observer(-1)
 
     def write(self, run_in_transaction: Callable[[Transaction], T]) -> T:
         """Call `run_in_transaction` in a write transaction and return its result after the COMMIT.
@@ -166,7 +166,7 @@ class Database:
     @contextmanager
     def write_without_retries(self) -> Iterator[Transaction]:
         """Open a write transaction without retries: for migrations and tests, while no other process writes."""
-        self._report_step(+1)
+        self._call_observer(+1)
         try:
             with self._write_transaction() as tx:
                 yield tx
@@ -174,17 +174,18 @@ class Database:
             _raise_console_error(error)
             raise
         finally:
-            self._report_step(-1)
+            self._call_observer(-1)
         tx.run_hooks()
 
     def _attempt_transaction(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
-        """Call `work` in one write transaction and return its result. `lost` are earlier attempts whose COMMIT wasn't
-        answered; if one of them turns out to be committed, return its result instead.
+        """Call `work` in one write transaction and return its result. `lost` are earlier attempts whose COMMIT
+        wasn't answered; if one of them turns out to be committed, return its result instead.
 
-        On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either, this
-        attempt has read the same state and writes the same keys as the lost one, so only one of the two can commit.
+        On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either,
+        this attempt has read the same state and writes the same keys as the earlier attempt, so only one of them
+        can commit.
         """
-        self._report_step(+1)
+        self._call_observer(+1)
         try:
             with self._write_transaction() as tx:
                 committed = _find_first_committed(lost, tx.conn) or tx
@@ -193,14 +194,15 @@ class Database:
                     if _find_first_committed(lost, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
-            self._report_step(-1)
+            self._call_observer(-1)
         committed.run_hooks()
         result: T = committed.result
         return result
 
     @contextmanager
     def _write_transaction(self) -> Iterator[Transaction]:
-        """Open a write transaction. On SQLite it holds the write lock from the start."""
+        """Open one write transaction and commit it at the end of the block. On SQLite it holds the write lock from
+        the start."""
         if self.is_server:
             with self.engine.connect() as conn:
                 self._has_connected = True
@@ -225,13 +227,13 @@ class Database:
         value until it changes.
         """
         request = self.executed_request()
-        if conn.info.get(_EXECUTED_REQUEST) != request:
+        if conn.info.get(_EXECUTED_REQUEST_KEY) != request:
             conn.exec_driver_sql("SET @console_request = %s", (request,))
-            conn.info[_EXECUTED_REQUEST] = request
+            conn.info[_EXECUTED_REQUEST_KEY] = request
 
     def _commit_transaction(self, tx: Transaction) -> None:
-        """Commit `tx`. If the server doesn't answer, look for a row that only this transaction can have written
-        (`Transaction.proof`).
+        """Commit `tx`. If the server doesn't answer, look by `Transaction.proof` for a row that only this
+        transaction can have written.
 
         Raises CommitUnproven if that row is absent.
         """
@@ -248,12 +250,12 @@ class Database:
     def _was_committed(
         self, tx: Transaction, session: server_engine.Session, commit_at: float, error: DBAPIError
     ) -> bool:
-        """Return True if `tx` was committed: look for the row that only `tx` can have written, after its session
-        can't write it any more.
+        """Return True if the COMMIT of `tx`, which the server didn't answer, took effect. The answer is known once
+        the session of `tx` has ended: then the row that only `tx` can have written is there or will never be.
 
-        `commit_at` is the time at which COMMIT was sent (monotonic seconds). A crashed node is back within seconds. A
-        cluster without a quorum often isn't, so its time limit is shorter. Raises database_unreachable if the
-        database isn't back within the limit: the outcome is then unknown.
+        `commit_at` is the time at which COMMIT was sent (monotonic seconds), `error` is the error of the COMMIT. A
+        crashed node is back within seconds. A cluster without a quorum often isn't, so its time limit is shorter.
+        Raises database_unreachable if the database isn't back within the limit: the outcome is then unknown.
         """
         if tx.proof is None:
             return False
@@ -280,8 +282,9 @@ class Database:
     def _sqlite_transaction(self, begin_statement: str) -> Iterator[Connection]:
         """Open an SQLite transaction with `begin_statement`.
 
-        The driver would send its own BEGIN only before the first write; in a test, 890 of 960 updates were lost that
-        way. An event listener of SQLAlchemy could also send the statement, but makes each statement a tenth slower.
+        The driver would send its own BEGIN only before the first write; in a test, 890 of 960 updates were lost
+        because of that. An event listener of SQLAlchemy could also send the statement, but makes each statement a
+        tenth slower.
         """
         self._require_same_file()
         with self.engine.connect() as conn, conn.begin():
@@ -293,8 +296,8 @@ class Database:
     def _require_same_file(self) -> None:
         """Raise database_unreachable if the SQLite file was moved or replaced since it was opened.
 
-        Open connections would still write to the old file, and a new connection would create an empty file in its
-        place. Other programs would see neither.
+        Open connections would still write to the former file, and a new connection would create an empty file
+        under the path. Other programs wouldn't see these writes.
         """
         if self._path is None:
             return
@@ -311,27 +314,29 @@ class Database:
                 {"problem": UnreachableProblem.DATABASE_FILE_REPLACED, "file": self._path},
             )
 
-    def _report_step(self, step: int) -> None:
+    def _call_observer(self, step: int) -> None:
         if self.observer is not None:
             self.observer(step)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections to the database."""
         self.engine.dispose()
         self._reader.dispose()
 
 
 def _get_no_executed_request() -> None:
-    """Return None: the calling thread executes no desk request."""
+    """Return None: the calling thread executes no desk request. Default of `Database.executed_request`."""
 
 
 def _find_first_committed(lost: list[Transaction], conn: Connection) -> Transaction | None:
-    """Return the first transaction of `lost` that was committed after all; None if none was."""
+    """Return the first transaction in `lost` (their COMMIT wasn't answered) whose proof shows on `conn` that it
+    was committed; None if there is none."""
     return next((tx for tx in lost if tx.proof is not None and tx.proof(conn)), None)
 
 
 def _raise_console_error(error: Exception) -> None:
-    """Raise the ConsoleError that belongs to this error. Return None if the error has no error code."""
+    """Raise the ConsoleError that belongs to this error of a transaction. Return without an exception if the error
+    has no error code; the caller then raises the error itself."""
     if isinstance(error, RunAgain):
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.LOST_EVERY_RACE}) from error
     if isinstance(error, NoConnectionFree):

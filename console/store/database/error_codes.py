@@ -85,7 +85,7 @@ _PROBLEM_BY_NUMBER = (
 
 
 def find_error_number(error: DatabaseError | DBAPIError) -> int | None:
-    """Return the error number of the server or client library; None if there is none, as on SQLite."""
+    """Return the error number that the server or the client library gave; None if there is none, as on SQLite."""
     return _find_driver_error_number(error.orig)
 
 
@@ -112,16 +112,16 @@ def find_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
 
 
 def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
-    """True if the TLS certificate was refused. PyMySQL reports that as a refused connection with the cause in
-    `original_exception`.
-    """
+    """True if the TLS certificate of the server was refused. PyMySQL reports that as a refused connection with the
+    cause in `original_exception`."""
     import ssl
 
     return isinstance(getattr(error.orig, "original_exception", None), ssl.SSLError)
 
 
 def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "ErrorDetail":
-    """Return the detail of the ConsoleError: the name of the problem if this error has one, otherwise the database's
+    """Return the detail of the ConsoleError with the error code `code` for this database error. Its `problem`
+    (`reason` for not_allowed) is the name of the problem if the error has one, otherwise the database's
     message.
     """
     number = find_error_number(error)
@@ -159,7 +159,8 @@ def get_error_consequence(error: BaseException) -> ErrorConsequence:
 
 
 def _is_unnumbered_race(number: int | None, words: str) -> bool:
-    """True for three kinds of lost races for which servers have no error number of their own.
+    """True if an error with this number and message is one of three kinds of lost races for which servers have no
+    error number of their own.
 
     - Two threads of one process wrote the next row of its audit chain.
     - The process slept between reading the server's time and writing it into an audit row.
@@ -190,7 +191,7 @@ def is_lock_wait_timeout(error: BaseException) -> bool:
 
 
 def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:
-    """True if the server, or the connection to it, can't be used any more."""
+    """True if this error means that the server, or the connection to it, can't be used any more."""
     return find_error_number(error) in _CONNECTION_LOST_ERRORS
 
 
@@ -202,7 +203,7 @@ def is_unreachable(refused: BaseException) -> bool:
 
 
 def has_no_quorum(error: BaseException | None) -> bool:
-    """True if a node reported that it isn't part of the primary component (error 1047, Galera)."""
+    """True if this is the error of a Galera node that isn't part of the primary component (error 1047)."""
     return _find_driver_error_number(error.orig if isinstance(error, DBAPIError) else error) == _NO_QUORUM_ERROR
 
 

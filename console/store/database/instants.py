@@ -20,9 +20,8 @@ def convert_to_aware_utc(at: datetime) -> datetime:
 
 
 def convert_to_known_instant(at: datetime | None) -> datetime | None:
-    """Return a stored instant with its zone (UTC). Return None for NULL, and for the value that is stored in
-    place of an unknown instant.
-    """
+    """Return a stored instant with its zone (UTC). Return None for NULL, and for EPOCH_START, which is stored in
+    place of an unknown instant."""
     return None if at is None or at == EPOCH_START else convert_to_aware_utc(at)
 
 

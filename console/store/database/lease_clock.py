@@ -15,7 +15,8 @@ from console.store.database import boot_clock
 
 
 class lease_now(FunctionElement[int]):
-    """SQL function: now in milliseconds, by the clock of leases."""
+    """SQL function: the present instant in milliseconds by the clock of leases. Its zero differs between SQLite
+    and servers."""
 
     type = BigInteger()
     inherit_cache = True
@@ -31,9 +32,8 @@ class database_unix_ms(FunctionElement[int]):
 
 
 class lease_clock_id(FunctionElement[str]):
-    """SQL function: the id of the clock of leases. A lease whose expiry was written with another clock id has
-    expired.
-    """
+    """SQL function: the id of the clock of leases (SQLite: the id of the machine's present boot; server:
+    'server'). A lease whose expiry was written with another clock id has expired."""
 
     type = String(40)
     inherit_cache = True

@@ -1,8 +1,8 @@
-"""Changes a table that other sessions use. Their statements wait for at most LONGEST_WAIT_SECONDS.
+"""Changes a table of a server while other sessions use it. Their statements wait for at most LONGEST_WAIT_SECONDS.
 
 An ALTER needs an exclusive metadata lock for a moment. While it waits for a transaction that uses the table, all
-later statements on the table wait behind it. So a thread with another connection watches the ALTER and cancels it if
-it waits too long. Later the ALTER is tried again.
+later statements on the table wait behind it. So a thread with another connection watches the ALTER and cancels it
+if it waits too long. Later the ALTER is tried again.
 """
 
 import logging
@@ -37,20 +37,21 @@ CompletionCheck = Callable[[], bool]
 
 
 class CopyNeeded(Exception):
-    """The server can make this change of a table only by copying the table, during which nobody can write to it."""
+    """The server refuses to change a table in place. It could make the change only by copying the table, and
+    nobody could write to the table meanwhile."""
 
 
 def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
-    """Run one ALTER on a server, and run it again after each cancellation. Return when it has succeeded, or when
-    `is_done` returns True before a try.
+    """Run the ALTER statement `sql` on a server, and run it again after each cancellation. Return when it has
+    succeeded, or when `is_done` returns True before a try.
 
-    Raises CopyNeeded if the server can't make the change in place, database_locked if other sessions used the table
-    for LONGEST_RETRY_SECONDS, IntegrityError for a duplicate key.
+    Raises CopyNeeded if the server can't make the change in place, database_locked if other sessions used the
+    table for LONGEST_RETRY_SECONDS, IntegrityError for a duplicate key.
     """
     deadline, tries = time.monotonic() + LONGEST_RETRY_SECONDS, 0
     while not is_done():
         try:
-            _run_watched(database, sql)
+            _run_watched_statement(database, sql)
         except DBAPIError as error:
             number = error_codes.find_error_number(error)
             if number in _COPY_ERRORS:
@@ -66,7 +67,7 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
             return
 
 
-def _run_watched(database: Database, sql: str) -> None:
+def _run_watched_statement(database: Database, sql: str) -> None:
     watch = _LockWaitWatch(database)
     with database.engine.connect() as conn:
         # A limit in case this process dies while the ALTER waits.
@@ -87,9 +88,8 @@ def _run_watched(database: Database, sql: str) -> None:
 
 
 class _LockWaitWatch:
-    """Watches one statement from a thread with another connection. Cancels the statement if it waits for a metadata
-    lock for LONGEST_WAIT_SECONDS.
-    """
+    """Watches an ALTER from a thread with another connection. Cancels the ALTER if it waits for a metadata lock
+    for LONGEST_WAIT_SECONDS."""
 
     def __init__(self, database: Database) -> None:
         self.was_cancelled = False

@@ -23,7 +23,8 @@ LOCKED_RETRY_SECONDS = 8.0
 
 
 class RetryCounters:
-    """Counters of one write's retries, and the time at which the write began."""
+    """Counts the failed tries of one write (`Database.write`) by their cause, and keeps the time at which the
+    write began."""
 
     def __init__(self) -> None:
         self._begun_at = time.monotonic()

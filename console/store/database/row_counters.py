@@ -1,7 +1,7 @@
-"""Reads how many numbers are left in the AUTO_INCREMENT counters. Nobody can insert a row into a table whose counter
-is at its end.
+"""Reads how many ids are left in the AUTO_INCREMENT counters of the tables. Nobody can insert a row into a table
+whose counter is at its end.
 
-A purchase inserts rows before the request is sent and after its answer. So it doesn't begin if numbers for the later
+A purchase inserts rows before the request is sent and after its answer. So it doesn't begin if ids for the later
 rows might be missing.
 """
 
@@ -57,22 +57,20 @@ class RowCounter:
 
     @property
     def remaining(self) -> int:
-        """Number of ids that the counter has left."""
+        """Number of ids that the table can still assign."""
         return max(0, self.largest_id - self.next_id + 1)
 
 
 def read_counters(conn: Connection) -> tuple[RowCounter, ...]:
-    """Return the counters of the console's tables that the connected account may see. The counter with the smallest
-    free share comes first.
-    """
+    """Return the counters of the console's tables that the connected account may see. The counter with the
+    smallest share of remaining ids comes first."""
     _largest_ids.pop(conn.engine, None)
     return _read_counters(conn)
 
 
 def require_remaining_ids(conn: Connection) -> None:
-    """Raise storage_full if a table has fewer than MIN_REMAINING_IDS ids left. A recent check with
-    ENOUGH_REMAINING_IDS in every table isn't repeated.
-    """
+    """Raise storage_full if one of COUNTED_TABLES has fewer than MIN_REMAINING_IDS ids left. If every table has
+    had ENOUGH_REMAINING_IDS within the last CHECK_VALID_SECONDS, nothing is read."""
     if time.monotonic() < _valid_until.get(conn.engine, float("-inf")):
         return
     if all(counter.remaining >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):

@@ -1,5 +1,5 @@
-"""Opens connections to MariaDB, MySQL and Galera, with verified TLS, time limits, and the same session settings for
-all.
+"""Opens connections to MariaDB, MySQL and Galera, with verified TLS, time limits, and the same session settings
+for all connections.
 
 There are two pools: one for reads in AUTOCOMMIT, in which each statement costs one round trip, and one for writes.
 """
@@ -57,26 +57,25 @@ _TLS_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_
 
 PoolPurpose = Literal["read", "write"]
 _DATABASE_ACCESS_DENIED_ERROR = 1044
-_READS_VIEWS = "reads_views"
+_READS_VIEWS_KEY = "reads_views"
 
 
 def make_people_database_name(database: str) -> str:
-    """Return the name of the database with the views for people for whom a worker acts. `database` is the name of the
-    console's database.
-    """
+    """Return the name of the database with the views that people read for whom a worker acts. `database` is the
+    name of the console's database."""
     return f"{database}_people"
 
 
 def reads_views(conn: Connection) -> bool:
-    """True if the connection reads views, because its account has no right on the tables."""
-    return bool(conn.info.get(_READS_VIEWS))
+    """True if the connection uses the database of views instead of the console's database, because its account has
+    no right on the tables."""
+    return bool(conn.info.get(_READS_VIEWS_KEY))
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Address of a server database: its nodes in the order in which they are tried, and the driver's arguments
-    for a connection. `has_no_time_limit`: statements may take any time.
-    """
+    """A server database: its nodes (host, port) in the order in which they are tried, and the driver's arguments
+    for a connection. `has_no_time_limit`: statements may take any time."""
 
     url: URL
     nodes: tuple[tuple[str, int], ...]
@@ -85,7 +84,7 @@ class Server:
 
     @property
     def is_on_loopback(self) -> bool:
-        """True if every node is on this machine."""
+        """True if every node of the server runs on this machine."""
         return all(is_this_machine(host) for host, _ in self.nodes)
 
 
@@ -141,9 +140,8 @@ def _make_tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]
 
 
 def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
-    """Create a connection pool: for reads in AUTOCOMMIT, or for writes in READ COMMITTED, where the first statement
-    begins the transaction.
-    """
+    """Create a connection pool to this server: with `purpose` read in AUTOCOMMIT, with write in READ COMMITTED,
+    where the first statement begins the transaction."""
     engine = create_engine(
         server.url,
         connect_args=dict(server.arguments),
@@ -161,7 +159,8 @@ def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
 
 
 class _ConnectionOpener:
-    """Connects to the first node that accepts a connection, and checks an idle connection before its next use.
+    """Opens each connection of a pool to the first node that accepts it, and checks an idle connection before its
+    next use.
 
     If the account has no right on the console's database, it connects to the database of views
     (`make_people_database_name`).
@@ -191,7 +190,7 @@ class _ConnectionOpener:
                     raise
                 refusal = refusal or refused
                 continue
-            record.info[_READS_VIEWS] = database != self._server.url.database
+            record.info[_READS_VIEWS_KEY] = database != self._server.url.database
             self._databases = (database, *(other for other in self._databases if other != database))
             return connection
         raise refusal or RuntimeError("there is at least one database")
@@ -225,9 +224,9 @@ class _ConnectionOpener:
 
     @staticmethod
     def _mark_lost(context: ExceptionContext) -> None:
-        """Mark the connection as lost after an error for which `error_codes.is_connection_lost` is True, so that the
-        pool replaces it. SQLAlchemy alone wouldn't do so: a node that has left its cluster, or shuts down, still
-        answers.
+        """Mark the connection as lost after an error for which `error_codes.is_connection_lost` is True, so that
+        the pool replaces it. SQLAlchemy alone wouldn't do so: a node that has left its cluster, or shuts down,
+        still answers. Called by SQLAlchemy for each error.
         """
         error = context.sqlalchemy_exception
         if isinstance(error, DatabaseError) and error_codes.is_connection_lost(error):
@@ -239,7 +238,7 @@ class _ConnectionOpener:
 
     def _check_idle(self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
         """Check a connection before its next use: ping it if it was idle for _IDLE_SECONDS or has unread bytes.
-        Another connection needs no round trip.
+        Other connections are used without a ping, which saves a round trip.
 
         Raises DisconnectionError if the connection is dead.
         """
@@ -258,9 +257,8 @@ class _ConnectionOpener:
 def _open_connection(
     dialect: Dialect, arguments: list[Any], named: dict[str, Any], *statements: str
 ) -> DBAPIConnection:
-    """Open a connection and run the statements on it. If one of them fails, close the connection and raise its error.
-    Raises bad_profile if a TLS file is missing, unreadable or not in PEM form.
-    """
+    """Open a connection and run `statements` on it. If a statement fails, close the connection and raise the
+    statement's error. Raises bad_profile if a TLS file is missing, unreadable or not in PEM form."""
     try:
         connection = dialect.connect(*arguments, **named)
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
@@ -318,9 +316,9 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: S
     """Return True if the COMMIT of the session `lost` took effect, False if it never will. `conn` can't be used
     afterwards.
 
-    `proof` reads with a lock, so it waits for a COMMIT that still runs. If the COMMIT never reached the server, the
-    session `lost` holds its row locks until the server notices that the connection is dead. Then this function kills
-    that session and calls `proof` again.
+    `proof` looks with a lock for the row that only the lost transaction can have written, so it waits for a COMMIT
+    that still runs. If the COMMIT never reached the server, the session `lost` holds its row locks until the
+    server notices that the connection is dead. Then this function kills that session and calls `proof` again.
     """
     conn.detach()
     conn.exec_driver_sql(_SHORT_LOCK_WAIT)

@@ -1,7 +1,7 @@
 """Waits for a server's answer only while the server works.
 
-PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. On the waiting connection a slow
-statement and a dead server look the same. So a check on another connection shows whether the node froze, crashed or
+PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. The waiting connection can't
+tell a slow statement from a dead server. So a check on another connection shows whether the node froze, crashed or
 lost its quorum.
 """
 
@@ -20,8 +20,8 @@ class AnswerReader(io.RawIOBase):
     extra round trip.
 
     The function `serves` returns True while the server still works on the statement. The waiting thread calls it
-    after FIRST_CHECK_SECONDS and then every NEXT_CHECK_SECONDS. If it returns False or the time limit is over, the
-    reader raises TimeoutError, which PyMySQL reports as a lost connection (error 2013).
+    after FIRST_CHECK_SECONDS and then every NEXT_CHECK_SECONDS. If `serves` returns False or the time limit is
+    over, the reader raises TimeoutError, which PyMySQL reports as a lost connection (error 2013).
     """
 
     def __init__(self, connection: Any, serves: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""The names of SQLAlchemy that services may use; an import contract keeps all others out of console.services."""
+"""The names of SQLAlchemy that the services may use. An import contract forbids all others in console.services."""
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError as DatabaseFailure

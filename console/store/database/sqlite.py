@@ -1,4 +1,4 @@
-"""Opens connections to SQLite: with durable commits, foreign keys, and the SQL functions of the leases."""
+"""Opens connections to SQLite, with durable commits, foreign keys, and the SQL functions of the clock of leases."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Fair queue of writers in front of SQLite's write lock.
 
-SQLite's busy handler sleeps longer after each try. So the process that has just committed wins again and other
-processes starve (measured shares of the writes: 1 to 6,361). Here each writer first locks a side file, and a writer
-that has committed must queue again.
+SQLite's busy handler sleeps longer after each try. So the process that has just committed gets the lock again and
+other processes starve (measured shares of the writes: 1 to 6,361). With this queue each writer first locks a file
+next to the database, and a writer that has committed must queue again.
 
 The queue only makes writers fair: BEGIN IMMEDIATE still admits one writer at a time. If the queue fails, writers
 continue without it.
@@ -28,9 +28,8 @@ _LONGEST_PAUSE_SECONDS = 0.002
 
 
 class WriteQueueLock:
-    """Two advisory locks on a file next to the database (its name ends in `-turn`). All waiting writers try to lock
-    byte 0; the present writer holds byte 1.
-    """
+    """Two advisory locks on a file next to the database (its name ends in `-turn`). All waiting writers try to
+    lock byte 0 of the file; the present writer holds the lock of byte 1."""
 
     def __init__(self, database: Path | None) -> None:
         self._path = database.with_name(database.name + "-turn") if database and fcntl is not None else None
@@ -77,7 +76,8 @@ def _open_lock_file(path: Path) -> Iterator[int | None]:
 
 
 def _lock_byte(file: int, byte: int, deadline: float) -> bool:
-    """Lock one byte of the file; False if the deadline passed first."""
+    """Lock one byte of the file, with retries until `deadline` (monotonic seconds). Return False if it wasn't free
+    in time."""
     while time.monotonic() < deadline:
         with suppress(OSError):
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)

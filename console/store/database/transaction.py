@@ -1,4 +1,4 @@
-"""Write transaction: a connection, a proof of its COMMIT, and the hooks that run after it."""
+"""The write transaction: a connection, a proof of its COMMIT, and the hooks that run after the COMMIT."""
 
 import logging
 from collections.abc import Callable
@@ -38,7 +38,8 @@ class Transaction:
         self._hooks.append(hook)
 
     def run_hooks(self) -> None:
-        """Call the hooks; COMMIT has returned before. An exception of a hook is only logged."""
+        """Call the functions that were registered by `call_after_commit`, in their order, after COMMIT has
+        returned. An exception of a function is only logged."""
         for hook in self._hooks:
             try:
                 hook()
@@ -47,8 +48,8 @@ class Transaction:
 
 
 def make_locking_read(query: Select[_Row]) -> Select[_Row]:
-    """Return the query of a proof with a shared lock (LOCK IN SHARE MODE), so that the query waits for a COMMIT
-    that is still running. A write must not depend on its result.
+    """Return the query of a commit proof with a shared lock (LOCK IN SHARE MODE), so that it waits for a COMMIT
+    that is still running. No write may depend on its result.
 
     SQLite ignores the lock, because there the outcome of a COMMIT is always known.
     """
@@ -56,7 +57,7 @@ def make_locking_read(query: Select[_Row]) -> Select[_Row]:
 
 
 class CommitUnproven(RunAgain):
-    """The server didn't answer a COMMIT, and the row that would prove it is absent."""
+    """The server didn't answer the COMMIT of `tx`, and the row that would prove the COMMIT is absent."""
 
     def __init__(self, tx: Transaction) -> None:
         super().__init__("a COMMIT was lost")

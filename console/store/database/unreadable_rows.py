@@ -1,8 +1,8 @@
 """Skips rows that this program can't read, because another program or a person changed them. The other rows of a
 query are still returned.
 
-Each unreadable row is logged once per process, and the worker opens a case about its record
-(`due_tasks.open_cases_of_unreadable_rows`).
+Each unreadable row is logged once per process, and the worker opens a case about the record to which the row
+belongs (`due_tasks.open_cases_of_unreadable_rows`).
 """
 
 import json
@@ -44,9 +44,9 @@ def read_each(
     read: Callable[[Any], T],
     subject_of: Callable[[Any], tuple[str, int]] | None = None,
 ) -> tuple[T, ...]:
-    """Return `read(row)` for each row that can be read; log and skip the others. `subject_of` returns the kind
-    and id of the record to which a row belongs; with it, the next call of `take_unreported_rows` also returns the
-    unreadable rows.
+    """Return `read(row)` for each row that can be read; log and skip the others. `subject_of` returns the kind and
+    id of the record to which a row belongs; if it is given, the next call of `take_unreported_rows` returns the
+    skipped rows.
     """
     return tuple(_iterate_readable_rows(table, rows, read, subject_of))
 
@@ -75,7 +75,8 @@ def parse_detail(text: str) -> dict[str, object]:
 
 
 def take_unreported_rows() -> tuple[UnreadableRow, ...]:
-    """Return the unreadable rows with a known record that were found since the last call, and forget them."""
+    """Return the unreadable rows that `read_each` has skipped since the last call of this function, if the record
+    to which they belong is known."""
     with _lock:
         unreadable = tuple(_unreported_rows)
         _unreported_rows.clear()

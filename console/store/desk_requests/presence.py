@@ -1,4 +1,4 @@
-"""Presence leases: leases by which workers show the desks that they are running."""
+"""Presence leases: each running worker holds a lease by which the desks see that it runs."""
 
 from sqlalchemy import Connection, MetaData, exists, func, select
 
@@ -33,7 +33,7 @@ _TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_now()).la
 
 def read_silent_seconds(conn: Connection, seconds: float) -> dict[str, float]:
     """Return, by the token of its presence lease, for how many seconds each worker hasn't renewed this lease.
-    `seconds` is the length of the lease. Only a worker can call this: people can't read tokens.
+    `seconds` is the length of the lease. Only a worker can call this, because people can't read tokens.
 
     A worker that has released its lease isn't among them, because it still finishes the requests that it executes.
     """

@@ -20,17 +20,15 @@ from console.store.desk_requests import requests
 
 
 class RequestedAuditTrail:
-    """Audit trail of a desk whose account may not write the trail. Each entry becomes a desk request, and a worker
-    writes the entry.
-    """
+    """Audit trail of a desk whose account may not write to the table of audit entries. Each entry becomes a desk
+    request, and a worker writes the entry."""
 
     def __init__(self, desk: str) -> None:
         self._desk = desk
 
     def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
-        """Insert a desk request for each entry, in their order. The worker writes the sender of the request as the
-        person of the entry; `who` of the entry is ignored.
-        """
+        """Insert one desk request for each of the audit entries, in their order. The worker that writes the entry
+        uses the sender of the request as its person; `person` of `new` is ignored."""
         for entry in new:
             facts = {
                 "what": entry.action,
@@ -84,9 +82,10 @@ invent such an entry; a desk may request them only with the result refused.
 """
 
 
-def parse_entry(who: str, args: str) -> NewAuditEntry:
-    """Return the audit entry that a desk request asks for. `who` is the sender, `args` the JSON text of the request.
-    Raises ValueError for a text or an action that no desk sends.
+def parse_audit_entry(who: str, args: str) -> NewAuditEntry:
+    """Return the audit entry that a desk request asks for. `who` is the sender of the request, `args` its JSON
+    text. Raises ValueError for a text that isn't an audit entry, or for an action and result that a desk may
+    not request.
     """
     try:
         facts = json.loads(args, parse_constant=_refuse_constant)

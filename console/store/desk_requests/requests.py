@@ -1,5 +1,5 @@
-"""Rows of `requests` (desk requests). A desk inserts a row and reads its answer; a worker takes the request, executes
-it and writes the answer.
+"""Reads and writes of the table `requests` (desk requests). A desk inserts a row and reads its answer; a worker
+takes the request, executes it and writes the answer.
 
 Triggers set the person and the time of a new row, and refuse every change that isn't a step of a worker
 (`constraints.desk_requests`).
@@ -88,7 +88,7 @@ _listed_requests = (
     .subquery("listed")
 )
 _TURN_ORDER = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
-_open = select(
+_open_requests = select(
     _listed_requests.c.id,
     _listed_requests.c.fence,
     _listed_requests.c.at,
@@ -101,9 +101,9 @@ _open = select(
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else.
 _TAKABLE_QUERY = (
-    select(_open.c.id, _open.c.fence)
-    .where(not_(_open.c.running), _open.c.place == 1, _open.c.turn <= bindparam("turns"))
-    .order_by(_open.c.turn, _open.c.at, _open.c.id)
+    select(_open_requests.c.id, _open_requests.c.fence)
+    .where(not_(_open_requests.c.running), _open_requests.c.place == 1, _open_requests.c.turn <= bindparam("turns"))
+    .order_by(_open_requests.c.turn, _open_requests.c.at, _open_requests.c.id)
     .limit(_MAX_CANDIDATES)
 )
 _TAKABLE_AUDIT_QUERY = (  # read only if no other request can be taken: no person waits for an audit entry
@@ -179,7 +179,7 @@ _PROGRESS_QUERY = select(
 ).where(_own_requests.c.id == bindparam("of"))
 _LONGEST_LISTED_RESULT = 64 * 1024
 """Length (bytes) of the longest answer that a list of requests reads."""
-_OWN_QUERY = (
+_OWN_REQUESTS_QUERY = (
     select(
         _own_requests.c.id,
         _own_requests.c.at,
@@ -215,9 +215,8 @@ _PARTS_QUERY = (
 
 
 def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: bytes | None = None) -> None:
-    """Insert a request, and its file in parts. Do nothing if a request with this id is stored: then an earlier INSERT
-    succeeded, but its answer was lost.
-    """
+    """Insert a desk request, and its file in parts. Do nothing if a request with this id is stored: then an
+    earlier INSERT succeeded, but its answer was lost."""
     if tx.conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None:
         return
     values = {
@@ -239,17 +238,16 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
 
 
 def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
-    """Withdraw the request with the id `request`, which the person of the connected account has sent. Raises
-    UniqueViolation if a worker has already taken it."""
+    """Withdraw the desk request with the id `request`, which the person of the connected account has sent: insert
+    a withdrawal, itself a desk request. Raises UniqueViolation if a worker has already taken the request."""
     insert_request(
         tx, NewDeskRequest(make_withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk
     )
 
 
 def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
-    """Return the progress of a request that the connected account has sent; None if it isn't stored. Costs two reads
-    by the primary key.
-    """
+    """Return the progress of a desk request that the connected account has sent; None if it isn't stored. Costs
+    two reads by the primary key."""
     row = conn.execute(_PROGRESS_QUERY, {"of": request, "withdrawal": make_withdrawal_id(request)}).first()
     if row is None:
         return None
@@ -259,31 +257,31 @@ def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
     )
 
 
-def list_own(conn: Connection, first: str, limit: int) -> tuple[StoredRequest, ...]:
-    """Return the requests of the connected account from the id `first` on, newest first and at most `limit`, without
-    those for audit entries and the withdrawals.
-    """
+def list_own_requests(conn: Connection, first: str, limit: int) -> tuple[StoredRequest, ...]:
+    """Return the desk requests of the connected account with ids from `first` on (ids grow with time), newest
+    first and at most `limit`. Requests for audit entries and withdrawals are left out."""
     withdrawn = set(conn.execute(_OWN_WITHDRAWN_QUERY, {"first": first}).scalars())
     return tuple(
         StoredRequest(
             row.id, row.at, row.action, row.subject_kind, row.subject_id,
-            _own_state(row.state, is_over=bool(row.over), is_withdrawn=row.id in withdrawn), row.result,
+            _make_own_state(row.state, is_over=bool(row.over), is_withdrawn=row.id in withdrawn), row.result,
         )
-        for row in conn.execute(_OWN_QUERY, {"first": first, "most": limit})
+        for row in conn.execute(_OWN_REQUESTS_QUERY, {"first": first, "most": limit})
     )  # fmt: skip
 
 
-def find_own_subject(conn: Connection, first: str, request: str) -> tuple[str, str] | None:
-    """Return the kind and id of the record that a desk request is about; None if there is no such request. `request`
-    is the desk request's id or its request id. Only requests of the connected database account with an id from
-    `first` on are searched; of several, the newest counts.
+def find_subject_of_own_request(conn: Connection, first: str, request: str) -> tuple[str, str] | None:
+    """Return the kind and id of the record that a desk request is about; None if there is no such desk request or
+    it is about no record. `request` is its id or its request id. Only desk requests of the connected database
+    account with an id from `first` on are searched; of several, the newest counts.
     """
     row = conn.execute(_OWN_SUBJECT_QUERY, {"first": first, "of": request}).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
 
-def _own_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestState:
-    """Return the state that the person sees. A withdrawn row stays asked until a worker marks it as lapsed."""
+def _make_own_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestState:
+    """Return the state of an own desk request as the person sees it. `is_over`: no worker took it in time. The
+    stored state of a withdrawn request is still WAITING until a worker marks the request as lapsed."""
     match DeskRequestState(state):
         case DeskRequestState.TAKEN:
             return OwnRequestState.TAKEN
@@ -295,28 +293,29 @@ def _own_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestSt
     return OwnRequestState.LAPSED if is_lapsed else OwnRequestState.WAITING
 
 
-def count_waiting(conn: Connection) -> int:
-    """Return the number of requests that a worker may take now, at most _MAX_CANDIDATES. If there are none but a
-    request has lapsed and isn't marked so yet, return 1. Costs one read of an index if no request is open.
+def count_takable_requests(conn: Connection) -> int:
+    """Return the number of desk requests that a worker may take now, at most _MAX_CANDIDATES. If there are none,
+    but a request has lapsed and isn't marked as lapsed yet, return 1. Costs one read of an index if no request
+    is open.
     """
     if conn.execute(_IS_ANY_OPEN_QUERY).first() is None:
         return 0
-    return len(_read_takable(conn)) or len(conn.execute(_LAPSED_QUERY, {"most": 1}).all())
+    return len(_read_takable_requests(conn)) or len(conn.execute(_LAPSED_QUERY, {"most": 1}).all())
 
 
 def take_next_request(
     tx: Transaction, holder: Holder, seconds: float, *, only_first_of_person: bool = False
 ) -> TakenDeskRequest | None:
-    """Take the next request with a lease of `seconds` and return it; None if there is none. A request isn't taken
-    while another one about the same subject is executed. Requests that nobody took in time are marked as lapsed
-    first.
+    """Take the next desk request with a lease of `seconds` and return it; None if there is none. A request isn't
+    taken while another request about the same record is executed. Requests that no worker took in time are
+    marked as lapsed first.
 
-    The first (oldest) request of each person comes before everybody's second one; requests for audit entries come
-    last. `only_first_of_person`: take no request of a person for whom another one is executed now.
+    Each person's oldest request comes before any person's second one; requests for audit entries come last.
+    `only_first_of_person`: take no request of a person for whom another request is executed now.
     """
     for (id,) in tx.conn.execute(_LAPSED_QUERY, {"most": _MAX_MARKED_LAPSED}).all():
         tx.conn.execute(_MARK_LAPSED, {"of": id})
-    for row in _read_takable(tx.conn, only_first_of_person=only_first_of_person):
+    for row in _read_takable_requests(tx.conn, only_first_of_person=only_first_of_person):
         values = {
             "of": row.id, "held": row.fence, "account": holder.operator, "session": holder.session,
             "lease_ms": int(seconds * 1000),
@@ -327,26 +326,26 @@ def take_next_request(
 
 
 def _take_request(conn: Connection, values: dict[str, object]) -> bool:
-    """Take one request. Return False if another worker has taken it meanwhile, or if its person has withdrawn it."""
+    """Take one desk request, by an UPDATE with the parameters `values`. Return False if another worker has taken
+    it meanwhile, or if its person has withdrawn it."""
     try:
         return conn.execute(_TAKE_REQUEST, values).rowcount == 1
     except IntegrityError:
         return False
 
 
-def _read_takable(conn: Connection, *, only_first_of_person: bool = False) -> Sequence[Any]:
-    """Return (id, fencing token) of requests that a worker may take, at most _MAX_CANDIDATES: they wait, or the
-    lease of their worker has expired, and each is the first open one about its subject. If there are none, return
-    requests for audit entries.
+def _read_takable_requests(conn: Connection, *, only_first_of_person: bool = False) -> Sequence[Any]:
+    """Return (id, fencing token) of desk requests that a worker may take, at most _MAX_CANDIDATES. Each of them
+    either waits or was taken by a worker whose lease has expired, and is the first open one about its record.
+    If there are none, return requests for audit entries.
     """
     rows = conn.execute(_TAKABLE_QUERY, {"turns": 1 if only_first_of_person else _LARGEST_TURN}).all()
     return rows or conn.execute(_TAKABLE_AUDIT_QUERY).all()
 
 
 def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
-    """Return the file of a request; None if it has none. Raises ValueError if the stored parts don't have the SHA-256
-    that the request names.
-    """
+    """Return the file of a desk request; None if it has none. Raises ValueError if the stored parts together don't
+    have the SHA-256 that the request names."""
     if request.evidence_sha256 is None:
         return None
     content = b"".join(bytes(part) for part in conn.execute(_PARTS_QUERY, {"of": request.id}).scalars())
@@ -355,9 +354,9 @@ def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
     return content
 
 
-def end_leases_of(tx: Transaction, workers: Collection[str], account: str) -> None:
-    """End the leases of the requests that these workers (tokens) have taken and not ended, so that other workers can
-    take them over. Only requests that `account` has taken are changed.
+def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: str) -> None:
+    """End the leases of the desk requests that these workers (tokens of their presence leases) have taken and not
+    ended, so that other workers can take these requests. Only requests that `account` has taken are changed.
 
     If such a worker is still alive, it may write in the person's name again once another worker of `account` has
     taken the request, because the triggers compare only the account.
@@ -367,26 +366,28 @@ def end_leases_of(tx: Transaction, workers: Collection[str], account: str) -> No
 
 
 def renew_lease(conn: Connection, taken: TakenDeskRequest, seconds: float) -> bool:
-    """Extend the lease of a taken request by `seconds` from now. Return False if another worker has taken the request
-    meanwhile.
-    """
-    return conn.execute(_RENEW_LEASE, _own_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
+    """Extend the lease of a taken desk request to `seconds` from now. Return False if another worker has taken the
+    request meanwhile."""
+    return conn.execute(_RENEW_LEASE, _make_own_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
 
 
 def end_lease(conn: Connection, taken: TakenDeskRequest) -> None:
-    """End the lease of a taken request that its worker doesn't execute, so that another worker can take it."""
-    conn.execute(_END_OWN_LEASE, _own_parameters(taken))
+    """End the lease of a desk request that this worker has taken but doesn't execute, so that another worker can
+    take it."""
+    conn.execute(_END_OWN_LEASE, _make_own_parameters(taken))
 
 
 def write_progress(conn: Connection, taken: TakenDeskRequest, step: str) -> None:
-    """Store the present step of the execution. The window of the sender shows it."""
-    conn.execute(_WRITE_PROGRESS, _own_parameters(taken) | {"step": step})
+    """Store the step of the execution that this worker has reached in the desk request. The window of the sender
+    shows it."""
+    conn.execute(_WRITE_PROGRESS, _make_own_parameters(taken) | {"step": step})
 
 
 def store_answer(tx: Transaction, taken: TakenDeskRequest, answer: str) -> bool:
-    """Store the answer and end the request. Return False if another worker has taken the request meanwhile."""
-    return tx.conn.execute(_END_REQUEST, _own_parameters(taken) | {"answer": answer}).rowcount == 1
+    """Store the answer (JSON text) of a desk request and set its state to ended. Return False if another worker
+    has taken the request meanwhile."""
+    return tx.conn.execute(_END_REQUEST, _make_own_parameters(taken) | {"answer": answer}).rowcount == 1
 
 
-def _own_parameters(taken: TakenDeskRequest) -> dict[str, object]:
+def _make_own_parameters(taken: TakenDeskRequest) -> dict[str, object]:
     return {"of": taken.id, "held": taken.fencing_token}

@@ -1,5 +1,5 @@
-"""Stores documents in a folder or bucket. The path is made of the SHA-256 of the content: `ab/abcdef….pdf`. A file is
-written completely or not at all, and it is never replaced.
+"""Stores documents in a folder or bucket. The path of a document is made of the SHA-256 of its content:
+`ab/abcdef….pdf`. A file is written completely or not at all, and it is never replaced.
 
 Raises ConsoleError:
 
@@ -33,7 +33,7 @@ _MANIFEST_PATH = "registry.json"
 
 
 def is_path_of(path: str, sha256: str) -> bool:
-    """True if `store` returns this path for a document with this SHA-256 (hex)."""
+    """True if `path` is the path at which `Documents.store` stores a document with this SHA-256 (hex)."""
     return _PATH_PATTERN.fullmatch(path) is not None and path[3:-4] == sha256
 
 
@@ -49,28 +49,26 @@ class StoredDocument:
 
 
 class Documents:
-    """All documents of a database. Any thread, process and machine may use it, and two of them may store the same
-    content at the same time.
-    """
+    """All documents of a database. Any thread, process and machine may use them, and two may store the same
+    content at the same time."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool] = lambda: False) -> None:
         """`url`: `file:` with an absolute folder, which is created when it is first used, or `gs://bucket/prefix`.
         Nothing is opened before the first use.
 
-        `has_documents` returns True if the database has a document. Then an empty folder is refused, because it must
-        be the wrong one. Raises bad_profile.
+        `has_documents` returns True if the database has a document. Then an empty folder is refused, because it
+        must be the wrong folder. Raises bad_profile if `url` has another form.
         """
         self._storage = _open_storage(url, has_documents)
 
     @property
     def location(self) -> str:
-        """Location of the documents, as shown to people."""
+        """Folder, or URL of the bucket, that contains the documents, as shown to people."""
         return self._storage.location
 
     def store(self, content: bytes, kind: Literal["pdf", "csv", "reg"] = "pdf") -> StoredDocument:
-        """Store the content and return its path. The content is durable when this returns. Storing the same content
-        again changes nothing. The kind `reg` is a part of a corporation registry.
-        """
+        """Store the content and return its path, SHA-256 and length. The content is on the disk when this returns.
+        Storing the same content again changes nothing. The kind `reg` is a part of a corporation registry."""
         if len(content) > LARGEST_BYTES:
             raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableReason.TOO_LARGE})
         digest = sha256(content).hexdigest()
@@ -101,15 +99,15 @@ class Documents:
         )
 
     def put_back(self, path: str, content: bytes) -> None:
-        """Store a document again under the path that `store` returned for it. Raises not_found (damaged) if the path
-        doesn't have the SHA-256 of the content.
-        """
+        """Store a document from a backup under the path that `store` once returned for it. Raises not_found
+        (damaged) if the path doesn't have the SHA-256 of the content."""
         if _PATH_PATTERN.fullmatch(path) is None or not matches_path(path, content):
             raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         self._storage.store(path, content)
 
     def delete_part(self, path: str) -> None:
-        """Delete a part of a corporation registry that is no longer needed. No other content is ever deleted."""
+        """Delete a part of a corporation registry that is no longer needed. Raises not_found for any other path:
+        documents are never deleted."""
         if _PATH_PATTERN.fullmatch(path) is None or not path.endswith(".reg"):
             raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
         self._storage.delete(path)

@@ -1,8 +1,8 @@
-"""Documents in a folder of one desk, or in a folder that a team shares over the network.
+"""Stores documents in a folder of one desk, or in a folder that a team shares over the network.
 
 A file gets its final name after its content is complete and on the disk. It gets the name by a hard link, or by a
-rename if the file system has no links; no other feature of the file system is needed. The permissions of the folder
-decide who may read the files (`_share_with_group`).
+rename if the file system has no links; no other feature of the file system is needed. The permissions of the
+folder decide who may read the files (`_share_with_group`).
 """
 
 import errno
@@ -38,11 +38,12 @@ _DISCONNECTED_ERRORS = {
 
 
 class Folder:
-    """Documents in the file system. Implements `DocumentStorage`."""
+    """Storage of documents in a folder of the file system. Implements `DocumentStorage`."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool]) -> None:
-        """`url`: `file:` with an absolute folder. `has_documents` returns True if the database has documents; then an
-        empty folder is refused, because it must be the wrong one. Raises bad_profile.
+        """`url`: `file:` with an absolute folder. `has_documents` returns True if the database has documents; then
+        an empty folder is refused when it is used, because it must be the wrong folder. Raises bad_profile for
+        another URL.
         """
         self.root = _parse_root_folder(url)
         self.location = str(self.root)
@@ -80,8 +81,9 @@ class Folder:
             raise
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path, a name in the root folder. Present content is replaced. Raises
-        storage_full if the file can't be written; documents_unreachable if the shared folder isn't connected.
+        """Store the content in the root folder under the name `path`, and replace the file that has this name.
+        Raises storage_full if the file can't be written; documents_unreachable if the shared folder isn't
+        connected.
         """
         with self._translate_errors():
             self._require_mounted()
@@ -95,15 +97,15 @@ class Folder:
             _sync_names(self.root)
 
     def delete(self, path: str) -> None:
-        """Delete the content under the path, if it is there. Raises storage_full if the file can't be deleted;
-        documents_unreachable if the shared folder isn't connected.
-        """
+        """Delete the file with this path, if it exists. Raises storage_full if the file can't be deleted;
+        documents_unreachable if the shared folder isn't connected."""
         with self._translate_errors():
             (self.root / path).unlink(missing_ok=True)
 
     def names(self) -> Iterator[str]:
-        """Yield the path of every file in a subfolder of documents. Raises documents_unreachable if the shared
-        folder isn't connected; storage_full if a folder can't be read.
+        """Yield the path of every file in the subfolders of documents (two hexadecimal digits), also of files that
+        aren't documents. Raises documents_unreachable if the shared folder isn't connected; storage_full if a
+        folder can't be read.
         """
         with self._translate_errors():
             self._require_mounted()
@@ -138,8 +140,9 @@ class Folder:
         return folder
 
     def _require_mounted(self) -> None:
-        """Raise documents_unreachable if the root has no documents although the database has some. Then the root is
-        probably a mount point whose share isn't mounted, and new documents would be lost.
+        """Raise documents_unreachable if the root folder has no documents although the database has some. Then the
+        root is probably a mount point whose share isn't mounted, and documents stored in it would be missing
+        later.
         """
         if not _has_subfolders(self.root) and self._has_documents():
             raise make_unreachable_error(self.location, DocumentsReason.FOLDER_LOST)
@@ -173,9 +176,8 @@ def _parse_root_folder(url: str) -> Path:
 
 
 def _has_subfolders(root: Path) -> bool:
-    """True if the root has a subfolder of documents. Either documents were stored there, or a person created the
-    subfolder by hand to begin with an empty root.
-    """
+    """True if the root folder has a subfolder for documents. Either a document was stored there, or a person
+    created the subfolder by hand so that an empty root is accepted."""
     try:
         with os.scandir(root) as entries:
             return any(_SUBFOLDER_PATTERN.fullmatch(entry.name) for entry in entries)
@@ -184,9 +186,8 @@ def _has_subfolders(root: Path) -> bool:
 
 
 def _make_subfolder(folder: Path) -> None:
-    """Create a folder under a temporary name, give its group access, then rename it. So a crash can't leave a folder
-    that only its creator can use.
-    """
+    """Create a subfolder under a temporary name, let the team's group use it, then rename it to `folder`. So a
+    crash can't leave a folder that only its creator can use."""
     draft = folder.with_name(f".{token_hex(8)}.tmp")
     draft.mkdir(mode=0o700)
     try:
@@ -199,7 +200,8 @@ def _make_subfolder(folder: Path) -> None:
 
 
 def _has_content(final: Path, path: str) -> bool:
-    """True if the file `final` has the SHA-256 in `path`. A file with other content is renamed, not deleted."""
+    """True if the file `final` has the SHA-256 that `path` contains. A file with other content is renamed to
+    `….damaged-…`; then, and if there is no file, return False."""
     try:
         if matches_path(path, _read_content(final)):
             return True
@@ -214,8 +216,9 @@ def _has_content(final: Path, path: str) -> bool:
 
 
 def _create_draft(draft: Path) -> int:
-    """Create the file and return its descriptor. Another process that creates the same subfolder at the same moment
-    (`_make_subfolder`) may replace the subfolder before the file is created; then try again.
+    """Create the file `draft` and return its descriptor. Another process that creates the same subfolder at the
+    same moment (`_make_subfolder`) may replace the subfolder before the file is created; then it is tried
+    again.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW_FLAGS
     for _ in range(_MAX_CREATORS):
@@ -233,8 +236,8 @@ def _write_draft(draft: Path, content: bytes, root: Path) -> None:
 
 
 def _share_with_group(file: Path, root: Path) -> None:
-    """If the group of the root may write to the root, a team shares the folder: let this group read a new file and
-    use a new folder.
+    """If the group of the folder `root` may write to it, a team shares the folder: let this group read the new
+    file `file` (or use it, if it is a folder).
 
     Otherwise only the present user can read it. An error of the file server is ignored.
     """
@@ -250,9 +253,8 @@ def _share_with_group(file: Path, root: Path) -> None:
 
 
 def _give_final_name(draft: Path, final: Path) -> None:
-    """Give the written file its final name. Do nothing if another process has stored a file of this name first; it
-    has the same content.
-    """
+    """Give the written file `draft` the name `final`. Do nothing if another process has stored a file of this name
+    first, because that file has the same content."""
     try:
         final.hardlink_to(draft)
     except FileExistsError:
@@ -263,9 +265,8 @@ def _give_final_name(draft: Path, final: Path) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Write the folder's list of names to the disk (fsync). Some shares do that themselves and refuse the call; such
-    an error is ignored.
-    """
+    """Write the folder's list of names to the disk (fsync). Some network shares write it themselves and refuse the
+    call; this error is ignored."""
     try:
         sync_folder(folder)
     except OSError as error:
@@ -274,9 +275,8 @@ def _sync_names(folder: Path) -> None:
 
 
 def _read_content(path: Path) -> bytes:
-    """Return the content of a regular file of at most LARGEST_BYTES. Raises OSError for a link, for anything but a
-    regular file, and for a larger file.
-    """
+    """Return the content of a regular file of at most LARGEST_BYTES. Raises OSError for a link, for another kind
+    of file, and for a larger file."""
     if path.parent.is_symlink():
         raise OSError("a link stands in place of the folder")
     status = path.lstat()

@@ -1,5 +1,5 @@
-"""Documents in a Google Cloud Storage bucket, through the package gcsfs. Only this module imports gcsfs, when it is
-first used.
+"""Stores documents in a Google Cloud Storage bucket, through the package gcsfs. Only this module imports gcsfs,
+when it is first used.
 
 An object is created completely or not at all, and only if no object of that name exists. Google compares its MD5
 before the object becomes visible.
@@ -44,12 +44,12 @@ _OBJECT_PATH = "b/{}/o/{}"
 
 
 class Bucket:
-    """Documents in a bucket. Implements `DocumentStorage`. Logs in with Google's application default credentials."""
+    """Storage of documents in a bucket of Google Cloud Storage. Implements `DocumentStorage`. Logs in with
+    Google's application default credentials."""
 
     def __init__(self, url: str, seconds: float = REQUEST_SECONDS) -> None:
-        """`url`: `gs://bucket/prefix`. `seconds`: the time limit of a small request. Raises bad_profile for another
-        URL, or if gcsfs isn't installed.
-        """
+        """`url`: `gs://bucket/prefix`. `seconds`: the time limit of a request without a document's content. Raises
+        bad_profile for another URL, or if gcsfs isn't installed."""
         match = _URL_PATTERN.fullmatch(url)
         if match is None:
             raise _make_bad_profile_error(SettingProblem.INVALID_DOCUMENTS_URL)
@@ -86,15 +86,13 @@ class Bucket:
         )
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path. Present content is replaced. Raises documents_unreachable if the
-        bucket doesn't answer, refuses access or doesn't exist.
-        """
+        """Store the content as the object with this path, and replace an object that has the path already. Raises
+        documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist."""
         self._upload_object(path, content)
 
     def delete(self, path: str) -> None:
-        """Delete the content under the path, if it is there. Raises documents_unreachable if the bucket doesn't
-        answer, refuses access or doesn't exist.
-        """
+        """Delete the object with this path, if it exists. Raises documents_unreachable if the bucket doesn't
+        answer, refuses access or doesn't exist."""
         try:
             generation = self._read_metadata(path)["generation"]
             self._send_request("DELETE", _OBJECT_PATH, *self._get_bucket_and_name(path), ifGenerationMatch=generation)
@@ -102,9 +100,8 @@ class Bucket:
             return  # another desk has deleted or replaced it meanwhile
 
     def names(self) -> Iterator[str]:
-        """Yield the path of every object below the prefix. Raises documents_unreachable if the bucket doesn't
-        answer, refuses access or doesn't exist.
-        """
+        """Yield the path, relative to the prefix, of every object below the prefix of the URL. Raises
+        documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist."""
         more: dict[str, Any] = {"prefix": self._prefix}
         while True:
             try:
@@ -117,10 +114,8 @@ class Bucket:
             more["pageToken"] = page["nextPageToken"]
 
     def check_writable(self) -> None:
-        """Check that this desk has the permissions to create and read objects. The request for this check itself
-        needs no permission. Raises documents_unreachable if a permission is missing, or if the bucket doesn't
-        exist or doesn't answer.
-        """
+        """Check, without writing, that this desk has the permissions to create and read objects. Raises
+        documents_unreachable if a permission is missing, or if the bucket doesn't exist or doesn't answer."""
         try:
             answer = self._send_request(
                 "GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS
@@ -132,7 +127,8 @@ class Bucket:
             raise make_unreachable_error(self.location, DocumentsReason.PERMISSION_DENIED, ", ".join(sorted(missing)))
 
     def _create_object(self, path: str, content: bytes) -> bool:
-        """Create the object. Return False if it exists already."""
+        """Create an object with this path and content. Return False, without a change, if the object exists
+        already."""
         try:
             self._upload_object(path, content, ifGenerationMatch="0")
         except FileExistsError:
@@ -140,7 +136,10 @@ class Bucket:
         return True
 
     def _upload_object(self, path: str, content: bytes, **conditions: str) -> None:
-        """Send the object in one request. Raises FileExistsError if a condition isn't met."""
+        """Send the content to the bucket in one request, which stores it as the object with this path.
+        `conditions` are parameters of the request, such as ifGenerationMatch. Raises FileExistsError if a
+        condition isn't met; documents_unreachable.
+        """
         from gcsfs.core import UnclosableBytesIO  # a retry can read it again from its beginning
 
         checksum = b64encode(md5(content, usedforsecurity=False).digest()).decode()
@@ -198,10 +197,12 @@ class Bucket:
     def _send_request(
         self, method: str, path: str, *names: str, path_prefix: str = "", size: int = 0, **more: Any
     ) -> bytes:
-        """Send one request, with the retries of gcsfs and one time limit for all of them, and return the body of its
-        answer. `size`: bytes to transfer.
+        """Send one request to Google, with the retries of gcsfs and one time limit for all of them, and return the
+        body of the answer. `path` is a template into which `names` are put; `size`: bytes to transfer, which
+        lengthen the time limit; `more`: further arguments of gcsfs.
 
-        Raises FileNotFoundError (404), FileExistsError (precondition failed) and documents_unreachable.
+        Raises FileNotFoundError (404), FileExistsError (precondition failed) and documents_unreachable (any other
+        failure).
         """
         from fsspec import asyn
 
@@ -233,7 +234,8 @@ class Bucket:
 
 
 def _make_multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
-    """Return a random boundary and the body of a multipart upload."""
+    """Return a random boundary and, with it, the body of a multipart upload: the object's metadata (JSON), then
+    its content."""
     boundary = token_hex(24)
     mark = f"--{boundary}".encode()
     head = mark + b"\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n" + metadata + b"\r\n"
@@ -242,7 +244,7 @@ def _make_multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
 
 
 def _get_failure_reason(error: Exception) -> DocumentsReason:
-    """Return the reason for a failed request, as shown to people."""
+    """Return the reason for a failed request to the bucket, as shown to people."""
     from google.auth.exceptions import GoogleAuthError, TransportError
 
     status = str(getattr(error, "code", ""))

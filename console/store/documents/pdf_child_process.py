@@ -1,8 +1,9 @@
 """Child process that opens untrusted PDFs, with limits on memory, time, files and pages.
 
-`pdf_renderer` starts it with only two pipes. It imports nothing of this program, so it starts fast and has no data
-that it could leak. Protocol: first the document's length in 8 bytes (big-endian) and the document. Then each request
-is one JSON line. Each answer is one JSON line, followed by the number of payload bytes that its member "bytes" says.
+`pdf_renderer` starts it with two pipes and no other access. It imports nothing of this program, so it starts fast
+and has no data that a hostile PDF could steal. Protocol: first the document's length in 8 bytes (big-endian) and
+the document. Then each request is one JSON line. Each answer is one JSON line, followed by the number of payload
+bytes that its member "bytes" says.
 """
 
 import ctypes
@@ -32,13 +33,13 @@ _objects_in_use: list[object] = []
 
 
 class PageRefused(Exception):
-    """The document, or one of its pages, is refused. The argument is the code of the reason."""
+    """The child process refuses the document or one of its pages. The argument is the code of the reason, such as
+    too_many_pages."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the child process until the parent closes the pipe; return 0. `arguments`: the seconds of processor time
-    for each request, and the folder of fonts.
-    """
+    for each request, and the path of the folder with the fonts."""
     seconds, fonts = int(arguments[0]), arguments[1]
     source, target = _open_pipes()
     _limit_memory()
@@ -57,9 +58,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Return the pipes of standard input and output under new file descriptors, so that output of a library can't get
-    into them.
-    """
+    """Return the pipes of standard input and standard output under new file descriptors, and connect the standard
+    descriptors with nothing. So texts that a library prints can't get into the answers."""
     source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
@@ -84,7 +84,8 @@ def _limit_files() -> None:
 
 
 def _limit_processor_time(seconds: int) -> None:
-    """Limit the processor time until the next request to `seconds` more. The parent process limits the real time."""
+    """Limit the processor time of this process to `seconds` more than it has used so far. The parent process
+    limits the real time."""
     with suppress(ImportError):
         import resource
 
@@ -94,9 +95,8 @@ def _limit_processor_time(seconds: int) -> None:
 
 
 def _load_pdfium(fonts: str) -> Any:
-    """Return the module pypdfium2, set up with the fonts in the folder `fonts` instead of the system's. So every desk
-    renders the same image, also of Japanese text.
-    """
+    """Return the module pypdfium2, set up with the fonts in the folder `fonts` instead of the system's fonts. So
+    every desk renders the same image, also of Japanese text."""
     import pypdfium2
 
     raw = pypdfium2.raw
@@ -132,7 +132,8 @@ def _answer_request(pages: "_Document", request: dict[str, Any]) -> tuple[dict[s
 
 
 class _Document:
-    """One PDF document. Nothing in it is executed: its forms are never initialised, and its links aren't followed."""
+    """One PDF document, which is opened at the first request. Nothing in it is executed: its forms are never
+    initialised, and its links aren't followed."""
 
     def __init__(self, pdfium: Any, content: bytes) -> None:
         self.pdfium = pdfium
@@ -157,31 +158,31 @@ class _Document:
             return "".join(chr(code) for code in self._read_character_codes(text))
 
     def page_words(self, index: int) -> dict[str, object]:
-        """Return the words of the page with the boxes around them, at most MAX_WORDS; `cut` says whether there are
-        more. A Chinese or Japanese character is a word of its own, because no spaces separate words there.
+        """Return {"words", "cut"}: the words of the page with the boxes around them, at most MAX_WORDS, and
+        whether there are more. A Chinese or Japanese character is a word of its own, because no spaces separate
+        words in these languages.
         """
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
             codes = self._read_character_codes(text)
-            ranges = list(islice(_word_ranges(codes), MAX_WORDS + 1))
+            ranges = list(islice(_find_word_ranges(codes), MAX_WORDS + 1))
             words = [
                 {
                     "text": "".join(map(chr, codes[first : last + 1]))[:LONGEST_WORD],
-                    "boxes": self._match_boxes(page, text, first, last),
+                    "boxes": self._list_boxes(page, text, first, last),
                 }
                 for first, last in ranges[:MAX_WORDS]
             ]
             return {"words": words, "cut": len(ranges) > MAX_WORDS or text.count_chars() > MAX_CHARACTERS}
 
     def search(self, words: str) -> Iterator[dict[str, object]]:
-        """Yield each match of `words` with the index of its page and the boxes around it, at most MAX_HITS matches.
-        Character width, case and line breaks are ignored.
-        """
+        """Yield each match of the text `words` with the index of its page and the boxes around it, at most
+        MAX_HITS matches. Character width, case and line breaks are ignored."""
         searched = "".join(part for letter in words for part in _make_comparable_form(letter))
         hits = 0
         for index in range(self.page_count() if searched else 0):
             with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-                for first, last in _match_ranges(searched, self._read_character_codes(text)):
-                    yield {"page": index, "boxes": self._match_boxes(page, text, first, last)}
+                for first, last in _find_match_ranges(searched, self._read_character_codes(text)):
+                    yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
                     hits += 1
                     if hits == MAX_HITS:
                         return
@@ -208,7 +209,7 @@ class _Document:
         codes = (self._raw.FPDFText_GetUnicode(text, index) for index in range(count))
         return [code if code < 0x110000 else 0xFFFD for code in codes]
 
-    def _match_boxes(self, page: Any, text: Any, first: int, last: int) -> list[list[float]]:
+    def _list_boxes(self, page: Any, text: Any, first: int, last: int) -> list[list[float]]:
         count = text.count_rects(first, last - first + 1)
         return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(count)]
 
@@ -230,8 +231,9 @@ class _Document:
         return _convert_to_page_fraction(across.value), _convert_to_page_fraction(down.value)
 
 
-def _word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the indexes of the first and last character of each word in the character codes of a page."""
+def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield, for each word in the text of a page, the indexes of its first and its last character. `codes` are the
+    character codes of the text."""
     first = -1
     for index, code in enumerate(codes):
         character = chr(code)
@@ -249,11 +251,12 @@ def _word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
-    """Return the differences of two lists of words as [kind, begin and end in `old`, begin and end in `new`], at
-    most MAX_HITS. The kind is that of difflib: replace, delete or insert. Width of characters is ignored.
+    """Return the differences of two lists of words, each as [kind, begin and end in `old`, begin and end in
+    `new`], at most MAX_HITS. The kind is replace, delete or insert, as in difflib. The width of characters is
+    ignored.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
-    nothing. The limit of processor time bounds the comparison of the rest.
+    nothing. The limit of processor time also limits the comparison of the other words.
     """
     import difflib
 
@@ -290,8 +293,9 @@ def _make_comparable_form(letter: str) -> str:
     return "".join(part for part in plain if not part.isspace() and part.isprintable())
 
 
-def _match_ranges(searched: str, codes: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the indexes of the first and last character of each match of `searched` in the character codes of a page.
+def _find_match_ranges(searched: str, codes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield, for each match of `searched` in the text of a page, the indexes of its first and its last character.
+    `searched` is in comparable form (`_make_comparable_form`), `codes` are the character codes of the text.
     Matches don't overlap.
     """
     pairs = [(part, index) for index, code in enumerate(codes) for part in _make_comparable_form(chr(code))]

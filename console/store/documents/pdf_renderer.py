@@ -1,4 +1,4 @@
-"""Renders and searches pages of an untrusted PDF in a child process, which is killed when it takes too long.
+"""Renders and searches pages of an untrusted PDF in a child process, which is killed if it takes too long.
 
 Raises ConsoleError `provider_answer_unusable`, detail.reason: not_pdf · too_large · encrypted · unreadable ·
 too_many_pages · page_size · no_such_page · too_much_memory · took_too_long · crashed · closed
@@ -38,11 +38,11 @@ _LONGEST_LINE_BYTES = 4096
 
 
 class PdfDocument:
-    """One PDF document, open in a child process of its own until `close`. Safe from any thread; one request runs at a
-    time.
+    """One PDF document, open in a child process of its own until `close`. Safe from any thread; one request runs
+    at a time.
 
-    Each request may take `seconds` of real time. If the child was killed or has crashed, the next request starts a
-    new one. So one bad page doesn't make the other pages unreadable.
+    Each request may take `seconds` of real time. If the child process was killed or has crashed, the next request
+    starts a new one. So a page that makes it crash doesn't make the other pages unreadable.
     """
 
     def __init__(self, source: bytes | Path, *, seconds: float = REQUEST_SECONDS) -> None:
@@ -56,7 +56,7 @@ class PdfDocument:
         self._closed = False
 
     def page_count(self) -> int:
-        """Return the number of pages."""
+        """Return the number of pages of the document."""
         head, _ = self._ask_child(do="count")
         return _parse_positive_number(head, "count")
 
@@ -91,15 +91,16 @@ class PdfDocument:
         """
         _, payload = self._ask_child(do="compare", old=list(old), new=list(new))
         try:
-            return tuple(_make_change(change, len(old), len(new)) for change in json.loads(payload))
+            return tuple(_make_word_change(change, len(old), len(new)) for change in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
     def search(self, words: str) -> tuple[PageHit, ...]:
-        """Return the matches of `words`, at most 1,000. Character width, case and line breaks are ignored."""
+        """Return the matches of the text `words` in all pages, at most 1,000. Character width, case and line
+        breaks are ignored."""
         _, payload = self._ask_child(do="search", words=words)
         try:
-            return tuple(_make_hit(hit) for hit in json.loads(payload))
+            return tuple(_make_page_hit(hit) for hit in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
@@ -165,7 +166,7 @@ class PdfDocument:
 
 
 class _RequestTimer:
-    """Kills the child process if its request takes longer than `seconds`."""
+    """Kills the child process if one request takes longer than `seconds`. `has_expired`: it was killed."""
 
     def __init__(self, child: subprocess.Popen[bytes], seconds: float) -> None:
         self.has_expired = False
@@ -213,9 +214,8 @@ def _send_document(child: subprocess.Popen[bytes], source: bytes | Path) -> None
 
 
 def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object]) -> tuple[dict[str, Any], bytes]:
-    """Send one request to the child and return its answer: the JSON line and the payload. Sizes are limited and
-    checked, because the child isn't trusted. Raises ValueError or EOFError for a wrong answer.
-    """
+    """Send one request to the child process and return its answer: the JSON line and the payload. Their sizes are
+    checked, because the child isn't trusted. Raises ValueError or EOFError for a wrong answer."""
     question, answer = _require_pipe(child.stdin), _require_pipe(child.stdout)
     question.write(json.dumps(request).encode() + b"\n")
     question.flush()
@@ -229,7 +229,7 @@ def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object
     return head, payload
 
 
-def _make_hit(answer: dict[str, Any]) -> PageHit:
+def _make_page_hit(answer: dict[str, Any]) -> PageHit:
     return PageHit(int(answer["page"]), _make_boxes(answer["boxes"]))
 
 
@@ -241,8 +241,9 @@ def _make_boxes(answer: list[list[float]]) -> tuple[PageBox, ...]:
     return tuple(boxes)
 
 
-def _make_change(answer: list[Any], old_count: int, new_count: int) -> WordChange:
-    """Return one difference of words. Raises ValueError if it names words that don't exist."""
+def _make_word_change(answer: list[Any], old_count: int, new_count: int) -> WordChange:
+    """Return one difference of words from its form in the child's answer. `old_count` and `new_count` are the
+    numbers of compared words. Raises ValueError if the answer names words that don't exist."""
     _, *places = answer
     old_begin, old_end, new_begin, new_end = map(int, places)
     if not (0 <= old_begin <= old_end <= old_count and 0 <= new_begin <= new_end <= new_count):
@@ -283,9 +284,8 @@ def _make_child_command(seconds: float) -> list[str]:
 
 
 def _make_child_environment() -> dict[str, str]:
-    """Return the environment variables of the child: none of this program's secrets and settings, only the system
-    folder that Windows programs need to start.
-    """
+    """Return the environment variables of the child process: only SYSTEMROOT, which Windows programs need to
+    start, and none of this program's secrets and settings."""
     return {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
 
 

@@ -11,40 +11,37 @@ LARGEST_BYTES = 32 * 1024 * 1024
 
 
 class DocumentStorage(Protocol):
-    """Storage of contents under paths that contain their SHA-256. Every method may raise documents_unreachable:
-    this desk can't reach the folder or bucket.
-    """
+    """Storage of documents under paths that contain the SHA-256 of their content. Every method may raise
+    documents_unreachable: this desk can't reach the folder or bucket."""
 
     location: str
     """Location of the documents, as shown to people."""
 
     def store(self, path: str, content: bytes) -> None:
-        """Store the content durably under the path. If a file with other content has this path, that file is
-        renamed first. Raises storage_full if the content can't be written.
-        """
+        """Store the content under the path; it is on the disk when this returns. If a file with other content has
+        this path, that file is renamed first. Raises storage_full if the content can't be written."""
 
     def read(self, path: str) -> bytes:
-        """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError, and
-        OSError for a file that can't be a document.
-        """
+        """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if
+        there is none; OSError for a file that can't be a document."""
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path, atomically. Present content is replaced. Raises storage_full if the
-        content can't be written.
-        """
+        """Store the content under the path, or replace the content that the path has already. A reader gets the
+        whole former content or the whole new one. Raises storage_full if the content can't be written."""
 
     def delete(self, path: str) -> None:
-        """Delete the content under the path, if it is there."""
+        """Delete the content with this path, if there is any."""
 
     def names(self) -> Iterator[str]:
         """Yield the path of every stored file or object, including those that aren't documents."""
 
     def check_writable(self) -> None:
-        """Check, without writing, that a document could be stored now. Raises storage_full if it couldn't."""
+        """Check, without writing, that a document could be stored now. Raises storage_full if the folder can't be
+        written."""
 
 
 def matches_path(path: str, content: bytes) -> bool:
-    """True if the path contains the SHA-256 of this content."""
+    """True if `path` is the path of a document with this content: it contains the SHA-256 of the content."""
     return sha256(content).hexdigest() == path[3:-4]
 
 

@@ -1,1 +1,1 @@
-"""Searches over all kinds of records: by identifiers, by corporation numbers, and by conditions."""
+"""Finds records of all kinds for a search: by identifiers, by corporation numbers, and by conditions."""

@@ -1,15 +1,15 @@
-"""Finds records of all kinds that fulfil the conditions of a search. Every statement reads a bounded part of an
+"""Finds records of all kinds that fulfil the conditions of a search. Every statement reads a limited part of an
 index.
 
 There is no index for each condition, see decision 0052. A search reads, in this order of preference:
 
 - the records that the words of the search name: those of corporation numbers, and those with an identifier;
-- the range of an index that one condition chooses (a status, an unknown outcome, a work state, an age, a day of
+- the range of an index that fits one condition (a status, an unknown outcome, a work state, an age, a day of
   payments), if it has at most FEW_ROWS rows;
 - otherwise the newest NEWEST_ROWS rows of each table. If the table has more, the answer is partial.
 
 All other conditions are checked for each of these rows; their columns are arguments of SQL functions, so that no
-database chooses another index.
+database uses another index.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -84,8 +84,12 @@ _STATES_BY_KIND: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RecordSearch:
-    """The conditions of a search. `named` are the records that its words name; None if it has no words. `limit`
-    is the largest number of records of each kind in the answer.
+    """The conditions of a search over all kinds of records.
+
+    - `choice`: the filter; `days`: the days to which the records must belong (None: any)
+    - `lapsed`: ids of the records whose operation has lapsed
+    - `limit`: the largest number of records of each kind in the answer
+    - `named`: ids of the records that the words of the search name; None if the search has no words
     """
 
     choice: QueueChoice
@@ -96,7 +100,7 @@ class RecordSearch:
 
     @property
     def record_filter(self) -> RecordFilter:
-        """The filter that a record must fulfil."""
+        """The filter that each found record must fulfil."""
         return self.choice.chosen
 
 
@@ -117,31 +121,32 @@ class _IndexedConditions:
 
 
 def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecords]:
-    """Return the records that fulfil all conditions, by kind."""
-    return {part.kind: _find_of_kind(conn, part, search) for part in QUEUE_TABLES}
+    """Return the records that fulfil all conditions of the search, by kind of record."""
+    return {queries.kind: _find_records_of_kind(conn, queries, search) for queries in QUEUE_TABLES}
 
 
-def _find_of_kind(conn: Connection, part: TableQueries, search: RecordSearch) -> FoundRecords:
-    lapsed = get_lapsed_ids(part, search.lapsed)
-    conditions = None if _is_excluded(part.kind, search) else part.filter_conditions(search.choice, lapsed)
+def _find_records_of_kind(conn: Connection, queries: TableQueries, search: RecordSearch) -> FoundRecords:
+    lapsed = get_lapsed_ids(queries, search.lapsed)
+    conditions = None if _is_excluded(queries.kind, search) else queries.filter_conditions(search.choice, lapsed)
     if conditions is None:
         return NOTHING_FOUND
     if search.days is not None:
-        conditions = [*conditions, _is_of_days(part.kind, search.days)]
-    sources = _find_indexed_conditions(conn, part, search)
+        conditions = [*conditions, _make_days_condition(queries.kind, search.days)]
+    sources = _find_indexed_conditions(conn, queries, search)
     found: set[tuple[int, int]] = set()
     for source in sources.parts:
         found.update(
-            (rank, -row_id) for row_id, rank in conn.execute(_make_id_query(part, source, conditions, search))
+            (rank, -row_id) for row_id, rank in conn.execute(_make_id_query(queries, source, conditions, search))
         )
     ids = [-negative_id for _, negative_id in sorted(found)]
     return FoundRecords(
-        _read_records(conn, part, ids[: search.limit], search), len(ids) > search.limit, sources.is_partial
+        _read_records(conn, queries, ids[: search.limit], search), len(ids) > search.limit, sources.is_partial
     )
 
 
 def _is_excluded(kind: str, search: RecordSearch) -> bool:
-    """True if no record of this kind can fulfil the conditions, so that no table is read."""
+    """True if no record of this kind can fulfil the conditions of the search, so that the kind's table needs no
+    read."""
     chosen = search.record_filter
     return (
         (search.named is not None and not search.named.get(kind))
@@ -152,82 +157,85 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
 
 
 def _make_id_query(
-    part: TableQueries, source: _IndexedCondition, conditions: Sequence[ColumnElement[bool]], search: RecordSearch
+    queries: TableQueries, source: _IndexedCondition, conditions: Sequence[ColumnElement[bool]], search: RecordSearch
 ) -> Select[Any]:
-    rank = literal(0) if source.is_newest else _make_work_rank_sql(part)
-    order = [part.id.desc()] if source.is_newest else [rank, part.id.desc()]
-    query = select(part.id, rank.label("place")).where(source.condition, *conditions)
+    rank = literal(0) if source.is_newest else _make_work_rank_sql(queries)
+    order = [queries.id.desc()] if source.is_newest else [rank, queries.id.desc()]
+    query = select(queries.id, rank.label("place")).where(source.condition, *conditions)
     return query.order_by(*order).limit(search.limit + 1)
 
 
-def _make_work_rank_sql(part: TableQueries) -> ColumnElement[Any]:
-    work = part.make_shown_columns(frozenset()).work_state
+def _make_work_rank_sql(queries: TableQueries) -> ColumnElement[Any]:
+    work = queries.make_shown_columns(frozenset()).work_state
     return case((work == WorkState.NEEDS_REVIEW.value, 0), (work == WorkState.SCHEDULED.value, 1), else_=2)
 
 
 def _read_records(
-    conn: Connection, part: TableQueries, ids: Sequence[int], search: RecordSearch
+    conn: Connection, queries: TableQueries, ids: Sequence[int], search: RecordSearch
 ) -> tuple[QueuedRecord, ...]:
-    """Return the records with these ids in the given order; one that somebody deleted meanwhile is left out."""
+    """Return the records with these ids in the given order. A record that was deleted meanwhile is left out."""
     if not ids:
         return ()
-    rows = conn.execute(part.rows.where(part.id.in_(sorted(ids)))).all()
-    records = {record.id: record for record in part.read(conn, rows, get_lapsed_ids(part, search.lapsed))}
+    rows = conn.execute(queries.rows.where(queries.id.in_(sorted(ids)))).all()
+    records = {record.id: record for record in queries.read(conn, rows, get_lapsed_ids(queries, search.lapsed))}
     return tuple(records[row_id] for row_id in ids if row_id in records)
 
 
 # -- sources
 
 
-def _find_indexed_conditions(conn: Connection, part: TableQueries, search: RecordSearch) -> _IndexedConditions:
+def _find_indexed_conditions(conn: Connection, queries: TableQueries, search: RecordSearch) -> _IndexedConditions:
     if search.named is not None:
-        return _IndexedConditions([_IndexedCondition(part.id.in_(sorted(search.named[part.kind])))])
-    floor = max(0, (conn.scalar(select(func.max(part.id))) or 0) - NEWEST_ROWS)
-    newest = _IndexedCondition(part.id > floor, is_newest=True)
-    for ranges in _index_ranges(part, search):
-        if _count_rows(conn, part, ranges) <= FEW_ROWS:
+        return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named[queries.kind])))])
+    floor = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS)
+    newest = _IndexedCondition(queries.id > floor, is_newest=True)
+    for ranges in _list_index_ranges(queries, search):
+        if _count_rows(conn, queries, ranges) <= FEW_ROWS:
             return _IndexedConditions(
-                [*map(_IndexedCondition, ranges), *([newest] if _may_be_unreadable(part, search) else [])]
+                [*map(_IndexedCondition, ranges), *([newest] if _may_be_unreadable(queries, search) else [])]
             )
     sources = _IndexedConditions([newest], is_partial=floor > 0)
-    if part.kind == payments.PAYMENT_KIND and search.days is not None:
+    if queries.kind == payments.PAYMENT_KIND and search.days is not None:
         days = _make_payment_day_conditions(*_convert_to_utc_bounds(search.days))
-        if floor and _count_rows(conn, part, days) <= FEW_ROWS:
+        if floor and _count_rows(conn, queries, days) <= FEW_ROWS:
             sources.parts += [_IndexedCondition(condition) for condition in days]
     return sources
 
 
-def _may_be_unreadable(part: TableQueries, search: RecordSearch) -> bool:
-    """True if orders with a status that nobody knows fulfil the conditions: they are read as pending orders that need
-    a person, so no index has them together with the others.
-    """
+def _may_be_unreadable(queries: TableQueries, search: RecordSearch) -> bool:
+    """True if the search may find orders with a status that this program doesn't know. They count as pending
+    orders that a person must review, but they aren't in the index ranges of these conditions."""
     chosen = search.record_filter
-    return part.kind == orders.ORDER_KIND and (
+    return queries.kind == orders.ORDER_KIND and (
         OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.work_states
     )
 
 
-def _index_ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
-    """Yield, for each condition that an index answers, the ranges with all rows that fulfil it. A lapsed row is
-    stored as known and seen as unknown: it is a range of its own.
+def _list_index_ranges(queries: TableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
+    """Yield, for each condition of the search that has an index, SQL conditions for the index ranges that together
+    contain all rows that fulfil it. A lapsed row is stored with a known outcome but counts as unknown, so the
+    ids of lapsed rows are a range, too.
     """
-    chosen, lapsed = search.record_filter, get_lapsed_ids(part, search.lapsed)
-    lapsed_rows = [part.id.in_(sorted(lapsed))] if lapsed else []
+    chosen, lapsed = search.record_filter, get_lapsed_ids(queries, search.lapsed)
+    lapsed_rows = [queries.id.in_(sorted(lapsed))] if lapsed else []
     if chosen.states:
-        yield [_STATUS_COLUMNS[part.kind] == state for state in sorted(chosen.states & _STATES_BY_KIND[part.kind])]
-    if chosen.certainties == {Certainty.UNKNOWN} and part.kind in _CERTAINTY_COLUMNS:
-        yield [_CERTAINTY_COLUMNS[part.kind] == Certainty.UNKNOWN.value, *lapsed_rows]
+        yield [
+            _STATUS_COLUMNS[queries.kind] == state for state in sorted(chosen.states & _STATES_BY_KIND[queries.kind])
+        ]
+    if chosen.certainties == {Certainty.UNKNOWN} and queries.kind in _CERTAINTY_COLUMNS:
+        yield [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value, *lapsed_rows]
     if chosen.work_states and WorkState.NONE not in chosen.work_states:
-        yield [*(part.work_state == state for state in sorted(chosen.work_states)), *lapsed_rows]
+        yield [*(queries.work_state == state for state in sorted(chosen.work_states)), *lapsed_rows]
     if chosen.restricts_since:
         yield [
-            and_(part.work_state == state, *filter_sql.make_age_conditions(part.state_since, search.choice))
+            and_(queries.work_state == state, *filter_sql.make_age_conditions(queries.state_since, search.choice))
             for state in sorted(WorkState)
         ]
 
 
 def _make_payment_day_conditions(first: datetime, end: datetime) -> list[ColumnElement[bool]]:
-    """Return the index ranges of the payments that were begun or paid between two instants."""
+    """Return SQL conditions for the index ranges of the payments that were begun or paid between two instants (UTC
+    without a zone): one for each provider and column."""
     return [
         and_(payment_table.c.provider == provider, column >= literal(first, Instant), column < literal(end, Instant))
         for provider in list_known_providers()
@@ -235,28 +243,27 @@ def _make_payment_day_conditions(first: datetime, end: datetime) -> list[ColumnE
     ]
 
 
-def _count_rows(conn: Connection, part: TableQueries, ranges: Sequence[ColumnElement[bool]]) -> int:
-    """Return the number of rows of these index ranges together, at most FEW_ROWS + 1 of each."""
+def _count_rows(conn: Connection, queries: TableQueries, ranges: Sequence[ColumnElement[bool]]) -> int:
+    """Return the number of rows in these index ranges together. The count stops as soon as it is above FEW_ROWS."""
     total = 0
     for condition in ranges:
-        counted = select(part.id).where(condition).limit(FEW_ROWS + 1).subquery()
+        counted = select(queries.id).where(condition).limit(FEW_ROWS + 1).subquery()
         total += conn.scalar(select(func.count()).select_from(counted)) or 0
         if total > FEW_ROWS:
             break
     return total
 
 
-def _is_of_days(kind: str, days: DayRange) -> ColumnElement[bool]:
-    """Return the condition that an instant of the record is in these days. A credit check that another application
-    wrote has only the instant of its purchase, in the zone of the adopted table.
-    """
+def _make_days_condition(kind: str, days: DayRange) -> ColumnElement[bool]:
+    """Return an SQL condition: an instant of the record (_DAY_COLUMNS) is in these days. A credit check that
+    another application wrote has only the instant of its purchase, in the time zone of the adopted table."""
     first, end = _convert_to_utc_bounds(days)
-    conditions = [_is_between(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
+    conditions = [_make_between_condition(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
     if kind == credit_checks.CREDIT_CHECK_KIND:
         is_foreign = check_table.c.created_at.is_(None)
         local = [at.replace(tzinfo=None) for at in (one.astimezone(JST) for one in days.instants())]
-        in_utc = _is_between(check_table.c.purchased_at, ForeignInstant, first, end)
-        in_japan = _is_between(check_table.c.purchased_at, ForeignInstant, *local)
+        in_utc = _make_between_condition(check_table.c.purchased_at, ForeignInstant, first, end)
+        in_japan = _make_between_condition(check_table.c.purchased_at, ForeignInstant, *local)
         conditions.append(
             and_(
                 is_foreign,
@@ -269,8 +276,11 @@ def _is_of_days(kind: str, days: DayRange) -> ColumnElement[bool]:
     return or_(*conditions)
 
 
-def _is_between(column: Column[Any], kind: TypeEngine[Any], first: datetime, end: datetime) -> ColumnElement[bool]:
-    """Return the condition on a column, inside coalesce(), so that no index of it replaces the source's."""
+def _make_between_condition(
+    column: Column[Any], kind: TypeEngine[Any], first: datetime, end: datetime
+) -> ColumnElement[bool]:
+    """Return an SQL condition: the value of the column is in the range `first` <= value < `end`. The column is
+    inside coalesce(), so that the database uses no index of this column."""
     value = func.coalesce(column, None, type_=kind)
     return and_(value >= literal(first, kind), value < literal(end, kind))
 
@@ -284,9 +294,10 @@ def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
 
 
 def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
-    """Return two values: the ids of the newest records of these corporation numbers, by kind; and True if there
-    are more than MAX_RECORDS_OF_NUMBERS records of a kind. The records are the numbers' credit checks and orders,
-    the payments that have one of the numbers or belong to one of the orders, and the refunds of these payments.
+    """Return (ids by kind, is_partial): the ids of the newest records of these corporation numbers, and True if
+    there may be more than the search reads (MAX_RECORDS_OF_NUMBERS of each kind). The records are the credit
+    checks and orders of the numbers, the payments that have one of the numbers or belong to one of the orders,
+    and the refunds of these payments.
     """
     if not numbers:
         return {}, False
@@ -301,14 +312,16 @@ def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dic
             is_partial = is_partial or len(rows) == most
     if ids[orders.ORDER_KIND]:
         ids[payments.PAYMENT_KIND].update(
-            _read_ids_of(conn, payment_table.c.id, payment_table.c.order_id, ids[orders.ORDER_KIND])
+            _read_ids_by_column(conn, payment_table.c.id, payment_table.c.order_id, ids[orders.ORDER_KIND])
         )
     if ids[payments.PAYMENT_KIND]:
         ids[refunds.REFUND_KIND].update(
-            _read_ids_of(conn, refund_table.c.id, refund_table.c.payment_id, ids[payments.PAYMENT_KIND])
+            _read_ids_by_column(conn, refund_table.c.id, refund_table.c.payment_id, ids[payments.PAYMENT_KIND])
         )
     return ids, is_partial
 
 
-def _read_ids_of(conn: Connection, row_id: Column[Any], column: Column[Any], of: Collection[int]) -> Sequence[int]:
+def _read_ids_by_column(
+    conn: Connection, row_id: Column[Any], column: Column[Any], of: Collection[int]
+) -> Sequence[int]:
     return conn.scalars(select(row_id).where(column.in_(sorted(of))).limit(MAX_RECORDS_OF_NUMBERS)).all()

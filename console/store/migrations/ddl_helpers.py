@@ -1,4 +1,5 @@
-"""Helpers of migrations: they create tables on every kind of database as `console.store.schema` declares them.
+"""Functions that migrations use: they create tables, columns and indexes on every kind of database as
+`console.store.schema` declares them.
 
 On a server each DDL statement of a migration commits by itself. So an interrupted migration is run again from its
 start and skips each change that is made already. The first migration creates the whole present schema in a new
@@ -22,9 +23,8 @@ _EXPRESSIONS_ON_SERVERS = {
 
 
 def create_table(table: sa.Table) -> None:
-    """Create a declared table and those of its indexes that don't exist yet. On a server, texts are compared byte by
-    byte.
-    """
+    """Create this table as it is declared, unless it exists, and those of its indexes that don't exist yet. On a
+    server, texts are compared byte by byte."""
     if not sa.inspect(op.get_bind()).has_table(table.name):
         op.execute(sa.schema.CreateTable(_make_server_table(table) if is_on_server() else table))
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -47,7 +47,7 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column as `add_column` does. In an adopted table on a server the column is invisible, like the other
     columns that the adoption adds: `SELECT *` and an INSERT without a list of columns don't see the column. A
-    derived column isn't stored in an adopted table.
+    derived column of an adopted table is computed when it is read instead of being stored.
     """
     if column.name in _read_column_names(table) or waits_for_adoption(table):
         return
@@ -59,7 +59,8 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
 
 
 def replace_index(name: str, table: str, columns: list[str]) -> None:
-    """Give an index other columns, by dropping and creating it, unless it has these columns."""
+    """Give an index these columns, by dropping and creating it, unless it has these columns already. A missing
+    index is created."""
     present = {str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
     if name in present and present[name] != columns:
         op.drop_index(name, table)
@@ -93,9 +94,8 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
 
 
 def waits_for_adoption(table: str) -> bool:
-    """True for another application's table that has only its original columns, or whose adoption was interrupted. The
-    adoption adds the console's columns, so a migration must not.
-    """
+    """True if the table is the table of credit checks and was created by another application, and its adoption
+    wasn't begun or was interrupted. The adoption adds the console's columns, so a migration must not."""
     return table == LEGACY_TABLE and "claim_number" not in _read_column_names(table)
 
 
@@ -124,8 +124,7 @@ def _make_server_table(declared: sa.Table) -> sa.Table:
 
 
 def _store_derived(column: sa.Column[Any]) -> None:
-    """Make a derived column a stored one, on a server. InnoDB's purge may never end over indexed virtual columns on a
-    Galera node that returns to its cluster (decision 0019).
-    """
+    """Declare a derived column as stored on a server, and as computed at each read on SQLite. InnoDB's purge may
+    never end over indexed virtual columns on a Galera node that returns to its cluster (decision 0019)."""
     if column.computed is not None:
         column.computed.persisted = is_on_server()

@@ -1,6 +1,5 @@
-"""Entry point of Alembic. It runs the migrations on the connection, and in the transaction, that `upgrade` has
-opened.
-"""
+"""Entry point of Alembic. It runs the migrations on the connection, and in the transaction, that the function
+`upgrade` has opened."""
 
 from alembic import context
 

@@ -1,6 +1,5 @@
-"""Checks whether the database has the schema that this program needs, and upgrades it. Alembic is imported only for
-an upgrade.
-"""
+"""Checks whether the database has the schema that this program needs, and upgrades the schema. Alembic is imported
+only for an upgrade."""
 
 import uuid
 from collections.abc import Set as AbstractSet
@@ -77,7 +76,7 @@ def _require_head(version: str) -> None:
 
 
 def make_schema_error(version: str) -> ConsoleError:
-    """Return schema_mismatch about a database, or a backup, with this version of the schema."""
+    """Return the error schema_mismatch for a database, or a backup, whose schema has the version `version`."""
     return ConsoleError(
         ErrorCode.SCHEMA_MISMATCH, {"found": version, "needed": SCHEMA_VERSION, "newer": version > SCHEMA_VERSION}
     )
@@ -99,8 +98,7 @@ def _is_missing(file: Path) -> bool:
 
 def _has_no_tables(database: Database) -> bool:
     """True if no tables are visible: the database is empty, or another desk is creating its tables and hasn't
-    committed yet.
-    """
+    committed them yet."""
     with database.read() as conn:
         return not _read_table_names(conn)
 
@@ -121,9 +119,8 @@ def read_state(database: Database) -> dict[str, str]:
 
 
 def _get_version_table_name(tables: AbstractSet[str]) -> str:
-    """Return the name of the version table: OWN_VERSION_TABLE if another application used the database first,
-    otherwise `alembic_version`.
-    """
+    """Return the name of the version table of a database with these tables: OWN_VERSION_TABLE if another
+    application used the database before the console, otherwise `alembic_version`."""
     came_later = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
     return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or came_later else "alembic_version"
 
@@ -185,7 +182,7 @@ def renew_constraints(database: Database) -> None:
 
     with database.read() as conn:
         server_triggers.renew_triggers(conn, alter_in_use)
-        lock_holders.renew_procedure(conn)
+        lock_holders.renew_lock_procedure(conn)
         grants.renew_role_rights(conn)
 
 
@@ -242,8 +239,10 @@ def _run_alembic(conn: Connection) -> None:
 
 
 def _store_database_id(conn: Connection) -> None:
-    """Store a random id of the database, unless it has one, and facts about another application's tables. Backups
-    have the same id. A desk's spool stores to which database id each of its rows belongs.
+    """Store a random id of the database in `console_meta`, unless it has one, and two facts: the name of the
+    version table if another application used the database first, and whether the table of credit checks waits
+    for adoption. A restored backup keeps the id. A desk's spool stores for each of its rows the id of the
+    database to which the row belongs.
     """
     conn.execute(
         text(
@@ -285,8 +284,8 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
 def read_adoptable_table(conn: Connection) -> legacy_table.LegacyTable:
     """Return the structure of the table of credit checks, whether the console or another application created it.
 
-    Raises not_found if this table is missing and the database is empty or belongs to the console;
-    not_our_database if this table is missing and the database has tables of other applications.
+    Raises not_found if the database has no such table and is empty or belongs to the console; not_our_database if
+    it has no such table but tables of other applications.
     """
     tables = _read_table_names(conn)
     table = legacy_table.read_table(conn) if legacy_table.TABLE_NAME in tables else None
@@ -301,5 +300,5 @@ _MARK_ADOPTED = text("UPDATE console_meta SET value = :done WHERE name = :name A
 
 
 def mark_adopted(conn: Connection) -> bool:
-    """Store that the adoption is done. Return False if that was stored already."""
+    """Store in `console_meta` that the adoption is done. Return False if that was stored already."""
     return conn.execute(_MARK_ADOPTED, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1

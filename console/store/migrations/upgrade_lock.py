@@ -1,6 +1,5 @@
-"""Upgrade lock of a server database: only one process upgrades the database, whichever node of a cluster it uses. If
-this process crashes, the lock expires after EXPIRES_AFTER_MS.
-"""
+"""Upgrade lock of a server database: only one process upgrades the database at a time, whichever node of a cluster
+it uses. If this process crashes, the lock expires after EXPIRES_AFTER_MS."""
 
 import threading
 import time
@@ -39,9 +38,8 @@ _HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
 
 
 class UpgradeLock:
-    """The upgrade lock of one process. Call `require_held` before each step of the upgrade, because a process that
-    was suspended may have lost the lock.
-    """
+    """The upgrade lock of a server database, as one process holds it. Call `require_held` before each step of the
+    upgrade, because a process that was suspended may have lost the lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -51,7 +49,8 @@ class UpgradeLock:
         self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
-        """Raise database_locked if another process has acquired the lock after it expired."""
+        """Raise database_locked if this process has lost the lock: it expired, and another process has acquired
+        it."""
         if self._lost:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
 
@@ -66,7 +65,7 @@ class UpgradeLock:
         self._heartbeat.start()
 
     def release(self) -> None:
-        """Stop the heartbeat and release the lock."""
+        """Stop the heartbeat and release the upgrade lock, so that another process can acquire it."""
         self._ended.set()
         if self._heartbeat.ident is not None:
             self._heartbeat.join()

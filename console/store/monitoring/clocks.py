@@ -1,4 +1,4 @@
-"""Reads that compare clocks with the clock of the database server."""
+"""Reads that compare the clock of a desk with the clock of the database server."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,17 +19,17 @@ _MAX_REQUESTS = 2_000
 
 
 def read_server_time(conn: Connection) -> datetime:
-    """Return the present time by the server's clock."""
+    """Return the present time (UTC) by the clock of the database server."""
     return convert_to_aware_utc(conn.execute(select(SERVER_TIME)).scalar_one())
 
 
 def read_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
-    """Return the delays (seconds) of the desk requests of the last ten minutes, by desk and person. The delay of
-    a request is the time from the instant in its id, which the desk's clock gave, to the instant at which the
+    """Return the delays (seconds) of the desk requests of the last ten minutes, by (desk, person). The delay of a
+    request is the time from the instant in its id, which the desk's clock gave, to the instant at which the
     server stored it.
 
-    Requests with a password are left out, because their id is made before the person types the password. Only a
-    worker can call this function.
+    Requests for which the person typed a password are left out, because their id is made before the person types
+    it. Only a worker can call this function.
     """
     delays: dict[tuple[str, str], tuple[float, ...]] = {}
     for request_id, who, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MAX_REQUESTS}):

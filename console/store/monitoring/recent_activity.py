@@ -1,6 +1,5 @@
-"""Figures of the last minutes. Each function reads a limited number of rows, the newest ones, so its cost doesn't
-depend on the size of the tables.
-"""
+"""Figures about the last minutes. Each function reads a limited number of rows, the newest ones, so its cost
+doesn't depend on the size of the tables."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -26,25 +25,25 @@ LONGEST_WAIT_MS = 86_400_000
 """Largest value of WAITED_MS_KEY that is used: a day in milliseconds. Every account may insert audit entries, so a
 larger value may be invented.
 """
-_MAX_PARAMETER = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER = bindparam("most", type_=Integer)
 _ANSWERS_QUERY = (
     select(evidence.c.at, evidence.c.source, evidence.c.summary, evidence.c.operation_id)
     .order_by(evidence.c.id.desc())
-    .limit(_MAX_PARAMETER)
+    .limit(_LIMIT_PARAMETER)
 )
 _NOTICES_QUERY = (
     select(payment_events.c.received_at, payment_events.c.source, payment_events.c.done)
     .order_by(payment_events.c.id.desc())
-    .limit(_MAX_PARAMETER)
+    .limit(_LIMIT_PARAMETER)
 )
 _CHANGES_QUERY = (
-    select(changes.c.at, changes.c.kind, changes.c.subject_id).order_by(changes.c.id.desc()).limit(_MAX_PARAMETER)
+    select(changes.c.at, changes.c.kind, changes.c.subject_id).order_by(changes.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
-_TRAIL_QUERY = (
+_AUDIT_ENTRIES_QUERY = (
     select(audit_log.c.id, audit_log.c.session, audit_log.c.result, audit_log.c.reason, audit_log.c.detail)
     .where(audit_log.c.id > bindparam("after"))
     .order_by(audit_log.c.id)
-    .limit(_MAX_PARAMETER)
+    .limit(_LIMIT_PARAMETER)
 )
 _DURATIONS_QUERY = select(operations.c.started_at, operations.c.ended_at).where(
     operations.c.id.in_(bindparam("ids", expanding=True)), operations.c.ended_at >= bindparam("since")
@@ -57,9 +56,8 @@ _PAYMENT_STATES_QUERY = (
 
 
 def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
-    """Return the answers of providers since the instant `since`, newest first: source (`provider.call`), summary,
-    operation id.
-    """
+    """Return the answers of providers since the instant `since`, newest first, each as (source such as
+    `paypay.refund`, summary, operation id or None)."""
     return [
         (str(row.source), str(row.summary), row.operation_id)
         for row in _read_newest_rows(conn, _ANSWERS_QUERY, since)
@@ -67,9 +65,8 @@ def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, 
 
 
 def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
-    """Return the answers of providers since the instant `since`, newest first: instant, source (`provider.call`),
-    summary.
-    """
+    """Return the answers of providers since the instant `since`, newest first, each as (instant, source such as
+    `paypay.refund`, summary)."""
     return [
         (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
         for row in _read_newest_rows(conn, _ANSWERS_QUERY, since)
@@ -77,7 +74,7 @@ def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetim
 
 
 def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
-    """Return the number of notices since the instant `since`, by source and result."""
+    """Return the number of providers' notices received since the instant `since`, by (source, result)."""
     return Counter((str(row.source), str(row.done)) for row in _read_newest_rows(conn, _NOTICES_QUERY, since))
 
 
@@ -93,7 +90,8 @@ def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
 
 
 def list_operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
-    """Return the durations in seconds, from start to end, of the given operations that have ended since `since`."""
+    """Return the durations in seconds, from start to end, of those of these operations that have ended since the
+    instant `since`. At most _MAX_IDS operations are read."""
     ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS]
     rows = conn.execute(_DURATIONS_QUERY, {"ids": ids, "since": convert_to_naive_utc(since)}).all() if ids else []
     return [(row.ended_at - row.started_at).total_seconds() for row in rows]
@@ -101,8 +99,9 @@ def list_operation_durations(conn: Connection, operation_ids: list[str], since: 
 
 @dataclass(frozen=True, slots=True)
 class OtherProcessFigures:
-    """Figures about other processes, read from the audit trail up to the row id `last_row_id`: the number of refused
-    duplicates, and the times (seconds) for which operations have waited for their lease.
+    """Figures about other processes, read from the audit entries up to the row id `last_row_id`: the number of
+    refused duplicates (`duplicate_count`), and the times (seconds) for which operations have waited for their
+    lease.
     """
 
     last_row_id: int
@@ -110,18 +109,19 @@ class OtherProcessFigures:
     wait_seconds: tuple[float, ...] = ()
 
 
-def find_newest_trail_id(conn: Connection) -> int:
+def find_newest_audit_id(conn: Connection) -> int:
     """Return the id of the newest audit entry; 0 if there is none."""
     return int(conn.scalar(select(func.max(audit_log.c.id))) or 0)
 
 
-def read_other_processes(
+def read_figures_of_other_processes(
     conn: Connection, after: int, session: str, duplicates: Collection[str]
 ) -> OtherProcessFigures:
-    """Return figures from the audit entries with ids above `after` that processes other than `session` wrote. Reads
-    at most `MAX_ROWS` entries. `duplicates`: the reasons of a refusal that count as a duplicate.
+    """Return figures from the audit entries with ids above `after` that other processes wrote: entries of all
+    sessions but `session`. Reads at most MAX_ROWS entries. `duplicates`: the reasons of a refusal that count as
+    a duplicate.
     """
-    rows = conn.execute(_TRAIL_QUERY, {"after": after, "most": MAX_ROWS}).all()
+    rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after, "most": MAX_ROWS}).all()
     foreign = [row for row in rows if row.session != session]
     refused = sum(row.result == "refused" and row.reason in duplicates for row in foreign)
     waits = tuple(wait for row in foreign if (wait := _parse_waited_seconds(row.detail)) is not None)

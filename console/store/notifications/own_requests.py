@@ -1,6 +1,5 @@
-"""Requests of one person that have been decided, and bulk runs of one person that have ended: what a notification
-needs of them, and no more.
-"""
+"""Reads the decided refunds, closed proposals and ended bulk runs of one person, with only the columns that a
+notification shows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,7 +48,8 @@ _ENDED_RUNS_QUERY = (
 
 @dataclass(frozen=True, slots=True)
 class DecidedRefund:
-    """A refund that is decided: its state, and our number of its payment."""
+    """A refund that isn't waiting for its approvers any more: its state, and the number under which this program
+    sent its payment to the provider (`payment_number`)."""
 
     id: int
     state: RefundState
@@ -58,7 +58,8 @@ class DecidedRefund:
 
 @dataclass(frozen=True, slots=True)
 class ClosedProposal:
-    """A person's newest proposal about a record, which is closed: it was decided, or needs no decision any more."""
+    """A person's newest proposal about the outcome of a record, after it was closed: it was decided, or needs no
+    decision any more. `kind` and `record_id` are the record."""
 
     id: int
     kind: str
@@ -66,17 +67,15 @@ class ClosedProposal:
 
 
 def list_decided_refunds(conn: Connection, person: str, since: datetime) -> tuple[DecidedRefund, ...]:
-    """Return the newest 50 decided refunds that the person has requested since this instant, the newest first.
-    Refunds that the person has withdrawn are left out.
-    """
+    """Return the newest 50 decided refunds that the person has requested since the instant `since`, newest first.
+    Refunds that the person has withdrawn are left out."""
     rows = conn.execute(_DECIDED_REFUNDS_QUERY, {"who": person, "since": convert_to_naive_utc(since)})
     return tuple(DecidedRefund(id, RefundState(status), number) for id, status, number in rows)
 
 
 def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
-    """Return the closed proposals among the newest 50 of the person since this instant, the newest first. A proposal
-    that the person has replaced by a newer one is left out.
-    """
+    """Return the closed ones among the newest 50 proposals that the person has made since the instant `since`. A
+    proposal that the person has replaced by a newer one about the same record is left out."""
     rows = conn.execute(_PROPOSALS_QUERY, {"who": person, "since": convert_to_naive_utc(since)}).all()
     newest = {(kind, subject): (id, closed_at) for id, kind, subject, closed_at in reversed(rows)}
     return tuple(
@@ -87,5 +86,6 @@ def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tup
 
 
 def list_ended_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
-    """Return the ids and the reasons of the newest 50 bulk runs of the person that are done, the newest first."""
+    """Return (id, reason) of the newest 50 bulk runs of the person that are done, newest first. The reason is None
+    if no reason is stored."""
     return tuple((id, reason) for id, reason in conn.execute(_ENDED_RUNS_QUERY, {"who": person}))

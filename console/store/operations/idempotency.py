@@ -41,19 +41,20 @@ _RESULT_QUERY = select(operations.c.result).where(
 )
 _FREE_KEY = update(operations).where(operations.c.id == bindparam("of")).values(idempotency_key=bindparam("key"))
 LONGEST_EPOCH = timedelta(hours=1)
-_EPOCH_ROW = {"of": "idempotency_cache"}
-_IS_EPOCH = and_(named_leases.c.name == bindparam("of"), named_leases.c.slot == 0)
-_EPOCH_QUERY = select(named_leases.c.token, named_leases.c.since).where(_IS_EPOCH)
+_EPOCH_ROW_PARAMETERS = {"of": "idempotency_cache"}
+_IS_EPOCH_ROW = and_(named_leases.c.name == bindparam("of"), named_leases.c.slot == 0)
+_EPOCH_QUERY = select(named_leases.c.token, named_leases.c.since).where(_IS_EPOCH_ROW)
 _REPLACE_EPOCH = (
     update(named_leases)
-    .where(_IS_EPOCH)
+    .where(_IS_EPOCH_ROW)
     .values(token=bindparam("token_"), since=bindparam("since_"), fence=named_leases.c.fence + 1)
 )
 
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """The operation that uses an idempotency key. `operator` began it on `desk` at the instant `since`;
+    """The operation that uses an idempotency key. `operator` began it on `desk` at the instant `since`.
+    `fingerprint` is the digest of its request, `result` its stored result (None: no result yet).
     `has_live_lease` is True while its lease hasn't expired.
     """
 
@@ -68,7 +69,7 @@ class KeyUse:
 
 
 def find_use(conn: Connection, key: str) -> KeyUse | None:
-    """Return the operation that uses the idempotency key, or None. Costs one read of an index."""
+    """Return the operation that uses this idempotency key; None if there is none. Costs one read of an index."""
     row = conn.execute(_USE_QUERY, {"key": key}).first()
     if row is None:
         return None
@@ -89,9 +90,9 @@ def end_operation(
     conn: Connection, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
 ) -> bool:
     """Write the final state and the result of a `calling` operation if its fencing token is still `fence`. Return
-    False if another process has ended it meanwhile.
+    False if another process has ended the operation meanwhile.
 
-    A second call with the same token and result returns True, too.
+    A second call with the same fencing token, state and result returns True, too.
     """
     values = {"of": operation_id, "held": fence, "to": state.value}
     if conn.execute(_END_OPERATION, values | {"kept": result, "at": convert_to_naive_utc(now)}).rowcount == 1:
@@ -100,36 +101,35 @@ def end_operation(
     return ended is not None and ended.result == result
 
 
-def free_key(conn: Connection, operation_id: str, key: str) -> None:
-    """Make the idempotency key usable for another operation. The present operation stays in the journal under a new,
-    unique key.
-    """
+def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
+    """Make the idempotency key of an operation usable for another operation. The present one stays in the journal
+    under a new, unique key."""
     conn.execute(_FREE_KEY, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
 
 
 def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
-    """Free the key of a stored result and begin a new epoch, so that no process uses a copy of the result in
-    Redis.
-    """
-    free_key(tx.conn, operation_id, key)
+    """Free the idempotency key of an operation's stored result and begin a new epoch, so that no process uses a
+    copy of the result in Redis."""
+    free_idempotency_key(tx.conn, operation_id, key)
     begun = replace_epoch(tx, holder, now)
-    tx.set_commit_proof(lambda conn: conn.scalar(make_locking_read(_EPOCH_QUERY), _EPOCH_ROW) == begun)
+    tx.set_commit_proof(lambda conn: conn.scalar(make_locking_read(_EPOCH_QUERY), _EPOCH_ROW_PARAMETERS) == begun)
 
 
 def read_current_epoch(conn: Connection, now: datetime) -> str:
-    """Return the epoch of the cache (see `idempotency_cache`): a random text, stored as the token of a lease that
-    nobody holds. Return "" if there is none or if it is older than an hour.
+    """Return the current epoch: a random text that each result in Redis is encrypted for (see
+    `idempotency_cache`). It is stored as the token of a lease that nobody holds. Return "" if there is none or
+    if it is older than an hour.
 
-    A new epoch begins when a result is forgotten, and with the first request id that a process acquires after an
-    hour. So a database restored from a backup has an outdated epoch.
+    A new epoch begins when a result is forgotten, and with the first request id that a process uses after an hour.
+    So a database restored from a backup has an outdated epoch.
     """
-    row = conn.execute(_EPOCH_QUERY, _EPOCH_ROW).first()
+    row = conn.execute(_EPOCH_QUERY, _EPOCH_ROW_PARAMETERS).first()
     return row.token if row and abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH else ""
 
 
 def replace_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
-    """Begin a new epoch (see `read_current_epoch`) and return its text."""
+    """Begin a new epoch (see `read_current_epoch`) by writing a new random text, and return this text."""
     token = {"token_": str(uuid.uuid4()), "since_": convert_to_naive_utc(now)}
-    if tx.conn.execute(_REPLACE_EPOCH, _EPOCH_ROW | token).rowcount == 0:
-        leases.acquire(tx, _EPOCH_ROW["of"], holder, now, 0.0)
+    if tx.conn.execute(_REPLACE_EPOCH, _EPOCH_ROW_PARAMETERS | token).rowcount == 0:
+        leases.acquire(tx, _EPOCH_ROW_PARAMETERS["of"], holder, now, 0.0)
     return read_current_epoch(tx.conn, now)

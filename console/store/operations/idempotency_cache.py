@@ -1,18 +1,18 @@
 """Cache of idempotency results in Redis. A process asks Redis before the database.
 
-A process uses a result from Redis only if the result is encrypted with the store key for this database, its present
-epoch, this idempotency key and this fingerprint of the request. With any other content of Redis, whoever wrote it,
-the process reads the database.
+A process uses a result from Redis only if the result is encrypted with the store key for this database, its
+present epoch, this idempotency key and this fingerprint of the request. With any other content of Redis, whoever
+wrote it, the process reads the database.
 
-The *epoch* is a random text in the database. The transaction that forgets a result replaces it, and so does the first
-action after an hour, so that a database restored from a backup doesn't get results of days that it has lost. A result
+The *epoch* is a random text in the database. The transaction that forgets a result replaces the epoch, and so does
+the first action after an hour, so that a restored database gets no results of the days that it has lost. A result
 is encrypted for the epoch that was known before the result was read or stored. Even if it reaches Redis late, no
 process that knows the newer epoch can decrypt it.
 
-A process reads the epoch from the database and asks Redis only within the following second. During that second an
-entry that marks the result as forgotten takes its place, and no result overwrites this entry. So every process stops
-using a forgotten result immediately while Redis works. If Redis loses the mark, restores an old snapshot, asks a
-replica that is behind or answers falsely, every process stops within one second.
+A process reads the epoch from the database and asks Redis only within the following second. During that second the
+forgotten result is replaced in Redis by a mark, which no result overwrites. So every process stops using a
+forgotten result immediately while Redis works. If Redis loses the mark, restores an old snapshot, asks a replica
+that is behind or answers falsely, every process stops within one second.
 """
 
 from collections.abc import Callable
@@ -42,8 +42,9 @@ _STORE_RESULT_SCRIPT = (
 
 @dataclass(frozen=True, slots=True)
 class CacheAnswer:
-    """Answer of Redis about an idempotency key. `is_missing`: Redis had no entry, or didn't answer. `epoch`: the
-    epoch that was known when Redis was asked; None if Redis wasn't asked.
+    """Answer of Redis about an idempotency key. `result`: the stored result that may be used; None if there is
+    none. `is_missing`: Redis had no entry for the key, or didn't answer. `epoch`: the epoch that was known when
+    Redis was asked; None if Redis wasn't asked.
     """
 
     result: str | None = None
@@ -55,8 +56,9 @@ _NO_ANSWER = CacheAnswer()
 
 
 class NoCache:
-    """The cache of a process without a configured Redis: it never has a result. `questions` counts the keys about
-    which this process has asked Redis; `answered` counts those for which it used the answer. Both are approximate.
+    """The cache of a process without a configured Redis: it has no results. `questions` is the number of times
+    that this process has asked Redis about a key; `answered` is the number of times that it has used the
+    answer. Both are approximate.
     """
 
     questions = 0
@@ -64,7 +66,7 @@ class NoCache:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Two numbers: the used answers, and the questions."""
+        """(used answers, questions to Redis) of all desks together; here always (0, 0)."""
         return 0, 0
 
     @property
@@ -99,8 +101,8 @@ class NoCache:
 class IdempotencyCache(NoCache):
     """Cache of results in Redis, by idempotency key. Safe from any thread; no error of Redis is raised.
 
-    `store_key` returns the key text of the store key. It is called once, in the background, before the first
-    connection.
+    `url` is the address of Redis. `store_key` returns the text of the store key; it is called once, in the
+    background, before the first connection.
     """
 
     def __init__(self, url: str, database_id: str, store_key: Callable[[], str]) -> None:
@@ -115,13 +117,13 @@ class IdempotencyCache(NoCache):
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Two numbers, counted in Redis for all desks: the used answers, and the questions. If Redis doesn't answer,
-        those of this process.
-        """
+        """(used answers, questions to Redis), counted in Redis for all desks together. If Redis doesn't answer,
+        the numbers of this process."""
         return self._add_counts() or (self.answered, self.questions)
 
     def _add_counts(self) -> tuple[int, int] | None:
-        """Add this process's counts to those in Redis and return the sums; None if Redis doesn't answer."""
+        """Add the counts of this process since the last call to the counts in Redis, and return the sums as (used
+        answers, questions). Return None if Redis doesn't answer."""
         keys = self._keys
         if keys is None:
             return None
@@ -142,19 +144,18 @@ class IdempotencyCache(NoCache):
         return "on" if self._link.is_up else "off"
 
     def connect(self) -> bool:
-        """Connect now instead of in the background. Return True if Redis can be used."""
+        """Connect to Redis now instead of in the background. Return True if Redis can be used."""
         return self._link.connect()
 
     def close(self) -> None:
-        """Add this process's counts to those in Redis, and close the connections."""
+        """Add the counts of this process to the counts in Redis, and close the connections to Redis."""
         if self.questions > self._reported[1]:
             self._add_counts()
         self._link.close()
 
     def refresh_epoch(self, read: Callable[[], str]) -> str | None:
-        """Return the epoch; None if the database has none. An epoch that was read more than a second ago is first
-        read again from the database, with `read`.
-        """
+        """Return the current epoch; None if the database has none. If the known epoch was read more than a second
+        ago, it is first read again from the database, by calling `read`."""
         if self._get_known_epoch() is None:
             asked_at = read_uptime_ms()
             learnt = (asked_at, read())
@@ -163,16 +164,14 @@ class IdempotencyCache(NoCache):
         return self._get_known_epoch()
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis for the final result of an operation with this idempotency key and this fingerprint of the
-        request.
-        """
-        return self._run_script(key, fingerprint, "GET")
+        """Ask Redis for the result of the operation with this idempotency key. An entry with another fingerprint
+        of the request gives no result."""
+        return self._send_key_command(key, fingerprint, "GET")
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis as `find_result` does. If Redis has no entry for the key, store one for 30 seconds that says that
-        an operation uses the key.
-        """
-        return self._run_script(key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MS)
+        """Ask Redis as `find_result` does. If Redis has no entry for the key, store an entry for 30 seconds which
+        tells other processes that an operation uses the key now."""
+        return self._send_key_command(key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MS)
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
         """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
@@ -192,18 +191,17 @@ class IdempotencyCache(NoCache):
         )
 
     def forget_result(self, key: str) -> None:
-        """Replace the result of an idempotency key by an entry that no result overwrites for five minutes. The caller
-        must have committed a new epoch in the database before.
-        """
+        """Replace the result of an idempotency key in Redis by a mark, which no result overwrites for five
+        minutes. The caller must have committed a new epoch in the database before."""
         with self._lock:
             self._epoch_read = (-EPOCH_MS, "")
         if self._keys is not None:
             self._link.send_command("SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
 
-    def _run_script(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
-        """Send the command `verb` about an idempotency key to Redis and return its answer. If the known epoch is more
-        than a second old when the answer comes, the result is dropped, because this process may have been suspended
-        meanwhile.
+    def _send_key_command(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
+        """Send the Redis command `verb` with the entry name of this idempotency key and the arguments `rest`, and
+        return the answer. If the known epoch is more than a second old when the answer comes, the result is
+        dropped, because this process may have been suspended meanwhile.
         """
         keys, epoch = self._keys, self._get_known_epoch()
         if not self._link.is_up:
@@ -234,17 +232,17 @@ class IdempotencyCache(NoCache):
 
 
 def _make_associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:
-    """Return the associated data with which an entry is encrypted: its name, the epoch and the fingerprint of the
-    request. `name` is derived from the database and the idempotency key.
-    """
+    """Return the associated data with which an entry of Redis is encrypted: the entry's name, the epoch and the
+    fingerprint of the request. `name` is derived from the database and the idempotency key."""
     return b"%b\n%b\n%b" % (name, epoch.encode(), fingerprint.encode())
 
 
 class _EntryCipher:
-    """Names and encryption of the entries of one database in Redis. Neither a name nor an entry reveals a payment.
+    """Makes the names of the entries of one database in Redis, and encrypts their content. Neither a name nor an
+    entry shows which payment it is about.
 
-    AES-SIV (RFC 5297) needs no nonce, which would make each entry a tenth larger. Without a nonce, equal results of
-    one key give equal entries, which does no harm.
+    AES-SIV (RFC 5297) needs no nonce, which would make each entry a tenth larger. Without a nonce, equal results
+    of one key give equal entries, which is harmless.
     """
 
     def __init__(self, key: bytes) -> None:

@@ -1,4 +1,5 @@
-"""Operations journal: one row per guarded operation, written before the request is sent.
+"""Reads and writes of the journal (table `operations`): one row per guarded operation, written before the request
+is sent.
 
 A row in state `calling` with an expired lease belongs to a process that crashed or froze: its outcome is unknown.
 Each write compares the fencing token, so such a process can't overwrite a later decision if it continues.
@@ -36,14 +37,14 @@ EFFECTIVE_ACTION_OF_KIND: Mapping[str, str] = {
 
 
 def has_effect(action: str) -> bool:
-    """True if the action costs or moves money. If the lease of such an operation expires, its outcome is unknown. An
-    operation that only reads has failed in that case.
-    """
+    """True if the action costs or moves money. If the lease of an operation with such an action expires, the
+    operation's outcome is unknown; an operation that only reads has failed in that case."""
     return action in EFFECTIVE_ACTION_OF_KIND.values()
 
 
 def find_kind_of_action(action: str) -> str | None:
-    """Return the kind of record whose `EFFECTIVE_ACTION_OF_KIND` is this action; None for any other action."""
+    """Return the kind of record on which this action costs or moves money (EFFECTIVE_ACTION_OF_KIND); None for any
+    other action."""
     return next((kind for kind, effect in EFFECTIVE_ACTION_OF_KIND.items() if effect == action), None)
 
 
@@ -85,7 +86,7 @@ _INSERT_OPERATION = insert(operations).values(
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at", "answer_lock",
     )} | {"lease_clock": lease_clock_id(), "lease_expires": make_lease_expiry_sql(), "fence": FIRST_FENCE}
 )  # fmt: skip
-_ID_QUERY = make_locking_read(select(operations.c.id).where(operations.c.id == bindparam("of")))
+_OPERATION_ID_QUERY = make_locking_read(select(operations.c.id).where(operations.c.id == bindparam("of")))
 _END_OPERATION = update(operations).values(
     state=bindparam("new_state"),
     outcome_class=bindparam("kind"),
@@ -94,7 +95,7 @@ _END_OPERATION = update(operations).values(
     answer_key=bindparam("shown"),
 )
 _END_OWN_CALL = _END_OPERATION.where(*_IS_OWN_CALL)
-_KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("of"))
+_IDEMPOTENCY_KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("of"))
 _BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("of"))
 _EFFECTIVE_OPERATION_QUERY = select(*_OPERATION_COLUMNS, not_(_IS_LIVE)).where(operations.c.id == bindparam("of"))
 _OPERATIONS_OF_SUBJECT_QUERY = (
@@ -113,9 +114,10 @@ _RUNNING_QUERY = _CALLING_QUERY.where(
 
 
 def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: datetime, seconds: float) -> int:
-    """Insert a row in state `calling` and return its fencing token. `seconds` is the length of its lease.
+    """Insert an operation in state `calling` into the journal and return its fencing token. `seconds` is the
+    length of its lease.
 
-    Raises IntegrityError if the idempotency key exists already.
+    Raises IntegrityError if another operation has this idempotency key.
     """
     row = {
         "id": new.id,
@@ -137,14 +139,13 @@ def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: d
         "lease_ms": int(seconds * 1000),
     }
     tx.conn.execute(_INSERT_OPERATION, row)
-    tx.set_commit_proof(lambda conn: conn.scalar(_ID_QUERY, {"of": new.id}) is not None)
+    tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"of": new.id}) is not None)
     return FIRST_FENCE
 
 
 def renew_lease(conn: Connection, operation_id: str, fence: int, seconds: float) -> bool:
-    """Extend the lease by `seconds` from now (heartbeat). Return False if another process has declared the operation
-    lapsed.
-    """
+    """Extend the lease of a `calling` operation to `seconds` from now (heartbeat). Return False if another process
+    has declared the operation lapsed."""
     values = {"of": operation_id, "held": fence, "lease_ms": int(seconds * 1000)}
     return conn.execute(_RENEW_LEASE, values).rowcount == 1
 
@@ -158,10 +159,10 @@ def end_operation(
     now: datetime,
     answer_key: str | None = None,
 ) -> bool:
-    """Write the outcome and the state of a `calling` operation. Return False if its fencing token isn't `fence` any
-    more, because another process has declared it lapsed.
+    """Write the outcome and the state of a `calling` operation. Return False if its fencing token isn't `fence`
+    any more, because another process has declared the operation lapsed.
 
-    `answer_key` is written only for the state FAILED.
+    `answer_key` (the secret of the sending desk) is written only for the state FAILED.
     """
     values = {"of": operation_id, "held": fence}
     return conn.execute(_END_OWN_CALL, values | _make_ending_values(state, outcome, now, answer_key)).rowcount == 1
@@ -175,10 +176,10 @@ def settle_operation(
     now: datetime,
     answer_key: str | None = None,
 ) -> bool:
-    """Write the outcome of an operation whose outcome was unknown, and increase the fencing token.
+    """Write the outcome of an operation whose outcome was unknown, and increment the fencing token.
 
-    Return False if its state doesn't allow it. `answer_key` proves that the answer comes from a desk with the store
-    key.
+    Return False if the operation's present state has no transition to `state`. `answer_key`, written only for the
+    state FAILED, proves that the answer comes from a desk with the store key.
     """
     settled = _END_OPERATION.where(
         operations.c.id == operation_id, operations.c.state.in_(list_sources_of_operation(state))
@@ -200,10 +201,10 @@ def _make_ending_values(
 
 
 def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now: datetime) -> bool:
-    """Declare a `calling` operation with an expired lease lapsed and write its `state`: `unknown`, or `failed` for an
-    operation that only reads (`get_state_after_lapse`).
+    """Declare a `calling` operation with an expired lease lapsed: write `state`, which is `unknown`, or `failed`
+    for an operation that only reads (`get_state_after_lapse`).
 
-    Return False if it isn't `calling` any more or its lease hasn't expired.
+    Return False if the operation isn't `calling` any more or its lease hasn't expired.
     """
     lapsed = (
         update(operations)
@@ -226,9 +227,8 @@ def find(conn: Connection, operation_id: str) -> Operation | None:
 
 
 def find_with_effective_state(conn: Connection, operation_id: str) -> Operation | None:
-    """Return an operation in the state that it has in effect; None if there is no such operation. An operation
-    that is stored as `calling` but has an expired lease is returned with the state that `mark_lapsed` will write.
-    """
+    """Return an operation; None if there is none. An operation that is stored as `calling` but has an expired
+    lease is returned with the state that `mark_lapsed` will write."""
     row = conn.execute(_EFFECTIVE_OPERATION_QUERY, {"of": operation_id}).first()
     if row is None:
         return None
@@ -241,7 +241,7 @@ def find_with_effective_state(conn: Connection, operation_id: str) -> Operation 
 
 def find_idempotency_key(conn: Connection, operation_id: str) -> str | None:
     """Return the idempotency key of an operation; None if there is no such operation."""
-    return conn.scalar(_KEY_QUERY, {"of": operation_id})
+    return conn.scalar(_IDEMPOTENCY_KEY_QUERY, {"of": operation_id})
 
 
 def get_state_after_lapse(action: str) -> OperationState:
@@ -252,14 +252,14 @@ def get_state_after_lapse(action: str) -> OperationState:
 
 
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
-    """Return all operations on a record, oldest first."""
+    """Return all operations on one record, in any state, oldest first."""
     return unreadable_rows.read_each(
         "operations", conn.execute(_OPERATIONS_OF_SUBJECT_QUERY, {"kind": kind, "of": subject_id}), _make_operation
     )
 
 
 def find_running(conn: Connection, kind: str, subject_id: int) -> Operation | None:
-    """Return the operation that is calling for this record under a live lease; None if there is none."""
+    """Return the `calling` operation on this record whose lease hasn't expired; None if there is none."""
     row = conn.execute(_RUNNING_QUERY, {"kind": kind, "of": subject_id}).first()
     return _make_operation(row) if row else None
 
@@ -267,7 +267,8 @@ def find_running(conn: Connection, kind: str, subject_id: int) -> Operation | No
 def list_unfinished_operations(
     conn: Connection, limit: int = 500, *, operator: str | None = None
 ) -> tuple[Operation, ...]:
-    """Return the operations in state `calling` or `unknown`, oldest first; with `operator` only this person's."""
+    """Return at most `limit` operations in state `calling` or `unknown`, oldest first; with `operator` only this
+    person's."""
     open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
     query = (
         select(*_OPERATION_COLUMNS)
@@ -281,21 +282,21 @@ def list_unfinished_operations(
 
 
 def list_lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
-    """Return the `calling` operations with an expired lease, oldest first."""
+    """Return at most `limit` operations that are `calling` with an expired lease, oldest first."""
     return unreadable_rows.read_each("operations", conn.execute(_LAPSED_QUERY.limit(limit)), _make_operation)
 
 
 def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
-    """Return the ids of the records of a kind whose costly operation is `calling` with an expired lease: its process
-    has crashed or frozen. A reader of these records shows their outcome as unknown.
-    """
+    """Return the ids of the records of a kind whose operation that costs or moves money has lapsed: it is
+    `calling` with an expired lease. Readers of these records show their outcome as unknown."""
     return frozenset(
         [subject for (subject,) in conn.execute(_LAPSED_SUBJECTS_QUERY, {"effect": EFFECTIVE_ACTION_OF_KIND[kind]})]
     )
 
 
 def list_lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
-    """Return the `list_lapsed_subjects` of each kind; a kind without any is missing."""
+    """Return, by kind of record, the ids that `list_lapsed_subjects` returns for the kind. A kind without lapsed
+    operations has no key."""
     by_kind: dict[str, set[int]] = {}
     for kind, subject in conn.execute(_make_lapsed_by_kind_query(*EFFECTIVE_ACTION_OF_KIND.values())):
         by_kind.setdefault(kind, set()).add(subject)
@@ -313,7 +314,8 @@ def _make_lapsed_by_kind_query(*effects: str) -> Select[Any]:
 
 
 def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Return SQL that is true if the record is one of `list_lapsed_subjects`."""
+    """Return an SQL condition: the operation that costs or moves money on the record of this kind with the id
+    `subject_id` (a column) has lapsed."""
     broken_off = and_(
         operations.c.state == OperationState.CALLING.value,
         operations.c.action == EFFECTIVE_ACTION_OF_KIND[kind],
@@ -323,7 +325,7 @@ def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bo
 
 
 def list_open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
-    """Return the purchases of a corporation's credit check, for any client, in state `unknown` or `calling`."""
+    """Return the purchases of a corporation's credit check, for all clients, in state `unknown` or `calling`."""
     unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
     bought = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
     query = select(*_OPERATION_COLUMNS).where(

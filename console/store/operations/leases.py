@@ -1,10 +1,11 @@
-"""Rows of named leases: the holder of each lease, and the beginning and end of the lease.
+"""Reads and writes of named leases (table `leases`): the holder of each lease, and the beginning and end of the
+lease.
 
 A lease makes processes work one after another. It alone doesn't prevent a second write; the fencing token of each
-write does: the number `fence`, which grows with each acquisition and which a trigger checks. The column `token` names
-the acquisition; each acquisition writes a new one, so a process that has lost its lease can't renew or release it.
-The expiry is set and compared by the database's clock (`lease_clock`); the columns `since` and `until` are only
-displayed.
+write does: the number `fence`, which grows with each acquisition and which a trigger checks. The column `token`
+names the acquisition; each acquisition writes a new one, so a process that has lost its lease can't renew or
+release it. The expiry is set and compared by the database's clock (`lease_clock`); the columns `since` and `until`
+are only displayed.
 """
 
 import uuid
@@ -95,7 +96,7 @@ def acquire(
     Raises RunAgain if another process inserted the row at the same time.
     """
     token = str(uuid.uuid4())
-    values = _lease_values(holder, now, seconds) | {"token_": token}
+    values = _make_lease_values(holder, now, seconds) | {"token_": token}
     for slot in range(slots):
         which = {"of": name, "at": slot}
         taken = tx.conn.execute(_ACQUIRE_LEASE, which | values).rowcount == 1
@@ -109,11 +110,11 @@ def acquire(
 
 
 def _has_token(conn: Connection, slot: Mapping[str, object], token: str) -> bool:
-    """True if the row of this lease slot has the token of this acquisition."""
+    """True if the row of the lease slot `slot` (parameters of the query) has the token `token` of an acquisition."""
     return bool(conn.scalar(_TOKEN_QUERY, slot) == token)
 
 
-def _lease_values(holder: Holder, now: datetime, seconds: float) -> dict[str, object]:
+def _make_lease_values(holder: Holder, now: datetime, seconds: float) -> dict[str, object]:
     return {
         "who": holder.operator,
         "desk_": holder.desk,
@@ -141,7 +142,7 @@ def release(conn: Connection, lease: Lease) -> None:
 
 
 def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool:
-    """Extend the lease by `seconds` from now (heartbeat). Return False if the lease has expired or another process
+    """Extend the lease to `seconds` from now (heartbeat). Return False if the lease has expired or another process
     has acquired it."""
     values = {"of": lease.name, "at": lease.slot, "own": lease.token}
     return conn.execute(_RENEW_LEASE, values | _make_expiry_values(now, seconds)).rowcount == 1

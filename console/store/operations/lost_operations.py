@@ -1,8 +1,8 @@
-"""Rows of lost operations: operations that this database lost when it was restored to an earlier state. Each desk
-copies its own lost operations from its spool to this table. Then every desk, and not only the sender, refuses to
-repeat them.
+"""Reads and writes of lost operations: operations that this database lost when it was restored to an earlier
+state. Each desk copies its own lost operations from its spool to this table. Then every desk, and not only the
+sender, refuses to repeat them.
 
-A row never changes. The lost operation stops holding its claim when one of these rows is stored: the restored
+A row never changes. A lost operation stops holding its claim when one of three other rows is stored: the restored
 record, the provider's answer that the operation certainly failed, or the decision of two people.
 """
 
@@ -45,8 +45,8 @@ _IS_OF_CLIENT_AND_NUMBER = (
     *_HOLDS_CLAIM
 )  # fmt: skip
 _IDS_OF_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_IS_OF_CLIENT_AND_NUMBER)
-_OF_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_IS_OF_CLIENT_AND_NUMBER)
-_OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
+_BY_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_IS_OF_CLIENT_AND_NUMBER)
+_BY_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
     lost_operations.c.payment_id == bindparam("payment"), *_HOLDS_CLAIM
 )
 _BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
@@ -68,19 +68,21 @@ a shortened key could equal the key of another payment.
 
 
 def find_entries_not_in_journal(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
-    """Return the entries of a desk's spool whose operation isn't in the journal, in the given order."""
+    """Return those entries of a desk's spool whose operation isn't in the journal, in the given order."""
     in_journal = _read_existing_ids(conn, _JOURNAL_IDS_QUERY, [entry.intent.operation_id for entry in entries])
     return tuple(entry for entry in entries if entry.intent.operation_id not in in_journal)
 
 
-def find_entries_not_stored(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
-    """Return the entries whose operation isn't in the table of lost operations yet, in the given order."""
+def find_unstored_entries(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
+    """Return those entries of a desk's spool whose operation isn't in the table of lost operations yet, in the
+    given order."""
     stored_ids = _read_existing_ids(conn, _STORED_IDS_QUERY, [entry.intent.operation_id for entry in entries])
     return tuple(entry for entry in entries if entry.intent.operation_id not in stored_ids)
 
 
-def insert_entries(conn: Connection, entries: Sequence[SpoolEntry], database_id: str, now: datetime) -> None:
-    """Store entries of a desk's spool. The payment id is left out if the entry belongs to another database.
+def insert_lost_operations(conn: Connection, entries: Sequence[SpoolEntry], database_id: str, now: datetime) -> None:
+    """Store the operations of these spool entries as lost operations. The payment id is left out if the entry
+    belongs to another database than `database_id`.
 
     Raises RunAgain if another process stored one of them at the same time.
     """
@@ -111,23 +113,23 @@ def insert_entries(conn: Connection, entries: Sequence[SpoolEntry], database_id:
 
 
 def list_purchases_holding_claim(conn: Connection, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
-    """Return the lost purchases that still hold their claim on the pair of client and corporation number. Each
-    purchase calls this function, and it seldom finds a row. So it reads only the ids first, which is faster than
-    a query of all columns.
+    """Return the lost purchases that still hold their claim on this client and corporation number. Each purchase
+    calls this function, and there is seldom such a row. So it reads only the ids first, which is faster than a
+    query of all columns.
     """
     values = {"number": corporation_number, "client": int(client_id)}
     if conn.execute(_IDS_OF_CLIENT_AND_NUMBER_QUERY, values).first() is None:
         return ()
-    return tuple(_make_intent(row) for row in conn.execute(_OF_CLIENT_AND_NUMBER_QUERY, values))
+    return tuple(_make_intent(row) for row in conn.execute(_BY_CLIENT_AND_NUMBER_QUERY, values))
 
 
 def list_refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
-    """Return the lost refunds of a payment that still hold their claim."""
-    return tuple(_make_intent(row) for row in conn.execute(_OF_PAYMENT_QUERY, {"payment": payment_id}))
+    """Return the lost refunds of a payment that still hold their claim: their amounts aren't refundable."""
+    return tuple(_make_intent(row) for row in conn.execute(_BY_PAYMENT_QUERY, {"payment": payment_id}))
 
 
-def find_spool_entry(conn: Connection, operation_id: str) -> SpoolEntry | None:
-    """Return a lost operation in the form of a spool entry; None if there is none."""
+def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:
+    """Return the lost operation with this id, in the form of a spool entry; None if there is none."""
     row = conn.execute(_BY_ID_QUERY, {"of": operation_id}).first()
     if row is None:
         return None

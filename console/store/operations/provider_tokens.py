@@ -1,6 +1,5 @@
-"""Rows of the providers' access and refresh tokens, encrypted. A pair of tokens is replaced by compare-and-swap, so
-that no desk overwrites a newer pair of another desk.
-"""
+"""Reads and writes of the providers' access and refresh tokens, encrypted. A pair of tokens is replaced by
+compare-and-swap, so that no desk overwrites a newer pair of another desk."""
 
 import json
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from console.store.schema.core import provider_tokens
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """A stored token of a provider: the encrypted pair of access and refresh token, its expiry, the row's
-    version, and hashes. A first token is a refresh token that a person entered; `hashes_of_used_first_tokens` are
-    the hashes of those that were used already.
+    """A row of `provider_tokens`: the encrypted pair of access and refresh token, the pair's expiry, the row's
+    version, and hashes. A first token is a refresh token that a person entered; `hashes_of_used_first_tokens`
+    has the hashes of those first tokens that were used already.
     """
 
     encrypted_pair: str | None
@@ -28,7 +27,7 @@ class StoredToken:
 
 
 def read_token(conn: Connection, provider: str) -> StoredToken | None:
-    """Return the stored token of a provider; None if there is none."""
+    """Return the stored pair of tokens of a provider; None if none is stored."""
     row = conn.execute(
         select(
             provider_tokens.c.sealed,
@@ -46,9 +45,8 @@ def read_token(conn: Connection, provider: str) -> StoredToken | None:
 def replace_token(
     conn: Connection, provider: str, before: StoredToken | None, after: StoredToken, now: datetime
 ) -> bool:
-    """Write the token `after` if the row still has the version of `before` (None: no row). Return False if another
-    desk has written the row meanwhile.
-    """
+    """Write the pair of tokens `after` if the provider's row still has the version of `before` (None: there is no
+    row). Return False if another desk has written the row meanwhile."""
     values = {
         "sealed": after.encrypted_pair,
         "expires_at": convert_to_naive_utc(after.expires_at) if after.expires_at else None,

@@ -1,7 +1,7 @@
 """Limits the rate of calls to a provider over all desks. Each call moves the column `not_before` of the provider's
 row forward, and the next call may not start before that time.
 
-The row is locked only during the update, not during the call. So a call that hangs doesn't delay another one.
+The row is locked only during the update, not during the call. So a call that hangs doesn't delay other calls.
 """
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, insert, select, update
@@ -30,10 +30,10 @@ _INSERT_RATE = insert(call_rates).values(
 
 
 def reserve_call_start(conn: Connection, name: str, spacing_seconds: float) -> float:
-    """Reserve the start of the next call, `spacing_seconds` after the previous one. Return the seconds for which the
-    caller must wait before the call.
+    """Reserve the start of the next call under this name, `spacing_seconds` after the previous reservation. Return
+    the seconds for which the caller must wait before the call; 0.0 if it may call now.
 
-    Raises RunAgain if another process inserted the row at the same time.
+    Raises RunAgain if another process inserted the row of this name at the same time.
     """
     values = {"of": name, "spacing_ms": int(spacing_seconds * 1000)}
     if conn.execute(_MOVE_NOT_BEFORE, values).rowcount == 1:

@@ -63,7 +63,7 @@ class RedisLink:
             return None
 
     def connect_in_background(self) -> None:
-        """Connect in a background thread, unless the last attempt was less than five seconds ago."""
+        """Connect to Redis in a background thread, unless the last attempt was less than five seconds ago."""
         with self._lock:
             now = read_uptime_ms()
             if now < self._not_before or self._closed:
@@ -73,13 +73,13 @@ class RedisLink:
             self._connecting.start()
 
     def connect(self) -> bool:
-        """Connect now, if not connected. Return False if that fails."""
+        """Connect to Redis now, unless the link is connected already. Return False if that fails."""
         if not self._up:
             self._connect()
         return self._up
 
     def close(self) -> None:
-        """Close the connections. The link can't be used afterwards."""
+        """Close the connections to Redis. The link can't be used afterwards."""
         self._closed = True
         if self._connecting is not None:
             self._connecting.join(timeout=5)
@@ -100,7 +100,8 @@ class RedisLink:
             _log.info("the cache answers again")
 
     def _send_command(self, command: tuple[str | bytes | int, ...]) -> Any:
-        """Send one command and return its answer. Idle connections that the server has closed are dropped."""
+        """Send one command to Redis and return its answer. Idle connections that the server has closed are
+        dropped. Errors of Redis and of the connection are raised."""
         from redis.exceptions import ConnectionError as Broken
 
         while self._idle:
@@ -124,9 +125,8 @@ class RedisLink:
         return answer
 
     def _handle_lost_connection(self, error: Exception) -> None:
-        """Close the idle connections after an error, and send no command for five seconds. Another thread that is
-        sending a command gets the error itself.
-        """
+        """Close the idle connections after an error, and send no command for five seconds. A command that another
+        thread is sending meanwhile fails with an error of its own."""
         with self._lock:
             if not self._up:
                 return
@@ -141,7 +141,8 @@ class RedisLink:
                 self._idle.pop().disconnect()
 
     def _log_unreachable(self, error: Exception) -> None:
-        """Log a warning that the server is unreachable: once until it answers again, and at most once a minute."""
+        """Log one warning that Redis is unreachable: not again until Redis has answered, and at most once a
+        minute."""
         now = read_uptime_ms()
         if not self._warned and now - self._warned_at >= _WARNING_INTERVAL_MS:
             self._warned, self._warned_at = True, now
@@ -151,7 +152,7 @@ class RedisLink:
 
 
 def is_usable(url: str) -> bool:
-    """True if the server at this URL can be used now."""
+    """True if the Redis server at this URL accepts a connection and a test command now."""
     link = RedisLink(url)
     try:
         return link.connect()
@@ -160,9 +161,8 @@ def is_usable(url: str) -> bool:
 
 
 class _BoundedSocket:
-    """A socket that raises TimeoutError if one answer takes longer than ANSWER_SECONDS in total or has more than
-    LARGEST_ANSWER_BYTES bytes.
-    """
+    """A socket that limits each answer: it raises TimeoutError if an answer takes longer than ANSWER_SECONDS in
+    total or has more than LARGEST_ANSWER_BYTES bytes."""
 
     def __init__(self, raw_socket: Any) -> None:
         self._socket = raw_socket
@@ -185,9 +185,8 @@ class _BoundedSocket:
 
 
 def _parse_options(url: str) -> dict[str, Any]:
-    """Return the host, account and database number in the URL. Other options are ignored, such as one that turns off
-    the verification of certificates.
-    """
+    """Return the address, the account and the database number in the URL of Redis, as options of its client. Other
+    options in the URL are ignored, such as one that turns off the verification of certificates."""
     parts = urlsplit(url)
     parameters: dict[str, Any] = {name: values[0] for name, values in parse_qs(parts.query).items()}
     options: dict[str, Any] = {
@@ -205,9 +204,8 @@ def _parse_options(url: str) -> dict[str, Any]:
 
 
 def _make_connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
-    """Return a function that opens one connection, without retries, pool and handshake: a command may take only 40
-    ms; after that the caller reads the database instead.
-    """
+    """Return a function that opens one connection to Redis, without retries, pool and handshake. A command may
+    take only ANSWER_SECONDS; after that the caller reads the database instead."""
     from redis.backoff import NoBackoff
     from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
     from redis.retry import Retry

@@ -1,5 +1,5 @@
-"""Rows of request ids, one per person and id. A process gets the lease of the row before the action and gives it
-back afterwards.
+"""Reads and writes of request ids, one row per person and id. A process acquires the lease of the row before the
+action and releases it afterwards.
 
 The lease expires by the database's clock and has a fencing token. The person is part of the row's key, so nobody
 can use up an id of another person.
@@ -30,12 +30,12 @@ _IS_REQUEST_ID_ROW = and_(request_ids.c.person == bindparam("who"), request_ids.
 _IS_OWN_REQUEST_ID_USE = and_(
     _IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING
 )
-_AGE_MS: Any = database_unix_ms() - request_ids.c.begun_ms
+_USE_AGE_MS: Any = database_unix_ms() - request_ids.c.begun_ms
 _USE_QUERY = select(
     request_ids.c.command, request_ids.c.fingerprint, request_ids.c.state, request_ids.c.subject_kind,
     request_ids.c.subject_id, request_ids.c.operation_id, request_ids.c.answer, request_ids.c.desk,
     request_ids.c.host, request_ids.c.process, request_ids.c.since, request_ids.c.fence,
-    is_live(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"), _AGE_MS.label("age_ms"),
+    is_live(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"), _USE_AGE_MS.label("age_ms"),
 ).where(_IS_REQUEST_ID_ROW)  # fmt: skip
 _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id, request_ids.c.operation_id).where(
     _IS_REQUEST_ID_ROW
@@ -52,7 +52,7 @@ _INSERT_ROW = insert(request_ids).values(
     person=bindparam("who"), request_id=bindparam("of"), fence=1, **_BEGIN_VALUES
 )
 _NO_RESULT_VALUES = dict.fromkeys(("subject_kind", "subject_id", "operation_id", "answer"))
-_TAKE_ROW = (
+_ACQUIRE_ROW = (
     update(request_ids)
     .where(_IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read"))
     .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
@@ -90,14 +90,16 @@ class RequestKey:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """Parameters of the statements that select the row by person and request id."""
+        """Parameters, for SQL statements, that select the row of this person and request id."""
         return {"who": self.person, "of": self.request_id}
 
 
 @dataclass(frozen=True, slots=True)
 class RequestIdUse:
-    """The stored use of a request id: its command, its state (running, kept, free) and its answer. `holder` is the
-    process that used it last. `has_live_lease`: the lease hasn't expired. `age`: the time since the use began.
+    """The stored use of a request id: the command, its state (running, kept: an answer is stored, free) and its
+    answer. `subject_kind`, `subject_id` and `operation_id` are the record and operation that the action wrote.
+    `holder` is the process that used the id last. `has_live_lease`: the lease hasn't expired. `age`: the time
+    since the use began.
     """
 
     command: str
@@ -114,9 +116,8 @@ class RequestIdUse:
 
     @property
     def is_free(self) -> bool:
-        """True if the id may be used again: its action had no effect, or its use began longer ago than
-        ANSWER_RETENTION and isn't running any more.
-        """
+        """True if the request id may be used again: its action had no effect, or its use began at least
+        ANSWER_RETENTION ago and isn't running any more."""
         return self.state == ID_FREE or (
             self.age >= ANSWER_RETENTION and not (self.state == ACT_RUNNING and self.has_live_lease)
         )
@@ -131,7 +132,7 @@ class HeldRequestId:
 
 
 def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
-    """Return the row of a person's request id; None if it isn't stored. Costs one read of an index."""
+    """Return the stored use of a person's request id; None if the id isn't stored. Costs one read of an index."""
     row = conn.execute(_USE_QUERY, request.parameters).first()
     if row is None:
         return None
@@ -163,11 +164,11 @@ def find_operation_id(conn: Connection, person: str, request_id: str) -> str | N
     return None if row is None else row.operation_id
 
 
-def take_request_id(
+def acquire_request_id(
     tx: Transaction, request: RequestKey, use: RequestIdUse | None, holder: "Holder", now: datetime, seconds: float
 ) -> HeldRequestId:
     """Give this process the lease of the request id for `seconds`, and return the id with its fencing token. `use`
-    is the row of the request id as read in this transaction; None if there was none.
+    is the id's stored use as read in this transaction; None if there was none.
 
     Raises RunAgain if another process has changed the row meanwhile.
     """
@@ -189,7 +190,7 @@ def take_request_id(
             raise RunAgain from None
         fence = 1
     else:
-        if tx.conn.execute(_TAKE_ROW, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
+        if tx.conn.execute(_ACQUIRE_ROW, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
             raise RunAgain
         fence = use.fence + 1
     tx.set_commit_proof(lambda conn: conn.scalar(_TOKEN_QUERY, request.parameters) == token)
@@ -197,36 +198,38 @@ def take_request_id(
 
 
 def renew_lease(conn: Connection, taken: HeldRequestId, seconds: float) -> bool:
-    """Extend the lease by `seconds` from now (heartbeat). Return False if another process has the id now."""
-    return conn.execute(_RENEW_LEASE, _own_use_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
+    """Extend the lease of a request id to `seconds` from now (heartbeat). Return False if another process has
+    acquired the id or its use has ended."""
+    return (
+        conn.execute(_RENEW_LEASE, _make_own_use_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
+    )
 
 
 def store_result_ids(
     conn: Connection, taken: HeldRequestId, kind: str, subject_id: str | None, operation_id: str | None
 ) -> bool:
-    """Store in the id's row which record and which operation the action wrote, in the action's transaction. A
-    later call replaces the operation but not the record.
+    """Store in the row of the request id which record and which operation the action wrote, in the action's
+    transaction. A later call replaces the operation but not the record.
 
     Return False if another process has acquired the id meanwhile.
     """
     values = {"kind": kind, "subject": subject_id, "operation": operation_id}
-    if conn.execute(_STORE_RESULT_IDS, _own_use_parameters(taken) | values).rowcount == 1:
+    if conn.execute(_STORE_RESULT_IDS, _make_own_use_parameters(taken) | values).rowcount == 1:
         return True
-    return conn.execute(_FENCE_QUERY, _own_use_parameters(taken)).first() is not None  # no column changed
+    return conn.execute(_FENCE_QUERY, _make_own_use_parameters(taken)).first() is not None  # no column changed
 
 
 def end_use(conn: Connection, taken: HeldRequestId, state: str, answer: str | None) -> bool:
-    """End the use of the id and write its state: `kept` with its answer, or `free`. Return False if another
+    """End the use of a request id and write its state: `kept` with the answer, or `free`. Return False if another
     process has acquired the id meanwhile."""
-    return conn.execute(_END_USE, _own_use_parameters(taken) | {"to": state, "answer_": answer}).rowcount == 1
+    return conn.execute(_END_USE, _make_own_use_parameters(taken) | {"to": state, "answer_": answer}).rowcount == 1
 
 
 def end_lease(conn: Connection, taken: HeldRequestId) -> None:
-    """End the lease without an answer, because this process stops acting under the id. The outcome is in the record
-    and the operation whose ids `store_result_ids` stored.
-    """
-    conn.execute(_END_LEASE, _own_use_parameters(taken))
+    """End the lease of a request id without an answer, because this process stops acting under the id. The outcome
+    is in the record and the operation whose ids `store_result_ids` stored."""
+    conn.execute(_END_LEASE, _make_own_use_parameters(taken))
 
 
-def _own_use_parameters(taken: HeldRequestId) -> dict[str, object]:
+def _make_own_use_parameters(taken: HeldRequestId) -> dict[str, object]:
     return taken.request.parameters | {"held": taken.fence}

@@ -67,7 +67,7 @@ def broken(console: Console) -> tuple[int, str] | None:
 def missed(console: Console) -> tuple[int, str] | None:
     """What the roots alone tell: where a server's rows were made older, they don't fit their hashes any more."""
     with console.database.read() as conn:
-        return audit_roots.find_first_fault(conn)
+        return audit_roots.find_first_root_fault(conn)
 
 
 @pytest.mark.engines("sqlite")
@@ -113,11 +113,11 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
         worker.recovery.run_due()
         ((row_id,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         with other.database.read() as conn:
-            assert audit_roots.find_first_fault(conn) is None
+            assert audit_roots.find_first_root_fault(conn) is None
         place.unguard("audit_log")
         place.sql(f"UPDATE audit_log SET hash = '{'0' * 64}' WHERE id = {row_id}")
         with other.database.read() as conn:
-            assert audit_roots.find_first_fault(conn) == (row_id, "replaced")
+            assert audit_roots.find_first_root_fault(conn) == (row_id, "replaced")
 
 
 def test_a_root_is_written_an_hour_after_what_it_covers(
@@ -173,7 +173,7 @@ def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, h
         assert place.sql(_ROOTS)[0][0] == 3
         assert place.sql("SELECT count(*) FROM audit_log WHERE detail LIKE '%\"cut\"%'")[0][0] == 0
         with console.database.read() as conn:
-            assert audit_roots.find_first_fault(conn) is None
+            assert audit_roots.find_first_root_fault(conn) is None
 
 
 # ---------------------------------------------------------------- forged roots

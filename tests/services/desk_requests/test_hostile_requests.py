@@ -18,7 +18,7 @@ from console.services.desk_requests.execution import MAX_EXECUTIONS
 from console.services.guarded import answer_serialization
 from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
-from console.store.desk_requests.requested_audit import parse_entry
+from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.wiring.desk_requests import COMMAND_FORMS
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
@@ -201,10 +201,10 @@ def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
     with closing(connect(place)) as line:
         insert(line, "audit", json.dumps({"what": "story.opened", "subject_kind": None, "subject_id": None,
                                           "result": "done", "reason": None, "detail": {}}))  # fmt: skip
-    root = parse_entry("x", json.dumps({"what": "audit.exported", "subject_kind": "audit", "subject_id": None,
+    root = parse_audit_entry("x", json.dumps({"what": "audit.exported", "subject_kind": "audit", "subject_id": None,
                                      "result": "done", "reason": None, "detail": {}}))  # fmt: skip
     forged = type(root)(place.named("lead-b"), root.action)  # in the name of somebody else: the trigger refuses it
-    monkeypatch.setattr("console.services.desk_requests.execution.parse_entry", lambda *_: forged)
+    monkeypatch.setattr("console.services.desk_requests.execution.parse_audit_entry", lambda *_: forged)
     assert worker.desk_requests.execute_next()
     assert place.sql("SELECT state FROM requests") == [("ended",)]
     assert place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'request%'") == [

@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.audit.actions import AuditAction
 from console.services import evidence, exports
-from console.store.desk_requests.requested_audit import parse_entry
+from console.store.desk_requests.requested_audit import parse_audit_entry
 
 MODULES = sorted(path for package in (evidence, exports) for path in Path(str(package.__file__)).parent.glob("*.py"))
 
@@ -18,4 +18,6 @@ def test_what_a_desk_writes_by_itself_it_may_tell(module: Path) -> None:
     """Otherwise the worker refuses the entry as one that no desk sends, and the trail doesn't know of the file."""
     for name in set(re.findall(r"AuditAction\.([A-Z_]+)", module.read_text())):
         facts = {"what": AuditAction[name].value, "subject_kind": "export", "subject_id": "1", "result": "done"}
-        assert parse_entry("op-a", json.dumps({**facts, "reason": None, "detail": {}})).action == AuditAction[name]
+        assert (
+            parse_audit_entry("op-a", json.dumps({**facts, "reason": None, "detail": {}})).action == AuditAction[name]
+        )

@@ -313,8 +313,8 @@ def test_what_was_altered_is_made_anew_without_a_gap(sql_server: SqlServer, monk
         assert told is not None
         other_text = replace(kept, body=kept.body.replace(told[1], told[1].replace(" ", " '' ", 1)))
         others = (
-            other_text.create_sql_with_name(kept.name),
-            kept.create_sql_with_name(kept.name).replace("CREATE", "CREATE DEFINER=`x`@`%`"),
+            other_text.make_sql_with_name(kept.name),
+            kept.make_sql_with_name(kept.name).replace("CREATE", "CREATE DEFINER=`x`@`%`"),
         )
         for altered in others:
             sql_server.sql(f"USE `{database.url.database}`", f"DROP TRIGGER {kept.name}", altered)

@@ -108,7 +108,7 @@ def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int)
     """Its row stays, under a key of its own; the other rows keep theirs."""
     all_of_them = sorted((begin(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     one = all_of_them[place_of]
-    context.write(lambda tx: idempotency.free_key(tx.conn, one.operation_id, one.key))
+    context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, one.operation_id, one.key))
     assert seen(context, one.key) is None
     kept = {key for key, *_ in states(context)}
     assert kept == ({"a", "b", "c"} - {one.key}) | {f"{one.key}#{one.operation_id}"}
@@ -117,7 +117,7 @@ def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int)
 def test_a_long_key_that_is_set_aside_fits(context: ServiceContext) -> None:
     """Two hundred characters of it, and the operation's id behind."""
     begun = begin(context, "k" * 210)
-    context.write(lambda tx: idempotency.free_key(tx.conn, begun.operation_id, begun.key))
+    context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, begun.operation_id, begun.key))
     assert [key for key, *_ in states(context)] == ["k" * 200 + f"#{begun.operation_id}"]
 
 

@@ -1,7 +1,8 @@
-"""Create every table that the schema declares, the initial limits, and the triggers of SQLite's audit trail.
+"""Create every table that the schema declares, the initial limits of refunds, and the triggers of SQLite's audit
+trail.
 
-There are no older migrations, because no release had their schema. A new database gets the whole present schema here,
-so the later migrations find it complete and change nothing.
+There are no older migrations, because no release had their schema. A new database gets the whole present schema
+here, so the later migrations find it complete and change nothing.
 """
 
 import sqlalchemy as sa
@@ -45,7 +46,7 @@ def upgrade() -> None:
 
 
 def _insert_limits() -> None:
-    """Insert the initial limits, unless an interrupted upgrade has done so."""
+    """Insert the initial limits of refunds, unless an interrupted upgrade has inserted them."""
     bind = op.get_bind()
     if bind.scalar(sa.select(sa.func.count()).select_from(limits)) == 0:
         rows = [(name, "JPY", yen) for name, yen, _ in _INITIAL_LIMITS] + [

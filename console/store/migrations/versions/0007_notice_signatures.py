@@ -1,4 +1,5 @@
-"""Add to the events of payments the signature of a signed notice, and the database account that stored the event."""
+"""Add to the notices about payments (table `payment_events`) the signature of a signed notice, and the database
+account that stored the notice."""
 
 import sqlalchemy as sa
 

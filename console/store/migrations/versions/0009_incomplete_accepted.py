@@ -1,6 +1,5 @@
-"""Add the flag `incomplete_accepted` of credit checks. At the adoption an administrator accepts that these rows lack
-values; then they aren't in the queue of incomplete credit checks.
-"""
+"""Add the column `incomplete_accepted` of credit checks. At the adoption an administrator accepts that rows of
+another application lack values; then they aren't in the queue of incomplete credit checks."""
 
 import sqlalchemy as sa
 

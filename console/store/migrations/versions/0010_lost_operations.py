@@ -1,6 +1,5 @@
-"""Add the table of lost operations: only the spools of desks still have them, because the database was restored to an
-earlier state.
-"""
+"""Add the table of lost operations: operations that only the spools of desks still have, because the database was
+restored to an earlier state."""
 
 from console.store.migrations.ddl_helpers import create_table
 from console.store.schema.worker import lost_operations

@@ -1,6 +1,5 @@
-"""Add to each operation a secret of its sender (`answer_key`) and the hash of this secret (`answer_lock`). The claim
-of a call that costs money is freed only with this secret.
-"""
+"""Add to each operation a secret of its sender (column `answer_key`) and the hash of this secret (`answer_lock`).
+An answer frees the claim of a call that costs money only together with this secret."""
 
 import sqlalchemy as sa
 

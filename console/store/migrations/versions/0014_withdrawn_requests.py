@@ -1,5 +1,6 @@
-"""Add the column `claimed_id` of desk requests with a unique index. Either a worker takes a request, or its person
-withdraws it: only one of them gets this id.
+"""Add the column `claimed_id` of desk requests with a unique index. Either a worker takes a request, or the person
+who sent it withdraws it: the request's id can be in this column only once, in the taken request or in its
+withdrawal.
 """
 
 import sqlalchemy as sa

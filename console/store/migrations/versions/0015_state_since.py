@@ -1,8 +1,9 @@
-"""Add the column `state_since`: the instant at which a record's state or certainty last changed. The indexes of the
-queues get it before the id, so that a queue is read in the order of age.
+"""Add the column `state_since`: the instant at which a record's state or certainty last changed. In the indexes of
+the queues it comes before the id, so that a queue is read in the order of age.
 
-Existing rows get the time of the newest audit entry about their present state. Without such an entry it is the time
-of their last change. Rows of credit checks that another application wrote keep the value that says: nobody knows.
+Existing rows get the time of the newest audit entry about their present state. Without such an entry they get the
+time of their last change. Rows of credit checks that another application wrote keep EPOCH_START, which stands for
+an unknown instant.
 """
 
 from collections.abc import Iterator
@@ -47,7 +48,8 @@ def upgrade() -> None:
 
 
 def _backfill(kind: str, table: sa.Table) -> Iterator[sa.Update]:
-    """Yield the updates of rows whose `state_since` isn't known: by audit entries, then by the times of the row."""
+    """Yield the UPDATE statements that set `state_since` in the rows of this table where it isn't known: first by
+    audit entries, then by the times of the row."""
     columns, entries = table.c, audit_log.c
     is_undated = columns.state_since == EPOCH_START
     if table.name == LEGACY_TABLE:

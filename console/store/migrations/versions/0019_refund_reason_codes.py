@@ -1,4 +1,5 @@
-"""Add the code of a refund's reason. Refunds that were requested before have their reason as text alone."""
+"""Add the column of the code of a refund's reason. Refunds that were requested before have their reason only as
+text."""
 
 import sqlalchemy as sa
 

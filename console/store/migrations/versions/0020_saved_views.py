@@ -1,4 +1,4 @@
-"""Add the table of saved views of queues. The upgrade also writes its triggers."""
+"""Add the table of saved views of queues. The upgrade also creates the table's triggers."""
 
 from console.store.migrations.ddl_helpers import create_table
 from console.store.schema.worker import saved_views

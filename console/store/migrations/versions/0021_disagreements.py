@@ -1,6 +1,5 @@
 """Add the derived column `disagrees` of credit checks, orders, payments and refunds, and its indexes. The queue of
-disagreements uses it: records that differ between this database, the provider and the order.
-"""
+mismatches reads it: records that differ between this database, the provider and the order."""
 
 import sqlalchemy as sa
 

@@ -1,6 +1,5 @@
-"""Add how a mention came about: by a note, or by the hand-over of a record. Earlier mentions count as those of a
-note.
-"""
+"""Add the column that tells whether a mention comes from a note or from the hand-over of a record. Earlier
+mentions count as mentions in a note."""
 
 import sqlalchemy as sa
 
