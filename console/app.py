@@ -162,7 +162,7 @@ class Console:
     def incidents(self) -> "IncidentService":
         from console.services.alerts.incidents import IncidentService
 
-        return IncidentService(self._context, self.request_ids, self.alerts.find_items)
+        return IncidentService(self._context, self.request_ids, self.alerts.find_alert_items)
 
     @cached_property
     def mentions(self) -> "MentionService":
@@ -512,7 +512,7 @@ def _open_database(settings: Settings, *, without_time_limit: bool = False) -> D
         Spool(settings.home, cipher=None),
     )
     try:
-        database_rollback.require_file(database, spool)
+        database_rollback.refuse_unexpected_new_database(database, spool)
     finally:
         spool.close()
     return database

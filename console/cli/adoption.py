@@ -14,7 +14,7 @@ from console.domain.records import CheckState
 
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
-    from console.services.adoption.plan import AdoptionPlan, RowCount
+    from console.services.adoption.plan import AdoptionPlan, AdoptionRowCounts
     from console.services.adoption.run import AdoptionResult
 
 
@@ -65,9 +65,9 @@ def _require_adoptable(plan: "AdoptionPlan", writer: AnswerWriter, *, may_conver
     option `--convert`: the command may change columns. The error's detail contains the whole plan; without
     `--json`, the lines of the plan are first written to stderr.
     """
-    from console.services.adoption.adopt import find_refusal
+    from console.services.adoption.adopt import find_adoption_refusal
 
-    refusal = find_refusal(plan.obstacles, convert=may_convert)
+    refusal = find_adoption_refusal(plan.obstacles, convert=may_convert)
     if refusal is not None:
         if not writer.is_json:
             for line in format_adoption_plan_lines(plan, writer.translator):
@@ -140,7 +140,7 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
     yield translator("cli.adopt.seconds", seconds=plan.seconds)
 
 
-def _format_row_count_lines(count: "RowCount", translator: Translator) -> Iterator[str]:
+def _format_row_count_lines(count: "AdoptionRowCounts", translator: Translator) -> Iterator[str]:
     if count.duplicates:
         yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.duplicate_claims)
     for claim in count.duplicate_examples:

@@ -16,7 +16,7 @@ from console.domain.records import AuditEntry
 if TYPE_CHECKING:
     from console.app import Console
     from console.domain.errors.details import AuditBrokenDetail
-    from console.services.evidence.pack_verification import PackVerdict
+    from console.services.evidence.pack_verification import PackVerification
 
 
 def _list_audit_entries(console: "Console", args: Namespace, _: AnswerWriter) -> tuple[AuditEntry, ...]:
@@ -53,7 +53,7 @@ class VerifyAuditCommand:
         writer.write_answer(lambda: facts, lambda: [line])
 
 
-def require_intact_pack(file: str) -> "PackVerdict":
+def require_intact_pack(file: str) -> "PackVerification":
     """Verify an evidence pack and return the verdict. Raises ConsoleError `audit_broken` if the file is damaged or
     isn't an evidence pack.
     """
@@ -65,7 +65,7 @@ def require_intact_pack(file: str) -> "PackVerdict":
     return verdict
 
 
-def make_audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
+def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleError:
     """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names
     the first problem of the pack; its detail lists all problems.
     """

@@ -80,7 +80,7 @@ class RequestThreads:
         while not self._stop_event.is_set():
             try:
                 if clock.monotonic() >= beat_at:
-                    self._executor.announce()
+                    self._executor.announce_presence()
                     beat_at = clock.monotonic() + beat_seconds
                 waiting_count = self._executor.count_waiting()
                 self._wake_threads(waiting_count)
@@ -98,7 +98,7 @@ class RequestThreads:
             pause_seconds = compute_pause_seconds(idle_seconds, beat_seconds, is_standby=self._executor.is_standby)
             self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_POLL_PAUSE_SECONDS))
         self._wake_threads(REQUEST_THREAD_COUNT)
-        self._executor.withdraw_announcement()
+        self._executor.release_presence_lease()
 
     def _wake_threads(self, count: int) -> None:
         """Wake one thread for each waiting request, not more, because a thread that finds no request would delay

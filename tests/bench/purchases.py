@@ -64,7 +64,7 @@ class InstantVendor:
 
 def without_follow_up(console: Console) -> None:
     """A purchase ends when it is recorded: detail and PDF are calls of their own."""
-    console._service_builder._refetch_service.follow_up = lambda *_: None  # type: ignore[method-assign]  # just here
+    console._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
 
 
 @contextmanager

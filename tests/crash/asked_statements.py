@@ -100,7 +100,7 @@ def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting
         on.desk(action) as worker,
         ThreadPoolExecutor(1) as thread,
     ):
-        worker.desk_requests.announce()
+        worker.desk_requests.announce_presence()
         answer = thread.submit(_ask, on, desk, target, where)
         until(lambda: bool(on.place.sql(_ASKED)) or answer.done(), "the request")
         with failing(worker, nth, trouble, lasting=lasting) as countdown:

@@ -206,7 +206,7 @@ class AskingSeats(Seats):
         """The worker, which is there and takes no request until the end of the block."""
         worker = self.desk(_WORKER)
         self._executing.close()
-        worker.desk_requests.announce()
+        worker.desk_requests.announce_presence()
         try:
             yield worker
         finally:

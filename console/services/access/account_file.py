@@ -26,10 +26,11 @@ _SYSTEM_ACCOUNTS = frozenset({"root", "mysql", "mariadb.sys", "mysql.sys", "mysq
 class AccountEntry:
     """One person in the JSON file of the command `db accounts apply`.
 
-    `is_disabled`: True if the person may no longer work. `asks_worker`: True if a worker acts for the person,
-    whose own account may then only read and write desk requests. `has_no_acts_key`: True if the entry has neither
-    the key `acts` nor its earlier form `asks`. `password_env`: name of the environment variable that contains the
-    password; None if the entry names none. `line`: number of the line of the file that contains the person's name.
+    `is_disabled`: True if the person may no longer work. `asks_worker`: True if a worker acts for the person; the
+    person's own database account may then only read, and write desk requests. `has_no_acts_key`: True if the entry
+    has neither the key `acts` nor its earlier form `asks`. `password_env`: name of the environment variable that
+    contains the password; None if the entry names none. `line`: number of the line of the file that contains the
+    person's name.
     """
 
     person: Person
@@ -41,7 +42,8 @@ class AccountEntry:
 
 
 def read_entries(content: str) -> tuple[AccountEntry, ...]:
-    """Parse `content`, the text of the file, and return its entries in the order of the file.
+    """Parse `content`, the text of the JSON file of `db accounts apply`, and return its entries in the order of
+    the file.
 
     Raises ConsoleError `usage` if the file deviates from the expected form. The error's detail has the problem,
     the line and the person's name (None if the mistake concerns no single person).
@@ -62,8 +64,10 @@ def read_entries(content: str) -> tuple[AccountEntry, ...]:
 def make_file_error(
     problem: UsageProblem, line: int, name: str = "", /, **facts: Unpack[UsageDetail]
 ) -> ConsoleError:
-    """Return the ConsoleError `usage` about a mistake in the file. An empty `name` means that the mistake concerns
-    no single person. `facts` are added to the error's detail."""
+    """Return the ConsoleError `usage` about a mistake in the line `line` of the JSON file of `db accounts apply`.
+    `name` is the name of the person whom the mistake concerns; empty if it concerns no single person. `facts`
+    are added to the error's detail.
+    """
     return ConsoleError(ErrorCode.USAGE, {"problem": problem, "line": line, "name": name or None, **facts})
 
 
@@ -77,8 +81,8 @@ def _parse_json(content: str) -> object:
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the (key, value) pairs of one JSON object as a dict. Raises ValueError for a repeated key, because
-    Python's JSON parser would silently use the last value."""
+    """Return `pairs`, the keys and values of one JSON object of the file, as a dict. Raises ValueError for a
+    repeated key, because Python's JSON parser would silently use the last value."""
     if len({key for key, _ in pairs}) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return dict(pairs)
@@ -147,11 +151,11 @@ def _refuse_unknown_keys(row: Mapping[str, object], allowed_keys: tuple[str, ...
 
 
 def _find_line(content: str, name: object) -> int:
-    """Return the number of the line of the file that contains the person's name; 1 if the name is not found in
-    this spelling."""
-    return 1 + content[: max(0, next(_find_positions(content, name), 0))].count("\n")
+    """Return the number of the line of the file (text `content`) that contains the person's name; 1 if the file
+    doesn't contain `name` as plain JSON text."""
+    return 1 + content[: max(0, next(_find_name_positions(content, name), 0))].count("\n")
 
 
-def _find_positions(content: str, name: object) -> Iterator[int]:
+def _find_name_positions(content: str, name: object) -> Iterator[int]:
     quoted = re.escape(json.dumps(name, ensure_ascii=False))
     yield from (match.start(1) for match in re.finditer(rf'"name"\s*:\s*({quoted})', content))

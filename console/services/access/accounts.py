@@ -1,6 +1,6 @@
-"""Apply the file of the terminal command `db accounts apply`: write the people of the file to the table
-`operators`, and on a database server create and change their accounts, which get only the rights that their
-roles need.
+"""Apply the JSON file of the terminal command `db accounts apply`: write the people of the file to the table
+`operators`. On a database server, also create and change the accounts of these people, each with only the
+rights that its roles need.
 """
 
 import re
@@ -38,9 +38,9 @@ variable is unset.
 
 @dataclass(frozen=True, slots=True)
 class _AccountChange:
-    """The changes that one run must make for one person of the file. `stored` is the person's present row in the
-    table `operators` (None: there is none yet), `password` the new password (None: the password stays
-    unchanged).
+    """The changes that one run of `db accounts apply` must make for one person of the file. `entry` is the
+    person's entry in the file, `stored` the person's present row in the table `operators` (None: there is none
+    yet), `password` the new password (None: the password stays unchanged).
     """
 
     entry: AccountEntry
@@ -54,8 +54,8 @@ class _AccountChange:
 
     @property
     def has_changed_actor(self) -> bool:
-        """True if the file changes who acts for an enabled person: until now the person's own account, from now on
-        a worker, or the reverse."""
+        """True if the file changes who acts for an enabled person: until now the person's own account acted, and
+        from now on a worker acts, or the reverse."""
         return (
             self.stored is not None
             and not (self.stored.is_disabled or self.entry.is_disabled)
@@ -64,9 +64,8 @@ class _AccountChange:
         )
 
     def make_result(self, *, has_passwords: bool) -> AccountDone:
-        """Return the result for this person: created, updated, disabled or unchanged, and whether the password was
-        set. `has_passwords` is False on a database without accounts.
-        """
+        """Return the result for this person that the command prints: created, updated, disabled or unchanged, and
+        whether the password was set. `has_passwords` is False on an SQLite database, which has no accounts."""
         change = "disabled" if self.entry.is_disabled else "updated" if self.stored else "created"
         password_state = "none" if not has_passwords else "set" if self.password else "kept"
         return AccountDone(
@@ -109,13 +108,14 @@ class Accounts:
         self, content: str, passwords: PasswordReader, *, dry_run: bool = False, request_id: str | None = None
     ) -> AccountsApplied:
         """Create and change accounts, roles and rows of `operators` for the people of the file whose text is
-        `content`. `passwords` returns the password in the environment variable of the given name. If a run was
-        interrupted, a repeated run completes it.
+        `content`. `passwords` gets the name of an environment variable and returns the password in it. If a run
+        was interrupted, a repeated run completes it.
 
-        All errors are raised before anything is written: `usage` for a mistake in the file, and if a person's
-        account would change between acting itself and asking a worker although the entry has neither the key
-        `acts` nor `asks` (a dry run lists these people instead); `bad_profile` for a missing or unsuitable
-        password; `not_allowed` if the connected account may not create accounts. A dry run ignores the request id.
+        All errors are raised before anything is written. Raises `usage` for a mistake in the file; also if an
+        entry without the keys `acts` and `asks` would change whether a person acts or a worker acts for the person
+        (a dry run lists these people instead). Raises `bad_profile` for a missing or unsuitable password, and
+        `not_allowed` if the connected account may not create accounts. A dry run writes nothing and ignores the
+        request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",
@@ -129,15 +129,17 @@ class Accounts:
         entries = read_entries(content)
         with context.database.read() as conn:
             stored = people.read_people_by_name(conn)
-        tasks = [self._make_task(entry, stored.get(entry.person.name), passwords) for entry in entries]
+        changes = [self._make_account_change(entry, stored.get(entry.person.name), passwords) for entry in entries]
         if not dry_run:
-            _refuse_implicit_changes(tasks)
-        statements = self._apply_on_server(tasks, dry_run=dry_run) if server else ()
+            _refuse_implicit_changes(changes)
+        statements = self._apply_to_server(changes, dry_run=dry_run) if server else ()
         if not dry_run:
-            context.write(lambda tx: self._write_rows(tx, tasks))
-        return AccountsApplied(tuple(task.make_result(has_passwords=server) for task in tasks), statements, dry_run)
+            context.write(lambda tx: self._write_rows(tx, changes))
+        return AccountsApplied(
+            tuple(change.make_result(has_passwords=server) for change in changes), statements, dry_run
+        )
 
-    def _make_task(
+    def _make_account_change(
         self, entry: AccountEntry, stored: StoredPerson | None, passwords: PasswordReader
     ) -> _AccountChange:
         name, server = entry.person.name, self._context.database.is_server
@@ -162,19 +164,19 @@ class Accounts:
             )
         return _AccountChange(entry, stored, password or None)
 
-    def _write_rows(self, tx: Transaction, tasks: Sequence[_AccountChange]) -> None:
-        """Write the changed rows of `operators` with their audit entries. The caller has executed all SQL
-        statements for the accounts before: if they were interrupted, no row is written, and a repeated run
-        finds the same changes again.
+    def _write_rows(self, tx: Transaction, changes: Sequence[_AccountChange]) -> None:
+        """Write the changed rows of `operators` with their audit entries. The caller has already executed all SQL
+        statements that change database accounts: after an interruption of these statements no row is written,
+        so a repeated run finds the same changes again.
         """
         context, now = self._context, self._context.now()
-        for task in tasks:
-            if not task.has_changed and not task.password:
+        for change in changes:
+            if not change.has_changed and not change.password:
                 continue
             people.save_person(
-                tx.conn, StoredPerson(task.entry.person, task.entry.is_disabled, task.entry.asks_worker), now
+                tx.conn, StoredPerson(change.entry.person, change.entry.is_disabled, change.entry.asks_worker), now
             )
-            result = task.make_result(has_passwords=context.database.is_server)
+            result = change.make_result(has_passwords=context.database.is_server)
             facts = {
                 "roles": sorted(result.person.roles),
                 "may_buy": result.person.may_buy,
@@ -187,26 +189,27 @@ class Accounts:
 
     # On a server
 
-    def _apply_on_server(self, tasks: Sequence[_AccountChange], *, dry_run: bool) -> tuple[str, ...]:
+    def _apply_to_server(self, changes: Sequence[_AccountChange], *, dry_run: bool) -> tuple[str, ...]:
         database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:
-                _require_rights(conn, has_asking_people=any(task.entry.asks_worker for task in tasks))
-                return tuple(_StatementExecutor(database, conn, dry_run=dry_run).run_all(tasks))
+                _require_rights(conn, has_asking_people=any(change.entry.asks_worker for change in changes))
+                return tuple(_StatementExecutor(database, conn, dry_run=dry_run).run_all(changes))
         finally:
             database.close()
 
 
-def _refuse_implicit_changes(tasks: Sequence[_AccountChange]) -> None:
-    """Raise ConsoleError `usage` if people would change between acting themselves and asking a worker although
-    their entries have neither the key `acts` nor `asks`. Without this check, a file from an earlier version, in
-    which accounts acted themselves by default, would make all accounts of the team ask a worker with one run of
-    the command.
+def _refuse_implicit_changes(changes: Sequence[_AccountChange]) -> None:
+    """Raise ConsoleError `usage` if an entry without the keys `acts` and `asks` would change whether a person acts
+    or a worker acts for the person. Without this check, one run with a file of an earlier version, in which
+    people acted themselves by default, would make a worker act for every person of the team.
     """
-    unsaid = [task.entry for task in tasks if task.has_changed_actor and task.entry.has_no_acts_key]
-    if unsaid:
-        names = [entry.person.name for entry in unsaid]
-        raise make_file_error(UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unsaid[0].line, names[0], names=names)
+    unstated_entries = [
+        change.entry for change in changes if change.has_changed_actor and change.entry.has_no_acts_key
+    ]
+    if unstated_entries:
+        names = [entry.person.name for entry in unstated_entries]
+        raise make_file_error(UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unstated_entries[0].line, names[0], names=names)
 
 
 _AUDIT_ACTION_BY_CHANGE = {
@@ -217,8 +220,8 @@ _AUDIT_ACTION_BY_CHANGE = {
 
 
 class _StatementExecutor:
-    """Executes, in one run, the SQL statements that create and change the roles and accounts of a database server.
-    The server commits each statement separately."""
+    """Executes, in one run of `db accounts apply`, the SQL statements that create and change the roles and
+    accounts of a database server. The server commits each statement separately."""
 
     def __init__(self, database: Database, conn: Connection, *, dry_run: bool) -> None:
         self._database = database
@@ -226,28 +229,28 @@ class _StatementExecutor:
         self._dry_run = dry_run
         self._statements: list[str] = []
 
-    def run_all(self, tasks: Sequence[_AccountChange]) -> list[str]:
-        """Run all SQL statements for these people; in a dry run, only list them. Return the statements without
-        passwords."""
-        self._grant_roles(
+    def run_all(self, changes: Sequence[_AccountChange]) -> list[str]:
+        """Execute all SQL statements for the people of `changes`; in a dry run, only list them. Return the
+        statements without passwords."""
+        self._create_roles(
             {
                 role
-                for task in tasks
-                for role in grants.list_server_roles(task.entry.person.roles, asks_worker=task.entry.asks_worker)
+                for change in changes
+                for role in grants.list_server_roles(change.entry.person.roles, asks_worker=change.entry.asks_worker)
             }
         )
-        for task in tasks:
-            if task.stored is not None or not task.entry.is_disabled:
-                self._apply_account(task)
+        for change in changes:
+            if change.stored is not None or not change.entry.is_disabled:
+                self._apply_account(change)
         return self._statements
 
-    def _grant_roles(self, roles: AbstractSet[str]) -> None:
+    def _create_roles(self, roles: AbstractSet[str]) -> None:
         for sql in list(grants.make_role_statements(self._conn, roles)):
             self._run_statement(AccountStatement(sql))
 
-    def _apply_account(self, task: _AccountChange) -> None:
+    def _apply_account(self, change: _AccountChange) -> None:
         server = self._database.server
-        account = task.make_target_account(
+        account = change.make_target_account(
             needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn)
         )
         maria, name = grants.is_mariadb(self._conn), str(self._database.url.database)
@@ -265,8 +268,8 @@ class _StatementExecutor:
             _run_with_explained_refusal(self._conn, lambda: statement.run(self._conn))
 
     def _run_as_account(self, account: DesiredAccount, statement: AccountStatement) -> None:
-        """Run the SQL statement on a new connection that signs in as `account`. This also proves that the account
-        can sign in."""
+        """Execute the SQL statement on a new connection that signs in as `account`. This also proves that the
+        account can sign in."""
         url = self._database.url.set(username=account.name, password=account.password, database="")
         account_database = Database(url.render_as_string(hide_password=False), without_time_limit=True)
         try:
@@ -278,9 +281,9 @@ class _StatementExecutor:
 
 def _list_needed_rights(conn: Connection, *, has_asking_people: bool = True) -> Mapping[str, str]:
     """Return the database rights that the connected account needs to create accounts, each with the regular
-    expression that finds the right in a line of SHOW GRANTS. On MySQL, the creator of a role needs ROLE_ADMIN
-    to grant it. `has_asking_people`: the file has people who ask a worker; they read through SQL views, which
-    must be created.
+    expression that finds the right in a line of SHOW GRANTS. On MySQL this includes ROLE_ADMIN, without which
+    the creator of a role can't grant it. `has_asking_people`: True if a worker acts for people of the file,
+    whose accounts read through SQL views; the connected account must create these views.
     """
     patterns = {"CREATE USER": "(CREATE USER|ALL PRIVILEGES).* ON [*]", "GRANT OPTION": "WITH GRANT OPTION"}
     if not grants.is_mariadb(conn):
@@ -294,15 +297,14 @@ def _list_needed_rights(conn: Connection, *, has_asking_people: bool = True) -> 
 
 
 def _can_accept_remote_clients(conn: Connection) -> bool:
-    """True if the server accepts encrypted connections from other machines. The connected account may itself use a
-    local address."""
+    """True if the database server accepts encrypted connections from other machines, even if the connected account
+    itself uses a local address."""
     return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
 
 
 def _require_rights(conn: Connection, *, has_asking_people: bool) -> None:
-    """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a needed right.
-    `has_asking_people` is passed to `_list_needed_rights`.
-    """
+    """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a right that
+    the creation of accounts needs. `has_asking_people`: True if a worker acts for people of the file."""
     lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     missing = [
         right
@@ -314,9 +316,9 @@ def _require_rights(conn: Connection, *, has_asking_people: bool) -> None:
 
 
 def _run_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> None:
-    """Call `act`, which runs a statement. If the server refuses the statement for lack of rights, raise not_allowed
-    with the needed rights; a repeated run continues at this statement. Other errors of the database are raised
-    unchanged.
+    """Call `act`, which executes one SQL statement of `db accounts apply`. If the server refuses the statement for
+    lack of rights, raise not_allowed with the needed rights; a repeated run of the command continues at this
+    statement. Other errors of the database are raised unchanged.
     """
     try:
         act()

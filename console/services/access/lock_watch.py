@@ -1,6 +1,5 @@
-"""End the database sessions of people, and roll back prepared transactions, whose locks block other sessions. A
-worker does this on each node of the server.
-"""
+"""End database sessions of people whose locks block other sessions, and roll back prepared (XA) transactions that
+do so. A worker does this on each node of the database server."""
 
 import logging
 
@@ -20,17 +19,17 @@ _log = logging.getLogger("console.worker")
 
 
 class LockWatch:
-    """Ends sessions whose locks block other sessions, for a worker. Keeps one connection to each node of the
-    server.
-    """
+    """Ends, for a worker, the database sessions of people whose locks block other sessions. Keeps one connection
+    to each node of the database server."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._nodes = [_ServerNode(database) for database in _open_node_databases(context.database)]
 
     def end_blocking_sessions(self) -> int:
-        """End all sessions of people that block other sessions now. Return the number of ended sessions and
-        rolled-back prepared transactions. Audit entries name their accounts and the reasons.
+        """End the sessions of people that block other sessions now, at most MAX_SESSIONS_ENDED_PER_PASS on each
+        node. Return the number of ended sessions and rolled-back prepared transactions. Write an audit entry
+        for each pair of an account and a reason for which its sessions were ended.
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right.
         """
@@ -53,9 +52,9 @@ class LockWatch:
 
 
 class _ServerNode:
-    """One node of the database server. `_detected_at` maps the id of each prepared transaction to the time
-    (monotonic seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found
-    a prepared transaction that blocks others.
+    """One node of the database server, whose blocking sessions are ended. `_detected_at` maps the id of each
+    prepared transaction to the time (monotonic seconds) at which a pass first found it. `_last_pass_at` is the
+    time of the last pass that found a prepared transaction which blocked other sessions.
     """
 
     def __init__(self, database: Database) -> None:
@@ -64,9 +63,10 @@ class _ServerNode:
         self._last_pass_at = float("-inf")
 
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
-        """End the sessions of people that block others on this node. If a prepared transaction blocks others, roll
-        back the prepared transactions that were first found at least BLOCKING_SECONDS ago. Return the ended
-        sessions. `now` is in monotonic seconds.
+        """End the sessions of people that block other sessions on this node. If a prepared transaction blocks
+        other sessions, roll back each prepared transaction that a pass first found at least BLOCKING_SECONDS
+        ago. Return one EndedSession for each ended session and each rolled-back transaction. `now` is in
+        monotonic seconds.
         """
         ended: list[EndedSession] = []
         with self.database.read() as conn:
@@ -88,8 +88,8 @@ class _ServerNode:
 
 
 def _open_node_databases(database: Database) -> list[Database]:
-    """Return one database object for each node of the server, because each node has its own locks; empty if the
-    database is an SQLite file."""
+    """Return one Database object for each node of the database server, because each node has its own locks; empty
+    if the database is an SQLite file."""
     if database.server is None:
         return []
     plain = database.url.difference_update_query(["fallback"])

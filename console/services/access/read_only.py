@@ -24,8 +24,8 @@ class ReadOnlySwitches:
         self._context, self._request_ids = context, request_ids
 
     def list_switches(self) -> tuple[ReadOnlySwitch, ...]:
-        """Return the newest setting of each scope whose switch was ever set, ordered by scope. Needs no right:
-        every person may see why a change is refused."""
+        """Return the present setting of each read-only switch that a person has ever set, ordered by scope
+        (everything, or one provider). Needs no right: every person may see why a change is refused."""
         with self._context.database.read() as conn:
             return read_only_switches.read_switches(conn)
 
@@ -35,8 +35,9 @@ class ReadOnlySwitches:
         return (EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER, *list_provider_names())
 
     def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
-        """Set the switch of `scope`, which is EVERYTHING_SCOPE or the name of a provider, and return its setting. If
-        the switch already has this value, write nothing and return the stored setting with its earlier reason.
+        """Set the read-only switch of `scope`, which is EVERYTHING_SCOPE or the name of a provider, and return its
+        setting. If the switch already has this value, write nothing and return the stored setting with its
+        earlier reason.
 
         Raises not_found for an unknown scope, usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS, and not_allowed.

@@ -1,5 +1,5 @@
-"""Sign-in to the database: the acting person of this process, the record of a sign-in, confirmation of the
-password, and sign-out."""
+"""Sign-in to the database: find the acting person of this process, record a sign-in, confirm the password, and
+sign out."""
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NotAllowedReason
@@ -13,8 +13,8 @@ from console.store.database.engine import Transaction
 
 
 class Sessions:
-    """The sign-in of this process at its database, and the sign-out. A database server requires a database
-    account; SQLite has no accounts, and the program accepts the configured name."""
+    """The sign-in of this process at its database, and the sign-out. On a database server a person signs in with a
+    database account; SQLite has no accounts, and the program accepts the configured name."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -71,9 +71,9 @@ class Sessions:
         return True
 
     def sign_out(self) -> bool:
-        """Remove the password from the keyring and from this process. Return True if the audit entry was written; the
-        person is signed out even if the database is unreachable. Raises bad_profile `keyring_failed`; then the person
-        stays signed in.
+        """Remove the password from the keyring and from this process. Return True if the audit entry about the
+        sign-out was written; the person is signed out even if the database is unreachable. Raises bad_profile
+        `keyring_failed` if the keyring can't be changed; then the person stays signed in.
         """
         was_stored = self._sign_in.sign_out()
         try:

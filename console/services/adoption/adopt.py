@@ -21,33 +21,32 @@ DEFAULT_TIME_ZONE = "Asia/Tokyo"
 
 
 class Adoption:
-    """Adopts another application's table of credit checks: `make_plan` only reads, `run` changes the table. Both can
-    be called before and after `db upgrade`.
-    """
+    """Adopts another application's table of credit checks: `make_plan` only reads, `run` changes the table. Both
+    methods can be called before and after `db upgrade`."""
 
     def __init__(self, database: Database, open_context: Callable[[], ServiceContext]) -> None:
-        """`open_context` opens the service context, which needs the current schema. `run` calls it after the upgrade,
-        to write the audit trail.
-        """
+        """`open_context` opens the service context, which needs the current schema. `run` calls it after the
+        upgrade of the schema, to write the audit trail."""
         self._database = database
         self._open_context = open_context
 
     def make_plan(self, zone: str | None = None) -> AdoptionPlan:
-        """Return the plan of the changes that `run` would make, and change nothing. `zone` is the name of the time
-        zone in which the table's times are stored (None: Japan). Raises usage for an unknown time zone,
-        not_found if the database has no such table, not_our_database if it has only tables of other
-        applications.
+        """Return the plan of the changes that `run` would make to the table of credit checks, and change nothing.
+        `zone` is the name of the time zone in which the table's times are stored (None: Japan). Raises usage
+        for an unknown time zone, not_found if the database has no such table, not_our_database if it has only
+        tables of other applications.
         """
         return adoption_plan.make_plan(self._database, _require_known_time_zone(zone) or DEFAULT_TIME_ZONE)
 
     def run(self, zone: str | None = None, *, convert: bool = False) -> AdoptionResult:
-        """Adopt the table, or continue an interrupted adoption. `zone` is the name of the time zone in which the
-        table's times are stored (None: the zone of the interrupted adoption, otherwise Japan). `convert` allows
-        steps during which the database copies the table and no program can write to it.
+        """Adopt the table of credit checks, or continue an interrupted adoption. `zone` is the name of the time
+        zone in which the table's times are stored (None: the zone of the interrupted adoption, otherwise
+        Japan). `convert` allows steps during which the database copies the table and no program can write to
+        it.
 
         Raises usage if `zone` differs from the zone with which the adoption began, schema_mismatch if an obstacle
         remains (detail.obstacles), database_locked if a step can't get the table's lock because of other
-        transactions. Completed steps stay.
+        transactions. After an error, the completed steps stay.
         """
         requested_zone = _require_known_time_zone(zone)
         _require_adoptable(self._database, convert=convert)
@@ -59,10 +58,9 @@ class Adoption:
 
     def accept_incomplete(self) -> int:
         """Accept, by one decision of a person, that the incomplete credit checks of other applications stay
-        incomplete: they leave the queue of incomplete records. Return their number.
+        incomplete: these credit checks leave the queue of incomplete records. Return their number.
 
-        The missing parts of these credit checks can still be re-fetched. Raises schema_mismatch before the table
-        is adopted.
+        Their missing parts can still be re-fetched. Raises schema_mismatch before the table is adopted.
         """
         if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) != "adopted":
             raise ConsoleError(
@@ -71,9 +69,9 @@ class Adoption:
         return accept_incomplete(self._open_context())
 
     def _begin_adoption(self, requested_zone: str | None) -> str | None:
-        """Store the beginning of the adoption if none has begun. Return the time zone in force: that of the
-        adoption that began earlier, otherwise `requested_zone` (None: Japan). Return None for a table that this
-        program created.
+        """Store the beginning of the adoption if none has begun. Return the time zone that this adoption uses:
+        that of an adoption that began earlier, otherwise `requested_zone` (None: Japan). Return None if this
+        program created the table of credit checks.
         """
         if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) == "adopted":
             return adoption_plan.read_stored_zone(self._database)
@@ -102,14 +100,14 @@ def _require_known_time_zone(name: str | None) -> str | None:
 
 def _require_adoptable(database: Database, *, convert: bool) -> None:
     obstacles = adoption_plan.find_obstacles(database, adoption_plan.find_adoptable_table(database))
-    refusal = find_refusal(obstacles, convert=convert)
+    refusal = find_adoption_refusal(obstacles, convert=convert)
     if refusal is not None:
         raise refusal
 
 
-def find_refusal(obstacles: Sequence[AdoptionObstacle], *, convert: bool) -> ConsoleError | None:
-    """Return the error that `Adoption.run` would raise because of these obstacles; None if the adoption can run,
-    because there are no obstacles or because `convert` is True and removes them all."""
+def find_adoption_refusal(obstacles: Sequence[AdoptionObstacle], *, convert: bool) -> ConsoleError | None:
+    """Return the error that `Adoption.run` would raise because of these obstacles; None if the adoption can run.
+    It can run if there are no obstacles, or if `convert` is True and every obstacle is convertible."""
     hard_obstacles = [obstacle for obstacle in obstacles if not obstacle.is_convertible]
     if not hard_obstacles and (convert or not obstacles):
         return None

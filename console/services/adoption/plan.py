@@ -1,4 +1,4 @@
-"""Plan the adoption of another application's table: read the columns that the other application created, and
+"""Plan the adoption of another application's table of credit checks: read the columns and rows of the table, and
 change nothing."""
 
 from collections import Counter
@@ -19,13 +19,13 @@ from console.store.schema.legacy_table import LegacyTable
 
 MAX_LISTED_EXAMPLES = 5
 IDS_PER_RANGE = 5_000
-_ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the rows and creation of the indexes
+_ESTIMATED_ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the rows and creation of the indexes
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateClaim:
-    """A claim (client and corporation number) that more than one row of the table has; `rows` is the number of
-    these rows. After the adoption only one of them has the claim."""
+    """A claim (client and corporation number) that more than one row of the table of credit checks has; `rows` is
+    the number of these rows. After the adoption only one of them has the claim."""
 
     client_id: str
     corporation_number: str
@@ -34,16 +34,16 @@ class DuplicateClaim:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableNumber:
-    """A row of the table whose corporation number can't be read as 13 digits. `id` is the row's id, `text` the
-    stored value."""
+    """A row of the table of credit checks whose corporation number can't be read as 13 digits. `id` is the row's
+    id, `text` the stored value."""
 
     id: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class RowCount:
-    """Numbers of rows in the table, by the result that the adoption will have for them.
+class AdoptionRowCounts:
+    """Numbers of rows in the table of credit checks, by the result that the adoption will have for them.
 
     `rows`: all rows. `duplicates`: rows that lose their claim to another row. `duplicate_claims`: claims that more
     than one row has; `duplicate_examples` are examples. `unreadable`: rows whose corporation number can't be read.
@@ -66,7 +66,7 @@ class RowCount:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """The changes that an adoption would make to the table.
+    """The changes that an adoption would make to the table of credit checks.
 
     `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `cluster` is
     True on a Galera cluster; `seconds` is an estimate of the duration. A run with `convert` removes each obstacle
@@ -75,7 +75,7 @@ class AdoptionPlan:
 
     state: str
     zone: str
-    count: RowCount
+    count: AdoptionRowCounts
     steps: tuple[TableChange, ...]
     obstacles: tuple[AdoptionObstacle, ...]
     cluster: bool
@@ -83,14 +83,14 @@ class AdoptionPlan:
 
     @property
     def table(self) -> str:
-        """The name of the table that is to be adopted."""
+        """The name of the table of credit checks that is to be adopted."""
         return legacy_table.TABLE_NAME
 
 
 @dataclass(slots=True)
 class _RowCounter:
-    """Counts the rows of the table while `count_rows` reads them. To save memory, it stores a hash of each claim
-    (8 bytes) instead of the claim."""
+    """Counts the rows of the table of credit checks while `count_rows` reads them. To save memory, it stores a
+    hash of each claim (8 bytes) instead of the claim."""
 
     rows: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
@@ -102,7 +102,7 @@ class _RowCounter:
     repeated_claims: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count_row(self, row: adopt_rows.OriginalRow) -> None:
-        """Add one row of the table to the counts of states, corporation numbers and claims."""
+        """Add one row of the table of credit checks to the counts of states, corporation numbers and claims."""
         record_id, client, raw, provider_id, status = row
         state = CheckState.SUCCESS if provider_id is not None else status
         self.rows += 1
@@ -122,12 +122,12 @@ class _RowCounter:
             self.repeated_claims[claim] += 1
         self.claim_hashes.add(hash(claim))
 
-    def make_row_count(self) -> RowCount:
-        """Return the counts of all rows that were read."""
+    def make_row_count(self) -> AdoptionRowCounts:
+        """Return the counts of all rows that `count_row` has counted."""
         most_repeated = sorted(self.repeated_claims.items(), key=lambda item: (-item[1], item[0]))[
             :MAX_LISTED_EXAMPLES
         ]
-        return RowCount(
+        return AdoptionRowCounts(
             rows=self.rows,
             duplicates=self.repeated_claims.total(),
             duplicate_claims=len(self.repeated_claims),
@@ -156,21 +156,23 @@ def parse_stored_number(raw: object) -> str | None:
 
 
 def format_stored_number(raw: object) -> str:
-    """Return a stored corporation number as text; empty for NULL."""
+    """Return a corporation number, as another application has stored it, as text; empty for NULL."""
     return "" if raw is None else str(raw)
 
 
 def make_plan(database: Database, zone: str) -> AdoptionPlan:
-    """Read the table and return the plan of its adoption; nothing is changed. `zone` is the time zone of the
-    table's times; if an adoption has begun, its stored time zone takes precedence. Raises not_found,
-    not_our_database.
+    """Read the table of credit checks and return the plan of its adoption; nothing is changed. `zone` is the time
+    zone of the table's times; if an adoption has begun, its stored time zone is used instead. Raises not_found
+    if there is no such table, not_our_database if the database has only tables of other applications.
     """
     table = find_adoptable_table(database)
     zone_in_force = read_stored_zone(database) or zone
     has_originals = set(legacy_table.ORIGINAL_COLUMNS) <= set(table.columns)
     open_steps = adopt_table.list_needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
     state = read_adoption_state(database, table)
-    count = count_rows(database, table) if has_originals and legacy_checks.has_numeric_ids(table) else RowCount()
+    count = (
+        count_rows(database, table) if has_originals and legacy_checks.has_numeric_ids(table) else AdoptionRowCounts()
+    )
     return AdoptionPlan(
         state=state,
         zone=zone_in_force,
@@ -178,7 +180,7 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
         steps=() if state == "adopted" else open_steps,
         obstacles=() if state == "adopted" else find_obstacles(database, table),
         cluster=is_in_cluster(database),
-        seconds=0 if state == "adopted" else 1 + count.rows // _ROWS_PER_SECOND,
+        seconds=0 if state == "adopted" else 1 + count.rows // _ESTIMATED_ROWS_PER_SECOND,
     )
 
 
@@ -194,8 +196,8 @@ def find_adoptable_table(database: Database) -> LegacyTable:
 
 
 def read_adoption_state(database: Database, table: LegacyTable) -> str:
-    """Return the state of the adoption: waiting (not begun), begun or adopted. A table that this program created
-    counts as adopted."""
+    """Return the state of the table's adoption: waiting (not begun), begun or adopted. A table that this program
+    created counts as adopted."""
     try:
         state = migrate.read_state(database)
     except ConsoleError:
@@ -214,9 +216,8 @@ def read_stored_zone(database: Database) -> str | None:
 
 
 def find_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
-    """Return everything that prevents the adoption: the problems of the columns or, if there are none, values of the
-    column `status` that this program doesn't know.
-    """
+    """Return everything that prevents the adoption of the table: the problems of its columns or, if there are
+    none, values of the column `status` that this program doesn't know."""
     column_obstacles = legacy_checks.find_obstacles(table)
     if column_obstacles or "status" not in table.columns or table.is_begun:
         return column_obstacles
@@ -224,8 +225,9 @@ def find_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObst
         return legacy_checks.list_foreign_status_obstacles(adopt_rows.list_distinct_statuses(conn))
 
 
-def count_rows(database: Database, table: LegacyTable) -> RowCount:
-    """Count the rows of the table in one pass, IDS_PER_RANGE ids per query."""
+def count_rows(database: Database, table: LegacyTable) -> AdoptionRowCounts:
+    """Count the rows of the table of credit checks in one pass, which reads a range of IDS_PER_RANGE ids with each
+    query."""
     counter = _RowCounter()
     with database.read() as conn:
         for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.find_highest_id(conn), IDS_PER_RANGE):

@@ -1,5 +1,5 @@
-"""Run an adoption: change the columns and indexes of the table in steps, and process its rows between the steps.
-Each step is small and is done only once, also if a run is interrupted and repeated."""
+"""Run an adoption: change the columns and indexes of the table of credit checks in steps, and process its rows
+between the steps. Each step is small and is done only once, also if a run is interrupted and repeated."""
 
 import logging
 from collections import Counter
@@ -50,9 +50,9 @@ class AdoptionResult:
     """The result of one run of the adoption.
 
     `rows` counts all rows of the table, `incomplete` the rows of other applications in the queue of incomplete
-    records. The other fields concern this run only: `taken_in` (rows that became credit checks), `duplicates`,
-    `unreadable`, `respelled` (rows whose corporation number was rewritten as 13 digits), and `steps` (names of the
-    steps).
+    records. The other fields concern this run only: `taken_in` (rows that became credit checks), `duplicates`
+    (rows that lost their claim to another row), `unreadable` (rows whose corporation number can't be read),
+    `respelled` (rows whose corporation number was rewritten as 13 digits), and `steps` (names of the steps).
     """
 
     zone: str | None
@@ -71,7 +71,7 @@ class AdoptionResult:
 
 
 class AdoptionRun:
-    """One run of the adoption, from the first step that remains to the end of the adoption."""
+    """One run of an adoption: it executes the steps that are not yet done, up to the end of the adoption."""
 
     def __init__(
         self, context: ServiceContext, zone: str | None, convert: bool, lock: upgrade_lock.UpgradeLock | None
@@ -85,8 +85,10 @@ class AdoptionRun:
         self._counts: ChangeCounts = Counter()
 
     def run(self) -> AdoptionResult:
-        """Run all remaining steps. Raises database_locked if the unique index could not be created
-        MAX_INDEX_ATTEMPTS times because new duplicates appeared, and the errors of `adopt_table.apply_change`."""
+        """Execute all steps that are not yet done. Raises database_locked if the unique index over claims could
+        not be created MAX_INDEX_ATTEMPTS times because new duplicates appeared, and the errors of
+        `adopt_table.apply_change`.
+        """
         rounds = 0
         while not self._run_remaining_steps():
             rounds += 1
@@ -100,8 +102,8 @@ class AdoptionRun:
         return self._make_result()
 
     def _run_remaining_steps(self) -> bool:
-        """Run every remaining step: first the columns, then the rows, then the indexes. Return False if the unique
-        index could not be created because of a new duplicate."""
+        """Execute every step that is not yet done: first the columns, then the rows, then the indexes. Return
+        False if the unique index over claims could not be created because of a new duplicate."""
         try:
             self._run_steps(lambda step: not step.name.startswith("index") and step.name != "claims")
             self._process_all_rows()
@@ -133,9 +135,10 @@ class AdoptionRun:
     # Rows that exist before the indexes: first the unreadable numbers, then the duplicates, then all others
 
     def _process_all_rows(self) -> None:
-        """Process all rows in passes: normalise their corporation numbers, mark unreadable numbers and duplicates,
-        and adopt all other rows. Repeat the pass, at most MAX_PASSES times, until fewer than FEW_ROWS_LEFT rows
-        arrived during it: a pass over many rows is quicker than the later work on each single row.
+        """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers
+        and duplicates, and adopt all other rows. Repeat the pass, at most MAX_PASSES times, until fewer than
+        FEW_ROWS_LEFT rows arrived during it, because `_process_late_rows`, which processes single rows, is
+        slower than a pass.
         """
         after_id = 0
         for _ in range(MAX_PASSES):
@@ -156,7 +159,7 @@ class AdoptionRun:
         self._mark_all_duplicates()
         self._reach_failpoint("after_adopt_duplicates")
         for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE):
-            self._write_and_count(partial(self._take_in_rows, after_id, upto))
+            self._write_and_count(partial(self._adopt_remaining_rows, after_id, upto))
             self._reach_failpoint("after_adopt_rows")
 
     def _split_id_range(self, after_id: int, horizon: int, size: int) -> list[tuple[int, int]]:
@@ -170,7 +173,7 @@ class AdoptionRun:
             self._lock.require_held()
         self._counts.update(self._database.write(work))
 
-    def _take_in_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
+    def _adopt_remaining_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
         return Counter(taken_in=adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock()))
 
     def _normalise_numbers(self, after_id: int, up_to_id: int) -> None:
@@ -225,15 +228,15 @@ class AdoptionRun:
         return Counter(duplicates=len(marked_rows))
 
     def _mark_last_duplicates(self, tx: Transaction) -> None:
-        """Mark the duplicates that exist directly before the unique index is created. Used only on SQLite, where
-        the transaction `tx` also creates the index."""
+        """Mark the duplicates that exist directly before the unique index over claims is created. Used only on
+        SQLite, where the transaction `tx` also creates the index."""
         self._counts.update(self._mark_duplicates(tuple(adopt_rows.find_duplicates(tx.conn)), tx))
 
     # Rows that arrived during the adoption
 
     def _process_late_rows(self) -> None:
-        """Process the rows that arrived before the unique index existed. A due task processes the rows that arrive
-        afterwards."""
+        """Process the rows that another application added before the unique index over claims existed. A due task
+        processes the rows that are added afterwards."""
         horizon = self._read_highest_id()
         while True:
             with self._database.read() as conn:
@@ -248,25 +251,27 @@ class AdoptionRun:
         return sum((self._compare_row_with_live(tx, *row) for row in rows), _NO_CHANGES)
 
     def _compare_row_with_live(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
-        """Compare one row with the live row that has the same claim: the row of higher rank keeps the claim, the
-        other one becomes a duplicate. `raw` is the stored corporation number. Return the counts of the changes."""
+        """Compare one row with the live row that has the same claim, if there is one: the row with the larger
+        `_make_rank_key` keeps the claim, the other one becomes a duplicate; a credit check that this program
+        bought always keeps it. `raw` is the stored corporation number. Return the counts of the changes.
+        """
         counts, number = self._normalise_number(tx, record_id, raw), parse_stored_number(raw)
         record = credit_checks.find(tx.conn, record_id)
         if record is None or number is None or counts["duplicates"]:
             return counts
         live_check = credit_checks.find_live(tx.conn, record.client_id, number)
         if live_check is None or live_check.id == record_id:
-            return counts + self._keep_claim(tx, record, number)
+            return counts + self._adopt_row_with_claim(tx, record, number)
         # a credit check that this program bought never loses its claim
         if live_check.operation_id is not None or _make_rank_key(record) < _make_rank_key(live_check):
             return counts + self._mark_duplicates(((record_id, live_check.id, number),), tx)
         return (
             counts
             + self._mark_duplicates(((live_check.id, record_id, number),), tx)
-            + self._keep_claim(tx, record, number)
+            + self._adopt_row_with_claim(tx, record, number)
         )
 
-    def _keep_claim(self, tx: Transaction, record: CreditCheck, number: str) -> ChangeCounts:
+    def _adopt_row_with_claim(self, tx: Transaction, record: CreditCheck, number: str) -> ChangeCounts:
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
         columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.make_work_values(work)}
@@ -340,8 +345,8 @@ def _accept_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: T
 
 
 def _make_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
-    """Return the sort key that decides which of two rows keeps a claim; the larger key wins. The SQL of
-    `console.store.adoption` ranks rows in the same way."""
+    """Return the sort key that decides which of two rows with one claim keeps the claim: the row with the larger
+    key. The SQL of `console.store.adoption` ranks rows in the same way."""
     purchased_at, expired_at = record.purchased_at, record.expired_at
     return (
         record.credit_check_id is not None,
@@ -356,8 +361,8 @@ def _split_rows(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
 
 
 def _raise_known_error(error: DatabaseFailure) -> None:
-    """Raise the ConsoleError that corresponds to this error of the database. Return without an error if there is
-    no such ConsoleError."""
+    """Raise the ConsoleError that corresponds to this error of the database. Return normally if no ConsoleError
+    corresponds to it."""
     code = error_codes.find_error_code(error)
     if code is not None:
         raise rebuild_error(code, error_codes.make_error_detail(error, code)) from error

@@ -1,4 +1,5 @@
-"""Find the cause of each alert, and the records that a cause affects."""
+"""Find the cause of each alert (the order, payment, provider, queue or other subject that it comes from), and the
+records that a cause affects."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -34,8 +35,10 @@ Record = CreditCheck | Payment | Refund | Order
 
 
 def find_causes(conn: Connection, some_alerts: Iterable[Alert]) -> Mapping[int, Cause]:
-    """Return the cause of each alert, by the alert's id. All alerts about an order, its payments and their refunds
-    have the same cause; so have all alerts about scheduled tasks."""
+    """Return the cause of each of these alerts, by the alert's id. All alerts about an order, its payments and
+    their refunds have one common cause: the order, or the payment if it has no order. All alerts about due
+    tasks also have one common cause.
+    """
     all_alerts = tuple(some_alerts)
     payment_of_refund = _find_payment_ids(conn, _list_subject_ids(all_alerts, refunds.REFUND_KIND))
     payment_ids = _list_subject_ids(all_alerts, payments.PAYMENT_KIND) | set(payment_of_refund.values())
@@ -96,8 +99,8 @@ class AffectedRecords:
         self._context = context
 
     def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, tuple[AffectedRecord, ...]]:
-        """Return the affected records of each cause. The orders and payments of all causes are read together in a
-        few queries."""
+        """Return the records that each of these causes affects. The orders and payments of all causes are read
+        together in a few queries."""
         lapsed = journal.list_lapsed_by_kind(conn)
         records = _read_order_chains(conn, causes, lapsed.get(refunds.REFUND_KIND, frozenset()))
         for cause in causes:
@@ -108,9 +111,9 @@ class AffectedRecords:
     def _find_records_of_cause(self, conn: Connection, cause: Cause, lapsed: queues.LapsedIds) -> Sequence[Record]:
         match cause.kind:
             case refunds.REFUND_KIND:
-                return _drop_none(refunds.find(conn, cause.id))
+                return _list_present_record(refunds.find(conn, cause.id))
             case credit_checks.CREDIT_CHECK_KIND:
-                return _drop_none(credit_checks.find(conn, cause.id))
+                return _list_present_record(credit_checks.find(conn, cause.id))
             case _ if cause.kind == CORPORATION_KIND:
                 return self._find_records_of_corporation(conn, format_number_of_subject(cause.id))
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
@@ -129,7 +132,7 @@ class AffectedRecords:
         order_ids = {order.id for order in orders.find_by_corporation(conn, number)}
         paid = {payment.id: payment for payment in payments.find_by_orders(conn, order_ids)}
         paid |= {payment.id: payment for payment in payments.find_by_corporation(conn, number)}
-        open_payments = [payment for payment in paid.values() if _is_open(payment)]
+        open_payments = [payment for payment in paid.values() if _is_open_payment(payment)]
         open_refunds = [
             refund for refund in refunds.find_by_payments(conn, paid) if refund.state not in ENDED_REFUND_STATES
         ]
@@ -154,11 +157,11 @@ class AffectedRecords:
         return [
             record
             for record in unique.values()
-            if compute_provider_subject_id(_find_provider(record, provider_of)) == number
+            if compute_provider_subject_id(_find_provider_of_record(record, provider_of)) == number
         ]
 
 
-def _find_provider(record: Record, provider_of_payment: Mapping[int, str]) -> str:
+def _find_provider_of_record(record: Record, provider_of_payment: Mapping[int, str]) -> str:
     match record:
         case Payment():
             return record.provider
@@ -170,20 +173,20 @@ def _find_provider(record: Record, provider_of_payment: Mapping[int, str]) -> st
             return ""
 
 
-def _is_open(payment: Payment) -> bool:
+def _is_open_payment(payment: Payment) -> bool:
     return payment.state not in FINAL_STATES or payment.certainty is Certainty.UNKNOWN
 
 
-def _drop_none(record: Record | None) -> Sequence[Record]:
+def _list_present_record(record: Record | None) -> Sequence[Record]:
     return () if record is None else (record,)
 
 
 def _read_order_chains(
     conn: Connection, causes: Collection[Cause], lapsed: AbstractSet[int]
 ) -> dict[Cause, Sequence[Record]]:
-    """Return, for each cause that is an order or a payment, the order, its payments and their unfinished refunds.
-    `lapsed` has the ids of the refunds whose operation has lapsed: its process ended during the call to the
-    provider.
+    """Return, for each cause that is an order or a payment, that order with its payments, or that payment, and the
+    unfinished refunds of these payments. `lapsed` has the ids of the refunds whose operation has lapsed: its
+    process ended during the call to the provider.
     """
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
@@ -226,6 +229,6 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
 
 
 def _make_amount(amount_minor: int, currency: str) -> Money | None:
-    """Return the amount in minor units as Money; None for a currency that the console doesn't know, or for a value
-    that is too large. A negative value counts as 0."""
+    """Return an amount in minor units as Money; None for a currency that the console doesn't know, or for an
+    amount that is too large. A negative amount counts as 0."""
     return make_stored_money(max(0, amount_minor), currency)

@@ -1,15 +1,15 @@
-"""Watch the corporations with a live credit check, an open payment or an open refund: raise an alert when the
-corporation registry says that the name, the address, the closing or the successor of one has changed, and
-resolve the alert when the corporation's credit checks were renewed.
+"""Watch the corporations that have a live record (a live credit check, an open payment or an open refund). Raise
+an alert when the name, the address, the closing or the successor of such a corporation has changed in the
+corporation registry, and resolve the alert when the corporation's credit checks were renewed.
 
-A due task. The table `watched_corporations` has the facts of each corporation at its last comparison. After this
-desk has imported a newer registry, a run compares all rows with the registry, page by page; then it searches all
-live records for corporations without a row. While the registry stays the same, a run searches only the newest
-records.
+This is a due task. The table `watched_corporations` has the facts of each corporation at its last comparison.
+After this desk has imported a newer registry, a run compares all rows of this table with the registry, page by
+page; then it searches all live records for corporations without a row. While the registry stays the same, a run
+searches only the newest records.
 
 Changed facts and their alert are written in one transaction, which compares the row's version. So each change is
 reported once, also with two workers, after a killed run, or if the registry is replaced during the run. A registry
-older than that of the last run is ignored: another desk has a newer one.
+older than that of the last run is ignored, because another desk has a newer registry.
 """
 
 import json
@@ -65,8 +65,8 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class WatchPosition:
-    """The stored position of the task: date and number of rows of the registry that the last finished run
-    compared, and for each kind of record (LIVE_RECORD_KINDS) the highest id that the run has read."""
+    """The stored position of the due task `company_changes`: date and number of rows of the registry that the last
+    finished run compared, and for each kind of record (LIVE_RECORD_KINDS) the highest id that the run has read."""
 
     registry_date: date = date.min
     registry_rows: int = 0
@@ -74,14 +74,14 @@ class WatchPosition:
 
     @property
     def registry(self) -> tuple[date, int]:
-        """Date and number of rows of the registry. A registry with a higher value is newer, or has more
-        corporations."""
+        """Date and number of rows of the registry that the last finished run compared. A registry with a higher
+        value is newer, or has more corporations."""
         return self.registry_date, self.registry_rows
 
 
 class _RegistryReplaced(Exception):
-    """Raised inside this module when a newer registry was imported during a run. The next run starts from the
-    beginning."""
+    """Raised inside this module if another registry was imported during a run, which ends then. The next run
+    compares with the new registry."""
 
 
 class ChangedCompanies:
@@ -92,10 +92,10 @@ class ChangedCompanies:
         self._context = context
 
     def run(self) -> int:
-        """Resolve the alerts about corporations with renewed credit checks; compare the watched corporations with
-        the registry if it is newer than at the last run, and search the new records for corporations. Return
-        the number of alerts that were raised or resolved. Raises not_allowed if the acting person may not do
-        this.
+        """Resolve the alerts about corporations whose credit checks were renewed. If the registry is newer than at
+        the last run, compare the watched corporations with it. Search new records for corporations that are not
+        yet watched. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting
+        person may not run due tasks.
         """
         self._context.require_right("due_tasks")
         settled = sum(iterate_until_stopped(self._resolve_renewed()))
@@ -112,9 +112,9 @@ class ChangedCompanies:
         return count
 
     def _compare_pages(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
-        """Yield the number of raised and resolved alerts after each page. The position is stored after the last
-        page, so a run that was stopped starts at the same position again. `day` and `rows` are date and number
-        of rows of the registry.
+        """Run the due task page by page, and yield the number of raised and resolved alerts of each page. The
+        position of the task is stored after the last page, so that the run after a stopped one starts at the
+        same position. `day` and `rows` are date and number of rows of the registry.
         """
         with self._context.database.read() as conn:
             position = _read_position(conn)
@@ -125,7 +125,7 @@ class ChangedCompanies:
         last_ids = [max(0, last_id - reread) for last_id in position.last_ids]
         if (day, rows) > position.registry:
             last_ids = [0] * len(last_ids)
-            yield from self._compare_all_rows(registry, day)
+            yield from self._compare_all_watched_corporations(registry, day)
         for kind, last_id, newest_id in zip(live_records.LIVE_RECORD_KINDS, last_ids, newest_ids, strict=True):
             yield from self._find_new_corporations(registry, day, kind, range(last_id, newest_id, IDS_PER_PAGE))
         self._context.write(lambda tx: self._store_position(tx, WatchPosition(day, rows, newest_ids)))
@@ -139,7 +139,7 @@ class ChangedCompanies:
 
     # Comparison with a newer registry
 
-    def _compare_all_rows(self, registry: "RegistryReader", day: date) -> Iterator[int]:
+    def _compare_all_watched_corporations(self, registry: "RegistryReader", day: date) -> Iterator[int]:
         last_number = ""
         while True:
             with self._context.database.read() as conn:
@@ -156,8 +156,8 @@ class ChangedCompanies:
     def _read_facts(
         self, registry: "RegistryReader", day: date, rows: Sequence[WatchedCorporation]
     ) -> dict[str, WatchedFacts]:
-        """Return the present facts of the corporations of these rows, by corporation number. A corporation that is
-        not in the registry is left out, unless a difference file deleted it."""
+        """Return the present facts, in the registry, of the corporations of these rows, by corporation number. A
+        corporation that is not in the registry is left out, unless a difference file deleted it."""
         corporations = registry.find_many([row.number for row in rows])
         facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         missing = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
@@ -175,9 +175,10 @@ class ChangedCompanies:
     def _write_changes(
         self, tx: Transaction, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date
     ) -> int:
-        """Compare these facts with the stored rows again in the transaction `tx`, and write the differences: facts
-        and an alert for a corporation with live records, otherwise the facts alone. Return the number of raised
-        and resolved alerts.
+        """Compare `facts`, the registry's facts by corporation number, again with the rows of
+        `watched_corporations` in the transaction `tx`, and store those that differ. Also raise an alert for
+        each of these corporations that has a live record. `names` has the names of successors by corporation
+        number, `day` is the registry date. Return the number of raised and resolved alerts.
         """
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_beginnings(tx.conn, facts, now)
@@ -203,9 +204,9 @@ class ChangedCompanies:
         successor_name: str,
         open_alert: Alert | None,
     ) -> int:
-        """Store the present facts of a row, and raise an alert about the changed facts. An open alert about the
-        same corporation is resolved, and the new alert includes its changes. Return the number of raised and
-        resolved alerts.
+        """Store the present facts of a watched corporation in its row, and raise an alert about the changed facts.
+        An open alert about this corporation is resolved, and the new alert includes its changes. Return the
+        number of raised and resolved alerts.
         """
         before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
         if before is None:
@@ -233,10 +234,10 @@ class ChangedCompanies:
     def _add_corporations(
         self, registry: "RegistryReader", day: date, beginnings: Mapping[str, datetime | None]
     ) -> int:
-        """Insert rows for corporations that have none, and raise alerts about the changes since each corporation's
-        oldest live record was created: a closing, and the changes of the difference files that the registry
-        still has. `beginnings` has the time of creation by corporation number. Return the number of raised
-        alerts.
+        """Insert rows of `watched_corporations` for these corporations, which have none. Raise alerts about their
+        changes since the oldest live record of each was created: a closing, and the changes in the difference
+        files that the registry still has. `beginnings` has the time of this creation by corporation number.
+        Return the number of raised alerts.
         """
         corporations = registry.find_many(list(beginnings))
         present = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
@@ -250,9 +251,13 @@ class ChangedCompanies:
         _require_same_registry(registry, day)
         rows = [WatchedCorporation(number, earlier.get(number, facts), day) for number, facts in present.items()]
         changed = {number: present[number] for number in earlier}
-        return self._context.write(lambda tx: self._insert_rows(tx, rows, changed, names, day)) if rows else 0
+        return (
+            self._context.write(lambda tx: self._insert_watched_corporations(tx, rows, changed, names, day))
+            if rows
+            else 0
+        )
 
-    def _insert_rows(
+    def _insert_watched_corporations(
         self,
         tx: Transaction,
         rows: Sequence[WatchedCorporation],
@@ -348,8 +353,10 @@ class ChangedCompanies:
 def _find_earlier_facts(
     registry: "RegistryReader", present: Mapping[str, WatchedFacts], first_days: Mapping[str, date]
 ) -> dict[str, WatchedFacts]:
-    """Return, by corporation number, the facts at the creation of the oldest live record, for the corporations
-    whose facts have changed since. `first_days` has the Japanese day of this creation, by corporation number."""
+    """Return, by corporation number, the facts that a corporation had when its oldest live record was created,
+    only for corporations whose facts have changed since. `first_days` has the Japanese day of this creation, by
+    corporation number.
+    """
     earlier: dict[str, WatchedFacts] = {}
     changes = registry.changes(min(first_days.values()), list(first_days)) if first_days else ()
     for change in sorted(changes, key=lambda change: change.day):
@@ -373,7 +380,8 @@ def _require_same_registry(registry: "RegistryReader", day: date) -> None:
 
 
 def _read_position(conn: Connection) -> WatchPosition:
-    """Return the stored position of the last run; the default position if none is stored, or if it can't be read."""
+    """Return the position of the last run that the due task `company_changes` has stored; the default position if
+    none is stored, or if it can't be read."""
     stored = next((task.position for task in tasks.list_tasks(conn) if task.name == TASK_NAME), None)
     if stored:
         try:

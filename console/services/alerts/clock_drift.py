@@ -1,9 +1,9 @@
-"""Raise an alert about each desk or worker whose clock differs from the database server's, and resolve it when the
-clock is right again.
+"""Raise an alert about each desk or worker whose clock differs from the database server's clock, and resolve the
+alert when the clock is right again.
 
-A process measures its own clock by reading the server's time. An account that may only read and write desk
-requests can't write an alert; for such a desk, a worker compares the time in the ids of the desk's requests with
-the time at which the server stored them. An SQLite database has no clock of its own.
+Each process measures its own clock by reading the server's time. A database account that may only read, and write
+desk requests, can't write an alert; for a desk with such an account, a worker compares the time in the ids of the
+desk's requests with the time at which the server stored them. An SQLite database has no clock of its own.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,14 +32,16 @@ _MAX_OPEN_ALERTS = 1_000
 
 
 class ClockDriftAlerts:
-    """Raises and resolves the alerts about desks and workers whose clock differs from the database server's."""
+    """Raises and resolves the alerts about desks and workers whose clock differs from the database server's clock."""
 
     def __init__(self, context: ServiceContext, machine_time: Callable[[], datetime] | None = None) -> None:
         self._context, self._machine_time = context, machine_time or SystemClock().now
 
     def update_alerts(self) -> int:
-        """Raise and resolve alerts. Return the number of changed alerts; 0 on an SQLite database, which has no
-        clock."""
+        """Raise an alert about each clock that differs too much from the database server's clock, and resolve the
+        alerts about clocks that are right again. Return the number of changed alerts; 0 on an SQLite database,
+        which has no clock.
+        """
         context = self._context
         if not context.database.is_server:
             return 0
@@ -64,8 +66,8 @@ class ClockDriftAlerts:
         return len(new) + len(ended)
 
     def _measure_own_clock(self, conn: Connection) -> dict[str, tuple[str, float]]:
-        """Return, by the id of this desk, the name of this machine and the difference of its clock from the
-        server's, in seconds; empty if the server's answer took too long."""
+        """Return one entry: by the id of this desk, the name of this machine and the difference of its clock from
+        the database server's clock, in seconds. Return an empty dict if the server's answer took too long."""
         before = self._machine_time()
         server = clocks.read_server_time(conn)
         after = self._machine_time()
@@ -86,7 +88,7 @@ class ClockDriftAlerts:
 
 def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
     """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and
-    the difference of the desk's clock from the server's, in seconds."""
+    the difference of the desk's clock from the database server's clock, in seconds."""
     measured = {
         desk: (who, compute_clock_drift(delays)) for (desk, who), delays in clocks.read_request_delays(conn).items()
     }

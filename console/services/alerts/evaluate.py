@@ -1,9 +1,10 @@
 """Evaluate the alert rules about orders and payments: raise and resolve alerts, and add an event for each change
-to the outbox.
+of an alert to the outbox.
 
-A due task. Each run evaluates the rules for five groups of orders: those that changed since the last run, those
-that changed LONGEST_GRACE_PERIOD ago, those with an open alert, the newest ones, and the next range of all orders
-by id. The last two groups are necessary because the shop writes its orders without an entry in the change feed.
+This is a due task. Each run evaluates the rules for five groups of orders: those that changed since the last run,
+those that changed LONGEST_GRACE_PERIOD ago, those with an open alert, the newest ones, and the next range of all
+orders by id. The last two groups are necessary because the shop writes its orders without an entry in the change
+feed (the table `changes`).
 """
 
 import json
@@ -57,7 +58,8 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """The stored position of the task. `last_read_change`: id of the last row of the change feed that was read.
+    """The stored position of the due task `alert_rules` in the change feed (the table `changes`), in the orders
+    and in the alerts. `last_read_change`: id of the last row of the change feed that was read.
     `last_aged_change`: id of the last row that was read a second time, after the longest grace period.
     `last_order_id`: the last order id in the pass over all orders. `last_alert_id`: id of the last open alert
     that was read (0: the next run starts with the oldest open alert).
@@ -87,13 +89,15 @@ class AlertRules:
         self._checks = (ProviderOutages(context), QueueAgeAlerts(context), ClockDriftAlerts(context))
 
     def run(self) -> int:
-        """Evaluate the rules for the orders of this run, and update the alerts about providers, queues and clocks.
-        Return the number of alerts that were raised or resolved. Raises not_allowed."""
+        """Evaluate the alert rules for the orders of this run, and update the alerts about providers, queues and
+        clocks. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting
+        person may not run due tasks.
+        """
         self._context.require_right("due_tasks")
         with self._context.database.read() as conn:
             position = _read_position(conn)
             ids, next_position = self._find_candidate_orders(conn, position)
-        batches = _split_ids(sorted(ids))
+        batches = _split_ids_into_batches(sorted(ids))
         change_counts = [self._evaluate_orders(batch) for batch in iterate_until_stopped(batches)]
         if len(change_counts) == len(
             batches
@@ -127,19 +131,20 @@ class AlertRules:
         return frozenset(changed_orders[0] | aged_orders[0] | range_orders | alert_orders), next_position
 
     def _find_changed_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
-        """Return the ids of the orders that changed since the last run, and the new position in the change feed.
-        On a server the last `change_feed.FIRST_OPEN_IDS` ids of the feed are read again, because a row with a
-        lower id may be committed later.
+        """Return the ids of the orders that changed since the last run, and the id of the last row of the change
+        feed (the table `changes`) that was read. On a server the last `change_feed.FIRST_OPEN_IDS` ids of the
+        feed are read again, because a row with a lower id may be committed later.
         """
         last_id, order_ids = position.last_read_change, frozenset[int]()
         start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.FIRST_OPEN_IDS)
-        for rows in self._read_feed(conn, start):
+        for rows in self._read_change_feed(conn, start):
             last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_orders_of_changes(conn, rows)
         return order_ids, last_id
 
     def _find_aged_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
-        """Return the ids of the orders that changed LONGEST_GRACE_PERIOD ago, because some rules could not yet be
-        evaluated then, and the new position in the change feed. A change time in the future was written by a
+        """Return the ids of the orders that changed LONGEST_GRACE_PERIOD ago, and the id of the last row of the
+        change feed (the table `changes`) that was read. These orders are evaluated a second time, because some
+        rules could not be evaluated directly after the change. A change time in the future was written by a
         wrong clock and counts as old.
         """
         now = self._context.now()
@@ -148,7 +153,7 @@ class AlertRules:
             now + CLOCK_TOLERANCE,
         )
         last_id, order_ids = position.last_aged_change, frozenset[int]()
-        for rows in self._read_feed(conn, last_id):
+        for rows in self._read_change_feed(conn, last_id):
             first_young = next(
                 (index for index, change in enumerate(rows) if judged_until < change.at <= latest_valid), len(rows)
             )
@@ -159,7 +164,7 @@ class AlertRules:
         return order_ids, last_id
 
     @staticmethod
-    def _read_feed(conn: Connection, after_id: int) -> Iterator[tuple[candidates.ChangedRow, ...]]:
+    def _read_change_feed(conn: Connection, after_id: int) -> Iterator[tuple[candidates.ChangedRow, ...]]:
         for _ in range(MAX_FEED_READS):
             rows = candidates.list_changed_rows(conn, after_id, ROWS_PER_FEED_READ)
             if not rows:
@@ -170,8 +175,10 @@ class AlertRules:
     # Judgement
 
     def _evaluate_orders(self, ids: Sequence[int]) -> int:
-        """Evaluate the rules for these orders in one read. Then, in one transaction per order, update the alerts
-        of each order whose open alerts differ from the result. Return the number of raised and resolved alerts."""
+        """Evaluate the alert rules for the orders with these ids in one read. Then, in one transaction per order,
+        update the alerts of each order whose open alerts differ from the result. Return the number of raised
+        and resolved alerts.
+        """
         with self._context.database.read() as conn:
             differing_ids = [
                 order.id
@@ -199,8 +206,8 @@ class AlertRules:
 
     @orders.run_again_if_stale()
     def _update_alerts(self, tx: Transaction, order_id: int) -> int:
-        """Evaluate the rules for an order again in the transaction `tx`, raise and resolve its alerts accordingly,
-        and add their outbox events. Return the number of changed alerts."""
+        """Evaluate the alert rules for one order again in the transaction `tx`, raise and resolve its alerts
+        accordingly, and add an event for each to the outbox. Return the number of changed alerts."""
         count = 0
         for order, finding, own_alerts in self._evaluate_each_order(tx.conn, (order_id,)):
             for alert in own_alerts:
@@ -244,8 +251,10 @@ class AlertRules:
         context.record_audit(tx, action, alert.id, facts, kind=ALERT_KIND, reason=alert.rule_id)
 
     def _update_order_work(self, tx: Transaction, order: Order, finding: BrokenRule | None) -> None:
-        """Set the work of an order with an open alert to needs_review, and clear it after the alert is resolved. A
-        needs_review with a reason that no alert rule sets stays unchanged."""
+        """Set the column `work_state` of an order that breaks an alert rule to needs_review, or clear it if the
+        order breaks none (`finding` is None). A needs_review with a reason that no alert rule sets stays
+        unchanged.
+        """
         work = order.work
         if finding is None:
             if work.state is not WorkState.NEEDS_REVIEW or work.reason not in _REASONS_OF_ALERT_RULES:
@@ -266,9 +275,9 @@ class AlertRules:
 
 
 def _read_position(conn: Connection) -> FeedPosition:
-    """Return the stored position of the last run. If none is stored, or if it can't be read, return the first
-    position: the end of the change feed, ROWS_PER_FEED_READ rows before the end for the second reading, and the
-    first order.
+    """Return the position of the last run that the due task `alert_rules` has stored. If none is stored, or if it
+    can't be read, return the first position: the end of the change feed (the table `changes`),
+    ROWS_PER_FEED_READ rows before the end for the second reading, and the first order.
     """
     stored = next((task.position for task in tasks.list_tasks(conn) if task.name == TASK_NAME), None)
     latest_change_id = candidates.find_latest_change_id(conn)
@@ -281,8 +290,10 @@ def _read_position(conn: Connection) -> FeedPosition:
 
 
 def _parse_position(stored: dict[str, object], latest_change_id: int) -> FeedPosition:
-    """Return the position from its stored JSON object. Raises one of `unreadable_rows.READ_ERRORS` for malformed
-    values and for a position after `latest_change_id`, the end of the change feed."""
+    """Return the position of the due task `alert_rules` from its stored JSON object. Raises one of
+    `unreadable_rows.READ_ERRORS` for malformed values and for a position after `latest_change_id`, the id of
+    the last row of the change feed (the table `changes`).
+    """
     numbers = {_POSITION_FIELD_BY_STORED_KEY[key]: int(str(number)) for key, number in stored.items()}
     position = FeedPosition(**numbers)
     if (
@@ -294,7 +305,7 @@ def _parse_position(stored: dict[str, object], latest_change_id: int) -> FeedPos
     return position
 
 
-def _split_ids(ids: Sequence[int]) -> list[Sequence[int]]:
+def _split_ids_into_batches(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[start : start + ORDERS_PER_BATCH] for start in range(0, len(ids), ORDERS_PER_BATCH)]
 
 

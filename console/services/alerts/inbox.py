@@ -42,9 +42,10 @@ _LONGEST_CURSOR_DIGITS = 18
 class AlertService:
     """Lists alerts and cases, and stores acknowledgements.
 
-    An alert is resolved when the facts match again. Two rules are exceptions (RULES_RESOLVED_BY_ACKNOWLEDGEMENT):
-    to acknowledge the alert that the database went back in time resolves it and lets operations with money run
-    again; to acknowledge the alert about a changed corporation resolves it, because the change itself stays.
+    An alert is resolved when the facts match again. For two rules (RULES_RESOLVED_BY_ACKNOWLEDGEMENT) an
+    acknowledgement also resolves the alert. The first is the alert that the database went back to an earlier
+    state: its acknowledgement permits operations with money again. The second is the alert about a changed
+    corporation, because the change itself stays.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class AlertService:
         complete_payments: Callable[[Connection, Sequence[Payment]], Sequence[Payment]],
     ) -> None:
         """`complete_payments` returns the given payments with their orders and refunds, from which the service
-        decides about the action of an alert."""
+        decides which action can end an alert."""
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
@@ -67,15 +68,15 @@ class AlertService:
             return _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
-        """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed if the
-        acting person may not do this.
-        """
+        """Return the open alerts, oldest first, each with the action with which a person can end it. Raises
+        not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return tuple(self.find_items(conn, alerts.list_open_alerts(conn, limit)).values())
+            return tuple(self.find_alert_items(conn, alerts.list_open_alerts(conn, limit)).values())
 
-    def find_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
-        """Return these open alerts by their ids, in the same order, each with the action that can end it."""
+    def find_alert_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
+        """Return `open_alerts` by their ids, in the same order, each with the action with which a person can end
+        it."""
         ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.ORDER_KIND]
         items = self._find_items_of_orders(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
         payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.PAYMENT_KIND}
@@ -85,9 +86,9 @@ class AlertService:
     def _find_items_of_orders(
         self, conn: Connection, open_alerts: Sequence[Alert], facts: Sequence[candidates.OrderWithPayments]
     ) -> dict[int, AlertItem]:
-        """Return, by alert id, the alert with the action that can end it and the record of that action, for alerts
-        about orders. Alerts whose rule the order no longer breaks are left out. `facts` has each order with its
-        payments.
+        """Return, by alert id, those of `open_alerts` that are about orders, each with the action with which a
+        person can end it and the record of that action. Alerts whose rule the order no longer breaks are left
+        out. `facts` has each order with its payments.
         """
         now, scale = self._context.now(), self._context.scale
         all_payments = [payment for _, paid in facts for payment in paid]
@@ -111,9 +112,9 @@ class AlertService:
         self, limit: int = 50, after: str | None = None, *, with_related: bool = True
     ) -> ChangedCompanyPage:
         """Return one page of the queue of changed corporations, the oldest change first, each with the actions
-        that a person can start. `after` is the cursor of the next page in the previous page. `with_related`
-        also reads from the registry with which other corporations each one was merged. Raises usage for an
-        unknown cursor, not_allowed if the acting person may not do this.
+        that a person can start. `after` is the cursor of the next page in the previous page. With
+        `with_related`, also read from the registry the corporations with which each changed corporation was
+        merged. Raises usage for an unknown cursor, not_allowed if the acting person may not do this.
         """
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
         last_id = parse_cursor(after)
@@ -151,7 +152,7 @@ class AlertService:
 
     def find_rollback(self) -> RollbackFinding | None:
         """Check whether the database went back to an earlier state. Return the finding because of which operations
-        with money are stopped; None if they are not stopped. Raises not_allowed if the acting person may not do
+        with money are refused; None if they are not refused. Raises not_allowed if the acting person may not do
         this.
         """
         loss = database_rollback.find_rollback(self._context)
@@ -160,24 +161,24 @@ class AlertService:
             return loss or database_rollback.find_open_rollback(conn)
 
     def count_lost_operations(self) -> int | None:
-        """Return the number of operations that this desk has stored and that the database lacks, because it went
-        back to an earlier state; None if it did not go back. Raises not_allowed if the acting person may not do
-        this.
+        """Return the number of operations that desks have in their spools and that the database has lost, because
+        it went back to an earlier state; None if it did not go back. Raises not_allowed if the acting person
+        may not do this.
         """
         loss = self.find_rollback()
         return None if loss is None else len(loss.lost_operations)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
-        """Acknowledge an alert in the acting person's name. `note` says the next step of the person; it may be
-        empty, except for the alert that the database went back in time. If the same person repeats the
-        acknowledgement, nothing changes.
+        """Acknowledge an alert in the acting person's name. `note` is the person's text about the next step; it
+        may be empty, except for the alert that the database went back to an earlier state. If the same person
+        repeats the acknowledgement, nothing changes.
 
         Raises not_found, usage (detail.problem `note`) if the note is too long or missing, not_allowed, and
         already_decided if another person has acknowledged the alert first (detail.who).
         """
         arguments = (id, note)
         return self._request_ids.act_once(
-            "alerts ack", request_id, arguments, lambda: self._acknowledge_audited(id, note)
+            "alerts ack", request_id, arguments, lambda: self._acknowledge_and_audit_refusal(id, note)
         )
 
     def acknowledge_each(
@@ -185,26 +186,25 @@ class AlertService:
     ) -> tuple[Alert, ...]:
         """Acknowledge the alerts with these ids, which belong to one incident, with the same note. Each
         acknowledgement has a request id of its own, derived from `request_id`; so a repeated call continues an
-        interrupted one. Raises the errors of `acknowledge`.
+        interrupted call. Raises the errors of `acknowledge`.
         """
-        return tuple(self.acknowledge(id, note, request_id=_make_part_request_id(request_id, id, ids)) for id in ids)
+        return tuple(self.acknowledge(id, note, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
     def undo_each(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
         """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one
         incident. Raises the errors of `undo_acknowledgement`."""
-        return tuple(
-            self.undo_acknowledgement(id, request_id=_make_part_request_id(request_id, id, ids)) for id in ids
-        )
+        return tuple(self.undo_acknowledgement(id, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
     def undo_acknowledgement(self, id: int, *, request_id: str | None = None) -> Alert:
-        """Withdraw the acting person's own acknowledgement of an open alert. If there is none, nothing changes.
+        """Withdraw the acting person's own acknowledgement of an open alert. If the alert has no acknowledgement,
+        nothing changes.
 
         Raises not_found, not_allowed, and already_decided if another person has acknowledged the alert, or if the
         acknowledgement has resolved it.
         """
-        return self._request_ids.act_once("alerts unack", request_id, (id,), lambda: self._undo_audited(id))
+        return self._request_ids.act_once("alerts unack", request_id, (id,), lambda: self._undo_and_audit_refusal(id))
 
-    def _undo_audited(self, id: int) -> Alert:
+    def _undo_and_audit_refusal(self, id: int) -> Alert:
         with refusals.audit_refusals(self._context, AuditAction.ALERT_UNACKNOWLEDGED, id, kind=ALERT_KIND):
             person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._undo_acknowledgement(tx, id, person))
@@ -220,10 +220,10 @@ class AlertService:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
         return alert
 
-    def _acknowledge_audited(self, id: int, note: str) -> Alert:
+    def _acknowledge_and_audit_refusal(self, id: int, note: str) -> Alert:
         words = note.strip()
         if len(words) > LONGEST_NOTE_CHARACTERS:
-            raise _make_note_refusal()
+            raise _make_invalid_note_error()
         with refusals.audit_refusals(self._context, ACKNOWLEDGE_ACTION, id, kind=ALERT_KIND):
             person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._acknowledge_alert(tx, id, person, words))
@@ -238,7 +238,7 @@ class AlertService:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
         if is_acknowledged and alert.rule_id in RULES_RESOLVED_BY_ACKNOWLEDGEMENT:
             if alert.rule_id == database_rollback.ALERT_RULE and not note_text:
-                raise _make_note_refusal()
+                raise _make_invalid_note_error()
             alert = self._resolve_acknowledged(tx, alert)
         if is_acknowledged:
             context.record_audit(
@@ -247,8 +247,8 @@ class AlertService:
         return _add_record_numbers(tx.conn, (alert,))[0]
 
     def _resolve_acknowledged(self, tx: Transaction, alert: Alert) -> Alert:
-        """Resolve an alert because a person has acknowledged it, and add the event to the outbox. Return the
-        resolved alert."""
+        """Resolve an alert because a person has acknowledged it, and add the event AlertResolved to the outbox.
+        Return the resolved alert."""
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return alert
@@ -257,13 +257,13 @@ class AlertService:
         return resolved
 
 
-def _make_part_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
+def _derive_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
     return request_id if request_id is None or len(ids) == 1 else f"{request_id[:40]}.{alert_id}"
 
 
 def parse_cursor(text: str | None) -> int:
-    """Return the alert id in the text of a page's cursor; 0 for None, which is the first page. Raises usage for
-    another text."""
+    """Return the alert id in `text`, the cursor of a page; 0 if `text` is None, which means the first page. Raises
+    usage for another text."""
     if text is None:
         return 0
     if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_CURSOR_DIGITS:
@@ -281,14 +281,14 @@ def _add_record_numbers(conn: Connection, some_alerts: Sequence[Alert]) -> tuple
     )
 
 
-def _make_note_refusal() -> ConsoleError:
+def _make_invalid_note_error() -> ConsoleError:
     return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS})
 
 
 def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:
-    """Return the list item of a case. Its action is `look_up` for a changed corporation, `open` if the kind of the
-    record has a page on which a person can end the case, otherwise None. `numbers` has our payment numbers by
-    the payments' ids.
+    """Return the list item of a case, with the action with which a person can end it: `look_up` for a changed
+    corporation, `open` if the kind of the case's record has a page on which a person can end the case,
+    otherwise None. `numbers` has our payment numbers by the payments' ids.
     """
     if alert.subject_kind == CORPORATION_KIND:
         return AlertItem(

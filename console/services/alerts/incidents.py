@@ -1,5 +1,5 @@
-"""The service `console.incidents`: it reads all alerts with one cause as one incident, and stores the actions of
-people on the incident."""
+"""The service `console.incidents`: read all alerts with one cause as one incident, and store the actions of people
+on the incident."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -53,9 +53,9 @@ AlertItemLister = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem
 
 
 class IncidentService:
-    """Reads incidents, and stores the actions of people on them as steps. An incident closes when all its alerts
-    are resolved, because the facts match again. A person can resolve it earlier with a reason: no alert and no
-    record changes, and the incident opens again if it becomes worse.
+    """Reads incidents, and stores each action of a person on an incident as a step. An incident closes when all
+    its alerts are resolved, because the facts match again. A person can resolve it earlier with a reason: no
+    alert and no record changes then, and the incident opens again if it becomes worse.
     """
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds, list_items: AlertItemLister) -> None:
@@ -87,8 +87,8 @@ class IncidentService:
         """Return the number of incidents that are open and have an alert that no person has acknowledged. Raises
         not_allowed if the acting person may not do this.
 
-        The affected records are read only for incidents with steps, because only a snooze or a resolution can end
-        when the number or the amounts of the records grow.
+        The affected records are read only for incidents with steps: a snooze or a resolution ends early if the
+        number or the amounts of these records grow.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -106,7 +106,7 @@ class IncidentService:
             records = self._records.read(conn, aside)
         return sum(
             find_status(
-                _list_steps(alert_group, steps),
+                _list_steps_of_incident(alert_group, steps),
                 measure_extent(alert_group, records.get(cause, ())),
                 now,
                 has_open_alert=True,
@@ -130,7 +130,7 @@ class IncidentService:
             named = [
                 alert_group
                 for _, alert_group in alert_groups
-                if _names_person(_list_steps(alert_group, steps), person.name)
+                if _names_person(_list_steps_of_incident(alert_group, steps), person.name)
             ]
             incidents = (
                 self._read_incidents(conn, [alert for alert_group in named for alert in alert_group]) if named else ()
@@ -148,42 +148,49 @@ class IncidentService:
             )
 
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
-        """Make the acting person the owner of the incident. Raises in_progress (detail.holder, since) if another
-        person is the owner, already_decided if the incident is closed, not_found, not_allowed."""
+        """Make the acting person the owner of the incident that has the alert `id`. Raises in_progress
+        (detail.holder, since) if another person is the owner, already_decided if the incident is closed,
+        not_found, not_allowed.
+        """
         return self._act_once(IncidentAction.TAKE, (id,), request_id)
 
     def release(self, id: int, *, request_id: str | None = None) -> Incident:
-        """End the acting person's ownership of the incident; nothing changes if it has no owner. Raises
-        in_progress if another person is the owner, and the other errors of `take`."""
+        """End the acting person's ownership of the incident that has the alert `id`; nothing changes if the
+        incident has no owner. Raises in_progress if another person is the owner, already_decided if the
+        incident is closed, not_found, not_allowed.
+        """
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
     def hand_over(self, id: int, new_owner: str, note: str, *, request_id: str | None = None) -> Incident:
-        """Make `new_owner` the owner of the incident, with a note. Every person with the right may do so, so that
-        an incident does not stay with a person who is away. Raises usage without a note or for a person who
-        can't be an owner, and already_decided, not_found and not_allowed as `take`.
+        """Make `new_owner` the owner of the incident that has the alert `id`, with a note. Every person with the
+        right may do so, so that an incident does not stay with a person who is away. Raises usage without a
+        note or for a person who can't be an owner, already_decided if the incident is closed, not_found,
+        not_allowed.
         """
         return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, note), request_id)
 
     def snooze(self, id: int, until: datetime, note: str = "", *, request_id: str | None = None) -> Incident:
-        """Put the incident aside until a time within LONGEST_SNOOZE; it opens earlier if it becomes worse. `note`
-        may be empty. Raises usage (problem `until`) for another time, and already_decided, not_found and
-        not_allowed as `take`.
+        """Put the incident that has the alert `id` aside until a time within LONGEST_SNOOZE; it opens earlier if
+        it becomes worse. `note` may be empty. Raises usage (problem `until`) for another time, already_decided
+        if the incident is closed, not_found, not_allowed.
         """
         return self._act_once(IncidentAction.SNOOZE, (id, until, note), request_id)
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
-        """End a snooze before its time; nothing changes if the incident is not snoozed. Raises already_decided,
-        not_found and not_allowed as `take`."""
+        """End the snooze of the incident that has the alert `id` before its time; nothing changes if the incident
+        is not snoozed. Raises already_decided if the incident is closed, not_found, not_allowed."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Resolve the incident; `reason` says why nothing more has to be done. Raises usage (problem `note`)
-        without a reason, and already_decided, not_found and not_allowed as `take`."""
+        """Resolve the incident that has the alert `id`; `reason` says why nothing more has to be done. Raises
+        usage (problem `note`) without a reason, already_decided if the incident is closed, not_found,
+        not_allowed.
+        """
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Open again an incident that a person has resolved. Raises usage (problem `note`) without a reason, and
-        already_decided, not_found and not_allowed as `take`."""
+        """Open again the incident that has the alert `id`, if a person has resolved it. Raises usage (problem
+        `note`) without a reason, already_decided if the incident is closed, not_found, not_allowed."""
         return self._act_once(IncidentAction.REOPEN, (id, reason), request_id)
 
     # Steps
@@ -202,11 +209,13 @@ class IncidentService:
     def _add_step(
         self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, arguments: tuple[object, ...]
     ) -> Incident:
-        """Store the step of an action if the incident's state admits it, and return the incident. An action that
-        would change nothing stores no step. `arguments` are those of the action, without the incident's id."""
+        """Store the action of a person on an incident as a step if the incident's state admits it, and return the
+        incident. An action that would change nothing stores no step. `arguments` are those of the action,
+        without the incident's id.
+        """
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
-        step = self._make_step(tx.conn, incident, action, person, arguments, now)
+        step = self._make_incident_step(tx.conn, incident, action, person, arguments, now)
         if step is None:
             return incident
         stored = incident_steps.add_step(tx.conn, step)
@@ -220,7 +229,7 @@ class IncidentService:
         )
         return self._find_incident(tx.conn, alert_id)
 
-    def _make_step(
+    def _make_incident_step(
         self,
         conn: Connection,
         incident: Incident,
@@ -235,22 +244,24 @@ class IncidentService:
             case IncidentAction.TAKE | IncidentAction.RELEASE, ():
                 return _make_owner_step(incident, step)
             case IncidentAction.HAND_OVER, (str() as new_owner, str() as note):
-                return _change_step(step, new_owner=self._require_owner(conn, new_owner), words=_require_note(note))
+                return _replace_step_fields(
+                    step, new_owner=self._require_owner(conn, new_owner), words=_require_note(note)
+                )
             case IncidentAction.SNOOZE, (datetime() as until, str() as note):
                 if not now < until <= now + LONGEST_SNOOZE:
                     raise ConsoleError(
                         ErrorCode.USAGE, {"problem": UsageProblem.INVALID_SNOOZE_END, "n": LONGEST_SNOOZE.days}
                     )
-                return _change_step(
+                return _replace_step_fields(
                     step, until=until, words=_require_short_note(note) or None, extent=incident.extent
                 )
             case IncidentAction.WAKE, ():
                 return step if incident.state is IncidentState.SNOOZED else None
             case IncidentAction.RESOLVE, (str() as note,):
-                return _change_step(step, words=_require_note(note), extent=incident.extent)
+                return _replace_step_fields(step, words=_require_note(note), extent=incident.extent)
             case IncidentAction.REOPEN, (str() as note,):
                 found = _require_note(note)
-                return _change_step(step, words=found) if incident.state is IncidentState.RESOLVED else None
+                return _replace_step_fields(step, words=found) if incident.state is IncidentState.RESOLVED else None
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
     def _require_owner(self, conn: Connection, name: str) -> str:
@@ -270,7 +281,7 @@ class IncidentService:
         return found[0]
 
     def _read_incidents(self, conn: Connection, some_alerts: Iterable[Alert]) -> tuple[Incident, ...]:
-        """Return the incidents that have one of these alerts, the oldest first."""
+        """Return the incidents to which `some_alerts` belong, the oldest first."""
         alert_groups = _group_alerts_by_incident(conn, some_alerts)
         steps = incident_steps.find_by_incidents(
             conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
@@ -294,7 +305,7 @@ class IncidentService:
         records: tuple[AffectedRecord, ...],
     ) -> Incident:
         extent = measure_extent(alert_group, records)
-        own_steps = _list_steps(alert_group, steps)
+        own_steps = _list_steps_of_incident(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
         status = find_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
         item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
@@ -322,7 +333,7 @@ class IncidentService:
 def _group_alerts_by_incident(
     conn: Connection, some_alerts: Iterable[Alert]
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:
-    """Return the cause and all alerts of each incident that has one of these alerts."""
+    """Return, for each incident to which one of `some_alerts` belongs, its cause and all its alerts."""
     wanted = {alert.id: alert for alert in some_alerts}
     causes = find_causes(conn, wanted.values())
     related = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | wanted
@@ -338,7 +349,7 @@ def _group_alerts_by_incident(
     ]
 
 
-def _list_steps(
+def _list_steps_of_incident(
     alert_group: tuple[Alert, ...], steps: Mapping[int, tuple[IncidentStep, ...]]
 ) -> tuple[IncidentStep, ...]:
     own_steps = (step for alert in alert_group for step in steps.get(alert.id, ()))
@@ -346,7 +357,8 @@ def _list_steps(
 
 
 def _names_person(steps: Iterable[IncidentStep], person: str) -> bool:
-    """True if the person has stored one of these steps, or became the owner by one of them."""
+    """True if the person has stored one of these steps of incidents, or became the owner of an incident by one of
+    them."""
     return any(is_same_person(name, person) for step in steps for name in (step.person, step.new_owner) if name)
 
 
@@ -355,13 +367,13 @@ def _is_unacknowledged(alert: Alert) -> bool:
 
 
 def _choose_most_helpful_item(items: Sequence[AlertItem]) -> AlertItem | None:
-    """Return the item with the most helpful action: an action that repairs before the action `open`, which only
-    shows the record; None if there are no items."""
+    """Return the item with the most helpful action: an action that repairs is preferred to the action `open`,
+    which only shows the record, and `open` to no action. Return None if there are no items."""
     return min(items, key=lambda item: (item.action is None, item.action == "open", item.alert.id), default=None)
 
 
 def _make_owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | None:
-    """Return the step that takes or releases the incident; None if it would change nothing. Raises in_progress if
+    """Return `step`, which takes or releases the incident; None if it would change nothing. Raises in_progress if
     another person owns the incident."""
     owner = incident.owner
     if owner is not None and not is_same_person(owner, step.person):
@@ -378,12 +390,12 @@ def _make_owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | N
 
 
 def _require_open(incident: Incident) -> None:
-    """Raise already_decided if the incident is closed: all its alerts are resolved."""
+    """Raise already_decided if the incident is closed, which means that all its alerts are resolved."""
     if incident.state is IncidentState.CLOSED:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": incident.state, "at": incident.closed_at})
 
 
-def _change_step(step: IncidentStep, **values: object) -> IncidentStep:
+def _replace_step_fields(step: IncidentStep, **values: object) -> IncidentStep:
     return replace(step, **values)  # type: ignore[arg-type]  # fields of the step
 
 

@@ -1,8 +1,8 @@
 """Publish the events of the outbox: each at least once and always with the same event id. Events with the same
 record key are published in the order in which they were added.
 
-A due task. If the publisher doesn't accept an event, the task sends it again after growing waits. If the oldest
-event has waited longer than UNPUBLISHED_ALERT_AGE, the task raises an alert.
+This is a due task. If the publisher (a webhook or Kafka) doesn't accept an event, the task sends it again after
+growing waits. If the oldest event has waited longer than UNPUBLISHED_ALERT_AGE, the task raises an alert.
 """
 
 import logging
@@ -56,13 +56,13 @@ class OutboxSender:
         self._add_missing_rollback_event()
         self._publisher = self._publisher or self._open_publisher()
         sent_count = self._send_all(self._publisher) if self._publisher else 0
-        self._update_age_alert()
+        self._update_unpublished_age_alert()
         return sent_count
 
     def _add_missing_rollback_event(self) -> None:
-        """If an open alert says that the database went back in time and the outbox lacks its event, add the event:
-        an older version of the program did not write it, and a restored backup of the outbox table alone lacks
-        it.
+        """If an alert of the rule `database_went_back` is open and the outbox lacks its event AlertRaised, add the
+        event. An older version of the program did not write this event; it can also be missing after the outbox
+        table alone was restored from a backup.
         """
         context = self._context
         with context.database.read() as conn:
@@ -77,8 +77,10 @@ class OutboxSender:
         )
 
     def _send_all(self, publisher: Publisher) -> int:
-        """Send the due events in rounds: the next event with the same record key is read only after the publisher
-        has accepted the previous one. Return the number of accepted events."""
+        """Send the due events of the outbox in rounds: the next event with the same record key is read only after
+        the publisher has accepted the previous one. Stop after MAX_CONSECUTIVE_FAILURES failures. Return the
+        number of accepted events.
+        """
         sent_count, failure_count = 0, 0
         while events := self._read_due_events():
             count_before = sent_count
@@ -119,7 +121,7 @@ class OutboxSender:
 
     # Alert
 
-    def _update_age_alert(self) -> None:
+    def _update_unpublished_age_alert(self) -> None:
         context = self._context
         with context.database.read() as conn:
             counts = outbox.count_unpublished(conn)

@@ -1,5 +1,5 @@
-"""Raise one alert for each provider (payments or credit checks) that gives no usable answers, and resolve the
-alert when the provider has given one."""
+"""Raise one alert for each provider (payments or credit checks) that gives no usable answers for some time, and
+resolve the alert after the provider's next usable answer."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -8,7 +8,7 @@ from zlib import crc32
 
 from console.domain.calendar_days import format_instant
 from console.domain.tasks.records import Alert
-from console.services.evidence.call_summaries import classify_answer, is_call
+from console.services.evidence.call_summaries import classify_answer, is_provider_call
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
@@ -35,23 +35,23 @@ def compute_provider_subject_id(provider: str) -> int:
 
 
 def find_outage_start(alert: Alert) -> datetime:
-    """Return the time of the first call without a usable answer, which the text of the alert contains; the time of
-    the alert if its text contains no time."""
+    """Return the time of the first call without a usable answer, which the text of an outage alert contains; the
+    time of the alert if its text contains no time."""
     with suppress(ValueError):
         return datetime.fromisoformat(alert.observed.partition(_SINCE_SEPARATOR)[2])
     return alert.detected_at
 
 
 class ProviderOutages:
-    """Decides from the provider calls in the stored evidence, of all desks and workers, whether a provider is
-    away, and raises and resolves alerts accordingly."""
+    """Decides from the calls to providers in the stored evidence, of all desks and workers, whether a provider is
+    away (gives no usable answers for some time), and raises and resolves the alerts about that."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def update_alerts(self) -> int:
-        """Raise alerts for providers that are away, and resolve the alerts of providers that answer again. Return
-        the number of changed alerts."""
+        """Raise alerts for providers that are away (they have given no usable answers for some time), and resolve
+        the alerts of providers that answer again. Return the number of changed alerts."""
         context = self._context
         with context.database.read() as conn:
             series_by_provider = _find_failing_series(conn, context.now())
@@ -97,9 +97,8 @@ class ProviderOutages:
 
 
 def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
-    """Return for each provider its latest series of consecutive calls without a usable answer: the time of the first
-    call and the number of calls. The value is None if the provider's last answer was usable.
-    """
+    """Return for each provider its latest series of consecutive calls without a usable answer, as the time of the
+    series' first call and the number of its calls. The value is None if the provider's last answer was usable."""
     series_by_provider: dict[str, tuple[datetime, int] | None] = {}
     answering_providers: set[str] = set()
     for at, provider, is_usable in _read_calls(conn, now):
@@ -116,5 +115,5 @@ def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str
     """Yield the calls to providers since CALL_LOOK_BACK_PERIOD before `now`, newest first: the time, the provider,
     and True if its answer was usable."""
     for at, source, summary in recent_activity.list_provider_calls(conn, now - CALL_LOOK_BACK_PERIOD):
-        if is_call(source):
+        if is_provider_call(source):
             yield at, source.partition(".")[0], classify_answer(summary)[1]

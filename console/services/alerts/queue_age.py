@@ -27,7 +27,8 @@ class QueueAgeAlerts:
         self._context = context
 
     def update_alerts(self) -> int:
-        """Raise and resolve alerts. Return the number of changed alerts."""
+        """Raise an alert for each queue whose oldest record is older than the queue's limit, and resolve the
+        alerts of the other queues. Return the number of changed alerts."""
         context = self._context
         now = context.now()
         with context.database.read() as conn:

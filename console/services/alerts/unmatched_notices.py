@@ -2,9 +2,9 @@
 ours.
 
 A notice leaves the queue when a due task has found its record, or when a person has acknowledged the case about
-it. An acknowledged notice stays stored: if its record appears later, the due task still applies it. No person and
-no program assigns a notice to a record by hand, because only the signed body of the notice, or the provider's own
-answer, is proof.
+it. An acknowledged notice stays stored: if its record appears later, the due task still applies the notice to it.
+Neither a person nor a program assigns a notice to a record by hand, because only the signed body of the notice, or
+the provider's own answer, is proof.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -55,9 +55,9 @@ class UnmatchedNotices:
     def read_page(
         self, limit: int = 50, after: str | None = None, *, with_candidates: bool = True
     ) -> UnmatchedNoticePage:
-        """Return one page of the queue, the oldest notice first. `after` is the cursor of the next page in the
-        previous page. `with_candidates` also reads our records with the amount and the day of each notice.
-        Raises usage for an unknown cursor, not_allowed.
+        """Return one page of the queue of unmatched notices, the oldest notice first. `after` is the cursor of the
+        next page in the previous page. With `with_candidates`, also read our records with the amount and the
+        day of each notice. Raises usage for an unknown cursor, not_allowed.
         """
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
         last_id = parse_cursor(after)
@@ -68,8 +68,8 @@ class UnmatchedNotices:
         return UnmatchedNoticePage(QUEUE_NAME, items, str(open_cases[-1].id) if len(open_cases) == limit else None)
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
-        """Return the notice of this open case with its candidates: our records to which it may belong. Raises
-        not_found if the case is closed or acknowledged, not_allowed."""
+        """Return the unmatched notice of the open case `case_id` with its candidates: our records to which it may
+        belong. Raises not_found if the case is closed or acknowledged, not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             case = alerts.find(conn, case_id)
@@ -80,8 +80,8 @@ class UnmatchedNotices:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.ALERT_KIND, "id": str(case_id)})
 
     def count(self) -> QueueCount:
-        """Return the number of notices in the queue, at most MAX_COUNTED_NOTICES, and the time since which the
-        oldest notice waits. Raises not_allowed if the acting person may not do this."""
+        """Return the number of unmatched notices in the queue, at most MAX_COUNTED_NOTICES, and the time since
+        which the oldest notice waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             count, oldest = alerts.count_unacknowledged_of_rule(conn, _UNMATCHED_NOTICE_RULE, MAX_COUNTED_NOTICES + 1)
@@ -90,13 +90,14 @@ class UnmatchedNotices:
     def _make_items(
         self, conn: Connection, unseen_cases: Sequence[Alert], *, with_candidates: bool
     ) -> Iterator[UnmatchedNoticeItem]:
-        """Yield the notices of these cases. A notice whose record a due task has found meanwhile is left out."""
+        """Yield the notices of `unseen_cases`, the open and unacknowledged cases about unmatched notices. A notice
+        whose record a due task has found meanwhile is left out."""
         ids = [case.subject_id for case in unseen_cases]
         events = {
             event.id: event for event in payment_events.find_by_ids(conn, ids) if event.done == RESULT_UNMATCHED
         }
         open_cases = alerts.read_open_alerts_of_subjects(conn, NOTICE_KIND, ids)
-        records = _group_by_number(
+        records = _group_records_by_number(
             notice_candidates.find_by_numbers(conn, {event.order_no for event in events.values() if event.order_no})
         )
         for case in unseen_cases:
@@ -122,17 +123,17 @@ class UnmatchedNotices:
         return explain_notice(notice, same_number, cases, can_import=True, asks_by_amount_and_day=by_amount_and_day)
 
 
-def _group_by_number(records: Collection[Order | Payment]) -> Mapping[str, list[Order | Payment]]:
-    """Return the records by each of their numbers: the order's number, or the payment's number here and at the
-    provider."""
+def _group_records_by_number(records: Collection[Order | Payment]) -> Mapping[str, list[Order | Payment]]:
+    """Return the orders and payments by each of their numbers: an order by its number, a payment by its number
+    here and by its number at the provider."""
     groups: dict[str, list[Order | Payment]] = {}
     for record in records:
-        for number in _list_numbers(record):
+        for number in _list_numbers_of_record(record):
             groups.setdefault(number, []).append(record)
     return groups
 
 
-def _list_numbers(record: Order | Payment) -> Collection[str]:
+def _list_numbers_of_record(record: Order | Payment) -> Collection[str]:
     if isinstance(record, Order):
         return (record.merch_txn_id,)
     return [number for number in (record.merchant_payment_id, record.provider_payment_id) if number]
@@ -150,16 +151,16 @@ def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> U
 
 
 def _limit_instant(at: datetime) -> datetime:
-    """Return the instant, limited to the range from _EARLIEST to _LATEST. Only another program writes an instant
-    outside of this range."""
+    """Return the instant, limited to the range from _EARLIEST to _LATEST, so that it has a day in every time zone.
+    Only another program stores an instant outside of this range."""
     return min(max(at, _EARLIEST), _LATEST)
 
 
 def _find_candidates(
     conn: Connection, notice: UnmatchedNotice, same_number: Sequence[Order | Payment]
 ) -> tuple[NoticeCandidate, ...]:
-    """Return our records that have the number of the notice, or its amount and day; those with the most equal
-    facts first."""
+    """Return our orders and payments that have the number of the notice (`same_number`), or its amount and day.
+    The records with the most equal facts come first."""
     found = {(type(record), record.id): record for record in same_number}
     if notice.amount_minor is not None and notice.currency is not None:
         day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.get_time_zone(notice.source))
@@ -180,7 +181,7 @@ def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tupl
     zone = provider_registry.get_time_zone(notice.source)
     day = (notice.occurred_at or notice.received_at).astimezone(zone).date()
     shared = {
-        SharedFact.NUMBER: notice.order_no in _list_numbers(record),
+        SharedFact.NUMBER: notice.order_no in _list_numbers_of_record(record),
         SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
         SharedFact.DAY: any(at is not None and _limit_instant(at).astimezone(zone).date() == day for at in instants),
     }

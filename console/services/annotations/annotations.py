@@ -10,15 +10,15 @@ from console.store.records import notes
 
 
 class Annotations(TypedDict):
-    """The annotations of one record, as keyword arguments for the view of the record. `taken` is None if nobody
-    has taken the record."""
+    """The annotations of one record, as keyword arguments for the object with the data of the record's screen.
+    `taken` is the running take of the record, None if no person has taken it; `notes` are its notes."""
 
     taken: Take | None
     notes: tuple[Note, ...]
 
 
 def read_annotations(context: ServiceContext, conn: Connection, kind: str, record_id: int) -> Annotations:
-    """Return the annotations of a record, read in the caller's transaction. `kind` is the kind of the record, such
-    as `payment`."""
+    """Return the take and the notes of a record, read in the caller's transaction. `kind` is the kind of the
+    record, such as `payment`."""
     assignments = takes.read_takes(conn, kind, (record_id,), context.now())
     return {"taken": assignments.get(record_id), "notes": notes.list_notes(conn, kind, record_id)}

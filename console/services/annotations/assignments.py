@@ -1,4 +1,4 @@
-"""Take a record and give it up. A take is a person's mark that they work on the record; it ends after
+"""Take a record and give it up. A take is a person's mark that this person works on the record; it ends after
 TAKE_DURATION."""
 
 from datetime import timedelta
@@ -20,8 +20,8 @@ TAKE_DURATION = timedelta(minutes=30)
 
 
 class AssignmentService:
-    """Stores and ends takes of records of every kind. A take is no lock: of the program's actions, only bulk runs
-    skip a record that another person has taken."""
+    """Stores and ends takes of records of every kind. A take locks nothing: of the program's actions, only bulk
+    runs skip a record that another person has taken."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -36,14 +36,16 @@ class AssignmentService:
             return self._context.write(lambda tx: self.take_record_in_transaction(tx, kind, record_id))
 
     def take_record_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> Take:
-        """Do the same as `take_record` in the caller's transaction, without the check of the right. Raises
-        not_found and in_progress."""
+        """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take, in
+        the caller's transaction. The caller has checked the right. Raises not_found, and in_progress if another
+        person has the take.
+        """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         name, until = context.make_holder().operator, now + context.scale.scale_delta(TAKE_DURATION)
         earlier = takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
         if not takes.take_record(tx.conn, kind, record_id, name, now, until):
-            raise _make_taken_error(
+            raise _make_record_taken_error(
                 kind, record_id, takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
             )
         if earlier is None:
@@ -51,14 +53,15 @@ class AssignmentService:
         return takes.read_takes(tx.conn, kind, (record_id,))[record_id]
 
     def give_up(self, kind: str, record_id: int) -> bool:
-        """End the acting person's own take. Return False if the person has no take of the record. Raises
+        """End the acting person's own take of the record. Return False if the person has no take of it. Raises
         not_allowed if the acting person may not do this."""
         with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.give_up_in_transaction(tx, kind, record_id))
 
     def give_up_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> bool:
-        """Do the same as `give_up` in the caller's transaction, without the check of the right."""
+        """End the acting person's own take of the record, in the caller's transaction. The caller has checked the
+        right. Return False if the person has no take of it."""
         context = self._context
         is_released = takes.release_take(tx.conn, kind, record_id, context.make_holder().operator, context.now())
         if is_released:
@@ -72,7 +75,7 @@ def require_record(tx: Transaction, kind: str, record_id: int) -> None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
 
 
-def _make_taken_error(kind: str, record_id: int, take: Take | None) -> ConsoleError:
+def _make_record_taken_error(kind: str, record_id: int, take: Take | None) -> ConsoleError:
     facts: InProgressDetail = {"kind": kind, "id": record_id, "reason": InProgressReason.TAKEN_BY_OTHER_PERSON}
     if take is not None:
         facts |= {"holder": {"operator": take.person}, "since": take.taken_at, "until": take.until}

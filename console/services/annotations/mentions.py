@@ -31,7 +31,7 @@ class MentionService:
 
     def mark_done(self, id: int, *, request_id: str | None = None) -> Mention:
         """Mark a mention of the acting person as done; nothing changes if it is done already. Raises not_allowed,
-        and not_found also for a mention of another person."""
+        and not_found if there is no such mention or if it mentions another person."""
         return self._request_ids.act_once("mention done", request_id, (id,), lambda: self._mark_done(id))
 
     def _mark_done(self, id: int) -> Mention:
@@ -62,7 +62,7 @@ def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, .
 
 
 def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...], how: MentionSource) -> None:
-    """Store one mention for each of these people: the note mentions them. `how` says whether the note belongs to a
-    hand-over."""
+    """Store one mention of each person of `names`, whom the note mentions. `how` says whether the note belongs to
+    a hand-over."""
     for name in names:
         mentions.add_mention(tx.conn, note.id, name, note.at, how)

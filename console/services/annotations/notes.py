@@ -41,9 +41,9 @@ class NoteService:
         *,
         mentions_by: MentionSource | None = MentionSource.NOTE,
     ) -> Note:
-        """Add a note, and the mentions in it, in the caller's transaction; the caller has checked the right.
-        `mentions_by` says whether the note belongs to a hand-over; None stores no mentions. Raises not_found if
-        there is no such record.
+        """Add a note to a record, and store the mentions in the note, in the caller's transaction; the caller has
+        checked the right. `mentions_by` says whether the note belongs to a hand-over; None stores no mentions.
+        Raises not_found if there is no such record.
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)

@@ -1,2 +1,2 @@
-"""The audit trail: entries about refusals and about opened records, the hourly roots, and its list, verification
-and export."""
+"""The audit trail: entries about refusals and about opened records, the hourly roots, and the list, verification
+and export of the trail."""

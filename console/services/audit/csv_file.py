@@ -13,8 +13,8 @@ from console.settings.private_files import make_private_file
 
 
 def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
-    """Write the header rows `heads` and then `rows` to a new CSV file that only the present user of the machine
-    can read. Return the number of `rows`.
+    """Write the header rows `heads` and then `rows` to the new CSV file `path`, which only the present user of the
+    machine can read. Return the number of `rows`.
 
     Raises usage if the file exists, and storage_full if the file can't be written.
     """
@@ -34,6 +34,6 @@ def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequenc
 
 
 def escape_formulas(cells: Sequence[str]) -> list[str]:
-    """Return the cells. Each cell that begins with one of FORMULA_CHARACTERS gets an apostrophe in front, because
-    a spreadsheet would read it as a formula."""
+    """Return the cells, each as text that no spreadsheet reads as a formula: a cell that begins with one of
+    FORMULA_CHARACTERS gets an apostrophe in front."""
     return ["'" + text if text.startswith(FORMULA_CHARACTERS) else text for text in cells]

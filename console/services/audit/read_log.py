@@ -12,8 +12,8 @@ ENTRIES_PER_WRITE = 20
 
 
 class ReadLog:
-    """Collects audit entries about opened records and writes ENTRIES_PER_WRITE of them at a time. If the write
-    fails, people can still read."""
+    """Collects audit entries about opened records, and writes ENTRIES_PER_WRITE of them in one transaction. A
+    failure of this transaction does not prevent people from reading."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -22,11 +22,11 @@ class ReadLog:
         self._lock = Lock()
 
     def record_opening(self, action: AuditAction, kind: str, subject_id: int | str | None) -> None:
-        """Collect an audit entry: the acting person has opened a record, a PDF or an export. Each
-        ENTRIES_PER_WRITE collected entries are written together; `flush` writes the rest.
+        """Collect an audit entry: the acting person has opened a record, a PDF or an export. When
+        ENTRIES_PER_WRITE entries are collected, they are written together; `flush` writes the rest.
 
-        If this is the same as the person's last opening, no entry is collected, because a screen reads its record
-        again after each change.
+        If the person's previous entry is the same, no entry is collected, because a screen reads its record again
+        after each change.
         """
         entry = NewAuditEntry(self._context.operator or WORKER, action, kind, subject_id)
         with self._lock:

@@ -24,10 +24,10 @@ def audit_refusals(
     *,
     kind: str = "credit-check",
 ) -> Iterator[None]:
-    """Context manager: if the `with` block raises a refusal (exit status 3), write an audit entry about it in a
-    separate transaction and raise the refusal again. In nested blocks, only the innermost block writes the
-    entry. The entry has the error code as its reason and `detail.reason` of the error, if there is one, as the
-    fact `refusal`.
+    """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry
+    about it in a separate transaction and raise the refusal again. In nested blocks, only the innermost block
+    writes the entry. The entry has the error code as its reason and `detail.reason` of the error, if there is
+    one, as the fact `refusal`.
 
     A signal of the operating system does not end the block: it only aborts a running call to a provider, and takes
     effect after the block.
@@ -53,8 +53,10 @@ def audit_refusals(
 
 
 def make_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
-    """Return the entries about the holder of a lease for the detail of the error in_progress: the holder, and the
-    beginning and end of the lease. If `holder` is None, the holder and the beginning are None."""
+    """Return the part of an error in_progress's detail that describes who holds a lease: the holder (person, desk,
+    host, process), and the beginning and end of the lease. If `holder` is None, holder and beginning are None
+    and the end is left out.
+    """
     if holder is None:
         return {"holder": None, "since": None}
     person = LeaseHolderFacts(operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process)

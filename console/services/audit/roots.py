@@ -1,6 +1,6 @@
-"""Roots of the audit trail. Each process adds its entries to a chain; every hour a due task stores the last entry
-(head) of each chain as a root in the chain of its own process. If the end of a chain is deleted later, the root
-shows it.
+"""Roots of the audit trail. Each process adds its audit entries to a chain of its own. Every hour a due task
+stores the last entry (head) of each chain as a root in the chain of its own process. If the end of a chain is
+deleted later, its stored head shows this.
 """
 
 from console.services.process.context import ServiceContext
@@ -15,7 +15,8 @@ program lasts longer.
 
 
 class AuditRoots:
-    """Writes a root when the oldest audit entry that no root covers is an hour old."""
+    """Stores the heads of all chains of the audit trail as a root when the oldest audit entry that no root covers
+    is an hour old."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -40,8 +41,8 @@ class AuditRoots:
         return head_count
 
     def _write_next_heads(self, tx: Transaction, newest_id: int) -> int:
-        """Store the next heads up to the entry with the id `newest_id`, in the caller's transaction. Return their
-        number; 0 if a root already covers all these entries."""
+        """Store the next heads of chains, up to the entry with the id `newest_id`, in the caller's transaction.
+        Return their number; 0 if a root already covers all these entries."""
         since = audit_roots.read_covered_rows(tx.conn)
         if since.last_end >= newest_id:
             return 0

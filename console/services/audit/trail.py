@@ -35,11 +35,11 @@ class AuditService:
         self._reads = reads
 
     def list_entries(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
-        """Return a page of at most `limit` (up to 1,000) entries that the acting person may read, newest first.
-        `before` is the last id of the previous page, None for the first page. Raises not_allowed and
-        no_operator.
+        """Return a page of at most `limit` (up to 1,000) audit entries that the acting person may read, newest
+        first. `before` is the id of the last entry of the previous page, None for the first page. Raises
+        not_allowed and no_operator.
         """
-        who = self._find_visible_person()
+        who = self._find_only_visible_person()
         with self._context.database.read() as conn:
             entries = audit.list_newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
             numbers = any_record.read_numbers_of_subjects(conn, {entry.subject for entry in entries})
@@ -47,14 +47,14 @@ class AuditService:
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 
     def verify_chains(self) -> int:
-        """Verify all chains of the audit trail; return the number of entries. If no name is set, no right is
-        needed. If the acting person's database account reads only a part of the trail, a worker verifies it.
+        """Verify all chains of the audit trail; return the number of entries. Without an acting person no right is
+        needed. If the acting person's database account may read only a part of the trail, a worker verifies it.
 
-        Raises audit_broken with detail.first_bad (the id of the first entry that doesn't match its chain, or the
-        first missing one if the end of a chain was deleted), and not_allowed.
+        Raises audit_broken with detail.first_bad (the id of the first entry that doesn't match its chain, or of
+        the first missing entry if the end of a chain was deleted), and not_allowed.
         """
         context = self._context
-        only_person = None if context.operator is None else self._find_visible_person()
+        only_person = None if context.operator is None else self._find_only_visible_person()
         if only_person is not None and context.asks_worker:  # this account doesn't see the whole trail
             return self._act_once("audit verify", None, (), self._verify_chains)
         return self._verify_chains()
@@ -73,20 +73,20 @@ class AuditService:
         return result.row_count
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
-        """Write the entries that the acting person may read to the new CSV file `path`; return their number.
+        """Write the audit entries that the acting person may read to the new CSV file `path`; return their number.
         Raises usage if the file exists, storage_full, not_allowed, no_operator."""
         return self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
 
     def _export_entries(self, path: Path) -> int:
-        who = self._find_visible_person()
+        who = self._find_only_visible_person()
         with self._context.database.read() as conn:
             rows = write_csv(path, [_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, who=who)))
         self._reads.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 
-    def _find_visible_person(self) -> str | None:
-        """Return None if the acting person may read all entries; otherwise the person's name, because the person
-        may read only their own entries. Raises not_allowed and no_operator."""
+    def _find_only_visible_person(self) -> str | None:
+        """Return the name of the acting person if this person may read only their own audit entries; None if the
+        person may read all entries. Raises not_allowed and no_operator."""
         person = self._context.read_person()
         if person.roles & {AUDITOR}:
             return None

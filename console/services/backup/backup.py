@@ -1,7 +1,7 @@
 """Make, check and restore a backup of the database, the documents, and the spool of this desk.
 
-A backup contains the fingerprint of the store key, the key that encrypts the spool and stored secrets, and never
-the key. It contains no data of the corporation registry, because they are public and can be imported again.
+A backup contains the fingerprint of the store key (which encrypts the spool and stored secrets), but never this
+key. It contains no data of the corporation registry, because these data are public and can be imported again.
 """
 
 import json
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail
 
 _SQLITE, _SERVER = "sqlite", "server"
-_VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})
+_SCHEMA_VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +75,16 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     in its state at one moment, and the documents after that, so that the backup has every document of its
     records.
 
-    Raises bad_backup (not_empty) if the folder is not empty, storage_full, not_allowed for an account that may
-    only read and write desk requests, bad_profile (dump_program) without the server's dump program, and the errors
-    of the database and of the documents.
+    Raises bad_backup (not_empty) if the folder is not empty, storage_full, not_allowed for a database account that
+    may only read, and write desk requests, bad_profile (dump_program) without the server's dump program, and the
+    errors of the database and of the documents.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
         state = migrate.read_state(database)
         _require_full_access(database)
         if database.file is None:
-            _dump_server(database, writer)
+            _dump_server_database(database, writer)
         else:
             sqlite_copy.copy_sqlite(database.file, writer.make_path(archive.SQLITE_FILE))
             writer.add(archive.SQLITE_FILE)
@@ -109,9 +109,9 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
 def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     """Read the whole backup in `folder`, and compare it with this desk; nothing is changed.
 
-    Raises bad_backup if a file is missing or altered; not_our_database if this desk's address has another database
-    than that of the backup; schema_mismatch if a newer program made the backup; bad_profile (other_key) if this
-    desk has another store key.
+    Raises bad_backup if a file is missing or altered; not_our_database if another database than the one of the
+    backup is at this desk's database address; schema_mismatch if a newer program made the backup; bad_profile
+    (other_key) if this desk has another store key.
     """
     manifest = archive.read_manifest(folder)
     archive.require_intact_files(folder, manifest)
@@ -131,7 +131,7 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
 
 
 def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
-    """Raise bad_backup if the spool or a document of the backup could not be restored."""
+    """Raise bad_backup if the spool or a document of the backup can't be restored."""
     if archive.SPOOL_FILE in manifest.files:
         sqlite_copy.require_readable(folder / archive.SPOOL_FILE)
     for path in manifest.documents:
@@ -143,13 +143,13 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     """Check the backup in `folder` with `check_backup`, and replace this desk's database with it. The earlier file
     of an SQLite database stays under another name; a server's database must be empty. Missing documents are
-    restored, existing ones stay. An existing spool of this desk stays, because it has the operations that the
+    restored, existing ones stay. An existing spool of this desk stays, because it has operations that the
     backup lacks.
 
-    After an interrupted restore, this desk has the earlier database or one that no program uses; a repeated
-    restore completes it. Raises the errors of `check_backup`; bad_backup if the backup is of the other kind of
-    database (SQLite or server) or if a server's database is not empty; database_locked (in_use) if a process has
-    the database file open.
+    After an interrupted restore, this desk has either its earlier database or a database that no program uses; a
+    repeated restore completes it. Raises the errors of `check_backup`; bad_backup if the backup is of the other
+    kind of database (SQLite or server) or if a server's database is not empty; database_locked (in_use) if a
+    process has the database file open.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
@@ -161,7 +161,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
             spool_outcome = _restore_spool(folder, manifest, spool_file)
             kept = None
             if database.file is None:
-                _load_server(database, folder)
+                _load_server_dump(database, folder)
             else:
                 stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
                 kept_name = f"{database.file.name}.before-restore-{stamp}"
@@ -175,9 +175,10 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
 
 
 def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreResult:
-    """Write the audit entry of a restore, begin a new epoch of the cache, so that no process uses an answer that
-    the backup lacks, and search for operations that the restored database lacks. If there are any, guarded
-    operations stop until a person has acknowledged the alert. Return `restored` with the missing operations.
+    """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses
+    an answer that the restored database lacks. Also search for operations that the restored database lacks; if
+    there are any, guarded operations are refused until a person has acknowledged the alert about them. Return
+    `restored` with these operations in `missing`.
     """
     loss = database_rollback.find_rollback(context)
 
@@ -191,14 +192,14 @@ def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreR
 
 
 def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
-    """Return the result of the restore that the same person made at this desk under this request id in the last 24
-    hours; None if there is none. The result is stored in the spool, because a restore replaces the database.
+    """Return the result of the restore that this person made at this desk under this request id in the last 24
+    hours; None if there is none. The result is read from the spool, because a restore replaces the database.
 
     Raises usage for a malformed id, and possible_repeat if the id belongs to the restore of another folder.
     """
     request_ids.require_valid_request_id(request_id)
     with closing(Spool(settings.home, cipher=None)) as spool:
-        text = spool.read_value(_make_request_key(settings, request_id)) if spool.file_exists else None
+        text = spool.read_value(_make_restore_result_key(settings, request_id)) if spool.file_exists else None
     if text is None:
         return None
     stored = json.loads(text)
@@ -223,10 +224,12 @@ def store_restore_result(settings: Settings, restored: RestoreResult, request_id
         "missing": restored.missing,
     }
     with closing(Spool(settings.home, cipher=None)) as spool:
-        spool.store_value(_make_request_key(settings, request_id), json.dumps(stored, default=str), durable=True)
+        spool.store_value(
+            _make_restore_result_key(settings, request_id), json.dumps(stored, default=str), durable=True
+        )
 
 
-def _make_request_key(settings: Settings, request_id: str) -> str:
+def _make_restore_result_key(settings: Settings, request_id: str) -> str:
     return f"restore:{settings.operator or ''}:{request_id}"
 
 
@@ -235,14 +238,15 @@ def _open_database_and_spool(settings: Settings) -> Iterator[tuple[Database, Spo
     spool = Spool(settings.home, cipher=None)
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database), closing(spool):
-        database_rollback.require_file(database, spool)
+        database_rollback.refuse_unexpected_new_database(database, spool)
         if database.file is not None and not database.file.exists():
             raise ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
         yield database, spool
 
 
 def _require_full_access(database: Database) -> None:
-    """Raise not_allowed for a database account that reads only SQL views: it can't read all tables and columns."""
+    """Raise not_allowed for a database account that reads only SQL views, because it can't read all tables and
+    columns."""
     with database.read() as conn:
         if reads_views(conn):
             raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.RIGHT_MISSING})
@@ -262,12 +266,12 @@ def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, .
     return tuple(unreadable)
 
 
-def _dump_server(database: Database, writer: ArchiveWriter) -> None:
+def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
     with database.read() as conn:
         present = server_dump.read_table_names(conn)
-    own_tables = sorted(present & {*metadata.tables, *_VERSION_TABLES})
-    tables = [name for name in own_tables if name not in _VERSION_TABLES]
-    versions = [name for name in own_tables if name in _VERSION_TABLES]
+    own_tables = sorted(present & {*metadata.tables, *_SCHEMA_VERSION_TABLES})
+    tables = [name for name in own_tables if name not in _SCHEMA_VERSION_TABLES]
+    versions = [name for name in own_tables if name in _SCHEMA_VERSION_TABLES]
     for file, names in ((archive.DUMP_FILE, tables), (archive.VERSION_DUMP_FILE, versions)):
         server_dump.dump_tables(database, names, writer.make_path(file))
         writer.add(file)
@@ -275,8 +279,10 @@ def _dump_server(database: Database, writer: ArchiveWriter) -> None:
 
 @contextmanager
 def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Iterator[None]:
-    """Context manager: make the target of the restore ready. Raises database_locked if a process has the database
-    file open; a server's database is emptied and stays locked against other restores during the block."""
+    """Context manager: prepare the database that the restore replaces. Raises database_locked if a process has the
+    file of an SQLite database open. A server's database is emptied, and stays locked against other restores
+    until the end of the block.
+    """
     if database.file is not None:
         sqlite_copy.require_unused(database.file)
         yield
@@ -293,7 +299,8 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
 
 
 def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path) -> str:
-    """Restore the spool of the backup if this desk has none. Return the outcome (`RestoreResult.spool`)."""
+    """Restore the spool of the backup to `spool_file` if this desk has no spool. Return the outcome as in
+    `RestoreResult.spool`: `kept`, `restored` or `none`."""
     if spool_file.exists():
         return "kept"
     if archive.SPOOL_FILE not in manifest.files:
@@ -302,16 +309,16 @@ def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path) -> 
     return "restored"
 
 
-def _load_server(database: Database, folder: Path) -> None:
+def _load_server_dump(database: Database, folder: Path) -> None:
     for name in (archive.DUMP_FILE, archive.VERSION_DUMP_FILE):
         server_dump.load_dump(database, folder / name)
 
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
-    """Raise not_our_database if the backup is of another database than the one that is at this desk's address now,
-    or was there when this desk last used it."""
-    known = spool.read_value(database_rollback.make_address_key(database)) if spool.file_exists else None
-    for found in (_find_present_id(database), known):
+    """Raise not_our_database if the backup is of another database than the one that is at this desk's database
+    address now, or was there when this desk last used it."""
+    known = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
+    for found in (_find_present_database_id(database), known):
         if found not in (None, manifest.database_id):
             facts: NotOurDatabaseDetail = {
                 "problem": "other_backup",
@@ -321,7 +328,7 @@ def _require_same_database(database: Database, spool: Spool, manifest: BackupMan
             raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, facts)
 
 
-def _find_present_id(database: Database) -> str | None:
+def _find_present_database_id(database: Database) -> str | None:
     if database.file is not None:
         return sqlite_copy.find_database_id(database.file)
     try:
@@ -349,7 +356,7 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
 
 
 def _restore_documents(documents: Documents, folder: Path, manifest: BackupManifest) -> int:
-    """Restore the documents that are missing, and return their number."""
+    """Restore the documents of the backup that are missing at this installation, and return their number."""
     present = set(documents.list_paths())
     missing = [path for path in manifest.documents if path not in present]
     for path in missing:

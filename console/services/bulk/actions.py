@@ -1,7 +1,7 @@
 """Execute the action of a bulk run on one record, with the services that people use, and convert their errors into
 the result of the row.
 
-No action in this module moves money, buys a credit check or decides about a record.
+None of these actions moves money, buys a credit check or decides about a record.
 """
 
 from collections.abc import Callable
@@ -30,15 +30,15 @@ PROVIDER_REFUSAL_CODES = frozenset(
         ErrorCode.BAD_PROFILE,
     }
 )
-_NO_CALL_REASONS = (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
+_MISSING_CALL_REASONS = (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
 _CALLS_PER_ROW = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
 """Largest number of calls to the provider for one row, by action."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """The result of one row of a bulk run. `reason` is an error code or another fixed word (None without one).
-    `is_provider_refusal` is True if the provider refused the call or could not answer it."""
+    """The result of one row of a bulk run. `reason` is an error code or another fixed word, None for a result
+    without a reason. `is_provider_refusal` is True if the provider refused the call or could not answer it."""
 
     result: RowResult
     reason: str | None = None
@@ -61,13 +61,15 @@ class BulkActionRunner:
         self._assignments, self._notes = assignments, notes
 
     def calls_provider(self, action: BulkAction) -> bool:
-        """True if the action calls a provider. Any other action is executed within one transaction."""
+        """True if the action of a bulk run calls a provider (probe, refetch). Any other action (take, note) is
+        executed within one transaction."""
         return action in _CALLS_PER_ROW
 
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
-        """Wait for the minimum time between calls, and probe or re-fetch the row's record. `was_begun` is True if
-        an earlier process had started this row: the record may then have a newer version. Raises the errors of
-        OWN_FAULT_CODES, which concern this program and not the row.
+        """Wait for the minimum time between calls to `provider`, and probe or re-fetch the row's record.
+        `was_begun` is True if an earlier process had started this row: the record may then have a newer
+        version. Raises the errors of OWN_FAULT_CODES, which are faults of this installation, such as an
+        unreachable database, and not a result of the row.
         """
         self._wait_for_call_start(provider, _CALLS_PER_ROW[run.action])
         try:
@@ -76,12 +78,13 @@ class BulkActionRunner:
             else:
                 self._refetch(row.subject_id, None if was_begun else row.expected_version)
         except ConsoleError as error:
-            return convert_error(error)
+            return convert_error_to_row_outcome(error)
         return RowOutcome(RowResult.DONE)
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
-        """Take the record or add the note, in the caller's transaction. Raises the errors of OWN_FAULT_CODES, which
-        concern this program and not the row.
+        """Take the row's record or add the run's note to it, in the caller's transaction. Raises the errors of
+        OWN_FAULT_CODES, which are faults of this installation, such as an unreachable database, and not a
+        result of the row.
         """
         try:
             if run.action is BulkAction.TAKE:
@@ -91,7 +94,7 @@ class BulkActionRunner:
                 text = run.words or ""
                 self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, text, mentions_by=None)
         except ConsoleError as error:
-            return convert_error(error)
+            return convert_error_to_row_outcome(error)
         return RowOutcome(RowResult.DONE)
 
     def _wait_for_call_start(self, provider: str | None, calls: int) -> None:
@@ -109,14 +112,15 @@ class BulkActionRunner:
         return self._context.scale.scale_seconds(CALL_SPACING_SECONDS)
 
     def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
-        """Return the shortest time that one row of a run can take, in seconds: the sum of the minimum times
-        between the calls of the row."""
+        """Return the shortest time that one row of a bulk run can take, in seconds: the minimum time between two
+        calls to the provider, multiplied by the number of calls that the action makes for a row."""
         return self.get_call_spacing_seconds(provider) * _CALLS_PER_ROW.get(action, 0)
 
 
-def convert_error(error: ConsoleError) -> RowOutcome:
-    """Return the result of a row whose action raised `error`. Raises `error` again if it is an error of
-    OWN_FAULT_CODES, which concerns this program and not the row.
+def convert_error_to_row_outcome(error: ConsoleError) -> RowOutcome:
+    """Return the result of a row of a bulk run whose action raised `error`. Raises `error` again if it is an error
+    of OWN_FAULT_CODES, which is a fault of this installation, such as an unreachable database, and not a result
+    of the row.
     """
     code, reason = error.code, error.detail.get("reason")
     if code in OWN_FAULT_CODES:
@@ -128,7 +132,7 @@ def convert_error(error: ConsoleError) -> RowOutcome:
         holder_name = str(holder["operator"]) if isinstance(holder, dict) else None
         return RowOutcome(RowResult.SKIPPED, join_reason(InProgressReason.TAKEN_BY_OTHER_PERSON, holder_name))
     if code == ErrorCode.OUTCOME_UNKNOWN:
-        has_no_call = reason in _NO_CALL_REASONS
+        has_no_call = reason in _MISSING_CALL_REASONS
         return (
             RowOutcome(RowResult.REFUSED, str(reason)) if has_no_call else RowOutcome(RowResult.DONE, STILL_UNKNOWN)
         )

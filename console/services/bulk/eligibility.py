@@ -1,5 +1,5 @@
-"""Forecast what a bulk run will do with one row: execute the action, skip the row (its record is taken by another
-person, or has changed), or refuse the action."""
+"""Forecast the result of one row of a bulk run: the action is executed, the row is skipped (its record is taken by
+another person, or has changed), or the action is refused."""
 
 from dataclasses import dataclass, replace
 
@@ -20,16 +20,17 @@ ALREADY_DONE_REASON = "already_done"
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """Forecasts the rows of a bulk run by the decision table, for the person who executes the run."""
+    """Forecasts the results of the rows of a bulk run by the decision table, which lists the allowed actions on a
+    record, for the person who executes the run."""
 
     choices: DecisionChoices
 
     def make_forecast(
         self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, was_begun: bool = False
     ) -> RowForecast:
-        """Return the forecast of a row. `person` is the acting person; None if no name is set. `was_begun` is True
-        if an earlier process ended while it executed this row, so that a change of the record may come from
-        that process.
+        """Return the forecast of a row of a bulk run. `person` is the acting person; None if no name is set.
+        `was_begun` is True if an earlier process ended while it executed this row, so that a change of the
+        record may come from that process.
         """
         try:
             facts = self.choices.read_facts_in_transaction(
@@ -46,7 +47,7 @@ def _forecast_row(
     run: BulkRun, row: BulkRow, facts: ChoiceFacts, person: Person | None, *, was_begun: bool
 ) -> RowForecast:
     has_changed = facts.record.version != row.expected_version
-    if has_changed and was_begun and is_action_complete(run.action, facts):
+    if has_changed and was_begun and is_action_already_done(run.action, facts):
         return RowForecast(row, ForecastKind.SKIP, ALREADY_DONE_REASON)
     if (other := _find_other_person(facts, run, person)) is not None:
         return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN_BY_OTHER_PERSON, other)
@@ -55,9 +56,9 @@ def _forecast_row(
     return _forecast_by_decision_table(run, row, facts)
 
 
-def is_action_complete(action: BulkAction, facts: ChoiceFacts) -> bool:
-    """True if the action has nothing to do on the record: a re-fetch, because no part is missing, or a probe,
-    because the outcome is known."""
+def is_action_already_done(action: BulkAction, facts: ChoiceFacts) -> bool:
+    """True if the action of a bulk run has nothing to do on the record: a re-fetch, because no part is missing, or
+    a probe, because the outcome is known."""
     record = facts.record
     if action is BulkAction.REFETCH:
         return isinstance(record, CreditCheck) and not record.incomplete
@@ -65,8 +66,8 @@ def is_action_complete(action: BulkAction, facts: ChoiceFacts) -> bool:
 
 
 def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> RowForecast:
-    """Return the forecast of a row by the decision table. The forecast is a refusal if the table does not have the
-    run's action for this kind of record."""
+    """Return the forecast of a row of a bulk run by the decision table, which lists the allowed actions on a
+    record. The forecast is a refusal if the table does not have the run's action for this kind of record."""
     provider = find_provider(facts)
     try:
         option = find_choice(facts, run.action.value)
@@ -78,8 +79,8 @@ def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) 
 
 
 def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
-    """Return the name of another person who has taken the record. None if the record is not taken, or if the maker
-    of the run or the acting person has taken it."""
+    """Return the name of the person who has taken the record, if this person is neither the maker of the bulk run
+    nor the acting person; otherwise None."""
     if facts.taken is None:
         return None
     own = {run.made_by, person.name if person else run.made_by}

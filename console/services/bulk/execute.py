@@ -1,5 +1,5 @@
-"""Execute a bulk run in this process, under the lease of the run. For each row, the forecast, the action and the
-stored result are complete before the next row starts.
+"""Execute a bulk run in this process, under the lease of the run. For each row, the result is forecast, the action
+is executed and its result is stored before the next row starts.
 
 While a run is in the state running, its column `reason` contains the position of the present row. If the process
 crashes, the next process forecasts that row again.
@@ -40,7 +40,7 @@ BULK_RUN_KIND = bulk.BULK_RUN_KIND
 MAX_CONSECUTIVE_REFUSALS = 3
 """Number of consecutive refusals by one provider after which a run pauses."""
 _ROWS_PER_PAGE = 200
-_ROW_REASON_PREFIX = "row:"
+_ROW_POSITION_PREFIX = "row:"
 _log = logging.getLogger("console.worker")
 
 ProgressReporter = Callable[[BulkProgress], None]
@@ -50,8 +50,8 @@ StopCheck = Callable[[], bool]
 @dataclass(frozen=True, slots=True)
 class BulkExecution:
     """The parameters of one execution of a bulk run. `person`: the acting person; `progress`: called after each
-    row; `should_stop`: returns True to stop the run; `max_rows`: the largest number of rows to process (None:
-    no limit).
+    row; `should_stop`: called before each row, returns True to stop the run; `max_rows`: the largest number of
+    rows to process (None: no limit).
     """
 
     person: Person
@@ -63,8 +63,9 @@ class BulkExecution:
 @dataclass
 class _ExecutedRun:
     """A bulk run that this process executes under the run's lease. `begun_position` is the position of the row
-    that an earlier process was executing when it ended (None without one). `refusals_by_provider` counts the
-    consecutive refusals of each provider.
+    that an earlier process was executing when it ended (None if there is no such row). `results` counts the
+    rows by result, `refusals_by_provider` the consecutive refusals of each provider, `processed_count` the rows
+    that this execution has processed.
     """
 
     run: BulkRun
@@ -77,13 +78,14 @@ class _ExecutedRun:
 
     @property
     def has_reached_limit(self) -> bool:
-        """True if this execution has processed the largest number of rows (`BulkExecution.max_rows`)."""
+        """True if this execution of the bulk run has processed the largest number of rows
+        (`BulkExecution.max_rows`)."""
         return self.execution.max_rows is not None and self.processed_count >= self.execution.max_rows
 
 
 class _LeaseLost(Exception):
-    """Raised inside this module to end an execution: another process has the lease of the run, or a person has
-    stopped the run."""
+    """Raised inside this module to end the execution of a bulk run: another process has the lease of the run, or a
+    person has stopped the run."""
 
 
 class BulkExecutor:
@@ -93,9 +95,9 @@ class BulkExecutor:
         self._context, self._eligibility, self._actions = context, eligibility, actions
 
     def run(self, run_id: int, max_rows: int | None, execution: BulkExecution) -> int:
-        """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored
-        with the run). Return the number of executed rows. Raises in_progress while another process executes the
-        run, database_went_back, not_found.
+        """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit
+        stored with the run). Return the number of executed rows. Raises in_progress while another process
+        executes the run, database_went_back, not_found.
         """
         database_rollback.require_no_rollback(self._context)
         with hold_lease(self._context, make_lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
@@ -109,12 +111,12 @@ class BulkExecutor:
 
     @compare_and_swap.run_again_if_stale()
     def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
-        """Set the run to the state running. Return the run, and the position of the row that an earlier process
-        was executing when it ended (None without one)."""
+        """Set the bulk run to the state running. Return the run, and the position of the row that an earlier
+        process was executing when it ended (None if there is no such row)."""
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUN_DONE:
             return run, None
-        begun_text = (run.reason or "").removeprefix(_ROW_REASON_PREFIX) if run.state == bulk.RUN_RUNNING else ""
+        begun_text = (run.reason or "").removeprefix(_ROW_POSITION_PREFIX) if run.state == bulk.RUN_RUNNING else ""
         running_run = bulk.set_state(
             tx.conn, run, self._context.now(), bulk.RUN_RUNNING, max_rows, run.reason if begun_text else None
         )
@@ -140,7 +142,8 @@ class BulkExecutor:
                 return
 
     def _run_page(self, work: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
-        """Execute these rows one after the other. Return False if the run was stopped or paused meanwhile."""
+        """Execute `rows` of the bulk run one after the other. Return False if the run was stopped or paused
+        meanwhile."""
         for row in cancellation.iterate_until_stopped(rows):
             if work.has_reached_limit:
                 break
@@ -152,7 +155,8 @@ class BulkExecutor:
         return True
 
     def _run_row(self, work: _ExecutedRun, row: BulkRow) -> bool:
-        """Forecast a row, execute its action and store the result. Return False if the run is paused."""
+        """Forecast a row of the bulk run, execute its action and store the result. Return False if the run is
+        paused."""
         was_begun = work.begun_position == row.position
         with self._context.database.read() as conn:
             if (current := bulk.find(conn, work.run.id)) is None or current.version != work.run.version:
@@ -160,13 +164,13 @@ class BulkExecutor:
             forecast = self._eligibility.make_forecast(
                 conn, work.run, row, work.execution.person, was_begun=was_begun
             )
-        outcome = self._perform_row(work, forecast, was_begun=was_begun)
+        outcome = self._execute_row_action(work, forecast, was_begun=was_begun)
         work.processed_count += 1
         work.results[get_row_outcome(outcome.result, outcome.reason) or ""] += 1
         work.execution.progress(BulkProgress(sum(work.results.values()), work.run.most, dict(work.results)))
         return self._count_refusal(work, forecast, outcome)
 
-    def _perform_row(self, work: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
+    def _execute_row_action(self, work: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
         row, acts = forecast.row, self._actions
         if forecast.verdict is not ForecastKind.WOULD_RUN:
             outcome = _make_outcome_of_forecast(forecast)
@@ -191,10 +195,10 @@ class BulkExecutor:
             return RowOutcome(RowResult.FAILED, ErrorCode.INTERNAL_ERROR, is_provider_refusal=True)
 
     def _mark_row_begun(self, tx: Transaction, work: _ExecutedRun, row: BulkRow) -> None:
-        """Store that the execution of this row starts, so that after a crash the next process knows that the
-        action may have been executed."""
+        """Store in the bulk run that the execution of this row starts, so that after a crash the next process
+        knows that the action may have been executed."""
         self._renew_lease(tx, work)
-        at = f"{_ROW_REASON_PREFIX}{row.position}"
+        at = f"{_ROW_POSITION_PREFIX}{row.position}"
         try:
             marked_run = bulk.set_state(tx.conn, work.run, self._context.now(), bulk.RUN_RUNNING, reason=at)
         except bulk.StaleRow:
@@ -209,13 +213,14 @@ class BulkExecutor:
         return outcome
 
     def _renew_lease(self, tx: Transaction, work: _ExecutedRun) -> None:
-        """Renew the lease in the caller's transaction. Raises _LeaseLost if another process has the lease."""
+        """Renew the lease of the bulk run in the caller's transaction. Raises _LeaseLost if another process has
+        the lease."""
         if not leases.renew(tx.conn, work.lease, self._context.now(), self._context.heartbeat.scale_lease_seconds):
             raise _LeaseLost
 
     def _count_refusal(self, work: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
-        """Count the consecutive refusals of the row's provider. At MAX_CONSECUTIVE_REFUSALS, pause the run and
-        return False; otherwise return True."""
+        """Count the consecutive refusals of the row's provider. At MAX_CONSECUTIVE_REFUSALS, pause the bulk run
+        and return False; otherwise return True."""
         provider = forecast.provider or ""
         if not outcome.is_provider_refusal:
             if outcome.result is RowResult.DONE:
@@ -250,18 +255,20 @@ def require_run(conn: Connection, run_id: int) -> BulkRun:
 
 
 def make_lease_name(run_id: int) -> str:
-    """Return the name of the lease under which only one process at a time executes the run."""
+    """Return the name of the lease under which a process executes this bulk run; only one process at a time has
+    it."""
     return f"bulk_{run_id}"
 
 
 def _find_final_state(run: BulkRun) -> tuple[str, str | None]:
-    """Return the final state and its reason for a run whose rows all have a result: done, or stopped at the run's
-    limit of rows."""
+    """Return the final state of a bulk run whose rows all have a result, and the reason of this state: done
+    (None), or stopped (`most`) if the run's limit of rows was reached."""
     return (bulk.RUN_DONE, None) if run.most >= run.size else (bulk.RUN_STOPPED, "most")
 
 
 def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
-    """Return the result of a row whose action is not executed because of its forecast."""
+    """Return the result of a row of a bulk run whose action is not executed because of its forecast: done already,
+    skipped or refused."""
     if forecast.reason == ALREADY_DONE_REASON:
         return RowOutcome(RowResult.DONE, ALREADY_DONE_REASON)
     result = RowResult.SKIPPED if forecast.verdict is ForecastKind.SKIP else RowResult.REFUSED

@@ -50,7 +50,7 @@ _log = logging.getLogger("console.worker")
 
 
 class BulkRuns(BulkRunReader):
-    """The service `console.bulk`: creates, executes, stops and discards bulk runs. Their actions are probe,
+    """The service `console.bulk`: creates, executes, stops and discards bulk runs. The actions of a run are probe,
     refetch, take and note; none of them moves money."""
 
     def __init__(
@@ -76,8 +76,8 @@ class BulkRuns(BulkRunReader):
         *,
         request_id: str | None = None,
     ) -> BulkRun:
-        """Store a run with a fixed list of records and their versions: the records in `chosen`, or all records
-        that the queue named `chosen` has now. Records that enter the queue later are not added.
+        """Store a bulk run with a fixed list of records and their versions: the records in `chosen`, or all
+        records that the queue named `chosen` has now. Records that enter the queue later are not added.
 
         `note_text` is the text of the note if the action is note. Raises usage for an unknown action, an invalid
         note, or a list of no records or more than MAX_ROWS records; and not_allowed.
@@ -92,13 +92,13 @@ class BulkRuns(BulkRunReader):
         )
 
     def _freeze_selection(self, action: str, chosen: Sequence[ChosenRecord] | str, note_text: str | None) -> BulkRun:
-        act = _parse_action(action)
+        act = _parse_bulk_action(action)
         note_text = require_valid_note(note_text or "") if act is BulkAction.NOTE else None
         with refusals.audit_refusals(
             self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=BULK_RUN_KIND
         ):
             person = self._context.require_right(act.value).name
-            rows = self._list_queue_rows(chosen) if isinstance(chosen, str) else _make_rows(chosen)
+            rows = self._list_queue_rows(chosen) if isinstance(chosen, str) else _make_bulk_rows(chosen)
             if not 0 < len(rows) <= MAX_ROWS:
                 raise ConsoleError(
                     ErrorCode.USAGE, {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS}
@@ -112,7 +112,9 @@ class BulkRuns(BulkRunReader):
         while page.next_cursor is not None and len(records) <= MAX_ROWS:
             page = self._queues.read_page(queue, ROWS_PER_PAGE, page.next_cursor)
             records += [item.record for item in page.items]
-        return _make_rows([ChosenRecord(get_record_kind(record), record.id, record.version) for record in records])
+        return _make_bulk_rows(
+            [ChosenRecord(get_record_kind(record), record.id, record.version) for record in records]
+        )
 
     def _freeze_rows(
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
@@ -136,8 +138,8 @@ class BulkRuns(BulkRunReader):
         *,
         request_id: str | None = None,
     ) -> BulkRun:
-        """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored
-        with the run). Return the run after it has ended, paused or stopped.
+        """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit
+        stored with the run). Return the run after it has ended, paused or stopped.
 
         The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run
         is stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the
@@ -174,9 +176,8 @@ class BulkRuns(BulkRunReader):
         return self.read_run(run_id)
 
     def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
-        """Stop the run after its current row, whichever process executes it. A run that is not running stays
-        unchanged. Raises not_found, not_allowed.
-        """
+        """Stop the bulk run after its current row, whichever process executes it. A run that is not in the state
+        running stays unchanged. Raises not_found, not_allowed."""
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
     def _stop_run(self, run_id: int) -> BulkRun:
@@ -194,13 +195,15 @@ class BulkRuns(BulkRunReader):
         return self.read_run(run_id)
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
-        """End a run that is not running; its rows without a result are never executed. Raises not_found,
-        in_progress while a process executes the run, and not_allowed for a person who is not its maker."""
+        """End a bulk run that is not in the state running; its rows without a result are never executed. Raises
+        not_found, in_progress while a process executes the run, and not_allowed for a person who is not its
+        maker.
+        """
         return self._request_ids.act_once(
-            "bulk discard", request_id, (run_id,), lambda: self._discard_audited(run_id)
+            "bulk discard", request_id, (run_id,), lambda: self._discard_and_audit_refusal(run_id)
         )
 
-    def _discard_audited(self, run_id: int) -> BulkRun:
+    def _discard_and_audit_refusal(self, run_id: int) -> BulkRun:
         with refusals.audit_refusals(self._context, AuditAction.BULK_DISCARDED, run_id, kind=BULK_RUN_KIND):
             run = self.read_run(run_id)
             person = self._context.require_right(run.action.value)
@@ -229,8 +232,8 @@ class BulkRuns(BulkRunReader):
             )
 
     def continue_unfinished_runs(self) -> int:
-        """Due task: continue each run whose process ended, up to BATCH rows of each run. Return the number of rows
-        that were executed in all runs."""
+        """Continue each bulk run whose process ended, up to BATCH rows of each run. A due task calls this. Return
+        the number of rows that were executed in all runs."""
         with self._context.database.read() as conn:
             unfinished = bulk.list_unfinished_runs(conn)
         return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished))
@@ -247,7 +250,7 @@ class BulkRuns(BulkRunReader):
             return 0
 
     def _pause_run_of_other_maker(self, run: BulkRun) -> int:
-        """Pause the run unless another process executes it: its action takes records or writes notes, and a
+        """Pause the bulk run if no other process executes it: its action takes records or writes notes, and a
         process may do that only in the name of the run's maker. Return 0, the number of executed rows."""
         with self._context.database.read() as conn:
             is_held = leases.find_holder(conn, make_lease_name(run.id)) is not None
@@ -268,7 +271,7 @@ class BulkRuns(BulkRunReader):
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
-def _parse_action(name: str) -> BulkAction:
+def _parse_bulk_action(name: str) -> BulkAction:
     try:
         return BulkAction(name)
     except ValueError:
@@ -278,7 +281,7 @@ def _parse_action(name: str) -> BulkAction:
         ) from None
 
 
-def _make_rows(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
+def _make_bulk_rows(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
     for record in chosen:
         if record.kind not in RULES_OF_KIND:
             raise ConsoleError(
@@ -288,7 +291,7 @@ def _make_rows(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
 
 
 def _ignore_progress(_done: BulkProgress) -> None:
-    """Ignore the progress: used if the caller passes no callback."""
+    """Do nothing with the progress of a bulk run: used if the caller passes no callback."""
 
 
 def _return_false() -> bool:

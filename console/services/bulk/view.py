@@ -1,4 +1,4 @@
-"""Read bulk runs: lists of runs, and the result or forecast of each row."""
+"""Read bulk runs: lists of runs, and the result or forecast of each row of a run."""
 
 from collections.abc import Callable, Iterator
 
@@ -32,7 +32,7 @@ _MAX_FINISHED_RUNS = 20
 
 class BulkRunReader:
     """Reads bulk runs; calls no provider and changes no run. Every method raises not_allowed if the acting person
-    may not read."""
+    has no right to read."""
 
     def __init__(self, context: ServiceContext, eligibility: Eligibility, actions: BulkActionRunner) -> None:
         self._context, self._eligibility, self._actions = context, eligibility, actions
@@ -47,24 +47,23 @@ class BulkRunReader:
         """Return the bulk run of this id with the present holder of its lease. Raises not_found if there is none."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return _read_item(conn, require_run(conn, run_id))
+            return _read_run_with_holder(conn, require_run(conn, run_id))
 
     def list_latest(self, limit: int = 50) -> tuple[BulkRun, ...]:
-        """Return the newest runs, newest first. `limit` is at most 1,000."""
+        """Return the newest bulk runs, newest first. `limit` is at most 1,000."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return bulk.list_latest_runs(conn, max(1, min(limit, 1_000)))
 
     def list_overview(self) -> tuple[BulkItem, ...]:
-        """Return the unfinished runs of all makers, newest first, then the newest finished ones, newest first.
-        Discarded runs are left out.
-        """
+        """Return the unfinished bulk runs of all makers, newest first, then the newest finished ones, newest
+        first. Discarded runs are left out."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             runs = {
                 run.id: run for run in (*bulk.list_open_runs(conn), *bulk.list_latest_runs(conn, _MAX_FINISHED_RUNS))
             }
-            items = [_read_item(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
+            items = [_read_run_with_holder(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 
     def count_unfinished(self) -> int:
@@ -74,8 +73,8 @@ class BulkRunReader:
             return sum(run.state in (bulk.RUN_RUNNING, bulk.RUN_PAUSED) for run in bulk.list_open_runs(conn))
 
     def count_results(self, run_id: int) -> BulkProgress:
-        """Return the progress of a run and the number of rows by result. Raises not_found if there is no run with
-        this id."""
+        """Return the progress of a bulk run and the number of its rows by result. Raises not_found if there is no
+        run with this id."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             run = require_run(conn, run_id)
@@ -85,8 +84,8 @@ class BulkRunReader:
     def list_rows(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = 1_000
     ) -> tuple[BulkRow, ...]:
-        """Return rows of the run, ordered by position. `result_filter` is one result, or `not_done` for every row
-        that is not done (None: all rows); `after_position` is the last position of the previous page."""
+        """Return rows of the bulk run, ordered by position. `result_filter` is one result, or `not_done` for every
+        row that is not done (None: all rows); `after_position` is the last position of the previous page."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_FILTER:
@@ -102,7 +101,8 @@ class BulkRunReader:
     def list_lines(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = ROWS_PER_PAGE
     ) -> tuple[BulkLine, ...]:
-        """Return the rows that `list_rows` returns, each with the present state of its record."""
+        """Return the rows of the bulk run that `list_rows` returns for these arguments, each with the present
+        state of its record."""
         rows = self.list_rows(run_id, result_filter, after_position, limit)
         with self._context.database.read() as conn:
             lapsed = journal.list_lapsed_by_kind(conn)
@@ -114,14 +114,14 @@ class BulkRunReader:
         )
 
     def make_plan(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
-        """Return the forecast of each row without a result, with totals. Calls no provider and writes nothing. The
-        method calls `progress` with the number of rows that have a forecast so far. Raises not_found if there
-        is no run with this id.
+        """Return the forecast of each row of the bulk run that has no result, with totals. Calls no provider and
+        writes nothing. The method calls `progress` with the number of rows that have a forecast so far. Raises
+        not_found if there is no run with this id.
         """
         run = self.read_run(run_id)
         person = self._context.read_person() if self._context.operator else None
         forecasts: list[RowForecast] = []
-        for rows in self._read_pages(run):
+        for rows in self._read_row_pages(run):
             with self._context.database.read() as conn:
                 forecasts += [self._eligibility.make_forecast(conn, run, row, person) for row in rows]
             if progress is not None:
@@ -131,7 +131,7 @@ class BulkRunReader:
             run, forecasts, {name: self._actions.get_shortest_row_seconds(run.action, name) for name in providers}
         )
 
-    def _read_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:
+    def _read_row_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:
         after_position = 0
         while True:
             with self._context.database.read() as conn:
@@ -142,6 +142,6 @@ class BulkRunReader:
             yield [row for row in page if row.result is None]
 
 
-def _read_item(conn: Connection, run: BulkRun) -> BulkItem:
-    """Return the run with the holder of its lease; the holder is None unless the run is in the state running."""
+def _read_run_with_holder(conn: Connection, run: BulkRun) -> BulkItem:
+    """Return the bulk run with the holder of its lease; the holder is None unless the run is in the state running."""
     return BulkItem(run, leases.find_holder(conn, make_lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None)

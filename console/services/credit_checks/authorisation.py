@@ -1,5 +1,7 @@
 """The authorisation of this console at the provider of credit checks, which a person gives (OAuth 2.0,
-authorisation code grant). It is needed once, and again if the provider no longer accepts the stored tokens."""
+authorisation code grant). A person gives it once, and again if the provider no longer accepts the stored
+tokens.
+"""
 
 import hmac
 import re
@@ -30,15 +32,16 @@ from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 
 _PROVIDER_KIND = "provider"
-_ABOUT_AUTHORISATION = "authorisation"
 _STATE_BYTES = 32
 _AUTHORISATION_CODE_PATTERN = re.compile(r"[\x21-\x7e]{1,1024}")
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorisationRequest:
-    """An authorisation that a person has started. `url` is the page that the person opens in a browser; `state` is
-    a random text in it, which the address of the redirection must contain again."""
+    """An authorisation at the provider of credit checks that a person has started. `url` is the page that the
+    person opens in a browser; `state` is a random text in this address, which the address of the redirection
+    must contain again.
+    """
 
     url: str
     state: str = field(repr=False)
@@ -46,9 +49,9 @@ class AuthorisationRequest:
 
 @dataclass(frozen=True, slots=True)
 class CompletedAuthorisation:
-    """A completed authorisation. `access_expires_at` (UTC) is the end of the access token's validity, None if the
-    provider did not state it. `version` is the version of the stored token pair: each new pair has the next
-    number.
+    """A completed authorisation at the provider of credit checks. `access_expires_at` (UTC) is the end of the
+    access token's validity, None if the provider did not state it. `version` is the version of the stored pair
+    of access and refresh token: each new pair has the next number.
     """
 
     provider: str
@@ -57,9 +60,9 @@ class CompletedAuthorisation:
 
 
 class ProviderAuthorisation:
-    """Lets a person authorise this console at the provider: `begin` returns the URL to open, `complete` exchanges
-    the code for the first token pair and stores the pair. With a database server only the account of a worker
-    may do this, because only the worker has the credentials.
+    """Lets a person authorise this console at the provider of credit checks: `begin` returns the URL to open,
+    `complete` exchanges the code for the first pair of access and refresh token and stores the pair. With a
+    database server only the account of a worker may do this, because only the worker has the credentials.
     """
 
     def __init__(
@@ -74,25 +77,25 @@ class ProviderAuthorisation:
         return self._open_calls()
 
     def begin(self) -> AuthorisationRequest:
-        """Return a new authorisation request. Sends nothing to the provider. Raises not_allowed, no_operator and
-        bad_profile."""
+        """Return a new request for an authorisation, with the URL that the person must open. Sends nothing to the
+        provider. Raises not_allowed, no_operator and bad_profile."""
         with self._audit_refusals():
-            self._require_person()
+            self._require_permitted_person()
         calls, _ = self._calls_and_tokens
         state = secrets.token_urlsafe(_STATE_BYTES)
         return AuthorisationRequest(calls.make_authorize_url(state), state)
 
     def complete(self, request: AuthorisationRequest, entered: str) -> CompletedAuthorisation:
-        """Exchange the code in `entered` for a token pair, once, and store the pair. `entered` is the code, or the
-        whole address to which the provider has redirected the browser.
+        """Exchange the authorisation code in `entered` for a pair of access and refresh token, once, and store the
+        pair. `entered` is the code, or the whole address to which the provider has redirected the browser.
 
         Raises usage (`no_code`), not_allowed (`state_differs`), provider_auth (the provider refused the code or
         the OAuth client, or the person declined), rate_limited, provider_answer_unusable, provider_unreachable
-        (nothing was sent, the code is still valid), lease_timeout, interrupted, and outcome_unknown: then the code
-        may be used, no pair is stored, and the person must start again.
+        (nothing was sent, the code is still valid), lease_timeout, interrupted, and outcome_unknown. After
+        outcome_unknown the code may be used up and no pair is stored, so the person must start again.
         """
         with self._audit_refusals():
-            self._require_person()
+            self._require_permitted_person()
             calls, tokens = self._calls_and_tokens
             try:
                 code = _read_code(entered, request.state, needs_state=calls.returns_state)
@@ -108,7 +111,7 @@ class ProviderAuthorisation:
             self._context, AuditAction.TOKEN_AUTHORISE, CREDIT_CHECK_PROVIDER, kind=_PROVIDER_KIND
         )
 
-    def _require_person(self) -> None:
+    def _require_permitted_person(self) -> None:
         person = self._context.read_person()
         if self._context.database.is_server and WORKER not in person.roles:
             facts: NotAllowedDetail = {
@@ -120,8 +123,8 @@ class ProviderAuthorisation:
         self._context.require_right("provider_authorise")
 
     def _record_failure(self, error: ConsoleError, reason: str) -> None:
-        """Write the audit entry about an authorisation that failed at the provider. A refusal of this program
-        (exit status 3) has its entry from `audit_refusals`."""
+        """Write the audit entry about an authorisation that failed at the provider. For a refusal of this program
+        (exit status 3) write nothing, because `audit_refusals` writes the entry."""
         if error.exit_status == refusals.REFUSED_EXIT_STATUS:  # `audit_refusals` writes it
             return
         with log_and_suppress("audit of an authorisation"):
@@ -139,14 +142,15 @@ class ProviderAuthorisation:
 
 
 def _read_code(entered: str, state: str, *, needs_state: bool) -> str:
-    """Return the authorisation code in `entered`, which is the code or an address.
+    """Return the authorisation code in `entered`, which is the code itself or the address to which the provider
+    has redirected the browser.
 
-    If the address has a state, it must be `state`. With `needs_state` only an address is accepted, because a code
-    alone does not show to which request it belongs. Raises usage, not_allowed, and CredentialsRefused if the
-    address says that the person declined.
+    If the address has a parameter `state`, it must be equal to `state`. With `needs_state` only an address is
+    accepted, because a code alone does not show to which request it belongs. Raises usage, not_allowed, and
+    CredentialsRefused if the address says that the person declined.
     """
     text = entered.strip()
-    fields = _read_query(text)
+    fields = _parse_query(text)
     if needs_state or "state" in fields:
         _require_state(fields, state)
     if fields.get("error"):
@@ -157,7 +161,7 @@ def _read_code(entered: str, state: str, *, needs_state: bool) -> str:
     return codes[0]
 
 
-def _read_query(text: str) -> dict[str, list[str]]:
+def _parse_query(text: str) -> dict[str, list[str]]:
     """Return the query parameters of the address `text`; empty if `text` is no address. Raises usage for a
     malformed address."""
     if "://" not in text:
@@ -169,8 +173,10 @@ def _read_query(text: str) -> dict[str, list[str]]:
 
 
 def _require_state(fields: dict[str, list[str]], state: str) -> None:
-    """Raise not_allowed unless the query parameters `fields` have exactly this state. Raise usage if they have
-    neither `code` nor `error`, because the address is then no answer of the provider."""
+    """Raise not_allowed unless `fields`, the query parameters of the redirection's address, have exactly this
+    state. Raise usage if they have neither `code` nor `error`, because the address is then no answer of the
+    provider.
+    """
     if not fields.keys() & {"code", "error"}:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
     states = fields.get("state", [])
@@ -185,11 +191,11 @@ def _make_exchange_error(failure: CredentialsRefused | TokenUnavailable) -> Cons
         return ConsoleError(ErrorCode.LEASE_TIMEOUT)
     if reason == interrupts.INTERRUPT_REASON:
         return ConsoleError(ErrorCode.INTERRUPTED)
-    facts: ProviderAnswerFacts = {"reason": reason, "about": _ABOUT_AUTHORISATION}
-    return make_outcome_error(_find_error_code(failure), facts)
+    facts: ProviderAnswerFacts = {"reason": reason, "about": "authorisation"}
+    return make_outcome_error(_find_exchange_error_code(failure), facts)
 
 
-def _find_error_code(failure: CredentialsRefused | TokenUnavailable) -> ErrorCode:
+def _find_exchange_error_code(failure: CredentialsRefused | TokenUnavailable) -> ErrorCode:
     if isinstance(failure, CredentialsRefused):
         return ErrorCode.PROVIDER_AUTH
     if isinstance(failure, TokenAnswerLost):

@@ -1,5 +1,5 @@
 """Write the outcome of a purchase into its credit check. No other module writes the states success and error or
-the certainty unknown.
+the certainty unknown of a credit check.
 
 The second transaction of a purchase (tx2), probes, decisions of people and late answers use this module, so that
 each of them settles a credit check in the same way.
@@ -26,7 +26,7 @@ from console.domain.records import (
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckCapabilities
 from console.services.guarded.action import record_reading_lapse
-from console.services.guarded.operation import find_ended_state
+from console.services.guarded.operation import find_journal_state
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.credit_checks import credit_checks
@@ -38,7 +38,7 @@ from console.store.refunds import approvals
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 _MISMATCH_REASONS = ("other_number", "bad_id")
-_NOT_BOUGHT_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
+_NOT_BOUGHT_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
 def record_outcome(
@@ -64,7 +64,7 @@ def _write_outcome(
 ) -> None:
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_success(context, tx, record, outcome.found)
-    elif outcome.kind in _NOT_BOUGHT_CLASSES:
+    elif outcome.kind in _NOT_BOUGHT_OUTCOME_CLASSES:
         write_error(context, tx, record, outcome.reason)
     else:
         write_unknown(context, tx, record, outcome.reason, capabilities)
@@ -73,8 +73,8 @@ def _write_outcome(
 def store_answer_evidence(
     context: ServiceContext, tx: Transaction, record: CreditCheck, call: str, outcome: Outcome[object]
 ) -> int:
-    """Store the provider's answer as evidence of the credit check. `call` is the name of the call, such as
-    `purchase`. Return the id of the evidence."""
+    """Store a provider's answer as evidence of the credit check. `call` is the name of the call to the provider,
+    such as `purchase`. Return the id of the evidence."""
     operator = context.make_holder().operator
     source = f"alarmbox.{call}"
     return evidence.add_answer(
@@ -89,8 +89,8 @@ def write_success(
     report: CheckReport,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the credit check to the final state success and schedule the re-fetch of its missing parts. `facts` are
-    added to the audit entry."""
+    """Set the credit check to the final state success, and schedule the re-fetch of its detail and PDF. `facts`
+    are added to the audit entry."""
     now = context.now()
     at = compute_next_attempt_time(INCOMPLETE_REFETCHES, 0, now, context.scale)
     credit_checks.change_record(
@@ -112,26 +112,29 @@ def write_success(
 
 
 def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) -> dict[str, object]:
-    """Return the column values from a provider's report; a field that the report lacks is left out. A date becomes
-    a UTC instant: the start of the Japanese day for the purchase, the end of the day for the expiration."""
+    """Return the column values of a credit check that a provider's report contains, by column name; a field that
+    the report lacks is left out. A date becomes a UTC instant: the start of the Japanese day for the purchase,
+    the end of the day for the expiration.
+    """
     values: dict[str, object] = {
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
         "result": report.result,
         "purchased_at": get_start_of_day(report.purchase_date) if report.purchase_date else None,
         "expired_at": get_end_of_day(report.expiration_date) if report.expiration_date else None,
     }
-    if report.expired and (values["expired_at"] is None or _is_later(values["expired_at"], now)):
+    if report.expired and (values["expired_at"] is None or _is_later_than(values["expired_at"], now)):
         # The provider's statement that the viewing period is over takes precedence over its dates.
         values["expired_at"] = record.expired_at if record.expired_at and record.expired_at <= now else now
     return {name: convert_to_column_value(value) for name, value in values.items() if value is not None}
 
 
-def _is_later(value: object, now: datetime) -> bool:
+def _is_later_than(value: object, now: datetime) -> bool:
     return isinstance(value, datetime) and value > now
 
 
 def convert_to_column_value(value: object) -> object:
-    """Return the value as its column stores it: a datetime becomes a naive UTC time, another value stays."""
+    """Return the value as its column stores it: a datetime becomes a naive UTC time, any other value is returned
+    unchanged."""
     return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 
@@ -142,9 +145,9 @@ def write_error(
     cause: str,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the credit check to error: it was certainly not bought. Its claim ends. If it was a renewal, the credit
-    check that it had superseded becomes live again. `cause` is stored as the error code, and `facts` are added
-    to the audit entry.
+    """Set the credit check to the state error: it was certainly not bought. Its claim ends. If it was a renewal,
+    the credit check that it had superseded becomes live again. `cause` is stored as the error code, and `facts`
+    are added to the audit entry.
     """
     now = context.now()
     credit_checks.change_record(
@@ -167,9 +170,9 @@ def write_error(
 def write_unknown(
     context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: CreditCheckCapabilities
 ) -> None:
-    """Set the certainty of the credit check to unknown: the provider may have charged the purchase. The claim
-    stays. A probe is scheduled if the provider can list purchases; otherwise a person must look. `cause` is
-    stored as the error code.
+    """Set the certainty of the credit check to unknown, because the provider may have charged the purchase. The
+    claim stays. A probe is scheduled if the provider can list purchases; otherwise, or if the answer does not
+    fit the purchase, the work is set to needs_review. `cause` is stored as the error code.
     """
     now = context.now()
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL)
@@ -192,20 +195,20 @@ def write_unknown(
 
 @dataclass(frozen=True, slots=True)
 class PurchaseSettler:
-    """Settles purchases whose own process did not record the outcome. `capabilities` are the capabilities of the
-    provider."""
+    """Settles purchases of credit checks whose own process did not record the outcome. `capabilities` are the
+    capabilities of the provider."""
 
     context: ServiceContext
     capabilities: CreditCheckCapabilities
 
     def settle(self, tx: Transaction, operation_id: str, outcome: Outcome[CheckReport], key: str | None) -> bool:
-        """Settle a purchase with an answer that its own second transaction (tx2) did not record. A repeated call
-        changes nothing. `key` is the answer key of the operation; the database accepts the answer only with
-        this key.
+        """Settle a purchase with a provider's answer that its own second transaction (tx2) did not record. A
+        repeated call changes nothing. `key` is the answer key of the operation; the database accepts the answer
+        only with this key.
 
-        Only a pending credit check is settled. One that was decided meanwhile keeps its state: the answer is
-        stored as evidence, and a contradiction opens a case. Return False if the operation or its credit check is
-        missing.
+        Only a pending credit check is settled. A credit check that was decided meanwhile keeps its state: the
+        answer is stored as evidence, and an answer that contradicts the state opens a case. Return False if the
+        operation or its credit check is missing.
         """
         operation = journal.find(tx.conn, operation_id)
         record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -218,8 +221,8 @@ class PurchaseSettler:
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
-        """Record that the process of the operation ended during the call: the outcome of a pending credit check
-        becomes unknown."""
+        """Record that the process of the operation ended during the call to the provider: the outcome of a pending
+        credit check becomes unknown."""
         context, record = self.context, credit_checks.find(tx.conn, operation.subject_id or 0)
         if record is not None and record.state is CheckState.PENDING:
             write_unknown(context, tx, record, "lapsed", self.capabilities)
@@ -236,11 +239,11 @@ def _settle_by_answer(
     capabilities: CreditCheckCapabilities,
     key: str | None,
 ) -> None:
-    """Store the answer, end the row in the journal and settle the credit check, in this order, which the triggers
-    of a database server require."""
+    """Store the provider's answer, end the operation's row in the journal and settle the credit check, in this
+    order, which the triggers of a database server require."""
     store_answer_evidence(context, tx, record, "purchase", outcome)
     journal.settle_operation(
-        tx.conn, operation_id, find_ended_state(outcome, effect=True), outcome, context.now(), key
+        tx.conn, operation_id, find_journal_state(outcome, effect=True), outcome, context.now(), key
     )
     context.record_audit(
         tx,
@@ -265,12 +268,12 @@ def _store_late_answer(
 
 
 def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
-    """True if the provider's answer to a purchase contradicts the stored state, for example if the answer is
-    "bought" and the state is error."""
+    """True if the provider's answer to a purchase contradicts the stored state of the credit check, for example if
+    the answer is "bought" and the state is error."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         is_same_check = outcome.found is not None and outcome.found.credit_check_id == record.credit_check_id
         return record.state is CheckState.ERROR or (record.state is CheckState.SUCCESS and not is_same_check)
-    return record.state is CheckState.SUCCESS and outcome.kind in _NOT_BOUGHT_CLASSES
+    return record.state is CheckState.SUCCESS and outcome.kind in _NOT_BOUGHT_OUTCOME_CLASSES
 
 
 @credit_checks.run_again_if_stale()

@@ -1,5 +1,5 @@
-"""Open PDFs of a credit check, to display one or to compare two versions. A child process with limited memory and
-time reads the files."""
+"""Open the PDFs of a credit check, to display one or to compare two versions. A child process with limited memory
+and time reads the files."""
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -19,12 +19,14 @@ class CreditCheckPdfs:
 
     def open_pages(self, record_id: int, sha256: str | None = None) -> PdfDocument:
         """Return the opened PDF of the credit check: the current one, or the one with this SHA-256. The caller
-        must close it. Raises not_found, and not_allowed if the acting person may not read."""
+        must close the returned document. Raises not_found, and not_allowed if the acting person has no right to
+        read.
+        """
         return PdfDocument(self._views.read_pdf(record_id, sha256))
 
     def list_versions(self, record_id: int) -> tuple[Document, ...]:
         """Return the stored PDFs of the credit check, newest first. Raises not_found, and not_allowed if the
-        acting person may not read."""
+        acting person has no right to read."""
         return self._views.list_documents(record_id)
 
     def open_comparison(self, record_id: int, old: str | None = None, new: str | None = None) -> PdfComparison:

@@ -1,5 +1,5 @@
-"""Compare two versions of a PDF page by page: first the words, and where the words are the same, the images of the
-pages."""
+"""Compare two versions of a PDF page by page: first the words of the page and, if the words are equal, the images
+of the page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -39,8 +39,8 @@ class PdfComparison:
         self.close()
 
     def compare(self, progress: ComparedPagesReporter = lambda *_: None) -> DocumentComparison:
-        """Compare all pages and return the differences. The method calls `progress` before each page. Raises
-        provider_answer_unusable if one of the versions can't be opened."""
+        """Compare all pages of the two versions and return the differences. The method calls `progress` before
+        each page. Raises provider_answer_unusable if one of the versions can't be opened."""
         result = DocumentComparison(self.old.page_count(), self.new.page_count())
         most_pages = max(result.old_pages, result.new_pages)
         for index in range(most_pages):
@@ -72,7 +72,7 @@ class PdfComparison:
     def _compare_words(self, index: int) -> PageComparison:
         old, new = self.old.page_words(index), self.new.page_words(index)
         changes = self.new.compare_words([word.text for word in old.words], [word.text for word in new.words])
-        differences = tuple(_make_difference(index, change, old.words, new.words) for change in changes)
+        differences = tuple(_make_page_difference(index, change, old.words, new.words) for change in changes)
         if not differences and not _is_same_image(
             *(pdf.page_image(index, _COMPARED_IMAGE_WIDTH) for pdf in (self.old, self.new))
         ):
@@ -85,7 +85,7 @@ def _is_same_image(old: PageImage, new: PageImage) -> bool:
     return (old.width, old.height, old.pixels) == (new.width, new.height, new.pixels)
 
 
-def _make_difference(
+def _make_page_difference(
     index: int, change: WordChange, old_words: Sequence[PageWord], new_words: Sequence[PageWord]
 ) -> PageDifference:
     old, new = old_words[change.old], new_words[change.new]
@@ -101,8 +101,8 @@ def _make_difference(
 
 
 def _join_words(words: Sequence[PageWord]) -> str:
-    """Return the words as one text, with spaces between them except next to Chinese and Japanese characters. A
-    text longer than MAX_DIFFERENCE_CHARACTERS is cut."""
+    """Return the words of a PDF page as one text, with spaces between them except next to Chinese and Japanese
+    characters. A text longer than MAX_DIFFERENCE_CHARACTERS is cut."""
     text = ""
     for word in words:
         needs_space = text and max(text[-1], word.text[:1]) < _FIRST_CJK_CHARACTER

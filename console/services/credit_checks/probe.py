@@ -36,7 +36,7 @@ PROBE_ACTION = AuditAction.CREDIT_CHECK_PROBE
 
 
 class CreditCheckProbes:
-    """Probes credit checks. The class can call the provider only to read, never to buy."""
+    """Probes credit checks. This class can call the provider only to read, never to buy."""
 
     def __init__(
         self, context: ServiceContext, decisions: PurchaseDecisions, open_reader: Callable[[], CreditCheckReader]
@@ -46,11 +46,11 @@ class CreditCheckProbes:
         self._open_reader = open_reader
 
     def probe(self, record_id: int, *, automatic: bool = False) -> CreditCheck:
-        """Probe the credit check and return it as it is after the probe. With `automatic`, the next probe is
-        scheduled.
+        """Probe the credit check and return its state after the probe. With `automatic`, schedule the next probe
+        if the purchase stays unknown.
 
-        Raises outcome_unknown (detail.record) if the purchase stays unknown, in_progress while its call runs,
-        not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
+        Raises outcome_unknown (detail.record) if the purchase stays unknown, in_progress while the call of the
+        purchase runs, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, record_id):
             self._context.require_right("probe")
@@ -82,7 +82,7 @@ class CreditCheckProbes:
     # Unknown: look for the purchase
 
     def _probe_unknown(self, record_id: int, automatic: bool) -> CreditCheck:
-        with self._decisions.hold_record(record_id, None) as record:
+        with self._decisions.hold_unknown_record(record_id, None) as record:
             reader = self._open_reader()
             if not reader.capabilities.finds_purchases:
                 raise ConsoleError(
@@ -99,11 +99,13 @@ class CreditCheckProbes:
     def _handle_answer(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
-        """Settle the credit check with the provider's answer if the answer is unambiguous. Return None if the
-        credit check is settled, otherwise the reason why it is not."""
-        return self._context.write(lambda tx: self._apply_answer(tx, record, outcome, automatic))
+        """Settle the credit check with the provider's answer to a probe if the answer is unambiguous. Return None
+        if the credit check is settled, otherwise the reason why it is not. With `automatic`, schedule the next
+        probe in this case.
+        """
+        return self._context.write(lambda tx: self._apply_answer_in_transaction(tx, record, outcome, automatic))
 
-    def _apply_answer(
+    def _apply_answer_in_transaction(
         self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
         context, reason = self._context, outcome.reason
@@ -124,11 +126,11 @@ class CreditCheckProbes:
     def _find_unused_report(
         self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]
     ) -> tuple[CheckReport | None, str]:
-        """Return the provider's report of this purchase and a reason; the report is None if no report certainly
-        belongs to the purchase.
+        """Return the provider's report of the purchase of `record` and a reason; the report is None if no report
+        certainly belongs to the purchase.
 
-        A report certainly belongs to the purchase if it is the only one since the day of sending (in Japan) whose
-        id no credit check here has, and if no other purchase of this corporation number is open.
+        A report certainly belongs to the purchase if it is the only report since the day of sending (in Japan)
+        whose id no credit check here has, and if no other purchase of this corporation number is open.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         # Open purchases are read before the reports are compared: a purchase that another transaction settles in
@@ -187,7 +189,7 @@ class CreditCheckProbes:
 
     def _compare_with_provider(self, record: CreditCheck) -> None:
         """Read a bought credit check at the provider and compare the answer with the stored row. A contradiction
-        opens a case; the state stays. Raises the error of a read to which the provider gave no answer
+        opens a case; the stored state stays. Raises the error of the read if the provider gave no answer
         (NO_ANSWER_CODES).
         """
         outcome = self._open_reader().read_detail(record.credit_check_id or 0)

@@ -1,4 +1,4 @@
-"""Access to the credit-check provider of this desk: with all calls, or only with the calls that read."""
+"""Access to the credit-check provider of this desk, either with all calls or with only the calls that read."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -12,8 +12,8 @@ _NO_CAPABILITIES = CreditCheckCapabilities(
 
 
 class CreditCheckAdapterSource:
-    """Creates the adapter of the credit-check provider at its first use. Services that must never buy get only
-    `get_reader`."""
+    """Creates the adapter of the credit-check provider when it is needed for the first time. Services that must
+    never buy get only `get_reader`."""
 
     def __init__(self, make_adapter: Callable[[], CreditCheckProvider]) -> None:
         self._make_adapter = make_adapter
@@ -28,8 +28,8 @@ class CreditCheckAdapterSource:
             return self._adapter
 
     def get_capabilities(self) -> CreditCheckCapabilities:
-        """Return the provider's capabilities. If the provider is not configured, all of them are False, so that
-        people can still decide about purchases."""
+        """Return the capabilities of the credit-check provider. If the provider is not configured, all
+        capabilities are False, so that people can still decide about purchases."""
         try:
             return self.get_adapter().capabilities
         except ConsoleError as unfit:

@@ -1,5 +1,5 @@
-"""The access and refresh token of the credit-check provider, and the minimum time between the calls to it, which
-all desks share through the database.
+"""The access and refresh token of the credit-check provider, and the minimum time between two calls to this
+provider. All desks share both through the database.
 
 The classes implement the interfaces TokenStore and RateLimiter of the provider's adapter.
 """
@@ -40,8 +40,8 @@ _log = logging.getLogger("console.tokens")
 
 
 class DatabaseTokenStore:
-    """TokenStore that stores the pair of access and refresh token in the database. Only one desk at a time
-    refreshes the pair, and a new pair is stored before it is used."""
+    """TokenStore that stores the provider's pair of access and refresh token in the database. Only one desk at a
+    time refreshes the pair, and a new pair is stored before it is used."""
 
     def __init__(
         self, context: ServiceContext, provider: str, first_refresh_token: str | None, cipher: Cipher
@@ -54,20 +54,23 @@ class DatabaseTokenStore:
         """The pair that this process has read or stored last. It is used if the stored row can't be decrypted."""
 
     def find_current_pair(self) -> TokenPair | None:
-        """Return the stored pair of tokens; None if there is none. Raises bad_profile if the row can't be
-        decrypted with the store key and this process has read no pair before."""
+        """Return the stored pair of access and refresh token; None if there is none. If the row can't be decrypted
+        with the store key, return the pair that this process has read last; raise bad_profile if it has read
+        none.
+        """
         with self._context.database.read() as conn:
             stored = tokens.read_token(conn, self._provider)
         return self._decrypt_stored_pair(stored) if stored else None
 
     def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
-        """Under the lease REFRESH_LEASE_NAME, call `exchange` and store the pair that it returns in place of the
-        stored pair, even if the stored pair can't be decrypted. Return the new pair with its version.
+        """Under the lease REFRESH_LEASE_NAME, call `exchange` and store the pair of tokens that it returns in
+        place of the stored pair, even if the stored pair can't be decrypted. Return the new pair with its
+        version.
 
-        Raises TokenUnavailable if the lease is not free within LEASE_WAIT_SECONDS or on a signal, and
+        Raises TokenUnavailable if the lease is not free within LEASE_WAIT_SECONDS or if a signal arrives, and
         TokenAnswerLost if the new pair could not be stored.
         """
-        with keep_renewed(self._context, self._wait_for_lease()):
+        with keep_renewed(self._context, self._wait_for_refresh_lease()):
             new_pair = exchange()
             try:
                 return self._store_authorised_pair(new_pair)
@@ -76,36 +79,36 @@ class DatabaseTokenStore:
                 raise TokenAnswerLost(UnknownReason.TOKENS_NOT_STORED) from not_stored
 
     def _store_authorised_pair(self, new_pair: TokenPair) -> TokenPair:
-        """Store a new pair in place of the stored row, and return it with its version. If another desk replaces
-        the row meanwhile, read the row and try again. Raises TokenAnswerLost after _MAX_STORE_ATTEMPTS
+        """Store a new pair of tokens in place of the stored row, and return it with its version. If another desk
+        replaces the row meanwhile, read the row and try again. Raises TokenAnswerLost after _MAX_STORE_ATTEMPTS
         attempts.
         """
         for _ in range(_MAX_STORE_ATTEMPTS):
-            version = self._replace_stored_row(new_pair)
+            version = self._replace_stored_pair(new_pair)
             if version is not None:
-                return self._set_last_pair(new_pair, version)
+                return self._keep_pair_in_memory(new_pair, version)
         raise TokenAnswerLost(UnknownReason.TOKENS_NOT_STORED)
 
-    def _replace_stored_row(self, new_pair: TokenPair) -> int | None:
-        """Store the pair in place of the stored row, and return its version; None if another desk has replaced the
-        row meanwhile."""
+    def _replace_stored_pair(self, new_pair: TokenPair) -> int | None:
+        """Store the pair of tokens in place of the stored row, and return the version of the new row; None if
+        another desk has replaced the row meanwhile."""
         with self._context.database.read() as conn:
             stored_token = tokens.read_token(conn, self._provider)
-        new_row = self._make_row(stored_token, new_pair, first_token=None)
+        new_row = self._make_token_row(stored_token, new_pair, first_token=None)
         is_stored = self._context.write(
-            lambda tx: self._replace_row(tx, stored_token, new_row, AuditAction.TOKEN_AUTHORISED)
+            lambda tx: self._replace_token_row(tx, stored_token, new_row, AuditAction.TOKEN_AUTHORISED)
         )
         return new_row.version if is_stored else None
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
-        """Return a pair newer than `outdated_pair`: the stored pair or, under the lease REFRESH_LEASE_NAME, a new
-        pair from `exchange`.
+        """Return a pair of tokens newer than `outdated_pair`: the stored pair or, under the lease
+        REFRESH_LEASE_NAME, a new pair from `exchange`.
 
         Raises CredentialsRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease
-        is not free within LEASE_WAIT_SECONDS, on a signal, and if another desk has replaced the stored row
-        meanwhile and it has no pair.
+        is not free within LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced the stored row
+        meanwhile by a row without a pair.
         """
-        with keep_renewed(self._context, self._wait_for_lease()):
+        with keep_renewed(self._context, self._wait_for_refresh_lease()):
             return self._refresh_pair(exchange, outdated_pair)
 
     def _refresh_pair(self, exchange: TokenExchange, outdated_pair: TokenPair | None) -> TokenPair:
@@ -124,8 +127,10 @@ class DatabaseTokenStore:
         return self._exchange_first_token(exchange, stored_token)
 
     def _exchange_first_token(self, exchange: TokenExchange, stored_token: StoredToken | None) -> TokenPair:
-        """Exchange the refresh token from the settings and store the new pair. Raises CredentialsRefused if the
-        settings have none, if it was used before, or if the provider refuses it."""
+        """Exchange the refresh token from the settings for a new pair of tokens and store the pair. Raises
+        CredentialsRefused if the settings have no refresh token, if it was used before, or if the provider
+        refuses it.
+        """
         used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         if self._first_refresh_token is None or self._hash_token(self._first_refresh_token) in used_hashes:
             raise CredentialsRefused("authorise_again")
@@ -137,18 +142,20 @@ class DatabaseTokenStore:
     def _store_pair(
         self, stored_token: StoredToken | None, new_pair: TokenPair, first_token: str | None
     ) -> TokenPair:
-        new_row = self._make_row(stored_token, new_pair, first_token)
+        new_row = self._make_token_row(stored_token, new_pair, first_token)
         if not self._context.write(
-            lambda tx: self._replace_row(tx, stored_token, new_row, AuditAction.TOKEN_REFRESHED)
+            lambda tx: self._replace_token_row(tx, stored_token, new_row, AuditAction.TOKEN_REFRESHED)
         ):
             return self._read_pair_of_other_desk()
-        return self._set_last_pair(new_pair, new_row.version)
+        return self._keep_pair_in_memory(new_pair, new_row.version)
 
-    def _make_row(
+    def _make_token_row(
         self, stored_token: StoredToken | None, new_pair: TokenPair, first_token: str | None
     ) -> StoredToken:
-        """Return the row that replaces `stored_token`, with the next version. `first_token` is the refresh token
-        from the settings if the provider gave the pair for it, otherwise None."""
+        """Return the row that replaces the row `stored_token`: the encrypted new pair with the next version.
+        `first_token` is the refresh token from the settings if the provider gave the pair for it, otherwise
+        None; its hash is added to the hashes of used tokens.
+        """
         used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         version = (stored_token.version if stored_token else 0) + 1
         return StoredToken(
@@ -158,11 +165,11 @@ class DatabaseTokenStore:
             hashes_of_used_first_tokens=(*used_hashes, self._hash_token(first_token)) if first_token else used_hashes,
         )
 
-    def _set_last_pair(self, new_pair: TokenPair, version: int) -> TokenPair:
+    def _keep_pair_in_memory(self, new_pair: TokenPair, version: int) -> TokenPair:
         self._last_pair = replace(new_pair, version=version)
         return self._last_pair
 
-    def _replace_row(
+    def _replace_token_row(
         self, tx: Transaction, stored_token: StoredToken | None, new_row: StoredToken, action: AuditAction
     ) -> bool:
         is_stored = tokens.replace_token(tx.conn, self._provider, stored_token, new_row, self._context.now())
@@ -171,24 +178,26 @@ class DatabaseTokenStore:
         return is_stored
 
     def _read_pair_of_other_desk(self) -> TokenPair:
-        """Return the pair that another desk has stored after this process lost the lease. Raises TokenUnavailable
-        if the database has no pair."""
+        """Return the pair of tokens that another desk has stored meanwhile, so that this process could not store
+        its own. Raises TokenUnavailable if the database has no pair."""
         pair = self.find_current_pair()
         if pair is None:
             raise TokenUnavailable("stored_by_another_desk")
         return pair
 
     def _hash_token(self, token: str) -> str:
-        """Return a hash of the token, keyed with the fingerprint of the store key. Without the store key nobody
-        can test guessed tokens against the stored hash."""
+        """Return a hash of the token, keyed with the fingerprint of the store key: only a person with the store
+        key can compare guessed tokens with the stored hash."""
         import hashlib
         import hmac
 
         return hmac.digest(self._cipher.fingerprint.encode(), token.encode(), hashlib.sha256).hex()
 
     def _encrypt_pair(self, pair: TokenPair, version: int) -> str:
-        """Return the encrypted pair with its version in front. The version is also encrypted, so that
-        `_decrypt_pair` detects an older pair that was copied into a newer row."""
+        """Return the encrypted pair of tokens with its version in front, as the row stores it. The encrypted text
+        also contains the version, so that `_decrypt_pair` detects an older pair that was copied into a newer
+        row.
+        """
         plain = json.dumps([pair.access_token, pair.refresh_token, version])
         return f"v{version}.{self._cipher.encrypt(plain.encode()).decode()}"
 
@@ -208,9 +217,9 @@ class DatabaseTokenStore:
         return self._last_pair
 
     def _decrypt_pair(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
-        """Decrypt `encrypted_pair`, the text in the row `stored`, and return its pair. Raises DecryptionFailed for
-        another store key or another version. The text of an earlier version of this program contains no version
-        and is accepted without it.
+        """Return the pair of tokens that `encrypted_pair`, the text in the row `stored`, contains. Raises
+        DecryptionFailed for another store key or another version. A text that an earlier version of this
+        program wrote contains no version and is accepted without one.
         """
         version_mark, dot, inner = encrypted_pair.rpartition(".")
         access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
@@ -219,7 +228,7 @@ class DatabaseTokenStore:
         expires: datetime | None = stored.expires_at
         return TokenPair(access, refresh, expires, stored.version)
 
-    def _wait_for_lease(self) -> Lease:
+    def _wait_for_refresh_lease(self) -> Lease:
         context = self._context
         deadline = context.clock.monotonic() + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
         while True:
@@ -235,24 +244,28 @@ class DatabaseTokenStore:
 
 class CallRefuser:
     """RateLimiter and TokenStore for a desk at which a worker acts for the person. Such a desk may read the
-    capabilities of the provider's adapter, which needs no credentials, and sends nothing to the provider."""
+    capabilities of the provider's adapter, for which it needs no credentials, and must send nothing to the
+    provider.
+    """
 
     def wait_for_start(self) -> None:
         """Always raise worker_away, so that this desk sends nothing to the provider."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
     def find_current_pair(self) -> TokenPair | None:
-        """Always raise worker_away, as `wait_for_start` does."""
+        """Always raise worker_away, so that this desk sends nothing to the provider."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
-        """Always raise worker_away, as `wait_for_start` does."""
+        """Always raise worker_away, so that this desk sends nothing to the provider."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
 
 class DatabaseRateLimiter:
-    """RateLimiter that stores in the database when the next call may start. At least `spacing_seconds` pass
-    between the starts of two calls, also if different desks make them."""
+    """RateLimiter that stores in the database when the next call to a provider may start. At least
+    `spacing_seconds` pass between the starts of two calls, also if different desks make them. `name` identifies
+    the limit in the database.
+    """
 
     def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:
         self._context = context

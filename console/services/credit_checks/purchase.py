@@ -50,7 +50,7 @@ _log = logging.getLogger("console.guard")
 
 
 def _ignore_step(_step: str) -> None:
-    """Ignore the name of a progress step: used if the caller passes no callback."""
+    """Do nothing with the name of a progress step: used if the caller passes no callback."""
 
 
 class CreditChecks:
@@ -72,7 +72,7 @@ class CreditChecks:
         self._refetch_service = refetch_service
 
     def make_plan(self, number: str) -> PurchasePlan:
-        """Return the facts that a person should read before they buy a credit check of this corporation number.
+        """Return the facts that a person should read before buying a credit check of this corporation number.
         Writes nothing. Raises invalid_corporation_number."""
         value = self.parse_number(number)
         context = self._context
@@ -105,9 +105,10 @@ class CreditChecks:
         its detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
         Raises invalid_corporation_number, unknown_client, usage, not_allowed, already_purchased (detail.record),
-        not_expired, lease_timeout, outcome_unknown (detail.record) and the other codes of `find_error_code`.
+        not_expired, lease_timeout, outcome_unknown (detail.record) and the other codes that
+        `operation.find_error_code` returns.
         """
-        valid_request = self._validate_request(request)
+        valid_request = self._validate_purchase_request(request)
         report = progress or _ignore_step
         facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
         attempt = _PurchaseAttempt(self._context, valid_request, self._adapter_source, self._refetch_service, report)
@@ -124,8 +125,8 @@ class CreditChecks:
     ) -> RefetchResult:
         """Re-fetch detail and PDF of a bought credit check; this costs nothing.
 
-        `expected_version` is the version of the credit check on the caller's screen. Raises the errors of
-        `RefetchService.refetch`.
+        `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
+        the errors of `RefetchService.refetch`.
         """
         return self._refetch_service.refetch(
             record_id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress or _ignore_step
@@ -143,7 +144,7 @@ class CreditChecks:
             invalid.detail["candidates"] = list(self._lookup.find_similar_numbers(text))
             raise
 
-    def _validate_request(self, request: PurchaseRequest) -> PurchaseRequest:
+    def _validate_purchase_request(self, request: PurchaseRequest) -> PurchaseRequest:
         number = self.parse_number(request.corporation_number)
         if not self._context.settings.knows_client(request.client_id):
             known_clients = sorted(self._context.settings.clients or (), key=int)
@@ -173,7 +174,8 @@ class CreditChecks:
 
 
 class _PurchaseAttempt:
-    """One attempt to buy a credit check: the steps that the guarded pipeline calls for the action PURCHASE."""
+    """One attempt to buy a credit check. The guarded pipeline calls its methods as the steps of the action
+    PURCHASE_ACTION."""
 
     def __init__(
         self,
@@ -195,9 +197,9 @@ class _PurchaseAttempt:
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditCheckReader) -> None:
-        """Refuse a renewal unless the provider says that the old credit check has expired. A renewal costs money
-        again, and the provider's id in the stored row is no proof: an account that may write credit checks
-        could store the id of another one there, or an id that doesn't exist.
+        """Refuse a renewal unless the provider says that the earlier credit check has expired. A renewal costs
+        money again, and the stored row is no proof: a database account that may write credit checks could
+        change the provider's id in it.
 
         Raises not_expired, provider_answer_unusable, and the error of a read to which the provider gave no answer.
         """
@@ -235,16 +237,16 @@ class _PurchaseAttempt:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse a purchase that can't succeed: a live credit check exists, a renewal is too early, another
-        renewal was faster, or an operation in the spool or in the table of lost operations has the claim.
-        Raises already_purchased, not_expired, read_only.
+        """Refuse a purchase that can't succeed: a live credit check (one that has the claim) exists, the renewal
+        is too early, another renewal was faster, or an operation in the spool or in the table of lost
+        operations has the claim. Raises already_purchased, not_expired, read_only.
         """
         request = self._request
         client, number = request.client_id, request.corporation_number
         live = credit_checks.find_claim_holder(conn, client, number)
         if live is not None:
             live_record = joined_reads.find_record(conn, live.id) or live
-            self._refuse_live(live_record)
+            self._refuse_live_check(live_record)
         spooled = self._context.spool.list_purchases_holding_claim(self._context.database_id, client, number)
         for intent in (*spooled, *lost_operations.list_purchases_holding_claim(conn, client, number)):
             if credit_checks.find_by_operation(conn, number, intent.operation_id) is None:
@@ -256,7 +258,7 @@ class _PurchaseAttempt:
                 raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
-    def _refuse_live(self, live: CreditCheck) -> None:
+    def _refuse_live_check(self, live: CreditCheck) -> None:
         if not self._request.renew or live.state.value != "success":
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live})
         if not has_expired(live, self._context.now()):
@@ -267,14 +269,14 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
-        """Insert the pending credit check; the unique index over claims admits only one. A renewal first
-        supersedes the old credit check, so that its claim ends."""
+        """Insert the pending credit check; the unique index over claims admits only one for this client and
+        corporation number. A renewal first supersedes the earlier credit check, so that its claim ends."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
         superseded = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
         if superseded is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
-            self._refuse_live(superseded)
+            self._refuse_live_check(superseded)
             if credit_checks.find_live(tx.conn, client, number) is not None:
                 credit_checks.supersede(tx.conn, superseded, now)
         record_id = credit_checks.insert_pending(
@@ -302,10 +304,10 @@ class _PurchaseAttempt:
         return error
 
     def make_result(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
-        """Return the bought credit check, or raise the error for the recorded outcome. If the database can't be
-        read now, the credit check is built from the claim and the outcome in memory."""
+        """Return the bought credit check, or raise the error that the recorded outcome means. If the database
+        can't be read now, build the credit check from the claim and the outcome in memory."""
         if outcome.kind is OutcomeClass.SUCCEEDED:
-            self._refetch_service.follow_up(claimed.subject.id, self._progress)
+            self._refetch_service.fetch_parts_after_purchase(claimed.subject.id, self._progress)
         try:
             record = check_records.read_current(self._context, claimed.subject.id)
         except Exception:
@@ -344,8 +346,8 @@ GuardedPurchaseService: TypeAlias = GuardedService[
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
-    """True if another credit check has the same provider's id as `record`. Duplicates, and credit checks of the
-    same corporation for another client, don't count."""
+    """True if another credit check has the same id at the provider as `record`. Duplicates, and credit checks of
+    the same corporation for another client, don't count."""
     if record.credit_check_id is None:
         return False
     return any(
@@ -357,8 +359,8 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
 
 
 def _is_no_longer_shown(outcome: Outcome[CheckReport]) -> bool:
-    """True for the two answers that a provider gives about a credit check that it no longer shows: not found, and
-    viewing period over."""
+    """True if `outcome` is one of the answers that a provider gives about a credit check which it no longer shows:
+    not found, or viewing period over."""
     return outcome.kind is OutcomeClass.NOT_FOUND or find_part_error_code(outcome) == ErrorCode.VIEWING_PERIOD_OVER
 
 

@@ -37,7 +37,7 @@ _BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
 @dataclass(frozen=True, slots=True)
 class FetchedPart:
     """The result of one read at the provider. `name` is DETAIL or PDF; `outcome` is the provider's answer;
-    `report` is the report in the answer, and `stored` the stored PDF (None if the answer has none)."""
+    `report` is the report in the answer, and `stored` the stored PDF; both are None if the answer has none."""
 
     name: str
     outcome: Outcome[object]
@@ -51,20 +51,22 @@ class FetchedPart:
 
 
 class CheckReadings:
-    """Reads the detail and the PDF of credit checks at the provider, and writes the results in the caller's
-    transaction."""
+    """Reads the detail and the PDF of credit checks at the provider, and writes the results into the credit checks
+    in the caller's transaction."""
 
     def __init__(self, context: ServiceContext, open_reader: Callable[[], CreditCheckReader]) -> None:
         self._context = context
         self._open_reader = open_reader
 
     def require_provider(self) -> None:
-        """Raise bad_profile if the provider is not configured."""
+        """Raise bad_profile if the credit-check provider is not configured."""
         self._open_reader()
 
     def fetch_part(self, record: CreditCheck, name: str) -> FetchedPart:
-        """Read the part `name` (DETAIL or PDF) at the provider. The caller has no open transaction. A PDF is
-        stored as a document under the hash of its content before any row contains its path."""
+        """Read the detail (`name` is DETAIL) or the PDF (PDF) of a credit check at the provider, and return the
+        result. The caller has no open transaction. A PDF is stored as a document under the hash of its content
+        before any row contains its path.
+        """
         self._context.failpoints.reach(f"before_{name}")
         provider_id = record.credit_check_id or 0
         if name == DETAIL:
@@ -80,19 +82,21 @@ class CheckReadings:
 
     @credit_checks.run_again_if_stale()
     def write_reading(self, tx: Transaction, record_id: int, part: FetchedPart) -> None:
-        """Write the result of one read into the credit check: the changed values and the path of the current PDF,
-        or the reason of the failure."""
+        """Write `part`, the result of one read at the provider, into the credit check: the changed values and the
+        path of the current PDF, or the reason of the failure. Nothing is written if the credit check is
+        missing.
+        """
         context = self._context
         record = credit_checks.find(tx.conn, record_id)
         if record is None:
             return
         outcomes.store_answer_evidence(context, tx, record, part.name, part.outcome)
         if not part.is_fetched:
-            self._apply_failure(tx, record, part)
+            self._write_failed_reading(tx, record, part)
             return
         now = context.now()
         values = outcomes.make_report_values(part.report, record, now) if part.report else {}
-        changes = {name: value for name, value in values.items() if not _is_unchanged(record, name, value)}
+        changes = {name: value for name, value in values.items() if not _is_column_unchanged(record, name, value)}
         if part.stored is not None:
             stored = part.stored
             evidence.add_document(
@@ -105,7 +109,7 @@ class CheckReadings:
         what = AuditAction(f"credit-check.{part.name}_stored")
         context.record_audit(tx, what, record_id, {"changes": _make_change_facts(record, changes)})
 
-    def _apply_failure(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
+    def _write_failed_reading(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
         context, code = self._context, find_part_error_code(part.outcome)
         if code == ErrorCode.VIEWING_PERIOD_OVER:
             credit_checks.change_record(tx.conn, record, context.now(), viewing_over=True, error_code=code)
@@ -119,8 +123,8 @@ class CheckReadings:
 
     @credit_checks.run_again_if_stale()
     def plan_next_read(self, tx: Transaction, record_id: int, attempts: int) -> None:
-        """Schedule the next attempt to read missing parts; set the work to needs_review if the schedule has no
-        further attempt. `attempts` is the number of attempts so far."""
+        """Schedule the next attempt to read the missing detail or PDF of a credit check; set its work to
+        needs_review if the schedule has no further attempt. `attempts` is the number of attempts so far."""
         record = credit_checks.find(tx.conn, record_id)
         if record is None or record.work.reason == WorkReason.CONTRADICTED:
             return
@@ -136,7 +140,7 @@ class CheckReadings:
 
 
 def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
-    """Return the error code for the outcome of a failed read of detail or PDF."""
+    """Return the error code for the outcome of a failed read of the detail or PDF of a credit check."""
     if outcome.reason in OWN_FAULT_CODES:
         return ErrorCode(outcome.reason)
     if outcome.reason == _BUG_REASON and (outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH):
@@ -153,15 +157,15 @@ def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
 
 
 def make_failed_part(name: str, error: Exception) -> FetchedPart:
-    """Return a failed result of the part `name` (DETAIL or PDF) after an exception of this program, for example a
-    full disk."""
+    """Return a failed result of the read of the detail or PDF (`name` is DETAIL or PDF), which an exception of
+    this program has ended, for example because of a full disk."""
     code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
     return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, SendingCertainty.MAYBE))
 
 
 def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
-    """Return the result of a read. If its report has another corporation number than the credit check, return
-    instead a result with the unknown outcome `other_number` and without the report."""
+    """Return `part`, the result of one read at the provider. If its report has another corporation number than the
+    credit check, return instead a result with the unknown outcome `other_number` and without the report."""
     number = part.report.corporation_number if part.report else None
     if number is None or number == record.corporation_number:
         return part
@@ -178,14 +182,14 @@ def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
     return FetchedPart(part.name, outcome)
 
 
-def _is_unchanged(record: CreditCheck, name: str, value: object) -> bool:
+def _is_column_unchanged(record: CreditCheck, name: str, value: object) -> bool:
     row_value = getattr(record, name)
     return bool(value == (outcomes.convert_to_column_value(row_value) if row_value is not None else None))
 
 
 def _make_change_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
-    """Return the changes for the audit entry, which the timeline shows: by field, the old and the new value as
-    text."""
+    """Return the changed columns of a credit check for the audit entry, which the timeline shows: by column name,
+    the old and the new value as text."""
 
     def text(value: object) -> str | None:
         return None if value is None else str(value)

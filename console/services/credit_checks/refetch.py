@@ -1,7 +1,7 @@
 """Re-fetch detail and PDF of a bought credit check: after the purchase, when a person starts it, and by a due
 task.
 
-This module can read at the provider, and can't buy.
+This module can call the provider only to read, never to buy.
 """
 
 import logging
@@ -71,27 +71,27 @@ class RefetchService:
 
     # After a purchase: failures are only logged, and each part is written in a transaction of its own
 
-    def follow_up(self, record_id: int, progress: StepReporter) -> None:
-        """Fetch detail and PDF directly after a purchase. The method logs failures and raises no exception. It
-        calls `progress` with the name of each part."""
+    def fetch_parts_after_purchase(self, record_id: int, progress: StepReporter) -> None:
+        """Fetch detail and PDF of a credit check directly after its purchase. The method logs failures and raises
+        no exception. It calls `progress` with DETAIL and then with PDF."""
         if interrupts.is_interrupt_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
             lease = acquire_lease(self._context, make_lease_name(record_id))
             if lease is not None:
                 with keep_renewed(self._context, lease):
-                    self._follow_up(record_id, progress)
+                    self._fetch_parts_under_lease(record_id, progress)
 
-    def _follow_up(self, record_id: int, progress: StepReporter) -> None:
+    def _fetch_parts_under_lease(self, record_id: int, progress: StepReporter) -> None:
         for name in (DETAIL, PDF):
             if interrupts.is_interrupt_pending():
                 break
             progress(name)
             with log_and_suppress(f"{name} of credit check {record_id}"):
-                self._follow_up_part(record_id, name)
+                self._fetch_part_after_purchase(record_id, name)
         self._context.write(lambda tx: self._readings.plan_next_read(tx, record_id, attempts=0))
 
-    def _follow_up_part(self, record_id: int, name: str) -> None:
+    def _fetch_part_after_purchase(self, record_id: int, name: str) -> None:
         record = check_records.read_current(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
@@ -105,12 +105,13 @@ class RefetchService:
     def refetch(
         self, record_id: int, *, detail: bool, pdf: bool, expected_version: int | None, progress: StepReporter
     ) -> RefetchResult:
-        """Re-fetch the requested parts. `expected_version` is the version of the credit check on the caller's
-        screen (None: any version). The method calls `progress` with the name of each part.
+        """Re-fetch the detail and the PDF of a bought credit check, as far as `detail` and `pdf` are True.
+        `expected_version` is the version of the credit check on the caller's screen (None: any version). The
+        method calls `progress` with the name of each part (DETAIL, PDF).
 
         Raises not_found, not_allowed, not_refetchable, in_progress, viewing_period_over, stale_view and
-        bad_profile before the first call to the provider. If a part fails after that, raises the code of the most
-        severe failure, with detail.record and detail.failed (one entry for each failed part).
+        bad_profile before the first call to the provider. If the read of a part fails after that, raises the code
+        of the most severe failure, with detail.record and detail.failed (one entry for each failed part).
         """
         names = tuple(name for name, is_requested in ((DETAIL, detail), (PDF, pdf)) if is_requested)
         attempt = _RefetchAttempt(self._context, self._readings, record_id, names, expected_version, progress)
@@ -118,9 +119,9 @@ class RefetchService:
 
 
 class _RefetchAttempt:
-    """One attempt to re-fetch parts of a bought credit check: the steps that the guarded pipeline calls for the
-    action REFETCH. `_has_begun` is True after the first call to the provider has started; `_is_recorded` is
-    True after the results are committed.
+    """One attempt to re-fetch detail or PDF of a bought credit check. The guarded pipeline calls its methods as
+    the steps of the action REFETCH_ACTION. `_has_begun` is True after the first call to the provider has
+    started; `_is_recorded` is True after the results are committed.
     """
 
     def __init__(
@@ -170,8 +171,8 @@ class _RefetchAttempt:
         )
 
     def call(self, _subject: ClaimedRecord) -> Outcome[None]:
-        """Fetch each part; after an exception, the part has a failed result. Return the outcome of the first
-        failed part, or success."""
+        """Read each requested part (detail, PDF) at the provider; an exception becomes a failed result of its
+        part. Return the outcome of the first failed part, or success."""
         self._has_begun = True
         for name in self._part_names:
             try:
@@ -223,14 +224,16 @@ class _RefetchAttempt:
             }
             raise _make_incomplete_error(error.code, facts) from error
         if failed_parts:
-            raise self._make_failure_error(record, failed_parts)
+            raise self._make_failed_parts_error(record, failed_parts)
         return RefetchResult(
-            record, _list_changed_fields(record_before, record), _select_documents(documents, self._readings)
+            record, _list_changed_fields(record_before, record), _select_returned_documents(documents, self._readings)
         )
 
     def _make_unrecorded_error(self, code: ErrorCode, problem: str | None) -> ConsoleError:
         """Return the error of a re-fetch whose results are not stored, because the database failed or another
-        process has ended the operation."""
+        process has ended the operation. `code` is the code of the failure, `problem` its detail (None: there is
+        none).
+        """
         record = self._record_before
         with log_and_suppress(f"reading credit check {self._id} again"):
             record = check_records.read_current(self._context, self._id)
@@ -239,7 +242,7 @@ class _RefetchAttempt:
         failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._part_names]
         return _make_incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
 
-    def _make_failure_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
+    def _make_failed_parts_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
         failure_facts = _make_failed_part_facts(failed_parts)
         worst_failure = min(failure_facts, key=lambda code: _ERROR_CODES_BY_SEVERITY.index(code["code"]))
         return _make_incomplete_error(
@@ -276,8 +279,8 @@ def _make_failed_part_facts(failed_parts: list[FetchedPart]) -> list[FailedPart]
 
 
 def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
-    """Return the error of a re-fetch that did not fetch all parts. Its exit status is 5 if the viewing period is
-    over, 6 for a code of OWN_FAULT_CODES, otherwise the exit status of `code`."""
+    """Return the error of a re-fetch that did not fetch both detail and PDF as requested. Its exit status is 5 if
+    the viewing period is over, 6 for a code of OWN_FAULT_CODES, otherwise the exit status of `code`."""
     status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_CODES else None
     return make_outcome_error(code, {**facts, "about": "refetch"}, exit_status=status)
 
@@ -293,5 +296,5 @@ def _list_changed_fields(old: CreditCheck, new: CreditCheck) -> tuple[str, ...]:
     return tuple(name for name in _COMPARED_FIELDS if getattr(old, name) != getattr(new, name))
 
 
-def _select_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
+def _select_returned_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
     return documents if any(part.stored for part in parts) else tuple(doc for doc in documents if doc.current)

@@ -1,5 +1,5 @@
-"""Store the decisions of people, with evidence, about purchases whose outcome is unknown. The program confirms a
-success by a read at the provider."""
+"""Store the decisions of people, with evidence, about purchases of credit checks whose outcome is unknown. Before
+a success is stored, a read at the provider must confirm it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,8 +36,8 @@ LARGEST_EVIDENCE_BYTES = 10 * 1024 * 1024
 
 
 class PurchaseDecisions:
-    """Stores the decisions of people about credit checks whose outcome is unknown. The class can call the provider
-    only to read, never to buy."""
+    """Stores the decisions of people about credit checks whose outcome is unknown. This class can call the
+    provider only to read, never to buy."""
 
     def __init__(
         self, context: ServiceContext, open_reader: Callable[[], CreditCheckReader], purchases: Settler
@@ -56,11 +56,12 @@ class PurchaseDecisions:
     ) -> ResolveResult:
         """Decide the outcome of an unknown purchase in the acting person's name.
 
-        `target_state` is "success" or "error"; `proof` is the path of a file or a statement; `expected_version` is
-        the version of the credit check on the caller's screen. "success" needs one person and the provider's id of
-        the credit check, which a read at the provider must confirm. "error" needs evidence and two people, the
-        second one an approver. Raises usage, nothing_to_resolve, in_progress, not_allowed, same_person,
-        evidence_mismatch, no_evidence, stale_view, not_found, outcome_unknown and the codes of a failed read.
+        `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
+        `expected_version` is the version of the credit check on the caller's screen (None: any version). "success"
+        needs one person and the provider's id of the credit check, which a read at the provider must confirm.
+        "error" needs evidence and two people, the second one an approver. Raises usage, nothing_to_resolve,
+        in_progress, not_allowed, same_person, evidence_mismatch, no_evidence, stale_view, not_found,
+        outcome_unknown and the codes of a failed read.
         """
         proof_bytes = read_proof(proof)
         if target_state not in ("success", "error"):
@@ -81,7 +82,7 @@ class PurchaseDecisions:
         expected_version: int | None,
     ) -> ResolveResult:
         person = self._context.require_right("resolve")
-        with self.hold_record(record_id, expected_version) as record:
+        with self.hold_unknown_record(record_id, expected_version) as record:
             self._context.failpoints.reach("before_resolve")
             if provider_id is not None and target_state == "success":
                 result = ResolveResult(self._confirm_purchase(record, provider_id, proof_bytes))
@@ -91,9 +92,10 @@ class PurchaseDecisions:
         return result
 
     @contextmanager
-    def hold_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
-        """Context manager: yield the credit check, whose outcome is unknown, under its lease. If its operation has
-        lapsed (its process ended during the call to the provider), the unknown outcome is recorded first.
+    def hold_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
+        """Context manager: acquire the lease of a credit check whose outcome is unknown, and yield the credit
+        check. If its operation has lapsed (its process ended during the call to the provider), the unknown
+        outcome is recorded first. `expected_version` is the version on the caller's screen (None: any version).
         Raises nothing_to_resolve if the outcome is known, in_progress, stale_view and not_found.
         """
         record = self._require_unknown_record(record_id, expected_version)
@@ -159,8 +161,8 @@ class PurchaseDecisions:
     def _settle_by_report(
         self, tx: Transaction, record: CreditCheck, proof: bytes, outcome: Outcome[CheckReport], report: CheckReport
     ) -> MismatchReason | None:
-        """Settle the credit check with the report in the provider's answer, and return None. If the report doesn't
-        fit the credit check, leave it unchanged and return the reason."""
+        """Settle the credit check as bought with the report in the provider's answer, and return None. If the
+        report doesn't fit the credit check, leave the credit check unchanged and return the reason."""
         context = self._context
         outcomes.store_answer_evidence(context, tx, record, "resolve", outcome)
         mismatch = self._find_mismatch(tx, record, report)
@@ -173,7 +175,7 @@ class PurchaseDecisions:
                 proof,
                 context.now(),
             )
-            self._settle_success(tx, record, outcome, report)
+            self._settle_as_bought(tx, record, outcome, report)
         return mismatch
 
     def _store_failed_reading(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
@@ -192,7 +194,7 @@ class PurchaseDecisions:
         is_used = any(duplicate.id != record.id for duplicate in same_id_records)
         return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
 
-    def _settle_success(
+    def _settle_as_bought(
         self, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], report: CheckReport
     ) -> None:
         if record.operation_id:
@@ -208,8 +210,10 @@ class PurchaseDecisions:
         return ResolveResult(check_records.read_current(self._context, record.id))
 
     def _write_decision(self, tx: Transaction, record: CreditCheck, proof: bytes, person: str) -> bool:
-        """Write the person's decision "not bought": the first person proposes it, and the second person confirms
-        it, which settles the credit check. Return True if a second person must still decide."""
+        """Write the person's decision that the credit check was not bought: the first person proposes it; the
+        second person confirms it, which settles the credit check. Return True if a second person must still
+        decide.
+        """
         context, now = self._context, self._context.now()
         credit_checks.require_unchanged(tx.conn, record)
 
@@ -222,10 +226,14 @@ class PurchaseDecisions:
             subject, "error", person, record, record.operation_id, proof, refusal_facts={"record": record}
         )
         return decide(
-            context, tx, decision, settle=lambda proposer: self._settle_error(tx, record, proposer), propose=propose
+            context,
+            tx,
+            decision,
+            settle=lambda proposer: self._settle_as_not_bought(tx, record, proposer),
+            propose=propose,
         )
 
-    def _settle_error(self, tx: Transaction, record: CreditCheck, proposer: str) -> None:
+    def _settle_as_not_bought(self, tx: Transaction, record: CreditCheck, proposer: str) -> None:
         outcome: Outcome[CheckReport] = Outcome(
             OutcomeClass.FAILED_DEFINITE, "resolved_by_people", SendingCertainty.MAYBE
         )
@@ -248,10 +256,10 @@ def _get_operator_name(context: ServiceContext) -> str:
 def make_unconfirmed_error(
     record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, deciding: bool = True
 ) -> ConsoleError:
-    """Return the error after a read at the provider that left the outcome open. `deciding` is True if the read
-    should have confirmed a person's decision, False for a probe.
+    """Return the error after a read at the provider that did not show the outcome of a purchase. `deciding` is
+    True if the read should have confirmed a person's decision, False for a probe.
 
-    For a decision, only provider_unreachable and the codes of OWN_FAULT_CODES are kept; other failures become
+    If `deciding`, only provider_unreachable and the codes of OWN_FAULT_CODES are kept, and other failures become
     outcome_unknown. The answer "not found" always becomes evidence_mismatch.
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
@@ -263,8 +271,9 @@ def make_unconfirmed_error(
 
 
 def read_proof(proof: str | Path) -> bytes:
-    """Return the bytes of the evidence: the content of the file `proof`, or the text `proof` in UTF-8. Raises
-    no_evidence if it is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES.
+    """Return the bytes of a person's evidence: the content of the file if `proof` is a path, otherwise the text
+    `proof` in UTF-8. Raises no_evidence if the evidence is empty, unreadable or larger than
+    LARGEST_EVIDENCE_BYTES.
     """
     if isinstance(proof, Path):
         try:

@@ -1,4 +1,5 @@
-"""Read the data for the screen of one credit check: history, evidence, documents and allowed actions."""
+"""Read the data for the screen of one credit check: the record, its history, evidence, documents and allowed
+actions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -49,20 +50,20 @@ class CreditCheckDetailsReader:
         read_actions: ActionReader,
     ) -> None:
         """`complete_records` adds the related records to records; `read_actions` returns the allowed actions on a
-        record by the decision table."""
+        record by the decision table, which lists the allowed actions by kind and state of the record."""
         self._context = context
         self._reads = reads
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_credit_check(self, record_id: int) -> CreditCheckDetails:
-        """Return one credit check with the data of its screen. Raises not_found, and not_allowed if the acting
-        person may not read."""
+        """Return one credit check with the data of its screen, and write an audit entry about the opening. Raises
+        not_found, and not_allowed if the acting person has no right to read."""
         context = self._context
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
             record = complete_record(self._complete_records, conn, check_records.require_record(conn, record_id))
             relations = record.relations or CheckRelations()
-            holder = self._find_holder(conn, record)
+            holder = self._find_lease_holder(conn, record)
             answers = evidence.find_by_subject(conn, CREDIT_CHECK_KIND, record_id)
             view = CreditCheckDetails(
                 record=record,
@@ -83,7 +84,9 @@ class CreditCheckDetailsReader:
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Writes an audit
-        entry. Raises not_found, documents_unreachable, and not_allowed if the acting person may not read."""
+        entry. Raises not_found, documents_unreachable, and not_allowed if the acting person has no right to
+        read.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = credit_checks.find(conn, record_id)
@@ -100,13 +103,13 @@ class CreditCheckDetailsReader:
 
     def list_documents(self, record_id: int) -> tuple[Document, ...]:
         """Return the stored PDFs of the credit check, newest first. Raises not_found, and not_allowed if the
-        acting person may not read."""
+        acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = check_records.require_record(conn, record_id)
             return evidence.list_documents(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path)
 
-    def _find_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
+    def _find_lease_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
         holder = leases.find_holder(conn, make_lease_name(record.id))
         if holder is not None or record.state is not CheckState.PENDING:
             return holder
@@ -118,17 +121,19 @@ class CreditCheckDetailsReader:
     def _list_actions(
         self, conn: Connection, record: CreditCheck, person: Person | None
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions on the screen and, for each, the reason if it is not allowed. The rules are those of
-        the decision table, of a renewal and of a stored PDF; the service that runs an action checks them again."""
+        """Return the actions on the screen of the credit check, each with the reason if it is not allowed. The
+        rules are those of the decision table, of a renewal and of a stored PDF; the service that executes an
+        action checks them again.
+        """
         by_table = self._read_actions(conn, CREDIT_CHECK_KIND, record.id, person, ("probe", "refetch", "resolve"))
         renewal_reason = find_renewal_refusal(record, self._context.now())
         renewal_facts = {"until": record.expired_at, "holder": None}
-        renewal = self._make_action("renew", "purchase", renewal_reason, person, renewal_facts)
+        renewal = self._make_allowed_action("renew", "purchase", renewal_reason, person, renewal_facts)
         pdf_reason = None if record.pdf_file_path else "no_pdf"
-        return (*by_table, renewal, self._make_action("open_pdf", "read", pdf_reason, person, {}))
+        return (*by_table, renewal, self._make_allowed_action("open_pdf", "read", pdf_reason, person, {}))
 
     @staticmethod
-    def _make_action(
+    def _make_allowed_action(
         name: str, right: str, reason: str | None, person: Person | None, facts: Mapping[str, object]
     ) -> AllowedAction:
         if reason is not None:
@@ -139,7 +144,7 @@ class CreditCheckDetailsReader:
 
 
 def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:
-    """Return the history of a record from the audit trail, oldest entry first."""
+    """Return the history of the record with this kind and id from the audit trail, oldest entry first."""
     return tuple(
         TimelineEntry(entry.at, entry.who, entry.what, {**entry.detail, "reason": entry.reason}, entry.result)
         for entry in audit.list_entries_of_subject(conn, kind, subject_id)
@@ -147,5 +152,6 @@ def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[Timelin
 
 
 def _find_last_answer_time(items: tuple[EvidenceItem, ...]) -> datetime | None:
-    """Return the time (UTC) of the provider's last answer about this credit check; None if there is none."""
+    """Return the time (UTC) of the provider's last answer among `items`, the evidence of a credit check; None if
+    they contain no answer."""
     return max((item.at for item in items if item.source.startswith("alarmbox.")), default=None)

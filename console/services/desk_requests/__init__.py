@@ -1,2 +1,2 @@
-"""Desk requests: a person's desk stores a request in the database, and a worker runs its command in the person's
-name and stores the answer."""
+"""Desk requests: a person's desk stores a request with a command in the database; a worker runs the command in the
+person's name and stores its answer."""

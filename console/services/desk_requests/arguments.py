@@ -1,5 +1,5 @@
-"""Parse the arguments of a desk request at the worker. The worker does not trust them: every account of the
-database may write requests."""
+"""Parse the arguments of a desk request at the worker. The worker does not trust these arguments, because every
+account of the database may write requests."""
 
 import json
 import types
@@ -19,7 +19,7 @@ def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) 
     """Return the arguments in the JSON list `text`; `argument_types` are their required types. `file` replaces the
     argument that stands for a file; None if the request has no file.
 
-    Raises ValueError if `text` is no such list.
+    Raises ValueError if `text` is not a JSON list of arguments with these types.
     """
     try:
         values = json.loads(text, parse_constant=_refuse_json_constant)
@@ -46,31 +46,31 @@ def _is_file_placeholder(value: object) -> bool:
 
 
 def _has_type(value: object, required: Any) -> bool:
-    """True if the value and everything inside it have the annotated type `required` and can be stored in the
-    database."""
+    """True if the value, with all of its elements and fields, has the annotated type `required` and can be stored
+    in the database."""
     if isinstance(required, types.UnionType):
         return any(_has_type(value, choice) for choice in get_args(required))
     if get_origin(required) is tuple:
-        return isinstance(value, tuple) and _are_of_types(value, get_args(required))
+        return isinstance(value, tuple) and _have_types(value, get_args(required))
     if is_dataclass(required):
         hints = get_type_hints(required)
         return type(value) is required and all(_has_type(getattr(value, name), hint) for name, hint in hints.items())
     if isinstance(value, Enum):
         return type(value) is required
     if isinstance(value, str):
-        return required is str and _is_storable(value)
+        return required is str and _is_storable_text(value)
     if isinstance(value, int):
         return required is type(value) and abs(value) <= _LARGEST_INTEGER
     return isinstance(value, required)
 
 
-def _are_of_types(values: tuple[object, ...], required: tuple[Any, ...]) -> bool:
+def _have_types(values: tuple[object, ...], required: tuple[Any, ...]) -> bool:
     if required[1:] == (...,):
         required = required[:1] * len(values)
     return len(values) == len(required) and all(map(_has_type, values, required))
 
 
-def _is_storable(text: str) -> bool:
+def _is_storable_text(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:

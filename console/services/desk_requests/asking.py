@@ -1,5 +1,5 @@
-"""The desk's side of desk requests: store a request, wait until a worker has answered it, and return or raise the
-answer."""
+"""The part of desk requests that a person's desk runs: store a request, wait until a worker has answered it, and
+return or raise the answer."""
 
 import hashlib
 import json
@@ -55,8 +55,8 @@ T = TypeVar("T")
 
 
 class RemoteRequestIds(RequestIds):
-    """Replaces `RequestIds` at a desk whose account may only read and write desk requests: a worker runs the
-    commands."""
+    """Replaces `RequestIds` at a desk whose database account may only read, and write desk requests: a worker runs
+    the commands for this desk."""
 
     def __init__(self, context: ServiceContext, forms: Mapping[str, CommandForm]) -> None:
         super().__init__(context, NoCache())
@@ -74,8 +74,8 @@ class RemoteRequestIds(RequestIds):
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
         without a CommandForm only reads: this desk runs it by calling `act`.
 
-        A command of CONFIRMED_ACTIONS needs the password, which the person types again. For some other commands
-        only the worker knows that they need it: it refuses them with `password_needed`, and this desk repeats the
+        For a command of CONFIRMED_ACTIONS the person types the password again. For some other commands only the
+        worker knows that they need the password: it refuses them with `password_needed`, and this desk repeats the
         request with the password. Raises worker_away if no worker is present or takes the request in time (then
         nothing was sent), not_allowed (reasons `password_needed`, `password_wrong`), outcome_unknown (reason
         `asked`) if the desk stops waiting without an answer, usage for a malformed request id or arguments that
@@ -90,18 +90,20 @@ class RemoteRequestIds(RequestIds):
         password = read_typed_password() if command in CONFIRMED_ACTIONS else None
         value: T
         try:
-            value = self._ask_and_wait(request, file, password, progress)
+            value = self._store_request_and_wait(request, file, password, progress)
         except ConsoleError as refusal:
             if password is not None or refusal.detail.get("reason") != NotAllowedReason.PASSWORD_NEEDED:
                 raise
-            value = self._ask_and_wait(replace(request, id=make_request_id()), file, read_typed_password(), progress)
+            value = self._store_request_and_wait(
+                replace(request, id=make_request_id()), file, read_typed_password(), progress
+            )
         return value
 
-    def _ask_and_wait(
+    def _store_request_and_wait(
         self, request: NewDeskRequest, file: bytes | None, password: str | None, progress: StepReporter | None
     ) -> Any:
-        """Store the request, and return or raise its answer. With `password`, the request is stored over a new
-        connection that signs in with this password."""
+        """Store the desk request, wait for its answer, and return the answer's value or raise its error. With
+        `password`, the request is stored over a new connection that signs in with this password."""
         context = self._context
         with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait
             interrupts.raise_if_interrupt_pending()
@@ -135,9 +137,10 @@ class RemoteRequestIds(RequestIds):
     def _make_request(
         self, command: str, request_id: str | None, arguments: tuple[object, ...]
     ) -> tuple[NewDeskRequest, bytes | None]:
-        """Return the request to store, and the content of the file among the arguments (None without one)."""
+        """Return the desk request to store, and the content of the file among `arguments`, None if they have no
+        file."""
         facts = self._forms[command].facts(self._context, arguments)
-        file = next((_read_content(part) for part in arguments if isinstance(part, Path)), None)
+        file = next((_read_file_content(part) for part in arguments if isinstance(part, Path)), None)
         values = [{FILE_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
         text = json.dumps([answer_serialization.serialize_value(value) for value in values], ensure_ascii=False)
         if len(text.encode()) > LONGEST_ARGUMENTS_BYTES:
@@ -158,8 +161,8 @@ class RemoteRequestIds(RequestIds):
         return request, file
 
     def _await_answer(self, request: str, progress: StepReporter | None) -> str:
-        """Wait until the request with the id `request` has ended, and return the text of its answer. Report each
-        new progress step to `progress`.
+        """Wait until the desk request with the id `request` has ended, and return the text of its answer. Report
+        each new progress step to `progress`.
 
         Raises worker_away if the request has lapsed, interrupted (reason `withdrawn`) if the person has withdrawn
         it elsewhere, such as in the window, and outcome_unknown if the database or the request's worker does not
@@ -192,15 +195,15 @@ class RemoteRequestIds(RequestIds):
         raise _make_unanswered_error()
 
     def _withdraw_request(self, request: str) -> bool:
-        """Withdraw the request with the id `request`. Return False if a worker has taken it, or if the database
-        doesn't answer."""
+        """Withdraw the desk request with the id `request`. Return False if a worker has taken it, or if the
+        database doesn't answer."""
         try:
             return withdraw(self._context, request)
         except ConsoleError:
             return False
 
     def _read_progress(self, request: str) -> DeskRequestProgress | None:
-        """Return the present state of the request with the id `request`; None if the database doesn't answer."""
+        """Return the present state of the desk request with the id `request`; None if the database doesn't answer."""
         try:
             with self._context.database.read() as conn:
                 return requests.read_progress(conn, request)
@@ -211,12 +214,12 @@ class RemoteRequestIds(RequestIds):
 
 
 def _make_unanswered_error() -> ConsoleError:
-    """Return the error outcome_unknown about a request whose answer this desk didn't get: a worker may still
+    """Return the error outcome_unknown about a desk request whose answer this desk didn't get: a worker may still
     execute the request."""
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING})
 
 
-def _read_content(path: Path) -> bytes:
+def _read_file_content(path: Path) -> bytes:
     """Return the content of a file. Raises no_evidence if it has more than LARGEST_FILE_BYTES, OSError if it can't
     be read."""
     with path.open("rb") as file:
@@ -227,8 +230,8 @@ def _read_content(path: Path) -> bytes:
 
 
 def _return_or_raise_answer(text: str) -> Any:
-    """Return the value in the text of a stored answer, or raise its error. If the answer is that of an earlier
-    call with the same request id, call `mark_repetition`."""
+    """Return the value in `text`, the stored answer of a desk request, or raise its error. If the worker has
+    repeated the answer to an earlier call with the same request id, call `mark_repetition`."""
     answer, is_repetition = read_answer(text)
     if is_repetition:
         mark_repetition()

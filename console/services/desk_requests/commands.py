@@ -1,5 +1,5 @@
-"""Types that describe the commands that a worker runs for desks: their arguments, the facts of a request, and the
-function that runs a command."""
+"""Types that describe the commands that a worker runs for desks: the arguments of a command, the facts that a desk
+request has in columns of its own, and the function that runs the command."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ the request.
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """The facts of a command's arguments that a request also has in columns of its own: kind and id of the record,
-    the amount of a refund in minor units (`amount_minor`), and the state or value that a decision proposes
-    (`proposed`). None: the command has no such fact.
+    """The facts of a command's arguments that a desk request also has in columns of its own: kind and id of the
+    record, the amount of a refund in minor units (`amount_minor`), and the state or value that a decision
+    proposes (`proposed`). None: the command has no such fact.
     """
 
     kind: str | None = None
@@ -30,7 +30,7 @@ class RequestFacts:
 @dataclass(frozen=True, slots=True)
 class CommandCall:
     """One call of a command at the worker. `arguments`: those of the desk request; `progress`: the command calls
-    it with the name of each step; `request_id`: the request id of the call."""
+    this function with the name of each step; `request_id`: the request id of the call."""
 
     arguments: tuple[Any, ...]
     progress: StepReporter
@@ -45,8 +45,8 @@ them.
 
 @dataclass(frozen=True, slots=True)
 class CommandForm:
-    """The form of all requests of one command. `types`: the types of its arguments; `facts`: the function that
-    returns the facts which are stored in columns of the request."""
+    """The form of all desk requests for one command. `types`: the types of the command's arguments; `facts`: the
+    function that returns the facts which are stored in columns of the request."""
 
     types: tuple[Any, ...]
     facts: FactsReader

@@ -1,5 +1,5 @@
-"""Read which records have changed and whether a worker is present, and find and delete the credentials that a desk
-no longer needs because a worker acts for its person."""
+"""Read which records have changed and whether a worker is present. Find and delete the credentials that a desk no
+longer needs because a worker acts for its person."""
 
 from console.domain.clock import TimeScale
 from console.domain.desk_requests.records import PRESENCE_SECONDS, AliveWorker, LeftoverCredentials
@@ -30,20 +30,21 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
 
 class DeskStatus:
-    """Reads the records that have changed, and whether a worker acts for this desk's person and is present;
-    deletes credentials that the desk no longer needs."""
+    """Reads which records have changed, whether a worker acts for this desk's person, and whether a worker is
+    present; deletes credentials that the desk no longer needs."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     @property
     def asks_worker(self) -> bool:
-        """True if a worker acts for the person of this desk; False if the desk acts itself."""
+        """True if a worker acts for the person of this desk; False if the desk itself executes the person's
+        actions."""
         return self._context.asks_worker
 
     def read_news(self, after: FeedMark | None = None, *, with_presence: bool = True) -> DeskNews:
         """Return kind and id of the records that have changed since the mark `after`, with the mark for the next
-        call. If `after` is None, return no records. Costs one short SQL statement if nothing has changed.
+        call. If `after` is None, return no records. Executes one short SQL statement if nothing has changed.
 
         If `with_presence` is True and a worker acts for this desk's person, also return whether a worker is
         present, and the newest setting of a read-only switch.
@@ -56,17 +57,17 @@ class DeskStatus:
 
     def list_unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need, because a worker acts for its
-        person; empty at a desk that acts itself. Raises bad_profile `keyring_failed`."""
+        person; empty if no worker does. Raises bad_profile `keyring_failed` if the keyring can't be read."""
         return (
             find_unneeded_credentials(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
         )
 
     def forget_credentials(self) -> LeftoverCredentials:
-        """Delete the credentials that this desk doesn't need from the keyring. Return their names, and the names
-        of the environment variables with credentials, which stay.
+        """Delete from the keyring the credentials that this desk doesn't need, because a worker acts for its
+        person. Return their names, and the names of the environment variables with credentials, which stay.
 
-        Raises usage at a desk that acts itself, and while the spool has answers that the database lacks, because
-        the store key decrypts them. Raises bad_profile if the keyring can't be read or changed.
+        Raises usage if no worker acts for the person, and while the spool has answers that the database lacks,
+        because the store key decrypts them. Raises bad_profile if the keyring can't be read or changed.
         """
         context = self._context
         if not context.asks_worker:

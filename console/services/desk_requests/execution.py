@@ -1,5 +1,5 @@
-"""The worker's side of desk requests: take requests, run their commands in the name of the people whose desks
-stored them, and store the answers."""
+"""The part of desk requests that a worker runs: take requests, run their commands in the name of the people whose
+desks stored them, and store the answers."""
 
 import json
 import logging
@@ -54,8 +54,8 @@ _log = logging.getLogger("console.worker")
 
 
 class RequestExecutor:
-    """Executes desk requests under the account of a worker. Several threads and several processes may do so at the
-    same time."""
+    """Executes desk requests under the database account of a worker. Several threads and several processes may do
+    so at the same time."""
 
     def __init__(
         self, context: ServiceContext, commands: Mapping[str, CommandRunner], forms: Mapping[str, CommandForm]
@@ -69,9 +69,11 @@ class RequestExecutor:
         self._progress_steps: dict[str, tuple[TakenDeskRequest, str]] = {}
         self.clock, self.scale = context.clock, context.scale
 
-    def announce(self) -> None:
+    def announce_presence(self) -> None:
         """Acquire or renew this worker's presence lease for PRESENCE_SECONDS, by which desks see that the worker
-        is running, and release the requests of workers that have ended."""
+        is running. Also release the desk requests of workers that have ended, so that other workers can take
+        them.
+        """
         context, seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_SECONDS)
         lease = self._presence_lease
         if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
@@ -85,13 +87,13 @@ class RequestExecutor:
         )
 
     def _release_requests_of_ended_workers(self, own_token: str, presence_seconds: float) -> None:
-        """Release the requests of workers whose presence leases were silent (not renewed for
-        SILENT_WORKER_SECONDS) both now and at the previous call, so that other workers can take them. Two calls
-        are necessary: a pause of the database makes all workers silent, and each living worker renews its lease
-        before the second call.
+        """Release the desk requests of ended workers, so that other workers can take them. A worker has ended if
+        its presence lease was silent (not renewed for SILENT_WORKER_SECONDS) both now and at the previous call.
+        Two calls are necessary: a pause of the database makes all workers silent, and each running worker
+        renews its lease before the second call.
 
-        `presence_seconds` is the length of a presence lease. This worker becomes a standby if a worker that isn't
-        silent has a token lower than `own_token`.
+        `presence_seconds` is the length of a presence lease. This worker becomes a standby, which looks for
+        requests less often, if a worker that isn't silent has a token lower than `own_token`.
         """
         context, limit_seconds = self._context, self.scale.scale_lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
@@ -103,7 +105,7 @@ class RequestExecutor:
             account = context.make_holder().operator
             context.write(lambda tx: requests.end_leases_of_workers(tx, ended, account))
 
-    def withdraw_announcement(self) -> None:
+    def release_presence_lease(self) -> None:
         """Release this worker's presence lease, so that the desks see that the worker is no longer present."""
         lease = self._presence_lease
         if lease is not None:
@@ -111,23 +113,23 @@ class RequestExecutor:
                 self._context.write(lambda tx: leases.release(tx.conn, lease))
 
     def count_waiting(self) -> int:
-        """Return the number of requests that this worker may take now. Costs one read of an index if no request is
-        open."""
+        """Return the number of desk requests that this worker may take now. If no request is open, the database
+        reads one entry of an index."""
         with self._context.database.read() as conn:
             return requests.count_takable_requests(conn)
 
     def store_progress_steps(self) -> None:
-        """Store the latest progress step of each request whose command has reported one since the last call. Only
-        one thread calls this method, so that the steps keep their order."""
+        """Store the latest progress step of each desk request whose command has reported a step since the last
+        call. Only one thread calls this method, so that the steps keep their order."""
         while self._progress_steps:
             _, (taken, step) = self._progress_steps.popitem()
             with log_and_suppress("progress of a desk request"):
-                self._context.write(partial(_write_step, taken=taken, step=step))
+                self._context.write(partial(_write_progress_step, taken=taken, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
-        """Take the next request and execute it. Return False if no request waits, or if a signal asks this process
-        to end before the command has started. With `only_first_of_person`, take no request of a person for whom
-        a worker is executing another request.
+        """Take the next desk request and execute it. Return False if no request waits, or if a signal asks this
+        process to end before the command has started. With `only_first_of_person`, take no request of a person
+        for whom a worker is executing another request.
         """
         context, heartbeat = self._context, self._context.heartbeat
         taken = context.write(
@@ -138,10 +140,10 @@ class RequestExecutor:
         if taken is None:
             return False
         if taken.action == AUDIT_ACTION:
-            self._write_requested_entry(taken)
+            self._write_requested_audit_entry(taken)
             return True
         beat = f"desk request {taken.id}"
-        heartbeat.add(beat, lambda: self._renew_lease(taken))
+        heartbeat.add(beat, lambda: self._renew_request_lease(taken))
         try:
             with interrupts.defer_signals():  # the answer is stored before the end of this process
                 return self._execute_request(taken)
@@ -149,7 +151,7 @@ class RequestExecutor:
             heartbeat.remove(beat)
 
     def _execute_request(self, taken: TakenDeskRequest) -> bool:
-        """Execute a request and store its answer. If a signal asks this process to end before the command has
+        """Execute a desk request and store its answer. If a signal asks this process to end before the command has
         started, release the request, so that another worker can take it immediately, and return False."""
         try:
             if taken.fencing_token <= MAX_EXECUTIONS:
@@ -163,16 +165,18 @@ class RequestExecutor:
         return True
 
     def _make_holder(self) -> Holder:
-        """Return the holder of the leases with which this worker executes requests. Its session is the token of
-        the worker's presence lease, so that other workers can find the requests of a worker that has ended."""
+        """Return this worker as the holder of the leases under which it executes desk requests. The holder's
+        session is the token of the worker's presence lease, so that other workers can find the requests of a
+        worker that has ended.
+        """
         holder, lease = self._context.make_holder(), self._presence_lease
         return holder if lease is None else replace(holder, session=lease.token)
 
     def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:
-        """Store `text`, the answer as JSON, and end the request. If the database refuses the answer
-        _MAX_STORE_ATTEMPTS times, store it without its values, so that no other worker executes the request
-        again. If the database can't be reached, raise its error: the next worker that takes the request finds
-        the same answer under its request id.
+        """Store `text`, the answer as JSON, and end the desk request. If the database refuses the answer
+        _MAX_STORE_ATTEMPTS times, store the answer without its values, so that no other worker executes the
+        request again. If the database can't be reached, raise its error: the next worker that takes the request
+        finds the same answer under its request id.
         """
         refusal: Exception
         for _ in range(_MAX_STORE_ATTEMPTS):
@@ -185,12 +189,12 @@ class RequestExecutor:
             else:
                 return
         _log.error("desk request %s: its answer can't be stored", taken.id, exc_info=refusal)
-        self._context.write(lambda tx: requests.store_answer(tx, taken, _remove_values(text)))
+        self._context.write(lambda tx: requests.store_answer(tx, taken, _make_answer_without_values(text)))
 
     def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
-        """Write an audit entry, and return the answer outcome_unknown as JSON, for a request that MAX_EXECUTIONS
-        executions didn't end. The request possibly ends the process of each worker, and its effect is not
-        known.
+        """Write an audit entry, and return the answer outcome_unknown as JSON, for a desk request that was
+        executed MAX_EXECUTIONS times without an end. The request possibly crashes the process of each worker,
+        and its effect is not known.
         """
         _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fencing_token - 1)
         facts = {"action": taken.action, "request": taken.id, "executions": taken.fencing_token - 1}
@@ -201,10 +205,10 @@ class RequestExecutor:
             CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING}))
         )
 
-    def _write_requested_entry(self, taken: TakenDeskRequest) -> None:
-        """Write the audit entry that a desk has requested, in the person's name, and end the request in the same
-        transaction. If the entry is malformed or the database refuses it, write instead an entry about an
-        unreadable request.
+    def _write_requested_audit_entry(self, taken: TakenDeskRequest) -> None:
+        """Write the audit entry that a desk request contains, in the name of its person, and end the request in
+        the same transaction. If the entry is malformed or the database refuses it, write instead an entry about
+        an unreadable request.
         """
         unreadable = NewAuditEntry(taken.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
@@ -226,25 +230,25 @@ class RequestExecutor:
                 _log.warning("desk request %s: its audit entry can't be written", taken.id, exc_info=True)
                 self._context.write(lambda tx: write(tx, unreadable))
 
-    def _renew_lease(self, taken: TakenDeskRequest) -> None:
+    def _renew_request_lease(self, taken: TakenDeskRequest) -> None:
         self._context.write(
             lambda tx: requests.renew_lease(tx.conn, taken, self._context.heartbeat.scale_lease_seconds)
         )
 
     def _make_answer(self, taken: TakenDeskRequest) -> str:
-        """Run the command and return its answer as JSON. An exception other than ConsoleError is logged and
-        becomes the error internal_error. Raises Interrupted if a signal asks this process to end before the
-        command has started.
+        """Run the command of a desk request and return its answer as JSON. An exception other than ConsoleError is
+        logged and becomes the error internal_error. Raises Interrupted if a signal asks this process to end
+        before the command has started.
         """
         with execute_for(taken), watch_repeats() as repeats:
-            answer = self._attempt_request(taken)
+            answer = self._run_command_for_answer(taken)
             while _is_earlier_call_running(taken, answer):
                 interrupts.raise_if_interrupt_pending()
                 self.clock.sleep(self.scale.scale_seconds(RETRY_SECONDS))
-                answer = self._attempt_request(taken)
+                answer = self._run_command_for_answer(taken)
         return _serialize_answer(answer, is_repetition=repeats.is_repetition)
 
-    def _attempt_request(self, taken: TakenDeskRequest) -> CallAnswer:
+    def _run_command_for_answer(self, taken: TakenDeskRequest) -> CallAnswer:
         try:
             return CallAnswer(self._run_command(taken))
         except ConsoleError as error:
@@ -261,13 +265,13 @@ class RequestExecutor:
             return self._commands[taken.action](call)
 
     def _keep_latest_step(self, taken: TakenDeskRequest, step: str) -> None:
-        """Keep the latest progress step in memory until `store_progress_steps` stores it. To store it here would
-        delay the call to the provider by a COMMIT."""
+        """Keep the latest progress step of a desk request in memory until `store_progress_steps` stores it. A
+        COMMIT at this place would delay the call to the provider."""
         self._progress_steps[taken.id] = taken, step
 
     @contextmanager
     def _read_arguments(self, taken: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
-        """Context manager: yield the arguments of the request; a file among them exists until the end of the
+        """Context manager: yield the arguments of the desk request; a file among them exists until the end of the
         block. Raises usage if the arguments don't fit the command, or if the facts in the request's columns
         differ from the arguments.
         """
@@ -279,15 +283,15 @@ class RequestExecutor:
                 arguments = read_arguments(taken.arguments_json, self._forms[taken.action].types, file)
             except (KeyError, ValueError) as malformed:
                 _log.info("desk request %s of %s is malformed: %s", taken.id, taken.person, malformed)
-                raise _make_malformed_error() from malformed
+                raise _make_malformed_request_error() from malformed
             if self._forms[taken.action].facts(self._context, arguments) != RequestFacts(
                 taken.subject_kind, taken.subject_id, taken.amount_minor, taken.proposed
             ):
-                raise _make_malformed_error()
+                raise _make_malformed_request_error()
             yield arguments
 
 
-def _make_malformed_error() -> ConsoleError:
+def _make_malformed_request_error() -> ConsoleError:
     return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_DESK_REQUEST})
 
 
@@ -299,29 +303,29 @@ def _write_file(stack: ExitStack, content: bytes) -> Path:
 
 
 def _serialize_answer(answer: CallAnswer, *, is_repetition: bool = False) -> str:
-    """Return the answer as the JSON text that the desk reads. `is_repetition` is True if it is the stored answer
-    of an earlier call with the same request id."""
+    """Return the answer as the JSON text that the desk reads. `is_repetition` is True if this answer was stored by
+    an earlier call with the same request id."""
     return json.dumps({"answer": answer_serialization.serialize_answer(answer), "repeated": is_repetition})
 
 
-def _remove_values(text: str) -> str:
-    """Return a short answer, as JSON, that replaces the stored answer `text`: of an error only its code, and of a
-    success the statement that the answer wasn't stored."""
+def _make_answer_without_values(text: str) -> str:
+    """Return a short answer, as JSON, which replaces `text`, an answer that the database refuses: of an error only
+    its code, and of a success the error possible_repeat, which says that the answer wasn't stored."""
     answer, is_repetition = read_answer(text)
     if answer.error is None:
-        told = ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
+        replacement = ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
     else:
-        told = rebuild_error(answer.error.code, {}, exit_status=answer.error.exit_status)
-    return _serialize_answer(CallAnswer(error=told), is_repetition=is_repetition)
+        replacement = rebuild_error(answer.error.code, {}, exit_status=answer.error.exit_status)
+    return _serialize_answer(CallAnswer(error=replacement), is_repetition=is_repetition)
 
 
-def _write_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:
+def _write_progress_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:
     requests.write_progress(tx.conn, taken, step)
 
 
 def _is_earlier_call_running(taken: TakenDeskRequest, answer: CallAnswer) -> bool:
-    """True if the answer is in_progress because a worker that has ended had started the same call. Its leases
-    expire soon, and then the request can be tried again."""
+    """True if `answer` is the error in_progress because another worker, which has ended, had started the same
+    call. The leases of that worker expire soon, and then this worker can run the call."""
     error = answer.error
     return (
         taken.fencing_token > 1

@@ -15,8 +15,9 @@ MAX_LISTED_REQUESTS = 200
 
 
 def withdraw(context: ServiceContext, request: str) -> bool:
-    """Withdraw the person's request with the id `request`. Return True if no worker can take it any more, so that
-    nothing is sent, and False if a worker has taken it. A unique index allows only one of the two.
+    """Withdraw the desk request of the acting person with the id `request`. Return True if no worker can take it
+    any more, so that nothing is sent, and False if a worker has taken it. A unique index admits only the
+    withdrawal or the take.
 
     Raises not_allowed for a request of another person. After database_unreachable and similar codes it is not
     known whether the request is withdrawn; the caller can repeat the call.
@@ -36,28 +37,30 @@ def read_answer(text: str) -> tuple[CallAnswer, bool]:
 
 
 class OwnRequests:
-    """Lists and withdraws the desk requests of the connected account. There are none at a desk that acts itself."""
+    """Lists and withdraws the desk requests that the connected database account has stored. If no worker acts for
+    the account's person, there are none."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def list_recent(self) -> tuple[OwnRequest, ...]:
-        """Return the requests of the last 24 hours, newest first, at most MAX_LISTED_REQUESTS; empty at a desk
-        that acts itself."""
+        """Return the acting person's desk requests of the last 24 hours, newest first, at most
+        MAX_LISTED_REQUESTS; empty if no worker acts for this person."""
         context = self._context
         if not context.asks_worker:
             return ()
         sent_here = context.spool.own_requests(context.database_id)
         with context.database.read() as conn:
             rows = requests.list_own_requests(conn, make_oldest_request_id(LISTED_AGE_SECONDS), MAX_LISTED_REQUESTS)
-        return tuple(_add_answer(row, is_from_this_desk=row.id in sent_here) for row in rows)
+        return tuple(_make_own_request(row, is_from_this_desk=row.id in sent_here) for row in rows)
 
     def withdraw(self, request: str) -> bool:
-        """Withdraw the request with the id `request`. Return and raise as the function `withdraw` of this module."""
+        """Withdraw the acting person's desk request with the id `request`. Return True if nothing is sent, False
+        if a worker has already taken the request. Raises not_allowed for a request of another person."""
         return withdraw(self._context, request)
 
 
-def _add_answer(row: StoredRequest, *, is_from_this_desk: bool) -> OwnRequest:
+def _make_own_request(row: StoredRequest, *, is_from_this_desk: bool) -> OwnRequest:
     try:
         answer = CallAnswer() if row.result is None else read_answer(row.result)[0]
     except ValueError:  # a worker of another version wrote it

@@ -1,4 +1,4 @@
-"""Show a window the state of the desk request for whose answer one of its calls waits."""
+"""Let a window read the state of the desk request for which one of its calls waits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,10 @@ from contextvars import ContextVar
 
 
 class RequestWait:
-    """The state of one call of a window that waits for a desk request. The thread of the call writes it, and the
-    window's thread reads it. `request` is the id of the stored request; None before the request is stored, and
-    at a desk that acts itself. `is_taken`: a worker has taken the request. `is_over`: the call has ended.
+    """The state of one call of a window that waits for a desk request. The thread of the call writes this state,
+    and the window's thread reads it. `request` is the id of the stored request; None before the request is
+    stored, and if no worker acts for the person. `is_taken`: a worker has taken the request. `is_over`: the
+    call has ended.
     """
 
     def __init__(self) -> None:
@@ -21,7 +22,7 @@ _current_wait: ContextVar[RequestWait | None] = ContextVar("request_wait", defau
 
 
 @contextmanager
-def report_state_to(wait: RequestWait) -> Iterator[None]:
+def report_request_state_to(wait: RequestWait) -> Iterator[None]:
     """Context manager: until the end of the block, the desk requests that this thread stores write their state to
     `wait`."""
     token = _current_wait.set(wait)

@@ -1,17 +1,19 @@
-"""Decide from the source and the summary of stored evidence whether it is the answer to a call, and whether the
-answer is usable. A source is a provider and a call, such as `paypay.refund`; a summary starts with the HTTP
-status or the outcome.
+"""Decide from the source and the summary of stored evidence whether the evidence is about a call to a provider,
+and whether the provider gave a usable answer. A source is a provider and a call, such as `paypay.refund`; a
+summary starts with the HTTP status or the outcome.
 """
 
 from console.domain.provider_outcome import OutcomeClass
 
-_FAILED_CLASSES = frozenset(map(str, (OutcomeClass.UNKNOWN, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)))
-_ANSWERED_CLASSES = frozenset(map(str, (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.NOT_FOUND)))
+_UNUSABLE_OUTCOME_CLASSES = frozenset(map(str, (OutcomeClass.UNKNOWN, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)))
+_ANSWERED_OUTCOME_CLASSES = frozenset(
+    map(str, (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.NOT_FOUND))
+)
 _UNREQUESTED_CALLS = ("notice", "callback")
 """Last part of the source of evidence that a provider sent by itself: notices and callbacks. They answer no call."""
 
 
-def is_call(source: str) -> bool:
+def is_provider_call(source: str) -> bool:
     """True if evidence with this source is about a call of this program to a provider, whether the provider has
     answered or not."""
     provider, _, call = source.partition(".")
@@ -19,9 +21,9 @@ def is_call(source: str) -> bool:
 
 
 def classify_answer(summary: str) -> tuple[bool, bool]:
-    """Return two flags for the summary of a call: True if the provider has answered, and True if its answer was
-    usable. A definite refusal is usable."""
+    """Return two flags for the summary of a call to a provider: True if the provider has answered, and True if its
+    answer was usable. A definite refusal is a usable answer."""
     words = summary.split()
     outcome = words[2] if words[0] == "HTTP" and len(words) > 2 else words[0]
-    has_answer = words[0] == "HTTP" or outcome in _ANSWERED_CLASSES
-    return has_answer, has_answer and outcome not in _FAILED_CLASSES
+    has_answer = words[0] == "HTTP" or outcome in _ANSWERED_OUTCOME_CLASSES
+    return has_answer, has_answer and outcome not in _UNUSABLE_OUTCOME_CLASSES

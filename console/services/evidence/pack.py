@@ -1,8 +1,8 @@
 """Write evidence packs: a ZIP file with the timeline of a record, its related records, providers' answers, PDFs
 and audit entries.
 
-The same facts always give the same bytes, whenever the pack is written. File names consist only of our ids and
-hashes. Text from providers and people is inside JSON; PDFs are copied as stored.
+The same facts always give the same bytes, independent of the time of writing. File names in the pack consist only
+of fixed words, our ids and hashes, never of text from providers or people. PDFs are copied as stored.
 """
 
 import re
@@ -57,9 +57,9 @@ PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
 @dataclass(frozen=True, slots=True)
 class WrittenPack:
-    """A written evidence pack: the path of its file, its size in bytes, its SHA-256 (which is also in the audit
-    entry), the number of files in it, and the names of the files that were left out because of the size or an
-    error.
+    """A written evidence pack. `file` is the path of its file, `bytes` the size, `sha256` the SHA-256 of the file,
+    which is also in the audit entry. `files` is the number of files in the pack, and `left_out` has the names
+    of the files that were left out because of the size or an error.
     """
 
     file: str
@@ -72,8 +72,8 @@ class WrittenPack:
 @dataclass(frozen=True, slots=True)
 class PackContent:
     """The content of an evidence pack that was written to an open file. `kind` and `record_id` name its record,
-    `titles` has the first line of its timeline by language, `until` is the time of its last event, `files` the
-    number of its files, and `left_out` has the names of the files that were left out.
+    `titles` has the first line of its timeline by language (as UTF-8), `until` is the time of its last event,
+    `files` the number of its files, and `left_out` has the names of the files that were left out.
     """
 
     kind: str
@@ -86,7 +86,7 @@ class PackContent:
 
 class EvidencePacks:
     """Writes evidence packs for people who may export the audit trail. A pack for an auditor contains all audit
-    entries of the record, a pack for another person only that person's."""
+    entries about the record, a pack for another person only the entries of this person."""
 
     def __init__(
         self,
@@ -96,15 +96,15 @@ class EvidencePacks:
         largest: int = LARGEST_PACK_BYTES,
     ) -> None:
         """`texts` returns the object that writes a timeline as text. `complete_records` adds the related records
-        to records, for the explanation in the first lines of a timeline. `largest` is the largest size of a
-        pack before compression, in bytes.
+        to records, because the first lines of a timeline explain the record with them. `largest` is the largest
+        size of a pack before compression, in bytes.
         """
         self._context, self._texts, self._complete_records = context, texts, complete_records
         self._largest_bytes = largest
 
     def write(self, kind: str, id: int | str, path: Path) -> WrittenPack:
-        """Write the pack of a record to the new file `path`, and an audit entry about the export. Return the facts
-        of the file.
+        """Write the evidence pack of a record to the new file `path`, and an audit entry about the export. Return
+        the path, size and hash of the file, and the number of files in the pack.
 
         Raises not_found, not_allowed, no_operator, usage (file_exists), storage_full.
         """
@@ -115,14 +115,14 @@ class EvidencePacks:
             return self._write_pack(draft, kind, id, person)
 
     def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
-        """Write the pack of a record to an open file, for a person whose right the caller has checked. Raises
-        not_found."""
+        """Write the evidence pack of a record to an open file, for `person`, whose right the caller has checked.
+        Raises not_found."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
             family = read_related_records(context, conn, kind, id)
             only_person = None if AUDITOR in person.roles else person.name
-            head = make_timeline_head(conn, family, self._complete_records, _find_last_change(family))
+            head = make_timeline_head(conn, family, self._complete_records, _find_last_change_time(family))
             packing = _PackDraft(context, conn, family, head, only_person, self._texts(), self._largest_bytes)
             files, omitted = packing.write(file)
         return PackContent(
@@ -143,9 +143,9 @@ class EvidencePacks:
 
 class _PackDraft:
     """Writes the files of one evidence pack. `head` has the facts of the first lines of its timeline.
-    `only_person`: only this person's audit entries are written in full (None: all). `largest`: largest sum of
-    the files in bytes. After `write`, `titles` has the first line of the timeline by language, and
-    `last_event_at` the time of the last event.
+    `only_person`: only the audit entries of this person are written in full (None: all entries). `largest`:
+    largest sum of the files in bytes. After `write`, `titles` has the first line of the timeline by language,
+    and `last_event_at` the time of the last event.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class _PackDraft:
             str(record.id),
             (),
             None,
-            {**head, **_make_name_facts(self._registry_facts)},
+            {**head, **_make_official_name_facts(self._registry_facts)},
             related.payer_names,
             related.number_by_key,
         )
@@ -178,23 +178,23 @@ class _PackDraft:
         self._event_count, self.last_event_at, self._is_cut = 0, EARLIEST_INSTANT, False
 
     def write(self, file: BinaryIO) -> tuple[int, tuple[str, ...]]:
-        """Write all files of the pack sorted by their names, then the manifest. Return the number of the files and
-        the names of the files that were left out."""
+        """Write all files of the evidence pack sorted by their names, then the manifest. Return the number of the
+        files and the names of the files that were left out."""
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
             pack = PackWriter(file, self.last_event_at)
             proof = AuditProof(self._context, self._conn, self._related.record_keys, self._only_person)
             self._add_answers(pack)
-            pack.add_part("audit.json", proof.iterate_chunks())
+            pack.add_file("audit.json", proof.iterate_chunks())
             self._add_documents(pack)
-            pack.add_part(_make_json_file_name("record"), [encode_json(self._make_records())])
+            pack.add_file(_make_json_file_name("record"), [encode_json(self._collect_record_fields())])
             if self._registry_facts is not None:
                 content = self._plain_values.make_registry_fields(self._registry_facts)
-                pack.add_part(_make_json_file_name("registry"), [encode_json(content)])
+                pack.add_file(_make_json_file_name("registry"), [encode_json(content)])
             for language, text in (("en", en), ("ja", ja)):
-                pack.add_part(_make_text_file_name("timeline", language), iterate_chunks(text))
-            pack.add_part(_make_json_file_name("timeline"), iterate_chunks(event_lines))
-            pack.add_part("verify.txt", [pack_text.encode_verification_text()])
+                pack.add_file(_make_text_file_name("timeline", language), iterate_chunks(text))
+            pack.add_file(_make_json_file_name("timeline"), iterate_chunks(event_lines))
+            pack.add_file("verify.txt", [pack_text.encode_verification_text()])
             pack.close_with_manifest(self._make_manifest_fields(proof))
         return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
 
@@ -212,8 +212,8 @@ class _PackDraft:
     # Timeline
 
     def _write_timeline(self, event_lines: BinaryIO, texts: dict[str, BinaryIO]) -> None:
-        """Read each event once, and write it as JSON to `event_lines` and as text to the file of each language in
-        `texts`."""
+        """Read each event of the timeline once, and write it as JSON to `event_lines` and as text to the file of
+        each language in `texts`."""
         for language, text in texts.items():
             lines = self._texts.header_lines(self._timeline, language)
             encoded = [pack_text.encode_line(line, self._timeline) for line in lines]
@@ -236,7 +236,7 @@ class _PackDraft:
             yield event
         self._is_cut = next(events, None) is not None
 
-    def _make_records(self) -> dict[str, object]:
+    def _collect_record_fields(self) -> dict[str, object]:
         own, *related = [
             {"kind": get_record_kind(entry), **self._plain_values.make_record_fields(entry)}
             for entry in (self._related.record, *self._related.related)
@@ -246,17 +246,19 @@ class _PackDraft:
     # Evidence
 
     def _add_answers(self, pack: PackWriter) -> None:
-        """Add the providers' answers and the people's evidence as they are stored. They contain no secrets, which
-        are removed before an answer is stored."""
+        """Add the providers' answers and the people's evidence to the pack, as the database has them. They contain
+        no secrets, because the program removes secrets before it stores an answer."""
         for name, content in self._iterate_answer_parts():
             if self._has_room(pack, name, len(content)):
-                pack.add_part(name, [content])
+                pack.add_file(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
         for kind, id in sorted(self._related.record_keys):
             folder, subject = f"answers/{kind}-{id}", {"kind": kind, "of": id}
             items = (
-                evidence.find_by_operation(self._conn, id) if kind == OPERATION_KIND else self._read_items(kind, id)
+                evidence.find_by_operation(self._conn, id)
+                if kind == OPERATION_KIND
+                else self._read_evidence_items(kind, id)
             )
             for item in items:
                 yield (
@@ -269,23 +271,23 @@ class _PackDraft:
                     encode_json({**subject, **self._plain_values.make_record_fields(notice)}),
                 )
 
-    def _read_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
+    def _read_evidence_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
         return evidence.walk_items(self._conn, kind, int(id))
 
     def _add_documents(self, pack: PackWriter) -> None:
-        for document in sorted(self._read_documents(), key=lambda document: document.sha256):
+        for document in sorted(self._list_documents_of_records(), key=lambda document: document.sha256):
             name = f"documents/{document.sha256}.pdf"
             if not _SHA256_PATTERN.fullmatch(document.sha256) or not self._has_room(
                 pack, name, document.bytes, document.sha256
             ):
                 continue
             try:
-                pack.add_part(name, [self._context.documents.read(document.path)])
+                pack.add_file(name, [self._context.documents.read(document.path)])
             except ConsoleError as missing:
                 reason = str(missing.detail.get("reason", missing.code))
-                self._list_as_omitted(name, document.bytes, reason, document.sha256)
+                self._add_to_omitted_files(name, document.bytes, reason, document.sha256)
 
-    def _read_documents(self) -> Iterable[Document]:
+    def _list_documents_of_records(self) -> Iterable[Document]:
         for kind, id in self._related.record_keys:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
@@ -293,16 +295,16 @@ class _PackDraft:
     def _has_room(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
         if pack.size + size <= self._largest_bytes:
             return True
-        self._list_as_omitted(name, size, "too_large", sha256)
+        self._add_to_omitted_files(name, size, "too_large", sha256)
         return False
 
-    def _list_as_omitted(self, name: str, size: int, reason: str, sha256: str | None) -> None:
+    def _add_to_omitted_files(self, name: str, size: int, reason: str, sha256: str | None) -> None:
         self._omitted_files.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
 
 
-def _make_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
+def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
     """Return the facts about the corporation's official name for the first lines of the timeline; empty if the
-    corporation registry has no name."""
+    corporation registry has no name of this corporation."""
     if facts is None or facts.corporation is None or not facts.corporation.name:
         return {}
     return {
@@ -313,9 +315,9 @@ def _make_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
     }
 
 
-def _find_last_change(related: RelatedRecords) -> datetime:
-    """Return the time for which the pack explains its record: the last change of the record or of a related
-    record. So the same facts give the same text, whenever the pack is written."""
+def _find_last_change_time(related: RelatedRecords) -> datetime:
+    """Return the time of the last change of the record or of a related record. The pack explains the record as of
+    this time, so that the same facts always give the same text."""
     records = (related.record, *related.related)
     changes = (record.changed_at for record in records if not isinstance(record, Operation))
     return max((at for at in changes if at is not None), default=EARLIEST_INSTANT)

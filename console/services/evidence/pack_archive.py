@@ -1,4 +1,5 @@
-"""Write a ZIP file with a manifest. The same contents always give the same bytes."""
+"""Write the files of an evidence pack or bundle into a ZIP file with a manifest. The same contents always give the
+same bytes."""
 
 import hashlib
 import json
@@ -28,7 +29,7 @@ _FIRST_YEAR, _LAST_YEAR = 1980, 2107  # First and last year that a ZIP can store
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """The name of a file in a pack, its length in bytes and its SHA-256."""
+    """The name of a file in an evidence pack or bundle, its length in bytes and its SHA-256."""
 
     name: str
     bytes: int
@@ -47,7 +48,8 @@ class PackWriter:
         self.parts: list[FileDigest] = []
 
     def set_date(self, moment: datetime) -> None:
-        """Set the date of the files that are added from now on."""
+        """Set the date of the files that are added to the ZIP from now on. A date that a ZIP file can't store
+        becomes 1 January 1980."""
         utc = moment.astimezone(UTC)
         is_storable_year = _FIRST_YEAR <= utc.year <= _LAST_YEAR
         self._date = utc.timetuple()[:6] if is_storable_year else (_FIRST_YEAR, 1, 1, 0, 0, 0)
@@ -57,9 +59,9 @@ class PackWriter:
         """The sum of the lengths of the written files before compression, in bytes."""
         return sum(part.bytes for part in self.parts)
 
-    def add_part(self, name: str, chunks: Iterable[bytes]) -> FileDigest:
-        """Write one file and return its digest. `name` must consist of fixed words, ids and hashes only, never of
-        text from people or providers."""
+    def add_file(self, name: str, chunks: Iterable[bytes]) -> FileDigest:
+        """Write one file into the ZIP and return its digest. `name` must consist of fixed words, ids and hashes
+        only, never of text from people or providers."""
         info = zipfile.ZipInfo(name, self._date)
         info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o600 << 16
         digest, size = hashlib.sha256(), 0
@@ -75,7 +77,7 @@ class PackWriter:
         """Write the manifest as the last file, with the fields `about` and the list of files, and close the ZIP."""
         files = [{"name": part.name, "bytes": part.bytes, "sha256": part.sha256} for part in self.parts]
         manifest: dict[str, object] = {"form": self._form, **about, "files": files}
-        self.add_part(MANIFEST_NAME, [encode_json({**manifest, "digest": compute_digest(manifest)})])
+        self.add_file(MANIFEST_NAME, [encode_json({**manifest, "digest": compute_digest(manifest)})])
         self.close()
 
     def close(self) -> None:
@@ -84,7 +86,8 @@ class PackWriter:
 
 
 def compute_digest(manifest: Mapping[str, object]) -> str:
-    """Return the SHA-256 of a manifest without its own field `digest`."""
+    """Return the SHA-256 of the manifest of an evidence pack or bundle, without its field `digest`, which contains
+    this SHA-256."""
     content = {name: value for name, value in manifest.items() if name != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

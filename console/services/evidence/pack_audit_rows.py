@@ -1,4 +1,4 @@
-"""Write the audit entries of an evidence pack in a form whose hashes can be computed without the database."""
+"""Write the audit entries of an evidence pack in a form whose hashes can be verified without the database."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,10 +15,13 @@ class AuditProof:
     """Writes the audit entries of an evidence pack as lines of JSON. Each line is an object with one of these
     keys:
 
-    - `form`: the columns that are hashed, in their order. - `row`: an audit entry. `withheld`: only the hash of
-    another person's entry, if the person may export only their   own entries. Both have `anchor`, the hashes that
-    the spool of this desk has stored for this position in the chain. - `head`: the last entry of a chain up to the
-    newest entry of the pack.
+    - `form`: the columns that are hashed, in their order.
+    - `row`: an audit entry.
+    - `withheld`: only the hash of another person's entry, if the person may export only their own entries.
+    - `head`: the last entry of a chain up to the newest entry of the pack.
+
+    `row` and `withheld` have `anchor`, the hashes that the spool of this desk has stored for this position in the
+    chain.
     """
 
     def __init__(
@@ -31,20 +34,20 @@ class AuditProof:
 
     def iterate_chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the file with the audit entries. After the last chunk, `row_count` and
-        `withheld_count` are the numbers of the lines with these keys."""
+        `withheld_count` are the numbers of the lines with the keys `row` and `withheld`."""
         return encode_json_list(self._iterate_lines())
 
     def _iterate_lines(self) -> Iterator[object]:
         yield {"form": {"columns": ["prev_hash", *HASHED_COLUMNS], "hash": "sha256", "encoding": "json-ascii"}}
         for kind, id in self._subjects:
             for row in audit_proof.walk_rows_of_record(self._conn, kind, id):
-                yield self._make_line(row)
+                yield self._make_audit_line(row)
         for chain in sorted(self._chains):
             head = audit_proof.find_head_of_chain(self._conn, chain, self._newest)
             if head is not None:
                 yield {"head": _make_chain_head_facts(head)}
 
-    def _make_line(self, row: ChainRow) -> object:
+    def _make_audit_line(self, row: ChainRow) -> object:
         chain_head = row.position
         self._chains.add(chain_head.chain)
         self._newest = max(self._newest, row.id)

@@ -1,7 +1,7 @@
 """Write evidence bundles: one ZIP file with the evidence packs of several records and an index.
 
 Each pack in a bundle has the same bytes as a pack that `EvidencePacks` writes as a file, so a person can extract
-and verify it alone.
+the pack and verify it without the bundle.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,14 +35,16 @@ PackCountReporter = Callable[[int, int], None]
 may raise an exception to cancel; then no file remains.
 """
 _ACTION, _KIND = AuditAction.EVIDENCE_BUNDLE_EXPORTED, "export"
-_AUDIT_SUBJECT = "evidence"
+_BUNDLE_AUDIT_SUBJECT = "evidence"
 _TOO_LARGE_REASON = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenBundle:
-    """A written evidence bundle: the path of its file, its size in bytes, its SHA-256 (which is also in the audit
-    entry), the number of its packs, and the names of the packs and of the files in packs that were left out."""
+    """A written evidence bundle. `file` is the path of its file, `bytes` the size, `sha256` the SHA-256 of the
+    file, which is also in the audit entry. `packs` is the number of its packs, and `left_out` has the names of
+    the packs, and of the files in packs, that were left out.
+    """
 
     file: str
     bytes: int
@@ -85,13 +87,13 @@ class EvidenceBundles:
         path: Path,
         progress: PackCountReporter = lambda _done, _of: None,
     ) -> WrittenBundle:
-        """Write the packs of these records (kind and id), in this order, to the new file `path`. Write an audit
-        entry about the bundle and one about each pack in it, all in one transaction. The method calls
-        `progress` before each pack.
+        """Write the evidence packs of these records (kind and id), in this order, to the new file `path`. Write an
+        audit entry about the bundle and one about each pack in it, all in one transaction. The method calls
+        `progress` before each pack with the number of finished packs and the number of all packs.
 
         Raises not_found, not_allowed, no_operator, usage (file_exists, bulk_size), storage_full.
         """
-        with refusals.audit_refusals(self._context, _ACTION, _AUDIT_SUBJECT, kind=_KIND):
+        with refusals.audit_refusals(self._context, _ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_KIND):
             person = self._context.require_right("audit_any")
         chosen = tuple(dict.fromkeys((kind, str(id)) for kind, id in records))
         if not 0 < len(chosen) <= MAX_PACKS:
@@ -101,7 +103,7 @@ class EvidenceBundles:
             )
         with open_new_file(path) as draft:
             entries = self._write_packs(draft, chosen, person, progress)
-            return self._publish(draft, entries)
+            return self._publish_bundle(draft, entries)
 
     def _write_packs(
         self, draft: DraftFile, chosen: Sequence[tuple[str, str]], person: Person, progress: PackCountReporter
@@ -116,12 +118,12 @@ class EvidenceBundles:
         return entries
 
     def _add_index(self, bundle: PackWriter, entries: Sequence[_BundledPack]) -> None:
-        bundle.set_date(_find_last_event(entries))
+        bundle.set_date(_find_last_event_time(entries))
         for language in ("en", "ja"):
             lines = (_make_index_line(entry, language) for entry in entries)
-            bundle.add_part(f"index.{language}.txt", lines)
-        bundle.add_part("index.json", [encode_json([entry.index_fields for entry in entries])])
-        bundle.add_part("verify.txt", [encode_bundle_verification_text()])
+            bundle.add_file(f"index.{language}.txt", lines)
+        bundle.add_file("index.json", [encode_json([entry.index_fields for entry in entries])])
+        bundle.add_file("verify.txt", [encode_bundle_verification_text()])
         left_out = [entry.digest.name for entry in entries if entry.is_left_out]
         bundle.close_with_manifest(
             {"database": self._context.database_id, "packs": len(entries) - len(left_out), "left_out": left_out}
@@ -134,15 +136,15 @@ class EvidenceBundles:
             if bundle.size + size > self._largest_bytes:
                 return _BundledPack(content, FileDigest(name, size, ""), is_left_out=True)
             bundle.set_date(content.until)
-            return _BundledPack(content, bundle.add_part(name, iterate_chunks(file)))
+            return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))
 
-    def _publish(self, draft: DraftFile, entries: Sequence[_BundledPack]) -> WrittenBundle:
+    def _publish_bundle(self, draft: DraftFile, entries: Sequence[_BundledPack]) -> WrittenBundle:
         context, written = self._context, [entry for entry in entries if not entry.is_left_out]
         size, digest = draft.compute_sha256()
 
         def record(tx: Transaction) -> None:
             facts = {"sha256": digest, "bytes": size, "n": len(written)}
-            context.record_audit(tx, _ACTION, _AUDIT_SUBJECT, facts, kind=_KIND)
+            context.record_audit(tx, _ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_KIND)
             for entry in written:
                 content, file = entry.content, entry.digest
                 of_pack = {"sha256": file.sha256, "bytes": file.bytes, "files": content.files, "bundle": digest}
@@ -156,10 +158,11 @@ class EvidenceBundles:
 
 
 def _make_index_line(entry: _BundledPack, language: str) -> bytes:
-    """Return the text of one pack in the index: the first line of its timeline, then the name of its file."""
+    """Return the line of one evidence pack in the index of a bundle: the first line of the pack's timeline, then
+    the name of its file (`-` if the pack was left out)."""
     name = "-" if entry.is_left_out else entry.digest.name
     return entry.content.titles[language] + f"    {name}\n".encode()
 
 
-def _find_last_event(entries: Sequence[_BundledPack]) -> datetime:
+def _find_last_event_time(entries: Sequence[_BundledPack]) -> datetime:
     return max((entry.content.until for entry in entries), default=EARLIEST_INSTANT)

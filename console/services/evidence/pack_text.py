@@ -43,23 +43,24 @@ _BUNDLE_VERIFICATION_TEXT = """\
 
 
 class PlainValues:
-    """Converts values to the types of JSON. In texts, the payers' names `hidden` are masked."""
+    """Converts values to the types of JSON. In texts, the names of payers in `hidden` are masked."""
 
     def __init__(self, hidden: tuple[str, ...]) -> None:
         self._hidden = hidden
 
     def make_record_fields(self, value: Any) -> dict[str, object]:
-        """Return the fields of a record (a dataclass) by name, without those of `_EXCLUDED_FIELDS`."""
+        """Return the fields of a record (a dataclass) by name, in the types of JSON, without those of
+        `_EXCLUDED_FIELDS`."""
         names = (field.name for field in fields(value) if field.name not in _EXCLUDED_FIELDS)
         return {name: self.make_plain_value(getattr(value, name)) for name in names}
 
     def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
-        """Return the corporation registry's facts about the record's corporation, with the registry date, the
-        publisher and the licence."""
+        """Return the facts of the corporation registry about a record's corporation, in the types of JSON, with
+        the registry date, the publisher and the licence."""
         return {"source": PUBLISHER, "licence": LICENCE, **self.make_record_fields(facts)}
 
     def make_event_fields(self, event: TimelineEvent) -> dict[str, object]:
-        """Return the fields of a timeline's event, in the types of JSON."""
+        """Return the fields of an event of a timeline by name, in the types of JSON."""
         return {
             "at": event.at.isoformat(timespec="microseconds"), "step": event.step.value, "who": event.who,
             "what": event.what, "result": event.result, "kind": event.kind, "id": event.id,
@@ -99,15 +100,17 @@ class TimelineText(Protocol):
 
 
 def encode_line(text: str, timeline: TimelinePage) -> bytes:
-    """Return one line of a timeline's text in UTF-8 with a line end and masked payers' names."""
+    """Return one line of a timeline's text as UTF-8 bytes with a line end. The names of payers in it are masked."""
     return mask_text(text, timeline.hidden).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def encode_bundle_verification_text() -> bytes:
-    """Return, in UTF-8, the Japanese and English instructions for verifying a bundle without this program."""
+    """Return, in UTF-8, the Japanese and English instructions with which a person can verify an evidence bundle
+    without this program."""
     return _BUNDLE_VERIFICATION_TEXT.encode()
 
 
 def encode_verification_text() -> bytes:
-    """Return, in UTF-8, the Japanese and English instructions for verifying a pack without this program."""
+    """Return, in UTF-8, the Japanese and English instructions with which a person can verify an evidence pack
+    without this program."""
     return _VERIFICATION_TEXT.encode()

@@ -49,8 +49,8 @@ class FileProblem:
 
     `code` is altered, missing, not_listed, bad_name, unreadable or too_large. For an audit entry it is edited (the
     entry doesn't match its hash), unlinked (the entry doesn't follow the previous entry of its chain) or replaced
-    (the desk has stored another hash for this position in the chain). `row` is the id of the audit entry; None for
-    another problem.
+    (the desk has stored another hash for this position in the chain, or the last entry of the chain contradicts
+    this entry). `row` is the id of the audit entry; None for another problem.
     """
 
     file: str
@@ -59,9 +59,9 @@ class FileProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class PackVerdict:
-    """The result of a verification: the number of files and of rows of the audit trail that were checked, the
-    problems, and the content of the manifest (`about`)."""
+class PackVerification:
+    """The result of the verification of an evidence pack or bundle: the number of its files and the number of its
+    audit entries that were checked, the problems, and the content of the manifest (`about`)."""
 
     file_count: int
     audit_row_count: int
@@ -70,32 +70,33 @@ class PackVerdict:
 
     @property
     def is_intact(self) -> bool:
-        """True if the verification has found no problem in the pack."""
+        """True if the verification has found no problem in the evidence pack or bundle."""
         return not self.problems
 
 
-def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
+def verify_pack(path: Path, sha256: str | None = None) -> PackVerification:
     """Verify an evidence pack, or a bundle with its packs, and return the result. With `sha256` (from the audit
     entry of the export), also verify that the file is the exported one."""
     return _verify_file(path, sha256, (PACK_FORMAT_NAME, BUNDLE_FORMAT_NAME))
 
 
-def _verify_file(path: Path, sha256: str | None, forms: tuple[str, ...]) -> PackVerdict:
-    """Verify the ZIP file at `path`. `forms` are the accepted format names in its manifest."""
+def _verify_file(path: Path, sha256: str | None, forms: tuple[str, ...]) -> PackVerification:
+    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if one is given. `forms` are
+    the accepted format names in its manifest."""
     problems: list[FileProblem] = []
-    if sha256 is not None and (not path.is_file() or _compute_hash(path) != sha256):
+    if sha256 is not None and (not path.is_file() or _compute_file_hash(path) != sha256):
         problems.append(FileProblem(path.name, "altered"))
     try:
-        _require_file(path)
+        _require_regular_file(path)
         _require_small_directory(path)
         with zipfile.ZipFile(path) as pack:
             return _verify_pack(pack, problems, forms)
     except UNREADABLE_FILE_ERRORS:
-        return PackVerdict(0, 0, (*problems, FileProblem(path.name, "unreadable")), {})
+        return PackVerification(0, 0, (*problems, FileProblem(path.name, "unreadable")), {})
 
 
-def _require_file(path: Path) -> None:
-    """Raise ValueError if the path is no regular file: to read from a pipe or a device may never end."""
+def _require_regular_file(path: Path) -> None:
+    """Raise ValueError if the path is no regular file, because a read from a pipe or a device possibly never ends."""
     if not path.is_file():
         raise ValueError("no file")
 
@@ -109,35 +110,35 @@ def _require_small_directory(path: Path) -> None:
         raise ValueError("too many members")
 
 
-def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem], forms: tuple[str, ...]) -> PackVerdict:
+def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem], forms: tuple[str, ...]) -> PackVerification:
     manifest = _read_manifest(pack, forms)
     if manifest is None:
-        return PackVerdict(0, 0, (*problems, FileProblem(MANIFEST_NAME, "unreadable")), {})
+        return PackVerification(0, 0, (*problems, FileProblem(MANIFEST_NAME, "unreadable")), {})
     if manifest.get("digest") != compute_digest(manifest):
         problems.append(FileProblem(MANIFEST_NAME, "altered"))
     files = {str(problem["name"]): problem for problem in manifest["files"]}
     problems += _find_unlisted_files(pack, files)
     if sum(info.file_size for info in pack.infolist()) > _LARGEST_PACK_BYTES:
-        return PackVerdict(len(files), 0, (*problems, FileProblem(MANIFEST_NAME, "too_large")), manifest)
+        return PackVerification(len(files), 0, (*problems, FileProblem(MANIFEST_NAME, "too_large")), manifest)
     for name, listed in files.items():
         code = _find_file_problem(pack, name, listed)
         if code is not None:
             problems.append(FileProblem(name, code))
     if manifest["form"] == BUNDLE_FORMAT_NAME:
-        return _verify_packs_of_bundle(pack, PackVerdict(len(files), 0, tuple(problems), manifest))
+        return _verify_packs_of_bundle(pack, PackVerification(len(files), 0, tuple(problems), manifest))
     rows = 0
     if not any(
         problem.file == _AUDIT_FILE_NAME and problem.code in ("missing", "bad_name", "unreadable")
         for problem in problems
     ):
         rows = _verify_audit_entries(pack, problems)
-    return PackVerdict(len(files), rows, tuple(problems), manifest)
+    return PackVerification(len(files), rows, tuple(problems), manifest)
 
 
-def _verify_packs_of_bundle(bundle: zipfile.ZipFile, verdict: PackVerdict) -> PackVerdict:
-    """Verify each pack of a bundle. `verdict` is the result for the bundle's own files; the returned result also
-    includes the packs' files, audit entries and problems."""
-    files, rows, problems = verdict.file_count, verdict.audit_row_count, list(verdict.problems)
+def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerification) -> PackVerification:
+    """Verify each evidence pack of a bundle. `bundle_result` is the result for the bundle's own files; the returned
+    result also includes the packs' files, audit entries and problems."""
+    files, rows, problems = bundle_result.file_count, bundle_result.audit_row_count, list(bundle_result.problems)
     damaged = {problem.file for problem in problems}
     for info in bundle.infolist():
         if info.filename in damaged or not _PACK_NAME_PATTERN.fullmatch(info.filename):
@@ -149,7 +150,7 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, verdict: PackVerdict) -> Pa
             part = _verify_file(path, None, (PACK_FORMAT_NAME,))
         files, rows = files + part.file_count, rows + part.audit_row_count
         problems += [FileProblem(f"{info.filename}/{one.file}", one.code, one.row) for one in part.problems]
-    return PackVerdict(files, rows, tuple(problems[:_MAX_PROBLEMS]), verdict.about)
+    return PackVerification(files, rows, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
 
 
 def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> JsonObject | None:
@@ -171,7 +172,7 @@ def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> JsonObject 
 
 def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> Iterator[FileProblem]:
     """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name
-    could lead out of the folder into which the ZIP is extracted."""
+    could be outside of the folder into which a person extracts the ZIP."""
     names = Counter(pack.namelist())
     for name in sorted(names):
         if not _FILE_NAME_PATTERN.fullmatch(name) or names[name] > 1:
@@ -181,8 +182,10 @@ def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> 
 
 
 def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> str | None:
-    """Return the code of the problem if a listed file is not intact, otherwise None. Never decompresses more bytes
-    than the manifest lists for the file."""
+    """Return the code of the problem (missing, altered) if the file `name` of the pack is not equal to `listed`,
+    its size and hash in the manifest; otherwise None. Never decompresses more bytes than the manifest lists for
+    the file.
+    """
     try:
         info = pack.getinfo(name)
     except KeyError:
@@ -204,8 +207,8 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> 
 
 @dataclass(frozen=True, slots=True)
 class _AuditPosition:
-    """The position of an audit entry in its chain: session and sequence number, its hash and the hash of the
-    previous entry."""
+    """The position of an audit entry in its chain: id, session and sequence number of the entry, its hash and the
+    hash of the previous entry."""
 
     id: int
     session: str
@@ -215,14 +218,17 @@ class _AuditPosition:
 
 
 def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
-    """Verify the audit entries and add their problems to `problems`; return the number of entries."""
+    """Verify the audit entries of an evidence pack and add their problems to `problems`; return the number of
+    entries."""
     rows: list[_AuditPosition] = []
     heads: dict[str, _AuditPosition] = {}
     try:
-        for kind, entry in _iterate_entries(pack):
+        for kind, entry in _iterate_audit_lines(pack):
             if kind in ("row", "withheld"):
                 rows.append(_parse_audit_position(entry, str(entry["prev_hash"])))
-                problems += [FileProblem(_AUDIT_FILE_NAME, code, rows[-1].id) for code in _find_row_problems(entry)]
+                problems += [
+                    FileProblem(_AUDIT_FILE_NAME, code, rows[-1].id) for code in _find_audit_row_problems(entry)
+                ]
             elif kind == "head":
                 heads[str(entry["session"])] = _parse_audit_position(entry, "")
             if len(rows) > _MAX_ROWS or len(problems) > _MAX_PROBLEMS:
@@ -235,23 +241,24 @@ def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) ->
     ]
     problems += [
         FileProblem(_AUDIT_FILE_NAME, "replaced", row)
-        for row in islice(_find_rows_against_heads(rows, heads), _MAX_PROBLEMS)
+        for row in islice(_find_rows_contradicting_heads(rows, heads), _MAX_PROBLEMS)
     ]
     return len(rows)
 
 
-def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, JsonObject]]:
-    """Yield key (`form`, `row`, `withheld` or `head`) and value of each line of the file with the audit entries."""
+def _iterate_audit_lines(pack: zipfile.ZipFile) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the key (`form`, `row`, `withheld` or `head`) and the value of each line of the pack's file with the
+    audit entries."""
     info = pack.getinfo(_AUDIT_FILE_NAME)
     if info.file_size > _LARGEST_AUDIT_BYTES:
         raise ValueError("too large")
     with io.TextIOWrapper(pack.open(info), "utf-8") as file:
-        for value in iterate_values(file):
+        for value in iterate_json_objects(file):
             ((kind, entry),) = value.items()
             yield kind, entry
 
 
-def iterate_values(file: io.TextIOBase) -> Iterator[JsonObject]:
+def iterate_json_objects(file: io.TextIOBase) -> Iterator[JsonObject]:
     """Yield the objects of a JSON list one by one. Raises ValueError if the file is no list of objects, and for an
     object longer than _LONGEST_OBJECT_CHARACTERS."""
     text, at, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
@@ -282,7 +289,7 @@ def iterate_values(file: io.TextIOBase) -> Iterator[JsonObject]:
 
 
 def _parse_audit_position(entry: JsonObject, previous_hash: str) -> _AuditPosition:
-    """Return the position of the entry in its chain. Raises ValueError for malformed values."""
+    """Return the position of an audit entry in its chain. Raises ValueError for malformed values."""
     row = _AuditPosition(entry["id"], entry["session"], entry["seq"], entry["hash"], previous_hash)
     if not (type(row.id) is type(row.seq) is int and type(row.session) is type(row.hash) is str):
         raise ValueError("no row")
@@ -291,7 +298,7 @@ def _parse_audit_position(entry: JsonObject, previous_hash: str) -> _AuditPositi
     return row
 
 
-def _find_row_problems(row: JsonObject) -> Iterator[str]:
+def _find_audit_row_problems(row: JsonObject) -> Iterator[str]:
     if "who" in row and compute_row_hash(row["prev_hash"], [row[name] for name in HASHED_COLUMNS]) != row["hash"]:
         yield "edited"
     if any(anchor_hash != row["hash"] for anchor_hash in row["anchor"]):
@@ -299,8 +306,8 @@ def _find_row_problems(row: JsonObject) -> Iterator[str]:
 
 
 def _find_unlinked_rows(rows: list[_AuditPosition]) -> Iterator[int]:
-    """Yield the ids of entries that don't follow the previous entry of their session, if the pack has that entry,
-    and of entries with the sequence number 1 that don't start a chain."""
+    """Yield the ids of audit entries that don't follow the previous entry of their session, if the pack has that
+    entry, and of entries with the sequence number 1 that don't start a chain."""
     rows_by_position = {(row.session, row.seq): row for row in rows}
     for (session, seq), row in rows_by_position.items():
         previous = rows_by_position.get((session, seq - 1))
@@ -310,16 +317,18 @@ def _find_unlinked_rows(rows: list[_AuditPosition]) -> Iterator[int]:
             yield row.id
 
 
-def _find_rows_against_heads(rows: list[_AuditPosition], heads: Mapping[str, _AuditPosition]) -> Iterator[int]:
-    """Yield the ids of entries that contradict the heads of the chains: their session has no head, they come after
-    the head, or they have the head's sequence number and another hash."""
+def _find_rows_contradicting_heads(rows: list[_AuditPosition], heads: Mapping[str, _AuditPosition]) -> Iterator[int]:
+    """Yield the ids of audit entries that contradict `heads`, the last entries of the chains by session: an entry
+    whose session has no head, that comes after the head, or that has the head's sequence number and another
+    hash.
+    """
     for row in rows:
         head = heads.get(row.session)
         if head is None or row.seq > head.seq or (row.seq == head.seq and row.hash != head.hash):
             yield row.id
 
 
-def _compute_hash(path: Path) -> str | None:
+def _compute_file_hash(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from console.services.evidence.pack import LARGEST_PACK_BYTES
-from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_values
+from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_json_objects
 
 MALFORMED_PACK_ERRORS = (*UNREADABLE_FILE_ERRORS, KeyError, TypeError, AttributeError, IndexError)
 """Exceptions for a pack whose manifest fits, and whose content this program doesn't write."""
@@ -31,10 +31,11 @@ _LONGEST_STORED_ANSWER_CHARACTERS = 65_536
 class RecordedCall:
     """A call to a provider with its answer, as an evidence pack contains it.
 
-    `provider` and `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is
-    the record of the call as JSON, `related` the related records. `outcome` and `reason` are the recorded
-    decision. `status` is the HTTP status, None if no answer came; `body` is the content of the answer, None if
-    only a part of it was stored.
+    `evidence` is the id of the stored evidence, `at` its time. `provider` and `call` are the two parts of the
+    evidence's source, such as `paypay` and `refund`. `record` is the record of the call as JSON, `related` the
+    related records. `outcome` and `reason` are the decision that the program recorded for the answer. `status` is
+    the HTTP status, None if no answer came; `body` is the content of the answer, None if only a part of it was
+    stored.
     """
 
     evidence: int
@@ -53,8 +54,8 @@ class RecordedCall:
 
 @dataclass(frozen=True, slots=True)
 class RecordedJournal:
-    """The operations and calls of an evidence pack, for a replay: the ids of the operations in the journal, and
-    the calls."""
+    """The operations and calls of an evidence pack, for a replay: `operations` has the ids of the operations in
+    the journal, `calls` the calls to providers."""
 
     operations: tuple[str, ...]
     calls: tuple[RecordedCall, ...]
@@ -62,11 +63,11 @@ class RecordedJournal:
 
 def read_journal(path: Path) -> RecordedJournal:
     """Read the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
-    MALFORMED_PACK_ERRORS for content that this program doesn't write."""
+    MALFORMED_PACK_ERRORS for content that this program never writes."""
     with zipfile.ZipFile(path) as pack:
         if sum(info.file_size for info in pack.infolist()) > LARGEST_PACK_BYTES:
             raise ValueError("too large")
-        case = _read_json(pack, _RECORD_FILE_NAME)
+        case = _read_json_file(pack, _RECORD_FILE_NAME)
         records = {(one["kind"], str(one["id"])): one for one in (case["record"], *case["related"])}
         answers = {item["id"]: item for item in _read_answers(pack)}
         operations, calls = dict[str, None](), list[RecordedCall]()
@@ -74,16 +75,16 @@ def read_journal(path: Path) -> RecordedJournal:
             if entry["operation_id"]:
                 operations[str(entry["operation_id"])] = None
             if entry["step"] == "answer" and entry["evidence"] and entry["evidence"][0] in answers:
-                calls.append(_read_call(entry, answers[entry["evidence"][0]], records, pack))
+                calls.append(_make_recorded_call(entry, answers[entry["evidence"][0]], records, pack))
     return RecordedJournal(tuple(operations), tuple(calls))
 
 
 def _iterate_timeline(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
     with io.TextIOWrapper(pack.open(_TIMELINE_FILE_NAME), "utf-8") as file:
-        yield from iterate_values(file)
+        yield from iterate_json_objects(file)
 
 
-def _read_json(pack: zipfile.ZipFile, name: str) -> Any:
+def _read_json_file(pack: zipfile.ZipFile, name: str) -> Any:
     if pack.getinfo(name).file_size > _LARGEST_RECORD_BYTES:
         raise ValueError("too large")
     return json.loads(pack.read(name))
@@ -92,10 +93,10 @@ def _read_json(pack: zipfile.ZipFile, name: str) -> Any:
 def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
     for name in pack.namelist():
         if name.startswith("answers/") and name.endswith(".json"):
-            yield _read_json(pack, name)
+            yield _read_json_file(pack, name)
 
 
-def _read_call(
+def _make_recorded_call(
     entry: Mapping[str, Any],
     answer: Mapping[str, Any],
     records: Mapping[tuple[str, str], Mapping[str, Any]],
@@ -103,7 +104,7 @@ def _read_call(
 ) -> RecordedCall:
     provider, _, call = str(answer["source"]).partition(".")
     status = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
-    headers, body = _read_body(str(answer["body"] or ""), pack)
+    headers, body = _restore_answer(str(answer["body"] or ""), pack)
     own = records.get((str(answer["kind"]), str(answer["of"])), {})
     facts = entry["facts"]
     return RecordedCall(
@@ -128,9 +129,11 @@ def _require_instant(text: str) -> str:
     return text
 
 
-def _read_body(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
-    """Return headers and body of an answer from `text`, its stored evidence, in which the request id is the first
-    line and a PDF is replaced by a note of its length. The body is None if it can't be restored."""
+def _restore_answer(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
+    """Return the headers and the body of a provider's answer from `text`, its stored evidence. In `text` the
+    request id is the first line, and a PDF is replaced by a note of its length; the PDF is read from `pack`.
+    The body is None if it can't be restored.
+    """
     headers = {}
     if line := _REQUEST_ID_LINE_PATTERN.match(text):
         headers["X-REQUEST-ID"], text = line[1], text[line.end() :]

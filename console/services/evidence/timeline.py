@@ -53,8 +53,10 @@ the stream had reached.
 
 @dataclass(frozen=True, slots=True)
 class RelatedRecords:
-    """A record with its related records: an order, its payments and their refunds, or an operation and its record.
-    Records of another client are never included."""
+    """A record with its related records: an order has its payments and their refunds, a payment its order and its
+    refunds, a refund its order and its payment, an operation its record. Records of another client are never
+    included.
+    """
 
     record: AnyRecord
     related: tuple[AnyRecord, ...] = ()
@@ -66,7 +68,7 @@ class RelatedRecords:
 
     @property
     def payer_names(self) -> tuple[str, ...]:
-        """The names of the payers at the providers, which the program always masks."""
+        """The names of the payers of these records at the providers, which the program always masks."""
         payers = {
             record.payer for record in (self.record, *self.related) if isinstance(record, Payment) and record.payer
         }
@@ -76,11 +78,12 @@ class RelatedRecords:
     def number_by_key(self) -> Mapping[tuple[str, str], str]:
         """The number by which people know each record, by kind and id of the record."""
         return {
-            (get_record_kind(record), str(record.id)): _find_number(record) for record in (self.record, *self.related)
+            (get_record_kind(record), str(record.id)): _find_record_number(record)
+            for record in (self.record, *self.related)
         }
 
 
-def _find_number(record: AnyRecord) -> str:
+def _find_record_number(record: AnyRecord) -> str:
     match record:
         case Order():
             return record.merch_txn_id
@@ -92,12 +95,12 @@ def _find_number(record: AnyRecord) -> str:
 
 
 class TimelineService:
-    """Reads timelines in pages, with queries that use indexes, and writes an audit entry about each opened
-    timeline."""
+    """Reads timelines (the events of a record) in pages, with queries that use indexes, and writes an audit entry
+    about each opened timeline."""
 
     def __init__(self, context: ServiceContext, reads: ReadLog, complete_records: RecordsCompleter) -> None:
-        """`complete_records` adds the related records to records, for the explanation in the first lines of a
-        timeline."""
+        """`complete_records` adds the related records to records, because the first lines of a timeline explain
+        the record with them."""
         self._context = context
         self._reads, self._complete_records = reads, complete_records
 
@@ -138,7 +141,7 @@ def walk_events(
     the first event). Payers' names are masked. Only a part of the events is in memory at a time."""
     position, hidden = read or {}, related.payer_names
     streams = [
-        _open_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
+        _open_event_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
         for subject in related.record_keys
         for source in list_history_sources(subject[0])
     ]
@@ -160,7 +163,7 @@ def read_newest_events(
     return TimelinePage(kind, str(id), tuple(events), hidden=family.payer_names, names=family.number_by_key)
 
 
-def _open_stream(
+def _open_event_stream(
     conn: Connection, source: EventSource, kind: str, id: str, read: tuple[datetime, str, datetime] | None
 ) -> tuple[Iterator[TimelineEvent], datetime]:
     if read is None:
@@ -173,11 +176,12 @@ def _open_stream(
 
 
 def read_related_records(context: ServiceContext, conn: Connection, kind: str, id: int | str) -> RelatedRecords:
-    """Return the record with its related records. Raises not_found, also for an unknown kind or a malformed id."""
+    """Return the record with its related records. Raises not_found if there is no such record, for an unknown
+    kind, and for a malformed id."""
     if kind == OPERATION_KIND:
         return _read_operation_with_record(context, conn, str(id))
     lapsed = journal.list_lapsed_by_kind(conn)
-    number = _parse_id(kind, id)
+    number = _parse_record_id(kind, id)
     record = any_record.find(conn, kind, number, lapsed)
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(number)})
@@ -214,7 +218,8 @@ def _read_related_records(
 
 
 def _read_operation_with_record(context: ServiceContext, conn: Connection, operation_id: str) -> RelatedRecords:
-    """Return an operation with its record. Raises not_found, also for an operation that is only in a spool."""
+    """Return an operation with its record. Raises not_found if the journal has no such operation, even if the
+    spool of a desk has it."""
     operation = journal.find_with_effective_state(conn, operation_id)
     if operation is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
@@ -267,7 +272,7 @@ def make_timeline_head(
     return facts | badges | {"reason": record.work.reason}
 
 
-def _parse_id(kind: str, id: int | str) -> int:
+def _parse_record_id(kind: str, id: int | str) -> int:
     text = str(id)
     if kind not in TIMELINE_KINDS or not (text.isascii() and text.isdecimal()) or len(text) > _MAX_ID_DIGITS:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind[:40], "id": text[:40]})
@@ -278,8 +283,8 @@ def _parse_id(kind: str, id: int | str) -> int:
 
 
 def _advance_position(events: tuple[TimelineEvent, ...], position: _ReadPosition) -> _ReadPosition:
-    """Return the read position of each stream of events after one page; `events` are those of the page, and
-    `position` is the read position before the page."""
+    """Return the read position of each stream of events after one page of a timeline; `events` are those of the
+    page, and `position` is the read position before the page."""
     read = dict(position)
     for event in events:
         _, _, reached = read.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))

@@ -19,27 +19,27 @@ differently: numbers with a leading zero or of more than eleven digits, `1-2`, `
 """
 
 
-def clean_text(text: str) -> str:
-    """Return text from people or providers as one line that no spreadsheet reads as a formula. Control characters,
-    marks of the reading direction and characters that UTF-8 can't encode become spaces. A text that starts like
-    a formula gets an apostrophe in front, also in a workbook, because a person may save the workbook as CSV
-    later.
+def make_spreadsheet_safe(text: str) -> str:
+    """Return a text from people or providers as one line that no spreadsheet reads as a formula. Control
+    characters, marks of the reading direction and characters that UTF-8 can't encode become spaces. A text that
+    starts like a formula gets an apostrophe in front, also in an XLSX workbook, because a person may save the
+    workbook as CSV later.
     """
     line = make_printable(text)
     return f"{_APOSTROPHE if line.lstrip().startswith(FORMULA_CHARACTERS) else ''}{line}"
 
 
 def make_printable(text: str) -> str:
-    """Return text from people or providers as one line, cut at LONGEST_CELL_CHARACTERS. Control characters, marks
-    of the reading direction and characters that UTF-8 can't encode become spaces."""
-    line = "".join(map(_make_visible, text[:LONGEST_CELL_CHARACTERS]))
+    """Return a text from people or providers as one line, cut at LONGEST_CELL_CHARACTERS. Control characters,
+    marks of the reading direction and characters that UTF-8 can't encode become spaces."""
+    line = "".join(map(_replace_if_unprintable, text[:LONGEST_CELL_CHARACTERS]))
     return f"{line}{'…' if len(text) > LONGEST_CELL_CHARACTERS else ''}"
 
 
 _APOSTROPHE = "'"
 
 
-def _make_visible(character: str) -> str:
+def _replace_if_unprintable(character: str) -> str:
     return character if character.isprintable() or unicodedata.category(character) == "Zs" else " "
 
 
@@ -61,25 +61,27 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
             return f"{value:f}"
     if kind is CellKind.CORPORATION_NUMBER and len(value) == DIGIT_COUNT and value.isdecimal():
         return group_digits(value)
-    text = clean_text(value)
+    text = make_spreadsheet_safe(value)
     return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_PATTERN.fullmatch(text) else text
 
 
 def make_sheet_cell(value: CellValue) -> CellValue:
-    """Return the value as a cell of a workbook. An instant becomes a Japanese time without a time zone, because a
-    workbook can't store one."""
+    """Return the value as a cell of an XLSX workbook. An instant becomes a Japanese time without a time zone,
+    because a workbook can't store a time zone."""
     match value:
         case datetime():
             return value.astimezone(JST).replace(tzinfo=None, microsecond=0)
         case str():
-            return clean_text(value)
+            return make_spreadsheet_safe(value)
     return value
 
 
 def iterate_sheet_names(title: str) -> Iterator[str]:
-    """Yield names for the sheets of a table: the title without the characters that Excel refuses, at most 31
-    characters long; the second and each later name ends with a number."""
-    plain = re.sub(r"[\[\]:*?/\\']", " ", clean_text(title)).strip() or "1"
+    """Yield names for the sheets over which a table of an XLSX workbook continues: the title without the
+    characters that Excel refuses, at most 31 characters long; the second and each later name ends with a
+    number.
+    """
+    plain = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe(title)).strip() or "1"
     yield plain[:31].strip()
     number = 2
     while True:

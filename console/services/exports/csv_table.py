@@ -1,4 +1,4 @@
-"""Write tables as CSV files: UTF-8 with a byte order mark and CRLF, which Excel reads correctly."""
+"""Write tables of exports as CSV files: UTF-8 with a byte order mark and CRLF, which Excel reads correctly."""
 
 import csv
 from collections.abc import Iterable
@@ -10,8 +10,10 @@ from console.services.exports.cells import make_csv_cell
 
 
 def write_csv_table(file: BinaryIO, table: ExportTable, rows: Iterable[Any]) -> None:
-    """Write the titles of the columns and then the rows to `file`, one row at a time. The lines `table.about` are
-    left out: other programs read a CSV file as one table with the titles in the first line."""
+    """Write the titles of the table's columns and then the rows to `file`, one row at a time. The lines
+    `table.about` are left out, because other programs read a CSV file as one table with the titles in the first
+    line.
+    """
     text = TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace", newline="")
     try:
         writer = csv.writer(text, lineterminator="\r\n")

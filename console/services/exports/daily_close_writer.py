@@ -1,4 +1,4 @@
-"""Write the daily close of a provider to a file, and write an audit entry with which the program compares later
+"""Write the daily close of a provider to a file. Also write an audit entry, with which the program compares later
 closes of the same day."""
 
 from collections.abc import Callable
@@ -35,18 +35,18 @@ class DailyCloseWriter:
         make_document: Callable[[DailyClose, str], ExportDocument],
     ) -> None:
         """`read_close` returns the daily close of a provider and a day; `make_document` returns a daily close as a
-        document in a language."""
+        document in a language (`ja` or `en`)."""
         self._context, self._read_close, self._make_document = context, read_close, make_document
 
     def write(self, provider: str, day: date, path: Path, language: str) -> WrittenDailyClose:
-        """Write the daily close to the new file `path`, whose suffix names the format, and an audit entry with the
-        close's sums and open records. The file gets its name when it is complete; only the present user of the
-        machine can read it.
+        """Write the daily close of the provider and day to the new file `path`, whose suffix names the format (PDF
+        or XLSX), and an audit entry with the close's sums and open records. The file gets its name when it is
+        complete; only the present user of the machine can read it.
 
         Raises usage (file_exists, document_format, close_day), not_found (no such provider), not_allowed,
         no_operator, storage_full.
         """
-        document_format = _parse_format(path)
+        document_format = _parse_document_format(path)
         subject = make_close_subject(provider[:20], day)
         with refusals.audit_refusals(self._context, _AUDIT_ACTION, subject, kind=CLOSE_KIND):
             self._context.require_right("read")
@@ -72,8 +72,9 @@ class DailyCloseWriter:
             return WrittenDailyClose(str(draft.final), size, digest, close)
 
 
-def _parse_format(path: Path) -> DocumentFormat:
-    """Return the format that the suffix of the path names. Raises usage (document_format) for another suffix."""
+def _parse_document_format(path: Path) -> DocumentFormat:
+    """Return the format of a daily close's file that the suffix of `path` names. Raises usage (document_format)
+    for another suffix."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in list(DocumentFormat):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_DOCUMENT_FORMAT, "file": str(path)})

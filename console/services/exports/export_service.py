@@ -1,4 +1,4 @@
-"""Write lists to files for a spreadsheet, page by page, and an audit entry about each written file."""
+"""Write lists to files for a spreadsheet, page by page, and write an audit entry about each file."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -26,33 +26,33 @@ _LONGEST_SUBJECT_CHARACTERS = 100
 
 
 class ExportService:
-    """Writes exports, for people who have the right to read. A file has only the rows that the acting person may
-    see."""
+    """Writes exports (lists for a spreadsheet), for people who have the right to read. A file has only the rows
+    that the acting person may see."""
 
     def __init__(self, context: ServiceContext, make_table: Callable[[ExportRequest, str, str], ExportTable]) -> None:
-        """`make_table(request, language, person)` returns the table of a list, in a language (`ja` or `en`), for
-        the person with this name."""
+        """`make_table(request, language, person)` returns the table of the requested list, in a language (`ja` or
+        `en`), for the person with this name."""
         self._context, self._make_table = context, make_table
 
     def write(
         self, request: ExportRequest, path: Path, language: str, progress: RowCountReporter = lambda _: None
     ) -> WrittenExport:
-        """Write the list to the new file `path`, whose suffix names the format, and an audit entry with the number
-        of rows and the filter. The file gets its name when it is complete; only the present user of the machine
-        can read it.
+        """Write the requested list to the new file `path`, whose suffix names the format, and an audit entry with
+        the number of rows and the filter. The file gets its name when it is complete; only the present user of
+        the machine can read it. The method calls `progress` with the number of written rows.
 
         Raises usage (file_exists, export_format, and for an unknown subject), not_found, not_allowed, no_operator,
         storage_full.
         """
-        file_format = _parse_format(path)
+        file_format = _parse_export_format(path)
         with refusals.audit_refusals(self._context, _AUDIT_ACTION, request.name.value, kind=_EXPORT_KIND):
             person = self._context.require_right("read")
             table = self._make_table(request, language, person.name)
             rows = _CountedRows(table.read_pages(), progress)
         with open_new_file(path) as draft:
-            return self._write_list(draft, file_format, table, rows, request)
+            return self._write_list_file(draft, file_format, table, rows, request)
 
-    def _write_list(
+    def _write_list_file(
         self,
         draft: DraftFile,
         file_format: FileFormat,
@@ -80,8 +80,8 @@ class ExportService:
 
 
 class _CountedRows:
-    """Iterates over the rows of a table, which are read page by page, and counts them in `count`. The first page
-    is read by the constructor, so that a refusal is raised before a file exists."""
+    """Iterates over the rows of an exported table, which are read page by page, and counts them in `count`. The
+    constructor reads the first page, so that a refusal is raised before a file exists."""
 
     def __init__(self, pages: Iterator[Sequence[Any]], progress: RowCountReporter) -> None:
         self._first_page, self._pages = next(pages, ()), pages
@@ -96,8 +96,9 @@ class _CountedRows:
         self._progress(self.count)
 
 
-def _parse_format(path: Path) -> FileFormat:
-    """Return the format that the suffix of the path names. Raises usage (export_format) for another suffix."""
+def _parse_export_format(path: Path) -> FileFormat:
+    """Return the format of an export's file that the suffix of `path` names. Raises usage (export_format) for
+    another suffix."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in list(FileFormat):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_EXPORT_FORMAT, "file": str(path)})

@@ -17,8 +17,8 @@ _AUDIT_ACTION = AuditAction.CREDIT_CHECK_PDF_SAVED
 
 @dataclass(frozen=True, slots=True)
 class SavedPdf:
-    """A saved copy of a PDF: the path of its file, its size in bytes and its SHA-256, both of the file as it was
-    read back after the write."""
+    """A saved copy of a credit check's PDF: the path of its file, its size in bytes and its SHA-256. Size and
+    SHA-256 were computed from the file after it was written."""
 
     file: str
     bytes: int
@@ -26,22 +26,21 @@ class SavedPdf:
 
 
 class PdfCopies:
-    """Saves copies of PDFs, for people who have the right to read."""
+    """Saves copies of the PDFs of credit checks, for people who have the right to read."""
 
     def __init__(self, context: ServiceContext, read_pdf: Callable[[int, str | None], bytes]) -> None:
-        """`read_pdf` returns the content of a credit check's PDF: the current one, or the one with the given
-        SHA-256."""
+        """`read_pdf` gets the id of a credit check and a SHA-256, and returns the content of the credit check's
+        PDF with this SHA-256 (None: the current PDF)."""
         self._context, self._read_pdf = context, read_pdf
 
     def save(self, record_id: int, path: Path, sha256: str | None = None) -> SavedPdf:
-        """Save the credit check's current PDF, or its PDF with this SHA-256, to the new file `path`. The file is
-        read back, and gets its name only if its content is the stored document; only the present user of the
-        machine can read it.
+        """Save the credit check's current PDF, or its PDF with this SHA-256, to the new file `path`. The method
+        reads the written file again; the file gets its name only if it is equal to the stored document. Only
+        the present user of the machine can read it.
 
-        The audit entry has the person and the SHA-256 of the written file. It has no path, because the name of a
-        folder may contain the name of a person.
-
-        Raises not_found, not_allowed, no_operator, documents_unreachable, usage (file_exists), storage_full.
+        The audit entry has the person and the SHA-256 of the written file, but no path, because the name of a
+        folder may contain the name of a person. Raises not_found, not_allowed, no_operator, documents_unreachable,
+        usage (file_exists), storage_full.
         """
         with refusals.audit_refusals(self._context, _AUDIT_ACTION, record_id):
             self._context.require_right("read")

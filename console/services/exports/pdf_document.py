@@ -1,8 +1,9 @@
-"""Write documents of a title, lines and tables as PDF files on A4 pages, with the program's own fonts.
+"""Write documents that consist of a title, lines and tables as PDF files on A4 pages, with the program's own
+fonts.
 
 The same content always gives the same bytes: the file does not contain the time of writing, and its id is a hash
-of its content. Text is written as text and not as an image, so that people can search and copy it, and a screen
-reader can read it.
+of its content. Text is stored as characters and not as an image, so that people can search and copy it, and a
+screen reader can read it.
 """
 
 import ctypes
@@ -47,8 +48,8 @@ def write_pdf_document(file: BinaryIO, document: ExportDocument) -> None:
 
 
 def make_cell_text(kind: CellKind, value: CellValue) -> str:
-    """Return the text of a cell: amounts and counts with thousands separators, instants in Japanese time, and –
-    for an empty value."""
+    """Return the text of a table's cell in a PDF: amounts and counts with thousands separators, instants in
+    Japanese time, and – for an empty value."""
     match value:
         case None | "":
             return "–"
@@ -62,7 +63,7 @@ def make_cell_text(kind: CellKind, value: CellValue) -> str:
 
 
 class _DocumentLayout:
-    """Places the title, the lines and the tables of one document on pages, from top to bottom."""
+    """Places the title, the lines and the tables of one document on the pages of a PDF, from top to bottom."""
 
     def __init__(self, document: ExportDocument) -> None:
         import pypdfium2
@@ -96,8 +97,8 @@ class _DocumentLayout:
         self._y = _PAGE_HEIGHT - _PAGE_MARGIN
 
     def _move_down(self, height: float) -> bool:
-        """Move the write position down by `height` points; add a page if the present one has no room. Return True
-        for a new page."""
+        """Move the write position on the page down by `height` points; add a page if the present page has not
+        enough room. Return True if a page was added."""
         has_room = self._y - height >= _PAGE_MARGIN + _FOOTER_SIZE * 2
         if not has_room:
             self._add_page()
@@ -125,7 +126,8 @@ class _DocumentLayout:
             self._write_row(table, row, widths, titles)
 
     def _compute_column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
-        """Return the widths of the columns in points: as wide as their texts, but together no wider than the page."""
+        """Return the widths of a table's columns in points: as wide as their texts, but together at most as wide
+        as the page."""
         natural = [
             min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH) + _CELL_GAP
             for column in zip(*rows, strict=True)
@@ -158,11 +160,11 @@ class _DocumentLayout:
                 self._place_text(line, _CELL_SIZE, left + indent, top - place * line_height)
             left += width
         if is_head:
-            self._draw_line(self._y - 2, left - _CELL_GAP)
+            self._draw_horizontal_line(self._y - 2, left - _CELL_GAP)
 
     def _wrap_cell(self, text: str, room: float) -> list[str]:
-        """Return the lines of a cell that is `room` points wide. A row must fit on a page, so a longer text is cut
-        after _MAX_LINES_PER_CELL lines and ends with `…`."""
+        """Return the lines of a table cell that is `room` points wide. A row must fit on a page, so a longer text
+        is cut after _MAX_LINES_PER_CELL lines and ends with `…`."""
         lines = list(islice(self._wrap_text(text, _CELL_SIZE, room), _MAX_LINES_PER_CELL + 1))
         return lines if len(lines) <= _MAX_LINES_PER_CELL else [*lines[: _MAX_LINES_PER_CELL - 1], "…"]
 
@@ -175,7 +177,7 @@ class _DocumentLayout:
     # -- text
 
     def _split_by_font(self, text: str) -> Iterator[tuple["_Font", str]]:
-        """Yield the pieces of a text, each with the font that has its characters."""
+        """Yield the pieces of a text, each with the font of the program that has its characters."""
         for is_in_second, run in groupby(text, lambda character: character in _CHARACTERS_OF_SECOND_FONT):
             yield self._second_font if is_in_second else self._font, "".join(run)
 
@@ -198,8 +200,8 @@ class _DocumentLayout:
         yield text
 
     def _place_text(self, text: str, size: float, x: float, y: float, page: Any = None) -> None:
-        """Write one line of text. `x` is its left end and `y` its base line, in points from the lower left corner
-        of the page; `size` is the font size in points. `page` None: the last page."""
+        """Write one line of text on a page of the PDF. `x` is its left end and `y` its base line, in points from
+        the lower left corner of the page; `size` is the font size in points. `page` None: the last page."""
         for font, run in self._split_by_font(text):
             if run.strip():
                 part = self._raw.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, size)
@@ -208,7 +210,7 @@ class _DocumentLayout:
                 self._raw.FPDFPage_InsertObject((page or self._pages[-1]).raw, part)
             x += sum(font.measure_width(character) for character in run) * size
 
-    def _draw_line(self, y: float, right: float) -> None:
+    def _draw_horizontal_line(self, y: float, right: float) -> None:
         path = self._raw.FPDFPageObj_CreateNewPath(_PAGE_MARGIN, y)
         self._raw.FPDFPath_LineTo(path, right, y)
         self._raw.FPDFPageObj_SetStrokeColor(path, 0, 0, 0, 255)
@@ -242,15 +244,15 @@ def _load_font(name: str) -> Any:
 
 
 def _encode_utf16(text: str) -> Any:
-    """Return the text in the form that the library reads: UTF-16, little-endian, ending with a zero."""
+    """Return the text as the PDF library reads it: UTF-16, little-endian, ending with a zero."""
     buffer = ctypes.create_string_buffer(text.encode("utf-16-le", "replace") + b"\0\0")
     return ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
 
 
 def _remove_varying_bytes(content: bytes) -> bytes:
-    """Return the PDF without the bytes that the library changes with each writing: the time of writing, the random
-    prefixes of the embedded fonts, and the file id, which is replaced by a hash of the content. The lengths
-    stay the same, so that the positions in the PDF's cross-reference table stay right.
+    """Return the PDF without the bytes that the PDF library changes with each writing: the time of writing, the
+    random prefixes of the embedded fonts, and the file id, which is replaced by a hash of the content. The
+    lengths stay the same, so that the positions in the PDF's cross-reference table stay right.
     """
     plain = _CREATION_DATE_PATTERN.sub(lambda found: b" " * len(found[0]), content, count=1)
     plain = _FONT_SUBSET_PREFIX_PATTERN.sub(b"AAAAAA+", plain)

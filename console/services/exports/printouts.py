@@ -1,4 +1,5 @@
-"""Prepare what a person prints, and write an audit entry about each printout before it is printed."""
+"""Prepare printouts (a list, the page of a record, or a PDF), and write an audit entry about each printout before
+it is printed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ class PrintedList:
 
 
 class Printouts:
-    """Prepares printouts, for people who have the right to read, with the same rows and masked values as the
-    screens."""
+    """Prepares printouts, for people who have the right to read. A printout has the same rows and masked values as
+    the screen."""
 
     def __init__(
         self,
@@ -36,8 +37,10 @@ class Printouts:
         make_table: Callable[[ExportRequest, str, str], ExportTable],
         list_documents: Callable[[int], Sequence[Document]],
     ) -> None:
-        """`make_table(request, language, person)` returns the table of a list, in a language (`ja` or `en`), for
-        the person with this name; `list_documents` returns the PDFs of a credit check, the newest first."""
+        """`make_table(request, language, person)` returns the table of the requested list, in a language (`ja` or
+        `en`), for the person with this name; `list_documents` returns the PDFs of a credit check, the newest
+        first.
+        """
         self._context, self._make_table, self._list_documents = context, make_table, list_documents
 
     def read_list(self, request: ExportRequest, language: str) -> PrintedList:

@@ -1,5 +1,5 @@
-"""Write tables as XLSX workbooks. Only one row is in memory at a time; finished rows are written to a temporary
-file."""
+"""Write tables and documents as XLSX workbooks. Only one row is in memory at a time; finished rows are written to
+a temporary file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from console.domain.exports.tables import CellKind, DocumentTable, ExportDocument, ExportTable
-from console.services.exports.cells import clean_text, iterate_sheet_names, make_sheet_cell
+from console.services.exports.cells import iterate_sheet_names, make_sheet_cell, make_spreadsheet_safe
 
 MAX_ROWS_PER_SHEET = 1_048_576
 """Number of rows of a sheet in Excel, with the titles."""
@@ -31,8 +31,8 @@ _FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
-    """Write the rows to `file` as a workbook; its last sheet has the lines `table.about`. A table with more than
-    `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError."""
+    """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines `table.about`. A table
+    with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError."""
     with _open_workbook(file) as book:
         sheets = _TableSheetWriter(book, table, max_rows_per_sheet)
         for row in rows:
@@ -41,8 +41,8 @@ def write_workbook(
 
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
-    """Write a document to `file` as a workbook: its title and lines on the first sheet, then one sheet for each
-    table. The same content always gives the same bytes. Raises OSError."""
+    """Write a document to `file` as an XLSX workbook: its title and lines on the first sheet, then one sheet for
+    each table. The same content always gives the same bytes. Raises OSError."""
     with _open_workbook(file) as book:
         book.set_properties({"created": _FIXED_CREATION_TIME})
         _write_about_sheet(book, (document.title, *document.lines), next(iterate_sheet_names(document.title)))
@@ -54,8 +54,8 @@ def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
 
 @contextmanager
 def _open_workbook(file: BinaryIO) -> Iterator[Any]:
-    """Context manager: yield a new workbook, which is complete after the block. Its temporary files are always
-    deleted."""
+    """Context manager: yield a new XLSX workbook, which is written completely to `file` at the end of the block.
+    Its temporary files are always deleted."""
     from xlsxwriter import Workbook  # imported here because only an export as a workbook needs it
     from xlsxwriter.exceptions import FileCreateError
 
@@ -73,7 +73,8 @@ def _open_workbook(file: BinaryIO) -> Iterator[Any]:
 
 
 class _TableSheetWriter:
-    """Writes one table to the sheets of a workbook. When a sheet is full, the table continues on a new sheet."""
+    """Writes one table to the sheets of an XLSX workbook. When a sheet is full, the table continues on a new
+    sheet."""
 
     def __init__(self, book: Any, table: ExportTable | DocumentTable, max_rows_per_sheet: int) -> None:
         self.names = iterate_sheet_names(table.title)
@@ -91,7 +92,7 @@ class _TableSheetWriter:
         for place, column in enumerate(self._columns):
             width = max(_WIDTH_BY_CELL_KIND.get(column.kind, _MIN_COLUMN_WIDTH), 2 * len(column.title))
             self._sheet.set_column(place, place, min(width, _MAX_COLUMN_WIDTH), self._formats[column.kind])
-            self._sheet.write_string(0, place, clean_text(column.title), self._bold)
+            self._sheet.write_string(0, place, make_spreadsheet_safe(column.title), self._bold)
         self._next_row = 1
 
     def write_row(self, values: Sequence[Any]) -> None:
@@ -119,4 +120,4 @@ def _write_about_sheet(book: Any, about: Sequence[str], name: str) -> None:
     sheet = book.add_worksheet(name)
     sheet.set_column(0, 0, 100)
     for place, line in enumerate(about):
-        sheet.write_string(place, 0, clean_text(line))
+        sheet.write_string(place, 0, make_spreadsheet_safe(line))

@@ -2,8 +2,8 @@
 
 The services of credit checks, payments and refunds declare each action once. A `GuardedService` performs the
 attempts of its action, settles operations whose answer arrived late, and records lapses. A lapse means that the
-process of an operation ended during the call. `console.wiring` stores the services in a mapping by action name;
-the delivery of spooled answers and the due tasks use this mapping.
+process of an operation ended during the call to the provider. `console.wiring` stores the services in a mapping by
+action name, which the delivery of spooled answers and the due tasks use.
 """
 
 from collections.abc import Callable, Mapping
@@ -102,10 +102,10 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
 
 
 class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
-    """Runs the attempts of one guarded action in this process. Safe from any thread.
+    """Runs the attempts of one guarded action in this process. Several threads may use it at the same time.
 
-    `make_settler` makes the object that `settle` and `record_lapse` of the action get as their first argument. The
-    service calls it before their transaction begins.
+    `make_settler` returns the object that `settle` and `record_lapse` of the action get as their first argument.
+    The service calls `make_settler` before the transaction of `settle` or `record_lapse` begins.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         subject_id: int | None = None,
         facts: Mapping[str, object] | None = None,
     ) -> ResultT:
-        """Run one attempt until its outcome is recorded; return its result.
+        """Run one attempt of the guarded action until its outcome is recorded; return its result.
 
         `subject_id` (id of the record) and `facts` describe the attempt in the audit entry of a refusal. Raises
         not_allowed, the errors of the action's steps, and those of `GuardedPipeline.run`. A signal (Ctrl+C,
@@ -181,7 +181,8 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         )
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
-        """Settle an operation with the outcome that its second transaction (tx2) did not record. Safe to repeat.
+        """Settle an operation of the guarded action with the outcome that its second transaction (tx2) did not
+        record. A repeated call changes nothing.
 
         Return False if the operation or its record is missing. For an action without effect, do nothing and return
         True.
@@ -202,11 +203,11 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         return True
 
     def record_lapse(self, operation_id: str) -> bool:
-        """Record that the process of an operation ended during the call. Return False if the operation has not lapsed
-        or another process has recorded the lapse.
+        """Record that the process of an operation ended during the call to the provider. Return False if the
+        operation has not lapsed or another process has recorded the lapse.
 
-        The operation ends as not sent if the spool of this desk proves that nothing was sent. Otherwise its outcome
-        is unknown if the action has an effect, and failed if it only reads.
+        The operation ends as not sent if the spool of this desk proves that nothing was sent. Otherwise its
+        outcome is unknown if the action has an effect, and failed if it only reads.
         """
         if unsent_operations.settle_unsent_operation(self._context, operation_id, self.deliver):
             return True
@@ -221,15 +222,15 @@ ServicesByAction: TypeAlias = Mapping[str, GuardedService[Any, Any, Any, Any]]
 
 
 def map_services_by_action(*services: GuardedService[Any, Any, Any, Any]) -> ServicesByAction:
-    """Return a mapping of these services; the keys are the names of their actions."""
+    """Return the services in a mapping whose keys are the names of their actions."""
     return {service.action.name: service for service in services}
 
 
 def record_operation_lapse(
     context: ServiceContext, operation_id: str, record_lapse: Callable[[Transaction, Operation], None]
 ) -> bool:
-    """Record in the journal that the process of the operation ended during the call, and call `record_lapse` to
-    write it into the record, in the same transaction.
+    """Record in the journal that the process of the operation ended during the call to the provider. In the same
+    transaction, call `record_lapse`, which writes this into the operation's record.
 
     Return False if the operation has not lapsed or another process has recorded the lapse.
     """
@@ -250,8 +251,7 @@ def record_operation_lapse(
 
 
 def record_reading_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Write an audit entry: the process of an operation without effect ended during the call. The record stays
-    unchanged.
-    """
+    """Write an audit entry that the process of an operation without effect ended during the call to the provider.
+    The record stays unchanged."""
     audit_action, kind = AuditAction(f"{operation.action}.lapsed"), operation.subject_kind
     context.record_audit(tx, audit_action, operation.subject_id, kind=kind, result="failed", reason="lapsed")

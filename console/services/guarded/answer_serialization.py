@@ -1,4 +1,5 @@
-"""Serialize the answers of services, so that a repeated request id gets an answer equal to the first one.
+"""Serialize the answers of services as JSON text, so that a call with a repeated request id gets an answer equal
+to the first one.
 
 An answer consists of domain values (frozen dataclasses and enumerations), error codes and error details. The payer
 of a payment is stored masked, as on the screen. Because another program may have changed the stored text,
@@ -32,7 +33,7 @@ class CallAnswer:
 
 
 def serialize_answer(answer: CallAnswer) -> str:
-    """Return the answer as JSON text. `deserialize_answer` converts it back."""
+    """Return the answer as JSON text, which `deserialize_answer` can convert back."""
     error = answer.error
     content = (
         {"value": serialize_value(answer.value)}
@@ -43,7 +44,8 @@ def serialize_answer(answer: CallAnswer) -> str:
 
 
 def deserialize_answer(text: str) -> CallAnswer:
-    """Return the answer that `serialize_answer` wrote. Raises ValueError for any other text."""
+    """Return the answer from the text that `serialize_answer` has returned for it. Raises ValueError for any other
+    text."""
     try:
         content = json.loads(text)
         if "value" in content:
@@ -93,7 +95,8 @@ def _make_class_name(cls: type) -> str:
 
 
 def deserialize_value(stored: Any) -> Any:
-    """Return the value that `serialize_value` converted. Raises ValueError for anything else."""
+    """Return the original value from the JSON types to which `serialize_value` has converted it. Raises ValueError
+    for anything else."""
     match stored:
         case list():
             return [deserialize_value(part) for part in stored]

@@ -1,4 +1,4 @@
-"""Checks before a guarded operation: safe settings of the database, and free space on the desk's disks."""
+"""Checks before a guarded operation: the database has safe settings, and the disks of the desk have free space."""
 
 import shutil
 
@@ -15,9 +15,9 @@ NEEDED_FREE_BYTES = 4 * 1024 * 1024
 def require_safe_settings(context: ServiceContext, provider: str) -> None:
     """Refuse an operation at a real provider on a database with unsafe settings, before anything is written.
 
-    For a provider on this machine (loopback), every database is accepted. A database that has passed is checked
-    again after CHECK_VALID_SECONDS, because an administrator can change a server's settings. Raises bad_profile;
-    detail.check is the name of the failed check.
+    For a provider on this machine (loopback), every database is accepted. A successful check is valid for
+    CHECK_VALID_SECONDS; then it is repeated, because an administrator can change a server's settings. Raises
+    bad_profile; detail.check is the name of the failed check.
     """
     if context.settings.is_on_loopback(provider) or context.clock.monotonic() < context.fitness_checked_until:
         return
@@ -31,7 +31,7 @@ def require_safe_settings(context: ServiceContext, provider: str) -> None:
 
 def require_disk_space(context: ServiceContext) -> None:
     """Refuse an operation, before anything is written, if less than NEEDED_FREE_BYTES are free on a disk of the
-    desk: the operation could not record its outcome then.
+    desk, because the operation could not record its outcome then.
 
     Raises storage_full with detail.folder, detail.free and detail.needs (bytes).
     """

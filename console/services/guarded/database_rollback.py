@@ -1,12 +1,12 @@
-"""Detect a database that has gone back to an earlier state: a restored backup, an old copy of the file, or a
-volume that is not mounted.
+"""Detect a database that has gone back to an earlier state, for example because a backup or an old copy of the
+file was restored, or because a volume is not mounted.
 
 The spool of a desk stores anchors: the audit entries that the desk committed, and the newest entry that it only
 read. The program compares the anchors with the database when it opens the database, before each guarded operation
-with effect, and in each round of the due tasks. If anchors are missing, it raises an alert of the rule
-`database_went_back` in that database. While this alert is open, every desk refuses operations that cost or move
-money. A person who acknowledges the alert permits them again; but every desk still refuses to repeat an operation
-that the database has lost (`store/operations/lost_operations.py`).
+with effect, and in each round of the due tasks. If anchors are missing in the database, it raises an alert of the
+rule `database_went_back` there. While this alert is open, every desk refuses operations that cost or move money.
+After a person has acknowledged the alert, the desks permit such operations again; but every desk still refuses to
+repeat an operation that the database has lost (`store/operations/lost_operations.py`).
 """
 
 import json
@@ -43,18 +43,19 @@ _log = logging.getLogger("console.guard")
 
 @dataclass(frozen=True, slots=True)
 class RollbackFinding:
-    """The finding that the database has gone back to an earlier state, for which operations with effect are
-    refused.
+    """The finding that the database has gone back to an earlier state. While it is valid, operations with effect
+    are refused.
 
     `alert` is the open alert, None if this database account may not raise alerts. `lost_operations` are the
-    intents, from the spools of desks, of the operations that the database has lost.
+    intents (the spool's rows about operations to be sent) of the operations that the database has lost.
     """
 
     alert: "Alert | None"
     lost_operations: tuple[Intent, ...]
 
     def make_refusal(self) -> ConsoleError:
-        """Return the error database_went_back; its detail contains the lost operations and the alert."""
+        """Return the error database_went_back, with which an operation is refused; its detail contains the lost
+        operations and the alert."""
         facts: DatabaseWentBackDetail = {
             "missing": [_make_intent_facts(intent) for intent in self.lost_operations[:_MAX_LISTED_OPERATIONS]]
         }
@@ -68,8 +69,8 @@ class RollbackFinding:
 
 
 def find_rollback(context: ServiceContext) -> RollbackFinding | None:
-    """Compare this desk's anchors with the database. If anchors are missing, raise the alert; otherwise store the
-    newest audit entry in the spool as an anchor.
+    """Compare this desk's anchors with the database. If anchors are missing in it, raise the alert of the rule
+    `database_went_back`; otherwise store the newest audit entry in the spool as an anchor.
 
     Return the finding; None if no anchor is missing or the comparison failed. Never raises an Exception, so that
     people can still read the database.
@@ -102,9 +103,8 @@ def refuse_after_rollback(conn: Connection) -> None:
 
 
 def find_open_rollback(conn: Connection) -> RollbackFinding | None:
-    """Return the open alert of the rule `database_went_back` with the lost operations that desks have reported; None
-    if no such alert is open.
-    """
+    """Return the open alert of the rule `database_went_back`, with the lost operations that desks have reported;
+    None if no such alert is open."""
     number = anchors.find_open_rollback_alert_id(conn)
     if number is None:
         return None
@@ -116,10 +116,10 @@ def find_open_rollback(conn: Connection) -> RollbackFinding | None:
 
 
 def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
-    """Return the number of this desk's newest anchors that are missing from the database, for the command
-    `doctor`. Writes nothing.
+    """Return the number of this desk's newest anchors (audit entries in its spool) that are missing from the
+    database, for the command `doctor`. Writes nothing.
 
-    Always 0 at a desk whose database account may only read and write desk requests, because such an account can't
+    Always 0 at a desk whose database account may only read, and write desk requests, because such an account can't
     read the whole audit trail.
     """
     if not spool.file_exists:
@@ -129,7 +129,7 @@ def count_missing_anchors(spool: Spool, database: Database, database_id: str) ->
         return 0 if reads_views(conn) else len(anchors.list_missing_heads(conn, own_anchors))
 
 
-def make_address_key(database: Database) -> str:
+def make_database_address_key(database: Database) -> str:
     """Return the spool key under which a desk stores the id of the database at this address. The key contains no
     account and no password.
     """
@@ -139,7 +139,7 @@ def make_address_key(database: Database) -> str:
     return f"address:{','.join(nodes)}/{database.url.database}"
 
 
-def require_file(database: Database, spool: Spool) -> None:
+def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
     """Refuse to create an SQLite database in a missing folder, or at an address where this desk has used a database
     before. A missing home folder of the desk is not refused, because it is created later.
 
@@ -153,7 +153,9 @@ def require_file(database: Database, spool: Spool) -> None:
             ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.NO_FOLDER, "folder": str(file.parent)}
         )
     file_exists = file.exists() and (not file.is_file() or file.stat().st_size > 0)
-    old_database_id = None if file_exists or not spool.file_exists else spool.read_value(make_address_key(database))
+    old_database_id = (
+        None if file_exists or not spool.file_exists else spool.read_value(make_database_address_key(database))
+    )
     if old_database_id is not None:
         missing = tuple(entry.intent for entry in reversed(spool.read_entries(old_database_id)))
         refusal = RollbackFinding(None, missing).make_refusal()
@@ -163,36 +165,38 @@ def require_file(database: Database, spool: Spool) -> None:
 
 
 def accept_new_database(database: Database, spool: Spool, database_id: str) -> None:
-    """Store the id of the new database as that of this address, after an operator has confirmed the replacement."""
-    spool.store_value(make_address_key(database), database_id, durable=True)
+    """Store `database_id`, the id of the new database, as the id of the database at this address, after an
+    operator has confirmed the replacement."""
+    spool.store_value(make_database_address_key(database), database_id, durable=True)
 
 
 # Compare
 
 
 def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> RollbackFinding | None:
-    """Compare this desk's newest anchors (at most `limit`) and the stored id of the database with the database.
+    """Compare this desk's newest anchors (at most `limit`) and the database id in its spool with the database.
+    Return the finding; None if the database has not gone back.
 
-    Only the id is compared if the desk's account reads through SQL views: it sees a part of the audit trail, and
-    the server would read the whole view to find the newest entry.
+    If the desk's account reads through SQL views, only the id is compared: the account sees a part of the audit
+    trail, and the server would read the whole view to find the newest entry.
     """
     spool, database_id = context.spool, context.database_id
     old_database_id = _find_old_database_id(context)
-    # The people are read before the anchors: anchors that another process of this desk gives up meanwhile must not
-    # count as a new loss.
-    acknowledgers = _read_acknowledgers(spool, database_id)
+    # The resolved alerts are read before the anchors: anchors that another process of this desk gives up meanwhile
+    # must not count as a new loss.
+    earlier_resolved_alerts = _read_resolved_alerts(spool, database_id)
     own_anchors = _read_known_anchors(
         spool, database_id, limit
     )  # The anchors are read before the database: an audit entry that is committed later can't be missing.
     with context.database.read() as conn:
         compares = not reads_views(conn)
         missing, newest = anchors.compare_with_anchors(conn, own_anchors) if compares else (False, None)
-        people = anchors.list_resolved_rollback_alerts(conn) if compares else acknowledgers
+        resolved_alerts = anchors.list_resolved_rollback_alerts(conn) if compares else earlier_resolved_alerts
     if missing or old_database_id is not None:
-        return _report_rollback(context, own_anchors, old_database_id, acknowledgers)
+        return _report_rollback(context, own_anchors, old_database_id, earlier_resolved_alerts)
     if newest is not None:
         spool.store_value(f"seen:{database_id}", json.dumps([newest.chain, newest.seq, newest.row_id, newest.hash]))
-    _store_acknowledgers(spool, database_id, people)
+    _store_resolved_alerts(spool, database_id, resolved_alerts)
     return None
 
 
@@ -207,25 +211,25 @@ def _find_newest_read_anchor(spool: Spool, database_id: str) -> ChainHead | None
 
 
 def _find_old_database_id(context: ServiceContext) -> str | None:
-    """Return the database id that the spool has stored for this address if it differs from the present id, else
-    None. Store the present id if there is none yet.
-    """
-    key = make_address_key(context.database)
+    """Return the database id that the spool has stored for this database address if it differs from the present
+    id, else None. If the spool has none, store the present id."""
+    key = make_database_address_key(context.database)
     old_database_id = context.spool.read_value(key)
     if old_database_id is None:
         context.spool.store_value(key, context.database_id)
     return old_database_id if old_database_id not in (None, context.database_id) else None
 
 
-def _store_acknowledgers(spool: Spool, database_id: str, people: frozenset[str]) -> None:
-    """Store in the spool the names of the people who have acknowledged alerts of the rule `database_went_back`. A
-    loss counts as new until somebody who is not among them acknowledges its alert.
+def _store_resolved_alerts(spool: Spool, database_id: str, resolved_alerts: frozenset[str]) -> None:
+    """Store in the spool the resolved alerts of the rule `database_went_back`, each as "alert id:time of
+    detection". A later loss counts as new until an alert that is not among them is resolved, which means that a
+    person has acknowledged it.
     """
-    if people != _read_acknowledgers(spool, database_id):
-        spool.store_value(f"behind:{database_id}", json.dumps(sorted(people)), durable=True)
+    if resolved_alerts != _read_resolved_alerts(spool, database_id):
+        spool.store_value(f"behind:{database_id}", json.dumps(sorted(resolved_alerts)), durable=True)
 
 
-def _read_acknowledgers(spool: Spool, database_id: str) -> frozenset[str]:
+def _read_resolved_alerts(spool: Spool, database_id: str) -> frozenset[str]:
     return frozenset(json.loads(spool.read_value(f"behind:{database_id}") or "[]"))
 
 
@@ -236,33 +240,34 @@ def _report_rollback(
     context: ServiceContext,
     own_anchors: tuple[ChainHead, ...],
     old_database_id: str | None,
-    acknowledgers: frozenset[str],
+    earlier_resolved_alerts: frozenset[str],
 ) -> RollbackFinding | None:
-    """Write the lost operations and the alert to the database and return the finding. Return None if the write
-    transaction finds all anchors, or if people have already acknowledged this loss.
+    """Write the operations that the database has lost, and the alert about that, to the database and return the
+    finding. Return None if the write transaction finds all anchors, or if a person has already acknowledged
+    this loss. `earlier_resolved_alerts` are the resolved alerts that the spool had stored before the
+    comparison.
 
     A replica that is behind refuses write transactions, so its delay is not reported as a loss.
     """
     spooled = _list_operations_not_in_journal(context, old_database_id)
     try:
-        loss, people = context.write(
-            lambda tx: _write_rollback(tx, context, own_anchors, old_database_id, acknowledgers, spooled)
+        loss, resolved_alerts = context.write(
+            lambda tx: _write_rollback(tx, context, own_anchors, old_database_id, earlier_resolved_alerts, spooled)
         )
     except ConsoleError as refusal:
         if refusal.code != ErrorCode.NOT_ALLOWED:
             raise
         # This account may only read, so it can't raise the alert.
         return RollbackFinding(None, tuple(entry.intent for entry in spooled))
-    if loss is None and people is not None:
+    if loss is None and resolved_alerts is not None:
         _give_up_anchors(context, old_database_id)
-        _store_acknowledgers(context.spool, context.database_id, people)
+        _store_resolved_alerts(context.spool, context.database_id, resolved_alerts)
     return loss
 
 
 def _list_operations_not_in_journal(context: ServiceContext, old_database_id: str | None) -> tuple[SpoolEntry, ...]:
-    """Return the spooled operations of this desk that the journal lacks, newest first: those of this database, and of
-    the database that was at this address before.
-    """
+    """Return the operations in the spool of this desk that the journal lacks, newest first: those of this
+    database, and those of the database that was at this address before (`old_database_id`)."""
     from console.store.operations import lost_operations
 
     entries = (
@@ -278,29 +283,30 @@ def _write_rollback(
     context: ServiceContext,
     own_anchors: tuple[ChainHead, ...],
     old_database_id: str | None,
-    acknowledgers: frozenset[str],
+    earlier_resolved_alerts: frozenset[str],
     spooled: Sequence[SpoolEntry],
 ) -> tuple[RollbackFinding | None, frozenset[str] | None]:
-    """Store the lost operations, and raise the alert if the loss is new or if a lost operation that was not yet
-    stored holds a claim.
+    """Store the operations that the database has lost, and raise the alert if the loss is new or if a lost
+    operation that was not yet stored holds a claim. The loss is new if every resolved alert of the rule
+    `database_went_back` is one of `earlier_resolved_alerts`.
 
-    `own_anchors` are the anchors of this desk, `spooled` the spooled operations that the journal lacks. Return the
-    finding and the people who have acknowledged alerts of this rule; (None, None) if no anchor is missing.
+    `own_anchors` are the anchors of this desk, `spooled` the operations in its spool that the journal lacks.
+    Return the finding and all resolved alerts of this rule; (None, None) if no anchor is missing.
     """
     from console.store.operations import lost_operations
 
     missing = anchors.list_missing_heads(tx.conn, own_anchors)
     if not missing and old_database_id is None:
         return None, None
-    people = anchors.list_resolved_rollback_alerts(tx.conn)
+    resolved_alerts = anchors.list_resolved_rollback_alerts(tx.conn)
     unreported = lost_operations.find_unstored_entries(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spooled)
     )
     lost_operations.insert_lost_operations(tx.conn, unreported, context.database_id, context.now())
-    is_new = not people - acknowledgers
+    is_new = not resolved_alerts - earlier_resolved_alerts
     if is_new or any(entry.holds_claim for entry in unreported):
         _raise_alert(tx, context, missing, old_database_id, len(unreported))
-    return find_open_rollback(tx.conn), people
+    return find_open_rollback(tx.conn), resolved_alerts
 
 
 def _raise_alert(
@@ -336,12 +342,11 @@ def _raise_alert(
 
 
 def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
-    """Mark the missing anchors of an acknowledged loss as given up, so that the program doesn't look for them
-    again. `audit verify` still reports them.
-    """
+    """Mark the anchors that an acknowledged loss has removed from the database as given up, so that the program
+    doesn't search for them again. The command `audit verify` still reports them."""
     spool, database_id = context.spool, context.database_id
     if old_database_id is not None:
-        spool.store_value(make_address_key(context.database), database_id, durable=True)
+        spool.store_value(make_database_address_key(context.database), database_id, durable=True)
     before_row_id: int | None = None
     while heads := spool.list_newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
         with context.database.read() as conn:

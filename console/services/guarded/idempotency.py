@@ -1,8 +1,9 @@
-"""Idempotency keys of actions: the first caller acts, every later caller gets the stored result or a refusal.
+"""Idempotency keys of actions: the first caller with a key acts; every later caller gets the stored result or a
+refusal.
 
 A key names an effect that must not happen twice (`idempotent:payment:{merchant}:{order}`); a fingerprint names the
-exact request. The journal in the database decides whether a key is used, and keeps it permanently. A Redis cache, if
-it is configured, returns final results faster; the result is the same without it.
+exact request. The journal in the database decides whether a key is used, and keeps it permanently. A Redis cache,
+if it is configured, returns final results faster; the result is the same without it.
 """
 
 import hashlib
@@ -34,8 +35,9 @@ _UNESCAPED_SIGNS = "".join(set(string.punctuation) - {":", "%"})
 class HeldKey:
     """An idempotency key that this process holds until it stores a result or releases the key.
 
-    `fence` is the fencing token of the journal row. `epoch` is the epoch of the Redis cache (`idempotency_cache`)
-    when this process acquired the key, None if Redis was not used.
+    `operation_id` is the id of the key's row in the journal, and `fence` the fencing token of this row. `epoch` is
+    the epoch of the Redis cache (`idempotency_cache`) when this process acquired the key, None if Redis was not
+    used.
     """
 
     operation_id: str
@@ -46,9 +48,8 @@ class HeldKey:
 
 
 def make_payment_key(merchant_id: str, order_no: str, repeat: int | None = None) -> str:
-    """Return the idempotency key of an order's payment. `repeat` is the number of an intentional repetition, None
-    for the first payment.
-    """
+    """Return the idempotency key of an order's payment. `repeat` is the number of an intentional repetition of the
+    payment, None for the first payment."""
     return _join_key("payment", merchant_id, order_no, repeat)
 
 
@@ -61,14 +62,13 @@ def make_refund_key(payment_no: int, operator_id: str, amount: int, repeat: int 
 
 
 def make_request_key(person: str, request_id: str) -> str:
-    """Return the key under which the cache stores the answer of a person's request id."""
+    """Return the key under which the Redis cache stores the answer to a call with this person's request id."""
     return _join_key("request", person, request_id)
 
 
 def _join_key(*parts: str | int | None) -> str:
-    """Join the parts with colons. Colons inside a part are escaped, so that different parts never make the same
-    key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end.
-    """
+    """Join the parts of an idempotency key with colons. Colons inside a part are escaped, so that different parts
+    never make the same key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end."""
     key = ":".join(["idempotent", *(quote(str(part), safe=_UNESCAPED_SIGNS) for part in parts if part is not None)])
     if len(key) <= LONGEST_KEY_CHARACTERS:
         return key
@@ -76,19 +76,19 @@ def _join_key(*parts: str | int | None) -> str:
 
 
 class Idempotency:
-    """Idempotency keys of actions that have no claim of their own in the database. Safe from any thread and any
-    process.
-    """
+    """Acquires and releases the idempotency keys of actions that have no claim of their own in the database, and
+    stores the results of these actions. Several threads and processes may use it at the same time."""
 
     def __init__(self, context: ServiceContext, cache: NoCache | None = None) -> None:
         self._context = context
         self._cache = cache or NoCache()
 
     def find_result(self, key: str, fingerprint: str) -> str | None:
-        """Return the stored result of the key, or None if the key is unused or its last attempt ended without effect.
+        """Return the result that is stored under the idempotency key, or None if the key is unused or its last
+        attempt ended without effect.
 
         Raises possible_repeat for another fingerprint, in_progress (with the holder) while the attempt runs, and
-        outcome_unknown if the outcome of the attempt is unknown: only a probe or a person can settle it.
+        outcome_unknown if the outcome of the attempt is unknown, which only a probe or a person can settle.
         """
         cache_answer = self._cache.find_result(key, fingerprint)
         return (
@@ -98,9 +98,9 @@ class Idempotency:
         )
 
     def take_key(self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]) -> HeldKey | str:
-        """Hold the key for one attempt and return a HeldKey, or return the result that is stored under the key.
-        `action` is the name of the attempted action, `subject` the kind and the id of its record. Raises the
-        errors of `find_result`.
+        """Acquire the idempotency key for one attempt and return a HeldKey; if a result is stored under the key,
+        return this result. `action` is the name of the attempted action, `subject` the kind and the id of its
+        record. Raises the errors of `find_result`.
         """
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored = cache_answer.result
@@ -121,22 +121,21 @@ class Idempotency:
                     raise
 
     def store_result(self, held_key: HeldKey, result: str) -> bool:
-        """End the attempt and store its result for later callers. Return False, and store nothing, if another
-        process has acquired the key meanwhile."""
+        """End the attempt that holds the idempotency key, and store its result for later callers. Return False,
+        and store nothing, if another process has acquired the key meanwhile."""
         is_stored = self._end_attempt(held_key, OperationState.DONE, result)
         if is_stored:
             self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
         return is_stored
 
     def release_key(self, held_key: HeldKey) -> bool:
-        """End the attempt without effect and free the key. Return False if another process has acquired the key
-        meanwhile."""
+        """End the attempt that holds the idempotency key without effect, and free the key. Return False if another
+        process has acquired the key meanwhile."""
         return self._end_attempt(held_key, OperationState.FAILED, None)
 
     def delete_result(self, key: str) -> bool:
-        """Delete the stored result of a key; its rows in the journal stay. Return False if the key has no attempt
-        that is done or failed.
-        """
+        """Delete the stored result of an idempotency key; its rows in the journal stay. Return False if the key
+        has no attempt that is done or failed."""
 
         def forget(tx: Transaction) -> bool:
             attempt = idempotency.find_use(tx.conn, key)
@@ -159,13 +158,14 @@ class Idempotency:
 
     @property
     def cache_counts(self) -> tuple[int, int]:
-        """Two counts over all desks: queries that the Redis cache answered, and all queries to it."""
+        """Two counts over all desks: the queries that the Redis cache answered with a stored result, and all
+        queries to it. While Redis doesn't answer, the counts of this process alone."""
         return self._cache.counts
 
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
-        """Return the stored result of the key from the database and copy it into the cache; None if the key has
-        none. `epoch` is the epoch that the cache had when it did not answer. Raises the errors of
-        `find_stored_result`.
+        """Return the result that the database has stored under the idempotency key, and copy it into the Redis
+        cache; None if there is no result. `epoch` is the epoch of the cache at the time of the caller's query
+        to it. Raises the errors of `find_stored_result`.
         """
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
@@ -207,8 +207,8 @@ class Idempotency:
 
 
 def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
-    """Return the result that `attempt` stored under its key, for a caller with this fingerprint. Return None if
-    the attempt ended without effect, so that the caller may acquire the key.
+    """Return the result that `attempt` has stored under its idempotency key, for a caller with this fingerprint.
+    Return None if the attempt ended without effect, so that the caller may acquire the key.
 
     Raises possible_repeat for another fingerprint, in_progress while the attempt runs, and outcome_unknown if the
     outcome of the attempt is unknown.
@@ -231,8 +231,8 @@ def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
 
 
 def refuse_repeat(conn: Connection, key: str, fingerprint: str) -> None:
-    """Raise the refusal for a caller whose insert violated a unique index, because an earlier attempt holds `key`.
-    Return if no attempt holds the key: then another index was violated.
+    """Raise the refusal for a caller whose insert violated a unique index, because an earlier attempt holds the
+    idempotency key `key`. Return normally if no attempt holds the key: then the insert violated another index.
 
     Raises already_decided if a result is stored, and the errors of `find_stored_result`.
     """

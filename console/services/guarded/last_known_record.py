@@ -1,6 +1,5 @@
-"""Build records from the claim and the outcome in this process's memory, for the answer to the caller while the
-database can't be read.
-"""
+"""Build records from the claim and the outcome in this process's memory. The caller gets such a record as its
+answer while the database can't be read."""
 
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import Certainty, CheckReport, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.services.guarded.operation import ClaimedOperation
 
-_STATE_OF_OUTCOME = {
+_CHECK_STATE_BY_OUTCOME_CLASS = {
     OutcomeClass.SUCCEEDED: CheckState.SUCCESS,
     OutcomeClass.FAILED_DEFINITE: CheckState.ERROR,
     OutcomeClass.AUTH: CheckState.ERROR,
@@ -21,13 +20,13 @@ _STATE_OF_OUTCOME = {
 
 
 def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] | None) -> CreditCheck:
-    """Return the credit check of a purchase, built from its claim and its outcome; without an outcome its certainty
-    is unknown.
+    """Return the credit check of a purchase, built from its claim and its outcome. If `outcome` is None, its
+    certainty is unknown.
 
-    `version` is 1 after the claim and 2 after the outcome was recorded.
+    The column `version` is 1 if `outcome` is None, otherwise 2.
     """
     subject, report = claimed.subject, outcome.found if outcome else None
-    state = _STATE_OF_OUTCOME.get(outcome.kind) if outcome else None
+    state = _CHECK_STATE_BY_OUTCOME_CLASS.get(outcome.kind) if outcome else None
     name, result = (report.company_name, report.result) if report else (None, None)
     purchase_day, expiration_day = (report.purchase_date, report.expiration_date) if report else (None, None)
     parts = {"name": name, "result": result, "dates": purchase_day and expiration_day, "pdf": None}
@@ -53,9 +52,8 @@ def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] 
 
 
 def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome[RefundReport] | None) -> Refund:
-    """Return the refund as it is after the request was sent, built from its row, its claim and its outcome.
-    Without an outcome its certainty is unknown.
-    """
+    """Return the refund in its state after the request was sent, built from its row before the call, its claim and
+    its outcome. If `outcome` is None, its certainty is unknown."""
     submitted = replace(
         refund_row,
         provider_refund_key=claimed.subject.provider_key,

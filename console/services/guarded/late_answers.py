@@ -1,6 +1,5 @@
-"""Build the error for a provider's late answer: a person or another process has already decided about its record.
-The record stays unchanged, and a case describes the contradiction.
-"""
+"""Build the error for a process that received a provider's late answer: a person or another process has already
+decided about the record of the call. The record stays unchanged, and a case describes the contradiction."""
 
 import logging
 
@@ -19,9 +18,8 @@ _log = logging.getLogger("console.guard")
 def make_already_decided_error(
     context: ServiceContext, kind: str, record: CreditCheck | Payment | Refund
 ) -> ConsoleError:
-    """Return the error already_decided for the process that received the late answer, with detail.record and
-    detail.case (the id of the open case, None if there is none or it can't be read).
-    """
+    """Return the error already_decided for the process that received the late answer about `record`, with
+    detail.record and detail.case (the id of the open case, None if there is none or it can't be read)."""
     case: int | None = None
     try:
         with context.database.read() as conn:

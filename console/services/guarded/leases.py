@@ -1,4 +1,5 @@
-"""Named leases for services. The heartbeat of the process renews a lease during `hold_lease` and `keep_renewed`."""
+"""Named leases for services: acquire, renew and release them. The heartbeat of the process renews a lease during
+`hold_lease` and `keep_renewed`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,8 @@ from console.store.operations.leases import Lease
 
 @contextmanager
 def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgressDetail]) -> Iterator[Lease]:
-    """Hold the lease `name` until the end of the block. Never waits: if another process or thread holds the lease,
-    raises in_progress, whose detail contains `facts` and the holder.
-    """
+    """Context manager: hold the lease `name` until the end of the block. Never waits: if another process or thread
+    holds the lease, raises in_progress, whose detail contains `facts` and the holder."""
     lease = acquire_lease(context, name)
     if lease is None:
         with context.database.read() as conn:
@@ -40,7 +40,7 @@ def acquire_lease(context: ServiceContext, name: str) -> Lease | None:
 
 @contextmanager
 def keep_renewed(context: ServiceContext, lease: Lease) -> Iterator[None]:
-    """Let the heartbeat renew the lease until the end of the block, then release the lease."""
+    """Context manager: let the heartbeat renew the lease until the end of the block, then release the lease."""
     key = f"{lease.name}-{lease.slot}-{lease.token}"
 
     def beat() -> None:

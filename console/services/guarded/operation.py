@@ -1,6 +1,5 @@
-"""Types with which services and the pipeline exchange data: the description of a guarded operation, its claim, the
-error of an unrecorded outcome, and the settler of late answers.
-"""
+"""Types with which services and the guarded pipeline exchange data: the description of a guarded operation, its
+claim, the error of an unrecorded outcome, and the settler of late answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,9 +74,8 @@ class GuardedOperation(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedOperation:
-    """An operation whose first transaction (tx1) is committed. `fence` is the fencing token of its journal row;
-    `subject` is the claimed record; `lease` is the held lease, None if the operation needs none.
-    """
+    """A guarded operation whose first transaction (tx1) is committed. `fence` is the fencing token of its journal
+    row; `subject` is the claimed record; `lease` is the named lease that it holds, None if it needs none."""
 
     operation_id: str
     fence: int
@@ -104,7 +102,7 @@ class OutcomeUnrecorded(ConsoleError):
 
 
 class Settler(Protocol):
-    """Settles operations that their own process did not end, for one kind of record."""
+    """Settles the operations of one kind of record that their own process did not end."""
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle the operation with the outcome that its second transaction (tx2) did not record. Return False if
@@ -113,9 +111,8 @@ class Settler(Protocol):
         ...
 
     def record_lapse(self, operation_id: str) -> bool:
-        """Record that the process of the operation ended during the call. Return False if the operation has not
-        lapsed or another process has recorded the lapse.
-        """
+        """Record that the process of the operation ended during the call to the provider. Return False if the
+        operation has not lapsed or another process has recorded the lapse."""
         ...
 
 
@@ -135,7 +132,8 @@ reasons is never reported as the provider's fault.
 
 
 def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
-    """Return the error code for the outcome of a call that should cost or move money and did not succeed."""
+    """Return the error code for the outcome of a call to a provider that should cost or move money and did not
+    succeed."""
     if outcome.reason in OWN_FAULT_CODES and outcome.kind is not OutcomeClass.UNKNOWN:
         return ErrorCode(outcome.reason)
     if outcome.reason == ErrorCode.INTERNAL_ERROR and (
@@ -153,10 +151,9 @@ def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
     return ErrorCode.OUTCOME_UNKNOWN
 
 
-def find_ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
-    """Return the journal state for an outcome. `effect` is True if the call costs or moves money. Without an
-    effect, an unknown outcome counts as failed, because the read can simply be repeated.
-    """
+def find_journal_state(outcome: Outcome[T], effect: bool) -> OperationState:
+    """Return the state of an operation in the journal for an outcome. `effect` is True if the call costs or moves
+    money. Without an effect, an unknown outcome counts as failed, because the read can simply be repeated."""
     if outcome.kind in EFFECT_OUTCOME_CLASSES:
         return OperationState.DONE
     if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:

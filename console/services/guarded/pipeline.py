@@ -1,9 +1,9 @@
 """Run guarded operations: every call that costs or moves money, and every guarded re-fetch.
 
-Steps: wait for the named lease (it saves useless attempts; safety doesn't depend on it) → claim in the first
+Steps: wait for the named lease (which saves useless attempts; safety doesn't depend on it) → claim in the first
 transaction (tx1) → write the intent to the desk's spool → call the provider (no transaction is open) → record the
 outcome in the second transaction (tx2), which the fencing token protects. Nothing is sent before COMMIT of tx1 has
-returned. After a crash at any step, the journal row tells the next process how to continue.
+returned. After a crash at any step, the journal row and the spool row show how another process must continue.
 
 From before tx1 to the end of tx2, a signal (Ctrl+C, SIGTERM) does not end the process. If it arrives before the
 request is sent, the operation ends as not sent; if it arrives during the call, the call is aborted; an answer that
@@ -34,7 +34,7 @@ from console.services.guarded.operation import (
     GuardedOperation,
     OutcomeUnrecorded,
     StepReporter,
-    find_ended_state,
+    find_journal_state,
 )
 from console.services.guarded.unsent_operations import make_not_sent_outcome
 from console.services.process.context import ServiceContext
@@ -57,30 +57,32 @@ T = TypeVar("T")
 
 
 class _RowsMissing(Exception):
-    """Raised if the operation or its record is no longer in the database."""
+    """Raised in the second transaction (tx2) if the operation or its record is no longer in the database."""
 
 
-class _LeaseTaken(Exception):
-    """Raised if another holder has the named lease; the first transaction (tx1) was rolled back."""
+class _LeaseHeldByOther(Exception):
+    """Raised if another holder has the lease of the operation; the first transaction (tx1) was rolled back.
+    `holder` is None if the lease became free meanwhile."""
 
     def __init__(self, holder: LeaseHolder | None) -> None:
         self.holder = holder
 
 
 class GuardedPipeline:
-    """Runs the guarded operations of one process, step by step as described in this module."""
+    """Runs the guarded operations of one process, in the steps that the description of this module lists."""
 
     def __init__(self, context: ServiceContext, heartbeat: Heartbeat) -> None:
         self._context = context
         self._heartbeat = heartbeat
 
     def run(self, operation: GuardedOperation[T], progress: StepReporter) -> tuple[ClaimedOperation, Outcome[T]]:
-        """Run the operation until its outcome is recorded; return the claim and the outcome.
+        """Run the guarded operation until its outcome is recorded; return the claim and the outcome.
 
         The pipeline calls `progress` with "waiting", "asking" and "answered". Before anything is sent, raises the
-        refusals of `check` and `claim`, lease_timeout, in_progress, database_went_back, storage_full, and
-        Interrupted if a signal arrived before the claim. Raises OutcomeUnrecorded if the outcome could not be
-        written to the database. A signal that arrives after the claim takes effect after the outcome is written.
+        refusals of the operation's `check` and `claim`, lease_timeout, in_progress, database_went_back,
+        storage_full, and Interrupted if a signal arrived before the claim. Raises OutcomeUnrecorded if the outcome
+        could not be written to the database. A signal that arrives after the claim takes effect after the outcome
+        is written.
         """
         with tracing.start_correlation(), interrupts.defer_signals():
             if operation.has_effect:
@@ -90,14 +92,13 @@ class GuardedPipeline:
                 database_fitness.require_disk_space(self._context)
             claimed = self._wait_and_claim(operation, progress)
             with tracing.add_log_facts(operation=claimed.operation_id):
-                return claimed, self._run_claimed(operation, claimed, progress)
+                return claimed, self._run_claimed_operation(operation, claimed, progress)
 
-    def _run_claimed(
+    def _run_claimed_operation(
         self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
     ) -> Outcome[T]:
-        """Run the steps from the COMMIT of the first transaction (tx1) to the recorded outcome. Meanwhile the
-        heartbeat renews the leases.
-        """
+        """Run the steps of the operation after COMMIT of its first transaction (tx1): call the provider, record
+        and return the outcome. Meanwhile the heartbeat renews the leases."""
         beat = f"{claimed.operation_id}-{get_ident()}"
         self._heartbeat.add(beat, lambda: self._renew_leases(claimed))
         try:
@@ -131,18 +132,18 @@ class GuardedPipeline:
             interrupts.raise_if_interrupt_pending()
             try:
                 return self._write_claim(operation, context.clock.monotonic() - started_at)
-            except _LeaseTaken as conflict:
+            except _LeaseHeldByOther as conflict:
                 if not operation.waits_for_lease:
                     raise ConsoleError(ErrorCode.IN_PROGRESS, make_holder_detail(conflict.holder)) from None
             progress("waiting")
             self._await_free_lease(operation, deadline)
 
     def _write_claim(self, operation: GuardedOperation[T], waited_seconds: float) -> ClaimedOperation:
-        """Run the first transaction (tx1) and return the claim. `waited_seconds` is the time that the caller has
-        waited for the lease.
+        """Run the first transaction (tx1) of the operation and return the claim. `waited_seconds` is the time that
+        the caller has waited for the lease.
 
         If a unique index refuses the claim, raises the refusal for the record or attempt that holds the claim.
-        Raises _LeaseTaken if the lease is held.
+        Raises _LeaseHeldByOther if another process has the lease.
         """
         context, operation_id = self._context, str(uuid.uuid4())
         subject: ClaimedRecord | None = None
@@ -154,7 +155,7 @@ class GuardedPipeline:
                 # The second transaction (tx2) needs auto-increment ids as well.
                 row_counters.require_remaining_ids(tx.conn)
             operation.check(tx.conn)
-            lease = self._take_lease(tx, operation)
+            lease = self._acquire_lease(tx, operation)
             subject = operation.claim(tx, operation_id)
             fence = self._insert_journal_row(tx, operation, operation_id, subject)
             context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)
@@ -176,7 +177,7 @@ class GuardedPipeline:
                     refuse_repeat(conn, subject.key, subject.fingerprint)
             raise
 
-    def _take_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> Lease | None:
+    def _acquire_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> Lease | None:
         if operation.lease is None:
             return None
         context = self._context
@@ -184,7 +185,7 @@ class GuardedPipeline:
             tx, operation.lease, context.make_holder(), context.now(), self._heartbeat.scale_lease_seconds
         )
         if lease is None:
-            raise _LeaseTaken(leases.find_holder(tx.conn, operation.lease))
+            raise _LeaseHeldByOther(leases.find_holder(tx.conn, operation.lease))
         return lease
 
     def _insert_journal_row(
@@ -203,9 +204,9 @@ class GuardedPipeline:
         return self._context.answer_key(operation_id) if operation.has_effect else None
 
     def _await_free_lease(self, operation: GuardedOperation[T], deadline: float) -> None:
-        """Read the lease repeatedly until it is free. Each round also calls `check`, so that an operation that
-        can't succeed any more is refused before the deadline. Raises lease_timeout at `deadline` (seconds of
-        the monotonic clock).
+        """Read the lease of the operation repeatedly until it is free. Each round also calls the operation's
+        `check`, so that an operation that can't succeed any more is refused before the deadline. Raises
+        lease_timeout at `deadline` (seconds of the monotonic clock).
         """
         context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
         started_at = context.clock.monotonic()
@@ -231,9 +232,8 @@ class GuardedPipeline:
     def _prepare_call(
         self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
     ) -> None:
-        """Run the steps between COMMIT of the first transaction (tx1) and the request. If one of them fails, the
-        operation is recorded as not sent.
-        """
+        """Run the steps between COMMIT of the first transaction (tx1) and the request to the provider. If one of
+        these steps fails, record the operation as not sent and raise the error."""
         try:
             self._context.failpoints.reach("after_tx1")
             if operation.has_effect:
@@ -249,9 +249,8 @@ class GuardedPipeline:
             raise
 
     def _mark_calling(self, operation_id: str) -> None:
-        """Set the operation's spool row to `calling`: from now on the request may have been sent. Raises
-        interrupted if this desk has already settled the operation as not sent.
-        """
+        """Set the operation's spool row to `calling`, which means that the request may have been sent. Raises
+        interrupted if this desk has already settled the operation as not sent."""
         if not self._context.spool.mark_calling(operation_id):
             raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "told_not_sent", "operation_id": operation_id})
 
@@ -277,7 +276,8 @@ class GuardedPipeline:
         self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
     ) -> Outcome[T]:
         """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
-        the request may have arrived. If a signal ends it, an answer that has arrived is returned or recorded.
+        the provider may have received the request. If a signal ends the call, an answer that has arrived is
+        returned or recorded.
         """
         if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)
@@ -304,11 +304,11 @@ class GuardedPipeline:
     # Recording
 
     def _record_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> None:
-        """Write the outcome in the second transaction (tx2), or into the desk's spool if tx2 fails and the
-        operation has an effect.
+        """Write the outcome of the operation in the second transaction (tx2). If tx2 fails and the operation has
+        an effect, write the outcome into the desk's spool.
 
         Raises OutcomeUnrecorded if tx2 failed for an operation with effect. A signal during tx2 is raised only
-        after both were tried.
+        after tx2 was tried again and, if it failed, the outcome was spooled.
         """
         try:
             self._context.failpoints.reach("before_tx2")
@@ -333,8 +333,9 @@ class GuardedPipeline:
             self._context.failpoints.reach("after_tx2")
 
     def _settle_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
-        """Run the second transaction (tx2). If another process has ended the operation meanwhile, pass the outcome to
-        `deliver`. Return True if tx2 wrote it. Raises _RowsMissing if the operation or its record is missing.
+        """Run the second transaction (tx2), which writes the outcome of the operation. If another process has
+        ended the operation meanwhile, pass the outcome to the operation's `deliver`. Return True if tx2 wrote
+        the outcome. Raises _RowsMissing if the operation or its record is missing.
         """
         is_owner = self._write_outcome(operation, claimed, outcome)
         if not is_owner and not operation.deliver(claimed.operation_id, outcome):
@@ -344,9 +345,8 @@ class GuardedPipeline:
     def _retry_settle_outcome(
         self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
-        """Run the second transaction (tx2) once more after a BaseException (e.g. KeyboardInterrupt) ended it. The
-        fencing token makes the repetition safe. Return True if the outcome is in the database.
-        """
+        """Run the second transaction (tx2) once more after a BaseException (for example KeyboardInterrupt) ended
+        it. The fencing token makes the repetition safe. Return True if the outcome is in the database."""
         try:
             is_owner = self._settle_outcome(operation, claimed, outcome)
         except Exception:
@@ -356,7 +356,7 @@ class GuardedPipeline:
         return True
 
     def _write_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
-        context, state = self._context, find_ended_state(outcome, operation.has_effect)
+        context, state = self._context, find_journal_state(outcome, operation.has_effect)
         key = self._make_answer_key(operation, claimed.operation_id)
 
         def tx2(tx: Transaction) -> bool:
@@ -399,9 +399,8 @@ class GuardedPipeline:
 
 
 def _report_step(progress: StepReporter, step: str) -> None:
-    """Call `progress` with the step's name. An Exception that `progress` raises is only logged, so that the
-    operation continues.
-    """
+    """Call `progress` with the step's name. If `progress` raises an Exception, log it and return, so that the
+    operation continues."""
     try:
         progress(step)
     except Exception:
@@ -409,9 +408,8 @@ def _report_step(progress: StepReporter, step: str) -> None:
 
 
 def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]) -> None:
-    """Mark the operation's intent in the spool as ended. With an unknown outcome the intent stays open, so that it
-    holds its claim.
-    """
+    """Mark the operation's intent (its row in the spool) as ended. If the outcome is unknown, the intent stays
+    open, so that it holds its claim."""
     if outcome.kind is OutcomeClass.UNKNOWN:
         return
     identifier = find_provider_id(outcome.found)

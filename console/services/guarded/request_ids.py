@@ -1,11 +1,11 @@
 """Request ids: a call that repeats an id gets the first call's answer, and nothing is sent or written again.
 
-The act is the function that does the work of a call, such as a purchase. The steps of a call are: check the id,
-acquire the lease of its row, run the act, store the answer. If the act is refused, the id is released. The
-transactions of the act store in the row of the id which record they changed (`ServiceContext.bind_to_request_id`).
-From this record a later call finds the answer after a crash, and this call finds its success if the database fails
-after the act has written. A Redis cache, if it is configured, returns final answers faster; the answers are the
-same without it.
+An act is the function that does the work of a call, such as a purchase. The steps of a call are: check the id,
+acquire the lease of the id's row in the table `request_ids`, run the act, store the answer. If the act is refused,
+the id is released. The transactions of the act store in this row which record they changed
+(`ServiceContext.bind_to_request_id`). After a crash, a later call finds the answer from this record; if the
+database fails after the act has written, the call itself finds its success from the record. A Redis cache, if it
+is configured, returns final answers faster; the answers are the same without it.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ _LONGEST_CACHED_ANSWER_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONG
 """Age at which an answer is no longer put into the cache: a cache entry is valid for one epoch and must not outlive
 the row of its id.
 """
-_ANSWER_TRIES = 3
+_MAX_ANSWER_TRIES = 3
 """Number of times that the answer of an act is stored, or searched for, before this process gives up."""
 _ANSWER_PAUSE_SECONDS = 0.1
 _REQUEST_ID_KIND = "request"
@@ -74,7 +74,7 @@ _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
     Payment: payments.PAYMENT_KIND,
     Refund: refunds.REFUND_KIND,
 }
-_LARGEST_FILE_BYTES = 10 * 1024 * 1024
+_LARGEST_HASHED_BYTES = 10 * 1024 * 1024
 _log = logging.getLogger("console.guard")
 
 T = TypeVar("T")
@@ -85,17 +85,15 @@ answer is missing or says that the outcome is unknown, and returns None if the a
 
 
 def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
-    """Return None. Use it as `find_answer` for acts that may run again, because they only read or return an
-    existing record.
-    """
+    """Return None. A caller passes this function as `find_answer` for acts that may run again, because they only
+    read or return an existing record."""
     return None
 
 
 @dataclass
 class RepeatMark:
-    """Shows if a call in the block of `watch_repeats` was a repetition: `is_repetition` is True if the caller got
-    the stored answer of an earlier call.
-    """
+    """The object that `watch_repeats` yields: `is_repetition` becomes True if a call in its block got the stored
+    answer of an earlier call with the same request id."""
 
     is_repetition: bool = False
 
@@ -105,7 +103,8 @@ _current_repeat_mark: ContextVar[RepeatMark | None] = ContextVar("repeats", defa
 
 @contextmanager
 def watch_repeats() -> Iterator[RepeatMark]:
-    """Yield a RepeatMark. At the end of the block it shows whether a call of this thread was a repetition."""
+    """Context manager: yield a RepeatMark, which shows whether a call of this thread in the block repeated an
+    earlier request id."""
     repeats = RepeatMark()
     token = _current_repeat_mark.set(repeats)
     try:
@@ -115,16 +114,16 @@ def watch_repeats() -> Iterator[RepeatMark]:
 
 
 def mark_repetition() -> None:
-    """Set the RepeatMark of `watch_repeats`: the call of this thread got the stored answer of an earlier call."""
+    """Set the RepeatMark of the surrounding `watch_repeats`, because a call of this thread got the stored answer
+    of an earlier call. Without a `watch_repeats` nothing happens."""
     repeats = _current_repeat_mark.get()
     if repeats is not None:
         repeats.is_repetition = True
 
 
 def require_valid_request_id(request_id: str) -> str:
-    """Return the request id. Raises usage (detail.problem `request_id`) unless it has 1 to 64 ASCII letters,
-    digits and `._-`.
-    """
+    """Return the request id. Raises usage (detail.problem `request_id`) unless it consists of 1 to 64 ASCII
+    letters, digits, dots, underscores and hyphens."""
     if 0 < len(request_id) <= LONGEST_REQUEST_ID_CHARACTERS and _REQUEST_ID_CHARACTERS.issuperset(request_id):
         return request_id
     raise ConsoleError(
@@ -133,9 +132,8 @@ def require_valid_request_id(request_id: str) -> str:
 
 
 class RequestIds:
-    """Runs acts under the request ids of their callers, so that no act runs twice for one id. Safe from any thread
-    and any process.
-    """
+    """Runs acts (the work of a service's call) under the request ids of their callers, so that no act runs twice
+    for one id. Several threads and processes may use it at the same time."""
 
     def __init__(self, context: ServiceContext, cache: NoCache) -> None:
         self._context = context
@@ -151,8 +149,8 @@ class RequestIds:
         find_answer: AnswerFinder = return_no_answer,
         progress: StepReporter | None = None,
     ) -> T:
-        """Run `act` and store its answer under the id. If the id was used before, return or raise the first call's
-        answer.
+        """Run `act` and store its answer under the request id. If the id was used before, return or raise the
+        first call's answer.
 
         Without an id, `act` always runs. `command` and `arguments` identify the request. If the stored answer is
         missing or contains an unknown outcome, `find_answer` finds the answer from the changed record. Raises the
@@ -168,11 +166,11 @@ class RequestIds:
         )
         facts = {"command": command, "request_id": request_id}
         with refusals.audit_refusals(self._context, AuditAction.REQUEST_REPEATED, None, facts, kind=_REQUEST_ID_KIND):
-            taken_or_answer = self._take_or_answer(request, find_answer)
-        if isinstance(taken_or_answer, HeldRequestId):
+            id_or_answer = self._acquire_id_or_find_answer(request, find_answer)
+        if isinstance(id_or_answer, HeldRequestId):
             with interrupts.defer_signals():  # the answer is stored under its id before a signal ends the process
-                return self._run_act(taken_or_answer, act, find_answer)
-        value: T = _repeat_answer(taken_or_answer)
+                return self._run_act(id_or_answer, act, find_answer)
+        value: T = _repeat_answer(id_or_answer)
         return value
 
     def close(self) -> None:
@@ -182,9 +180,9 @@ class RequestIds:
     # Check and take the id
 
     def _require_role(self) -> None:
-        """Raise not_allowed if an auditor or admin acts on a database server: there, only the accounts of roles
-        that change records may store request ids. A worker that executes a desk request needs no check: its
-        account has such a role.
+        """Raise not_allowed if an auditor or admin acts on a database server, because there only the accounts of
+        roles that change records may store request ids. A worker that executes a desk request needs no check:
+        its account has such a role.
         """
         context = self._context
         if not context.database.is_server or get_executed_request_id() is not None:
@@ -200,35 +198,38 @@ class RequestIds:
             }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
-    def _take_or_answer(self, request: RequestKey, find_answer: AnswerFinder) -> HeldRequestId | CallAnswer:
-        """Take the request id for a first call, or return the answer that is stored under it."""
+    def _acquire_id_or_find_answer(
+        self, request: RequestKey, find_answer: AnswerFinder
+    ) -> HeldRequestId | CallAnswer:
+        """Acquire the request id for its first call and return the acquired id, or return the answer that an
+        earlier call has stored under it."""
         context = self._context
         cache_answer = self._cache.announce_use(*_make_cache_key(request))
         if cache_answer.result is not None:
             return answer_serialization.deserialize_answer(cache_answer.result)
         self._require_role()
-        row = None if cache_answer.is_missing else self._find_row(request)
+        row = None if cache_answer.is_missing else self._find_row_of_request(request)
         while True:
             answer = None if row is None else self._find_answer(request, row, find_answer, cache_answer.epoch)
             if answer is not None:
                 return answer
             context.failpoints.reach("before_request_id")
-            owned = context.write(partial(self._take_id, request=request, expected_row=row))
-            if owned is not None:
+            held_request = context.write(partial(self._acquire_id, request=request, expected_row=row))
+            if held_request is not None:
                 context.failpoints.reach("after_request_id")
-                return owned
-            row = self._find_row(request)
+                return held_request
+            row = self._find_row_of_request(request)
 
-    def _find_row(self, request: RequestKey) -> RequestIdUse | None:
+    def _find_row_of_request(self, request: RequestKey) -> RequestIdUse | None:
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
             return request_ids.find_use(conn, request)
 
-    def _take_id(
+    def _acquire_id(
         self, tx: Transaction, request: RequestKey, expected_row: RequestIdUse | None
     ) -> HeldRequestId | None:
-        """Acquire the lease of the id if its row is unchanged since it was read as `expected_row`; otherwise
-        return None."""
+        """Acquire the lease of the request id if the id's row is unchanged since it was read as `expected_row`
+        (None: there was no row); otherwise return None."""
         context, now = self._context, self._context.now()
         if self._cache.state is not None and not idempotency.read_current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, context.make_holder(), now)
@@ -242,7 +243,8 @@ class RequestIds:
     def _find_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder, epoch: str | None
     ) -> CallAnswer | None:
-        """Return the answer for this call from the row of a used id; None if the call may run its act.
+        """Return the answer for this call from `row`, the row of a request id that was used before; None if the
+        call may run its act.
 
         `epoch` is the epoch of the Redis cache. Raises possible_repeat if the id was used for another request, and
         in_progress while the first call runs.
@@ -256,22 +258,22 @@ class RequestIds:
                 "command": row.command,
                 "since": row.holder.since,
             }
-            raise self._count_refusal(
+            raise self._count_and_return_refusal(
                 ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID, **used})
             )
         if running:
-            self._refuse_running(request, row)
+            self._refuse_running_call(request, row)
             return self._find_answer_of_ended_call(request, row, find_answer)
         return self._read_stored_answer(request, row, find_answer, epoch)
 
     def _find_answer_of_ended_call(
         self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder
     ) -> CallAnswer | None:
-        """Find the answer of a first call whose process ended before it stored the answer, from the record that
-        the act changed. None if the act had no effect.
+        """Return the answer of a first call whose process ended before it stored the answer, built from the record
+        that the act changed. Return None if the act had no effect.
 
-        A final answer is stored, so that later calls get the same one even if the record changes. The row's new
-        state also prevents the first process, if it still runs, from writing under the id.
+        A final answer is stored, so that later calls get the same answer even if the record changes. The row's new
+        state also prevents the first process, if it still runs, from writing under the request id.
         """
         answer = find_answer(row)
         if answer is not None and _is_final(answer):
@@ -279,8 +281,9 @@ class RequestIds:
                 self._store_answer(HeldRequestId(request, row.fence), answer)
         return answer
 
-    def _refuse_running(self, request: RequestKey, row: RequestIdUse) -> None:
-        """Raise in_progress while the first call holds the id's lease, or while its operation is still calling."""
+    def _refuse_running_call(self, request: RequestKey, row: RequestIdUse) -> None:
+        """Raise in_progress while the first call holds the request id's lease, or while its operation is still
+        calling the provider."""
         holder, since = refusals.make_holder_detail(row.holder).get("holder"), row.holder.since
         if not row.has_live_lease:
             with self._context.database.read() as conn:
@@ -294,14 +297,14 @@ class RequestIds:
             "holder": holder,
             "since": since,
         }
-        raise self._count_refusal(ConsoleError(ErrorCode.IN_PROGRESS, facts))
+        raise self._count_and_return_refusal(ConsoleError(ErrorCode.IN_PROGRESS, facts))
 
     def _read_stored_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder, epoch: str | None
     ) -> CallAnswer:
-        """Return the stored answer of the first call. If its outcome is unknown, return an answer with the present
-        state of the record. Raises possible_repeat if the stored text can't be read and the record gives no
-        answer.
+        """Return the stored answer of the first call with this request id. If its outcome is unknown, return an
+        answer with the present state of the record. Raises possible_repeat if the stored text can't be read and
+        the record gives no answer.
         """
         try:
             answer = answer_serialization.deserialize_answer(row.answer or "")
@@ -309,7 +312,7 @@ class RequestIds:
             present = find_answer(row)
             if present is not None:
                 return present
-            raise self._count_refusal(
+            raise self._count_and_return_refusal(
                 ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
             ) from None
         if not _is_final(answer):
@@ -319,7 +322,7 @@ class RequestIds:
         return answer
 
     def _replace_with_present_record(self, answer: CallAnswer) -> CallAnswer:
-        """Return `answer`, whose outcome is unknown, with the present state of its record."""
+        """Return `answer`, whose outcome is unknown, with the present state of the record in its error."""
         error = answer.error
         record = error.detail.get("record") if error is not None else None
         kind = _KIND_OF_RECORD_CLASS.get(type(record))
@@ -330,7 +333,7 @@ class RequestIds:
         detail = {**error.detail, "record": present or record}
         return CallAnswer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
 
-    def _count_refusal(self, refusal: ConsoleError) -> ConsoleError:
+    def _count_and_return_refusal(self, refusal: ConsoleError) -> ConsoleError:
         self._context.counters.count_refusal(refusal.code)
         return refusal
 
@@ -338,7 +341,7 @@ class RequestIds:
 
     def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
         beat = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
-        self._heartbeat.add(beat, lambda: self._renew_lease(held_request))
+        self._heartbeat.add(beat, lambda: self._renew_request_id_lease(held_request))
         try:
             with bind_writes_to_request_id(held_request) as binding:
                 try:
@@ -364,10 +367,10 @@ class RequestIds:
     def _find_value_of_committed_act(
         self, held_request: HeldRequestId, find_answer: AnswerFinder, error: Exception
     ) -> Any:
-        """Return the act's value if the record shows that the act succeeded before it raised `error`: the act had
-        committed a write, and then the database failed or a bug raised an exception.
+        """Return the act's value if the changed record shows that the act succeeded before it raised `error`: the
+        act had committed a write, and then the database failed or a bug raised an exception.
 
-        Raises `error` if the act did not succeed, or if the database can't be read within _ANSWER_TRIES tries.
+        Raises `error` if the act did not succeed, or if the database can't be read within _MAX_ANSWER_TRIES tries.
         """
         _log.warning("a request failed after it had written", exc_info=error)
 
@@ -385,15 +388,15 @@ class RequestIds:
         return answer.value
 
     def _end_lease(self, held_request: HeldRequestId) -> None:
-        """End the lease of an id whose act ended with an unexpected exception. If the act has written something,
-        `find_answer` answers later calls; otherwise the id is free.
-        """
+        """End the lease of a request id whose act ended with an unexpected exception. If the act has written
+        something, `find_answer` finds the answer for later calls; otherwise the id is free."""
         with log_and_suppress("end of a request that broke off"):
             self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
 
     def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
-        """Store the answer, or release the id after a refusal. If the database fails, nothing is raised: the lease
-        of the id expires and `find_answer` answers later calls.
+        """Store the answer of an act under its request id, or release the id after a refusal. If the database
+        fails, nothing is raised: the lease of the id expires, and `find_answer` finds the answer for later
+        calls.
         """
         if isinstance(answer.error, OutcomeUnrecorded):
             return
@@ -403,9 +406,8 @@ class RequestIds:
             self._context.failpoints.reach("after_answer_kept")
 
     def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
-        """Store the answer in the row of the id if this call still holds the id, and also in the cache if the
-        answer is final. If the act had no effect, release the id instead.
-        """
+        """Store the answer in the row of the request id if this call still holds the id, and also in the Redis
+        cache if the answer is final. If the act had no effect, release the id instead."""
         is_stored = _had_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
@@ -416,11 +418,11 @@ class RequestIds:
             self._cache.store_result(*_make_cache_key(held_request.request), text, epoch)
 
     def _repeat_until_success(self, step: Callable[[], T]) -> T:
-        """Run `step` until it succeeds, at most _ANSWER_TRIES times, and return its result; raise the error of the
-        last try. Each try gets a new connection if the last one was lost, and waits for the database as
-        `retry_policy` says.
+        """Run `step` until it succeeds, at most _MAX_ANSWER_TRIES times, and return its result; raise the error of
+        the last try. Each try gets a new connection if the last connection was lost, and waits for the database
+        as `retry_policy` says.
         """
-        for tries_left in reversed(range(_ANSWER_TRIES)):
+        for tries_left in reversed(range(_MAX_ANSWER_TRIES)):
             try:
                 return step()
             except Exception:
@@ -433,13 +435,12 @@ class RequestIds:
     def _store_end_of_act(
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
-        """Write the state and the answer (`text`) of the ended act into the row of the id. Return whether this
-        call still held the id, and the epoch of the Redis cache.
-        """
+        """Write the state and the answer (`text`) of the ended act into the row of the request id. Return True if
+        this call still held the id (otherwise nothing is written), and the epoch of the Redis cache."""
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, self._context.now()))
         return request_ids.end_use(tx.conn, held_request, state, text), epoch
 
-    def _renew_lease(self, held_request: HeldRequestId) -> None:
+    def _renew_request_id_lease(self, held_request: HeldRequestId) -> None:
         self._context.write(
             lambda tx: request_ids.renew_lease(tx.conn, held_request, self._heartbeat.scale_lease_seconds)
         )
@@ -462,13 +463,13 @@ def _replace_file_by_digest(argument: object) -> object:
         return argument
     try:
         with argument.open("rb") as file:
-            return {"sha256": hashlib.sha256(file.read(_LARGEST_FILE_BYTES + 1)).hexdigest()}
+            return {"sha256": hashlib.sha256(file.read(_LARGEST_HASHED_BYTES + 1)).hexdigest()}
     except OSError:
         return str(argument)
 
 
 def _make_cache_key(request: RequestKey) -> tuple[str, str]:
-    """Return the key and the fingerprint under which the cache stores the answer of a request."""
+    """Return the key and the fingerprint under which the Redis cache stores the answer of a request."""
     return make_request_key(request.person, request.request_id), request.fingerprint
 
 
@@ -477,9 +478,8 @@ def _describe_row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | Non
 
 
 def _had_effect(answer: CallAnswer) -> bool:
-    """True if the act wrote or sent something. This includes the error already_decided with a case: the request
-    was sent, but people decided before its answer arrived.
-    """
+    """True if the act with this answer wrote or sent something. This includes the error already_decided with a
+    case: the request was sent, but people decided before the provider's answer arrived."""
     error = answer.error
     if error is None:
         return True
@@ -496,13 +496,14 @@ def _may_conceal_success(error: Exception) -> bool:
 
 
 def _is_final(answer: CallAnswer) -> bool:
-    """True if the answer can't change later. Only an answer with an unknown outcome can change."""
+    """True if a repeated call must get exactly this answer. Only an answer with an unknown outcome is not final,
+    because its outcome can become known later."""
     return answer.error is None or answer.error.exit_status != _OUTCOME_UNKNOWN_EXIT_STATUS
 
 
 def _repeat_answer(answer: CallAnswer) -> Any:
-    """Return the value of the first call, or raise its error with detail.duplicate. Before that, call
-    `mark_repetition`, which tells the caller that the answer is a stored one."""
+    """Return the value of the first call's answer, or raise its error with detail.duplicate. Before that, call
+    `mark_repetition`, which shows the caller that the answer is a stored one."""
     mark_repetition()
     if answer.error is None:
         return answer.value

@@ -1,4 +1,5 @@
-"""Decisions of two people about an unknown outcome: the first person proposes, the second person settles."""
+"""Decisions of two people about an unknown outcome: the first person proposes an outcome, and the second person's
+equal decision settles the record."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,9 +24,9 @@ class PersonDecision:
     """A person's decision that an unknown outcome is `target`, as the first or as the second of two people.
 
     `subject` is the kind and the id of the record `record`; for an operation whose row is lost, the id is None and
-    `operation_id` identifies it. `proof` is the content of the evidence to store. `refusal_facts` are added to the
-    detail of the refusal not_allowed. `may_replace_proposal` is True if the decision may replace an open proposal
-    with another target; if False, it is refused in that case.
+    `operation_id` identifies the operation. `proof` is the content of the evidence to store. `refusal_facts` are
+    added to the detail of the refusal not_allowed. `may_replace_proposal` is True if the decision may replace an
+    open proposal with another target; if False, it is refused in that case.
     """
 
     subject: tuple[str, int | None]
@@ -80,8 +81,9 @@ def decide(
 
 
 def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
-    """Return at most MAX_PROPOSALS proposals that wait for a second person, oldest first. Each shows whether the
-    acting person can be the second person. Raises not_allowed if the acting person may not read.
+    """Return at most MAX_PROPOSALS proposals of an outcome that wait for a second person, oldest first. Each shows
+    why the acting person can't be the second person (None: the person can). Raises not_allowed if the acting
+    person has no right to read.
     """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
@@ -90,9 +92,8 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
 
 
 def _find_refusal(person: Person | None, proposer: str) -> str | None:
-    """Return the reason why this person can't be the second person: `own_first_half` for the proposer, `role` for
-    a person without the right; None if the person can.
-    """
+    """Return the reason why this person can't be the second person of a decision: `own_first_half` for the
+    proposer, `role` for a person without the right; None if the person can."""
     if person is not None and is_same_person(person.name, proposer):
         return "own_first_half"
     may_decide = person is not None and has_right(person, "resolve") and has_right(person, "resolve_second")
@@ -100,9 +101,8 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
 
 
 def _require_second_person(context: ServiceContext, decision: PersonDecision, proposer: str) -> None:
-    """Refuse the second decision if it comes from the proposer (same_person), from a person without the right
-    resolve_second, or without a newly typed password (not_allowed).
-    """
+    """Refuse the second person's decision if this person is the proposer (same_person), has no right
+    resolve_second, or has not just typed the password again (not_allowed)."""
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
     if not has_right(context.read_person(), "resolve_second"):

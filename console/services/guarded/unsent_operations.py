@@ -1,6 +1,7 @@
-"""Settle operations whose request was certainly never sent, as not sent instead of unknown.
+"""Settle, as not sent, operations that would otherwise count as unknown but whose request was certainly never
+sent.
 
-The proof is the operation's row in the spool of this desk: it is still `prepared`, because the process ended
+The proof is the operation's row in the spool of this desk: the row is still `prepared`, because the process ended
 before it sent the request, or could not record that the request was not sent. Only the desk of that process has
 the proof. Every other desk sees an unknown outcome until this desk has settled the operation.
 """
@@ -29,8 +30,7 @@ _log = logging.getLogger("console.guard")
 
 def make_not_sent_outcome(reason: str = "stopped_before_sending") -> Outcome[Any]:
     """Return the outcome of an operation whose request certainly did not reach the provider. `reason` is stored
-    with it.
-    """
+    with the outcome."""
     return Outcome(OutcomeClass.FAILED_DEFINITE, reason, SendingCertainty.NO)
 
 
@@ -41,7 +41,7 @@ def settle_unsent_operation(
     `deliver` settles the operation in the database.
 
     Never raises an Exception: after a failure the next caller tries again. If the process of the operation still
-    runs, the changed spool row prevents it from sending.
+    runs, the changed spool row prevents this process from sending the request.
     """
     try:
         return context.spool.mark_void(operation_id) and deliver(operation_id, make_not_sent_outcome())
@@ -53,9 +53,9 @@ def settle_unsent_operation(
 
 
 def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
-    """Return the spool entries of unsent operations that this desk must settle, oldest first. Skips operations
-    that may still be sent. Deletes from the spool the entries whose operation is missing in the journal or has
-    failed there.
+    """Return the spool entries of unsent operations that this desk must settle, oldest first. Leaves out
+    operations that may still be sent. Deletes from the spool the entries whose operation is missing in the
+    journal or has failed there.
     """
     return tuple(
         entry for entry in context.spool.list_unsent_entries(context.database_id) if _must_settle(context, entry)
@@ -88,9 +88,8 @@ def has_unsent_operations(context: ServiceContext) -> bool:
 
 
 def settle_all_unsent_operations(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
-    """Settle this desk's unsent operations; return the number of settled operations. The keys of `settlers` are
-    action names.
-    """
+    """Settle this desk's unsent operations as not sent; return the number of settled operations. The keys of
+    `settlers` are action names."""
     entries = find_unsent_operations(context)
     results = (
         settle_unsent_operation(context, entry.intent.operation_id, settlers[entry.intent.action].deliver)

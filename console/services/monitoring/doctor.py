@@ -113,7 +113,7 @@ class HealthChecks:
         database = Database(self._settings.database_url, without_time_limit=True)
         try:
             if not accepts_new_database:
-                database_rollback.require_file(database, spool)
+                database_rollback.refuse_unexpected_new_database(database, spool)
             if not accepts_new_database:
                 schema_before, schema_after = migrate.upgrade(database)
                 return {"from": schema_before, "to": schema_after}

@@ -12,7 +12,7 @@ from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_registry import NoticeKind
 from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import is_overdue
-from console.services.evidence.call_summaries import classify_answer, is_call
+from console.services.evidence.call_summaries import classify_answer, is_provider_call
 from console.services.payment_intake.common import REFUSED, REFUSED_CONFIRMED, REFUSED_TO_CONFIRM
 from console.services.process.context import ServiceContext
 from console.services.process.counters import DUPLICATE_ERROR_CODES, ProcessCounters
@@ -75,7 +75,9 @@ class MetricFigureReader:
         self._count_other_processes()
         queues = self._queues.read_counts()
         with self._context.database.read() as conn:
-            answers = [answer for answer in recent_activity.list_provider_answers(conn, since) if is_call(answer[0])]
+            answers = [
+                answer for answer in recent_activity.list_provider_answers(conn, since) if is_provider_call(answer[0])
+            ]
             states = recent_activity.count_payment_states(conn, since)
             notices = recent_activity.count_notices(conn, since)
             durations = recent_activity.list_operation_durations(conn, [of for _, _, of in answers if of], since)

@@ -12,7 +12,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Operation, Work, WorkReason, WorkState
-from console.services.guarded.operation import find_ended_state
+from console.services.guarded.operation import find_journal_state
 from console.services.payments import account_limits as account_money
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
@@ -122,7 +122,7 @@ def settle_late_start(
     if payment is None:
         return False
     reports.store_answer(context, tx, payment, "start", outcome)
-    journal.settle_operation(tx.conn, operation_id, find_ended_state(outcome, effect=True), outcome, context.now())
+    journal.settle_operation(tx.conn, operation_id, find_journal_state(outcome, effect=True), outcome, context.now())
     facts = {"operation": operation_id, "outcome": outcome.kind.value}
     context.record_audit(tx, AuditAction.PAYMENT_LATE_ANSWER, payment.id, facts, kind=PAYMENT_KIND)
     write_start_outcome(context, tx, payment, outcome)

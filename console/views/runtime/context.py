@@ -18,7 +18,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.process import correlation as tracing
 from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck, Person
-from console.services.desk_requests.waiting import RequestWait, report_state_to
+from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.services.process.passwords import use_password_reader
 from console.views.runtime.first_tasks import FirstTask, FirstTasks
 from console.views.runtime.page_fetch import FetchedPage, PageFetcher
@@ -273,7 +273,7 @@ class WindowContext(QObject):
         def watched_call(services: "Console") -> T:
             if is_stored is not None:
                 is_stored.wait(_MAX_REQUEST_ID_STORING_SECONDS)
-            with report_state_to(wait):
+            with report_request_state_to(wait):
                 return call(services, request_id)
 
         return watched_call

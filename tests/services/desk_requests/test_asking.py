@@ -141,7 +141,7 @@ def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
     (number,) = numbers(1, seed=10)
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:
-        worker.desk_requests.announce()
+        worker.desk_requests.announce_presence()
         with ThreadPoolExecutor(1) as thread:
             bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
             until(lambda: worker.desk_requests.count_waiting() > 0, "the request")

@@ -144,7 +144,7 @@ def test_what_a_killed_worker_bought_is_answered(
     """The first worker buys and ends before it answers. The second one has the request's answer without buying."""
     desk, first, second = people
     (number,) = numbers(1, seed=8)
-    first.desk_requests.announce()
+    first.desk_requests.announce_presence()
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         until(lambda: first.desk_requests.count_waiting() > 0, "the request")

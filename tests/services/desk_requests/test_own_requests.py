@@ -22,7 +22,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.own_requests import LISTED_AGE_SECONDS
-from console.services.desk_requests.waiting import RequestWait, report_state_to
+from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import ask, take
 from tests.support.asking import ask_only, executing
@@ -94,10 +94,10 @@ def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Conso
     desk, worker, _ = people
     (number,) = numbers(1, seed=41)
     wait = RequestWait()
-    worker.desk_requests.announce()
+    worker.desk_requests.announce_presence()
 
     def buy() -> CreditCheck:
-        with report_state_to(wait):
+        with report_request_state_to(wait):
             return desk.credit_checks.purchase(PurchaseRequest(number, "1"), request_id="mine")
 
     with ThreadPoolExecutor(1) as thread:

@@ -115,12 +115,12 @@ def test_ctrl_c_withdraws(place: Place, sandbox: Sandbox, people: tuple[Console,
     (number,) = numbers(1, seed=31)
 
     def is_asked() -> bool:
-        worker.desk_requests.announce()
+        worker.desk_requests.announce_presence()
         return place.sql("SELECT count(*) FROM requests WHERE action = 'purchase'") == [(1,)]
 
     env = place.told(sandbox.url, "op-a", 5)
     command = [sys.executable, "-m", "console", "--json", "purchase", number, "--client", "1"]
-    worker.desk_requests.announce()
+    worker.desk_requests.announce_presence()
     child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     try:
         until(is_asked, "the request", 120)

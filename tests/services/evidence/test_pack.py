@@ -22,7 +22,7 @@ from console.domain.payments.records import RefundRequest
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.services.evidence.pack import EvidencePacks, WrittenPack
 from console.services.evidence.pack_archive import PACK_FORMAT_NAME, compute_digest, encode_json
-from console.services.evidence.pack_verification import PackVerdict, verify_pack
+from console.services.evidence.pack_verification import PackVerification, verify_pack
 from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.wording import timelines
@@ -107,7 +107,7 @@ def rewrite(path: Path, changed: dict[str, bytes | None], *, listed: bool = Fals
     return other
 
 
-def whys(verdict: PackVerdict) -> set[tuple[str, str]]:
+def whys(verdict: PackVerification) -> set[tuple[str, str]]:
     return {(one.file, one.code) for one in verdict.problems}
 
 

@@ -289,7 +289,7 @@ def test_a_call_that_breaks_off_before_it_began_frees_the_id(
         raise stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.credit_checks._checks, "_validate_request", interrupted)
+        patch.setattr(console.credit_checks._checks, "_validate_purchase_request", interrupted)
         with pytest.raises(type(stop)):
             buy(console)
     assert buy(console, OTHER_NUMBER).state == "success"
@@ -315,16 +315,16 @@ def test_who_slept_past_the_lease_does_not_act(
 ) -> None:
     """Somebody else has the id by then: what the sleeper would write is refused with it, before anything is sent."""
     checks = console.credit_checks._checks
-    validated = checks._validate_request
+    validated = checks._validate_purchase_request
 
     def asleep(request: PurchaseRequest) -> PurchaseRequest:
-        monkeypatch.setattr(checks, "_validate_request", validated)
+        monkeypatch.setattr(checks, "_validate_purchase_request", validated)
         clock.at += timedelta(minutes=2)
         with place.desk(vendor, desk=1) as other:
             assert buy(other).state == "success"
         return validated(request)
 
-    monkeypatch.setattr(checks, "_validate_request", asleep)
+    monkeypatch.setattr(checks, "_validate_purchase_request", asleep)
     error = refused(console)
     assert error.code in ("in_progress", "already_purchased")
     assert vendor.count(NUMBER) == 1
@@ -336,16 +336,16 @@ def test_the_sleepers_own_claim_is_undone(
 ) -> None:
     """The other one bought another row's worth by then and nothing else stands in the way: the id alone refuses."""
     checks = console.credit_checks._checks
-    validated = checks._validate_request
+    validated = checks._validate_purchase_request
 
     def asleep(request: PurchaseRequest) -> PurchaseRequest:
-        monkeypatch.setattr(checks, "_validate_request", validated)
+        monkeypatch.setattr(checks, "_validate_purchase_request", validated)
         clock.at += timedelta(minutes=2)
         with place.desk(vendor, desk=1) as other:
             assert buy(other, OTHER_NUMBER).state == "success"
         return validated(request)
 
-    monkeypatch.setattr(checks, "_validate_request", asleep)
+    monkeypatch.setattr(checks, "_validate_purchase_request", asleep)
     error = refused(console)
     assert (error.code, error.detail["reason"]) == ("in_progress", "request_id")
     assert vendor.count(NUMBER) == 0

@@ -16,7 +16,7 @@ MOST = {"sqlite": 24, "mariadb": 25, "mysql": 25}
 def test_a_purchase_sends_few_statements(place: Place, vendor: LedgerVendor) -> None:
     """Until it is recorded, without the detail and the PDF that follow."""
     with place.desk(vendor) as desk:
-        desk._service_builder._refetch_service.follow_up = lambda *_: None  # type: ignore[method-assign]  # just here
+        desk._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
         first, second, third = numbers(3, seed=56)
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))  # connects
         with counted(desk) as sent:
