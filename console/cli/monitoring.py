@@ -28,7 +28,7 @@ class UpgradeDatabaseCommand:
             settings = writer.read_settings()
             health = open_health(settings)
             request = (settings, "db upgrade", args.request_id, (args.new,))
-            revisions = act_once_by_request_id(*request, lambda: health.upgrade(accepts_new_database=args.new))
+            revisions = act_once_by_request_id(*request, lambda: health.upgrade_schema(accepts_new_database=args.new))
             lines = cli_text.format_upgrade_lines
             writer.write_answer(
                 lambda: repeated.mark_json(dict(revisions)),

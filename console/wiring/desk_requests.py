@@ -25,7 +25,7 @@ from console.services.annotations.mentions import MentionService
 from console.services.audit.trail import AuditService
 from console.services.bulk.runs import BulkRuns
 from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
-from console.services.process.context import ServiceContext, execute_for
+from console.services.process.context import ServiceContext, act_for_requester
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery.saved_views import SavedViewService
 from console.services.refunds.limit_changes import RefundLimitService
@@ -150,7 +150,7 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
         person may not do this.
         """
         context.require_right("due_tasks")
-        with execute_for(None):
+        with act_for_requester(None):
             return recovery.run_due()
 
     return {

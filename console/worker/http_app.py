@@ -179,7 +179,7 @@ class Receiver:
     async def _probe_payment(self, source: str, notice: CheckedNotice) -> None:
         """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is
         full, a due task asks later."""
-        if notice.must_ask:
+        if notice.must_ask_provider:
             with suppress(NoCapacity):
                 await self._probe_threads[source].run(notice.ask_provider)
 

@@ -59,7 +59,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/request.py",
-                "        self._lock_requests_of_maker(tx, valid.maker)\n",
+                "        self._lock_requests_of_maker(tx, valid_request.maker)\n",
                 "",
             ),
         ),
@@ -201,8 +201,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/apply_report.py",
-                "    if follows:\n        return Work(",
-                "    if not follows:\n        return Work(",
+                "    if must_set_order_paid:\n        return Work(",
+                "    if not must_set_order_paid:\n        return Work(",
             ),
         ),
         ("tests/crash/test_notice_kills.py",),

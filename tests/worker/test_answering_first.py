@@ -100,7 +100,7 @@ def test_a_second_failure_waits_to_be_asked_about(scene: Scene, hanging: Callabl
     assert scene.deliver("paypay", "ORD-1").done == "booked"
     scene.money.move_payment("paypay", "ORD-1", "failed")
     heard = scene.payments.check_notice(failed)
-    assert (heard.store_notice().done, heard.must_ask) == ("repeated", True)
+    assert (heard.store_notice().done, heard.must_ask_provider) == ("repeated", True)
     assert events(scene)[0] == ("queued", payment_id)
     scene.run_due()
     assert scene.payment(payment_id).state == "reversed"

@@ -27,7 +27,7 @@ from console.domain.views.unmatched_notices import (
     UnmatchedNoticePage,
 )
 from console.services.alerts.inbox import parse_cursor
-from console.services.payment_intake.common import NOTICE_KIND, RESULT_UNMATCHED
+from console.services.payment_intake.common import EVENT_UNMATCHED, NOTICE_KIND
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -93,9 +93,7 @@ class UnmatchedNotices:
         """Yield the notices of `unseen_cases`, the open and unacknowledged cases about unmatched notices. A notice
         whose record a due task has found meanwhile is left out."""
         ids = [case.subject_id for case in unseen_cases]
-        events = {
-            event.id: event for event in payment_events.find_by_ids(conn, ids) if event.done == RESULT_UNMATCHED
-        }
+        events = {event.id: event for event in payment_events.find_by_ids(conn, ids) if event.done == EVENT_UNMATCHED}
         open_cases = alerts.read_open_alerts_of_subjects(conn, NOTICE_KIND, ids)
         records = _group_records_by_number(
             notice_candidates.find_by_numbers(conn, {event.order_no for event in events.values() if event.order_no})

@@ -30,7 +30,7 @@ from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.guarded.request_ids import watch_repeats
-from console.services.process.context import ServiceContext, execute_for, require_confirmation
+from console.services.process.context import ServiceContext, act_for_requester, require_confirmation
 from console.services.process.tolerated import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
@@ -199,7 +199,7 @@ class RequestExecutor:
         _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fencing_token - 1)
         facts = {"action": taken.action, "request": taken.id, "executions": taken.fencing_token - 1}
         entry = NewAuditEntry(taken.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
-        with execute_for(taken):
+        with act_for_requester(taken):
             self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
         return _serialize_answer(
             CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING}))
@@ -221,7 +221,7 @@ class RequestExecutor:
             self._context.audit.record_all(tx, (replace(entry, detail=facts),))
             requests.store_answer(tx, taken, "")
 
-        with execute_for(taken):
+        with act_for_requester(taken):
             try:
                 self._context.write(lambda tx: write(tx, entry))
             except Exception as refusal:
@@ -240,7 +240,7 @@ class RequestExecutor:
         logged and becomes the error internal_error. Raises Interrupted if a signal asks this process to end
         before the command has started.
         """
-        with execute_for(taken), watch_repeats() as repeats:
+        with act_for_requester(taken), watch_repeats() as repeats:
             answer = self._run_command_for_answer(taken)
             while _is_earlier_call_running(taken, answer):
                 interrupts.raise_if_interrupt_pending()

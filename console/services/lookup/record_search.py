@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 _LONGEST_QUERY_CHARACTERS = 200
-_ASCII_OF_WIDE_DIGITS = {0xFF10 + i: 0x30 + i for i in range(10)} | {
+_DIGIT_INPUT_TRANSLATION = {0xFF10 + i: 0x30 + i for i in range(10)} | {
     ord(c): None for c in " \u3000-\u2010\u2212\uff0d\u30fc"
 }
+"""Translation of typed characters: wide digits become ASCII digits; spaces and hyphens are removed."""
 
 
 class Lookup:
@@ -41,15 +42,14 @@ class Lookup:
     """
 
     def __init__(self, context: ServiceContext, complete_records: "RecordsCompleter") -> None:
-        """`complete_records` reads the `relations` of records: related facts, such as the payments of an order,
-        from which texts explain the record.
-        """
+        """`complete_records` returns records with their `relations`: facts of related rows, such as the payments
+        of an order, which the texts about the record need."""
         self._context = context
         self._complete_records = complete_records
 
     def find_records(self, text: str) -> LookupResult:
-        """Return all records of the corporation number in `text`, newest first, with the number's registry entry
-        and totals.
+        """Return all records of the corporation number in `text`, newest first, with the corporation registry's
+        facts about the number and the sums of its paid, refunded and open amounts.
 
         Raises invalid_corporation_number with at most three similar stored numbers (detail.candidates), and
         not_allowed if the acting person may not read.
@@ -92,7 +92,7 @@ class Lookup:
     def _sum_money(self, conn: Connection, number: str) -> "tuple[CompanyTotals, ...]":
         """Return the corporation's paid, refunded and open amounts, one total for each currency (minor units).
 
-        The modules are imported here because only a lookup with payments needs them.
+        The modules with the sums are imported in this method, because only a lookup with payments needs them.
         """
         from console.domain.views.company import TOTALS_PERIOD
         from console.store.records import company
@@ -100,9 +100,8 @@ class Lookup:
         return company.sum_money(conn, number, self._context.now() - TOTALS_PERIOD)
 
     def read_notes(self, refs: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
-        """Return the newest notes of these records (pairs of kind and id), newest first. Raises not_allowed if the
-        acting person may not read.
-        """
+        """Return the newest notes of the records `refs` (pairs of kind and id), newest first. Raises not_allowed
+        if the acting person may not read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -110,9 +109,8 @@ class Lookup:
             return company.read_notes(conn, refs)
 
     def read_documents(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
-        """Return the newest documents of these records (pairs of kind and id), newest first. Raises not_allowed if
-        the acting person may not read.
-        """
+        """Return the newest documents of the records `refs` (pairs of kind and id), newest first. Raises
+        not_allowed if the acting person may not read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -120,9 +118,8 @@ class Lookup:
             return company.read_documents(conn, refs)
 
     def read_history(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
-        """Return the newest events of these records (pairs of kind and id) together, newest first. Raises
-        not_allowed if the acting person may not read.
-        """
+        """Return the newest events of the records `refs` (pairs of kind and id) together, newest first. Raises
+        not_allowed if the acting person may not read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -142,8 +139,9 @@ class Lookup:
     def _add_relations_to_groups(
         self, conn: Connection, *groups: "Sequence[QueuedRecord]"
     ) -> "list[tuple[Any, ...]]":
-        """Return each group of records with their relations, in the same sequence. For groups of credit checks
-        whose explanation needs no related facts, nothing is read.
+        """Return the groups of records in the given sequence, each record with its relations (facts of related
+        rows). If no record needs such facts for its explanation, read nothing and give the credit checks empty
+        relations.
         """
         if not any(_needs_relations(record) for group in groups for record in group):
             return [tuple(map(_add_empty_relations, group)) for group in groups]
@@ -151,10 +149,11 @@ class Lookup:
         return [tuple(islice(completed, len(group))) for group in groups]
 
     def complete_record(self, kind: str, record: "RecordT") -> "RecordT":
-        """Return `record`, the result of an act or of a stored answer, with its present relations.
+        """Return `record`, the result of an act or of a stored answer, with its present relations (facts of
+        related rows).
 
-        If its row has another version by now, return it without relations, because the present relations don't
-        belong to that version.
+        If the database row of the record is missing or has another version by now, return the record without
+        relations, because the present relations don't belong to its version.
         """
         from console.store.records import any_record
 
@@ -230,10 +229,10 @@ class Lookup:
         """Return at most `limit` records that match `text`. Raises not_allowed if the acting person may not read.
 
         A credit check matches if its corporation number or corporation name begins with `text`, or if its id or
-        the provider's id equals it. Orders, payments and refunds match if their number, the merchant's or the
-        provider's id, the idempotency key or the payer begins with `text`. Exact matches come first. The other
-        matches alternate between the kinds (one credit check, one order, one payment, one refund, and again), the
-        newest of each kind first.
+        AlarmBox's id equals `text`. An order, payment or refund matches if its number, the provider's id of it,
+        its idempotency key or its payer begins with `text`. Exact matches come first. The other matches alternate
+        between the kinds (one credit check, one order, one payment, one refund, and again), the newest of each
+        kind first.
         """
         from console.store.records import prefix_search as beginnings
 
@@ -269,7 +268,8 @@ class Lookup:
 
 
 def _needs_relations(record: "QueuedRecord") -> bool:
-    """True if the explanation of the record depends on its relations."""
+    """True if the explanation of the record needs its relations: facts of related rows, such as the payments of an
+    order."""
     return (
         not isinstance(record, CreditCheck)
         or record.certainty is Certainty.UNKNOWN
@@ -282,9 +282,8 @@ def _add_empty_relations(record: "QueuedRecord") -> "QueuedRecord":
 
 
 def _add_registry_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | None") -> "tuple[Any, ...]":
-    """Return the records, which share one corporation number, with the registry's entry of that number; unchanged
-    without an entry.
-    """
+    """Return the records, which share one corporation number, each with the registry's entry of this number. If
+    `facts` is None or contains no entry, return the records unchanged."""
     entry = None if facts is None else facts.entry
     return records if entry is None else tuple(replace(record, registry_entry=entry) for record in records)
 
@@ -294,7 +293,8 @@ def _find_money_records(
 ) -> tuple[tuple["Order", ...], tuple["Payment", ...], tuple["Refund", ...]]:
     """Return the orders, payments and refunds of a corporation number.
 
-    The module with the queries is imported here because a lookup in a database without payments doesn't need it.
+    The module with the queries is imported in this function, because a lookup in a database without payments
+    doesn't need it.
     """
     from console.store.records import money_by_corporation
 
@@ -303,7 +303,7 @@ def _find_money_records(
 
 
 def _find_credit_checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:
-    digits = query.translate(_ASCII_OF_WIDE_DIGITS).removeprefix("T")
+    digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed)
     if digits and len(digits) < 10:

@@ -44,18 +44,16 @@ _MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class _MatchedRecordIds:
-    """The ids, by kind, of the records that the words of a search match. `is_partial` is True if there are more
-    matches.
-    """
+    """The ids, by kind, of the records that match the words of a search. `is_partial` is True if more records
+    match."""
 
     ids: dict[str, set[int]]
     is_partial: bool = False
 
 
 class GlobalSearch:
-    """Answers the searches of the search box, the lookup page and the terminal. Writes nothing. Every statement
-    reads a limited range of a database index.
-    """
+    """Answers the searches of the search box, the lookup page and the terminal. It writes nothing. Every SQL
+    statement reads a limited range of a database index."""
 
     def __init__(
         self,
@@ -63,9 +61,8 @@ class GlobalSearch:
         complete_groups: "GroupsCompleter",
         find_checks: Callable[..., Sequence[CreditCheck]],
     ) -> None:
-        """`complete_groups` returns groups of records with their relations (`Lookup._add_relations_to_groups`);
-        `find_checks` returns the credit checks that match a text.
-        """
+        """`complete_groups` returns groups of records, each record with its relations (facts of related rows), as
+        `Lookup._add_relations_to_groups` does; `find_checks` returns the credit checks that match a text."""
         self._context = context
         self._add_relations_to_groups = complete_groups
         self._find_credit_checks = find_checks
@@ -106,8 +103,9 @@ class GlobalSearch:
     def _find_records_by_words(
         self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int
     ) -> _MatchedRecordIds:
-        """Return the records that the words of the query match: by a corporation number, by the name of a company,
-        or by the first characters of an identifier.
+        """Return the ids of the records that match the words of the query: by a corporation number, by the name of
+        a company, or by the first characters of an identifier. `companies` are the companies that match the
+        words.
         """
         words = query.words
         number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
@@ -122,7 +120,7 @@ class GlobalSearch:
         for kind, more in prefix_search.find_ids_by_prefix(conn, words, most).items():
             ids.setdefault(kind, set()).update(more)
         ids.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
-        for kind, record_id in self._find_own_request(conn, words):
+        for kind, record_id in self._find_record_of_own_request(conn, words):
             ids.setdefault(kind, set()).add(record_id)
         return _MatchedRecordIds(ids, is_partial or len(numbers) > _MAX_CORPORATION_NUMBERS)
 
@@ -145,9 +143,8 @@ class GlobalSearch:
         }
 
     def _make_queue_filter(self, conn: Connection, query: SearchQuery) -> QueueChoice:
-        """Return the filter of the query. If the filter has a condition on the owner, it also contains the owner
-        of each taken record.
-        """
+        """Return the conditions of the query as a filter for the store's queries. If one of them is about the
+        owner of a record, the filter also contains the owner of each taken record."""
         choice = QueueChoice(query.chosen, now=self._context.now())
         if not choice.needs_owners:
             return choice
@@ -162,7 +159,7 @@ class GlobalSearch:
         """Yield the operation whose id is `words`. If there is none, yield the last operation of the acting
         person's request id `words`.
         """
-        if not _may_be_id(words):
+        if not _may_be_operation_or_request_id(words):
             return
         operation = journal.find_with_effective_state(conn, words.lower())
         if operation is None and not reads_views(conn):
@@ -171,11 +168,10 @@ class GlobalSearch:
         if operation is not None:
             yield operation
 
-    def _find_own_request(self, conn: Connection, words: str) -> Iterator[tuple[str, int]]:
-        """Yield the kind and id of the record that the acting person's request with the id `words` has changed.
-        Requests of other people are not found.
-        """
-        if not _may_be_id(words):
+    def _find_record_of_own_request(self, conn: Connection, words: str) -> Iterator[tuple[str, int]]:
+        """Yield the kind and id of the record that the acting person has changed by a request with the id `words`.
+        Requests of other people are not found."""
+        if not _may_be_operation_or_request_id(words):
             return
         subject = (
             requests.find_subject_of_own_request(conn, make_oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), words)
@@ -197,8 +193,8 @@ def _has_digits_only(words: str) -> bool:
     return all(one.isdecimal() or not one.isalnum() for one in words)
 
 
-def _may_be_id(words: str) -> bool:
-    """True if `words` has the form of an operation id or a request id."""
+def _may_be_operation_or_request_id(words: str) -> bool:
+    """True if `words`, the words of a search, have the form of an operation id or a request id."""
     return 0 < len(words) <= _LONGEST_ID_CHARACTERS and words.isascii() and " " not in words
 
 
@@ -221,9 +217,8 @@ def _get_alert_id(alert: Alert) -> int:
 
 
 def _find_exact_match(result: SearchResult) -> SearchSubject | None:
-    """Return the kind and id of the record or operation whose identifier is the whole text; the payment if several
-    records have the same identifier; None without a match.
-    """
+    """Return the kind and id of that record or operation in `result` whose identifier equals the whole search
+    text; None if there is none. If several records have this identifier, prefer the payment."""
     words = result.query.words
     if result.query.has_conditions or not words:
         return None

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property
+from typing import TypeAlias
 
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
@@ -47,8 +48,14 @@ _DATABASE_ERROR_CODES = (
 )
 
 
+_CheckFacts: TypeAlias = dict[str, object]
+"""Values for the text about a check. `ok` is False if the check failed; `verdict` selects another text than the ones
+about a passed or failed check. Both are optional.
+"""
+
+
 class HealthChecks:
-    """Runs the health checks one after the other. A failed check is a part of the result and raises nothing. The
+    """Runs the health checks one after the other, and returns their results. A failed check raises nothing. The
     object itself opens the database and the spool.
     """
 
@@ -102,7 +109,7 @@ class HealthChecks:
             return (schema,)
         return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
 
-    def upgrade(self, *, accepts_new_database: bool = False) -> SchemaVersions:
+    def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
         """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe
         at any time, also if several desks do it at the same time.
 
@@ -126,7 +133,7 @@ class HealthChecks:
             database.close()
         return {"from": state["schema"], "to": state["schema"]}
 
-    def _run_check(self, name: str, check: Callable[[], dict[str, object]]) -> HealthCheck:
+    def _run_check(self, name: str, check: Callable[[], _CheckFacts]) -> HealthCheck:
         try:
             facts = check()
         except ConsoleError as error:
@@ -141,8 +148,8 @@ class HealthChecks:
 
     def _make_wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
         """Return the middle parts of two wording keys: of the text about the failed check `name`, and of the text
-        about its next step. If a check fails because the database is unavailable or a sign-in is missing, both
-        texts say only that.
+        about its next step. If the cause is an unavailable database or a missing sign-in, both texts are about
+        this cause only.
         """
         problem = error.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
@@ -153,12 +160,12 @@ class HealthChecks:
             return "unseen", "unseen"
         return name, name
 
-    def _check_version(self) -> dict[str, object]:
+    def _check_version(self) -> _CheckFacts:
         """Report the versions of the program, its schema, Python and Qt. This check always passes."""
         return {**read_versions()}
 
-    def _check_installation(self) -> dict[str, object]:
-        """Compare the files of the built application with the hashes that were written when it was built."""
+    def _check_installation(self) -> _CheckFacts:
+        """Check that the files of the built application have the hashes that were written when it was built."""
         folder = find_installed_folder()
         if folder is None:
             return {}
@@ -166,12 +173,12 @@ class HealthChecks:
         facts = {"folder": str(folder), "files": state.files, "altered": state.altered, "missing": state.missing}
         return {"ok": not state.damaged, "damaged": state.damaged, **facts}
 
-    def _check_home(self) -> dict[str, object]:
+    def _check_home(self) -> _CheckFacts:
         home = self._settings.home
         writable = os.access(home if home.exists() else home.parent, os.W_OK)
         return {"ok": writable, "folder": str(home)}
 
-    def _check_privacy(self) -> dict[str, object]:
+    def _check_privacy(self) -> _CheckFacts:
         """Check that other users of this machine have no access to the home folder and the folder of the database
         file.
         """
@@ -180,16 +187,16 @@ class HealthChecks:
         open_folders = [path for path in (home, *database_files) if is_open_to_others(path)]
         return {"ok": not open_folders, "folder": str(open_folders[0] if open_folders else home)}
 
-    def _check_free_space(self) -> dict[str, object]:
+    def _check_free_space(self) -> _CheckFacts:
         home = self._settings.home
         free_bytes = shutil.disk_usage(home if home.exists() else home.parent).free if home.parent.exists() else 0
         return {"ok": free_bytes >= ENOUGH_FREE_BYTES, "free_mb": free_bytes // 1024**2}
 
-    def _check_schema(self) -> dict[str, object]:
+    def _check_schema(self) -> _CheckFacts:
         state = migrate.ensure_schema(self._database)
         return {"schema": state["schema"], "url": self._settings.masked_database_url}
 
-    def _check_documents(self) -> dict[str, object]:
+    def _check_documents(self) -> _CheckFacts:
         documents = open_documents(self._settings.documents_url, self._database)
         documents.check_writable()
         return {"place": documents.location}
@@ -207,30 +214,30 @@ class HealthChecks:
         except ConsoleError as unreadable:
             return unreadable
 
-    def _require_known_need(self) -> None:
-        """Return if it is known whether a worker acts for this desk's person, and so whether this desk needs
-        credentials. If a database error has prevented reading it (`_asks_worker`), raise that error."""
+    def _raise_worker_read_error(self) -> None:
+        """Raise the database error that `_asks_worker` contains, if there is one: without the database it is
+        unknown whether a worker acts for this desk's person, and so whether this desk needs credentials."""
         if isinstance(self._asks_worker, ConsoleError):
             raise self._asks_worker
 
-    def _check_store_key(self) -> dict[str, object]:
+    def _check_store_key(self) -> _CheckFacts:
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
         try:
             self._settings.store_key()
         except ConsoleError:
-            self._require_known_need()
+            self._raise_worker_read_error()
             raise
         return {}
 
-    def _check_worker(self) -> dict[str, object]:
+    def _check_worker(self) -> _CheckFacts:
         """Check that a running worker makes the calls for this desk's person."""
         worker = find_alive_worker(self._database, TimeScale(self._settings.time_scale))
         if worker is None:
             return {"ok": False}
         return {"worker": worker.name, "seconds": round(worker.seconds_ago)}
 
-    def _check_leftover_credentials(self) -> dict[str, object]:
+    def _check_leftover_credentials(self) -> _CheckFacts:
         """Look for credentials that this desk doesn't need, because a worker makes the calls for its person. The
         check always passes; credentials that are found are reported as advice.
         """
@@ -241,7 +248,7 @@ class HealthChecks:
             facts["names"] = (*leftovers.entries, *leftovers.variables)
         return facts
 
-    def _check_operator(self) -> dict[str, object]:
+    def _check_operator(self) -> _CheckFacts:
         """Check that the acting person has a name: the database account on a server, otherwise the configured
         name. Raises bad_profile if a server's account has no name or a sign-in is missing.
         """
@@ -256,25 +263,24 @@ class HealthChecks:
             raise ConsoleError(ErrorCode.BAD_PROFILE, {"problem": problem, "place": sign_in.database_address})
         return {"ok": name is not None, "operator": name or "-"}
 
-    def _check_sign_in(self) -> dict[str, object]:
+    def _check_sign_in(self) -> _CheckFacts:
         sign_in = self._settings.sign_in
         sign_in.database_url()
         return {"operator": sign_in.user, "place": sign_in.database_address, "source": sign_in.account_source}
 
-    def _check_alarmbox(self) -> dict[str, object]:
+    def _check_alarmbox(self) -> _CheckFacts:
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
         url, is_enabled = self._settings.provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
         if not is_enabled:
-            self._require_known_need()
+            self._raise_worker_read_error()
         elif not self._is_authorised_at_alarmbox():
             return {"ok": False, "verdict": "unauthorised"}
         return {"ok": is_enabled, "url": url or "https://api.alarmbox.jp"}
 
     def _is_authorised_at_alarmbox(self) -> bool:
-        """False if this console has neither stored AlarmBox tokens nor a first refresh token. Also True if the
-        database can't be read, because another check reports that.
-        """
+        """True if this console has stored AlarmBox tokens or a first refresh token. Also True if the database
+        can't be read, because another check reports that."""
         if self._settings.secret("ALARMBOX_REFRESH_TOKEN"):
             return True
         try:
@@ -302,7 +308,7 @@ class HealthChecks:
             return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", missing_facts)
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
-    def _check_tasks(self) -> dict[str, object]:
+    def _check_tasks(self) -> _CheckFacts:
         """Check that no due task is overdue. The check passes if no task has ever run."""
         migrate.ensure_schema(self._database)
         try:
@@ -316,7 +322,7 @@ class HealthChecks:
         overdue_names = [task.name for task in stored if is_overdue(task, now, scale)]
         return {"ok": not overdue_names, "late": ", ".join(overdue_names) or "-", "n": len(stored)}
 
-    def _check_rollback(self) -> dict[str, object]:
+    def _check_rollback(self) -> _CheckFacts:
         """Check that the database still has all audit entries that this desk knows, and that no open alert of the
         rule `database_went_back` stops operations.
         """
@@ -342,10 +348,10 @@ class HealthChecks:
         }
         return {"ok": stop is None and not missing_count, **facts}
 
-    def _check_lease_clock(self) -> dict[str, object]:
+    def _check_lease_clock(self) -> _CheckFacts:
         return {"uptime_s": boot_clock.read_uptime_ms() // 1000}
 
-    def _check_cache(self) -> dict[str, object]:
+    def _check_cache(self) -> _CheckFacts:
         """Check that Redis answers. A failure is only advice: the program also works without Redis, and repeats no
         operation.
         """
@@ -354,7 +360,7 @@ class HealthChecks:
         url = self._settings.redis_url or ""
         return {"ok": is_usable(url), "url": mask_password(url)}
 
-    def _check_publishing(self) -> dict[str, object]:
+    def _check_publishing(self) -> _CheckFacts:
         """Check that the publisher of alerts is configured completely, and that no alert has waited too long in
         the outbox.
         """
@@ -377,7 +383,7 @@ class HealthChecks:
         """True if this desk has a corporation registry, or a watched folder for the registry's files."""
         return self._settings.registry_folder is not None or (self._settings.home / "registry").is_dir()
 
-    def _check_registry(self) -> dict[str, object]:
+    def _check_registry(self) -> _CheckFacts:
         """Check that the watched folder of the registry's files can be read, and report the registry date. The
         check passes if no file was imported yet.
         """
@@ -393,7 +399,7 @@ class HealthChecks:
             status = reader.status()
         return {"day": status.registry_date.isoformat(), "n": status.rows}
 
-    def _check_switches(self) -> dict[str, object]:
+    def _check_switches(self) -> _CheckFacts:
         """List the test switches that are on, and the names of all failpoints (points at which a test can stop a
         process). The check fails if a switch is on.
         """

@@ -80,8 +80,9 @@ class LiveFeedReader:
         return FeedSnapshot(counts, items)
 
     def record_refusal(self, reason: str, peer: str | None, skipped_count: int) -> None:
-        """Write an audit entry about a refused listener. `peer` is the listener's network address; `skipped_count`
-        is the number of refusals since the last such entry that got no entry.
+        """Write an audit entry about a refused listener. `reason` is the code of the refusal's reason; `peer` is
+        the listener's network address; `skipped_count` is the number of listeners that were refused since the
+        last such entry without an entry of their own.
         """
         facts: dict[str, object] = {"peer": (peer or "")[:64]}
         if skipped_count:
@@ -93,9 +94,9 @@ class LiveFeedReader:
         )
 
     def read_changes(self, after: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
-        """Return the present position in the changes, for the next call, and the records that changed after the
-        position `after`, in their present state. Only the first _MAX_RECORDS_READ records are read. Raises
-        not_allowed if the acting person may not read.
+        """Return two values: the present position in the changes, for the next call, and the records that changed
+        after the position `after`. The first _MAX_RECORDS_READ records have their present state; the others
+        have only kind and id. Raises not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

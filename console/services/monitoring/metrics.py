@@ -13,7 +13,7 @@ from console.domain.payments.provider_registry import NoticeKind
 from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import is_overdue
 from console.services.evidence.call_summaries import classify_answer, is_provider_call
-from console.services.payment_intake.common import REFUSED, REFUSED_CONFIRMED, REFUSED_TO_CONFIRM
+from console.services.payment_intake.common import EVENT_REFUSED, EVENT_REFUSED_ANSWERED, EVENT_REFUSED_UNANSWERED
 from console.services.process.context import ServiceContext
 from console.services.process.counters import DUPLICATE_ERROR_CODES, ProcessCounters
 from console.services.recovery.queues import Queues
@@ -38,12 +38,12 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class MetricFigures:
-    """The figures that were read at `read_at` from the database, for the fifteen minutes before.
+    """The figures of the fifteen minutes before `read_at`, the time at which they were read from the database.
 
-    Ratios: `payments_paid` of the payments that ended, `calls_failed` (no usable answer) and `calls_answered` of
-    the calls to providers, `notices_refused` of the signed notices. `response_seconds` is the mean duration of
-    calls, None if no call has ended; `queues` are the counts of the queues; `late_tasks` are the names of overdue
-    tasks.
+    `payments_paid` is the part of the ended payments that are paid. `calls_failed` is the part of the calls to
+    providers without a usable answer, `calls_answered` the part with any answer. `notices_refused` is the part of
+    the signed notices that were refused. `response_seconds` is the mean duration of calls, None if no call has
+    ended; `queues` are the counts of the queues; `late_tasks` are the names of overdue tasks.
     """
 
     payments_paid: Ratio
@@ -72,7 +72,7 @@ class MetricFigureReader:
         """Return the present figures. Raises ConsoleError if the database doesn't answer."""
         now = self._context.now()
         since = now - MEASURED_PERIOD
-        self._count_other_processes()
+        self._add_counts_of_other_processes()
         queues = self._queues.read_counts()
         with self._context.database.read() as conn:
             answers = [
@@ -91,7 +91,7 @@ class MetricFigureReader:
             calls_failed=Ratio(sum(not fine for _, fine in answer_facts), len(answer_facts)),
             calls_answered=Ratio(sum(answers for answers, _ in answer_facts), len(answer_facts)),
             notices_refused=Ratio(
-                sum(count for (_, done), count in signed_notices.items() if done in _REFUSED_NOTICE_RESULTS),
+                sum(count for (_, done), count in signed_notices.items() if done in _REFUSED_EVENT_STATES),
                 sum(signed_notices.values()),
             ),
             response_seconds=sum(durations) / len(durations) if durations else None,
@@ -108,8 +108,7 @@ class MetricFigureReader:
 
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases in each class of WAIT_BOUNDS_SECONDS, and the sum of all waits in
-        seconds: waits of this process, and of other processes since this one began to count.
-        """
+        seconds. Waits of other processes are included if they ended after this process began to count."""
         (own, seconds), (foreign_counts, foreign_seconds) = (
             self._context.counters.waits,
             self._counters_of_others.waits,
@@ -117,9 +116,8 @@ class MetricFigureReader:
         return tuple(map(sum, zip(own, foreign_counts, strict=True))), seconds + foreign_seconds
 
     def count_duplicates(self) -> int:
-        """Return the number of duplicate operations that were refused by this process, and by other processes
-        since this one began to count.
-        """
+        """Return the number of refused duplicate operations. Refusals by other processes are included if they
+        happened after this process began to count."""
         return self._context.counters.duplicates + self._counters_of_others.duplicates
 
     def count_cache_hits(self) -> Ratio:
@@ -128,10 +126,9 @@ class MetricFigureReader:
         """
         return Ratio(*self._cache_counts())
 
-    def _count_other_processes(self) -> None:
-        """Add the counts that other processes have written to the audit trail since the last call. The first call
-        only finds the end of the audit trail.
-        """
+    def _add_counts_of_other_processes(self) -> None:
+        """Add the waits and duplicates that other processes have written to the audit trail since the last call to
+        the counts of other processes. The first call counts nothing: it only finds the end of the audit trail."""
         with self._follow_lock, self._context.database.read() as conn:
             if self._trail_position is None:
                 self._trail_position = recent_activity.find_newest_audit_id(conn)
@@ -142,7 +139,7 @@ class MetricFigureReader:
             self._counters_of_others.add_counts(foreign_activity.duplicate_count, foreign_activity.wait_seconds)
 
 
-_REFUSED_NOTICE_RESULTS = frozenset((REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED))
+_REFUSED_EVENT_STATES = frozenset((EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED))
 
 
 def _is_unsigned(source: str) -> bool:
@@ -151,6 +148,6 @@ def _is_unsigned(source: str) -> bool:
     return provider is not None and provider.notice_source is NoticeKind.HINTS
 
 
-def _make_ratio(states: Mapping[str, int], part: Iterable[str], other_states: Iterable[str]) -> Ratio:
-    part_count = sum(states.get(state, 0) for state in part)
-    return Ratio(part_count, part_count + sum(states.get(state, 0) for state in other_states))
+def _make_ratio(count_by_state: Mapping[str, int], part_states: Iterable[str], other_states: Iterable[str]) -> Ratio:
+    part_count = sum(count_by_state.get(state, 0) for state in part_states)
+    return Ratio(part_count, part_count + sum(count_by_state.get(state, 0) for state in other_states))

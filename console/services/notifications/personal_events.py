@@ -1,6 +1,5 @@
-"""The service `console.notifications`: the events that concern the acting person. The person's own acts are no
-events.
-"""
+"""The service `console.notifications`: lists the events that concern the acting person, except the person's own
+acts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -101,9 +100,8 @@ def _make_mention_event(mention: Mention) -> PersonalEvent:
 
 
 def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalEvent]:
-    """Yield the events of an incident that `person` owns: somebody handed it over to the person, and it has become
-    worse.
-    """
+    """Yield at most two events of an incident that `person` owns: another person has handed it over to `person`,
+    and it has become worse."""
     id = str(incident.id)
     last = next((step for step in reversed(incident.steps) if step.action in _OWNER_CHANGING_ACTIONS), None)
     if last is not None and last.action is IncidentAction.HAND_OVER and not is_same_person(last.person, person):
@@ -118,19 +116,20 @@ _OWNER_CHANGING_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVER)
 
 
 def _has_become_worse(incident: Incident, person: str) -> bool:
-    """True if the incident has become worse for its owner `person`: a snooze or resolution ended because of that,
-    or an alert was added after the person became the owner and after the person's last act on the incident.
+    """True if the incident has become worse for its owner `person`: the worsening has ended its snooze or
+    resolution, or an alert was added after the person became the owner and after the person's last act on the
+    incident.
     """
     if incident.woken_by is WakeReason.WORSE:
         return True
     known_at = max(
-        (step.at for step in _list_owner_changes(incident.steps, person)),
+        (step.at for step in _list_steps_of_owner(incident.steps, person)),
         default=incident.owner_since or incident.since,
     )
     return any(alert.detected_at > known_at for alert in incident.alerts if alert.resolved_at is None)
 
 
-def _list_owner_changes(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:
+def _list_steps_of_owner(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:
     """Yield the incident's steps that `person` made, and the steps that made `person` the owner."""
     for step in steps:
         if is_same_person(step.person, person) or (step.new_owner and is_same_person(step.new_owner, person)):

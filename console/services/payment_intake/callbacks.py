@@ -1,8 +1,8 @@
 """Receive the signed callbacks of a provider. The provider's adapter decrypts and checks a callback. The report in
 the callback is applied to the payment, and then a read call to the provider confirms the payment's state.
 
-The reply to a forged callback does not show if its payment exists: it has always the same content and takes the
-same time, because a due task looks for the payment later.
+The reply to a forged callback does not reveal whether its payment exists: all such replies have the same content
+and take the same time, because a due task looks for the payment later.
 """
 
 from collections.abc import Callable
@@ -29,9 +29,8 @@ given second, so also after our own read of the payment in that second.
 
 
 class CallbackHandler:
-    """Handles the notices of one provider that arrive at the callback address, from the payer's browser or from the
-    provider itself.
-    """
+    """Handles the signed callbacks of one provider: notices that the payer's browser or the provider itself sends
+    to the callback address."""
 
     def __init__(
         self,
@@ -65,8 +64,8 @@ class CallbackHandler:
             self._context, self._name, callback.event_id, lambda tx: self._apply_callback(tx, callback)
         )
         if event is None:
-            return NoticeEffect(common.RESULT_REPEATED)
-        return NoticeEffect(event.done, event.payment_id, event if event.done == common.RESULT_QUEUED else None)
+            return NoticeEffect(common.EVENT_REPEATED)
+        return NoticeEffect(event.done, event.payment_id, event if event.done == common.EVENT_QUEUED else None)
 
     def _read_callback(self, body: bytes) -> SignedCallback:
         reader: object = self._payment_providers.find_reader(self._name)
@@ -86,7 +85,7 @@ class CallbackHandler:
             self._name,
             callback.event_id,
             (report.provider_state if report else callback.reason)[:40],
-            common.RESULT_QUEUED if payment else common.RESULT_UNMATCHED,
+            common.EVENT_QUEUED if payment else common.EVENT_UNMATCHED,
             callback.evidence,
             payment_id=payment.id if payment else None,
             order_no=callback.merchant_payment_id,
@@ -119,19 +118,19 @@ class CallbackHandler:
             return event.done
         effect = self._payment_probes.confirm_by_provider(event.payment_id, event.event_id)
         if effect is None:
-            return common.RESULT_QUEUED
-        word = common.RESULT_BOOKED if event.done == common.RESULT_QUEUED else common.find_event_state(effect)
+            return common.EVENT_QUEUED
+        word = common.EVENT_BOOKED if event.done == common.EVENT_QUEUED else common.find_event_state(effect)
         common.settle_event(self._context, self._name, event.event_id, word, event.payment_id)
         return word
 
     def ask_about_refused(self, event: PaymentEvent) -> str:
-        """Ask the provider about the payment whose number a refused callback contains, because the callback may be a
-        genuine one that was damaged. Return the event's state (column `done`): `refused_asked` after an answer or if
-        there is no such payment, otherwise unchanged.
+        """Ask the provider about the payment whose number a refused callback contains, because the callback may be
+        a genuine one that was damaged. Return the event's state (column `done`): `refused_asked` if the
+        provider has answered or our database has no payment with this number, otherwise the state before.
         """
         with self._context.database.read() as conn:
             payment = payments.find_by_merchant_id(conn, self._name, event.order_no or "")
         if payment is not None and self._payment_probes.confirm_by_provider(payment.id) is None:
             return event.done
-        common.settle_event(self._context, self._name, event.event_id, common.REFUSED_CONFIRMED, None)
-        return common.REFUSED_CONFIRMED
+        common.settle_event(self._context, self._name, event.event_id, common.EVENT_REFUSED_ANSWERED, None)
+        return common.EVENT_REFUSED_ANSWERED

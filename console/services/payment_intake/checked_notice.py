@@ -17,12 +17,12 @@ from console.store.payments.events import PaymentEvent
 
 @dataclass(slots=True)
 class CheckedNotice:
-    """A checked notice. The caller first calls `store_notice`, then `ask_provider` if `must_ask` is True.
+    """A checked notice. The caller first calls `store_notice`, then `ask_provider` if `must_ask_provider` is True.
 
     `is_refused` is True if the notice is refused; `store_notice` then writes only the audit entry and the event of
     the refusal, if `writes_database` is True. `must_store_before_reply` is True for a refused notice that must be
-    stored before the sender gets the reply, because it may be a damaged genuine notice. `correlation` is the
-    correlation id of both steps.
+    stored before the sender gets the reply, because it may be a damaged genuine notice. `correlation` is the id by
+    which the log and audit entries of both calls can be found.
     """
 
     correlation: str
@@ -40,7 +40,7 @@ class CheckedNotice:
         return self.write_effect is not None
 
     @property
-    def must_ask(self) -> bool:
+    def must_ask_provider(self) -> bool:
         """True if the provider must still be asked about the stored notice. If this process doesn't ask, a due task
         asks.
         """
@@ -58,14 +58,14 @@ class CheckedNotice:
 
     def ask_provider(self) -> NoticeResult:
         """Ask the provider about the notice's payment, and return the result for the sender. A failure is only
-        logged; a due task asks again later. Raises ValueError unless `must_ask` is True.
+        logged; a due task asks again later. Raises ValueError unless `must_ask_provider` is True.
         """
         effect = self._effect
         if effect is None or effect.event_to_confirm is None:
             raise ValueError("nothing to ask about")
         with self._act_as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
             word = self.ask_about_event(effect.event_to_confirm)
-            if effect.event_state == common.RESULT_QUEUED:
+            if effect.event_state == common.EVENT_QUEUED:
                 return replace(effect.result, done=word)
         return effect.result
 

@@ -24,7 +24,7 @@ NOTICE_KIND = "notice"
 """Subject kind of alerts, audit entries and evidence about a notice itself, for example about a notice whose payment
 is missing here.
 """
-RESULT_BOOKED, RESULT_REPEATED, RESULT_UNCHANGED, RESULT_QUEUED, RESULT_UNMATCHED, RESULT_STORED_ONLY = (
+EVENT_BOOKED, EVENT_REPEATED, EVENT_UNCHANGED, EVENT_QUEUED, EVENT_UNMATCHED, EVENT_STORED_ONLY = (
     "booked",
     "repeated",
     "unchanged",
@@ -32,13 +32,16 @@ RESULT_BOOKED, RESULT_REPEATED, RESULT_UNCHANGED, RESULT_QUEUED, RESULT_UNMATCHE
     "unmatched",
     "kept",
 )
-REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED = "refused", "refused_to_ask", "refused_asked"
-_WAITING_EVENT_STATES = frozenset({RESULT_QUEUED, RESULT_UNMATCHED, REFUSED_TO_CONFIRM})
+EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED = "refused", "refused_to_ask", "refused_asked"
+"""States of the event of a refused notice. EVENT_REFUSED_UNANSWERED: the provider must still be asked about the
+payment, because the notice may be a damaged genuine one. EVENT_REFUSED_ANSWERED: the provider has answered.
+"""
+_WAITING_EVENT_STATES = frozenset({EVENT_QUEUED, EVENT_UNMATCHED, EVENT_REFUSED_UNANSWERED})
 _EVENT_STATE_BY_EFFECT = {
-    "booked": RESULT_BOOKED,
-    "changed": RESULT_BOOKED,
-    "unchanged": RESULT_UNCHANGED,
-    "unknown": RESULT_STORED_ONLY,
+    "booked": EVENT_BOOKED,
+    "changed": EVENT_BOOKED,
+    "unchanged": EVENT_UNCHANGED,
+    "unknown": EVENT_STORED_ONLY,
 }
 
 
@@ -57,9 +60,8 @@ class NoticeRefused(Exception):
 
 
 class EventAlreadyStored(Exception):
-    """Another transaction has stored the same event before this one; the transaction that raises this error is rolled
-    back.
-    """
+    """Raised if another transaction has already stored the event of a notice. The transaction that raises this
+    error is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class NoticeEffect:
 
     @property
     def result(self) -> NoticeResult:
-        """The result of this effect that the receiver of notices returns to the sender."""
+        """The result that the receiver of notices returns to the sender for a notice with this effect."""
         return NoticeResult(refused=False, done=self.event_state, payment_id=self.payment_id)
 
 
@@ -112,19 +114,19 @@ def refuse_future_time(
 
 
 def find_stored_notice_effect(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
-    """Return a NoticeEffect with the word `repeated` if the event with this id is already stored for the source; None
-    for a new event.
-    """
+    """Return an effect with the state `repeated` if the event with this id is already stored for the source; None
+    for a new event."""
     with context.database.read() as conn:
         event = payment_events.find_by_source_id(conn, source, event_id)
-    return None if event is None else NoticeEffect(RESULT_REPEATED, event.payment_id)
+    return None if event is None else NoticeEffect(EVENT_REPEATED, event.payment_id)
 
 
 def store_event(
     context: ServiceContext, source: str, event_id: str, work: Callable[[Transaction], PaymentEvent]
 ) -> PaymentEvent | None:
-    """Run `work` and store the event that `work` returns, in one write transaction. Return the stored event. If the
-    event is already stored, roll the transaction back and return None. An `unmatched` event also opens a case.
+    """Run `work` and store the event that `work` returns, in one write transaction. Return the stored event. If an
+    event with the id `event_id` of the source `source` is already stored, roll the transaction back and return
+    None. An `unmatched` event also opens a case.
     """
     context.failpoints.reach("before_notice_tx")
     try:
@@ -138,7 +140,7 @@ def store_event(
 def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
     if not payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now()):
         raise EventAlreadyStored(event.event_id)
-    if event.done != RESULT_UNMATCHED:
+    if event.done != EVENT_UNMATCHED:
         return event
     stored = payment_events.find_by_source_id(tx.conn, event.source, event.event_id) or event
     name = event.order_no or event.event_id
@@ -153,11 +155,11 @@ def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) 
 def settle_event(
     context: ServiceContext, source: str, event_id: str, event_state: str, payment_id: int | None
 ) -> None:
-    """Set the state (column `done`) of a stored event to `event_state`, and store the payment's id.
+    """Set the state (column `done`) of the stored event with the id `event_id` of the source `source` to
+    `event_state`, and store the payment's id.
 
-    The state changes only if the event waits for its effect (`queued`, `unmatched`, `refused_to_ask`) or if
-    `event_state` is `queued`. If two processes handle the event at the same time, the `event_state` of the first one
-    stays.
+    The state changes only if the event is `queued`, `unmatched` or `refused_to_ask`, or if `event_state` is
+    `queued`. If two processes handle the event at the same time, the `event_state` of the first one stays.
     """
 
     def write_state(tx: Transaction) -> None:
@@ -165,10 +167,10 @@ def settle_event(
         if (
             event is not None
             and event.done != event_state
-            and (event.done in _WAITING_EVENT_STATES or event_state == RESULT_QUEUED)
+            and (event.done in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
         ):
             payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
-            if event.done == RESULT_UNMATCHED:
+            if event.done == EVENT_UNMATCHED:
                 cases.close_cases(tx.conn, NOTICE_KIND, event.id, context.now())
 
     context.failpoints.reach("before_notice_end")

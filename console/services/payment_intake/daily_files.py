@@ -115,7 +115,8 @@ class DailyFileStore:
         return next(iter(self._list_evidence_files(NOTICE_KIND, event.id)), None)
 
     def list_run_files(self, kind: str, run_id: int) -> tuple[StoredDailyFile, ...]:
-        """Return the files that are stored as evidence of a reconciliation run, which reads them."""
+        """Return the daily files that are stored as evidence of the reconciliation run with the kind `kind` and
+        the id `run_id`. The run reads these files."""
         return self._list_evidence_files(kind, run_id)
 
     def _list_evidence_files(self, kind: str, subject_id: int) -> tuple[StoredDailyFile, ...]:
@@ -190,8 +191,9 @@ def _parse_stored_file(body: str, sha256: str) -> StoredDailyFile:
 
 
 def _count_rows(files: DailyFiles[Any], content: bytes, merchant: str, day: date) -> tuple[int, int, int]:
-    """Return three figures about a file: the number of its rows, the sum of its successful payments, and the sum of
-    its completed refunds. Both sums are in minor units.
+    """Return three figures about the daily file `content` of the day `day`: the number of its rows, the sum of its
+    successful payments, and the sum of its completed refunds. Both sums are in minor units. `merchant` is our
+    merchant id at the provider.
     """
     row_count = paid_minor = refunded_minor = 0
     with closing(HistoryIndex()) as index:

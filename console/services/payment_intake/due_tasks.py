@@ -29,12 +29,20 @@ class PaymentDueTasks:
         """
         return (
             ("unconfirmed_notices", self._notices.confirm_due_notices),
-            ("payment_probes", lambda: self._run_for_due_payments((payment_work.UNKNOWN,), self._probe_payment)),
+            (
+                "payment_probes",
+                lambda: self._run_for_due_payments((payment_work.UNKNOWN_REASON,), self._probe_payment),
+            ),
             (
                 "payment_polls",
-                lambda: self._run_for_due_payments((payment_work.POLL, payment_work.CONFIRM), self._probe_payment),
+                lambda: self._run_for_due_payments(
+                    (payment_work.POLL_REASON, payment_work.CONFIRM_REASON), self._probe_payment
+                ),
             ),
-            ("order_moves", lambda: self._run_for_due_payments((payment_work.MOVE_ORDER,), self._set_order_paid)),
+            (
+                "order_moves",
+                lambda: self._run_for_due_payments((payment_work.MOVE_ORDER_REASON,), self._set_order_paid),
+            ),
         )
 
     def _run_for_due_payments(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
@@ -43,9 +51,8 @@ class PaymentDueTasks:
         return sum(self._run_for_payment(payment, act) for payment in iterate_until_stopped(due_payments))
 
     def _run_for_payment(self, payment: Payment, act: Callable[[Payment], object]) -> int:
-        """Run `act` on the payment and return 1. If another process has changed the payment since it was read, return
-        0 without running `act`.
-        """
+        """Call `act` with the payment and return 1, also if `act` fails (the failure is logged). If another
+        process has changed the payment since it was read, return 0 without calling `act`."""
         with self._context.database.read() as conn:
             current = payments.find(conn, payment.id)
         if current is None or current.version != payment.version:

@@ -62,16 +62,14 @@ class HintHandler:
             return lambda: self._store_hint(self._make_file_event(hint))
         if not isinstance(hint, TransactionHint):
             name = hashlib.sha256(post.body).hexdigest()
-            return lambda: self._store_hint(
-                PaymentEvent(self._name, name, "OtherHint", common.RESULT_STORED_ONLY, "")
-            )
+            return lambda: self._store_hint(PaymentEvent(self._name, name, "OtherHint", common.EVENT_STORED_ONLY, ""))
         text = self._make_stored_fields(post.body)
         common.refuse_future_time(hint.latest, self._context.now(), text, hint.merchant_payment_id)
         event = PaymentEvent(
             self._name,
             hint.event_id,
             hint.state,
-            common.RESULT_QUEUED,
+            common.EVENT_QUEUED,
             text,
             order_no=hint.merchant_payment_id,
             amount_minor=hint.amount.minor if hint.amount else None,
@@ -100,11 +98,11 @@ class HintHandler:
             with suppress(ConsoleError):  # Without a store key, nothing can be encrypted.
                 body = encrypt_download_address(self._context, hint.url)
                 return PaymentEvent(self._name, hint.event_id, kind, ANNOUNCED_RESULT, body, order_no=day.isoformat())
-        return PaymentEvent(self._name, hint.event_id, kind, common.RESULT_STORED_ONLY, "")
+        return PaymentEvent(self._name, hint.event_id, kind, common.EVENT_STORED_ONLY, "")
 
     def _store_hint(self, event: PaymentEvent) -> NoticeEffect:
         stored = common.store_event(self._context, self._name, event.event_id, lambda _tx: event)
-        return NoticeEffect(common.RESULT_STORED_ONLY if stored else common.RESULT_REPEATED)
+        return NoticeEffect(common.EVENT_STORED_ONLY if stored else common.EVENT_REPEATED)
 
     def _store_event_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
         """Store the event of a hint, unless it is already stored. `payment_id` is the provider's payment id in the
@@ -120,28 +118,28 @@ class HintHandler:
             self._context, self._name, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
         )
         if stored is None:
-            return NoticeEffect(common.RESULT_REPEATED)
-        return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == common.RESULT_QUEUED else None)
+            return NoticeEffect(common.EVENT_REPEATED)
+        return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == common.EVENT_QUEUED else None)
 
     def _handle_repeated_hint(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
-        """Return the effect of a repeated hint.
+        """Return the effect of a repeated hint; `earlier` is the effect of the hint that came first.
 
-        A hint that does not report a successful payment contains no time, so two such hints have the same event id,
-        and the second one may be a new report. If our payment is paid, the event is set to `queued` again, so that
-        the provider is asked.
+        A hint that does not report a successful payment contains no time, so two such hints have the same event
+        id, and the second one may be a new report. If our payment is paid, the event is set to `queued` again, so
+        that the provider is asked.
         """
         if earlier.payment_id is None or self._is_reported_as_paid(event):
             return earlier
         if self._payment_probes.read_payment(earlier.payment_id).state not in PAID_STATES:
             return earlier
-        common.settle_event(self._context, self._name, event.event_id, common.RESULT_QUEUED, earlier.payment_id)
+        common.settle_event(self._context, self._name, event.event_id, common.EVENT_QUEUED, earlier.payment_id)
         return replace(earlier, event_to_confirm=replace(event, payment_id=earlier.payment_id))
 
     def _match_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
-            return replace(event, done=common.RESULT_UNMATCHED)
-        word = common.RESULT_UNCHANGED if self._is_already_booked(payment, event) else common.RESULT_QUEUED
+            return replace(event, done=common.EVENT_UNMATCHED)
+        word = common.EVENT_UNCHANGED if self._is_already_booked(payment, event) else common.EVENT_QUEUED
         return replace(event, done=word, payment_id=payment.id)
 
     def ask_provider(self, event: PaymentEvent) -> str:
@@ -157,7 +155,7 @@ class HintHandler:
                 raise
             effect = "unchanged"
         if effect is None:
-            return common.RESULT_QUEUED
+            return common.EVENT_QUEUED
         word = common.find_event_state(effect)
         common.settle_event(self._context, event.source, event.event_id, word, event.payment_id)
         return word

@@ -105,7 +105,7 @@ class PaymentImports:
             self._require_report(outcome), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
         )
         entered = self._context.write(
-            lambda tx: self._insert_if_missing(tx, request, sourced_report, number, by_code=by_code)
+            lambda tx: self._insert_payment_if_missing(tx, request, sourced_report, number, by_code=by_code)
         )
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
@@ -149,13 +149,12 @@ class PaymentImports:
     def insert_missing_payment(
         self, tx: Transaction, request: PaymentImport, sourced_report: ReportWithSource
     ) -> Payment:
-        """Insert, in the caller's transaction, a payment that a provider's history contains and our database doesn't;
-        apply the report `sourced_report` to it, and return it.
-        """
-        return self._insert_if_missing(tx, request, sourced_report, None, by_code=True)
+        """Insert, in the caller's transaction, a payment that a provider's history contains and our database
+        doesn't; apply the report `sourced_report` to it, and return it. `request` has the data of the payment."""
+        return self._insert_payment_if_missing(tx, request, sourced_report, None, by_code=True)
 
     @payments.run_again_if_stale()
-    def _insert_if_missing(
+    def _insert_payment_if_missing(
         self,
         tx: Transaction,
         request: PaymentImport,
@@ -166,8 +165,8 @@ class PaymentImports:
     ) -> Payment:
         """Insert the payment if our database doesn't have it, apply the provider's report to it, and return it.
 
-        `number` is its corporation number; `by_code` is True if the payer paid with a code that the console
-        requested.
+        `number` is the payment's corporation number; `by_code` is True if the payer paid with a code that the
+        console requested.
         """
         context, report = self._context, sourced_report.report
         payment = payments.find_by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)

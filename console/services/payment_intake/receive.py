@@ -46,7 +46,7 @@ missing answer may be an accident.
 _LONGEST_EVIDENCE_CHARACTERS = 2_000
 _SIGNATURE_REFUSAL_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
 """Reasons of refusals which mean that no valid signature covers the notice's content and time."""
-_REFUSED_EVENT_STATES = (common.REFUSED, common.REFUSED_TO_CONFIRM, common.REFUSED_CONFIRMED)
+_REFUSED_EVENT_STATES = (common.EVENT_REFUSED, common.EVENT_REFUSED_UNANSWERED, common.EVENT_REFUSED_ANSWERED)
 
 
 class NoticeReceiver:
@@ -71,7 +71,7 @@ class NoticeReceiver:
         }
         self._handlers: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}
         self._refusal_limit = TokenBucket(REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND)
-        self._last_probed_id = {common.RESULT_QUEUED: 0, common.REFUSED_TO_CONFIRM: 0}
+        self._last_probed_id = {common.EVENT_QUEUED: 0, common.EVENT_REFUSED_UNANSWERED: 0}
         self._last_unmatched_id = 0
 
     def receive_notice(self, post: PostedNotice) -> NoticeResult:
@@ -84,7 +84,7 @@ class NoticeReceiver:
         """
         judged = self.check_notice(post)
         result = judged.store_notice()
-        return judged.ask_provider() if judged.must_ask else result
+        return judged.ask_provider() if judged.must_ask_provider else result
 
     def check_notice(self, post: PostedNotice) -> CheckedNotice:
         """Check a notice without reading the database, and return the checked notice with the remaining steps. A
@@ -125,7 +125,7 @@ class NoticeReceiver:
         skipped_count = self._refusal_limit.take_token(self._context.clock.monotonic())
         if skipped_count is None and not must_store_before_reply:
             return None
-        word = common.REFUSED_TO_CONFIRM if must_store_before_reply else common.REFUSED
+        word = common.EVENT_REFUSED_UNANSWERED if must_store_before_reply else common.EVENT_REFUSED
         if refusal.reason in _SIGNATURE_REFUSAL_REASONS:
             source = post.source if SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
             facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count or 0}
@@ -184,13 +184,13 @@ class NoticeReceiver:
         the payments of unmatched notices. Return the number of events that were answered or matched.
         """
         probed_count = self._ask_about_events(
-            common.RESULT_QUEUED, lambda event: self._ask_provider(event) != common.RESULT_QUEUED
+            common.EVENT_QUEUED, lambda event: self._ask_provider(event) != common.EVENT_QUEUED
         )
-        probed_count += self._ask_about_events(common.REFUSED_TO_CONFIRM, self._ask_about_refused)
+        probed_count += self._ask_about_events(common.EVENT_REFUSED_UNANSWERED, self._ask_about_refused)
         return probed_count + self._match_unmatched_events()
 
     def _ask_about_refused(self, event: PaymentEvent) -> bool:
-        return self._callbacks[event.source].ask_about_refused(event) == common.REFUSED_CONFIRMED
+        return self._callbacks[event.source].ask_about_refused(event) == common.EVENT_REFUSED_ANSWERED
 
     def _ask_about_events(self, event_state: str, ask: Callable[[PaymentEvent], bool]) -> int:
         """Call `ask` for a batch of events with the state `event_state`, beginning after the last event of the
@@ -224,7 +224,7 @@ class NoticeReceiver:
         """
         matched_count, batch = (
             0,
-            self._read_events_with_state(common.RESULT_UNMATCHED, after_id=self._last_unmatched_id),
+            self._read_events_with_state(common.EVENT_UNMATCHED, after_id=self._last_unmatched_id),
         )
         self._last_unmatched_id = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in batch:
@@ -237,11 +237,11 @@ class NoticeReceiver:
         a hint or callback, store only the payment's id in the event. Return True if the payment was found.
         """
         if event.source not in self._handlers:
-            return self._signed_notices.retry_event(event) != common.RESULT_UNMATCHED
+            return self._signed_notices.retry_event(event) != common.EVENT_UNMATCHED
         with self._context.database.read() as conn:
             payment = payments.find_by_merchant_id(conn, event.source, event.order_no or "")
         if payment is not None:
-            common.settle_event(self._context, event.source, event.event_id, common.RESULT_UNCHANGED, payment.id)
+            common.settle_event(self._context, event.source, event.event_id, common.EVENT_UNCHANGED, payment.id)
         return payment is not None
 
     def _read_events_with_state(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:

@@ -94,7 +94,7 @@ class SignedNoticeHandler:
         event = common.store_event(
             self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
         )
-        return NoticeEffect(common.RESULT_REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
+        return NoticeEffect(common.EVENT_REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
 
     def retry_event(self, event: PaymentEvent) -> str:
         """Apply the report of a stored signed notice again, if its order or payment, which was missing when the
@@ -113,8 +113,9 @@ class SignedNoticeHandler:
         return applied_event.done
 
     def _report_unverified_event(self, event: PaymentEvent, reason: str) -> None:
-        """Open a case about a stored event whose signature can't be verified. If the only problem is that this desk
-        has no key of the source, write one warning to the log instead, because another desk may have the key.
+        """Open a case about a stored event whose signature can't be verified; `reason` is the code of the reason.
+        If the reason is that this desk has no key of the source, write one warning to the log instead, because
+        another desk may have the key.
         """
         if reason == NO_KEY_REASON:
             if event.source not in self._sources_without_key:
@@ -137,18 +138,18 @@ class SignedNoticeHandler:
         """
         if normalize_source_name(event.source) != event.source or not SOURCE_NAME_PATTERN.fullmatch(event.source):
             raise NoticeRefused("other_source")
-        key = self._read_key(event.source)
+        key = self._read_notice_key(event.source)
         if event.signature is None:
             raise NoticeRefused("no_signature")
         if key is None:
             raise NoticeRefused(NO_KEY_REASON)
-        if self._is_key_shared(event.source, key):
+        if self._is_notice_key_shared(event.source, key):
             raise NoticeRefused("shared_key")
         body = event.body.encode("utf-8", "replace")
         if _verify_signature(key, event.signature, body) is None:
             raise NoticeRefused("signature")
         notice = replace(parse_notice(event.source, body), signature=event.signature)
-        if _make_event(notice, event.done).source_facts != event.source_facts:
+        if _make_notice_event(notice, event.done).source_facts != event.source_facts:
             raise NoticeRefused("other_words")
         return notice
 
@@ -157,7 +158,9 @@ class SignedNoticeHandler:
         signature, time) run before the refusal, so that the time until the refusal doesn't reveal its reason.
         """
         key = (
-            self._read_key(normalize_source_name(post.source)) if SOURCE_NAME_PATTERN.fullmatch(post.source) else None
+            self._read_notice_key(normalize_source_name(post.source))
+            if SOURCE_NAME_PATTERN.fullmatch(post.source)
+            else None
         )
         header = {name.lower(): value for name, value in post.headers}.get(SIGNATURE_HEADER, "")
         stamp = _verify_signature(key or "no key", header, post.body)
@@ -174,16 +177,16 @@ class SignedNoticeHandler:
             raise NoticeRefused(failed_checks[0], f"{len(post.body)} bytes")
         return header
 
-    def _is_key_shared(self, source: str, key: str) -> bool:
-        """True if another source on this desk has the same key. A notice of that other source could then be stored as
-        a notice of this source.
-        """
+    def _is_notice_key_shared(self, source: str, key: str) -> bool:
+        """True if another source on this desk has the same key as `source`. A notice of that source could then be
+        stored as a notice of `source`."""
         other_sources = (other for other in list_notice_sources(self._context.settings) if other != source)
         return any(
-            hmac.compare_digest((self._read_key(other) or "").encode(), key.encode()) for other in other_sources
+            hmac.compare_digest((self._read_notice_key(other) or "").encode(), key.encode())
+            for other in other_sources
         )
 
-    def _read_key(self, source: str) -> str | None:
+    def _read_notice_key(self, source: str) -> str | None:
         """Return the key of a source; None if this desk has none. The key is read once and then kept in memory,
         because a keyring may be slow.
         """
@@ -200,7 +203,7 @@ class SignedNoticeHandler:
         state = STATE_BY_NOTICE_TYPE.get(notice.type)
         payment = self._find_or_insert_payment(tx, notice) if state is not None else None
         if state is None or payment is None:
-            return _make_event(notice, common.RESULT_STORED_ONLY if state is None else common.RESULT_UNMATCHED)
+            return _make_notice_event(notice, common.EVENT_STORED_ONLY if state is None else common.EVENT_UNMATCHED)
         report = _make_report(notice, state)
         kind = OutcomeClass.SUCCEEDED if state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
         if not report.is_final:
@@ -213,7 +216,7 @@ class SignedNoticeHandler:
             report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id
         )
         effect = apply_report(self._context, tx, payment, sourced_report, is_just_read=True).effect
-        return _make_event(notice, common.find_event_state(effect), payment.id)
+        return _make_notice_event(notice, common.find_event_state(effect), payment.id)
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:
         """Return the payment of the notice. If only the order of the notice exists, insert the payment. Return None
@@ -277,18 +280,18 @@ def parse_notice(source: str, body: bytes) -> SignedNotice:
             raise UnreadableJson("no currency")
         return SignedNotice(
             source=source,
-            event_id=_require_text(fields, "event_id", 128),
-            type=_require_text(fields, "type", 40),
-            order_no=_require_text(fields, "order_no", 64),
-            amount=parse_money(_require_text(fields, "amount", 20), currency),
-            occurred_at=_parse_instant(_require_text(fields, "occurred_at", 40)),
+            event_id=_require_text_field(fields, "event_id", 128),
+            type=_require_text_field(fields, "type", 40),
+            order_no=_require_text_field(fields, "order_no", 64),
+            amount=parse_money(_require_text_field(fields, "amount", 20), currency),
+            occurred_at=_parse_instant(_require_text_field(fields, "occurred_at", 40)),
             body=body.decode("utf-8", "replace"),
         )
     except (UnreadableJson, InvalidAmountText, ValueError, OverflowError):
         raise NoticeRefused("no_notice", f"{len(body)} bytes") from None
 
 
-def _require_text(fields: dict[str, object], name: str, longest: int) -> str:
+def _require_text_field(fields: dict[str, object], name: str, longest: int) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or len(value) > longest or not _PRINTABLE_PATTERN.fullmatch(value):
         raise ValueError(name)
@@ -325,7 +328,7 @@ def make_payment_id(event_id: str) -> str:
     return event_id if len(event_id) <= 64 else hashlib.sha256(event_id.encode()).hexdigest()
 
 
-def _make_event(notice: SignedNotice, event_state: str, payment_id: int | None = None) -> PaymentEvent:
+def _make_notice_event(notice: SignedNotice, event_state: str, payment_id: int | None = None) -> PaymentEvent:
     return PaymentEvent(
         notice.source, notice.event_id, notice.type, event_state, notice.body,
         payment_id=payment_id, order_no=notice.order_no,

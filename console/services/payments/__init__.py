@@ -1,3 +1,2 @@
 """Payments: start them at providers, apply providers' reports, probe, decide unknown outcomes, end payments whose
-time has passed, change their orders, and read the data of their screens.
-"""
+expiry time has passed, change their orders, and read the data of their screens."""

@@ -62,9 +62,8 @@ class ReportWithSource:
 
 @dataclass(frozen=True, slots=True)
 class AppliedReport:
-    """The effect that an applied report had on the payment `payment_id`: `booked`, `changed`, `unchanged`, or
-    `unknown` if the payment's outcome became unknown.
-    """
+    """The effect that an applied report had on the payment `payment_id`: `booked` (its money was booked),
+    `changed` (its state changed, or a case was opened), `unchanged`, or `unknown` (its outcome became unknown)."""
 
     payment_id: int
     effect: ReportEffectName
@@ -116,8 +115,9 @@ def store_answer(
 def _refuse_shared_provider_id(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> ReportEffect:
-    """Return `effect`, unless the report would book this payment although another payment of ours already has the
-    provider's payment id. In that case return an effect that books nothing and opens a case.
+    """Return `effect`, unless the report would book this payment although another payment of ours has the
+    provider's payment id that the report contains. In that case return an effect that books nothing and opens a
+    case.
     """
     provider_id = sourced_report.report.provider_payment_id
     if effect.booked is None or provider_id is None:
@@ -138,19 +138,27 @@ def _write_report(
 ) -> None:
     if is_end_of_unknown_outcome(effect, payment):
         cases.close_cases(tx.conn, PAYMENT_KIND, payment.id, context.now())
-    new_case = effect.case is not None and _open_case(context, tx, payment, effect)
+    is_case_opened = effect.case is not None and _open_case(context, tx, payment, effect)
     values = _make_column_values(context, payment, sourced_report, effect)
     end_state = effect.path[-1] if effect.path else payment.state
     if _must_release_amount(payment, end_state):
         account_money.release_amount(tx, payment)
         values["account_minor"] = 0
-    follows = _must_set_order_paid(payment, sourced_report, effect, end_state)
-    work = _choose_next_work(context, tx, payment, effect, end_state, new_case=new_case, follows=follows)
+    must_set_order_paid = _must_set_order_paid(payment, sourced_report, effect, end_state)
+    work = _choose_next_work(
+        context,
+        tx,
+        payment,
+        effect,
+        end_state,
+        is_case_opened=is_case_opened,
+        must_set_order_paid=must_set_order_paid,
+    )
     values |= payments.make_work_values(work)
     payments.follow_path(tx.conn, payment, effect.path, context.now(), **values)
     if effect.booked is not None:
         _book_amount(context, tx, payment, effect.booked)
-    if follows:
+    if must_set_order_paid:
         tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
     elif payment.order_id is not None and effect.path:
         tx.call_after_commit(lambda: order_columns.write_order_values(context, payment.id))
@@ -167,8 +175,7 @@ def _settle_operation(
     context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource
 ) -> None:
     """Close the open proposals of people about the payment, and settle the operation that started the payment with
-    the report's answer.
-    """
+    the provider's answer in `sourced_report`."""
     now = context.now()
     approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment.id), now)
     if payment.operation_id is not None:
@@ -178,8 +185,9 @@ def _settle_operation(
 def _must_set_order_paid(
     payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect, end_state: PaymentState
 ) -> bool:
-    """True if the order must be set to paid after this report. A callback alone is not enough; a read at the provider
-    must confirm it first.
+    """True if the payment's order must be set to paid after the report `sourced_report`: the report completes the
+    payment, or a signed notice books it as paid. `effect` is the report's effect, `end_state` the payment's
+    state after the report. A callback alone is not enough; a read at the provider must confirm it first.
     """
     if payment.order_id is None or not effect.path:
         return False
@@ -191,16 +199,16 @@ def _must_set_order_paid(
 
 def _must_release_amount(payment: Payment, end_state: PaymentState) -> bool:
     """True if the amount that the payment has reserved on its account must be released, because the payment ends
-    unpaid.
-    """
+    unpaid. `end_state` is the payment's state after the report."""
     return payment.account_minor > 0 and end_state in ENDED_UNPAID_STATES
 
 
 def _make_column_values(
     context: ServiceContext, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> dict[str, object]:
-    """Return the new values of the payment's columns without the state: the provider's state and amounts if this
-    report is the newest one, the certainty, and the values of a booking.
+    """Return the new values of the payment's columns, except the state, after a report with the effect `effect`:
+    the provider's state and amounts if no newer report was stored before, the certainty, and the values of a
+    booking.
     """
     report, values = sourced_report.report, dict[str, object]()
     if effect.is_newest and sourced_report.source_kind is not ReportSource.PEOPLE:
@@ -265,22 +273,22 @@ def _choose_next_work(
     effect: ReportEffect,
     end_state: PaymentState,
     *,
-    new_case: bool,
-    follows: bool,
+    is_case_opened: bool,
+    must_set_order_paid: bool,
 ) -> Work:
     now = context.now()
     if effect.unknown is not None and effect.case is None:
-        return payment_work.make_unknown_work(context, payment)
-    if payment.work.reason == payment_work.MOVE_ORDER and end_state in PAID_STATES:
+        return payment_work.make_probe_work(context, payment)
+    if payment.work.reason == payment_work.MOVE_ORDER_REASON and end_state in PAID_STATES:
         # The order is set to paid first; the payment's open cases determine its work after that.
         return payment.work
-    if follows:
+    if must_set_order_paid:
         return Work(
             WorkState.SCHEDULED,
             compute_next_attempt_time(PAYMENT_PROBES, 0, now, context.scale),
-            payment_work.MOVE_ORDER,
+            payment_work.MOVE_ORDER_REASON,
         )
-    if new_case or effect.unknown is not None:
+    if is_case_opened or effect.unknown is not None:
         return Work(WorkState.NEEDS_REVIEW, reason=effect.case)
     if not effect.path and not is_end_of_unknown_outcome(effect, payment):
         return payment.work
@@ -295,7 +303,8 @@ def _write_audit_entry(
     effect: ReportEffect,
     end_state: PaymentState,
 ) -> None:
-    """Write an audit entry if the report has changed the payment or opened a case about it."""
+    """Write an audit entry if the report has changed the payment or opened a case about it. `effect` is the
+    report's effect, `end_state` the payment's state after the report."""
     suffix = _choose_audit_suffix(payment, effect, end_state)
     if suffix is None:
         return

@@ -13,10 +13,10 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-UNKNOWN, POLL = WorkReason.UNKNOWN, WorkReason.WAITING
-CONFIRM, MOVE_ORDER = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
-"""Reasons of scheduled work on a payment: UNKNOWN = probe a payment with an unknown outcome, POLL = read an open
-payment, CONFIRM = read the payment after a callback, MOVE_ORDER = set the order to paid.
+UNKNOWN_REASON, POLL_REASON = WorkReason.UNKNOWN, WorkReason.WAITING
+CONFIRM_REASON, MOVE_ORDER_REASON = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
+"""Reasons of scheduled work on a payment. UNKNOWN_REASON: probe a payment with an unknown outcome. POLL_REASON: read
+an open payment. CONFIRM_REASON: read the payment after a callback. MOVE_ORDER_REASON: set the order to paid.
 """
 
 
@@ -28,21 +28,21 @@ def require_payment(tx: Transaction, payment_id: int) -> Payment:
     return record
 
 
-def make_unknown_work(context: ServiceContext, payment: Payment) -> Work:
-    """Return the work of a payment whose outcome is unknown: a first probe at its scheduled time, or the payment's
-    present work if a probe is already scheduled.
-    """
-    if payment.work.reason == UNKNOWN and payment.work.state is WorkState.SCHEDULED:
+def make_probe_work(context: ServiceContext, payment: Payment) -> Work:
+    """Return the work of a payment whose outcome is unknown: the first scheduled probe, or the payment's present
+    work if a probe is already scheduled."""
+    if payment.work.reason == UNKNOWN_REASON and payment.work.state is WorkState.SCHEDULED:
         return payment.work
     return Work(
-        WorkState.SCHEDULED, compute_next_attempt_time(PAYMENT_PROBES, 0, context.now(), context.scale), UNKNOWN
+        WorkState.SCHEDULED,
+        compute_next_attempt_time(PAYMENT_PROBES, 0, context.now(), context.scale),
+        UNKNOWN_REASON,
     )
 
 
 def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, state: PaymentState) -> Work:
-    """Return the work of a payment that is in `state`: review by a person if the payment has an open case, otherwise
-    the scheduled read that this state needs, otherwise no work.
-    """
+    """Return the work of a payment that is in `state`: review by a person if the payment has an open case;
+    otherwise a scheduled read at the provider if a payment in this state needs one; otherwise no work."""
     rules = cases.list_rules_of_open_cases(tx.conn, PAYMENT_KIND, payment.id)
     if rules:
         return Work(WorkState.NEEDS_REVIEW, reason=rules[0])
@@ -50,20 +50,21 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
         return make_poll_work(context, payment)
     if state in NOTICED_STATES:
         return Work(
-            WorkState.SCHEDULED, compute_next_attempt_time(PAYMENT_PROBES, 0, context.now(), context.scale), CONFIRM
+            WorkState.SCHEDULED,
+            compute_next_attempt_time(PAYMENT_PROBES, 0, context.now(), context.scale),
+            CONFIRM_REASON,
         )
     return Work()
 
 
 def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
-    """Return the work that reads the payment at the provider again, while the payer can still pay. After the last
-    such read of the schedule, return no work.
-    """
-    attempt = payment.work.attempt if payment.work.reason == POLL else 0
+    """Return the work by which a due task reads the payment at the provider again, while the payer can still pay.
+    After the last read of the schedule, return no work."""
+    attempt = payment.work.attempt if payment.work.reason == POLL_REASON else 0
     if attempt and payment.work.state is WorkState.SCHEDULED:
         return payment.work
     at = compute_next_attempt_time(PAYMENT_POLLS, attempt, context.now(), context.scale)
-    return Work(WorkState.SCHEDULED, at, POLL, attempt) if at else Work()
+    return Work(WorkState.SCHEDULED, at, POLL_REASON, attempt) if at else Work()
 
 
 def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule: str) -> None:
@@ -90,7 +91,7 @@ def open_case(
     if not cases.open_case(tx.conn, rule, PAYMENT_KIND, payment_id, observed, expected, now):
         return False
     payment = payments.find(tx.conn, payment_id)
-    if payment is not None and payment.work.reason != MOVE_ORDER:
+    if payment is not None and payment.work.reason != MOVE_ORDER_REASON:
         work = payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason=rule))
         payments.change_payment(tx.conn, payment, now, **work)
     context.record_audit(

@@ -19,7 +19,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
 
 ORDER_KIND = orders.ORDER_KIND
-PAID_AFTER_CANCEL, NOT_MOVED = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
+PAID_AFTER_CANCEL_RULE, NOT_MOVED_RULE = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
 SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
 
@@ -85,15 +85,15 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ORDER_KIND, "payment": str(payment_id)})
     order = order_columns.fill_order(context, tx, payment, order)
     has_case = payment.state in PAID_STATES and _apply_payment_to_order(context, tx, payment, order)
-    if payment.work.reason == payment_work.MOVE_ORDER:
+    if payment.work.reason == payment_work.MOVE_ORDER_REASON:
         _choose_work_again(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)
     return order.id
 
 
 def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
     """Set a pending order to paid if its paid payments cover its total. Open a case if the payments don't cover
-    it, if the order is cancelled, or if another payment has already paid the order. Return True if a case needs
-    a person.
+    the total, if the order is cancelled, or if another payment has already paid the order; return True in these
+    cases, otherwise False.
     """
     paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
@@ -110,21 +110,23 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
     if not is_order_covered(paid_payments, order):
         observed = f"{payment.captured_minor} {payment.currency}"
         expected = f"{order.total_minor} {order.currency}"
-        payment_work.open_case(context, tx, payment.id, NOT_MOVED, observed, expected)
+        payment_work.open_case(context, tx, payment.id, NOT_MOVED_RULE, observed, expected)
         return True
     orders.change_order(tx.conn, order, context.now(), status=OrderState.PAID, **orders.make_work_values(Work()))
     context.record_audit(tx, AuditAction.ORDER_PAID, order.id, {"payment": payment.id}, kind=ORDER_KIND)
     for paid_payment in paid_payments:
         if paid_payment.work.state is WorkState.NEEDS_REVIEW:
-            payment_work.close_case(context, tx, paid_payment, NOT_MOVED)
+            payment_work.close_case(context, tx, paid_payment, NOT_MOVED_RULE)
     return False
 
 
 def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> None:
     observed = f"{payment.captured_minor} {payment.currency}"
-    payment_work.open_case(context, tx, payment.id, PAID_AFTER_CANCEL, observed, f"{order.merch_txn_id} is cancelled")
-    if order.work.reason != PAID_AFTER_CANCEL:
-        work = orders.make_work_values(Work(WorkState.NEEDS_REVIEW, reason=PAID_AFTER_CANCEL))
+    payment_work.open_case(
+        context, tx, payment.id, PAID_AFTER_CANCEL_RULE, observed, f"{order.merch_txn_id} is cancelled"
+    )
+    if order.work.reason != PAID_AFTER_CANCEL_RULE:
+        work = orders.make_work_values(Work(WorkState.NEEDS_REVIEW, reason=PAID_AFTER_CANCEL_RULE))
         orders.change_order(tx.conn, order, context.now(), **work)
         context.record_audit(
             tx,
@@ -132,14 +134,13 @@ def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Pay
             order.id,
             {"payment": payment.id},
             kind=ORDER_KIND,
-            reason=PAID_AFTER_CANCEL,
+            reason=PAID_AFTER_CANCEL_RULE,
         )
 
 
 def _choose_work_again(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
-    """Choose the payment's work again after the change of its order: a review if the payment has an open case,
-    otherwise the next scheduled step or none.
-    """
+    """Choose the payment's work again after the order was changed: a review if the payment has an open case,
+    otherwise the next scheduled step or none."""
     work = payment_work.choose_work(context, tx, payment, payment.state)
     payments.change_payment(tx.conn, payment, context.now(), **payments.make_work_values(work))
 
@@ -147,7 +148,7 @@ def _choose_work_again(context: ServiceContext, tx: Transaction, payment: Paymen
 def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
     """Set the payment's order to paid in a due task, after an earlier attempt failed. Return True.
 
-    If this attempt fails too, schedule the next attempt and raise the error. After the last attempt, a person must
+    If this attempt fails, schedule the next attempt and raise the error. After the last attempt, a person must
     review the payment.
     """
     try:
@@ -161,11 +162,11 @@ def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
 @payments.run_again_if_stale()
 def _plan_next_attempt(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     current = payments.find(tx.conn, payment_id)
-    if current is None or current.work.reason != payment_work.MOVE_ORDER:
+    if current is None or current.work.reason != payment_work.MOVE_ORDER_REASON:
         return
     attempt = current.work.attempt + 1
     at = compute_next_attempt_time(PAYMENT_PROBES, attempt, context.now(), context.scale)
-    work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER, attempt)
+    work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER_REASON, attempt)
     if at is None:
-        work = Work(WorkState.NEEDS_REVIEW, None, NOT_MOVED, attempt)
+        work = Work(WorkState.NEEDS_REVIEW, None, NOT_MOVED_RULE, attempt)
     payments.change_payment(tx.conn, current, context.now(), **payments.make_work_values(work))

@@ -85,9 +85,10 @@ class PaymentProbes:
         return settled
 
     def _end_probe_without_question(self, payment: Payment, *, automatic: bool) -> Payment:
-        """End the probe of a payment whose provider can't be asked, because the provider only sends notices or is not
-        configured on this desk. Return the payment. Raises outcome_unknown if its outcome is unknown, and bad_profile
-        if a person probes and the provider is not configured.
+        """End the probe of a payment whose provider can't be asked, because the provider only sends notices or is
+        not configured on this desk. Return the payment. Raises outcome_unknown if its outcome is unknown, and
+        bad_profile if a person probes and the provider is not configured. `automatic` is True for a due task,
+        which also schedules the next probe.
         """
         if automatic:
             self._context.write(lambda tx: self._plan_next_probe(tx, payment, automatic=True, by_person=False))
@@ -158,18 +159,17 @@ class PaymentProbes:
     # Asking, and applying the answer
 
     def ask_provider(self, payment: Payment) -> Outcome[PaymentReport] | None:
-        """Ask the provider about the payment. Return the answer; None if the provider can't be asked. Call this
-        method outside of transactions.
-        """
+        """Ask the provider about the payment and return the answer; None if the provider only sends notices or is
+        not configured on this desk. Call this method outside of transactions."""
         reader = self._payment_providers.find_reader(payment.provider)
         return None if reader is None else reader.read_payment(make_question(payment))
 
     def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> ReportEffectName | None:
-        """Ask the provider about the payment of a notice, and apply the answer. Return the answer's effect on the
-        payment; None if the provider can't be asked or its answer did not contain the payment's state.
+        """Ask the provider about the payment of a notice, and apply the answer. Return the effect of the answer on
+        the payment; None if the provider can't be asked or its answer did not contain the payment's state.
 
-        `event_id` is the id of the notice. Takes no lease, because reports may be applied in any sequence. Raises
-        not_found if the payment is missing.
+        `event_id` is the id of the notice. This method acquires no lease, because reports may be applied in any
+        sequence. Raises not_found if the payment is missing.
         """
         self._context.failpoints.reach("before_confirm")
         payment, asked_at = self.read_payment(payment_id), self._context.now()
@@ -204,8 +204,9 @@ class PaymentProbes:
         call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
-        """Apply the provider's answer `outcome` to the payment, as `apply_answer` does, but in the caller's
-        transaction.
+        """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return its effect on
+        the payment; None if the answer did not contain the payment's state. The other parameters are those of
+        `apply_answer`.
         """
         report = find_report(outcome)
         if report is None:
@@ -215,8 +216,9 @@ class PaymentProbes:
 
     @payments.run_again_if_stale()
     def _store_answer(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
-        """Store an answer that doesn't contain the payment's state as evidence. Open a case if the answer is about
-        another payment, or if the provider has no such payment although it is paid here.
+        """Store an answer that doesn't contain the payment's state as evidence; `call` is the name of the call in
+        the evidence. Open a case if the answer is about another payment, or if the provider has no such payment
+        although it is paid here.
         """
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         reports.store_answer(context, tx, current, call, outcome)
@@ -239,9 +241,8 @@ class PaymentProbes:
 
     @payments.run_again_if_stale()
     def _plan_next_probe(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
-        """Finish a probe: with `by_person`, write an audit entry; with `automatic`, schedule the payment's next
-        probe, or set its work to needs_review after the last probe of the schedule.
-        """
+        """Finish a probe. With `by_person`, write an audit entry. With `automatic`, schedule the payment's next
+        probe, or set its work to needs_review after the last probe of the schedule."""
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         if by_person:
             context.record_audit(
@@ -249,10 +250,10 @@ class PaymentProbes:
             )
         if not automatic or current.work.state is not WorkState.SCHEDULED or current.work != payment.work:
             return
-        if current.work.reason == payment_work.MOVE_ORDER:
+        if current.work.reason == payment_work.MOVE_ORDER_REASON:
             return
         attempt = current.work.attempt + 1
-        schedule = PAYMENT_POLLS if current.work.reason == payment_work.POLL else PAYMENT_PROBES
+        schedule = PAYMENT_POLLS if current.work.reason == payment_work.POLL_REASON else PAYMENT_PROBES
         at = compute_next_attempt_time(schedule, attempt, context.now(), context.scale)
         work = Work(WorkState.SCHEDULED, at, current.work.reason, attempt)
         if at is None:

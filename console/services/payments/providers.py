@@ -16,8 +16,9 @@ from console.settings.provider_access import ProviderSettingsT
 def make_adapter_arguments(
     context: ServiceContext, plugin: ProviderPlugin[ProviderSettingsT]
 ) -> AdapterArguments[ProviderSettingsT]:
-    """Return the arguments for creating a provider's adapter, from this desk's settings. If a worker acts for the
-    desk's person, the created adapter can't call the provider. May read the keyring; sends nothing.
+    """Return the arguments for creating the adapter of the provider that `plugin` declares, from this desk's
+    settings. If a worker acts for the desk's person, the created adapter can't call the provider. May read the
+    keyring; sends nothing.
     """
     own = context.settings.get_provider_settings(plugin)
     return AdapterArguments(
@@ -94,6 +95,7 @@ def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
 
 
 def find_refund_state(provider: str, provider_word: str | None) -> RefundState | None:
-    """Return our refund state for the provider's own name of a refund's state; None for an unknown name or None."""
+    """Return our refund state for the provider's own name of a refund's state (`provider_word`); None for an
+    unknown name or None."""
     plugin = payment_plugin.find_plugin(provider)
     return plugin.find_refund_state(provider_word) if plugin is not None and provider_word is not None else None

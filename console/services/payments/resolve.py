@@ -92,8 +92,10 @@ class PaymentDecisions:
     def _resolve_payment(
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, provider_id: str | None
     ) -> ResolveResult:
-        """Ask the provider, and record the person's decision. If the answer contains the payment's state, one
-        person is enough, but the answer must confirm the decision; otherwise two people must agree.
+        """Ask the provider, and record the decision of `person` that the payment's state is `target`. If the
+        answer contains the payment's state, one person is enough, but the answer must confirm the decision;
+        otherwise two people must agree. `proof` is the person's evidence; `provider_id` is the provider's
+        payment id, None if the person doesn't have it.
         """
         asked_at, answer = self._context.now(), self._payment_probes.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
@@ -152,7 +154,7 @@ class PaymentDecisions:
         cases.close_cases(tx.conn, PAYMENT_KIND, payment_id, now)
         approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment_id), now)
         current = payment_work.require_payment(tx, payment_id)
-        if current.work.reason != payment_work.MOVE_ORDER:
+        if current.work.reason != payment_work.MOVE_ORDER_REASON:
             work = payment_work.choose_work(context, tx, current, current.state)
             payments.change_payment(tx.conn, current, now, **payments.make_work_values(work))
 
@@ -168,8 +170,10 @@ class PaymentDecisions:
         answer: Outcome[PaymentReport] | None,
         provider_id: str | None,
     ) -> bool:
-        """Write the first person's proposal, or settle the payment with the second person's decision. Return True if
-        a second person must still agree. Raises StaleRow if the payment has changed since it was read.
+        """Write the first person's proposal that the payment's state is `target`, or settle the payment with the
+        second person's decision. Return True if a second person must still agree. `proof` is the person's
+        evidence; `answer` is the provider's answer, None if the provider can't be asked; `provider_id` is the
+        payment id that the person gave. Raises StaleRow if the payment has changed since it was read.
         """
         context, now = self._context, self._context.now()
         current = payment_work.require_payment(tx, payment.id)
@@ -179,7 +183,9 @@ class PaymentDecisions:
             reports.store_answer(context, tx, payment, EVIDENCE_CALL_NAME, answer)
 
         def settle(proposer: str) -> None:
-            self._settle_payment(tx, current, target, answer, provider_id or _find_provider_id(answer), proposer)
+            self._settle_payment(
+                tx, current, target, answer, provider_id or _find_provider_payment_id(answer), proposer
+            )
 
         def propose(proof_id: int) -> dict[str, object]:
             payments.change_payment(tx.conn, current, now)
@@ -285,7 +291,7 @@ def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
     )
 
 
-def _find_provider_id(answer: Outcome[PaymentReport] | None) -> str | None:
+def _find_provider_payment_id(answer: Outcome[PaymentReport] | None) -> str | None:
     return answer.found.provider_payment_id if answer is not None and answer.found is not None else None
 
 

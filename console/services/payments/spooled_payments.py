@@ -85,8 +85,9 @@ class LostPaymentRestorer:
     def _insert_payment(
         self, tx: Transaction, intent: Intent, amount: Money, sourced_report: ReportWithSource
     ) -> Payment:
-        """Insert the payment and its journal row, unless they exist, and apply the provider's report to the
-        payment. The payment gets its old id if that id is not in use.
+        """Insert the lost payment and its journal row, unless they exist, and apply the provider's report to the
+        payment. The payment gets its old id if that id is not in use. `intent` is the spool's entry about the
+        start; `amount` is the payment's amount.
         """
         context = self._context
         provider, _, number = (intent.provider_key or "").partition(":")

@@ -75,7 +75,9 @@ class PaymentStarter:
         `find_error_code`.
         """
         attempt = _StartAttempt(self._context, self._payment_providers, self._payment_probes, order_id, provider)
-        return self._start_action.perform(attempt, _ignore_step, facts={"order": order_id, "provider": provider[:40]})
+        return self._start_action.perform(
+            attempt, _ignore_progress_step, facts={"order": order_id, "provider": provider[:40]}
+        )
 
 
 class _StartAttempt:
@@ -140,9 +142,8 @@ class _StartAttempt:
         return None
 
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Return the payments of the order that are paid, that the payer can still pay, or whose outcome is
-        unknown.
-        """
+        """Return the payments of the order that are paid, that the payer can still pay, or that have an unknown
+        outcome."""
         lapsed = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
         now = self._context.now()
         return [
@@ -206,11 +207,12 @@ class _StartAttempt:
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
-        """Insert the payment, reserve its amount on the account, and return the claim with the idempotency key. The
-        key allows only one start of the order at a time for our merchant id.
+        """Insert the payment for the operation `operation_id`, reserve its amount on the account, and return the
+        claim with the idempotency key. The key allows only one start of the order at a time for our merchant
+        id.
 
-        The order's row is written too, so that a parallel transaction which cancels the order conflicts with this
-        one.
+        The order's row is also written, so that a parallel transaction which cancels the order conflicts with this
+        transaction.
         """
         now, provider, merchant_id = self._context.now(), self._provider, self._adapter.merchant_id
         order = _require_order(tx.conn, self._order_id)
@@ -269,7 +271,7 @@ class _StartAttempt:
         return order.total_minor
 
     def _release_key(self, tx: Transaction, key: str) -> None:
-        """Free the idempotency key if the last start that used it has ended."""
+        """Free the idempotency key for a new start if the last start that used it has ended."""
         attempt = idempotency.find_use(tx.conn, key)
         if attempt is not None and attempt.state in (OperationState.DONE, OperationState.FAILED):
             idempotency.free_idempotency_key(tx.conn, attempt.operation_id, key)
@@ -322,8 +324,9 @@ _ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPI
 
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:
-    """Refuse the start while an earlier start with the idempotency key `key` runs or has an unknown outcome. An
-    earlier version of the program made this key from the provider's name instead of our merchant id.
+    """Raise an error while an earlier start with the idempotency key `key` runs or has an unknown outcome.
+    `fingerprint` is the hash of this start's data. An earlier version of the program made this key from the
+    provider's name instead of our merchant id.
     """
     attempt = idempotency.find_use(conn, key)
     if attempt is not None and attempt.state not in (OperationState.DONE, OperationState.FAILED):
@@ -331,13 +334,14 @@ def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> No
 
 
 def _log_started(subject: ClaimedRecord, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
-    """Write a log event if the provider has created a code or token. Return `outcome` unchanged."""
+    """Write a log event if the provider has created a code or token for the claimed payment `subject`. Return
+    `outcome` unchanged."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         log_events.write_event(LogEvent.TOKEN_RECEIVED, payment=subject.id, provider=provider)
     return outcome
 
 
-def _ignore_step(_step: str) -> None:
+def _ignore_progress_step(_step: str) -> None:
     """Ignore a progress step, because no caller shows the progress."""
 
 

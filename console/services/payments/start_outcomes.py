@@ -25,7 +25,7 @@ from console.store.payments import payments
 PAYMENT_KIND = payments.PAYMENT_KIND
 REFUSED_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Outcome classes which mean that the provider has not created the payment, so that the payer can't pay."""
-DEFAULT_PAYING_TIME = timedelta(days=1)
+DEFAULT_TIME_TO_PAY = timedelta(days=1)
 """Time in which the payer can pay if the provider's answer has no expiry time."""
 
 
@@ -71,7 +71,7 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
     values: dict[str, object] = {
         "handle": start_answer.handle[:128],
         "url": start_answer.url if start_answer.url and len(start_answer.url) <= 255 else None,
-        "payment_expires_at": start_answer.expires_at or now + DEFAULT_PAYING_TIME,
+        "payment_expires_at": start_answer.expires_at or now + DEFAULT_TIME_TO_PAY,
     }
     path: tuple[PaymentState, ...] = ()
     if payment.state is PaymentState.INITIALIZING:
@@ -102,11 +102,11 @@ def write_unknown_outcome(context: ServiceContext, tx: Transaction, payment: Pay
     """Set the payment's certainty to unknown, because the payer may be able to pay, and schedule a probe. `cause`
     is stored in the payment's column `error_code`.
     """
-    work = payments.make_work_values(payment_work.make_unknown_work(context, payment))
+    work = payments.make_work_values(payment_work.make_probe_work(context, payment))
     values: dict[str, object] = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64], **work}
     # The payment may exist at the provider, so it needs an expiry time.
     if payment.expires_at is None and payment.begun_at is not None:
-        values["payment_expires_at"] = payment.begun_at + DEFAULT_PAYING_TIME
+        values["payment_expires_at"] = payment.begun_at + DEFAULT_TIME_TO_PAY
     payments.change_payment(tx.conn, payment, context.now(), **values)
     context.record_audit(tx, AuditAction.PAYMENT_UNKNOWN, payment.id, kind=PAYMENT_KIND, reason=cause[:64])
 
@@ -115,7 +115,8 @@ def settle_late_start(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[Any], _key: str | None
 ) -> bool:
     """Settle the start `operation_id` with an outcome that the second transaction (tx2) of the start did not
-    record. Safe to repeat. Return False if the operation or its payment is missing.
+    record. May be called repeatedly with the same outcome. Return False if the operation or its payment is
+    missing. `_key`, the idempotency key, is not used.
     """
     operation = journal.find(tx.conn, operation_id)
     payment = payments.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -130,9 +131,8 @@ def settle_late_start(
 
 
 def write_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Record a lapse: the starting process ended without recording an answer. The payment's outcome becomes
-    unknown, unless the payment's state has changed meanwhile.
-    """
+    """Record that the process which started the payment ended without recording an answer. The payment's outcome
+    becomes unknown, unless the payment's state has changed meanwhile."""
     payment = payments.find(tx.conn, operation.subject_id or 0)
     if payment is not None and payment.state is PaymentState.INITIALIZING:
         write_unknown_outcome(context, tx, payment, "lapsed")

@@ -69,8 +69,8 @@ SKIPPED_SAGA_DELAY = timedelta(minutes=5)
 """Delay of a saga whose question was not sent, because the provider did not answer earlier questions in the same run.
 The delay doesn't count as a failed attempt of the saga.
 """
-_UNREACHABLE_CODE = ErrorCode.PROVIDER_UNREACHABLE
-_PROVIDER_WIDE_CODES = (_UNREACHABLE_CODE, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
+_UNREACHABLE_ERROR_CODE = ErrorCode.PROVIDER_UNREACHABLE
+_PROVIDER_WIDE_ERROR_CODES = (_UNREACHABLE_ERROR_CODE, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
 """Error codes of problems that concern all payments of a provider. After such an error the provider gets no further
 questions in this run.
 """
@@ -223,7 +223,7 @@ class PaymentTimeouts:
             self._payment_probes.hold_payment(saga.subject_id) as payment,
         ):
             if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
-                self._sagas.skip_step(saga, self._excluded_providers[payment.provider], SKIPPED_SAGA_DELAY)
+                self._sagas.delay_step(saga, self._excluded_providers[payment.provider], SKIPPED_SAGA_DELAY)
             else:
                 self._sagas.run(saga)
         return 1
@@ -246,8 +246,9 @@ class PaymentTimeouts:
     def _apply_answer(
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport] | None, asked_at: datetime
     ) -> StepVerdict:
-        """Apply the provider's answer to the payment. Return the step's verdict: done if the payment is certainly
-        unpaid, end of the saga if it is paid, otherwise wait.
+        """Apply the provider's answer to the payment. Return the verdict of the saga's first step: done if the
+        payment is certainly unpaid, end of the saga if it is paid, otherwise wait. `outcome` is None if the
+        provider can't be asked.
         """
         if outcome is None:
             return StepWaiting("nobody_to_ask")
@@ -267,15 +268,17 @@ class PaymentTimeouts:
         return StepWaiting(code)
 
     def _count_unanswered_question(self, provider: str, code: str | None) -> None:
-        """Count the questions in a row that this provider did not answer. `code` is the error code of the
-        question, None if the provider answered.
+        """Count how many questions in a row the provider has not answered. `code` is the error code of the last
+        question, None if the provider answered it.
 
         The rest of this run skips the provider after an error that concerns all its payments, or after
         MAX_CONSECUTIVE_UNANSWERED unanswered questions in a row.
         """
-        self._unanswered_counts[provider] = self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_CODE else 0
-        if code in _PROVIDER_WIDE_CODES and (
-            code != _UNREACHABLE_CODE or self._unanswered_counts[provider] >= MAX_CONSECUTIVE_UNANSWERED
+        self._unanswered_counts[provider] = (
+            self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_ERROR_CODE else 0
+        )
+        if code in _PROVIDER_WIDE_ERROR_CODES and (
+            code != _UNREACHABLE_ERROR_CODE or self._unanswered_counts[provider] >= MAX_CONSECUTIVE_UNANSWERED
         ):
             self._excluded_providers[provider] = code
 
@@ -314,7 +317,8 @@ class PaymentTimeouts:
         return timedelta(0) <= self._context.now() - asked_at <= ANSWER_MAX_AGE
 
     def _undo_expiry(self, tx: Transaction, saga: Saga) -> None:
-        """Undo the second step: the payment was paid before its order was cancelled, so set the order to paid."""
+        """Undo the second step of the saga: the expired payment was paid before its order was cancelled, so set
+        the order to paid."""
         payment = payment_work.require_payment(tx, saga.subject_id)
         self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.PAYMENT_KIND)
         if payment.state in PAID_STATES and payment.order_id is not None:

@@ -52,9 +52,8 @@ class PaymentDetailsReader:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` reads the relations of records; `read_actions` applies the decision table to a payment
-        or an order.
-        """
+        """`complete_records` returns records with their relations (facts of related rows); `read_actions` returns
+        the actions on a payment or order, each with the reason if it is not possible now."""
         self._context = context
         self._reads = reads
         self._complete_records, self._read_actions = complete_records, read_actions
@@ -142,9 +141,9 @@ class PaymentDetailsReader:
             )
 
 
-def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> tuple[SagaProgress, ...]:
+def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: datetime) -> tuple[SagaProgress, ...]:
     """Return the timeout sagas of these payments, oldest first."""
-    saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(paid_by))
+    saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(order_payments))
     return tuple(
         make_saga_progress(saga, timeout_start.TIMEOUT_STEPS, now)
         for some in saga_groups
@@ -154,8 +153,8 @@ def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> 
 
 
 def _find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
-    """Return the person or process of the newest entry that isn't only an opening of the record; None if there is
-    none. Opening a record doesn't write its version."""
+    """Return the person or process of the newest entry of the payment's timeline, without the entries about
+    openings of its screen; None if there is no other entry."""
     return next((entry.actor for entry in reversed(history) if entry.what != AuditAction.PAYMENT_OPENED), None)
 
 

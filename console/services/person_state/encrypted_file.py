@@ -20,13 +20,14 @@ _DATABASE_ID_SEPARATOR = "/"
 
 
 class PersonState:
-    """Reads and changes the acting person's encrypted file. Safe from any thread and any process."""
+    """Reads and changes the encrypted file in which the windows of the acting person store values, such as the
+    last screen and drafts. Safe from any thread and any process."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._cipher: Cipher | None = None
 
-    def read(self) -> StoredEntries:
+    def read_entries(self) -> StoredEntries:
         """Return the entries of this database by name, each as {"at": time, "value": value}, without outdated
         entries. Raises bad_profile if this desk has no key and no keyring, and storage_full if an unusable file
         can't be renamed.
@@ -34,12 +35,12 @@ class PersonState:
         return self._select_entries(self._open_file().read())
 
     def read_drafts(self) -> tuple[Draft, ...]:
-        """Return the drafts of the person, oldest first. Raises the same errors as `read`."""
-        return list_drafts(self.read().values, self._context.now())
+        """Return the drafts of the person, oldest first. Raises the same errors as `read_entries`."""
+        return list_drafts(self.read_entries().values, self._context.now())
 
-    def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
+    def change_entries(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
         """Replace the entries with these names (None deletes an entry), delete outdated entries, and return all
-        remaining entries. Raises bad_profile and storage_full like `read`.
+        remaining entries. Raises bad_profile and storage_full like `read_entries`.
         """
         file, now = self._open_file(), self._context.now()
         entries = {self._make_entry_name(name): entry for name, entry in changes.items()}

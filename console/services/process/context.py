@@ -72,7 +72,7 @@ _executed_request: "ContextVar[TakenDeskRequest | None]" = ContextVar("executed"
 
 
 @contextmanager
-def execute_for(request: "TakenDeskRequest | None") -> Iterator[None]:
+def act_for_requester(request: "TakenDeskRequest | None") -> Iterator[None]:
     """Within the block, let this thread act for the person who made the desk request; with None, let it act for
     the worker itself. Use it only in a process with a worker's database account.
     """
@@ -261,9 +261,8 @@ class ServiceContext:
         return cipher
 
     def answer_key(self, operation_id: str) -> str | None:
-        """Return the answer key of the operation, or None on a desk without the store key. The database uses this
-        key to check that an answer comes from a desk that has the store key.
-        """
+        """Return the key by which the database checks that the stored answer to the operation comes from a desk
+        with the store key. Return None on a desk without the store key."""
         try:
             return self.cipher.answer_key(operation_id)
         except ConsoleError:
@@ -318,17 +317,17 @@ class ServiceContext:
 
     @property
     def _is_local_worker(self) -> bool:
-        """True for a due task on a database that is not a server. Only a name that `act_as` sets counts here; the
-        operator in the settings does not.
-        """
+        """True if `act_as` has set the worker's name in this thread, as for a due task, and the database is not on
+        a server. The operator in the settings does not count."""
         return _acting_name.get() == WORKER and not self.database.is_server
 
     def _find_person(self, conn: Connection, name: str) -> Person:
         """Return the person with this name. On a database without database accounts, every name has all roles
-        while the table `operators` is empty. Raises not_allowed for an unknown name.
+        while the table `operators` is empty. Raises not_allowed for an unknown name, and on a server for
+        another name than the database account.
         """
         self._require_own_name(name)
-        return _require_known(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
+        return _require_known_person(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
 
     @property
     def admits_unlisted_names(self) -> bool:
@@ -371,8 +370,8 @@ class ServiceContext:
         return name
 
     def require_right(self, action: str) -> Person:
-        """Return the acting person as `require_role` does. Raises also read_only while a read-only switch stops this
-        action."""
+        """Return the acting person if one of the person's roles has the right `action`. Raises read_only while a
+        read-only switch stops this action, and the errors of `require_role`."""
         person = self.require_role(action)
         if action in STOPPED_RIGHTS:
             from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
@@ -382,9 +381,9 @@ class ServiceContext:
         return person
 
     def require_role(self, action: str) -> Person:
-        """Return the acting person if one of the person's roles has the right `action`, also while a read-only switch
-        stops this action. Raises not_allowed (the caller writes the audit entry about the refusal) and the errors
-        of `person`.
+        """Return the acting person if one of the person's roles has the right `action`, also while a read-only
+        switch stops this action. Raises not_allowed (the caller writes the audit entry about the refusal) and
+        the errors of `read_person`.
         """
         person = self.read_person()
         if not has_right(person, action):
@@ -409,8 +408,8 @@ class ServiceContext:
         result: str = "done",
         reason: str | None = None,
     ) -> None:
-        """Append an audit entry in the caller's transaction. The entry contains the correlation id of this thread
-        if it has one.
+        """Append an audit entry about the record with this kind and id in the caller's transaction; `detail` has
+        more facts for it. The entry contains the correlation id of this thread if it has one.
 
         If the result is "done", also store the record in the row of the call's request id (see
         `bind_to_request_id`).
@@ -431,8 +430,8 @@ class ServiceContext:
     def bind_to_request_id(
         self, tx: Transaction, kind: str, subject_id: int | str | None, operation_id: str | None = None
     ) -> None:
-        """Store the record that this transaction changes, and the operation if there is one, in the row of the
-        call's request id.
+        """Store the kind and id of the record that this transaction changes, and the operation if there is one, in
+        the row of the call's request id.
 
         Do nothing if the call has no request id, or if `operation_id` is None and a transaction of the same call
         has already stored a record. Raises in_progress if another call holds the request id by now.
@@ -458,7 +457,7 @@ class ServiceContext:
 
 def require_reader(name: str, person: Person | None) -> Person:
     """Return `person`. Raises not_allowed if `person` is None (no operator has the name `name`) or may not read."""
-    person = _require_known(name, person)
+    person = _require_known_person(name, person)
     if not has_right(person, "read"):
         detail: NotAllowedDetail = {
             "operator": name,
@@ -469,7 +468,7 @@ def require_reader(name: str, person: Person | None) -> Person:
     return person
 
 
-def _require_known(name: str, person: Person | None) -> Person:
+def _require_known_person(name: str, person: Person | None) -> Person:
     if person is None:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"operator": name, "reason": NotAllowedReason.UNKNOWN_OPERATOR})
     return person

@@ -53,8 +53,8 @@ class HistoryRowApplier:
     def apply_row(
         self, tx: Transaction, provider: str, row: HistoryRow, source_kind: ReportSource, row_source: str
     ) -> ReconciliationDifference | None:
-        """Compare a row about a payment with our payment, and write the result. Return the difference; None if
-        both sides agree.
+        """Compare a row about a payment with our payment, and write the result. Return the difference; None if the
+        row agrees with our payment.
 
         `source_kind` is the kind of the row's source. `row_source` is the name of the file or notice that contains
         the row; it is stored in the evidence.
@@ -72,11 +72,11 @@ class HistoryRowApplier:
         sourced_report: ReportWithSource,
         provider: str,
     ) -> ReconciliationDifference | None:
-        """Compare a row with our payment, which the caller has read, and write the result. The caller has made
-        `sourced_report` from the row.
+        """Compare a row of a provider's history with our payment, which the caller has read, and write the result.
+        The caller has made `sourced_report` from the row.
 
         If `payment` is None, our database has no such payment, and it is imported. Return the difference; None if
-        both sides agree.
+        the row agrees with our payment.
         """
         finding, own_text = compare_row(payment, row), format_own_state(payment)
         if payment is None and finding.consequence is Consequence.IMPORT:
@@ -112,7 +112,8 @@ class HistoryRowApplier:
         self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_settled: bool
     ) -> None:
         """Open a case of the alert rule `rule` about a payment, with the observed and the expected value. If
-        `is_settled` is True, the row has already removed the difference, and the case is stored as resolved.
+        `is_settled` is True, the report in the row has already corrected our payment, and the case is stored as
+        resolved.
         """
         context, now = self._context, self._context.now()
         if not is_settled:
@@ -156,7 +157,8 @@ class HistoryRowApplier:
         self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
     ) -> ReconciliationDifference:
         """Open a case about a payment of ours that is missing in the provider's complete history. Return the
-        difference; `key` is the key under which the run stores it, `own_text` describes our payment.
+        difference. `key` is the key under which the run stores the difference; `observed` and `own_text` are
+        the texts about the provider's side and our payment.
         """
         payment = payment_work.require_payment(tx, payment_id)
         self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_settled=False)
@@ -176,12 +178,13 @@ def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | N
 
 def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> ReportWithSource:
     """Return the row as the provider's report about a payment, true at the time of the row's event. The report
-    contains no refunds.
+    contains no refunds. `source_kind` is the kind of the row's source; `row_source` is the name of the file or
+    notice that contains the row.
     """
     report = PaymentReport(
         merchant_payment_id=row.merchant_payment_id or "-",
         provider_payment_id=row.provider_payment_id,
-        provider_state=_find_provider_word(row),
+        provider_state=_find_provider_state_name(row),
         state=row.state,
         is_final=row.state not in WAITING_STATES,
         amount=row.amount,
@@ -203,7 +206,7 @@ def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> 
     return ReportWithSource(report, row.at, source_kind, EVIDENCE_CALL_NAME, answer)
 
 
-def _find_provider_word(row: HistoryRow) -> str:
+def _find_provider_state_name(row: HistoryRow) -> str:
     """Return the provider's own name of the payment's state. A Japanese name from a daily file is replaced by the
     name that the provider's API uses.
     """
@@ -213,8 +216,7 @@ def _find_provider_word(row: HistoryRow) -> str:
 
 def make_refused_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:
     """Return the difference for a row that was rejected as implausible. `key` is the key of the row, `reason` the
-    code of the reason.
-    """
+    code of the reason, `provider_id` the provider's payment id in the row."""
     return ReconciliationDifference(
         key, ReconciliationVerdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip()
     )

@@ -52,8 +52,8 @@ class RunJournal(Protocol):
 
     def write(self, key: str, expected: ReconciliationDifference | None, effect: RowWriter) -> None:
         """Record the row with this key, which needs a write. `expected` is the difference that the comparison
-        found (None if both sides agree); `effect` writes the row's effect and returns the difference that
-        remains.
+        found (None if the row agrees with our record); `effect` writes the row's effect and returns the
+        difference that remains.
         """
         ...
 
@@ -115,9 +115,8 @@ class StoredRun:
         self._position = key
 
     def write(self, key: str, expected: ReconciliationDifference | None, effect: RowWriter) -> None:
-        """Call `effect`, and store the difference that it returns, the counts and the position, in one
-        transaction.
-        """
+        """Call `effect`, which writes the effect of the row with this key. Store the difference that it returns,
+        the counts and the position, in the same transaction. `expected` is not used."""
         self._context.failpoints.reach("before_reconcile_row")
         self.run = self._context.write(lambda tx: self._write_row(tx, key, effect))
         self._match_count, self._position = 0, key
@@ -139,9 +138,8 @@ class StoredRun:
             self._context.failpoints.reach("after_reconcile_batch")
 
     def begin_phase(self, phase: str) -> None:
-        """Store the counts and begin the next phase without a position. `phase` is OWN_ROWS_PHASE, which follows
-        PROVIDER_ROWS_PHASE.
-        """
+        """Store the counts, and begin the phase `phase` of the run at its first row. `phase` is OWN_ROWS_PHASE,
+        which follows PROVIDER_ROWS_PHASE."""
         self.store_progress()
         self.run = self._context.write(lambda tx: self._save_position(tx, Counter(), phase=phase, position=None))
         self._position = None

@@ -55,7 +55,7 @@ class OwnRecordComparison:
     ) -> None:
         self._context, self._row_applier, self._payment_probes = context, row_applier, payment_probes
 
-    def compare_paid(
+    def compare_with_history(
         self,
         provider: str,
         history: HistorySource,
@@ -195,7 +195,7 @@ class OwnRecordComparison:
 
     # Providers without a history
 
-    def compare_each(
+    def compare_with_answers(
         self, provider: str, run_journal: RunJournal, span: tuple[datetime, datetime], position: str | None
     ) -> bool:
         """Ask the provider about every payment of ours that began within `span` (first instant and end, UTC), and
@@ -305,9 +305,9 @@ class OwnRecordComparison:
 
 
 def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow:
-    """Return the provider's answer about a payment as a row of a history, for the same comparison. `at` is the
-    time of the question, `key` the key of the row. If the answer has no amount, the row gets our payment's
-    amount.
+    """Return the provider's answer about a payment as a row of a history, so that it can be compared like such a
+    row. `at` is the time of the question, `key` the key of the row. If the answer has no amount, the row gets
+    our payment's amount.
     """
     amount = report.amount or Money(payment.captured_minor or payment.asked_minor, payment.currency)
     paid_at = report.state is PaymentState.PAYMENT_SUCCESS and report.paid_at

@@ -86,12 +86,12 @@ class ProviderHistoryComparison:
 
     @property
     def context(self) -> ServiceContext:
-        """The service context, for `_RowBatch`."""
+        """The service context, which `_RowBatch` uses."""
         return self._context
 
     @property
     def row_applier(self) -> HistoryRowApplier:
-        """The object that writes the result of a comparison, for `_RowBatch`."""
+        """The object by which `_RowBatch` writes the result of a comparison."""
         return self._row_applier
 
     def import_missing_payment(self, provider: str, row: HistoryRow) -> None:
@@ -174,7 +174,7 @@ class _RowBatch:
         if finding.consequence is Consequence.IMPORT and (
             row.merchant_payment_id is None or source is ReportSource.NOTICE
         ):
-            self._write_unbookable(row)
+            self._record_unbookable_payment(row)
         elif finding == MATCHED_ROW and (payment is None or payment.id not in self._cases):
             self._run_journal.count_match(row.key)
         else:
@@ -191,10 +191,10 @@ class _RowBatch:
                 lambda tx: self._reader.row_applier.apply_row(tx, self._provider, row, source, row_source),
             )
 
-    def _write_unbookable(self, row: HistoryRow) -> None:
-        """Record a difference for a payment that can't be imported: the row of a file has no payment number of
-        ours, or the signed notice has no order. For such a notice a case is already open, and the notice is
-        booked when the order arrives.
+    def _record_unbookable_payment(self, row: HistoryRow) -> None:
+        """Record a difference for a payment that can't be imported: the row of a daily file has no payment number
+        of ours, or the order in the signed notice is missing. For such a notice a case is already open, and the
+        notice is booked when the order arrives.
         """
         if self._history.source_kind is ReportSource.READ:
             self._record_refused_row(row.key, "no_number", row.provider_payment_id)
@@ -221,7 +221,7 @@ class _RowBatch:
             self._reader.import_missing_payment(self._provider, row)
         refund = self._find_refund(row, payment)
         if refund is not None and refund.state is RefundState.COMPLETED:
-            self._write_match(row, payment, refund)
+            self._record_match(row, payment, refund)
             return
         if refund is not None and not self._run_journal.is_dry_run:
             self._reader.probe_our_refund(refund)
@@ -240,7 +240,7 @@ class _RowBatch:
         times = self._history.find_refund_times(row.provider_payment_id or "", row.amount.minor) or ()
         return row_comparison.match_refunds(same_amount, [at for at in times if at <= row.at]).get(row.at)
 
-    def _write_match(self, row: HistoryRow, payment: Payment | None, refund: Refund) -> None:
+    def _record_match(self, row: HistoryRow, payment: Payment | None, refund: Refund) -> None:
         if payment is None or payment.id not in self._cases:
             self._run_journal.count_match(row.key)
             return

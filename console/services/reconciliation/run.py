@@ -116,7 +116,7 @@ class ReconciliationService:
         with refusals.audit_refusals(self._context, RECONCILE_ACTION, None, facts, kind=RECONCILIATION_KIND):
             self._context.require_right("import")
             self._require_valid_days(provider, first_day, last_day)
-            report = (self._run_dry if dry_run else self._run_with_record)(provider, first_day, last_day)
+            report = (self._make_dry_run_report if dry_run else self._run_and_store)(provider, first_day, last_day)
             # The counts of an interrupted run are not complete, so they are not returned.
             if report.ended_at is None and interrupts.is_interrupt_pending():
                 raise ConsoleError(ErrorCode.INTERRUPTED, {})
@@ -141,7 +141,7 @@ class ReconciliationService:
 
     # Dry run
 
-    def _run_dry(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
+    def _make_dry_run_report(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
         contents: dict[date, tuple[str, Callable[[], bytes]]] = {}
         if (files := self._files.get(provider)) is not None:
             for day in list_days(first_day, last_day):
@@ -172,13 +172,13 @@ class ReconciliationService:
     ) -> None:
         span = _make_utc_span(provider, first_day, last_day)
         if history is None:
-            self._own_rows.compare_each(provider, run_journal, span, None)
+            self._own_rows.compare_with_answers(provider, run_journal, span, None)
         elif self._provider_rows.compare(provider, history, run_journal, None) and history.is_complete():
-            self._own_rows.compare_paid(provider, history, run_journal, span, None)
+            self._own_rows.compare_with_history(provider, history, run_journal, span, None)
 
     # Stored run
 
-    def _run_with_record(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
+    def _run_and_store(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
         files = self._fetch_files(provider, first_day, last_day)
         with hold_lease(
             self._context, make_lease_name(provider), reason=InProgressReason.RECONCILIATION_RUNNING
@@ -187,9 +187,8 @@ class ReconciliationService:
             return self._make_report(self._run_remaining(StoredRun(self._context, run, lease)))
 
     def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[StoredDailyFile, ...]:
-        """Download and store the daily files for a new run. Return no files if an unfinished run of the same days
-        exists, because its files are already stored.
-        """
+        """Download and store the provider's daily files from `first_day` to `last_day` for a new run. Return no
+        files if an unfinished run of these days exists, because its files are already stored."""
         with self._context.database.read() as conn:
             has_begun = any(
                 _get_run_days(run) == (first_day, last_day)
@@ -207,9 +206,8 @@ class ReconciliationService:
     def _open_run(
         self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[StoredDailyFile, ...]
     ) -> Run:
-        """Insert a new run, with its files as evidence, and return it. If an unfinished run of the same days exists,
-        return that run instead.
-        """
+        """Insert a new run for the days from `first_day` to `last_day`, with its files as evidence, and return it.
+        If an unfinished run of the same days exists, return that run instead."""
         context, now = self._context, self._context.now()
         for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):
@@ -235,7 +233,7 @@ class ReconciliationService:
         if history is None:
             return (
                 record.end_run(self._write_audit_entry_at_end)
-                if self._own_rows.compare_each(run.provider, record, span, run.position)
+                if self._own_rows.compare_with_answers(run.provider, record, span, run.position)
                 else record.run
             )
         try:
@@ -256,7 +254,7 @@ class ReconciliationService:
             if not self._provider_rows.compare(run.provider, history, record, run.position):
                 return record.run
             record.begin_phase(OWN_ROWS_PHASE)
-        if history.is_complete() and not self._own_rows.compare_paid(
+        if history.is_complete() and not self._own_rows.compare_with_history(
             run.provider, history, record, span, record.run.position
         ):
             return record.run
@@ -351,9 +349,9 @@ class ReconciliationService:
         """Due task: continue the interrupted runs, then start runs of the announced days, or of yesterday for a
         provider without daily files. Return the number of runs that ended without an error.
         """
-        return sum(self._run_unattended(*days) for days in iterate_until_stopped(self._find_due_days()))
+        return sum(self._run_as_due_task(*days) for days in iterate_until_stopped(self._find_due_days()))
 
-    def _run_unattended(self, provider: str, first_day: date, last_day: date) -> int:
+    def _run_as_due_task(self, provider: str, first_day: date, last_day: date) -> int:
         has_ended = False
         with skip_failures(f"reconciliation of {provider} {first_day.isoformat()}"):
             self.run(provider, first_day, last_day)
@@ -371,15 +369,14 @@ class ReconciliationService:
             due_days += unfinished_days
             for day in self._find_comparable_days(provider):
                 if not any(
-                    run.from_day <= day <= run.to_day and not self._began_before_day_end(run) for run in latest_runs
+                    run.from_day <= day <= run.to_day and not self._has_future_start(run) for run in latest_runs
                 ):
                     due_days.append((provider, day, day))
         return due_days
 
-    def _began_before_day_end(self, run: Run) -> bool:
-        """True if the run's start time lies in the future, because a clock was ahead. The compared day had not
-        ended when the run started, so it must be compared again.
-        """
+    def _has_future_start(self, run: Run) -> bool:
+        """True if a clock was ahead when the run began, so that its stored start time is still in the future. The
+        run then began before the end of the compared day, and the day must be compared again."""
         return is_in_future(run.begun_at, self._context.now())
 
     def _find_comparable_days(self, provider: str) -> list[date]:

@@ -86,8 +86,9 @@ class FileHistory:
         self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
 
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        """Yield the rows that follow the row with the key `last_key`. The rows before it are read too, because a
-        later row may repeat one of them, and because the second phase of the reconciliation searches all rows.
+        """Yield the rows that follow the row with the key `last_key` (None: all rows). The rows before it are also
+        read, because a later row may repeat one of them, and because the second phase of the reconciliation
+        searches all rows.
         """
         self._reset_index()
         for day in sorted(self._files):
@@ -150,7 +151,8 @@ class NoticeHistory:
         self._begins_at, self._ends_at = get_start_of_day(first_day), get_end_of_day(last_day)
 
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        """Yield the rows that follow the row with the key `last_key`; the stored notices are read page by page."""
+        """Yield the rows that follow the row with the key `last_key` (None: all rows); the stored notices are read
+        page by page."""
         mark = _parse_position(last_key) if last_key else (self._begins_at, 0)
         while page := self._read_notice_page(mark):
             yield from filter(None, map(self._make_row_of_notice, page))

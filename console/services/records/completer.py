@@ -1,7 +1,5 @@
-"""The type of the function that reads the relations of records.
-
-Relations are related facts, such as the refunds of a payment; lists, screens and texts explain a record by them.
-"""
+"""The type of the function that reads the relations of records: facts of related rows, such as the refunds of a
+payment, by which lists, screens and texts explain a record."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -13,11 +11,11 @@ RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 
 class RecordsCompleter(Protocol):
-    """A function that returns the records with their relations, in the same sequence."""
+    """A function that returns the records in the given sequence, each with its relations (facts of related rows)."""
 
     def __call__(self, conn: Connection, records: Sequence[RecordT], /) -> tuple[RecordT, ...]: ...
 
 
 def complete_record(complete_records: RecordsCompleter, conn: Connection, record: RecordT) -> RecordT:
-    """Return the record with its relations, which `complete_records` reads."""
+    """Return the record with its relations (facts of related rows), which `complete_records` reads."""
     return complete_records(conn, (record,))[0]

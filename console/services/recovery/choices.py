@@ -65,7 +65,7 @@ class DecisionChoices:
         )
 
     def read_choices(self, kind: str, record_id: int) -> tuple[DecisionChoice, ...]:
-        """Return every action that exists for records like this one, each with its effect. An action that is not
+        """Return all actions that exist for this kind of record, each with its effect. An action that is not
         allowed now has the reason. `kind` is the record's kind, such as `payment`. Raises not_found, and
         not_allowed if the acting person may not read.
         """
@@ -93,7 +93,7 @@ class DecisionChoices:
         payment = _find_payment(conn, record)
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
-        now, can_ask = self._context.now(), self._can_ask_about_payment(probed_payment)
+        now, can_ask = self._context.now(), self._find_payment_question_possibility(probed_payment)
         running = _find_running_operation(conn, kind, record_id) or (
             _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
@@ -136,21 +136,21 @@ class DecisionChoices:
             is_call_running=running is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running, lease_holder),
-            can_ask=self._can_ask_about_credit_check(),
+            can_ask=self._find_check_question_possibility(),
             proposed=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             taken=take,
             claimed=live_check is not None and live_check.id != record.id,
             read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
-    def _can_ask_about_credit_check(self) -> QuestionPossibility:
+    def _find_check_question_possibility(self) -> QuestionPossibility:
         try:
             finds_purchases = self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
             return QuestionPossibility.NOT_SET_UP
         return QuestionPossibility.YES if finds_purchases else QuestionPossibility.NO_CALL
 
-    def _can_ask_about_payment(self, payment: Payment | None) -> QuestionPossibility:
+    def _find_payment_question_possibility(self, payment: Payment | None) -> QuestionPossibility:
         if payment is None:
             return QuestionPossibility.NO_CALL
         try:
@@ -170,8 +170,10 @@ class DecisionChoices:
             return replace(facts, covered=is_covered)
         lapsed = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
         payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed)
-        limited = currency_limits.read_limits(conn, payment.currency)
-        refusal, refusal_facts = self._refund_requests.find_refusal(conn, payment, payment_refunds, limited)
+        refund_limits = currency_limits.read_limits(conn, payment.currency)
+        refusal, refusal_facts = self._refund_requests.find_request_refusal(
+            conn, payment, payment_refunds, refund_limits
+        )
         return replace(
             facts,
             covered=is_covered,
@@ -213,8 +215,8 @@ def _find_order(conn: Connection, payment: Payment | None) -> Order | None:
 def _find_probed_payment(
     conn: Connection, record: Order | Payment | Refund, payment: Payment | None
 ) -> Payment | None:
-    """Return the payment about which a probe of this record would query the provider: for an order its newest
-    payment, for a payment or refund the payment `payment`."""
+    """Return the payment about which a probe of `record` queries the provider: for an order its newest payment,
+    for a payment or refund the given `payment`."""
     if isinstance(record, Order) and record.payment_ids:
         return payments.find(conn, max(record.payment_ids))
     return payment
@@ -238,7 +240,8 @@ class _HolderFacts(TypedDict, total=False):
 
 
 def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _HolderFacts:
-    """Return the person whose process works on the record now, and since when; an empty dict if no process does."""
+    """Return the name of the person whose process works on the record now, and the time at which the process began
+    with it, from the record's running operation or lease. Return an empty dict if both are None."""
     if running is not None:
         return {"holder": running.operator, "held_since": running.started_at}
     return {} if lease_holder is None else {"holder": lease_holder.operator, "held_since": lease_holder.since}

@@ -43,7 +43,7 @@ class LeftOpenService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             found = list(_list_own_records(self._context, conn, person))
-        found += [*self._list_owned_incidents(person), *self._list_open_requests(), *map(_make_left_draft, drafts)]
+        found += [*self._list_owned_incidents(person), *self._list_open_requests(), *map(_make_item_of_draft, drafts)]
         return tuple(sorted(found, key=lambda item: (_LEFT_REASONS_IN_ORDER.index(item.reason), item.since)))
 
     def _list_owned_incidents(self, person: str) -> Iterator[LeftOpen]:
@@ -84,5 +84,5 @@ def _find_subject(operation: Operation) -> tuple[str, str]:
     return operation.subject_kind, str(operation.subject_id)
 
 
-def _make_left_draft(draft: Draft) -> LeftOpen:
+def _make_item_of_draft(draft: Draft) -> LeftOpen:
     return LeftOpen(LeftReason.DRAFT, draft.record_kind, draft.subject, draft.at, None, draft.name)

@@ -277,9 +277,9 @@ class OperationRecovery:
         return record_id
 
     def _record_no_effect_decision(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
-        """Record a person's decision that the operation had no effect at the provider. After the second person's
-        decision, mark the operation's entry in this desk's spool as ended; it then no longer stops other
-        operations. Return the operation.
+        """Record a person's decision, with the evidence `proof`, that the operation had no effect at the provider.
+        After the second person's decision, mark the operation's entry in this desk's spool as ended; it then no
+        longer stops other operations. Return the operation.
         """
         context = self._context
         if context.write(lambda tx: self._write_decision(tx, operation, proof, person)):
@@ -289,7 +289,9 @@ class OperationRecovery:
 
     def _write_decision(self, tx: Transaction, operation: Operation, proof: bytes, person: str) -> bool:
         """Write the first person's proposal that the operation had no effect, or settle the operation with the
-        second person's decision. Return True if a second person must still decide."""
+        second person's decision. `proof` is the person's evidence. Return True if a second person must still
+        decide.
+        """
         context, now = self._context, self._context.now()
 
         def settle(_proposer: str) -> None:

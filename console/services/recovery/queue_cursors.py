@@ -17,7 +17,7 @@ _LONGEST_CURSOR_CHARACTERS = 1_024
 
 
 def format_queue_cursor(position: QueuePosition) -> str:
-    """Return the cursor for a position in a queue with its default order."""
+    """Return the cursor for a position in a queue that is sorted in its default order."""
     return f"{position.work_state}.{position.since:{_CURSOR_TIME_FORMAT}}.{position.kind}.{position.id}"
 
 

@@ -45,8 +45,8 @@ class Queues:
         context: ServiceContext,
         complete_records: Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]],
     ) -> None:
-        """`complete_records` returns records together with their related records, which are needed to explain
-        their state."""
+        """`complete_records` returns the records with their relations: facts of related rows, by which their state
+        is explained."""
         self._context = context
         self._complete_records = complete_records
 
@@ -59,9 +59,9 @@ class Queues:
         order: QueueOrder = DEFAULT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name` with the records that the filter `record_filter` selects. In the
-        default order, the records that need a person come first; among them, and among the others, the oldest
-        come first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after` is the cursor in the
-        previous page, None for the first page. Raises usage for an unknown queue or cursor.
+        default order, the records that need a person come first, the oldest of them first; then the other
+        records, the oldest first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after` is
+        the cursor in the previous page, None for the first page. Raises usage for an unknown queue or cursor.
         """
         require_queue(name)
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
@@ -85,8 +85,10 @@ class Queues:
     def _read_page_in_default_order(
         self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page in the queue's default order, and the cursor for the next page (None if
-        there are no records)."""
+        """Return the records of one page of the queue `name` in its default order, and the cursor for the next
+        page (None if there are no records). `after` is the cursor in the previous page; `choice` contains the
+        filter.
+        """
         rows = queues.queue_page(
             conn, name, queue_cursors.parse_queue_cursor(after), limit, journal.list_lapsed_by_kind(conn), choice
         )
@@ -95,8 +97,8 @@ class Queues:
     def _read_sorted_page(
         self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page in the sort order of `choice`, and the cursor for the next page (None if
-        there are no records)."""
+        """Return the records of one page of the queue `name` in the sort order of `choice`, and the cursor for the
+        next page (None if there are no records). `after` is the cursor in the previous page."""
         position = queue_cursors.parse_sorted_queue_cursor(after, choice.order.column)
         rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
         return [record for _, record in rows], queue_cursors.format_sorted_queue_cursor(rows[-1][0]) if rows else None
@@ -112,8 +114,8 @@ class Queues:
         return [take.person if take is not None else None for take in found]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
-        """Return for each record the statements of our record, the provider and the order, with the open case
-        about the record."""
+        """Return for each record the differing statements of our record, the provider and the order about it, with
+        the record's open case."""
         ids: dict[str, list[int]] = {}
         for record in records:
             ids.setdefault(get_record_kind(record), []).append(record.id)
@@ -127,9 +129,9 @@ class Queues:
         ]
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
-        """Return the records of a queue that the filter selects, grouped by the cause of their problem. For each
-        cause: the number of records and the sums of their amounts; the largest group comes first. Raises usage
-        for an unknown queue.
+        """Group the records of the queue `name` that the filter selects by the cause of their problem. Return for
+        each cause the number of its records and the sums of their amounts, the largest group first. Raises
+        usage for an unknown queue.
         """
         require_queue(name)
         with self._context.database.read() as conn:
@@ -141,8 +143,8 @@ class Queues:
         return CausePage(name, group_by_cause(totals), is_capped)
 
     def count_filtered_records(self, name: str, record_filter: RecordFilter) -> QueueCount:
-        """Return the number of records of a queue that the filter selects (at most COUNT_CAP), and the time since
-        which the oldest of them waits. Raises usage for an unknown queue."""
+        """Return the number of records of the queue `name` that the filter selects (at most COUNT_CAP), and the
+        time since which the oldest of these records waits. Raises usage for an unknown queue."""
         require_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -228,8 +230,8 @@ def _find_record_of_operation(
     conn: Connection, operation: Operation, lapsed: queues.LapsedIds
 ) -> QueuedRecord | None:
     """Return the operation's record; None if it is missing. If the operation has lapsed (its process ended without
-    recording an answer), the record is returned with an unknown outcome. `lapsed` has the ids of such records
-    by kind.
+    recording an answer), the record is returned with an unknown outcome. `lapsed` has the ids of the records
+    with a lapsed operation, by kind.
     """
     return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
 

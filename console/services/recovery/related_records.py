@@ -104,8 +104,10 @@ class RelatedRecords:
         return is_approved or action == OPEN_REFUND or action in STOPPED_ACTIONS
 
     def _can_find_purchases(self) -> bool:
-        """True if the provider of credit checks has a call that finds an unknown purchase. Also True if this desk
-        has no settings for that provider, because then it can't know."""
+        """True if the provider of credit checks has a call that finds a purchase with an unknown outcome. Also
+        True if this desk has no settings for that provider, because then the desk can't know whether it has
+        such a call.
+        """
         try:
             return self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
@@ -204,8 +206,8 @@ class RelatedRecords:
             if may_advise_refund or self._may_be_stopped_by_switch(completed_payment):
                 relations = replace(relations, read_only=find_switch(payment.provider))
             if may_advise_refund:
-                limited = limits_of(payment.currency)
-                refusal, _ = self._refund_requests.find_refusal(conn, payment, payment_refunds, limited)
+                refund_limits = limits_of(payment.currency)
+                refusal, _ = self._refund_requests.find_request_refusal(conn, payment, payment_refunds, refund_limits)
                 relations = replace(relations, refund_refusal=refusal)
             completed.append(replace(payment, relations=relations))
         return tuple(completed)
@@ -218,7 +220,7 @@ class RelatedRecords:
         return is_decision_denied(PaymentState(proposed_state), find_last_statement(payment, self._context.now()))
 
     def _can_read_payments(self, provider: str) -> bool:
-        """False if the provider has no call that reads a payment, because it only sends notices."""
+        """True if the provider has a call that reads a payment; False if it only sends notices."""
         try:
             self._payment_providers.get_reader(provider)
         except ConsoleError as unfit:
@@ -270,8 +272,8 @@ class RelatedRecords:
 
 
 def _make_read_only_switch_finder(conn: Connection) -> ReadOnlySwitchFinder:
-    """Return a function that returns the read-only switch which stops changes at a provider, or None. Its first
-    call reads all switches from the database."""
+    """Return a function of a provider's name (None: no provider) that returns the read-only switch which stops
+    changes there, or None. Its first call reads all switches from the database."""
 
     @cache
     def read_switches() -> tuple[ReadOnlySwitch, ...]:

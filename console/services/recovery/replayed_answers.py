@@ -1,8 +1,8 @@
-"""Answer a repeated call (one with the same request id) whose first answer was lost or was "outcome unknown". The
-answer is built from the records that the first call wrote.
+"""Answer a repeated call (one with the same request id) if the answer to the first call was lost or was "outcome
+unknown". The answer is built from the records that the first call wrote.
 
 This is needed if the process of the first call was killed or failed after it had written something, or if an
-outcome that was unknown then may be known now. Each public function returns a `AnswerFinder`: a function that
+outcome that was unknown then may be known now. Each public function returns an `AnswerFinder`: a function that
 returns the answer to the repeated call, or None if the first call had no effect, so that the repeated call may
 act.
 """
@@ -42,8 +42,8 @@ _ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPI
 
 
 def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated purchase. It answers with the credit check that the first call
-    bought, or raises the error with which the first call's purchase ended."""
+    """Return the function that answers a repeated purchase. It returns the credit check that the first call
+    bought, or the error with which the first purchase ended; None if the first call had no effect."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -61,8 +61,8 @@ def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
 
 
 def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated start of a payment. It answers with the payment that the first call
-    started, or raises the error with which that start ended."""
+    """Return the function that answers a repeated start of a payment. It returns the payment that the first call
+    started, or the error with which the first start ended; None if the first call had no effect."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -82,8 +82,8 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
 
 
 def make_refund_request_answer_finder(context: ServiceContext) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated refund request. It answers with the refund that the first call
-    requested."""
+    """Return the function that answers a repeated refund request. It returns the refund that the first call
+    requested; None if the first call requested none."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         if use.subject_kind != refunds.REFUND_KIND or use.subject_id is None:
@@ -94,10 +94,10 @@ def make_refund_request_answer_finder(context: ServiceContext) -> AnswerFinder:
 
 
 def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated approval of this refund, which may also have sent the refund. It
-    answers with the refund, or raises the error with which the sending ended. If the first call sent nothing,
-    it answers with the refund if the acting person is one of its checkers, even while another process sends the
-    refund.
+    """Return the function that answers a repeated approval of this refund, which may also have sent the refund. It
+    returns the refund, or the error with which the sending ended. If the first call sent nothing, it returns
+    the refund if the acting person is one of its checkers (even while another process sends the refund),
+    otherwise None.
     """
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
@@ -122,8 +122,8 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
 
 
 def make_refund_decision_answer_finder(context: ServiceContext, refund_id: int, state: RefundState) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated rejection or withdrawal of this refund. It answers with the refund if
-    the refund has reached `state`, the end state of the decision."""
+    """Return the function that answers a repeated rejection or withdrawal of this refund. It returns the refund if
+    the refund has reached `state`, the end state of the decision; otherwise None."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         refund = refund_records.read_refund(context, refund_id)
@@ -133,8 +133,10 @@ def make_refund_decision_answer_finder(context: ServiceContext, refund_id: int, 
 
 
 def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated decision of a person about an unknown outcome. It answers with the
-    record if the outcome is known now, or if the acting person's own proposal waits for a second person."""
+    """Return the function that answers a person's repeated decision about an unknown outcome. It returns the
+    record if the outcome is known now, or if the acting person's own proposal waits for a second person;
+    otherwise None.
+    """
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -151,8 +153,8 @@ def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: in
 
 
 def make_probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated probe. It answers with the record if the record's outcome is known
-    now."""
+    """Return the function that answers a repeated probe. It returns the record if the record's outcome is known
+    now, otherwise None."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -165,8 +167,8 @@ def make_probe_answer_finder(context: ServiceContext, kind: str, record_id: int 
 
 
 def make_note_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated note on a record. It answers with the acting person's newest note on
-    this record that has the text `note_text`."""
+    """Return the function that answers the repeated storing of a note. It returns the acting person's newest note
+    on this record that has the text `note_text`; None if there is none."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         own_name, text = context.make_holder().operator, require_valid_note(note_text)
@@ -182,8 +184,8 @@ def make_note_answer_finder(context: ServiceContext, kind: str, record_id: int, 
 
 
 def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> AnswerFinder:
-    """Return the `AnswerFinder` for a repeated hand-over of a record. It answers with True if the first call has
-    stored its note."""
+    """Return the function that answers a repeated hand-over of a record. It returns True if the first call has
+    stored the note `note_text`, otherwise None."""
     find_note = make_note_answer_finder(context, kind, record_id, note_text)
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
@@ -193,8 +195,8 @@ def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: 
 
 
 def make_bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> AnswerFinder:
-    """Return the `AnswerFinder` for the repeated creation of a bulk run. It answers with the run that the first call
-    created; `show` returns a run by its id."""
+    """Return the function that answers the repeated creation of a bulk run. It returns the run that the first call
+    created; None if that call created none. `show` returns a run by its id."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         return CallAnswer(show(int(use.subject_id))) if use.subject_id is not None else None
@@ -203,8 +205,8 @@ def make_bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> AnswerFinder:
 
 
 def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | None, tuple[EvidenceItem, ...]]:
-    """Return the guarded operation that the first call with this request id began, and the operation's evidence;
-    None and an empty tuple if it began no operation."""
+    """Return the guarded operation that the first call with the request id of `use` began, and the operation's
+    evidence; None and an empty tuple if that call began no operation."""
     operation = journal.find_with_effective_state(conn, use.operation_id) if use.operation_id else None
     return operation, evidence.find_by_operation(conn, operation.id) if operation else ()
 

@@ -73,8 +73,8 @@ class SavedViewService:
 
     def count_views(self) -> tuple[ViewCount, ...]:
         """Return the views that the acting person sees, each with the number of its records (at most COUNT_CAP).
-        For each queue that has a view, this runs one statement, which reads a limited part of the queue. Raises
-        not_allowed if the acting person may not read.
+        Only one SQL statement runs for each queue that has a view. Raises not_allowed if the acting person may
+        not read.
         """
         with self._context.database.read() as conn:
             reader = self._context.find_reading_person(conn)
@@ -137,8 +137,8 @@ class SavedViewService:
         return self._change_view_once("view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, rename)
 
     def delete_view(self, id: int, *, request_id: str | None = None) -> SavedView:
-        """Mark a view as deleted, so that it can be restored; a deleted view stays as it is. Return the view.
-        Raises not_found, and not_allowed if the acting person may not change this view."""
+        """Mark a view as deleted, so that it can be restored. If it is already deleted, change nothing. Return the
+        view. Raises not_found, and not_allowed if the acting person may not change this view."""
 
         def delete(view: SavedView) -> SavedView:
             return view if view.deleted_at is not None else replace(view, deleted_at=self._context.now())
@@ -174,7 +174,7 @@ class SavedViewService:
                 present = saved_views.find_named(tx.conn, view)
                 if present is None or not may_replace:
                     return self._insert_view(tx, view)
-                self._require_may_change(present, person)
+                self._require_right_to_change(present, person)
                 changed = replace(present, name=view.name, content=view.content)
                 return self._replace_view(tx, AuditAction.VIEW_CHANGED, present, changed, person)
 
@@ -194,9 +194,9 @@ class SavedViewService:
         request_id: str | None,
         change: Callable[[SavedView], SavedView],
     ) -> SavedView:
-        """Change the view whose id is `arguments[0]`, and write an audit entry. If a call with the same
-        `request_id` has already changed it, only return the stored answer of that call. `change` returns the
-        changed view.
+        """Change the view whose id is `arguments[0]`, and write an audit entry; `change` returns the changed view.
+        If a call of the same `command` with the same `request_id` has already changed it, only return the
+        stored answer of that call.
         """
         id, context = arguments[0], self._context
 
@@ -228,8 +228,8 @@ class SavedViewService:
         return changed
 
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
-        """Raise usage if another view has this view's name, or if the person or the team already has the largest
-        number of views."""
+        """Raise usage if another view has this view's name, or if the view's maker (for a team's view, the team)
+        already has the largest number of views."""
         present = saved_views.find_named(conn, view)
         if present is not None and present.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
@@ -254,11 +254,12 @@ class SavedViewService:
         view = saved_views.find(conn, id)
         if view is None or not (view.is_team or is_same_person(view.maker, person.name)):
             raise _make_not_found_error(str(id))
-        self._require_may_change(view, person)
+        self._require_right_to_change(view, person)
         return view
 
-    def _require_may_change(self, view: SavedView, person: Person) -> None:
-        """Raise not_allowed for a team's view of another maker if the person has no right to change team's views."""
+    def _require_right_to_change(self, view: SavedView, person: Person) -> None:
+        """Raise not_allowed if another person has made the view and `person` has no right to change the team's
+        views."""
         if not is_same_person(view.maker, person.name) and not has_right(person, _CHANGE_TEAM_VIEW_RIGHT):
             detail: NotAllowedDetail = {
                 "operator": person.name,

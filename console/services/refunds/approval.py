@@ -97,7 +97,9 @@ class RefundDecisions:
 
     def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
         """Store the person's approval. Return the refund, and True if the provider has just answered a question
-        about the payment, so that the payment need not be read again before the refund is sent."""
+        about the payment, so that the payment need not be read again before the refund is sent.
+        `expected_version` is the version of the refund that the person's screen shows.
+        """
         context = self._context
         pair = refund_records.read_with_payment(context, refund_id)
         refund = pair.refund
@@ -122,7 +124,9 @@ class RefundDecisions:
         self, conn: Connection, refund: Refund, person: str, expected_version: int | None
     ) -> None:
         """Raise an error if the refund doesn't wait for a decision or this person may not approve it: same_person,
-        stale_view, not_allowed, already_decided, in_progress."""
+        not_allowed, already_decided, in_progress, or stale_view if the refund's version is not
+        `expected_version`.
+        """
         _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
@@ -167,8 +171,8 @@ class RefundDecisions:
         period, if this process doesn't send it first."""
         until = refund_rules.find_remaining_cooling_off_end(self._context, conn, pair)
         if until is not None:
-            return Work(WorkState.SCHEDULED, until, refund_outcomes.COOLING_OFF)
-        return Work(WorkState.SCHEDULED, self._context.now(), refund_outcomes.SUBMISSION)
+            return Work(WorkState.SCHEDULED, until, refund_outcomes.COOLING_OFF_REASON)
+        return Work(WorkState.SCHEDULED, self._context.now(), refund_outcomes.SUBMISSION_REASON)
 
     def _find_cooling_off_end(self, refund_id: int) -> datetime | None:
         with self._context.database.read() as conn:
@@ -180,7 +184,8 @@ class RefundDecisions:
 
     def reject(self, refund_id: int, reason: str, expected_version: int | None = None) -> Refund:
         """Reject a requested refund as the acting person, and release the amount that the refund has reserved on
-        its payment. `reason` is the person's text. Return the refund.
+        its payment. `reason` is the person's text; `expected_version` is the version of the refund that the
+        person's screen shows. Return the refund.
 
         Raises usage if the reason is empty or longer than LONGEST_REASON_CHARACTERS, not_found, not_allowed,
         same_person, stale_view, already_decided and in_progress.

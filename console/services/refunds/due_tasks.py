@@ -12,7 +12,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.refunds import records as refund_records
 from console.services.refunds.approval import RefundDecisions
-from console.services.refunds.outcomes import COOLING_OFF, POLL_WORK, SUBMISSION, UNKNOWN
+from console.services.refunds.outcomes import COOLING_OFF_REASON, POLL_REASON, SUBMISSION_REASON, UNKNOWN_REASON
 from console.services.refunds.probe import RefundProbes
 from console.services.refunds.request import RefundRequests
 from console.services.refunds.submit import RefundSubmissions
@@ -27,7 +27,7 @@ LASTING_ERROR_CODES = frozenset(
     {ErrorCode.OVER_LIMIT, ErrorCode.OUTSIDE_WINDOW, ErrorCode.NOT_ALLOWED, ErrorCode.EXCEEDS_CAPTURED}
 )
 """Error codes of a refused submission that would be refused again later. A person must then review the refund."""
-PASSING_NOT_ALLOWED_REASONS = frozenset(
+TEMPORARY_NOT_ALLOWED_REASONS = frozenset(
     {NotAllowedReason.RIGHT_MISSING, NotAllowedReason.COOLING_OFF_NOT_OVER, NotAllowedReason.REFUSED_BY_THE_DATABASE}
 )
 """Reasons of `not_allowed` after which a later submission may succeed, because another database account runs the task
@@ -57,11 +57,14 @@ class DueRefunds:
         """Return the due tasks (name and function) in the sequence in which the scheduler should run them, because
         a task can create refunds for the tasks after it."""
         return (
-            ("refund_probes", lambda: self._run_for_due_refunds((UNKNOWN,), self._probe_refund)),
+            ("refund_probes", lambda: self._run_for_due_refunds((UNKNOWN_REASON,), self._probe_refund)),
             ("refund_expiry", self._expire_requests),
             ("set_aside_refunds", self._propose_set_aside_refunds),
-            ("refund_submissions", lambda: self._run_for_due_refunds((SUBMISSION, COOLING_OFF), self._submit_refund)),
-            ("refund_polls", lambda: self._run_for_due_refunds((POLL_WORK,), self._probe_refund)),
+            (
+                "refund_submissions",
+                lambda: self._run_for_due_refunds((SUBMISSION_REASON, COOLING_OFF_REASON), self._submit_refund),
+            ),
+            ("refund_polls", lambda: self._run_for_due_refunds((POLL_REASON,), self._probe_refund)),
         )
 
     def _probe_refund(self, refund: Refund) -> None:
@@ -78,7 +81,7 @@ class DueRefunds:
             self._submissions.submit_refund(refund.id)
         except ConsoleError as refusal:
             reason = refusal.detail.get("reason")
-            if refusal.code in LASTING_ERROR_CODES and reason not in PASSING_NOT_ALLOWED_REASONS:
+            if refusal.code in LASTING_ERROR_CODES and reason not in TEMPORARY_NOT_ALLOWED_REASONS:
                 self._request_review(refund.id)
             raise
 

@@ -30,8 +30,8 @@ def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, p
 
 
 def _compute_key(database_id: str, payment: Payment, amount_minor: int, repeat: int) -> str:
-    """Return the key: `RFD-` and 26 characters (A-Z, 2-7), computed from these values. PayPay and Atom accept this
-    form."""
+    """Return an idempotency key: `RFD-` and 26 characters (A-Z, 2-7) that are computed from the four arguments.
+    PayPay and Atom accept keys of this form."""
     parts = (database_id, payment.provider, payment.merchant_payment_id, amount_minor, payment.currency, repeat)
     digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
     return f"RFD-{base64.b32encode(digest).decode()[:26]}"

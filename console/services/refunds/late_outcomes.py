@@ -25,7 +25,7 @@ _OUTCOME_CLASS_OF_STATE = {
     RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
     RefundState.FAILED: OutcomeClass.FAILED_DEFINITE,
 }
-_NEVER_SENT_STATES = frozenset(
+_STATES_WITHOUT_PROVIDER_EFFECT = frozenset(
     {
         RefundState.REQUESTED,
         RefundState.APPROVED,
@@ -41,8 +41,8 @@ def settle_late_answer(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[RefundReport], _key: str | None
 ) -> bool:
     """Write the provider's answer to the submission `operation_id` into its refund, because the submission itself
-    could not record the answer. Safe to repeat. Return True; False if the database has no such operation or
-    refund.
+    could not record the answer. May be called repeatedly with the same answer. Return True; False if the
+    database has no such operation or refund. `_key`, the idempotency key, is not used.
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -111,7 +111,7 @@ def _has_new_information(refund: Refund, outcome: Outcome[RefundReport]) -> bool
         return outcome.kind is not OutcomeClass.PENDING
     if refund.work.reason == WorkReason.CONTRADICTED:
         return False
-    return (outcome.kind in EFFECT_OUTCOME_CLASSES) == (refund.state in _NEVER_SENT_STATES)
+    return (outcome.kind in EFFECT_OUTCOME_CLASSES) == (refund.state in _STATES_WITHOUT_PROVIDER_EFFECT)
 
 
 def _make_outcome(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:

@@ -21,7 +21,7 @@ def make_refund_lease_name(payment_id: int) -> str:
 
 
 class RefundLease:
-    """Takes the lease that covers all refunds of a payment, to probe or decide an unknown refund. If another
+    """Acquires the lease that covers all refunds of a payment, to probe or decide an unknown refund. If another
     process holds the lease, raises in_progress with the holder."""
 
     def __init__(self, context: ServiceContext, submit_action: Settler) -> None:
@@ -30,10 +30,10 @@ class RefundLease:
 
     @contextmanager
     def hold_refund(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
-        """Within the block, hold the lease; yield the unknown refund with its payment. If the process that sent
-        the refund has ended without recording an answer, first record the outcome as unknown.
-        `expected_version` is the version of the refund that the person's screen shows; with None, versions are
-        not compared.
+        """Within the block, hold the lease that covers all refunds of the payment; yield the unknown refund with
+        its payment. If the process that sent the refund has ended without recording an answer, first record the
+        outcome as unknown. `expected_version` is the version of the refund that the person's screen shows; with
+        None, versions are not compared.
 
         Raises nothing_to_resolve if the refund's outcome is known, in_progress, not_found, and stale_view if the
         refund's version is not `expected_version` or if the refund changes within the block.

@@ -59,9 +59,9 @@ class RefundLimitService:
                     ErrorCode.INVALID_AMOUNT,
                     {"amount": str(value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},
                 )
-            return context.write(lambda tx: self._propose_or_set(tx, name, currency, value, person))
+            return context.write(lambda tx: self._propose_or_set_limit(tx, name, currency, value, person))
 
-    def _propose_or_set(self, tx: Transaction, name: str, currency: str, value: int, person: str) -> Limit:
+    def _propose_or_set_limit(self, tx: Transaction, name: str, currency: str, value: int, person: str) -> Limit:
         context, now = self._context, self._context.now()
         limit = Limit(name, currency, limit_changes.find_value(tx.conn, name, currency))
         if limit.value == value:

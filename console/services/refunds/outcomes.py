@@ -39,10 +39,10 @@ from console.store.records import evidence
 from console.store.refunds import approvals, refunds
 
 REFUND_KIND = refunds.REFUND_KIND
-SUBMISSION, COOLING_OFF = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
-POLL_WORK, UNKNOWN = WorkReason.POLL, WorkReason.UNKNOWN
-"""Reasons of scheduled work on a refund: SUBMISSION = send it, COOLING_OFF = send it after the cooling-off, POLL =
-read an accepted refund, UNKNOWN = probe a refund with an unknown outcome.
+SUBMISSION_REASON, COOLING_OFF_REASON = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
+POLL_REASON, UNKNOWN_REASON = WorkReason.POLL, WorkReason.UNKNOWN
+"""Reasons of scheduled work on a refund. SUBMISSION_REASON: send it. COOLING_OFF_REASON: send it after the
+cooling-off period. POLL_REASON: read an accepted refund. UNKNOWN_REASON: probe a refund with an unknown outcome.
 """
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
@@ -174,7 +174,7 @@ def mark_refund_submitted(
     again; due polls read whether the provider has completed it. `facts` are more values for the audit entry."""
     number = refund.provider_refund_id or (report and report.provider_refund_id)
     at = compute_next_attempt_time_endlessly(choose_poll_schedule(capabilities), 0, context.now(), context.scale)
-    work = refunds.make_work_values(Work(WorkState.SCHEDULED, at, POLL_WORK))
+    work = refunds.make_work_values(Work(WorkState.SCHEDULED, at, POLL_REASON))
     _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=number, **work)
     context.record_audit(
         tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND
@@ -235,10 +235,10 @@ def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund,
     """
     now, attempt = context.now(), refund.work.attempt
     at = compute_next_attempt_time(REFUND_SENDINGS, attempt, now, context.scale)
-    work = Work(WorkState.SCHEDULED, at, SUBMISSION, attempt + 1)
+    work = Work(WorkState.SCHEDULED, at, SUBMISSION_REASON, attempt + 1)
     if at is None:
         work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, attempt + 1)
-    _write_approved(context, tx, refund, work, error_code=cause[:64])
+    _write_approved_state(context, tx, refund, work, error_code=cause[:64])
     context.record_audit(
         tx,
         AuditAction.REFUND_NOT_SENT,
@@ -252,18 +252,20 @@ def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund,
 
 def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
     """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed
-    the refund. A due task sends the refund again at its next run, with the same key. `columns` are more column
-    values for the refund's row.
+    the refund. A due task sends the refund again at its next run, with the same key. `columns` are more values
+    for the refund's row, by column.
     """
-    _write_approved(
-        context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION), error_code=None, **columns
+    _write_approved_state(
+        context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION_REASON), error_code=None, **columns
     )
     context.record_audit(
         tx, AuditAction.REFUND_DID_NOT_HAPPEN, refund.id, _make_audit_facts(refund), kind=REFUND_KIND
     )
 
 
-def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object) -> None:
+def _write_approved_state(
+    context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object
+) -> None:
     values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, **refunds.make_work_values(work)}
     refunds.change_refund(tx.conn, refund, context.now(), **values)
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
@@ -277,7 +279,7 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
     stored in the column `error_code`.
     """
     now = context.now()
-    work = Work(WorkState.SCHEDULED, compute_next_attempt_time(REFUND_PROBES, 0, now, context.scale), UNKNOWN)
+    work = Work(WorkState.SCHEDULED, compute_next_attempt_time(REFUND_PROBES, 0, now, context.scale), UNKNOWN_REASON)
     if cause in ANSWER_MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
     elif cause == NO_LONGER_STORED_REASON:
@@ -310,7 +312,7 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id is not None else None
     if payment and payment.work.state is WorkState.NEEDS_REVIEW and payment.refunded_minor == payment.captured_minor:
         # The payment is fully refunded, so people need not decide about it any more.
-        payment_work.close_case(context, tx, payment, order_status.PAID_AFTER_CANCEL)
+        payment_work.close_case(context, tx, payment, order_status.PAID_AFTER_CANCEL_RULE)
     if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
         return
     paid_payments = [
@@ -394,7 +396,9 @@ def settle_refund(
     source: str,
 ) -> None:
     """Settle an unknown refund with the provider's answer, which the caller has already stored as evidence.
-    `source` says in the audit entry how the answer was got, such as `probe`; `capabilities` are the provider's."""
+    `source` is the audit entry's word for the call or task that got the answer, such as `probe`; `capabilities`
+    are the provider's, None if the caller doesn't have them.
+    """
     end_submission(context, tx, refund, outcome)
     write_known_outcome(context, tx, refund, outcome, capabilities, {"by": source})
 
@@ -418,8 +422,10 @@ def end_submission(context: ServiceContext, tx: Transaction, refund: Refund, out
 def compare_late_answer(
     context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
 ) -> None:
-    """Compare a late answer of the provider with a refund whose outcome is already known. An accepted refund may
-    become completed; otherwise the refund's state stays, and an answer that contradicts it opens a case."""
+    """Compare a late answer of the provider with a refund whose outcome is already known. If the refund is only
+    accepted, the answer may complete it; otherwise the refund's state stays, and an answer that contradicts it
+    opens a case.
+    """
     state, outcome_class = refund.state, outcome.kind
     if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
         mark_refund_completed(context, tx, refund, outcome.found, {"by": "late_answer"})

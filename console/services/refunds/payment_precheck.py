@@ -64,8 +64,10 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
 def _store_answer(
     context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> bool:
-    """Store the answer as evidence, and write the refunds that it contains into our refunds. Return True if it
-    contains a refund that the database doesn't have and whose alert no person has acknowledged."""
+    """Store the provider's answer about the payment as evidence, and write the refunds that it contains into our
+    refunds. Return True if it contains a refund that the database doesn't have, unless a person has
+    acknowledged the alert about that refund.
+    """
     payment, operator, now = pair.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)

@@ -32,7 +32,12 @@ from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import records as refund_records
 from console.services.refunds.lease import RefundLease
-from console.services.refunds.outcomes import ANSWER_MISMATCH_REASONS, NO_LONGER_STORED_REASON, POLL_WORK, UNKNOWN
+from console.services.refunds.outcomes import (
+    ANSWER_MISMATCH_REASONS,
+    NO_LONGER_STORED_REASON,
+    POLL_REASON,
+    UNKNOWN_REASON,
+)
 from console.services.refunds.records import RefundWithPayment
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -105,9 +110,9 @@ class RefundProbes:
         capabilities: PaymentCapabilities,
         automatic: bool,
     ) -> str | None:
-        """Settle the unknown refund with the provider's answer if the answer proves an outcome. Return None if the
-        refund is settled, otherwise the reason code of the answer. `queried` is the refund as it was when the
-        provider was asked; `automatic` is True for a due task, which also schedules the next probe.
+        """Settle the unknown refund if the provider's answer proves its outcome. Return None if the refund is
+        settled, otherwise the reason code of the answer. `queried` is the refund as it was when the provider
+        was asked; `automatic` is True for a due task, which also schedules the next probe.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, queried.id)
@@ -130,9 +135,9 @@ class RefundProbes:
     def _make_not_found_columns(
         self, refund: Refund, outcome: RefundAnswer, capabilities: PaymentCapabilities
     ) -> dict[str, object]:
-        """Return the new values of the columns that count the answers "not found". An answer counts only if it
-        came at least `first_answer_after_seconds` (in the provider's rule) after the refund was sent; for other
-        answers return no values.
+        """Return the new values of the refund's columns that count the answers "not found". Such an answer counts
+        only if it came at least `first_answer_after_seconds` (in the provider's rule) after the refund was
+        sent. Return no values if `outcome` doesn't count.
         """
         margin = capabilities.not_found_rule.first_answer_after_seconds if capabilities.not_found_rule else 0.0
         if outcome.kind is not OutcomeClass.NOT_FOUND or not self._was_sent_long_ago(refund, margin):
@@ -144,7 +149,9 @@ class RefundProbes:
         self, refund: Refund, columns: dict[str, object], capabilities: PaymentCapabilities
     ) -> bool:
         """True if the answers "not found" prove that the provider has not processed the refund: the provider
-        stores idempotency keys, and the number and the times of these answers meet its rule."""
+        stores idempotency keys, and the number and the times of these answers meet the provider's rule.
+        `columns` is not empty if the newest answer counts.
+        """
         rule = capabilities.not_found_rule
         if rule is None or not capabilities.keeps_idempotency_keys or not columns:
             return False
@@ -169,9 +176,9 @@ class RefundProbes:
     def _record_unsettled_answer(
         self, tx: Transaction, refund: Refund, outcome: RefundAnswer, columns: dict[str, object], *, automatic: bool
     ) -> None:
-        """Write an audit entry about an answer that did not settle the refund. If the answer is about another
-        refund, open a case. With `automatic`, schedule the next probe, or set the refund's work to needs_review
-        after the last probe.
+        """Write the values `columns` into the refund, and an audit entry about an answer that did not settle it.
+        If the answer is about another refund, open a case. With `automatic`, schedule the next probe, or set
+        the refund's work to needs_review after the last probe.
         """
         context, now, values = self._context, self._context.now(), dict(columns)
         work = self._make_next_probe_work(refund) if automatic else refund.work
@@ -197,13 +204,13 @@ class RefundProbes:
         )
 
     def _make_next_probe_work(self, refund: Refund) -> Work:
-        """Return the work with the time of the refund's next probe; after the last probe of the schedule,
-        needs_review."""
+        """Return the work that probes the refund at the next time of the schedule; after the last probe of the
+        schedule, the work needs_review."""
         attempts = refund.work.attempt + 1
         at = compute_next_attempt_time(REFUND_PROBES, attempts, self._context.now(), self._context.scale)
         if at is None:
             return Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
-        return Work(WorkState.SCHEDULED, at, UNKNOWN, attempts)
+        return Work(WorkState.SCHEDULED, at, UNKNOWN_REASON, attempts)
 
     def _postpone_probe(self, refund: Refund, capabilities: PaymentCapabilities) -> None:
         """Postpone the refund's probe until the time limit of the call that sent the refund has passed. Until
@@ -233,8 +240,8 @@ class RefundProbes:
 
     def check_earlier_refunds(self, pair: RefundWithPayment) -> None:
         """Before a refund is sent, ask the provider about the payment's earlier refunds that were sent and ended
-        without effect. If the provider has processed one of them after all, open a case, which prevents that
-        the new refund is sent.
+        without effect. If the provider has processed one of these refunds, open a case; the open case prevents
+        the sending of the new refund.
 
         Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider gives
         no usable answer.
@@ -308,7 +315,9 @@ class RefundProbes:
         automatic: bool,
     ) -> None:
         """Write the provider's answer to a poll into an accepted refund: completed, failed, or not completed yet.
-        An answer "not found" opens a case, and the refund's state stays."""
+        An answer "not found" opens a case, and the refund's state stays. `automatic` is True for a due task,
+        which also schedules the next poll.
+        """
         context, now = self._context, self._context.now()
         if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.FAILED_DEFINITE):
             refund_outcomes.write_known_outcome(
@@ -334,7 +343,7 @@ class RefundProbes:
         at = compute_next_attempt_time_endlessly(
             refund_outcomes.choose_poll_schedule(capabilities), attempts, context.now(), context.scale
         )
-        return Work(WorkState.SCHEDULED, at, POLL_WORK, attempts)
+        return Work(WorkState.SCHEDULED, at, POLL_REASON, attempts)
 
     def _open_delay_case(self, tx: Transaction, refund: Refund) -> None:
         """Open a case about an accepted refund that the provider has not completed within SLOW_REFUND_AGE after it
@@ -355,8 +364,8 @@ def _is_definite_answer(outcome: RefundAnswer) -> bool:
 
 
 def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:
-    """Return the answer. If its provider's refund id differs from the refund's own, return it as an unknown
-    outcome with the reason other_id."""
+    """Return the provider's answer. If it contains another provider's refund id than our refund has, return it as
+    an unknown outcome with the reason other_id."""
     report, own_number = outcome.found, refund.provider_refund_id
     if report is None or own_number is None or report.provider_refund_id in (None, own_number):
         return outcome

@@ -24,7 +24,7 @@ REFUND_KIND = refunds.REFUND_KIND
 
 @dataclass(frozen=True, slots=True)
 class RefundWithPayment:
-    """A refund and its payment, which together identify the refund at the provider (`refund_order`)."""
+    """A refund and its payment. The data that identify the refund at the provider (`refund_order`) come from both."""
 
     refund: Refund
     payment: Payment

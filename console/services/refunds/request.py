@@ -82,14 +82,16 @@ _REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _ValidRequest:
-    """A refund request whose texts and amount are valid. `minor` is the amount in minor units; `reader` queries
-    the payment's provider; `by_program` is True if the program itself requests the refund of a set-aside."""
+    """A refund request whose texts and amount are valid. `amount_minor` is the amount in minor units; `reader`
+    queries the payment's provider; `is_by_program` is True if the program itself requests the refund of a
+    set-aside.
+    """
 
     request: RefundRequest
     maker: str
-    minor: int
+    amount_minor: int
     reader: PaymentReader
-    by_program: bool = False
+    is_by_program: bool = False
 
 
 class RefundRequests:
@@ -140,19 +142,19 @@ class RefundRequests:
             read_at=now,
         )
 
-    def find_refusal(
-        self, conn: Connection, payment: Payment, payment_refunds: Sequence[Refund], limited: Limits
+    def find_request_refusal(
+        self, conn: Connection, payment: Payment, payment_refunds: Sequence[Refund], refund_limits: Limits
     ) -> tuple[str | None, Mapping[str, object]]:
-        """Return the code of the reason why the rules refuse every refund request for this payment now (None if
-        they don't), and the facts of that reason. `payment_refunds` are the payment's refunds, newest first;
-        `limited` are the limits of its currency. If only money that is set aside is left, check the refund of
-        that money.
+        """Return the code of the reason why the rules refuse every refund request for this payment now, and the
+        facts of that reason; None and no facts if the rules allow a request. `payment_refunds` are the
+        payment's refunds, newest first; `refund_limits` are the limits of its currency. If only money that is
+        set aside is left, check the refund of that money.
         """
         refund_facts = RefundFacts(
             payment=payment,
             order=None,
             refunds=tuple(payment_refunds),
-            limits=limited,
+            limits=refund_limits,
             maker="",
             today_minor=0,
             is_maker_active=True,  # rules about a person don't refuse everybody
@@ -165,11 +167,16 @@ class RefundRequests:
         return code, facts
 
     def find_approval_refusal(
-        self, conn: Connection, refund: Refund, payment: Payment, payment_refunds: Sequence[Refund], limited: Limits
+        self,
+        conn: Connection,
+        refund: Refund,
+        payment: Payment,
+        payment_refunds: Sequence[Refund],
+        refund_limits: Limits,
     ) -> str | None:
-        """Return the code of the reason why nobody can approve this requested refund now; None if an approver can.
-        The same rules are checked when a person approves it. `payment_refunds` are the payment's refunds,
-        newest first; `limited` are the limits of its currency.
+        """Return the code of the rule that refuses the approval of this requested refund now; None if an approver
+        can approve it. The same rules are checked when a person approves it. `payment_refunds` are the
+        payment's refunds, newest first; `refund_limits` are the limits of its currency.
         """
         try:
             reader = self._payment_providers.get_reader(payment.provider)
@@ -179,7 +186,7 @@ class RefundRequests:
             payment=payment,
             order=None,
             refunds=tuple(payment_refunds),
-            limits=limited,
+            limits=refund_limits,
             maker=refund.maker,
             today_minor=0,
             is_maker_active=bool(refund_rules.find_active_names(self._context, conn, [refund.maker])),
@@ -194,8 +201,8 @@ class RefundRequests:
         self, conn: Connection, refund_facts: RefundFacts, amount_minor: int, aside: int | None = None
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
         """Return three values: the checks of all rules; the code of the reason why the rules refuse a request for
-        any amount (None if they don't); and the facts of that reason. `aside` is the amount of the set-aside to
-        refund, in minor units; None if the refund is of other money of the payment.
+        any amount (None if they don't); and the facts of that reason. `aside` is the amount in minor units of
+        the set-aside to refund; None if the money to refund is not set aside.
         """
         context, payment = self._context, refund_facts.payment
         try:
@@ -216,7 +223,7 @@ class RefundRequests:
                 for check in checks
                 if not check.holds
                 and check.rule in _REASON_KEY_OF_REQUEST_RULE
-                and not _fits_smaller_amount(check, payment)
+                and not _can_smaller_amount_satisfy(check, payment)
             ),
             None,
         )
@@ -241,9 +248,9 @@ class RefundRequests:
             self._context, REQUEST_ACTION, request.payment_id, facts, kind=payments.PAYMENT_KIND
         ):
             maker = self._context.require_right("refund_request").name
-            valid = self._validate_request(request, maker)
+            valid_request = self._validate_request(request, maker)
             self._context.failpoints.reach("before_request")
-            refund_id = self._write_request(valid)
+            refund_id = self._write_request(valid_request)
             self._context.failpoints.reach("after_request")
         return refund_records.read_refund(self._context, refund_id)
 
@@ -257,11 +264,11 @@ class RefundRequests:
         """
         maker = self._context.require_right("refund_propose").name
         amount = format_decimal(Money(item.amount_minor, item.currency))
-        valid = self._validate_request(
+        valid_request = self._validate_request(
             RefundRequest(item.payment_id, amount, "", set_aside_id=item.id, reason_code=RefundReason.SET_ASIDE),
             maker,
         )
-        return self._write_request(replace(valid, by_program=True))
+        return self._write_request(replace(valid_request, is_by_program=True))
 
     def _validate_request(self, request: RefundRequest, maker: str) -> _ValidRequest:
         with self._context.database.read() as conn:
@@ -282,14 +289,14 @@ class RefundRequests:
         reader = self._payment_providers.get_reader(payment.provider)
         return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
 
-    def _write_request(self, valid: _ValidRequest) -> int:
+    def _write_request(self, valid_request: _ValidRequest) -> int:
         """Insert the refund, and return its id. A unique index allows only one open refund of a payment. Raises
         in_progress if another refund of the payment is open, and the errors of the rules."""
         try:
-            return self._context.write(lambda tx: self._insert_refund(tx, valid))
+            return self._context.write(lambda tx: self._insert_refund(tx, valid_request))
         except UniqueViolation:
             with self._context.database.read() as conn:
-                open_refund = refunds.find_open_of_payment(conn, valid.request.payment_id)
+                open_refund = refunds.find_open_of_payment(conn, valid_request.request.payment_id)
             if open_refund is None:
                 raise
             raise ConsoleError(
@@ -297,20 +304,22 @@ class RefundRequests:
             ) from None
 
     @refunds.run_again_if_stale()
-    def _insert_refund(self, tx: Transaction, valid: _ValidRequest) -> int:
+    def _insert_refund(self, tx: Transaction, valid_request: _ValidRequest) -> int:
         """Check the rules, reserve the amount on the payment's row, and insert the refund. Return its id. The lock
         on the payment's row makes parallel requests run one after another. Raises the errors of the rules."""
-        context, now, request = self._context, self._context.now(), valid.request
-        self._lock_requests_of_maker(tx, valid.maker)
+        context, now, request = self._context, self._context.now(), valid_request.request
+        self._lock_requests_of_maker(tx, valid_request.maker)
         payment = refund_records.require_payment(tx.conn, request.payment_id)
         if request.saw is not None and request.saw != payment.version:
             raise refund_rules.make_stale_payment_error(payment, request.saw)
-        refund_facts = refund_rules.read_facts(context, tx.conn, payment, valid.maker)
-        set_aside = _find_set_aside(tx.conn, request, valid.minor)
-        if valid.by_program:
+        refund_facts = refund_rules.read_facts(context, tx.conn, payment, valid_request.maker)
+        set_aside = _find_set_aside(tx.conn, request, valid_request.amount_minor)
+        if valid_request.is_by_program:
             _refuse_second_proposal(refund_facts, request)
-        signals, payer_refund_count = self._judge_request(tx.conn, refund_facts, valid, set_aside)
-        if not payments.reserve_amount(tx.conn, payment.id, valid.minor, now, from_set_aside=set_aside is not None):
+        signals, payer_refund_count = self._judge_request(tx.conn, refund_facts, valid_request, set_aside)
+        if not payments.reserve_amount(
+            tx.conn, payment.id, valid_request.amount_minor, now, from_set_aside=set_aside is not None
+        ):
             facts: ExceedsCapturedDetail = {
                 "record": payment,
                 "reason": ExceedsReason.MORE_THAN_REFUNDABLE,
@@ -320,16 +329,16 @@ class RefundRequests:
             raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
         database_now = read_current_time(tx.conn, now)
         reasons = refund_rules.find_second_checker_reasons(
-            refund_facts, valid.minor, payer_refund_count, database_now
+            refund_facts, valid_request.amount_minor, payer_refund_count, database_now
         )
-        needed = 2 if valid.by_program or reasons else 1
-        new_refund = self._make_new_refund(refund_facts, valid, signals, needed, database_now)
+        needed = 2 if valid_request.is_by_program or reasons else 1
+        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed, database_now)
         refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
         if set_aside is not None:
             set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
         audit_facts = {
             "payment": payment.id,
-            "minor": valid.minor,
+            "minor": valid_request.amount_minor,
             "currency": payment.currency,
             "radar": _list_rule_names(signals),
             **({"second_checker": list(reasons)} if reasons else {}),
@@ -338,9 +347,9 @@ class RefundRequests:
         return refund_id
 
     def _lock_requests_of_maker(self, tx: Transaction, maker: str) -> None:
-        """Take and release a lease with the maker's name, so that a database server writes this maker's requests
-        one after another. Otherwise two parallel requests for different payments could together exceed the
-        maker's limit per day. Raises RunAgain if another request of this maker holds the lease.
+        """Acquire and release a lease with the maker's name, so that a database server writes this maker's
+        requests one after another. Otherwise two parallel requests for different payments could together exceed
+        the maker's limit per day. Raises RunAgain if another request of this maker holds the lease.
         """
         if not self._context.database.is_server:
             return
@@ -350,15 +359,17 @@ class RefundRequests:
         leases.release(tx.conn, lease)
 
     def _judge_request(
-        self, conn: Connection, refund_facts: RefundFacts, valid: _ValidRequest, aside: SetAside | None
+        self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, aside: SetAside | None
     ) -> tuple[tuple[RiskSignal, ...], int]:
-        """Return the risk signals of the request with the maker's answers, and the number of the payer's refunds
-        within PAYER_HISTORY. Raises the errors of the rules."""
-        context, minor, payment = self._context, valid.minor, refund_facts.payment
+        """Return the risk signals of the request with the maker's comments, and the number of the payer's refunds
+        within PAYER_HISTORY. Raises the errors of the rules. `refund_facts` are the facts for the rules;
+        `aside` is the set-aside to refund, if any.
+        """
+        context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment.id):
             raise refund_rules.make_lost_refund_error(payment, intent)
         lookalike = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
-        if lookalike is not None and not valid.request.intended_repeat:
+        if lookalike is not None and not valid_request.request.intended_repeat:
             facts: PossibleRepeatDetail = {
                 "record": lookalike,
                 "reason": PossibleRepeatReason.EXACT_LOOKALIKE,
@@ -367,9 +378,11 @@ class RefundRequests:
             }
             raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
         aside_minor = aside.amount_minor if aside is not None else None
-        checks = refund_rules.check_rules(refund_facts, minor, valid.reader, is_request=True, aside=aside_minor)
+        checks = refund_rules.check_rules(
+            refund_facts, minor, valid_request.reader, is_request=True, aside=aside_minor
+        )
         refund_rules.raise_first_broken_rule(checks, refund_facts, payment)
-        answers = dict(valid.request.answers)
+        answers = dict(valid_request.request.answers)
         signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
         signals = tuple(
             replace(signal, answer=answers.get(signal.rule))
@@ -380,18 +393,18 @@ class RefundRequests:
     def _make_new_refund(
         self,
         refund_facts: RefundFacts,
-        valid: _ValidRequest,
+        valid_request: _ValidRequest,
         signals: Sequence[RiskSignal],
         checkers_needed: int,
         now: datetime,
     ) -> NewRefund:
-        payment, request, minor = refund_facts.payment, valid.request, valid.minor
+        payment, request, minor = refund_facts.payment, valid_request.request, valid_request.amount_minor
         return NewRefund(
             payment_id=payment.id,
             order_id=payment.order_id,
             amount_minor=minor,
             currency=payment.currency,
-            maker=valid.maker,
+            maker=valid_request.maker,
             reason=request.reason,
             reason_code=request.reason_code,
             payment_at_request=json.dumps(make_facts_at_request(refund_facts), ensure_ascii=False, sort_keys=True),
@@ -467,8 +480,8 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
 
 
 def _refuse_second_proposal(refund_facts: RefundFacts, request: RefundRequest) -> None:
-    """Raise already_decided if a refund of the request's set-aside was requested before, because the program
-    itself requests such a refund only once."""
+    """Raise already_decided if a refund of the request's set-aside was requested before: the program itself
+    requests the refund of a set-aside only once. `refund_facts` contain the payment's refunds."""
     for earlier in refund_facts.refunds:
         if earlier.set_aside_id == request.set_aside_id:
             raise ConsoleError(
@@ -486,8 +499,8 @@ def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
     return tuple(person.name for person in approvers if not is_same_person(person.name, maker))
 
 
-def _fits_smaller_amount(check: RuleCheck, payment: Payment) -> bool:
-    """True if a request for a smaller amount would satisfy the broken rule."""
+def _can_smaller_amount_satisfy(check: RuleCheck, payment: Payment) -> bool:
+    """True if a request for a smaller amount would satisfy the rule that `check` found broken."""
     return (
         check.rule == ExceedsReason.MORE_THAN_REFUNDABLE
         and payment.refundable_minor > 0

@@ -100,9 +100,9 @@ class RefundRecovery:
         number: str | None,
         proof: bytes,
     ) -> MismatchReason | None:
-        """Settle the refund with the provider's answer. Return None if the answer confirms the person's decision,
-        otherwise the reason of the mismatch. If the answer has another refund number than the person's, settle
-        nothing.
+        """Settle the refund `decided` with the provider's answer, and store the person's evidence `proof`. Return
+        None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
+        `number` is the person's refund number at the provider; if the answer has another one, settle nothing.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided.id)
@@ -139,8 +139,11 @@ class RefundRecovery:
         proof: bytes,
         person: str,
     ) -> bool:
-        """Write the first person's proposal, or settle the refund with the second person's decision. Return True
-        if a second person must still agree. Raises StaleRow if the refund has changed since it was read."""
+        """Write the first person's proposal that the refund's state is `state`, or settle the refund with the
+        second person's decision. Return True if a second person must still agree. `decided` is the refund as it
+        was read, `number` the person's refund number at the provider, `proof` the person's evidence. Raises
+        StaleRow if the refund has changed since it was read.
+        """
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, decided.id)
         if refund.version != decided.version:
@@ -190,7 +193,7 @@ def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number:
     """Raise evidence_mismatch if the second person's refund number `number` is not the number that the first
     person (`proposer`) gave."""
     proposed = [item for item in evidence.find_by_subject(tx.conn, REFUND_KIND, refund.id) if item.who == proposer]
-    if number is not None and not any(item.body.startswith(_make_number_line(number)) for item in proposed):
+    if number is not None and not any(item.body.startswith(_format_refund_number_line(number)) for item in proposed):
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.OTHER_ID})
 
 
@@ -212,11 +215,11 @@ def _parse_decision(target_state: str, provider_id: str | None) -> tuple[RefundS
     return state, number if state is RefundState.COMPLETED else None
 
 
-def _make_number_line(number: str) -> str:
+def _format_refund_number_line(number: str) -> str:
     return f"number {number}\n"
 
 
 def _prepend_number(number: str | None, proof: bytes) -> bytes:
     """Return the proof with the provider's refund number as its first line, because this number is part of the
     evidence. Without a number, return the proof unchanged."""
-    return proof if number is None else _make_number_line(number).encode() + proof
+    return proof if number is None else _format_refund_number_line(number).encode() + proof

@@ -99,7 +99,8 @@ def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, now: da
 def _find_lookalike_signals(
     refund_facts: RefundFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield a signal if another refund of the same payment and amount was requested within LOOKALIKE_PERIOD."""
+    """Yield a signal if another refund of the same payment and amount was requested within LOOKALIKE_PERIOD. The
+    refund with the id `own_refund_id` is not compared with itself."""
     since = refund_facts.now - LOOKALIKE_PERIOD
     earlier = next(
         (
@@ -152,7 +153,8 @@ def _find_open_case_signals(payment: Payment, open_cases: Iterable[str]) -> Iter
 
 def _find_order_signals(facts: SignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
     """Yield a signal for each other refund of this payment or of its order that was requested within
-    LOOK_BACK_PERIOD, except those that ended without effect.
+    LOOK_BACK_PERIOD, except those that ended without effect. `amount_minor` and `own_refund_id` are amount and
+    id of the refund for which signals are searched.
     """
     since = facts.rule_facts.now - LOOK_BACK_PERIOD
     for refund in {refund.id: refund for refund in (*facts.rule_facts.refunds, *facts.order_refunds)}.values():
@@ -164,8 +166,10 @@ def _find_order_signals(facts: SignalFacts, amount_minor: int, own_refund_id: in
 
 
 def _find_payer_signals(facts: SignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
-    """Yield a signal for each refund of a similar amount to the same payer within LOOK_BACK_PERIOD, and one more
-    signal if the payer got FREQUENT_REFUND_COUNT or more refunds in this period."""
+    """Yield a signal for each refund of another payment to the same payer within LOOK_BACK_PERIOD whose amount is
+    similar to `amount_minor`, and one more signal if the payer got FREQUENT_REFUND_COUNT or more refunds in
+    this period. The refund with the id `own_refund_id` is not compared with itself.
+    """
     payment = facts.rule_facts.payment
     earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own_refund_id]
     if len(earlier_refunds) >= FREQUENT_REFUND_COUNT:

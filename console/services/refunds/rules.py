@@ -70,11 +70,11 @@ class RefundFacts:
     @property
     def open_refund(self) -> Refund | None:
         """The refund of the payment that is requested, approved or being sent; None if there is none. While it is
-        open, nobody can request another refund of the payment."""
+        open, no other refund of the payment can be requested."""
         return next((refund for refund in self.refunds if refund.state in _OPEN_REFUND_STATES), None)
 
     @property
-    def accepted_count(self) -> int:
+    def accepted_refund_count(self) -> int:
         """The number of the payment's refunds that the provider has accepted (submitted) or completed."""
         return sum(refund.state in ACCEPTED_REFUND_STATES for refund in self.refunds)
 
@@ -154,7 +154,7 @@ def check_rules(
     (or within `aside`, the amount of its set-aside in minor units) and within the maker's limit per day. Otherwise
     the amount is already reserved and counted, so these rules are not checked.
     """
-    payment, limited, capabilities = facts.payment, facts.limits, reader.capabilities
+    payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
     free_minor = payment.refundable_minor if aside is None else aside
     results = [
@@ -190,7 +190,11 @@ def check_rules(
             {"minor": amount_minor},
         ),
         RuleCheck(WindowReason.REFUND_PERIOD_OVER, until is None or facts.now <= until, {"until": until}),
-        RuleCheck(LimitReason.LIMIT_PER_REFUND, amount_minor <= limited.per_refund, {"limit": limited.per_refund}),
+        RuleCheck(
+            LimitReason.LIMIT_PER_REFUND,
+            amount_minor <= refund_limits.per_refund,
+            {"limit": refund_limits.per_refund},
+        ),
         RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, facts.is_maker_active, {"maker": facts.maker}),
     )
 
@@ -208,12 +212,12 @@ def _check_request_rules(
         ),
         RuleCheck(
             WindowReason.NO_SECOND_REFUND,
-            capabilities.allows_repeated_refunds or not facts.accepted_count,
-            {"earlier": facts.accepted_count},
+            capabilities.allows_repeated_refunds or not facts.accepted_refund_count,
+            {"earlier": facts.accepted_refund_count},
         ),
         RuleCheck(
             WindowReason.REFUND_COUNT_REACHED,
-            capabilities.most_refunds is None or facts.accepted_count < capabilities.most_refunds,
+            capabilities.most_refunds is None or facts.accepted_refund_count < capabilities.most_refunds,
             {"most": capabilities.most_refunds},
         ),
         RuleCheck(
@@ -246,8 +250,10 @@ def raise_first_broken_rule(results: tuple[RuleCheck, ...], refund_facts: Refund
 def refuse_unsendable(
     context: ServiceContext, conn: Connection, pair: RefundWithPayment, reader: PaymentReader
 ) -> None:
-    """Raise an error if the approved refund breaks a rule now, has too few checkers, or if its cooling-off period
-    has not ended: exceeds_captured, in_progress, over_limit, outside_window, not_allowed."""
+    """Raise an error if the approved refund must not be sent now: it breaks a rule, has too few checkers, or its
+    cooling-off period has not ended. The error is exceeds_captured, in_progress, over_limit, outside_window or
+    not_allowed.
+    """
     refund = pair.refund
     facts = read_facts(context, conn, pair.payment, refund.maker)
     raise_first_broken_rule(check_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
@@ -268,7 +274,7 @@ def find_second_checker_reasons(
     requested yet needs a second approver; () if one is enough. `payer_refund_count` is the number of the payer's
     refunds within PAYER_HISTORY; `now` is the time by the database's clock.
     """
-    payment, limited = facts.payment, facts.limits
+    payment, refund_limits = facts.payment, facts.limits
     checker_facts = CheckerFacts(
         provider=payment.provider,
         amount_minor=amount_minor,
@@ -276,22 +282,24 @@ def find_second_checker_reasons(
         paid_for=None if payment.paid_at is None else now - payment.paid_at,
         payer_refunds=payer_refund_count,
     )
-    return limit_rules.find_second_checker_reasons(checker_facts, limited.second_checker_above, limited.conditions)
+    return limit_rules.find_second_checker_reasons(
+        checker_facts, refund_limits.second_checker_above, refund_limits.conditions
+    )
 
 
 def find_cooling_off_end(
-    context: ServiceContext, payment: Payment, amount_minor: int, limited: Limits, requested_at: datetime
+    context: ServiceContext, payment: Payment, amount_minor: int, refund_limits: Limits, requested_at: datetime
 ) -> datetime | None:
     """Return the end of the cooling-off period (waiting time before the submission) of a refund that was requested
-    at `requested_at`; None if the refund needs none. `amount_minor` is in minor units; `limited` are the limits
+    at `requested_at`; None if the refund needs none. `amount_minor` is in minor units; `refund_limits` are the limits
     of the payment's currency.
     """
     seconds = context.settings.refund_cooling_off_seconds
     if seconds is None or not context.settings.is_on_loopback(payment.provider):
-        if amount_minor <= limited.cooling_off_above:
+        if amount_minor <= refund_limits.cooling_off_above:
             return None
-        seconds = limited.cooling_off_seconds
-    elif seconds == 0 and amount_minor <= limited.cooling_off_above:
+        seconds = refund_limits.cooling_off_seconds
+    elif seconds == 0 and amount_minor <= refund_limits.cooling_off_above:
         return None
     return requested_at + context.scale.scale_delta(timedelta(seconds=seconds))
 

@@ -134,8 +134,8 @@ class _SubmissionAttempt:
 
     def _refuse_if_refund_lost(self, conn: Connection, pair: RefundWithPayment) -> None:
         """Raise in_progress if the database has lost a sent refund of the payment. One exception: if the lost
-        refund has the same key as this one, and the provider stores keys, this refund may be sent, because the
-        provider counts both as one.
+        refund has the same idempotency key as the refund of this attempt, and the provider stores keys, do
+        nothing, because the provider counts both as one refund.
         """
         own = find_refund_key(self._context, conn, pair.refund, pair.payment)
         for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment.id):

@@ -70,8 +70,8 @@ class RefundDetailsReader:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` adds the related records to records; `read_actions` returns the actions on a record
-        that the acting person may do now."""
+        """`complete_records` returns records with their relations (facts of related rows); `read_actions` returns
+        the actions on a record, each with the reason if it is not possible now."""
         self._context = context
         self._payment_providers = payment_providers
         self._reads = reads
@@ -82,7 +82,7 @@ class RefundDetailsReader:
         opened it. Raises not_found, and not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            view = self._read_view(conn, refund_id, person)
+            view = self._read_details(conn, refund_id, person)
         self._reads.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
         return view
 
@@ -104,9 +104,9 @@ class RefundDetailsReader:
         return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
-        """Return, by refund id, the payment and the number of warnings of each of these refunds, for a list. Only
-        the first MAX_SUMMARIES ids are read. Raises not_found, and not_allowed if the acting person may not
-        read.
+        """Return, by refund id, the payment of each of these refunds and the number of warnings about the refund,
+        for a list. Only the first MAX_SUMMARIES ids are read. Raises not_found, and not_allowed if the acting
+        person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -129,7 +129,7 @@ class RefundDetailsReader:
         broken = [check for check in self._make_rule_checks(facts.rule_facts, pair.refund) if not check.holds]
         return RefundRequestSummary(pair.payment, len(signals) + len(broken))
 
-    def _read_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundDetails:
+    def _read_details(self, conn: Connection, refund_id: int, person: Person | None) -> RefundDetails:
         context, now = self._context, self._context.now()
         pair = refund_records.require_with_payment(conn, refund_id)
         refund = complete_record(self._complete_records, conn, pair.refund)
@@ -182,8 +182,8 @@ class RefundDetailsReader:
         )
 
     def _make_rule_checks(self, refund_facts: RefundFacts, refund: Refund) -> tuple[RuleCheck, ...]:
-        """Return the checks of the rules for an approval; an empty tuple if this desk has no settings for the
-        provider."""
+        """Return the checks of the rules for the approval of the refund; an empty tuple if this desk has no
+        settings for the provider."""
         try:
             reader = self._payment_providers.get_reader(refund_facts.payment.provider)
         except ConsoleError:

@@ -29,14 +29,16 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
     reader = context.open_registry()
     if reader is None:
         return None
-    found = _read_unless_damaged(lambda: (reader.registry_date, reader.find(number)))
+    found = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find(number)))
     if found is None:
         return None
     registry_date, corporation = found
     if corporation is None:
         live = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
         return live or CorporationFacts(number, registry_date)
-    related = _read_unless_damaged(lambda: (reader.read_successor_chain(number), reader.list_predecessors(number)))
+    related = _read_registry_unless_damaged(
+        lambda: (reader.read_successor_chain(number), reader.list_predecessors(number))
+    )
     successors, predecessors = related or ((), ())
     ours = _find_numbers_of_our_records(conn, (*successors, *predecessors))
     return CorporationFacts(
@@ -71,7 +73,7 @@ def complete_with_corporations(
 
     number_of = find_corporation_numbers(conn, records)
     numbers = frozenset(number_of.values())
-    found = _read_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
+    found = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
     if found is None:
         return tuple(records)
     registry_date, corporations = found
@@ -91,7 +93,7 @@ def make_matches(corporations: Sequence[Corporation], ours: Mapping[str, bool]) 
     )
 
 
-def _read_unless_damaged(read: Callable[[], ResultT]) -> ResultT | None:
+def _read_registry_unless_damaged(read: Callable[[], ResultT]) -> ResultT | None:
     """Return the result of `read`. If the registry can't be read, log this and return None."""
     try:
         return read()

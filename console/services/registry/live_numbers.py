@@ -29,8 +29,8 @@ _log = logging.getLogger("console.registry")
 
 @dataclass(frozen=True, slots=True)
 class _StoredAnswer:
-    """The publisher's answer about a number. It is used until the monotonic time `until` (seconds); `facts` is
-    None if the publisher has no corporation with this number."""
+    """The publisher's answer about a corporation number. It is used until the monotonic time `until` (seconds);
+    `facts` is None if the publisher has no corporation with this number."""
 
     facts: CorporationFacts | None
     until: float

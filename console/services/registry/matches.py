@@ -13,8 +13,10 @@ MAX_CANDIDATES = 200
 def find_matches(
     context: ServiceContext, conn: Connection, text: str, prefecture: str | None, limit: int
 ) -> RegistryMatches:
-    """Return at most `limit` corporations of the registry that match the text that a person has typed, sorted as
-    `RegistryService.search_corporations` describes. The caller has checked the right to read."""
+    """Return at most `limit` corporations of the registry (with `prefecture`, only of that prefecture) that match
+    the text that a person has typed: first those with open records of ours, then those with other records of
+    ours, then the others, the best match first. The caller has checked the right to read.
+    """
     reader = context.open_registry()
     if reader is None:
         return RegistryMatches((), None)

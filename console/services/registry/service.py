@@ -42,8 +42,8 @@ class RegistryService:
     def __init__(
         self, context: ServiceContext, act_once: ActOnceFunction, watch_companies: Callable[[], object]
     ) -> None:
-        """`act_once` stores the answer under the request id; `watch_companies` compares the watched corporations
-        with the registry in use."""
+        """`act_once` runs an act at most once per request id, and stores its answer; `watch_companies` compares
+        the watched corporations with the registry in use."""
         self._context, self._act_once, self._watch_companies = context, act_once, watch_companies
 
     # Search and facts
@@ -94,9 +94,9 @@ class RegistryService:
         return None if reader is None else reader.status()
 
     def list_changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
-        """Return the changes of corporations that imported differences of the day `since` and later contain: of
-        the corporations of our records, or of all corporations. Raises not_allowed if the acting person may not
-        read.
+        """Return the changes in the imported differences of the day `since` and of later days: only the changes of
+        corporations with records of ours, or, with `all_corporations`, of all corporations. Raises not_allowed
+        if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

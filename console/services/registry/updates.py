@@ -117,8 +117,10 @@ class RegistryUpdates:
         return count
 
     def _fetch_day(self, api: "RegistryApi", day: date) -> Path | None:
-        """Write the difference of this day into a file of the publisher's format, and return the file's path; None
-        if the publisher has not published the day yet. Raises the error of a call that got no usable answer."""
+        """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format,
+        and return the file's path; None if the publisher has not published the day yet. Raises the error of a
+        call that got no usable answer.
+        """
         first = _require_difference_part(api.read_difference(day), day)
         if first.updated_on < day:
             return None

@@ -1,5 +1,5 @@
-"""Make the daily close of a provider (its money on one Japanese day), and compare it with the close that was
-written first for the same day."""
+"""Make the daily close of a provider (its money on one Japanese day), and compare it with the first close of the
+same day that the audit trail contains."""
 
 from datetime import date, datetime
 
@@ -36,9 +36,9 @@ MAX_DIFFERENCES = 1_000
 
 
 def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) -> DailyClose:
-    """Return the close of the provider for a Japanese day, computed from the present records, with the changes
-    since the first written close of that day. Raises usage (close_day) for a day in the future, and not_found
-    for a provider without payments.
+    """Return the close of the provider for a Japanese day, computed from the present records, with the differences
+    to the first close of that day in the audit trail. Raises usage (close_day) for a day in the future, and
+    not_found for a provider without payments.
     """
     if day > now.astimezone(JST).date():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CLOSE_DAY_IN_FUTURE})
@@ -72,8 +72,8 @@ def _read_money_per_currency(
     at_start: tuple[UnknownRecord, ...],
     at_end: tuple[UnknownRecord, ...],
 ) -> tuple[DailyCloseMoney, ...]:
-    """Return the day's money for each currency, JPY first: captured, refunded and reversed, and what was unknown
-    at the start and at the end of the day."""
+    """Return the day's money for each currency, JPY first: the captured, refunded and reversed sums, and the sums
+    that were unknown at the start and at the end of the day."""
     captured = store.sum_captured(conn, provider, period)
     refunded = store.sum_refunded(conn, provider, period)
     reversed_sums = store.sum_reversed(conn, provider, period)
@@ -119,8 +119,7 @@ def _list_open_points(
 
 
 def _find_first_close_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
-    """Return the audit entry of the first written close of this provider and day; None if no close has been
-    written."""
+    """Return the first audit entry about a written daily close of this provider and day; None if there is none."""
     entries = trail.list_entries_of_subject(conn, CLOSE_KIND, make_close_subject(provider, day))
     return next(
         (entry for entry in entries if entry.what == AuditAction.DAILY_CLOSE_WRITTEN and entry.result == "done"), None

@@ -54,10 +54,10 @@ class ReportService:
         return self._read_report(self._read_time_to_truth)
 
     def read_daily_close(self, provider: str, day: date) -> DailyClose:
-        """Return the close of a provider for a Japanese day, computed from the present records, with the changes
-        since the first written close of that day. The sums cover all records; only the list of outcomes that
-        were unknown is limited. Raises usage (close_day) for a day in the future, and not_found for a provider
-        without payments.
+        """Return the close of a provider for a Japanese day, computed from the present records, with the
+        differences to the first close of that day in the audit trail. The sums cover all records; only the list
+        of unknown outcomes is limited. Raises usage (close_day) for a day in the future, and not_found for a
+        provider without payments.
         """
         return self._read_report(lambda conn, now: read_daily_close(conn, provider, day, now))
 

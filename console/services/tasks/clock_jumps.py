@@ -1,4 +1,4 @@
-"""The due task that corrects the scheduled times which a wrong clock has stored.
+"""The due task that corrects scheduled times which were computed from a wrong clock.
 
 If a clock was ahead, the rows that were written then have a change time in the future, and their next attempt is
 scheduled too late. The correct time is unknown, so the row becomes due now. An early attempt does no harm, because
@@ -22,8 +22,8 @@ class ClockJumpCorrection:
         self._context = context
 
     def run(self) -> int:
-        """Make those records and sagas due now whose next step a jump of the clock has put too far into the future,
-        and return their number. Raises not_allowed if the database account may not run due tasks."""
+        """Make the records and sagas due now whose next attempt is scheduled too late because a clock was ahead.
+        Return their number. Raises not_allowed if the database account may not run due tasks."""
         self._context.require_right("due_tasks")
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:

@@ -141,9 +141,9 @@ class DueTasks:
         return True
 
     def _record_failed_delivery(self, entry: SpoolEntry, kind: str, reason: str) -> int:
-        """Write an audit entry about a failed delivery of a spooled answer. After each MAX_FAILED_DELIVERIES
-        failures, open a case for a person. `kind` is the kind of the record that the answer is about. Return 0,
-        the number of written answers.
+        """Write an audit entry about a failed delivery of a spooled answer, with the reason. After each
+        MAX_FAILED_DELIVERIES failures, open a case for a person. `kind` is the kind of the record that the
+        answer is about. Return 0, the number of written answers.
         """
         context, intent, answer = self._context, entry.intent, entry.answer
 
@@ -184,8 +184,8 @@ class DueTasks:
 
     def _record_lapse(self, operation: Operation) -> int:
         """Settle one operation whose process ended without recording an answer. Return 1 if the operation has
-        ended, otherwise 0. If this program version doesn't know the operation's action, the operation is ended
-        like one that only reads.
+        ended, otherwise 0. If this program version doesn't know the operation's action, end the operation
+        without a change of its record.
         """
         has_ended, context, service = False, self._context, self._actions.get(operation.action)
         with skip_failures("lapse"):
@@ -325,7 +325,8 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
 
 
 def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
-    """Open a case about each database row that this process could not read since the last call of this function."""
+    """Open a case about each database row that this process could not convert into a record since the last call of
+    this function."""
     for row in unreadable_rows.take_unreported_rows():
         with skip_failures(f"{row.table} {row.key}"):
             _open_case_of_unreadable_row(context, row)

@@ -1,5 +1,5 @@
-"""Raise an alert about each due task that has not run for too long, and resolve the alert when the task has run
-again."""
+"""Raise an alert about each overdue task (a due task whose last run is too long ago), and resolve the alert when
+the task has run again."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -55,9 +55,9 @@ class OverdueTaskAlerts:
         new_tasks = [overdue_tasks[number] for number in sorted(overdue_tasks.keys() - open_alerts.keys())]
         settled_alerts = [open_alerts[number] for number in sorted(open_alerts.keys() - overdue_tasks.keys())]
         if new_tasks or settled_alerts:
-            context.write(lambda tx: self._write_alerts(tx, new_tasks, settled_alerts))
+            context.write(lambda tx: self._raise_and_resolve_alerts(tx, new_tasks, settled_alerts))
 
-    def _write_alerts(
+    def _raise_and_resolve_alerts(
         self, tx: Transaction, new_tasks: Collection[ScheduledTask], settled_alerts: Collection[Alert]
     ) -> None:
         now = self._context.now()

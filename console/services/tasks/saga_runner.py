@@ -43,15 +43,15 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """StepVerdict of a step that is done. `facts` are stored with the saga, for the steps after it."""
+    """Verdict of a saga's step that is done. `facts` are stored with the saga, for the steps after it."""
 
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class StepWaiting:
-    """StepVerdict of a step that can't be done now. `reason` is stored with the saga. The step is tried again at the
-    time `until`; with None, at the time that the schedule of the saga's plan gives."""
+    """Verdict of a saga's step that can't be done now. `reason` is stored with the saga. The step is tried again
+    at the time `until`; with None, at the time that the schedule of the saga's plan gives."""
 
     reason: str
     until: datetime | None = None
@@ -59,24 +59,24 @@ class StepWaiting:
 
 @dataclass(frozen=True, slots=True)
 class EarlierStepRequired:
-    """StepVerdict of a step that needs a newer result of an earlier step. The saga continues with that earlier step,
-    `step`."""
+    """Verdict of a saga's step that needs a newer result of an earlier step. The saga continues with the earlier
+    step `step`."""
 
     step: str
 
 
 @dataclass(frozen=True, slots=True)
 class SagaDone:
-    """StepVerdict of a step after which the saga ends successfully without its other steps. `reason` is stored with
-    the saga; the effects of its earlier steps stay."""
+    """Verdict of a saga's step after which the saga ends successfully without its other steps. `reason` is stored
+    with the saga; the effects of its earlier steps stay."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CompensationRequired:
-    """StepVerdict of a step that found the effects of the earlier steps wrong. `reason` is stored with the saga; the
-    runner then undoes these effects, the newest first."""
+    """Verdict of a saga's step that found the effects of the earlier steps wrong. `reason` is stored with the
+    saga; the runner then undoes these effects, the newest first."""
 
     reason: str
 
@@ -129,23 +129,23 @@ class SagaPlan:
         """Return the step of this name. Raises ValueError for an unknown name."""
         return self.steps[self.step_names.index(name)]
 
-    def find_name_after(self, name: str) -> str | None:
+    def find_step_name_after(self, name: str) -> str | None:
         """Return the name of the step after the step `name`; None if it is the last step."""
         return next(iter(self.step_names[self.step_names.index(name) + 1 :]), None)
 
-    def find_name_before(self, name: str) -> str | None:
+    def find_step_name_before(self, name: str) -> str | None:
         """Return the name of the step before the step `name`; None if it is the first step."""
         return next(reversed(self.step_names[: self.step_names.index(name)]), None)
 
 
 class StepTakenOver(Exception):
-    """Raised if another process has changed the saga since this process read it, so that this process must not
-    write its step."""
+    """Raised if another process has changed the saga since this process read it. This process then must not write
+    its step."""
 
 
 class SagaRunner:
-    """Runs the sagas of one plan. No lease is needed: if two processes run the same step at the same time, only
-    one of them can commit it."""
+    """Runs the sagas of one plan. It acquires no lease: if two processes run the same step at the same time, only
+    one of them can commit the step."""
 
     def __init__(self, context: ServiceContext, plan: SagaPlan) -> None:
         self._context = context
@@ -163,20 +163,20 @@ class SagaRunner:
             code = error.code if isinstance(error, ConsoleError) else INTERNAL_ERROR_REASON
             _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == INTERNAL_ERROR_REASON)
             return (
-                self.postpone(saga, code)
+                self.postpone_step(saga, code)
                 if code in _TRANSIENT_ERROR_CODES
                 else self._record_internal_error(saga, code)
             )
         return saga
 
-    def postpone(self, saga: Saga, reason: str) -> Saga:
+    def postpone_step(self, saga: Saga, reason: str) -> Saga:
         """Count one attempt of the saga's present step, and schedule the next attempt. `reason` is stored with the
         saga. Return the saga afterwards."""
         return self._write_change_or_read(
             saga, lambda tx, current: self._apply_verdict(tx, current, StepWaiting(reason))
         )
 
-    def skip_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
+    def delay_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
         """Schedule the saga's present step again after `wait`, without counting an attempt. `reason` is stored
         with the saga. Return the saga afterwards."""
         now, at = self._context.now(), self._context.now() + self._context.scale.scale_delta(wait)
@@ -214,8 +214,8 @@ class SagaRunner:
         return self._write_change_or_read(saga, change)
 
     def _write_change_or_read(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Write the change in a transaction. If another process has changed the saga meanwhile, write nothing and
-        read the saga again. Return the saga afterwards."""
+        """Call `change` in a transaction; it writes the changed saga, which this method returns. If another
+        process has changed the saga meanwhile, write nothing and return the saga as it is now."""
         try:
             return self._write_change(saga, change)
         except StepTakenOver:
@@ -238,8 +238,8 @@ class SagaRunner:
         return advanced
 
     def _write_change(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Write the result of `change`, with the effect of its step, in one transaction. Return the saga
-        afterwards. Raises StepTakenOver if another process has changed the saga."""
+        """Call `change` in a transaction with the saga's present row; it writes an effect and the changed saga,
+        which this method returns. Raises StepTakenOver if another process has changed the saga."""
 
         def work(tx: Transaction) -> Saga:
             current = sagas.find(tx.conn, saga.id)
@@ -276,7 +276,7 @@ class SagaRunner:
                 return self._move_to_previous_step(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
 
     def _advance_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
-        next_name = self._plan.find_name_after(saga.step)
+        next_name = self._plan.find_step_name_after(saga.step)
         if next_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
         saga_facts = {**facts, DONE_FACT: self._add_present_time(saga, DONE_FACT)}
@@ -314,7 +314,7 @@ class SagaRunner:
     def _move_to_previous_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
         """Move the saga to its previous step, which is undone next. If there is no previous step, end the saga in
         the state compensated. `facts` are stored with the saga. Return the saga afterwards."""
-        now, previous_name = self._context.now(), self._plan.find_name_before(saga.step)
+        now, previous_name = self._context.now(), self._plan.find_step_name_before(saga.step)
         reason = str(facts.get(UNDOING_FACT) or saga.facts.get(UNDOING_FACT))
         moved_back = sagas.advance_saga(tx.conn, saga, now, previous_name or saga.step, facts, reason=reason)
         if previous_name is not None:

@@ -214,8 +214,8 @@ class Scheduler:
         return [name for name in names if name not in MONEY_TASK_NAMES] if is_stopped else names
 
     def _list_due_names(self, early_margin: timedelta) -> list[str]:
-        """Return the names of the tasks that are due and whose lease no process holds. Another process may still
-        acquire the lease of a task before this one."""
+        """Return the names of the tasks that are due now or within `early_margin` and whose lease no process
+        holds. Another process may still acquire the lease of a task before this process."""
         with self._context.database.read() as conn:
             stored = {task.name: task for task in tasks.list_tasks(conn)}
             names = [name for name in self._tasks if name not in stored or self._is_due(stored[name], early_margin)]

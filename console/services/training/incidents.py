@@ -96,10 +96,10 @@ def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
 def _judge_refund_of_amount(actual: ActualState, facts: IncidentFacts) -> Verdict:
     """Judge an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen) for the order
     `facts["order"]`."""
-    return _judge_amounts(actual, facts["order"], int(facts["amount"]))
+    return _judge_refunded_amounts(actual, facts["order"], int(facts["amount"]))
 
 
-def _judge_amounts(actual: ActualState, order: str, amount: int) -> Verdict:
+def _judge_refunded_amounts(actual: ActualState, order: str, amount: int) -> Verdict:
     refunded = actual.ledger.list_refunded_amounts(order)
     if not refunded:
         return Verdict.LEFT_OPEN
@@ -124,20 +124,20 @@ def _judge_double_payment(actual: ActualState, facts: IncidentFacts) -> Verdict:
     return _judge_refund_of_amount(actual, facts)
 
 
-def _create_provider_only(world: InventedWorld, attempt: int) -> IncidentFacts:
+def _create_payment_only_at_provider(world: InventedWorld, attempt: int) -> IncidentFacts:
     day = 3 * attempt
     order = world.add_order(9_900)
     world.pay_without_notice(order, 9_900, day)
     return {"order": order, "amount": "9900", "day": world.publish_daily_file(day)}
 
 
-def _judge_provider_only(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_payment_only_at_provider(actual: ActualState, facts: IncidentFacts) -> Verdict:
     if actual.ledger.list_refunded_amounts(facts["order"]):
         return Verdict.REFUNDED_WITHOUT_CAUSE
-    return Verdict.RIGHT if _is_booked(actual, facts) else Verdict.LEFT_OPEN
+    return Verdict.RIGHT if _is_payment_booked(actual, facts) else Verdict.LEFT_OPEN
 
 
-def _is_booked(actual: ActualState, facts: IncidentFacts) -> bool:
+def _is_payment_booked(actual: ActualState, facts: IncidentFacts) -> bool:
     payment = actual.find_payment(facts["order"])
     return payment is not None and payment.captured_minor == int(facts["amount"])
 
@@ -157,7 +157,7 @@ def _create_notice_without_payment(world: InventedWorld, attempt: int) -> Incide
 def _judge_notice_without_payment(actual: ActualState, facts: IncidentFacts) -> Verdict:
     if actual.ledger.list_refunded_amounts(facts["order"]):
         return Verdict.REFUNDED_WITHOUT_CAUSE
-    if _is_booked(actual, facts):
+    if _is_payment_booked(actual, facts):
         return Verdict.RIGHT
     return Verdict.ENDED_UNBOOKED if actual.is_notice_acknowledged(facts["order"]) else Verdict.LEFT_OPEN
 
@@ -179,7 +179,7 @@ def _judge_forged_notice(actual: ActualState, facts: IncidentFacts) -> Verdict:
 # -- refunds
 
 
-def _create_refund_unknown(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_unknown_refund(world: InventedWorld, _attempt: int) -> IncidentFacts:
     order = world.add_order(8_800)
     payment = world.pay_order(order, 8_800)
     refund = world.request_refund(payment, 3_300, "part_returned")
@@ -187,7 +187,7 @@ def _create_refund_unknown(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"order": order, "amount": "3300", "refund": str(refund)}
 
 
-def _judge_refund_unknown(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_unknown_refund(actual: ActualState, facts: IncidentFacts) -> Verdict:
     if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
         return Verdict.REFUNDED_TWICE
     refund = actual.require_refund(int(facts["refund"]))
@@ -197,7 +197,7 @@ def _judge_refund_unknown(actual: ActualState, facts: IncidentFacts) -> Verdict:
     return Verdict.RIGHT if is_true else Verdict.SETTLED_AGAINST_TRUTH
 
 
-def _create_refund_refused(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts:
     order = world.add_order(5_500)
     payment = world.pay_order(order, 5_500)
     refund = world.request_refund(payment, 2_200, "part_returned")
@@ -205,7 +205,7 @@ def _create_refund_refused(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"order": order, "amount": "2200"}
 
 
-def _create_due_approval(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_refund_to_approve(world: InventedWorld, _attempt: int) -> IncidentFacts:
     order = world.add_order(8_000)
     payment = world.pay_order(order, 8_000)
     world.approve_refund(world.request_refund(payment, 4_000, "part_returned"))
@@ -213,7 +213,7 @@ def _create_due_approval(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"order": order, "amount": "4000", "refund": str(refund)}
 
 
-def _judge_due_approval(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_refund_to_approve(actual: ActualState, facts: IncidentFacts) -> Verdict:
     if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
         return Verdict.REFUNDED_TWICE
     is_ended = actual.require_refund(int(facts["refund"])).state in _STATES_ENDED_WITHOUT_MONEY
@@ -227,11 +227,11 @@ INCIDENT_DECLARATIONS = (
     IncidentDeclaration("late_payment", _create_late_payment, _judge_refund_of_amount, is_declined_first=True),
     IncidentDeclaration("wrong_amount", _create_wrong_amount, _judge_refund_of_amount),
     IncidentDeclaration("double_payment", _create_double_payment, _judge_double_payment, is_declined_first=True),
-    IncidentDeclaration("provider_only", _create_provider_only, _judge_provider_only),
+    IncidentDeclaration("provider_only", _create_payment_only_at_provider, _judge_payment_only_at_provider),
     IncidentDeclaration("notice_without_payment", _create_notice_without_payment, _judge_notice_without_payment),
     IncidentDeclaration("forged_notice", _create_forged_notice, _judge_forged_notice),
-    IncidentDeclaration("refund_unknown", _create_refund_unknown, _judge_refund_unknown),
-    IncidentDeclaration("refund_refused", _create_refund_refused, _judge_refund_of_amount),
-    IncidentDeclaration("due_approval", _create_due_approval, _judge_due_approval),
+    IncidentDeclaration("refund_unknown", _create_unknown_refund, _judge_unknown_refund),
+    IncidentDeclaration("refund_refused", _create_refused_refund, _judge_refund_of_amount),
+    IncidentDeclaration("due_approval", _create_refund_to_approve, _judge_refund_to_approve),
 )
 DECLARATION_BY_KEY: Mapping[str, IncidentDeclaration] = {incident.key: incident for incident in INCIDENT_DECLARATIONS}

@@ -20,9 +20,9 @@ _TRAINING_RUN_ENTRY = "run"
 
 @dataclass(frozen=True, slots=True)
 class IncidentAttempt:
-    """A person's present attempt at one incident, with the number of attempts so far. `facts` are the facts about
-    the attempt's records; they are valid only in the training with the id `run`. `checked_at` is ISO text.
-    `solved_at_attempt` is the number of the first attempt with the verdict right; 0 if there is none.
+    """A person's present attempt at one incident. `number` is the number of attempts so far. `facts` are the facts
+    about the attempt's records; they are valid only in the training with the id `run`. `checked_at` is ISO
+    text. `solved_at_attempt` is the number of the first attempt with the verdict `right`; 0 if there is none.
     """
 
     number: int = 0
@@ -33,8 +33,8 @@ class IncidentAttempt:
     solved_at_attempt: int = 0
 
     def add_verdict(self, verdict: Verdict, at: datetime) -> "IncidentAttempt":
-        """Return a copy of the attempt with this verdict of the time `at`. The first attempt with the verdict
-        right counts for the score."""
+        """Return a copy of the attempt with this verdict of the time `at`. With the first verdict `right`,
+        `solved_at_attempt` becomes the attempt's number."""
         solved = self.solved_at_attempt or (self.number if verdict is Verdict.RIGHT else 0)
         return replace(self, verdict=verdict.value, checked_at=at.isoformat(), solved_at_attempt=solved)
 
@@ -59,7 +59,7 @@ class ScoreFile:
         return self.read_attempts().get(key, IncidentAttempt())
 
     def write_attempt(self, key: str, attempt: IncidentAttempt) -> None:
-        """Store the attempt. Raises storage_full if the file can't be written."""
+        """Store the person's attempt at the incident `key`. Raises storage_full if the file can't be written."""
         self._file.change({_INCIDENT_ENTRY_PREFIX + key: asdict(attempt)})
 
     def read_training_run(self) -> Mapping[str, str]:

@@ -37,8 +37,10 @@ def require_training_profile(settings: Settings, url: str) -> None:
 
 
 def judge_attempts(database: Database, ledger: ProviderLedger, scores: ScoreFile, run: str, now: datetime) -> None:
-    """Judge the begun incidents of the training with the id `run`, and store the verdicts. A verdict that says
-    wrong stays. `scores` is the person's score file. Raises storage_full if the file can't be written."""
+    """Judge the begun incidents of the training with the id `run` by the providers' ledger and the database, and
+    store the verdicts. An attempt that was already judged as wrong is not judged again. `scores` is the
+    person's score file. Raises storage_full if the file can't be written.
+    """
     for key, attempt in scores.read_attempts().items():
         if attempt.run != run or _find_state(attempt) is TrainingState.WRONG:
             continue

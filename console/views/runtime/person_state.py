@@ -25,10 +25,10 @@ class _ServiceSource:
     call: Callable[[Callable[[Any], StoredEntries]], StoredEntries]
 
     def read(self) -> StoredEntries:
-        return self.call(lambda services: services.person_state.read())
+        return self.call(lambda services: services.person_state.read_entries())
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
-        return self.call(lambda services: services.person_state.change(changes))
+        return self.call(lambda services: services.person_state.change_entries(changes))
 
 
 class PersonState(StoredValues):

@@ -148,7 +148,7 @@ def test_another_database_is_another_matter(console: Console, vendor: LedgerVend
     forget(place, record, ROW, JOURNAL)
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     console.close()
-    HealthChecks(console.settings, lambda: console.database, console._context.clock).upgrade(
+    HealthChecks(console.settings, lambda: console.database, console._context.clock).upgrade_schema(
         accepts_new_database=True
     )
     with place.desk(vendor) as other:

@@ -193,11 +193,11 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
     if left != "nothing":
         place.file.touch()
     health = open_health(console.settings)
-    for open_it in (lambda: place.desk(vendor, clock), health.upgrade):
+    for open_it in (lambda: place.desk(vendor, clock), health.upgrade_schema):
         error = refusal(open_it)
         assert (error.code, error.detail["problem"], len(lost(error))) == (CODE, "file_missing", 1)
     assert not place.file.exists() or not place.file.stat().st_size
-    health.upgrade(accepts_new_database=True)
+    health.upgrade_schema(accepts_new_database=True)
     with place.desk(vendor, clock) as console:
         assert buy(console).state == "success"
 

@@ -88,7 +88,11 @@ def test_a_call_that_fails_tells_how_often_it_was_tried(scene: Scene, clock: Mov
             clock.offset += timedelta(minutes=2)
             scene.control.change_settings(advance_seconds=120)
             scene.run_due()
-    polls = [one for one in of(told, LogEvent.API_CALL_FAILED) if one.get("record", "").startswith(payment_work.POLL)]
+    polls = [
+        one
+        for one in of(told, LogEvent.API_CALL_FAILED)
+        if one.get("record", "").startswith(payment_work.POLL_REASON)
+    ]
     assert len(polls) >= 2
     assert [one["retries"] for one in polls] == sorted({one["retries"] for one in polls})
     assert {(one["call"], one["status"]) for one in polls} == {("GET /v2/codes/payments/…", 503)}

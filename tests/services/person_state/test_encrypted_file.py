@@ -22,8 +22,10 @@ def entry(clock: MovedClock, value: object) -> dict[str, object]:
 def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> None:
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
-        desk.person_state.change({"draft.refund.7": entry(clock, {"words": WORDS}), "screen": entry(clock, "x")})
-        assert desk.person_state.read().values["draft.refund.7"]["value"] == {"words": WORDS}
+        desk.person_state.change_entries(
+            {"draft.refund.7": entry(clock, {"words": WORDS}), "screen": entry(clock, "x")}
+        )
+        assert desk.person_state.read_entries().values["draft.refund.7"]["value"] == {"words": WORDS}
     for file in (tmp_path / "desk").rglob("*"):
         if file.is_file():
             content = file.read_bytes()
@@ -35,10 +37,10 @@ def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> No
 def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
-        desk.person_state.change({"screen": entry(clock, "x")})
+        desk.person_state.change_entries({"screen": entry(clock, "x")})
         path = get_person_file_path(desk.settings.home, "op-a", ".state")
         path.write_bytes(path.read_bytes()[:-5] + b"AAAAA")
-        stored = desk.person_state.read()
+        stored = desk.person_state.read_entries()
         assert stored.values == {}
         assert stored.set_aside is not None
 
@@ -47,14 +49,14 @@ def test_people_and_databases_are_apart(tmp_path: Path, sandbox: Sandbox) -> Non
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk:
         with desk.acting_as("op-a"):
-            desk.person_state.change({"draft.note-payment.1": entry(clock, "mine")})
+            desk.person_state.change_entries({"draft.note-payment.1": entry(clock, "mine")})
         with desk.acting_as("lead-b"):
-            assert desk.person_state.read().values == {}
+            assert desk.person_state.read_entries().values == {}
         with desk.acting_as("op-a"):
             desk._context.database_id = "another"
-            assert desk.person_state.read().values == {}
-            desk.person_state.change({"screen": entry(clock, "there")})
-            assert set(desk.person_state.read().values) == {"screen"}
+            assert desk.person_state.read_entries().values == {}
+            desk.person_state.change_entries({"screen": entry(clock, "there")})
+            assert set(desk.person_state.read_entries().values) == {"screen"}
 
 
 def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -63,16 +65,16 @@ def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Pa
     clock.stand_still()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         names = ("draft.refund.7", "attempt.abc", "screen")
-        desk.person_state.change({name: entry(clock, 1) for name in names})
+        desk.person_state.change_entries({name: entry(clock, 1) for name in names})
         clock.offset += DRAFT_RETENTION
-        assert set(desk.person_state.read().values) == set(names)
+        assert set(desk.person_state.read_entries().values) == set(names)
         clock.offset += timedelta(seconds=2)
-        assert set(desk.person_state.read().values) == {"screen"}
-        desk.person_state.change({"visits": entry(clock, [])})
+        assert set(desk.person_state.read_entries().values) == {"screen"}
+        desk.person_state.change_entries({"visits": entry(clock, [])})
         stored = desk.person_state._open_file().read().values
         assert {name.partition("/")[2] for name in stored} == {"screen", "visits"}, "deleted, not only hidden"
         clock.offset += STATE_RETENTION
-        assert set(desk.person_state.read().values) <= {"visits"}
+        assert set(desk.person_state.read_entries().values) <= {"visits"}
 
 
 def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +86,6 @@ def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypa
         )
         monkeypatch.setattr(type(desk.settings.secrets), "_find_or_create_key", lambda _self, _name: None)
         with pytest.raises(ConsoleError) as caught:
-            desk.person_state.change({"screen": entry(clock, "x")})
+            desk.person_state.change_entries({"screen": entry(clock, "x")})
         assert caught.value.code == ErrorCode.BAD_PROFILE
         assert not (desk.settings.home / "people").exists()

@@ -110,4 +110,4 @@ def test_drafts_of_a_stored_file() -> None:
         ("note-payment", "payment"),
     ]
     assert parse_draft(None, now) is None
-    assert {left_open._make_left_draft(draft).kind for draft in list_drafts(entries, now)} == {"payment"}
+    assert {left_open._make_item_of_draft(draft).kind for draft in list_drafts(entries, now)} == {"payment"}
