@@ -110,7 +110,7 @@ def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
     dialog.reject()
     (bar,) = home_bars(person)
     person.control("Discard", bar).press()
-    person.until(lambda: person.opening.context.own_state.drafts() == ())
+    person.until(lambda: person.opening.context.own_state.list_drafts() == ())
     assert home_bars(person) == []
     at_payment(person, payment)
     person.press("R")
@@ -174,7 +174,7 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     other.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     other.no_dialog()
-    assert other.opening.context.own_state.drafts() == ()
+    assert other.opening.context.own_state.list_drafts() == ()
 
 
 def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -225,7 +225,7 @@ def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
     crash(person)
     again = sit()
     assert isinstance(again.frame.current_page, HomePage)
-    assert again.opening.context.own_state.drafts() == ()
+    assert again.opening.context.own_state.list_drafts() == ()
 
 
 def test_a_record_that_is_gone_says_so(sit: Sit) -> None:

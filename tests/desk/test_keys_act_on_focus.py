@@ -68,8 +68,10 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
     """What the keys did, and on which record, instead of doing it."""
     done: list[tuple[str, RecordRef]] = []
 
-    def watch(name: str, ref_of: Callable[..., RecordRef]) -> None:
-        monkeypatch.setattr(RecordActionHandlers, name, lambda _self, *of, **_how: done.append((name, ref_of(*of))))
+    def watch(name: str, get_record_ref: Callable[..., RecordRef]) -> None:
+        monkeypatch.setattr(
+            RecordActionHandlers, name, lambda _self, *of, **_how: done.append((name, get_record_ref(*of)))
+        )
 
     for name in ("probe", "resolve", "refetch"):
         watch(name, lambda record, *_: make_record_ref(record))

@@ -223,7 +223,7 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(
         lead.recovery.resolve("credit-check", record.id, "success", proof, provider_id(sandbox, NUMBER))
     place = page.row_model.find_row(("credit-check", record.id))
     assert place is not None
-    person.until(lambda: page.table.row_tone(place) == "care")
+    person.until(lambda: page.table.get_row_tone(place) == "care")
     person.press("F5")
     person.until(lambda: page.row_model.row_count == 0)
 

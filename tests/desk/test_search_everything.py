@@ -71,7 +71,7 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     assert palette.box.notice.plain == ""  # it is still being typed
     person.type_in("unk")
     first = next(entries(palette))
-    assert (first.title, palette.box.list.current_key()) == ("status:unknown", first.key)
+    assert (first.title, palette.box.list.get_current_key()) == ("status:unknown", first.key)
     assert first.format_spoken_text().startswith("status:unknown, ")
     person.press("Return")
     assert palette.box.is_open
@@ -165,7 +165,7 @@ def test_commands(sit: Sit) -> None:
     )
     may_sign_out = person.opening.settings.sign_in.is_server
     assert bool(sign_out.disabled_reason) == (not may_sign_out)
-    assert (palette.box.list.current_key() is sign_out.key) == may_sign_out
+    assert (palette.box.list.get_current_key() is sign_out.key) == may_sign_out
     for name in ("export", "purchase"):
         assert by_name[name].find_refusal(), name
     search(person, palette, "Colours: Dark")

@@ -239,7 +239,7 @@ def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
     person.press("Ctrl+K")
     person.until(lambda: box.is_open)
     box.input.insert("".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER))
-    person.until(lambda: any(isinstance(key, LookupRoute) for key in (box.list.current_key(),)))
+    person.until(lambda: any(isinstance(key, LookupRoute) for key in (box.list.get_current_key(),)))
     person.rest()
     person.press("Return")
     page = person.page(LookupPage)

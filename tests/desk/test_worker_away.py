@@ -162,7 +162,7 @@ def test_a_block_keeps_what_its_owner_wants(qtbot: QtBot) -> None:
     button.enable_button()
     button.block("")
     assert (button.isEnabled(), button.shown_reason) == (True, "")
-    button.disable_blocking()
+    button.make_unblockable()
     button.block("no worker")
     assert button.isEnabled()
 

@@ -62,8 +62,8 @@ def faults_of(table: FittedTable) -> Iterator[str]:
 def contents(table: FittedTable, place: int) -> int:
     """The width of a column that would show every loaded cell whole, in px."""
     column, delegate = table.rows.columns[place], table.delegates[place]
-    widest = max(delegate.width_of(column.cell(row)) for row in table.rows.iterate_loaded_rows())
-    return int(widest) + sum(delegate.paddings(place))
+    widest = max(delegate.measure_cell_width(column.cell(row)) for row in table.rows.iterate_loaded_rows())
+    return int(widest) + sum(delegate.get_paddings(place))
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

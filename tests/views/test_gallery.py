@@ -13,7 +13,7 @@ from tests.views.gallery import render
 def test_the_gallery_is_drawn(tmp_path: Path, theme: ThemeName, scale: float) -> None:
     """The picture has the theme's ground, and each tone of it somewhere."""
     image = QImage(str(render(theme, tmp_path, scale))).convertToFormat(QImage.Format.Format_RGB32)
-    values = tokens().colours(theme)
+    values = tokens().get_colours(theme)
     pixels = bytes(image.constBits())
     assert image.pixelColor(1, 1).name().upper() == values["base"]
     for name in ("good", "care", "bad", "unknown", "progress", "border", "line"):

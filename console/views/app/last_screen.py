@@ -39,7 +39,7 @@ class LastScreenStorage(QObject):
         if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():
             state = screen.get("page")
             self._frame.show_route(route, state if isinstance(state, dict) else {})
-            drafts = len(self._context.own_state.drafts())
+            drafts = len(self._context.own_state.list_drafts())
             if drafts:
                 self._context.show_toast(self._context.translate("draft.waiting", n=drafts), "", "clock", "progress")
         self._store_screen()

@@ -146,7 +146,7 @@ class WindowOpener(QObject):
             stored_values.write_failed.connect(self._show_write_failure)
         self.context.person_changed.connect(self._load_preferences)
         if self._person is not None and not is_rebuilt:
-            self.context.preferences.use(self._person, self._stored)
+            self.context.preferences.use_read_values(self._person, self._stored)
         self.frame = WindowFrame(self.window, self.context)
         WindowGeometry(self.window, self.context.preferences)
         self.context.language_changed.connect(self._rebuild_frame)

@@ -7,7 +7,7 @@ from console.views.frame.main_window import WindowFrame
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.announcer import Announcer, Notice
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import ref_of
+from console.views.runtime.routes import get_record_ref
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column
@@ -100,7 +100,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         return StateCell(notice.sentence, notice.shape or "dash", notice.tone)
 
     def format_record(notice: Notice) -> str:
-        return translate(f"kind.{ref_of(notice.route)[0]}") if notice.route is not None else ""
+        return translate(f"kind.{get_record_ref(notice.route)[0]}") if notice.route is not None else ""
 
     return [
         Column("when", translate("column.when"), 112, format_time, "data"),

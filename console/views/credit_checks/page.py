@@ -106,7 +106,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def has_changed(self, before: CreditCheckDetails, view: CreditCheckDetails) -> bool:
         return before.record.version != view.record.version
 
-    def is_opening(self, entry: TimelineEntry) -> bool:
+    def is_opening_entry(self, entry: TimelineEntry) -> bool:
         return words.is_opening_entry(entry)
 
     def show_change(self, before: CreditCheckDetails, view: CreditCheckDetails, last_entry: TimelineEntry) -> None:
@@ -135,7 +135,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         else:
             super()._run_action_by_shortcut(name)
 
-    def do_action(self, name: str, view: CreditCheckDetails) -> None:
+    def run_kind_action(self, name: str, view: CreditCheckDetails) -> None:
         record = view.record
         match name:
             case "probe":

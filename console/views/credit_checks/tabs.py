@@ -81,7 +81,7 @@ class CreditCheckTabs(RecordTabs):
             RecordTab("documents", documents, (self._document_table, self._attempts)),
             RecordTab("history", self._viewing_over_words, (self._history,)),
         )
-        super().__init__(context, between, least_rows=_MIN_VISIBLE_TABLE_ROWS)
+        super().__init__(context, between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
         self._document_table.opened.connect(self.open_document)
         self._compare_button.clicked.connect(self.compare_document)
         self._history.opened.connect(self.related_record_requested)

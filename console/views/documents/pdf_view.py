@@ -187,7 +187,7 @@ def _draw_mark(painter: QPainter, mark: PdfPageMark, place: QRectF, page_left: f
     left edge of the page, where it covers no text. `place` is the mark's rectangle in px, `page_left` the left
     edge of the page. The page is always white, so the colours are those of the light theme.
     """
-    colour = QColor(tokens().colours("light")[mark.tone])
+    colour = QColor(tokens().get_colours("light")[mark.tone])
     frame = place.adjusted(-2, -2, 2, 2)
     painter.setPen(QPen(colour, 3 if mark.is_current else 1.5))
     painter.setBrush(Qt.BrushStyle.NoBrush)

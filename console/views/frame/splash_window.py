@@ -79,7 +79,7 @@ def _make_style_sheet(environment: str, theme: ThemeName) -> str:
     heights = {"top": "top_bar", "side": "side_bar", "status": "status_bar"}
     sizes = {name: str(design.px("layout", token) - 1) for name, token in heights.items()}
     sizes["edge"] = str(design.px("borders", "environment"))
-    colours = design.colours(theme)
+    colours = design.get_colours(theme)
     return _STYLE_SHEET_TEMPLATE.substitute(colours, environment=colours[f"env_{environment}"], **sizes)
 
 

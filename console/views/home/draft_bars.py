@@ -24,7 +24,7 @@ class DraftBars(QObject):
     def show_drafts(self) -> None:
         """Show a bar for each of the newest stored drafts and remove the other bars. The bar of an unchanged draft
         stays."""
-        drafts = self._context.own_state.drafts()[-_MAX_DRAFT_BARS:]
+        drafts = self._context.own_state.list_drafts()[-_MAX_DRAFT_BARS:]
         words_by_name = {draft.name: format_draft(draft, self._context) for draft in drafts}
         for name in set(self._shown) - {
             name for name, words in words_by_name.items() if self._shown.get(name) == words

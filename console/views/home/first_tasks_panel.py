@@ -10,7 +10,7 @@ from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.home.count_panels import CountLine, CountLineButton
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import WindowContext
-from console.views.runtime.first_tasks import MAX_SHOWN_SECONDS, FirstTask
+from console.views.runtime.first_tasks import MAX_FIRST_TASKS_SECONDS, FirstTask
 from console.views.runtime.routes import QueuesRoute, TrainingRoute
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
@@ -71,7 +71,7 @@ class FirstTasksPanel(Surface):
         tasks = self._context.first_tasks
         for task, button in self.buttons.items():
             button.show_line(self._make_task_line(task))
-        until = datetime.fromtimestamp((tasks.started or 0) + MAX_SHOWN_SECONDS, UTC)
+        until = datetime.fromtimestamp((tasks.first_start_time or 0) + MAX_FIRST_TASKS_SECONDS, UTC)
         self.until.show_text(self._context.translate("first_tasks.until", at=until))
         self.setVisible(tasks.is_running)
 

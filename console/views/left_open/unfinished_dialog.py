@@ -191,7 +191,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def read_lists(self) -> None:
-        drafts = self._context.own_state.drafts()
+        drafts = self._context.own_state.list_drafts()
 
         def read(services: "Console") -> UnfinishedWorkLists:
             holders: tuple[LeaseOrTake, ...] = (

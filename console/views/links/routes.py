@@ -18,11 +18,11 @@ from console.views.runtime.routes import (
     RefundRoute,
     Route,
     UnmatchedNoticesRoute,
+    get_record_ref,
     get_screen_name,
     make_queue_route,
     make_route_to_record,
     make_screen_route,
-    ref_of,
 )
 
 _CORPORATION_NUMBER_LENGTH = 13
@@ -52,7 +52,7 @@ def find_link_to_route(route: Route | None) -> Link | None:
     """Return the link to the page that `route` opens; None if no link can name this page."""
     match route:
         case CreditCheckRoute() | PaymentRoute() | OrderRoute() | RefundRoute():
-            kind, id = ref_of(route)
+            kind, id = get_record_ref(route)
             return Link("record", str(id), kind)
         case PdfRoute() | PdfComparisonRoute():
             return Link("record", str(route.record), "credit-check")

@@ -91,7 +91,7 @@ class OrderPage(MoneyPage[OrderDetails]):
     def list_helpful_actions(self, view: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if view.payments else ()
 
-    def do_action(self, name: str, view: OrderDetails) -> None:
+    def run_kind_action(self, name: str, view: OrderDetails) -> None:
         if name == "open_payment" and view.payments:
             newest = max(payment.id for payment in view.payments)
             payment_id = view.alert.id if view.alert is not None and view.alert.kind == "payment" else newest

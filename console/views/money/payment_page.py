@@ -139,7 +139,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     # -- actions
 
-    def do_action(self, name: str, view: PaymentDetails) -> None:
+    def run_kind_action(self, name: str, view: PaymentDetails) -> None:
         match name:
             case "probe":
                 self.acts.probe(view.record)

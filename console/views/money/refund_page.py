@@ -108,7 +108,7 @@ class RefundPage(MoneyPage[RefundDetails]):
 
     # -- actions
 
-    def do_action(self, name: str, view: RefundDetails) -> None:
+    def run_kind_action(self, name: str, view: RefundDetails) -> None:
         match name:
             case "probe":
                 self.acts.probe(view.record, view.payment.provider)

@@ -33,7 +33,7 @@ class MoneyTabs(RecordTabs):
             for name, table_or_nothing in self._lists.items()
         )
         between = (RecordTab("attempts", self._attempts, (self._attempts,)), *related_tabs)
-        super().__init__(context, between, least_rows=_MIN_VISIBLE_TABLE_ROWS)
+        super().__init__(context, between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
         for table_or_nothing in self._lists.values():
             table_or_nothing.table.opened.connect(self.related_record_requested)
 

@@ -98,11 +98,11 @@ class CorporationNumberField(QWidget):
             if number.stripped_prefix:
                 hint = translate("lookup.prefix_stripped")
             self.field.show_hint(hint)
-            self.field.show_inside(translate("lookup.digit"))
+            self.field.show_text_inside(translate("lookup.digit"))
 
     def _show_number_problem(self, invalid: InvalidCorporationNumber) -> None:
         translate, digit_count = self._context.translate, len(invalid.normalized or "")
-        self.field.show_inside("")
+        self.field.show_text_inside("")
         self.field.show_error("")
         if invalid.reason == "CHECK_DIGIT":
             self.field.show_error(translate("lookup.wrong_digit"))

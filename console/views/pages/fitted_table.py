@@ -186,7 +186,7 @@ class FittedTable(RecordTable):
         its contents need it. An amount always has the width of its contents, even if the person has set a
         smaller one.
         """
-        column, width = self.rows.columns[place], self.column_width(place)
+        column, width = self.rows.columns[place], self.get_column_width(place)
         if column.kind == "amount":
             return max(width, self._measure_contents_width(place))
         has_own_width = column.key in {*self.preferred_widths, *self._hideable_keys, *self._naming_keys}
@@ -209,8 +209,8 @@ class FittedTable(RecordTable):
         keeps_width = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
         return preferred if keeps_width else min(preferred, self._measure_contents_width(place))
 
-    def column_width(self, number: int) -> int:
-        return max(super().column_width(number), self._measure_title_width(number))
+    def get_column_width(self, number: int) -> int:
+        return max(super().get_column_width(number), self._measure_title_width(number))
 
     def set_preferred_widths(self, widths: Mapping[str, float]) -> None:
         super().set_preferred_widths(widths)
@@ -219,15 +219,15 @@ class FittedTable(RecordTable):
     def _measure_title_width(self, place: int) -> int:
         title = self.title_of(self.rows.columns[place])
         width = current_appearance().font_metrics("small").horizontalAdvance(title)
-        return ceil(width) + sum(self.delegates[place].paddings(place)) + 1
+        return ceil(width) + sum(self.delegates[place].get_paddings(place)) + 1
 
     def _measure_contents_width(self, place: int) -> int:
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows."""
         if place not in self._measured_px:
             column, delegate = self.rows.columns[place], self.delegates[place]
             rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
-            width = max((delegate.width_of(column.cell(row)) for row in rows), default=0)
-            needed = ceil(width) + sum(delegate.paddings(place)) + 1
+            width = max((delegate.measure_cell_width(column.cell(row)) for row in rows), default=0)
+            needed = ceil(width) + sum(delegate.get_paddings(place)) + 1
             self._measured_px[place] = max(self._measure_title_width(place), needed)
         return self._measured_px[place]
 
@@ -235,7 +235,7 @@ class FittedTable(RecordTable):
         """Return the width in px that the column's contents need; for a column of sentences at most the width in
         its definition."""
         needed = self._measure_contents_width(place)
-        return min(needed, self.column_width(place)) if self.rows.columns[place].kind == "text" else needed
+        return min(needed, self.get_column_width(place)) if self.rows.columns[place].kind == "text" else needed
 
     def _compute_min_width(self, place: int) -> int:
         """Return the smallest width of a column in px. A sentence may be cut off; any other column needs the width

@@ -1,6 +1,5 @@
-"""Actions of the queue page. An action applies to the selected records; if none is selected, to the record of the
-current row.
-"""
+"""Actions of the queue page. An action applies to the selected records; if no record is selected, to the record of
+the current row."""
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
@@ -33,9 +32,8 @@ _MAX_SELECTED_RECORDS = 20_001
 
 
 class QueuePageActions(QObject):
-    """The actions of the queue page on its records. Before an action on several records, the bulk dialog makes a dry
-    run, and the person confirms the action.
-    """
+    """Runs the actions of the queue page on its records. Before an action on several records, the bulk dialog makes a
+    dry run, and the person confirms the action."""
 
     def __init__(
         self, context: WindowContext, page: Page, choice: QueueSelection, current: Callable[[], QueueItem | None]
@@ -71,7 +69,7 @@ class QueuePageActions(QObject):
         current = self._current()
         return current.record if current is not None else None
 
-    def _find_record(self) -> ShownRecord | None:
+    def _find_current_record(self) -> ShownRecord | None:
         """Return the record of the current row. If no row is current, show the person that nothing is selected,
         and return None."""
         record = self.current_record
@@ -94,9 +92,8 @@ class QueuePageActions(QObject):
         dialog.open()
 
     def _begin_bulk_run_if_selected(self, action: BulkAction) -> bool:
-        """Open the bulk dialog if records are selected and the action is possible on them. Return True if records are
-        selected; return False if none is, so that the caller acts on the current row.
-        """
+        """If records are selected, open the bulk dialog for them and return True; don't open it if the action isn't
+        possible on them. Return False if no record is selected, so that the caller acts on the current row."""
         if not self._choice:
             return False
         disabled_reason = self._choice.find_disabled_reason(action)
@@ -113,7 +110,7 @@ class QueuePageActions(QObject):
             request = self._choice.make_bulk_request(BulkAction.NOTE)  # the records are the same for each action
             self.evidence_bundle.choose_file(partial(_read_refs, request.source), request.record_count)
             return
-        record = self._find_record()
+        record = self._find_current_record()
         right = "audit_any" if name == "evidence_pack" else "read"
         if record is not None and not self.record_acts.refuse_if_right_missing(right):
             self.evidence.run_action(name, *case_words.make_record_ref(record))
@@ -125,7 +122,7 @@ class QueuePageActions(QObject):
         record."""
         if self._begin_bulk_run_if_selected(BulkAction(name)):
             return
-        record = self._find_record()
+        record = self._find_current_record()
         if record is not None and not self.record_acts.refuse_if_right_missing(name):
             title = case_words.title(record, self._context)
             self.collaboration.run_action(name, *case_words.make_record_ref(record), title)
@@ -144,10 +141,9 @@ class QueuePageActions(QObject):
 
     def _end_own_takes(self, name: str, refs: Collection[RecordRef]) -> None:
         """Read all takes, and run the action `name` (`give_back` or `hand_over`) on each take of the acting person
-        whose record is in `refs`. If `refs` is empty, use the current record. If the person has no such take,
-        show this as a refusal.
-        """
-        record = self._find_record() if not refs else None
+        whose record is in `refs`; on the take of the current record if `refs` is empty. If the person has no such
+        take, show a refusal."""
+        record = self._find_current_record() if not refs else None
         refs = refs or ((case_words.make_record_ref(record),) if record is not None else ())
 
         def end(takes: tuple[Take, ...]) -> None:
@@ -173,16 +169,17 @@ class QueuePageActions(QObject):
         """Ask the provider for the outcome of the selected records; without a selection, of the current record."""
         if self._begin_bulk_run_if_selected(BulkAction.PROBE):
             return
-        record = self._find_record()
+        record = self._find_current_record()
         if record is not None:
             self.record_acts.probe(record)
 
     @Slot()
     def refetch_current(self) -> None:
-        """Fetch the missing parts of the selected credit checks again; without a selection, of the current one."""
+        """Open the dialog that fetches missing parts of the selected credit checks again; without a selection, of the
+        current credit check."""
         if self._begin_bulk_run_if_selected(BulkAction.REFETCH):
             return
-        record = self._find_record()
+        record = self._find_current_record()
         if isinstance(record, CreditCheck):
             self.record_acts.refetch(record)
         elif record is not None:
@@ -192,7 +189,7 @@ class QueuePageActions(QObject):
     def resolve_current(self) -> None:
         """Open the dialog that settles the current record's unknown outcome by evidence. The selection is ignored,
         because each decision needs its own evidence."""
-        record = self._find_record()
+        record = self._find_current_record()
         if isinstance(record, Order):
             self._page.show_key_refusal(self._context.translate("act.order_follows"))
         elif record is not None:
@@ -202,7 +199,7 @@ class QueuePageActions(QObject):
     def copy_current_number(self) -> None:
         """Copy the corporation number of the current record to the clipboard; if the record has none, copy its
         short title."""
-        record = self._find_record()
+        record = self._find_current_record()
         if record is not None:
             self.record_acts.copy_text(
                 case_words.get_corporation_number(record) or case_words.format_short_title(record, self._context)

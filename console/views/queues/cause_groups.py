@@ -43,7 +43,7 @@ class CauseRow:
 
     @property
     def cause(self) -> str:
-        """The cause of the group, as the value that the filter operator `cause:` has for it."""
+        """The cause of the group, as a value of the filter operator `cause:`."""
         return self.group.cause or NO_CAUSE
 
     @property
@@ -67,7 +67,7 @@ class _GroupCursor:
 
 
 def restrict_to_cause(query: QueueListQuery, cause: str) -> QueueListQuery:
-    """Return the query of the records that have this cause; the records are no longer grouped."""
+    """Return the query restricted to the records that have this cause, without grouping."""
     chosen: RecordFilter = replace(query.chosen, causes=frozenset({cause}))
     return replace(query, chosen=chosen, by_cause=False)
 
@@ -104,10 +104,9 @@ def _make_first_cursor(services: "Console", query: QueueListQuery, opened: Colle
 
 
 def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns of a grouped table: for a record, each column shows the same as before. For a heading
-    row, the column that names the record shows the cause and the number of records, the column of amounts the
-    sum of each currency, and the column of ages the age of the oldest record.
-    """
+    """Return the columns of a grouped table. The cells of a record stay as in `columns`. In a heading row, the column
+    that names the record shows the cause and the number of records, the column of amounts the sum for each
+    currency, and the column of ages the age of the oldest record."""
     naming = next((column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key)
     has_cause = naming != _CAUSE_COLUMN_KEY and any(column.key == _CAUSE_COLUMN_KEY for column in columns)
     return [
@@ -116,10 +115,9 @@ def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]
 
 
 def _make_group_column(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
-    """Return the column with cells for heading rows too. `is_naming` is True for the column that names the record.
-    `has_cause` is True if the table has a column of causes: that column then shows the cause, and the naming
-    column only the number of records, because a sentence is too long for it.
-    """
+    """Return the column, extended by cells for heading rows. `is_naming` is True for the column that names the
+    record. `has_cause` is True if the table has a column of causes: then that column shows the cause, and the
+    naming column, which is too narrow for a sentence, shows only the number of records."""
 
     def group_cell(row: CauseRow) -> Cell:
         if is_naming:
@@ -157,7 +155,7 @@ def _format_group_title(context: WindowContext, row: CauseRow) -> str:
 
 
 def format_sums(sums_minor: Mapping[str, int]) -> str:
-    """Return the sums of the currencies as one text. `sums_minor` are the sums in minor units, by currency."""
+    """Return one text with the sum of each currency. `sums_minor` are the sums in minor units, by currency."""
     return "  ".join(wording.format_amount(minor, currency) for currency, minor in sorted(sums_minor.items()))
 
 

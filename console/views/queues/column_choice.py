@@ -1,5 +1,5 @@
-"""The columns of a queue's table that a person has chosen, and their order. The choice is stored as a preference
-of the person for each queue; while the page shows a saved view, the columns of the view are used in its place."""
+"""The columns of a queue's table that a person has chosen, and their order. The choice is stored as a preference of
+the person for each queue. While the page shows a saved view, it uses the columns of the view instead."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -68,7 +68,7 @@ class ColumnChoice(QObject):
             self.changed.emit("")
 
     def find_unknown_column_keys(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
-        """Return those of `keys` that aren't keys of a column of the queue."""
+        """Return the keys in `keys` that belong to no column of the queue."""
         known = {column.key for column in self._make_queue_columns(queue)}
         return tuple(key for key in keys if key not in known)
 
@@ -102,15 +102,16 @@ class ColumnChoice(QObject):
     # -- header
 
     def bind_header(self, table: RecordTable) -> None:
-        """Let the person drag the column titles of a table, and open a menu on them with a right click."""
+        """Let the person drag the titles of a table's columns to other positions, and open the menu of the columns by
+        a right click on a title."""
         header = table.horizontalHeader()
         header.setSectionsMovable(True)
         header.setFirstSectionMovable(False)
-        header.sectionMoved.connect(partial(self._use_dragged_order, table))
+        header.sectionMoved.connect(partial(self._use_dragged_column_order, table))
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(partial(self._open_menu, header))
 
-    def _use_dragged_order(self, table: RecordTable, *_places: int) -> None:
+    def _use_dragged_column_order(self, table: RecordTable, *_places: int) -> None:
         header, columns = table.horizontalHeader(), table.rows.columns
         order = [columns[header.logicalIndex(place)] for place in range(header.count())]
         keys = [column.key for column in order if column.kind != "check"]
@@ -201,7 +202,7 @@ class ColumnsDialog(DialogFrame):
             button.clicked.connect(partial(self.move_column, step))
             QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
         reset = KeyButton(translate("view.usual_columns"))
-        reset.clicked.connect(self._show_usual_columns)
+        reset.clicked.connect(self._show_default_columns)
         note = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
         form = QWidget()
         form.setLayout(make_column(note, self._lines, make_row(up, down, None, reset, gap=8), gap=12))
@@ -238,7 +239,7 @@ class ColumnsDialog(DialogFrame):
             QWidget.setTabOrder(before, after)
 
     @Slot()
-    def _show_usual_columns(self) -> None:
+    def _show_default_columns(self) -> None:
         for key in (*self._usual, *(key for key in self.order if key not in self._usual)):
             self._lines.removeWidget(self.boxes[key])
             self._lines.addWidget(self.boxes[key])

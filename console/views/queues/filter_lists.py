@@ -92,8 +92,8 @@ def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -
 
 
 def format_operator(operator: str, context: WindowContext) -> str:
-    """Return the text of an operator that the person has typed and that no list offers. Up to _MAX_NAMED_VALUES
-    values of the operator are named; more are only counted."""
+    """Return the text that the window shows for a filter operator; the operator itself if it isn't known. If it has
+    more than _MAX_NAMED_VALUES values, the text contains their number in place of their names."""
     name, _, text = operator.partition(":")
     if name in ("age", "amount"):
         return _format_range_operator(operator, context)

@@ -61,8 +61,8 @@ class OperatorChip(FilterChip):
         return str(self.currentData() or "")
 
     def select_operator(self, operator: str, words: str = "") -> None:
-        """Select an operator without emitting a signal. `words` is the text of its additional entry if the list
-        doesn't offer the operator."""
+        """Select an operator without emitting a signal. If the list doesn't offer the operator, it gets an additional
+        entry with the text `words`."""
         self.blockSignals(True)
         while self.count() > self._offered_count:
             self.removeItem(self._offered_count)
@@ -128,7 +128,7 @@ class FilterSentence(Surface):
         self.edit.textEdited.connect(self._timer.start)
         self.edit.installEventFilter(self)
         for chip in self.chips.values():
-            chip.currentIndexChanged.connect(self._handle_choice)
+            chip.currentIndexChanged.connect(self._handle_selected_operator)
 
     # -- the sentence
 
@@ -150,8 +150,8 @@ class FilterSentence(Surface):
 
     @Slot(int)
     def _add_filter_list(self, place: int) -> None:
-        """Show the list that the person has selected in the list of further conditions, and give it the focus.
-        `place` is the index of the selected entry."""
+        """Show a hidden drop-down list in the sentence and give it the focus. `place` is the index of the entry that
+        the person has selected in the list of further conditions."""
         name = str(self.further.itemData(place) or "")
         self.further.select_operator("")
         if name:
@@ -165,8 +165,8 @@ class FilterSentence(Surface):
             self.causes_requested.emit()
 
     def add_lists_to_menu(self, menu: QMenu) -> None:
-        """Add a submenu to `menu`, with an entry for each list that is hidden at present; the entry shows the
-        list."""
+        """Add a submenu to `menu` with one entry for each drop-down list that is hidden at present. Selecting the
+        entry shows the list."""
         lists = menu.addMenu(self._context.translate("queue.filter.further"))
         for name, chip in self.chips.items():
             if chip.isHidden() and self._has_operators(name):
@@ -179,8 +179,8 @@ class FilterSentence(Surface):
         self.chips["cause"].offer_operators([anything, *filter_lists.list_cause_operators(groups, self._context)])
 
     def _list_offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the entries of the list `name`, first the one without a condition; for "sort", the orders. Each
-        entry is an operator or order, and its text."""
+        """Yield the entries of the list `name` as pairs of an operator and its text; the first entry has no
+        condition. The entries of the list "sort" are sort orders in place of operators."""
         if name == "sort":
             yield from ((order, self._format_order(order)) for order in _OFFERED_ORDERS)
         else:
@@ -192,7 +192,7 @@ class FilterSentence(Surface):
         return self._context.translate(f"queue.order.{name or 'own'}")
 
     @Slot()
-    def _handle_choice(self) -> None:
+    def _handle_selected_operator(self) -> None:
         for chip in self.chips.values():
             chip.updateGeometry()
         self._show_needed_lists()
@@ -218,7 +218,7 @@ class FilterSentence(Surface):
         return parse_order(self.chips["sort"].operator) or DEFAULT_ORDER
 
     def show_order(self, order: QueueOrder) -> None:
-        """Select this order in the list of orders, after a click on a column title, for example, and emit
+        """Select this sort order in the list of orders, for example after a click on a column title, and emit
         `changed`."""
         text = "" if order == DEFAULT_ORDER else format_order(order)
         name = self._context.translate(f"column.{_WORDING_KEY_BY_COLUMN.get(order.column, order.column.value)}")
@@ -226,7 +226,7 @@ class FilterSentence(Surface):
         self.chips["sort"].select_operator(
             text, self._context.translate(f"queue.order.column_{direction}", column=name)
         )
-        self._handle_choice()
+        self._handle_selected_operator()
 
     def show_filter(self, text: str, order: str = "") -> None:
         """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text
@@ -283,7 +283,7 @@ class FilterSentence(Surface):
         return self.edit, *self.chips.values(), self.further
 
     @Slot()
-    def focus_edit(self) -> None:
+    def focus_text_field(self) -> None:
         """Give the focus to the text field and select its text (Ctrl+F)."""
         self.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.edit.selectAll()

@@ -24,8 +24,8 @@ MAX_COMPARED_ITEMS = 200
 
 
 class QueueArrivals(QObject):
-    """Compares the stored items of a queue with the rows of its table: updates rows that have changed, marks rows
-    whose records have left the queue, and counts new items on a button.
+    """Compares the items that the database has in a queue with the rows of the queue's table: updates rows that have
+    changed, marks rows whose records have left the queue, and counts the new items on a button.
 
     Signals:
     - renewed: rows of the table have been updated.
@@ -51,8 +51,8 @@ class QueueArrivals(QObject):
         self.button.hide()
 
     def compare_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
-        """Read the first MAX_COMPARED_ITEMS items of the list in the background. Then update the rows of the
-        table, and show on the button the number of items that have no row."""
+        """Read the first MAX_COMPARED_ITEMS items of the list in the background. Then update the rows of the table,
+        and show the number of items without a row on the button."""
 
         def read(services: "Console") -> tuple[QueueItem, ...]:
             return query.read_page(services, MAX_COMPARED_ITEMS).items
@@ -90,8 +90,8 @@ class QueueArrivals(QObject):
 
 
 def _mark_removed_rows(table: FittedTable, present_refs: set[RecordRef]) -> None:
-    """Mark the rows of the table whose records have left the queue: those that aren't in `present_refs`. These
-    rows stay in the table until the page reads the list again."""
+    """Mark the visible rows of the table whose records have left the queue, and unmark the others. `present_refs` are
+    the records that the queue has now. A marked row stays in the table until the page reads the list again."""
     for row in table.list_visible_rows():
         if isinstance(row, QueueRow):
             key = make_record_ref(row.item.record)
@@ -99,4 +99,5 @@ def _mark_removed_rows(table: FittedTable, present_refs: set[RecordRef]) -> None
 
 
 def _ignore_failure(_failure: Failure) -> None:
-    """Do nothing with the failure, because the bar above the page already says that the database is unreachable."""
+    """Do nothing with a failure of the reading, because a bar above the page already says that the database is
+    unreachable."""

@@ -42,7 +42,7 @@ from console.wording import notices as notice_words
 _MAX_READ_ITEMS = 1_000
 _MIN_VISIBLE_ROWS = 4
 """The minimum number of visible rows of the list, also if the texts below the list are long."""
-_LOOK_BY_PROOF: Mapping[NoticeProof, tuple[str, Tone]] = {
+_ICON_BY_PROOF: Mapping[NoticeProof, tuple[str, Tone]] = {
     NoticeProof.SIGNATURE: ("ring_check", "good"),
     NoticeProof.ADDRESS: ("question", "care"),
     NoticeProof.NONE: ("cross", "bad"),
@@ -111,7 +111,7 @@ class UnmatchedNoticesPage(Page):
         return foot
 
     def _connect_signals(self) -> None:
-        self.table.opened.connect(self._open_similar)
+        self.table.opened.connect(self._open_most_similar_record)
         self.table.current_changed.connect(self._show_notice)
         self.table.rows.page_applied.connect(self._go_to_first_row)
         self.acknowledge_button.clicked.connect(self._acknowledge_notice)
@@ -178,7 +178,7 @@ class UnmatchedNoticesPage(Page):
         self.context.run_read(
             lambda services: services.notices.read_item(item.cases[0].id),
             self._show_candidates,
-            lambda failure: None,  # the notice left the queue; the next reading of the list says so
+            lambda failure: None,  # the notice has left the queue; the next reading of the list shows this
             owner=self,
             key="notice candidates",
         )
@@ -213,7 +213,7 @@ class UnmatchedNoticesPage(Page):
     # -- actions
 
     @Slot()
-    def _open_similar(self) -> None:
+    def _open_most_similar_record(self) -> None:
         if self.candidates:
             self.context.navigate(_make_candidate_route(self.candidates[0]))
         else:
@@ -256,7 +256,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         return wording.provider_name(item.notice.source, context.language)
 
     def make_proof_cell(item: UnmatchedNoticeItem) -> StateCell:
-        shape, tone = _LOOK_BY_PROOF[item.notice.proof]
+        shape, tone = _ICON_BY_PROOF[item.notice.proof]
         return StateCell(translate(f"notice.proof.{item.notice.proof}"), shape, tone)
 
     def format_occurred(item: UnmatchedNoticeItem) -> str:

@@ -57,9 +57,8 @@ def _get_row_key(row: GroupTableRow) -> Hashable:
 
 class QueuesPage(Page):
     """The page of the queues. It has one tab per queue, the table of the selected queue and, in a wide window, a
-    preview of the current record. A button counts new items; they get rows when the person presses it, so that
-    no row moves before.
-    """
+    preview of the current record. New items are counted on a button; they get rows only when the person presses
+    it, so that no row moves unexpectedly."""
 
     sidebar_key = "queues"
     help_key = "help.queues"
@@ -113,7 +112,7 @@ class QueuesPage(Page):
         self.add_content(self.selection.bar)
         self.add_key_hints()
         self._connect_signals()
-        self._show_counts()
+        self._repaint_ages()
 
     # -- construction
 
@@ -142,7 +141,7 @@ class QueuesPage(Page):
 
     def _connect_signals(self) -> None:
         self.tabs.queue_chosen.connect(self._choose_queue)
-        self.context.work_counts_changed.connect(self._show_counts)
+        self.context.work_counts_changed.connect(self._repaint_ages)
         self.filter.changed.connect(self._show_list)
         self.filter.causes_requested.connect(self._read_causes)
         self.filter.focus_released.connect(self.take_focus)
@@ -157,7 +156,7 @@ class QueuesPage(Page):
             (self.preview.resolved, self.queue_acts.resolve_current),
         ):
             signal.connect(act)
-        self.bind_shortcut("Ctrl+F", self.filter.focus_edit)
+        self.bind_shortcut("Ctrl+F", self.filter.focus_text_field)
         self.bind_shortcut(_PREVIEW_KEY, self.toggle_preview)
         self.context.preferences.loaded.connect(self._fit_preview)
 
@@ -220,8 +219,8 @@ class QueuesPage(Page):
 
     @Slot(object)
     def _show_view(self, view: SavedView) -> None:
-        """Show the records of a saved view. Parts of its filter, order or columns that this program doesn't
-        understand are ignored, and a bar names them."""
+        """Show the records of a saved view. Ignore the parts of its filter, order or columns that this program
+        doesn't understand, and show a bar that names them."""
         read = parse_view(view.content, self.context.operator)
         is_known = view.content.queue in QUEUE_NAMES
         problems = set(read.problems)
@@ -244,10 +243,10 @@ class QueuesPage(Page):
         if view is None:
             self.columns.use_view_columns(None)
         self.sidebar_key = "queues" if view is None else make_view_key(view.id)
-        self._show_sentence()
+        self._show_head_sentence()
         self.screen_state_changed.emit()
 
-    def _show_sentence(self) -> None:
+    def _show_head_sentence(self) -> None:
         view, translate = self.shown_view.view, self.context.translate
         words = translate(f"queue.{self.queue}.hint")
         if view is not None:
@@ -256,7 +255,7 @@ class QueuesPage(Page):
         self.head.fit_sentence()
 
     def _make_export_request(self) -> ExportRequest:
-        """Return the export request for the selected records. If no record is selected, or all are, request all
+        """Return the request to export the selected records. If no record or every record is selected, request all
         records that match the filter."""
         text, chosen = self.filter.text.strip(), self.selection.selected_refs
         is_all = not chosen or self.selection.has_all_selected
@@ -324,7 +323,7 @@ class QueuesPage(Page):
         table.sort_requested.connect(self._sort_by)
         table.all_toggled.connect(self.selection.toggle_all)
         table.opened.connect(self.open_current_record)
-        table.current_changed.connect(self._show_current)
+        table.current_changed.connect(self._show_current_record)
         model.page_applied.connect(self._show_rows)
         model.page_applied.connect(partial(self.selection.select_new_rows, model))
         model.selection_changed.connect(partial(self.selection.update_selection, model))
@@ -347,14 +346,14 @@ class QueuesPage(Page):
         self._show_list()
 
     def _show_list(self) -> None:
-        self._show_sentence()
+        self._show_head_sentence()
         self.list.setCurrentWidget(self.table)
         self._read_list()
 
     @Slot(str)
     def _rebuild_tables(self, queue: str) -> None:
-        """Delete those tables of a queue ("" for all queues) whose columns have changed, and build them again. If
-        the page is hidden, the new table is read when the page is shown next."""
+        """Delete those tables of a queue ("" for all queues) whose columns have changed, and build them again. A
+        hidden page reads its new table when it is shown next."""
         changed_keys = [
             key for key in self._lists if queue in ("", key.partition(".")[0]) and self._has_other_columns(key)
         ]
@@ -371,8 +370,8 @@ class QueuesPage(Page):
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _has_other_columns(self, key: str) -> bool:
-        """Return True if the table with this key of `_lists` has other columns than the person has chosen, or
-        another order."""
+        """Return True if the columns of a table, or their order, differ from those that the person has chosen. `key`
+        is the key of the table in `_lists`."""
         queue = key.partition(".")[0]
         is_grouped = key == queue and queue in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
         columns = queue_rows.make_queue_columns(self.context, queue, is_grouped=is_grouped)
@@ -385,7 +384,7 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
         if self.context.is_ready:
             query = self.query
-            self.selection.show_list(query, self.row_model)
+            self.selection.reset_for_list(query, self.row_model)
             self._show_sort_mark()
             read = (
                 make_group_reader(query, set(self._opened_causes))
@@ -431,7 +430,7 @@ class QueuesPage(Page):
         table = self.table
         if table.current_item is None or self._row_to_find is not None:
             self._go_to_row()
-        self._show_current(table.current_item)
+        self._show_current_record(table.current_item)
         if self.row_model.is_complete and self.row_model.row_count == 0:
             self._show_empty_state()
         else:
@@ -439,10 +438,9 @@ class QueuesPage(Page):
         self.filter.match_count.show_text(self._format_match_count())
 
     def _go_to_row(self) -> None:
-        """Make the row `_row_to_find` the current one if it is among the loaded rows; otherwise, if no row is
-        current, the first row. `_row_to_find` is the current row of the last session, or the row of a group
-        that was opened or closed.
-        """
+        """Make a row of the loaded rows current: the row with the key `_row_to_find` (the current row of the last
+        session, or the row of a group that was opened or closed). If this row isn't loaded and no row is current,
+        use the first row."""
         wanted, self._row_to_find = self._row_to_find, None
         if wanted is not None and self.table.go_to_item(lambda row: _get_row_key(row) == wanted):
             return
@@ -492,22 +490,22 @@ class QueuesPage(Page):
 
     @Slot()
     def _show_updated_rows(self) -> None:
-        self._show_current(self.table.current_item)
+        self._show_current_record(self.table.current_item)
 
     # -- current row
 
     @Slot(object)
-    def _show_current(self, row_: object) -> None:
+    def _show_current_record(self, row_: object) -> None:
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
         self.queue_acts.record_acts.set_current_record(
             queue_rows.get_row_record_ref(row_) if isinstance(row_, QueueRow) else None
         )
-        self._show_position()
+        self._show_row_position()
         self.screen_state_changed.emit()
 
-    def _show_position(self) -> None:
+    def _show_row_position(self) -> None:
         queue_count = self.context.work_counts.find_count(self.queue) if self.query.is_whole else None
         row_count = (
             self.row_model.row_count
@@ -522,7 +520,7 @@ class QueuesPage(Page):
         self.hint_bar.count.show_text(words)
 
     @Slot()
-    def _show_counts(self) -> None:
+    def _repaint_ages(self) -> None:
         for table in self._lists.values():
             table.repaint_ages()
 
@@ -566,8 +564,8 @@ class QueuesPage(Page):
     # -- size
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """Adapt the page to a low window: with `is_low_window`, the filter moves to the line of the title, so that
-        eight rows stay visible at the largest text size."""
+        """Place the filter on the line of the title if the window is low (`is_low_window`), otherwise below the tabs.
+        In a low window, eight rows then stay visible at the largest text size."""
         super().adapt_to_low_window(is_low_window=is_low_window)
         self.filter.set_compact(is_compact=is_low_window)
         if is_low_window:

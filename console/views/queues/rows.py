@@ -87,8 +87,8 @@ database, so their column is sorted by the corporation number.
 
 
 def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
-    """Return the columns of a queue's table. If its rows are grouped by work state (`is_grouped`), the table has
-    no column for that state. With `is_grouped` None, QUEUES_GROUPED_BY_WORK_STATE decides."""
+    """Return the columns of a queue's table. With `is_grouped`, its rows are grouped by work state, and the table has
+    no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
     grouped = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
     return [make_check_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
@@ -121,8 +121,8 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
 
 
 def _make_difference_column(context: WindowContext) -> Column:
-    """Return the column that shows which of the provider and the order differs from our record, and the state or
-    amount of each."""
+    """Return the column that says whether the provider or the order differs from our record, and shows the two states
+    or amounts that differ."""
 
     def format_difference(row: QueueRow) -> str:
         item = row.item
@@ -138,8 +138,8 @@ def _get_credit_check(row: QueueRow) -> CreditCheck:
 
 
 def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGroup]:
-    """Return a function that returns the heading (RowGroup) of the rows that have the same work state as the row
-    passed to it."""
+    """Return a function that gets a row and returns the heading (RowGroup) above all rows with the same work
+    state."""
 
     def make_group(row: QueueRow) -> RowGroup:
         state = row.item.record.work.state.value
@@ -165,7 +165,7 @@ class QueueListQuery:
 
     @property
     def is_whole(self) -> bool:
-        """True if the query has no condition, so that the list has every record of the queue."""
+        """True if the query has no condition and no words, so that the list has every record of the queue."""
         return not self.chosen and not self.words.strip()
 
     def read_page(self, services: "Console", limit: int, after: str | None = None) -> QueuePage:
@@ -196,10 +196,9 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
 def _read_matches(
     services: "Console", query: QueueListQuery, filter_text: str, after: str | None, limit: int
 ) -> Rows:
-    """Return the next items of the list whose texts contain `filter_text`: at least `limit` of them, or those
-    among the next 5,000 items. The returned cursor is the position at which the search continues when the
-    person scrolls.
-    """
+    """Return the next page of the items whose texts contain `filter_text`. Reading stops when `limit` items are
+    found, or after 5,000 searched items. The returned cursor is the position at which the search continues when
+    the person scrolls."""
     found: list[QueueItem] = []
     is_first_page = after is None
     for _ in range(_MAX_SEARCHED_PAGES):

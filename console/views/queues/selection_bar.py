@@ -1,5 +1,5 @@
-"""The selected records of a queue, and the bar with their number and the actions on them. None of these actions
-moves money."""
+"""The selected records of a queue, and the bar with the number of selected records and the actions on them. None of
+these actions moves money."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ class SelectionBar(Surface):
 
     Signals:
     - action_requested(object): the person wants to run this BulkAction on the selected records.
-    - all_requested: the person selects all matching records.
-    - none_requested: the person clears the selection.
+    - all_requested: the person has pressed the button that selects all matching records.
+    - none_requested: the person has pressed the button that clears the selection.
     """
 
     action_requested = Signal(object)
@@ -122,8 +122,8 @@ class QueueSelection(QObject):
         ):
             signal.connect(self.update_bar)
 
-    def show_list(self, query: QueueListQuery, rows: PagedModel) -> None:
-        """Use the selection for the list with this query and these rows from now on, and clear the selection."""
+    def reset_for_list(self, query: QueueListQuery, rows: PagedModel) -> None:
+        """Clear the selection, and use it for the list with this query and these rows from now on."""
         self._query, self._rows = query, rows
         self.clear_selection()
 
@@ -133,15 +133,15 @@ class QueueSelection(QObject):
     # -- selecting
 
     def update_selection(self, rows: PagedModel) -> None:
-        """Update the bar after the person has selected or deselected rows in the table. Calls for a table that
-        isn't shown are ignored."""
+        """Update the bar after the person has selected or deselected rows in the table. Do nothing if `rows` belong
+        to a table that isn't shown."""
         if rows is self._rows:
             self.has_all_selected = False
             self.update_bar()
 
     def select_new_rows(self, rows: PagedModel) -> None:
-        """If all matching records are selected, also select the rows that were just read. Calls for a table that
-        isn't shown are ignored."""
+        """If all matching records are selected, also select the rows that were just read. Do nothing if `rows` belong
+        to a table that isn't shown."""
         if rows is not self._rows:
             return
         if self.has_all_selected:
@@ -235,8 +235,8 @@ class QueueSelection(QObject):
         self._selected = {key: self._selected.get(key) or loaded[key] for key in order}
 
     def _count_matching_records(self) -> tuple[int, str]:
-        """Return the number of records that match the filter, and the text for this number. If not all rows are
-        read yet and the queue is filtered, the number is that of the rows read so far."""
+        """Return the number of records that match the filter, and the text for this number. While some rows of a
+        filtered queue aren't read yet, it is the number of the rows read so far."""
         rows = self._rows
         if rows is None:
             return 0, "0"
@@ -293,7 +293,8 @@ def _make_chosen_record(row: QueueRow) -> ChosenRecord:
 
 @dataclass(frozen=True, slots=True)
 class _SelectedRecords:
-    """A function object that returns the records of a bulk run: those that the person has selected one by one."""
+    """A function object that returns the records of a bulk run: the records that the person has selected one by
+    one."""
 
     chosen: tuple[ChosenRecord, ...]
 
@@ -303,8 +304,8 @@ class _SelectedRecords:
 
 @dataclass(frozen=True, slots=True)
 class _MatchingRecords:
-    """A function object that returns the records of a bulk run: all records that match the query at the time of
-    the call; for a query without conditions, the name of the queue."""
+    """A function object that returns the records of a bulk run: all records that match the query at the time of the
+    call. For a query without conditions, it returns the name of the queue, which means all of its records."""
 
     query: QueueListQuery
 
@@ -322,8 +323,8 @@ class _MatchingRecords:
 
 @dataclass(frozen=True, slots=True)
 class _GroupedRecords:
-    """A function object that returns the records of a bulk run: all records of the selected groups (`queries`),
-    and the single records (`chosen`), each once."""
+    """A function object that returns the records of a bulk run: all records of the selected groups, read by
+    `queries`, and the single records `chosen`. No record occurs twice."""
 
     queries: tuple[QueueListQuery, ...]
     chosen: tuple[ChosenRecord, ...]

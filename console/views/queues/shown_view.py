@@ -45,7 +45,7 @@ class ShownView(QObject):
         head.add_button(self.button)
         page.bind_shortcut(SAVE_KEY, self.open_save_dialog)
         page.bind_shortcut(MENU_KEY, self.open_menu)
-        context.saved_views_changed.connect(self._update_name)
+        context.saved_views_changed.connect(self._update_view_name)
 
     def leave_view(self) -> None:
         """Set `view` to None, because the person has opened a queue or deleted the view."""
@@ -55,8 +55,8 @@ class ShownView(QObject):
             self.changed.emit()
 
     def open_view(self, id: int) -> None:
-        """Read the view with this id, and emit `opened` with it. If the view doesn't exist, show a bar with this
-        message."""
+        """Read the view with this id, and emit `opened` with it. If the view can't be read, show a bar with the
+        reason."""
         self._context.run_read(
             lambda services: services.saved_views.find_view(str(id)),
             self._show_view,
@@ -83,7 +83,7 @@ class ShownView(QObject):
         )
 
     def show_problems(self, problems: tuple[str, ...]) -> None:
-        """Show a bar that names the parts of the view which the page can't use; do nothing if there are none."""
+        """Show a bar that names the parts of the view which the page can't use; do nothing if `problems` is empty."""
         if problems:
             words = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(
@@ -92,7 +92,7 @@ class ShownView(QObject):
             )
 
     @Slot()
-    def _update_name(self) -> None:
+    def _update_view_name(self) -> None:
         """Use the new name of the shown view if another person or window has renamed it."""
         view = self.view
         if view is None:
@@ -133,19 +133,19 @@ class ShownView(QObject):
     def open_save_dialog(self) -> None:
         """Open the dialog in which the person names a new view with the contents of the page, if the person has
         the right."""
-        if not self._refuse_without_right():
+        if not self._refuse_if_right_missing():
             dialog = SaveViewDialog(self._context, self._make_content(), self._page, self.view)
             dialog.saved.connect(self._show_stored_view)
             dialog.open()
 
     @Slot()
     def open_rename_dialog(self) -> None:
-        if self.view is not None and not self._refuse_without_right():
+        if self.view is not None and not self._refuse_if_right_missing():
             dialog = RenameViewDialog(self._context, self.view, self._page)
             dialog.saved.connect(self._show_stored_view)
             dialog.open()
 
-    def _refuse_without_right(self) -> bool:
+    def _refuse_if_right_missing(self) -> bool:
         reason = self._context.find_disabled_reason("save_view")
         if reason:
             self._context.toast_requested.emit(Toast(reason, shape="lock", tone="care"))
@@ -162,7 +162,7 @@ class ShownView(QObject):
         """Delete the shown view, if the person has the right. A bar then shows its name and a button that restores
         it."""
         view, context = self.view, self._context
-        if view is None or self._refuse_without_right():
+        if view is None or self._refuse_if_right_missing():
             return
         context.run_acting_call(
             lambda services, request_id: services.saved_views.delete_view(view.id, request_id=request_id),

@@ -19,8 +19,8 @@ class QueueTabs(Tabs):
     """The tabs of a page of queues: one tab per queue. `current` is the name of the queue that the page shows.
 
     Signals:
-    - queue_chosen(str): the person has selected the tab of another queue, which the same page must show now. For a
-      queue with a page of its own, the tabs open that page and don't emit this signal.
+    - queue_chosen(str): the person has selected the tab of another queue, and this page must show that queue. If
+      another page shows that queue, the tabs open that page and emit no signal.
     """
 
     queue_chosen = Signal(str)
@@ -52,7 +52,8 @@ class QueueTabs(Tabs):
             self.queue_chosen.emit(name)
 
     def _open_page(self, name: str) -> None:
-        """Open the page that shows this queue. If these tabs have the focus, the tabs of the opened page get it."""
+        """Open another page, because that page shows the queue of the selected tab. If these tabs have the focus, the
+        tabs of the opened page get it."""
         had_focus, window = self.hasFocus(), self.window()
         self.show_queue(self._queue)
         self._context.navigate(make_queue_route(name))

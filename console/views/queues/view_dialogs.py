@@ -20,7 +20,7 @@ class SaveViewDialog(DialogFrame):
     exists, the person can choose to replace it.
 
     Signals:
-    - saved(object): this SavedView has been stored.
+    - saved(object): the view has been stored; carries the SavedView.
     """
 
     saved = Signal(object)
@@ -30,8 +30,8 @@ class SaveViewDialog(DialogFrame):
     def __init__(
         self, context: WindowContext, content: ViewContent, parent: QWidget, present: SavedView | None = None
     ) -> None:
-        """`content` is the content of the new view. `present` is the view that the page shows, or None; its name
-        is proposed."""
+        """`content` is the content of the new view. `present` is the view that the page shows, whose name the dialog
+        proposes; None if the page shows no view."""
         translate = context.translate
         super().__init__(
             translate(f"dialog.{self.name}.title"),

@@ -1,7 +1,6 @@
-"""The action buttons of a record's page. The recommended actions have a button in the line "you can" of the
-explanation; all actions have a button or a menu entry in the bar at the bottom, where a disabled button shows
-its reason.
-"""
+"""The action buttons of a record's page. All actions have a button or a menu entry in the bar at the bottom, where a
+disabled button shows its reason. The recommended actions also have a button in the line "you can" of the
+explanation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -39,8 +38,8 @@ _ACTIONS_IN_MENU = (*evidence_acts.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
 class ActionButtons(QObject):
-    """The action buttons of a record's page. Which buttons are enabled follows from the list of allowed actions
-    that the service returns with the record.
+    """The action buttons of a record's page. The service returns the list of allowed actions with the record; this
+    list decides which buttons are enabled.
 
     Signals:
     - action_requested(str): the person wants to run the action of this name.
@@ -86,8 +85,9 @@ class ActionButtons(QObject):
         self.action_requested.emit(str(self.sender().property("act")))
 
     def show_actions(self, view: RecordView, form: ExplanationForm, helpful: Sequence[str]) -> None:
-        """Enable or disable the buttons for the record of `view`. The actions in `helpful` that are possible also
-        get a button in the explanation form, in this order."""
+        """Enable or disable the buttons for the record of `view`. The actions in `helpful` that are possible also get
+        a button in the explanation form, in this order; a purchase gets one in any case, disabled if it isn't
+        possible."""
         allowed_actions = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
             disabled_reason = self._find_disabled_reason(name, allowed_actions)
@@ -116,15 +116,14 @@ class ActionButtons(QObject):
         )
 
     def _find_unavailable_reason(self, name: str) -> str:
-        """Return why no person at this desk can run the action `name` at present, whatever rights the person has:
-        the database is unreachable, a read-only switch is on, or the desk asks a worker to act and no worker is
-        present. Return "" if the action is possible.
-        """
+        """Return why no person at this desk can run the action `name` at present: the database is unreachable, a
+        read-only switch is on, or the desk asks a worker to act and no worker is present. Return "" if the action
+        is possible. The rights of the person aren't checked."""
         right = _RIGHT_BY_ACTION.get(name, name)
         acts = right in ROLES_BY_RIGHT
         context = self._context
         return context.find_lost_connection_reason() or (
-            context.read_only_text(right) or context.find_worker_away_reason(right) if acts else ""
+            context.find_read_only_reason(right) or context.find_worker_away_reason(right) if acts else ""
         )
 
     def _format_disabled_reason(self, action: AllowedAction) -> str:

@@ -24,13 +24,13 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 
-_KNOWN_OUTCOME_LOOK: tuple[str, Tone] = ("check", "good")
-_UNKNOWN_OUTCOME_LOOK: tuple[str, Tone] = ("question", "unknown")
+_KNOWN_OUTCOME_ICON: tuple[str, Tone] = ("check", "good")
+_UNKNOWN_OUTCOME_ICON: tuple[str, Tone] = ("question", "unknown")
 
 
 class RecordActionHandlers(QObject):
-    """The actions that a page offers on its records. It ignores a second probe of a record while a probe of the
-    same record runs. It shows a refusal in a bar of the page."""
+    """Runs the actions that a page offers on its records, and shows a refusal in a bar of the page. A second probe of
+    a record is ignored while a probe of the same record runs."""
 
     def __init__(self, context: WindowContext, page: Page, *, in_bar: bool = False) -> None:
         """With `in_bar`, the result of a probe is shown in a bar of `page`; otherwise as a toast, which may cover
@@ -44,14 +44,13 @@ class RecordActionHandlers(QObject):
 
     @property
     def page(self) -> Page:
-        """The page whose actions these are."""
+        """The page that offers the actions, and in which their results are shown."""
         return self._page
 
     def set_current_record(self, ref: RecordRef | None) -> None:
-        """Store which record of the page is the current one. If it is another one than before, remove the bar with
-        the result of an action, because a person would read it as a result about the current record. The bar of
-        a running probe stays: it names its record.
-        """
+        """Store which record of the page is the current one. If it is another record than before, remove the bar with
+        the result of an action, because a person would read it as a result about the current record. The bar of a
+        running probe stays, because it names its record."""
         if ref is not None and ref != self._current_ref:
             self._current_ref = ref
             if not self._probed_subjects:
@@ -139,14 +138,14 @@ class RecordActionHandlers(QObject):
         )
 
     @Slot()
-    def _close_bar(self) -> None:
+    def _close_result_bar(self) -> None:
         self._page.hide_bar("act")
 
     # -- dialogs, imported when first opened
 
     def refuse_if_right_missing(self, right: str) -> bool:
-        """Return True if the acting person can't use this right at present, and show the reason in a bar of the
-        page. Needed for actions without a button, where no reason can be shown beside the button."""
+        """Return True if the acting person can't use this right at present, and show the reason in a bar of the page.
+        Actions without a button need this, because no button shows their reason."""
         disabled_reason = self._context.find_disabled_reason(right)
         if disabled_reason:
             self._page.show_key_refusal(disabled_reason)
@@ -154,11 +153,12 @@ class RecordActionHandlers(QObject):
 
     def _make_close_button(self) -> KeyButton:
         close = KeyButton(self._context.translate("action.close"), kind="inline")
-        close.clicked.connect(self._close_bar)
+        close.clicked.connect(self._close_result_bar)
         return close
 
     def refetch(self, record: CreditCheck) -> None:
-        """Open the dialog that fetches parts of the credit check again, if the person has the right."""
+        """Open the dialog in which the person fetches missing parts of the credit check again, if the person has the
+        right."""
         if self.refuse_if_right_missing("refetch"):
             return
         from console.views.purchase.refetch_dialog import RefetchDialog
@@ -166,9 +166,10 @@ class RecordActionHandlers(QObject):
         RefetchDialog(self._context, record, self._page.window()).open()
 
     def resolve(self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None) -> None:
-        """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has
-        the right. `proposer` is the person whose proposed decision waits for a second person; None if none
-        waits. An Operation is passed only if this desk's spool has the operation and the database doesn't.
+        """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has the
+        right. For a credit check whose outcome is known, show a toast instead. `proposer` is the person whose
+        proposed decision waits for a second person; None if no decision waits. An Operation is passed only if this
+        desk's spool has the operation and the database doesn't.
         """
         if self.refuse_if_right_missing("resolve"):
             return
@@ -189,8 +190,8 @@ class RecordActionHandlers(QObject):
         ResolveMoneyDialog(context, record, proposer, window).open()
 
     def purchase(self, number: str, client: str | None = None) -> None:
-        """Read the purchase plan for this corporation number, then open the purchase dialog with the client
-        `client` selected. Do nothing if the person lacks the right."""
+        """Read the purchase plan for this corporation number, then open the purchase dialog with the client `client`
+        selected. Do nothing but show the reason if the person lacks the right."""
         context = self._context
         if self.refuse_if_right_missing("purchase"):
             return
@@ -209,7 +210,8 @@ class RecordActionHandlers(QObject):
 
     def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
         """Read the refund plan of the payment, then open the dialog in which the person requests a refund. With
-        `set_aside`, the refund is paid from this money set aside. Do nothing if the person lacks the right."""
+        `set_aside`, this money, which was set aside, is refunded. Do nothing but show the reason if the person
+        lacks the right."""
         if self.refuse_if_right_missing("refund_request"):
             return
         self._context.run_read(
@@ -253,8 +255,8 @@ class RecordActionHandlers(QObject):
 
     def move_order(self, payment: Payment) -> None:
         """Set the order of the payment to the state "paid", if the person has the right. No request is sent to the
-        provider. Do nothing if this is done or under way for the payment as the page has read it: the key is
-        pressed again before the page shows the moved order."""
+        provider. Do nothing if this was called before with the same `payment` object: the person has pressed the
+        key again before the page shows the new state of the order."""
         if self._moved_payment is payment or self.refuse_if_right_missing("resolve"):
             return
         context, self._moved_payment = self._context, payment
@@ -309,11 +311,11 @@ class RecordActionHandlers(QObject):
 def make_probe_toast(
     context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation
 ) -> Toast:
-    """Return the toast after a probe, which names the record and its new state, or says that nothing has changed.
-    `before` and `after` are the record before and after the probe."""
+    """Return the toast that the window shows after a probe. It names the record and its new state, or says that
+    nothing has changed. `before` and `after` are the record before and after the probe."""
     title, translate = _format_title(after, context), context.translate
     is_unknown = not isinstance(after, Operation | Order) and after.certainty is Certainty.UNKNOWN
-    shape, tone = _UNKNOWN_OUTCOME_LOOK if is_unknown else _KNOWN_OUTCOME_LOOK
+    shape, tone = _UNKNOWN_OUTCOME_ICON if is_unknown else _KNOWN_OUTCOME_ICON
     # An operation of the spool becomes a record when its answer is delivered.
     is_same = type(before) is type(after) and _get_probed_values(before) == _get_probed_values(after)
     if is_same or isinstance(after, Operation):

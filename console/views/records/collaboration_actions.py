@@ -32,14 +32,15 @@ _TAKE_BAR_NAME = "taken"
 
 
 class CollaborationActions(QObject):
-    """The actions `take` and `note` of one page, and those that end the person's own take. A refusal is shown in a
-    bar of the page."""
+    """The actions of one page by which people share the work: take a record, write a note, give the own take back,
+    hand the record over. A refusal is shown in a bar of the page."""
 
     def __init__(
         self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`acts` are the other actions of the page. `press_button` is called with the name of an action when the
-        person types its shortcut; it must do the same as the button of the action."""
+        """`acts` are the other actions of the page, such as `probe`. `press_button` is called with the name of an
+        action when the person types the shortcut of the action; it must do the same as a click on the action's
+        button."""
         super().__init__(acts)
         self._context, self._acts = context, acts
         for keys, name in _SHORTCUTS_AND_ACTIONS:
@@ -134,13 +135,13 @@ class CollaborationActions(QObject):
         key = "record.taken_by_you" if is_own else "record.taken_by"
         words = context.translate(key, who=record_words.get_actor_name(taken.person, context), until=taken.until)
         buttons: list[KeyButton | None] = [None, None]
-        if is_own:  # the page binds the keys, so that they say something while nothing is taken
+        if is_own:  # the page binds the keys, so that it can show a refusal while nothing is taken
             for place, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
                 button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
                 button.clicked.connect(partial(self.end_own_take, name, taken))
         bar = NotificationBar(
             "", words, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
-        )  # the own take has its toast
+        )  # a toast announces the own take
         page.show_state_bar(_TAKE_BAR_NAME, bar)
 
 

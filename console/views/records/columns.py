@@ -47,10 +47,10 @@ def make_record_columns(
     since: Callable[[Any], datetime | None] | None = None,
     kinds: Sequence[str] = ALL_RECORD_KINDS,
 ) -> list[Column]:
-    """Return the columns of a table of records, in the order of `names`. `get_record` returns the record of a
-    row. `since` returns the instant from which the age of a row is counted; by default, the instant since which
-    the record has its state. `kinds` are keys of _STATE_NAMES_BY_KIND: the groups of states that can occur,
-    from which the width of the column of states is computed.
+    """Return the columns of a table of records, in the order of `names`. `get_record` returns the record of a row.
+    `since` returns the instant from which the age of a row is counted; by default, the instant since which the
+    record has its state. `kinds` are keys of _STATE_NAMES_BY_KIND: the groups of states that can occur in the
+    table. They decide how wide the column of states is.
 
     Raises KeyError if a name is unknown.
     """
@@ -68,8 +68,8 @@ def make_credit_check_columns(
     get_record: Callable[[Any], CreditCheck],
     since: Callable[[Any], datetime | None] | None = None,
 ) -> list[Column]:
-    """Return the columns of a table whose rows are credit checks only. The arguments are the same as in
-    record_columns."""
+    """Return the columns of a table whose rows are credit checks only. The arguments have the same meaning as in
+    `make_record_columns`."""
     return make_record_columns(context, names, get_record, since, CREDIT_CHECK_KIND_ONLY)
 
 
@@ -109,8 +109,8 @@ class _RecordColumnFactory:
         return Column(name, title_words, width, lambda item: text(of(item)), kind, stretches)
 
     def make_badge_column(self, name: str, longest: str, key: Callable[[ShownRecord], str]) -> Column:
-        """Return a column of badges. `key` returns the key of the badge for the record of a row; `longest` is the
-        longest word of these badges, from which the width is computed."""
+        """Return a column of badges. `key` returns the key of the badge for the record of a row. `longest` is the
+        longest word that a badge in this column can have; it decides the width of the column."""
         of = self.get_record
         return columns.make_badge_column(self.context, name, longest, lambda item: key(of(item)))
 
@@ -124,7 +124,8 @@ def _make_corporation_column(table: _RecordColumnFactory) -> Column:
 
 
 def _make_company_column(table: _RecordColumnFactory, name: str = "company") -> Column:
-    """Return the column with the name of the record's company; without a name, it shows the corporation number."""
+    """Return the column with the name of the record's company; if the name isn't known, it shows the corporation
+    number. `name` is the key of the column."""
 
     def format_name(record: ShownRecord) -> str:
         number = case_words.get_corporation_number(record)
@@ -150,8 +151,8 @@ def _make_record_id_column(table: _RecordColumnFactory) -> Column:
 
 
 def _make_name_column(table: _RecordColumnFactory) -> Column:
-    """Return the column with the number of a payment or an order, or the id of another record. In a table of
-    several kinds of records, the kind stands before it, except at large text sizes, which leave no room."""
+    """Return the column that names the record: by the number of a payment or order, by the id of another record. In a
+    table with several kinds of records, the kind stands before the number, except at large text sizes."""
     context, longest = table.context, "ORD-20261120-000123"
 
     def format_name(record: ShownRecord) -> str:

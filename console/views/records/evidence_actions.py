@@ -1,4 +1,5 @@
-"""The two exports of one record's history: the timeline as text to the clipboard, and the evidence pack as a file."""
+"""The two actions that export the history of one record: copy its timeline as text, and write its evidence pack to a
+file."""
 
 from collections.abc import Callable
 from functools import partial
@@ -26,14 +27,15 @@ The evidence pack contains all events.
 
 
 class EvidenceExportActions(QObject):
-    """The actions `copy_story` (copy the timeline) and `evidence_pack` (write the evidence pack) of one page. A
-    refusal is shown in a bar of the page."""
+    """Two actions of one page: `copy_story` copies the timeline of a record, `evidence_pack` writes its evidence pack
+    to a file. A refusal is shown in a bar of the page."""
 
     def __init__(
         self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`acts` are the other actions of the page. `press_button` is called with the name of an action when the
-        person types its shortcut; it must do the same as the button of the action."""
+        """`acts` are the other actions of the page, such as `probe`. `press_button` is called with the name of an
+        action when the person types the shortcut of the action; it must do the same as a click on the action's
+        button."""
         super().__init__(acts)
         self._context, self._acts = context, acts
         for keys, name in _SHORTCUTS_AND_ACTIONS:

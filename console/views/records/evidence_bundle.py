@@ -56,7 +56,7 @@ class EvidenceBundleExport(QObject):
 
     @Slot(str)
     def write_to(self, path: str) -> None:
-        """Write the evidence packs of the records, for which `choose_file` was called, to a new file at `path`."""
+        """Write one file at `path` with the evidence packs of the records that were passed to `choose_file`."""
         context, read_records = self._context, self._read_records
         if read_records is None or self.is_running:
             return
@@ -71,8 +71,8 @@ class EvidenceBundleExport(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """Cancel the export after the evidence pack that is being written. The toast at the end then says whether
-        there is a file."""
+        """Cancel the export as soon as the present evidence pack is written. The toast at the end says whether a file
+        was written."""
         self._file.cancel()
 
     def _make_toast(self, written: "WrittenBundle") -> Toast:

@@ -67,21 +67,23 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         if self._draft.bar is not None:
             part = QWidget()
             part.setLayout(make_column(self._draft.bar, form, gap=12))
-        self.show_content(self._add_badges(record, part, first=False))
+        self.show_content(self._make_content_with_badges(record, part, first=False))
         self.act_button.clicked.connect(self._send_decision)
         self._update_act_button()
         if not isinstance(record, Operation):
             read_choices(context, self.form, *case_words.make_record_ref(record))
 
     def find_first_focus(self) -> QWidget:
-        """The radio button of the first possible kind of evidence. Without evidence nothing can be sent, so Enter
-        cancels the dialog."""
+        """Return the radio button of the first kind of evidence that can be selected, or Cancel if there is none.
+        Enter cancels the dialog there, because nothing can be sent without evidence."""
         return next((radio for radio in self.form.kinds.values() if radio.isEnabled()), self.cancel_button)
 
-    def _add_badges(self, record: object, part: QWidget, *, first: bool = True, awaiting: bool = False) -> QWidget:
-        """Return a widget that contains `part` and the badges of the record; with `first`, `part` is above the
-        badges. A record without badges, such as an operation, leaves `part` alone. With `awaiting`, a second
-        person must confirm the outcome."""
+    def _make_content_with_badges(
+        self, record: object, part: QWidget, *, first: bool = True, awaiting: bool = False
+    ) -> QWidget:
+        """Return a widget that contains `part` and the badges of the record: `part` is above the badges, with `first`
+        False below them. For a record without badges, such as an operation, the widget contains only `part`. With
+        `awaiting`, the badges show that a second person must confirm the outcome."""
         badges_shown = (
             [make_badge_row(self._context, record, awaiting=awaiting)]
             if isinstance(record, CreditCheck | Payment | Refund)
@@ -143,19 +145,21 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         toast = _make_decision_toast(self._context, result)
         bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
         self._show_final_content(
-            toast.words, self._add_badges(result.record, bar, awaiting=result.awaiting is not None)
+            toast.words, self._make_content_with_badges(result.record, bar, awaiting=result.awaiting is not None)
         )
 
     def _show_failure(self, failure: Failure) -> None:
         self._draft.stop_storing()
         if is_request_withdrawn(failure):
             bar = make_withdrawn_bar(self._context, failure)
-            self._show_final_content(self._context.translate("dialog.withdraw.done"), self._add_badges(None, bar))
+            self._show_final_content(
+                self._context.translate("dialog.withdraw.done"), self._make_content_with_badges(None, bar)
+            )
             return
         is_stale = failure.code == ErrorCode.STALE_VIEW
         title = self._context.translate("dialog.stale.title" if is_stale else "act.refused")
         self._show_final_content(
-            title, self._add_badges(failure.detail.get("record"), self._make_refusal_bar(failure))
+            title, self._make_content_with_badges(failure.detail.get("record"), self._make_refusal_bar(failure))
         )
 
     def _make_refusal_bar(self, failure: Failure) -> NotificationBar:

@@ -88,7 +88,7 @@ class EvidenceForm(QWidget):
     def _make_evidence_step(self) -> QLayout:
         chooser = make_row(self.file, self.choose, gap=8)
         chooser.setAlignment(self.choose, Qt.AlignmentFlag.AlignBottom)
-        by_number = _make_indented_column(self.number, *self._make_number_notes())
+        by_number = _make_indented_column(self.number, *self._make_widgets_below_number())
         self._inputs = {
             NUMBER_EVIDENCE: by_number,
             FILE_EVIDENCE: _make_indented_column(chooser),
@@ -99,17 +99,20 @@ class EvidenceForm(QWidget):
             parts += [radio, self._inputs[name]]
         return make_column(*parts, gap=4, margins=(0, 10, 0, 12))
 
-    def _make_number_notes(self) -> tuple[QWidget, ...]:
+    def _make_widgets_below_number(self) -> tuple[QWidget, ...]:
         """Return the widgets to show below the field for the provider's number; none by default."""
         return ()
 
     def _make_result_step(self) -> QLayout:
         parts: list[QWidget] = []
         for name, radio in self.outcomes.items():
-            parts += [radio, _make_indented_column(self._reason_labels[name], *self._make_outcome_notes(name))]
+            parts += [
+                radio,
+                _make_indented_column(self._reason_labels[name], *self._make_widgets_below_outcome(name)),
+            ]
         return make_column(*parts, gap=2, margins=(0, 10, 0, 12))
 
-    def _make_outcome_notes(self, _name: str) -> tuple[QWidget, ...]:
+    def _make_widgets_below_outcome(self, _name: str) -> tuple[QWidget, ...]:
         """Return the widgets to show below the radio button of the result `_name`; none by default."""
         return ()
 
@@ -126,8 +129,8 @@ class EvidenceForm(QWidget):
         self.choose.clicked.connect(self._choose_file)
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
-        """Return the widgets whose contents a draft stores, by the name of the input. The results come last,
-        because a draft can select a result only after the evidence that allows it."""
+        """Return the widgets whose contents a draft stores, by the name of the input. The results come last, because
+        a draft fills the inputs in this order, and a result can be selected only after its evidence is given."""
         kinds = {f"kind.{name}": radio for name, radio in self.kinds.items()}
         outcomes = {f"outcome.{name}": radio for name, radio in self.outcomes.items()}
         return {**kinds, "number": self.number, "file": self.file, "text": self.text, **outcomes}
@@ -153,10 +156,10 @@ class EvidenceForm(QWidget):
         """Return the evidence that the person has given: the path of a file, or a text."""
         if self.evidence_kind == FILE_EVIDENCE:
             return Path(self.file.text().strip())
-        return self._format_statement() if self.evidence_kind == NUMBER_EVIDENCE else self.text.text().strip()
+        return self._format_number_evidence() if self.evidence_kind == NUMBER_EVIDENCE else self.text.text().strip()
 
-    def _format_statement(self) -> str:
-        """Return the text to store as evidence if the evidence is the provider's number."""
+    def _format_number_evidence(self) -> str:
+        """Return the text that is stored as evidence if the person gives the provider's number as evidence."""
         return self.number.text().strip()
 
     def find_disabled_reason(self) -> str:
@@ -190,14 +193,15 @@ class EvidenceForm(QWidget):
         self.changed.emit()
 
     def show_choices(self, choices: Sequence[DecisionChoice]) -> None:
-        """Store the choices that the service has returned: for each result, whether the stored facts exclude it,
-        and the changes that it would make. Before this call, no result is disabled because of stored facts."""
+        """Store the choices that the service has returned. A choice says of one result whether the stored facts
+        exclude it, and which changes the result would make. Before this call, no result is disabled because of
+        stored facts."""
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
         self._update_results()
 
     def _find_exclusion_reason(self, name: str) -> str:
-        """Return why the stored facts exclude the result `name` for every person and every evidence; "" if they
-        don't exclude it. Reasons that depend on the person come from `_find_outcome_disabled_reason`."""
+        """Return why the stored facts exclude the result `name` for every person and every evidence; "" if they don't
+        exclude it. Reasons that depend on the person are returned by `_find_outcome_disabled_reason`."""
         choice = self._choices.get(name)
         if choice is None or choice.allowed or choice.reason is None or choice.reason in _PERSON_DEPENDENT_REASONS:
             return ""
@@ -227,13 +231,13 @@ class EvidenceForm(QWidget):
             possible[0].setChecked(True)
 
     def _find_outcome_disabled_reason(self, _name: str) -> str:
-        """Return why the acting person can't choose the result `_name` with the given evidence; "" if the person
-        can. Subclasses add reasons of their kind of record."""
+        """Return why the acting person can't choose the result `_name` with the given evidence; "" if the person can.
+        A subclass adds the reasons that only its kind of record has."""
         return self._find_second_person_refusal()
 
     def _show_effect(self) -> None:
-        """Show the effect of the selected result, and which second person must confirm the decision. Implemented
-        by the subclass."""
+        """Show what the selected result changes, and which second person must confirm the decision. Implemented by
+        the subclass."""
 
     def _find_second_person_refusal(self) -> str:
         """Return why the acting person can't confirm the decision that another person has proposed: the second
@@ -288,7 +292,7 @@ def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int 
 
 
 class StepNumber(PaintedWidget):
-    """Paints the number of a step inside a ring."""
+    """A widget that shows the number of a step inside a ring."""
 
     def __init__(self, number: int) -> None:
         super().__init__()

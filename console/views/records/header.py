@@ -21,12 +21,12 @@ from console.wording import catalogue as wording
 
 
 class RecordHeader(Surface):
-    """The header of a record's page. The corporation and the badges are beside the title; in a narrow window,
-    below it.
+    """The header of a record's page. The corporation and the badges are beside the title; in a narrow window, below
+    the title.
 
     Signals:
     - step_requested(int): the person wants to open the previous (-1) or next (1) record of the list.
-    - copied(str): the person has copied this identifier.
+    - copied(str): the person has copied an identifier in the header; carries the copied text.
     - company_requested: the person wants to open the page of the record's corporation.
     """
 
@@ -88,8 +88,8 @@ class RecordHeader(Surface):
         return make_flow_widget(self._badge_row, self._trail, gap=12)
 
     def _place_parts(self, *, identity_below: bool, badges_below: bool) -> None:
-        """Move the corporation to a line below the title (`identity_below`) or beside the title; the same for the
-        badges (`badges_below`)."""
+        """Place the corporation below the title (`identity_below`) or beside it, and the badges below the title
+        (`badges_below`) or beside it."""
         if self._placement == (identity_below, badges_below):
             return
         self._placement = identity_below, badges_below
@@ -134,8 +134,8 @@ class RecordHeader(Surface):
             badge.hide()
 
     def show_position(self, route: RecordPageRoute) -> None:
-        """Show the position of the route's record in the list from which the person has opened the page, such as 3
-        / 20. Hide it if there is no such list."""
+        """Show the position of the route's record in the list from which the person has opened the page, such as 3 /
+        20. Hide the position if there is no such list."""
         place_and_total = find_position_in_trail(route)
         self._trail.setVisible(place_and_total is not None)
         if place_and_total is not None:
@@ -145,8 +145,8 @@ class RecordHeader(Surface):
             self.next.setEnabled(place < total - 1)
 
     def show_identity(self, number: str, company: str, detail: str, badges: tuple[str, ...]) -> None:
-        """Show the corporation number ("" for none), the name of the company, the text `detail` beside the name,
-        and the three badges with these keys."""
+        """Show the corporation number ("" for none), the name of the company, the text `detail` beside the name, and
+        the badges with the keys `badges`."""
         self.number.show_id(wording.format_number(number) if number else "", number)
         self.number.setVisible(bool(number))
         self.all.setVisible(bool(number))
@@ -157,7 +157,7 @@ class RecordHeader(Surface):
         self._fit_to_width()
 
     @property
-    def notable_word(self) -> str:
+    def notable_badge_word(self) -> str:
         """The word of the badge that a person must notice: the badge of certainty if the certainty isn't "known",
         otherwise the badge of the state."""
         return self._notable_word

@@ -51,7 +51,7 @@ class MentionCompletion(QObject):
             self.popup.hide()
         else:
             self._offer_names(beginning)
-            # A name that is not typed to its end is not unknown yet.
+            # Report no name as unknown while the person is still typing it.
             text = text[: cursor.position() - len(beginning) - 1] + text[cursor.position() :]
         self._field.show_hint(self._describe_mentions(text))
 

@@ -72,14 +72,15 @@ class NoteDialog(FormDialog):
         )
 
     def _make_store_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
-        """Return the acting call that stores the text `words` as a note on the record."""
+        """Return the acting call that stores the text `words` as a note on the record with this kind and id."""
         return lambda services, request_id: services.recovery.add_note(kind, id, words, request_id=request_id)
 
-    def make_answer_toast(self, answer: Any) -> Toast:  # a note's answer says nothing more
+    def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
         return Toast(self.context.translate("dialog.note.kept"))
 
     def show_answer(self, answer: Any) -> None:
-        """Delete the draft, because the note is stored, then show the answer as FormDialog does."""
+        """Delete the draft, because the note is stored, then show the answer of the service as the base class
+        FormDialog does."""
         self._draft.delete()
         super().show_answer(answer)
 

@@ -26,7 +26,7 @@ from console.views.widgets.record_parts import FactList
 from console.views.widgets.timeline import TimelineList
 from console.wording import catalogue as wording
 
-_LOOK_BY_OPERATION_STATE = {
+_ICON_BY_OPERATION_STATE = {
     "calling": ("half_disc", "progress"),
     "unknown": ("question", "unknown"),
     "done": ("disc", "good"),
@@ -35,7 +35,8 @@ _LOOK_BY_OPERATION_STATE = {
 
 
 class OperationPage(Page):
-    """The page of one operation of the journal. Its contents have the same order as the page of a record."""
+    """The page of one operation of the journal: header, explanation, facts and timeline, in the same order as on the
+    page of a record."""
 
     sidebar_key = "queues"
     help_key = "help.operation"
@@ -56,7 +57,7 @@ class OperationPage(Page):
         self.timeline = TimelineList(translate("record.tab.timeline"))
         self._build_layout()
         self.bind_shortcut("P", self._probe_operation)
-        self.bind_shortcut("E", self._open_resolve)
+        self.bind_shortcut("E", self._open_resolve_dialog)
 
     def _build_layout(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
@@ -119,7 +120,7 @@ class OperationPage(Page):
             if widget := item.widget():
                 widget.deleteLater()
         state = view.record.state.value
-        shape, tone = _LOOK_BY_OPERATION_STATE[state]
+        shape, tone = _ICON_BY_OPERATION_STATE[state]
         self.badges.addWidget(Badge(self.context.translate(f"state.operation.{state}"), shape, tone))  # type: ignore[arg-type]  # a tone
 
     def _show_facts(self, view: OperationDetails) -> None:
@@ -146,7 +147,7 @@ class OperationPage(Page):
             button.clicked.connect(self._open_record)
             return [button]
         resolve = KeyButton(translate("action.resolve"), "E", "primary", binds=False)
-        resolve.clicked.connect(self._open_resolve)
+        resolve.clicked.connect(self._open_resolve_dialog)
         probe = KeyButton(translate("action.probe"), "P", binds=False)
         probe.clicked.connect(self._probe_operation)
         buttons = (
@@ -168,7 +169,7 @@ class OperationPage(Page):
             self.acts.probe(self.view.record)
 
     @Slot()
-    def _open_resolve(self) -> None:
+    def _open_resolve_dialog(self) -> None:
         if self.view is not None and self.view.record.source == "desk":
             self.acts.resolve(self.view.record)
         elif self.view is not None:

@@ -118,7 +118,7 @@ class RecordPage(Page, Generic[ViewT]):
         for name, key in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION.items():
             self.bind_shortcut(key, partial(self._end_own_take, name))
         self.bind_shortcut(PRINT_KEY, partial(self._run_action_by_shortcut, "print"))
-        self.bind_shortcut("Ctrl+C", self._copy_number)
+        self.bind_shortcut("Ctrl+C", self._copy_clipboard_text)
         self.bind_shortcut("Ctrl+Shift+C", self._copy_summary)
         for signal in (
             self.context.connection_state_changed,
@@ -143,16 +143,17 @@ class RecordPage(Page, Generic[ViewT]):
         first. Implemented by the subclass."""
         return ()
 
-    def do_action(self, name: str, view: ViewT) -> None:
-        """Run the action `name`, which only this kind of record has, such as `refund` of a payment. Implemented by
-        the subclass."""
+    def run_kind_action(self, name: str, view: ViewT) -> None:
+        """Run an action that only this kind of record has, such as `refund` for a payment. `name` is its name.
+        Implemented by the subclass."""
 
     def get_copied_name(self, view: ViewT) -> str:
         """Return the text that the copy button beside the title copies; by default, the id of the record."""
         return str(view.record.id)
 
     def get_clipboard_text(self, view: ViewT) -> str:
-        """Return the text that the shortcut Ctrl+C copies; by default, the same text as `name`."""
+        """Return the text that the shortcut Ctrl+C copies; by default, the text that the copy button beside the title
+        copies."""
         return self.get_copied_name(view)
 
     def get_corporation_number(self, view: ViewT) -> str:
@@ -165,8 +166,8 @@ class RecordPage(Page, Generic[ViewT]):
         return frozenset()
 
     def find_button(self, name: str) -> KeyButton | None:
-        """Return the button of the action `name`; None if the page has no such button. The shortcut of an action
-        works only while its button is enabled."""
+        """Return the button of the action `name`; None if the page has no such button. While the button is disabled,
+        the shortcut of the action doesn't run the action."""
         return self.action_bar.find_button(name)
 
     # -- reading
@@ -190,8 +191,8 @@ class RecordPage(Page, Generic[ViewT]):
         return self.context.translate(f"kind.{self.kind}")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        """The title gets the focus first; a screen reader reads it with the badges and the verdict. Enter does
-        nothing on the title, so that a person who holds Enter too long in a list starts no action here."""
+        """Return the title, which gets the focus first; a screen reader reads it with the badges and the verdict.
+        Enter does nothing on the title, so that a person who holds Enter too long in a list starts no action here."""
         return (self.head.title,)
 
     def get_screen_state(self) -> Mapping[str, Any]:
@@ -215,13 +216,13 @@ class RecordPage(Page, Generic[ViewT]):
             return
         self.context.run_read(
             lambda services: self.read_view(services, record_id),
-            lambda view: self._show_answer(record_id, view),
+            lambda view: self._handle_read_view(record_id, view),
             lambda failure: self._show_refusal(record_id, failure),
             owner=self,
             key=(self.kind, "show", record_id),
         )
 
-    def _show_answer(self, record_id: int, view: ViewT) -> None:
+    def _handle_read_view(self, record_id: int, view: ViewT) -> None:
         before = self.view
         if record_id != self.id or (before is not None and before.record.version > view.record.version):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
@@ -232,7 +233,7 @@ class RecordPage(Page, Generic[ViewT]):
             self._show_change_since(before, view)
         self.view = view
         self._show_view(view)
-        action = self.context.take_requested_action(self.kind, record_id)
+        action = self.context.pop_requested_action(self.kind, record_id)
         if action:
             self.open_requested_action(action)
 
@@ -249,7 +250,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
         self._announce_change()
         self._update_actions()
-        self._show_holder(view.holder if not isinstance(view, OrderDetails) else None)
+        self._show_lease_holder(view.holder if not isinstance(view, OrderDetails) else None)
         self.collaboration.show_take(view.taken)
         self._set_tab_order()
 
@@ -257,7 +258,7 @@ class RecordPage(Page, Generic[ViewT]):
         """Announce the title, the badges and the verdict to a screen reader if the badges or the verdict of the
         shown record have changed."""
         title, badges = self.head.title.short_form, [badge.word for badge in self.head.badges]
-        self.set_page_name(title, self.head.notable_word)
+        self.set_page_name(title, self.head.notable_badge_word)
         shown_before, self._shown_state = self._shown_state, (title, *badges, self.form.verdict)
         if shown_before[:1] == self._shown_state[:1] and shown_before != self._shown_state:
             announce(self, join_spoken_text(title, ", ".join(badges), self.form.verdict))
@@ -275,8 +276,8 @@ class RecordPage(Page, Generic[ViewT]):
         self.fit_strips()
 
     def fit_strips(self) -> None:
-        """Arrange the panels with the record's states for the visible width of the page, which may be less than
-        the width of the page."""
+        """Arrange the panels with the record's states for the part of the page that is visible, because the page may
+        be wider than the window."""
         around = self.parentWidget()
         if around is not None:
             self.sides_strip.fit_width(around.width())
@@ -306,7 +307,7 @@ class RecordPage(Page, Generic[ViewT]):
         """Return the widgets between the explanation and the tabs that can have the focus, in tab order."""
         return ()
 
-    def _show_holder(self, holder: LeaseHolder | None) -> None:
+    def _show_lease_holder(self, holder: LeaseHolder | None) -> None:
         if holder is None:
             self.hide_bar("holder")
             return
@@ -319,18 +320,18 @@ class RecordPage(Page, Generic[ViewT]):
     # -- changes by other people
 
     def _show_change_since(self, before: ViewT, view: ViewT) -> None:
-        """If another person has changed the record between the readings `before` and `view`, show a bar with the
-        person, the time and the action."""
+        """Show a bar if another person has changed the record between the earlier reading `before` and the new
+        reading `view`. The bar shows the person, the time and the action."""
         if not self.has_changed(before, view):
             return
-        last_entry = next((entry for entry in reversed(view.timeline) if not self.is_opening(entry)), None)
+        last_entry = next((entry for entry in reversed(view.timeline) if not self.is_opening_entry(entry)), None)
         if last_entry is not None and last_entry.actor != self.context.operator:
             self.show_change(before, view, last_entry)
 
     def has_changed(self, before: ViewT, view: ViewT) -> bool:
         return len(view.timeline) > len(before.timeline)
 
-    def is_opening(self, entry: TimelineEntry) -> bool:
+    def is_opening_entry(self, entry: TimelineEntry) -> bool:
         """Return True if the audit entry only records that a person has opened the record."""
         return entry.what.endswith("opened")
 
@@ -369,8 +370,8 @@ class RecordPage(Page, Generic[ViewT]):
     # -- navigation
 
     def _show_neighbour(self, step: int) -> None:
-        """Open the previous (`step` -1) or next (1) record of the list from which the person has opened the page.
-        If there is none, show this as a refusal."""
+        """Open the previous (`step` -1) or next (1) record of the list from which the person has opened the page. If
+        there is no such record, show a refusal."""
         route = find_neighbour_route(self.route, step)
         if route is not None:
             self.context.replacement_requested.emit(route)
@@ -403,8 +404,8 @@ class RecordPage(Page, Generic[ViewT]):
             self.press_button(button)
 
     def _run_action_on_row(self, name: str, row: ShownRecord) -> None:
-        """Run an action on the related record whose row has the focus. If this record can't have the action, show
-        a bar that names the record, because the action must not run on the record of the page instead."""
+        """Run an action on the related record whose row has the focus. If this record can't have the action, show a
+        bar that names the record; the action is never run on the record of the page instead."""
         shared_acts, button = (self.evidence, self.collaboration), self.find_button(name)
         if button is not None and name in SHARED_ACTIONS:  # every record has them, with the same rights
             if button.isEnabled():
@@ -438,7 +439,7 @@ class RecordPage(Page, Generic[ViewT]):
                 self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
             )
         elif not any(acts.run_action(name, self.kind, self.id) for acts in shared_acts):
-            self.do_action(name, self.view)
+            self.run_kind_action(name, self.view)
 
     def list_printed_lines(self, view: ViewT) -> list[str]:
         """Return the texts that the page shows above the tabs, as the lines of a printout."""
@@ -449,7 +450,7 @@ class RecordPage(Page, Generic[ViewT]):
         return [line for line in (company, badges, *sides, *explanation) if line]
 
     @Slot()
-    def _copy_number(self) -> None:
+    def _copy_clipboard_text(self) -> None:
         if self.view is not None:
             self.acts.copy_text(self.get_clipboard_text(self.view))
 

@@ -35,8 +35,8 @@ from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
 _PANEL_PADDING_PX = 16
-_SIGN_PX = 14  # side of the icons before states and steps
-_LAST_STEP_COUNT = 5
+_ICON_SIDE_PX = 14  # side of the icons before states and steps
+_NEWEST_EVENT_COUNT = 5
 
 
 class RecordPreview(Surface):
@@ -44,8 +44,8 @@ class RecordPreview(Surface):
 
     Signals:
     - opened: the person wants to open the page of the shown record.
-    - probed, refetched, resolved: the person has pressed the button of this action.
-    - copied(str): the person has copied this number.
+    - probed, refetched, resolved: the person has pressed the button of the action `probe`, `refetch` or `resolve`.
+    - copied(str): the person has copied this corporation number.
     """
 
     opened = Signal()
@@ -82,7 +82,7 @@ class RecordPreview(Surface):
         steps = Surface(edge="top")
         steps.setLayout(self._steps)
         box.addWidget(steps)
-        self._read_last_steps(item.record)
+        self._read_newest_events(item.record)
         box.addStretch(1)
         content.setLayout(box)
         return content
@@ -135,7 +135,7 @@ class RecordPreview(Surface):
                     context.translate(text_key),
                     tone="unknown",
                     shape="lock",
-                    is_announced=False,  # the row that the person moves to says it
+                    is_announced=False,  # a screen reader reads the state in the row of the record
                 )
             )
         _, why, next_step = words.format_explanation(item.explanation, context)
@@ -150,12 +150,13 @@ class RecordPreview(Surface):
 
     def _make_sides_section(self, record: Payment) -> QWidget:
         """Return a widget with the state of a payment in this database, at the provider and in the order. A state
-        that differs is marked. The provider's own word for the state is left out, because it is a code."""
+        that contradicts another one is marked. The provider's own word for the state is left out, because it is a
+        code."""
         relations = record.relations or PaymentRelations()
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
         facts = FactList()
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
-            sign = ShapeIcon(side.shape, side.tone, _SIGN_PX, line="body")
+            sign = ShapeIcon(side.shape, side.tone, _ICON_SIDE_PX, line="body")
             if side.is_different:
                 sign.show_shape("not_equal", "bad")
             word = TextLabel(side.word, "body", "bad" if side.is_different else "text", wrap=True)
@@ -172,21 +173,21 @@ class RecordPreview(Surface):
         part.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
         return part
 
-    def _read_last_steps(self, record: ShownRecord) -> None:
-        """Read the newest events of the record's timeline in the background, and show them unless another record
-        is shown by then."""
+    def _read_newest_events(self, record: ShownRecord) -> None:
+        """Read the newest events of the record's timeline in the background, and show them unless the panel shows
+        another record by then."""
         if not self._context.is_ready:
             return
         kind, record_id = case_words.make_record_ref(record)
         self._context.run_read(
-            lambda services: services.recovery.read_last_events(kind, record_id, _LAST_STEP_COUNT),
-            lambda story: self._show_last_steps(record, story),
-            lambda failure: None,  # the steps stand on the record's page, which tells the failure
+            lambda services: services.recovery.read_last_events(kind, record_id, _NEWEST_EVENT_COUNT),
+            lambda story: self._show_newest_events(record, story),
+            lambda failure: None,  # the page of the record shows the same events, and the failure
             owner=self,
             key="preview steps",
         )
 
-    def _show_last_steps(self, record: ShownRecord, story: TimelinePage) -> None:
+    def _show_newest_events(self, record: ShownRecord, story: TimelinePage) -> None:
         if self.record is not record or not story.events:
             return
         while item := self._steps.takeAt(0):  # the same record may have been shown, and read, twice
@@ -200,7 +201,7 @@ class RecordPreview(Surface):
             label.setAccessibleName(line.format_spoken_text())
             step = QWidget()
             row = make_row(gap=8)
-            row.addWidget(ShapeIcon(line.shape, line.tone, _SIGN_PX, line="small"), 0, Qt.AlignmentFlag.AlignTop)
+            row.addWidget(ShapeIcon(line.shape, line.tone, _ICON_SIDE_PX, line="small"), 0, Qt.AlignmentFlag.AlignTop)
             row.addWidget(label, 1)
             step.setLayout(row)
             self._steps.addWidget(step)

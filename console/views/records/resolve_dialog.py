@@ -49,7 +49,7 @@ class ResolveForm(EvidenceForm):
         self.bought, self.unbought = bought, unbought
         self._update_results()
 
-    def _make_number_notes(self) -> tuple[QWidget, ...]:
+    def _make_widgets_below_number(self) -> tuple[QWidget, ...]:
         return (TextLabel(self._context.translate("dialog.resolve.by_number_hint"), "small", "muted", wrap=True),)
 
     @property
@@ -59,7 +59,7 @@ class ResolveForm(EvidenceForm):
             int(digits) if self.evidence_kind == NUMBER_EVIDENCE and digits.isascii() and digits.isdecimal() else None
         )
 
-    def _format_statement(self) -> str:
+    def _format_number_evidence(self) -> str:
         return self._context.translate("dialog.resolve.number_statement", number=self.number.text().strip())
 
     def _has_evidence(self) -> bool:
@@ -87,8 +87,8 @@ class ResolveForm(EvidenceForm):
         self.second_person_text.show_text(self._format_second_person_text())
 
     def _format_second_person_text(self) -> str:
-        """Return the text which says whether a second person must confirm the decision, with the names of the
-        people who may."""
+        """Return the text which says whether a second person must confirm the decision, and which people may confirm
+        it."""
         translate, context = self._context.translate, self._context
         if self.outcome != "error":
             return translate("dialog.resolve.one_person") if self.outcome else ""

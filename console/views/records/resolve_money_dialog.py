@@ -45,7 +45,7 @@ class ResolveMoneyForm(EvidenceForm):
         self.completed_number.edit.textChanged.connect(self._update_results)
         self._update_results()
 
-    def _make_outcome_notes(self, name: str) -> tuple[QWidget, ...]:
+    def _make_widgets_below_outcome(self, name: str) -> tuple[QWidget, ...]:
         if name != "completed":
             return ()
         self.completed_number = Field(self._context.translate("dialog.resolve_money.number"), role="data")
@@ -53,7 +53,8 @@ class ResolveMoneyForm(EvidenceForm):
 
     @property
     def _needs_number(self) -> bool:
-        """True if the result needs the provider's number although the person gives a file or a text as evidence."""
+        """True if the selected result needs the provider's number, although the person gives a file or a text as
+        evidence."""
         return self._record_kind == "refund" and self.outcome == "completed" and self.evidence_kind != NUMBER_EVIDENCE
 
     @property
@@ -70,7 +71,7 @@ class ResolveMoneyForm(EvidenceForm):
             self._context.translate("dialog.resolve_money.needs_number") if is_number_missing else ""
         )
 
-    def _format_statement(self) -> str:
+    def _format_number_evidence(self) -> str:
         return self._context.translate("dialog.resolve_money.number_statement", number=self.number.text().strip())
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
@@ -131,7 +132,8 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
 
 
 def _format_dialog_title(context: WindowContext, record: MoneyRecord) -> str:
-    """Return the title of the dialog: the title of the record; for an operation, a text with its id."""
+    """Return the title of the dialog: the title of the record, or for an operation a text with the id of the
+    operation."""
     if isinstance(record, Operation):
         return context.translate("operation_screen.named", operation=record.id)
     return case_words.title(record, context)

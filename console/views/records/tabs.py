@@ -36,9 +36,9 @@ class RecordTab:
 
 
 class RecordTabs(QWidget):
-    """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit; `kind_tabs` are
-    the tabs that only this kind of record has, and stand after the timeline. `least_rows` is the minimum height
-    of a tab's content, as a number of table rows.
+    """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit; `kind_tabs` are the
+    tabs that only this kind of record has, and stand after the timeline. `min_rows` is the minimum height of a
+    tab's content, as a number of table rows.
 
     Signals:
     - related_record_requested(object): the person wants to open the page of this related record.
@@ -46,7 +46,7 @@ class RecordTabs(QWidget):
 
     related_record_requested = Signal(object)
 
-    def __init__(self, context: WindowContext, kind_tabs: Sequence[RecordTab], *, least_rows: int) -> None:
+    def __init__(self, context: WindowContext, kind_tabs: Sequence[RecordTab], *, min_rows: int) -> None:
         super().__init__()
         translate = context.translate
         self._context = context
@@ -71,7 +71,7 @@ class RecordTabs(QWidget):
         head = Surface(edge="bottom")
         head.setLayout(make_row(self.tabs, None))
         self.setLayout(make_column(head, self._stack, gap=0))
-        self._stack.setMinimumHeight(least_rows * current_appearance().row_height())
+        self._stack.setMinimumHeight(min_rows * current_appearance().row_height())
 
     @property
     def current_name(self) -> str:
@@ -84,16 +84,15 @@ class RecordTabs(QWidget):
         if name in names:
             self.tabs.setCurrentIndex(names.index(str(name)))
 
-    def show_record(self, view: RecordView, lines: Sequence[TimelineLine], between: Sequence[int]) -> None:
-        """Show the data of another record, or newer data of the same one, in the tabs that every record has. The
-        open tab stays open. `lines` are the lines of the timeline; `between` are the numbers of items to show
-        beside the titles of the `kind_tabs`.
-        """
+    def show_record(self, view: RecordView, lines: Sequence[TimelineLine], kind_tab_counts: Sequence[int]) -> None:
+        """Show the data of another record, or newer data of the same record, in the tabs that every record has. The
+        open tab stays open. `lines` are the lines of the timeline; `kind_tab_counts` are the numbers of items to
+        show in the titles of the `kind_tabs`."""
         self._timeline.show_lines(lines)
         self._notes.show_lines(make_note_lines(view.notes, self._context))
         self._evidence.show_items(list(reversed(view.evidence)))
         self._audit.show_rows(list(enumerate(reversed(view.timeline))))
-        counts = (len(lines), *between, len(view.notes), len(view.evidence), len(view.timeline))
+        counts = (len(lines), *kind_tab_counts, len(view.notes), len(view.evidence), len(view.timeline))
         for number, count in enumerate(counts):
             self.tabs.set_count(number, wording.format_count(count))
             shown = self._stack.widget(number)
@@ -127,8 +126,8 @@ _TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
 
 
 def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
-    """Return the content of a tab. For a tab that can be empty, return a stack of the content and of the text to
-    show without content."""
+    """Return the widget to show in a tab: its content. For a tab that can be empty, return a stack with the content
+    and with the text that is shown if there is no content."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
     both = QStackedWidget()
@@ -138,8 +137,8 @@ def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
 
 
 def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
-    """Return the timeline line about the next step that is scheduled for the record, in a list; an empty list if
-    no step is scheduled."""
+    """Return a list with the timeline line about the next step that is scheduled for the record; an empty list if no
+    step is scheduled."""
     at, reason = record.work.at, record.work.reason
     if at is None:
         return []
@@ -160,7 +159,8 @@ def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[Time
 
 
 def make_audit_table(context: WindowContext) -> StaticTable:
-    """Return an empty table for the audit entries of a record. Its rows are pairs of a number and a TimelineEntry."""
+    """Return an empty table for the audit entries of a record. Its rows are pairs of a TimelineEntry's index in the
+    list and the TimelineEntry."""
     translate = context.translate
 
     def read_entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:

@@ -1,7 +1,7 @@
 """Announces to screen readers the sentences that the window shows, and keeps a list of these sentences.
 
-Each bar, toast and dialog result calls `announce` with the sentence that it shows. No other code sends
-announcements.
+Every bar, toast, dialog and page calls the function `announce` with the sentence that it shows. No announcement
+reaches Qt in another way.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from console.views.theme.design_tokens import Tone
 
 _MAX_NOTICES = 200
 _REFUSAL_SHAPES = ("square_bang", "cross")
-_END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
+_SENTENCE_END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Announcer(QObject):
             self._announce_and_keep(notice)
 
     def forget_notices(self) -> None:
-        """Remove all sentences, because another person acts from now on."""
+        """Remove all kept and all waiting sentences, because another person acts from now on."""
         self._waiting, self.notices = [], ()
 
     def _announce_and_keep(self, notice: Notice) -> None:
@@ -117,12 +117,13 @@ def announce(
     is_stored: bool = True,
     path: str = "",
 ) -> None:
-    """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window.
+    """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window. Do
+    nothing for "".
 
-    A screen reader says a refusal (recognized by `tone` or `shape`) immediately, any other sentence after the
-    present one. `route` is the route to the record that the sentence is about; None means the record of the
-    visible page. With `is_stored` False, the sentence isn't kept, because it only repeats what the person has just
-    typed or selected. `path` is the file that the sentence names.
+    A screen reader reads a refusal (recognized by `tone` or `shape`) immediately, any other sentence after the one
+    that it is reading. `route` is the route to the record that the sentence is about; None means the record of the
+    visible page. With `is_stored` False, the sentence isn't kept, because it only repeats the text or entry that the
+    person has just typed or selected. `path` is the file that the sentence names.
     """
     if not sentence:
         return
@@ -139,7 +140,8 @@ def find_announcer(widget: QWidget) -> Announcer | None:
 
 
 def is_refusal(shape: str, tone: Tone) -> bool:
-    """Return True if a sentence with this icon shape and tone says that an action was refused or has failed."""
+    """Return True if an icon of this shape and tone marks a sentence which says that an action was refused or has
+    failed."""
     return tone == "bad" or shape in _REFUSAL_SHAPES
 
 
@@ -152,7 +154,7 @@ def join_spoken_text(*parts: str) -> str:
 
 def _add_end_mark(text: str) -> str:
     is_japanese = ord(text[-1]) >= 0x3000
-    text += "" if text.endswith(_END_MARKS) else "。" if is_japanese else "."
+    text += "" if text.endswith(_SENTENCE_END_MARKS) else "。" if is_japanese else "."
     return text if is_japanese else f"{text} "
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Toast", "ConnectionState", "WindowContext", "WorkCounts", "Visit"]
 
 T = TypeVar("T")
-Call = Callable[["Console"], T]
+ServiceCall = Callable[["Console"], T]
 ActingCall = Callable[["Console", str], T]
 """An acting call: a function that writes or sends a request to a provider. Its arguments are the services and the
 request id that it must pass to the service.
@@ -158,9 +158,9 @@ class WindowContext(QObject):
         """True if this desk doesn't call providers itself but asks a worker to act for the person."""
         return self._services is not None and self._services.desk_status.asks_worker
 
-    def bind_services(self, call: Call[T], operator: str | None = None) -> Callable[[], T]:
-        """Return a function without arguments that runs `call` with the services, for a worker thread. The call
-        runs as `operator`; by default, as the person who acts at the time of `bind_services`.
+    def bind_services(self, call: ServiceCall[T], operator: str | None = None) -> Callable[[], T]:
+        """Return a function without arguments that runs `call` with the services, so that a worker thread can run it.
+        The call runs as `operator`; by default, as the person who acts at the time of `bind_services`.
 
         Raises RuntimeError if the services aren't open yet.
         """
@@ -176,7 +176,7 @@ class WindowContext(QObject):
 
     def run_read(
         self,
-        call: Call[T],
+        call: ServiceCall[T],
         on_done: Callable[[T], None],
         on_failed: Callable[[Failure], None],
         *,
@@ -222,11 +222,11 @@ class WindowContext(QObject):
         if owned_attempt in self._owned_attempts:
             return
         self._owned_attempts.add(owned_attempt)
-        began_at, request_id = self.monotonic(), self._attempts.id_of(attempt)
+        began_at, request_id = self.monotonic(), self._attempts.get_request_id(attempt)
 
         def end_attempt(failure: Failure | None = None) -> None:
             self._owned_attempts.discard(owned_attempt)
-            self._attempts.end(attempt, request_id, failure)
+            self._attempts.end_attempt(attempt, request_id, failure)
             self._store_answer_time(provider, self.monotonic() - began_at, failure)
 
         def handle_value(value: T) -> None:
@@ -255,7 +255,7 @@ class WindowContext(QObject):
             run(add_password(call, password), RequestWait())
 
         def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> None:
-            work = self.bind_services(self._watch_call(attempted_call, request_id, run_wait))
+            work = self.bind_services(self._bind_request_id(attempted_call, request_id, run_wait))
             self.acting_call_began.emit(owner, run_wait)
             self._track_acting_call(
                 self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
@@ -263,11 +263,10 @@ class WindowContext(QObject):
 
         run(call, wait or RequestWait())
 
-    def _watch_call(self, call: ActingCall[T], request_id: str, wait: RequestWait) -> "Callable[[Console], T]":
-        """Return a function that runs the acting call with its request id. The call begins only when the id is
-        stored, so that a window that is opened after a crash finds the id. `wait` is set to the desk request
-        for which the call waits.
-        """
+    def _bind_request_id(self, call: ActingCall[T], request_id: str, wait: RequestWait) -> "Callable[[Console], T]":
+        """Return a function that runs the acting call with its request id. First it waits until the id is stored on
+        the disk, but at most _MAX_REQUEST_ID_STORING_SECONDS, so that after a crash a new window finds the id.
+        `wait` is set to the desk request for which the call waits."""
         is_stored = self.own_state.write_changes()
 
         def watched_call(services: "Console") -> T:
@@ -300,14 +299,14 @@ class WindowContext(QObject):
         `run_acting_call`, and return its handle. The call continues if its page or dialog is destroyed. When
         the window closes, the ProgressReporter of the call is cancelled.
         """
-        request_id = self._attempts.id_of(attempt)
+        request_id = self._attempts.get_request_id(attempt)
 
         def handle_value(value: T) -> None:
-            self._attempts.end(attempt, request_id)
+            self._attempts.end_attempt(attempt, request_id)
             on_done(value)
 
         def handle_failure(failure: Failure) -> None:
-            self._attempts.end(attempt, request_id, failure)
+            self._attempts.end_attempt(attempt, request_id, failure)
             on_failed(failure)
 
         is_stored = self.own_state.write_changes()
@@ -367,7 +366,7 @@ class WindowContext(QObject):
         return self._clock.monotonic()
 
     def format_age(self, at: datetime) -> str:
-        """Return the age of an instant as text, in the window's language."""
+        """Return how long ago the instant `at` was, as text in the window's language."""
         return wording.format_age(compute_age(at, self.now()), self.language)
 
     def change_language(self, language: Language) -> None:
@@ -394,11 +393,11 @@ class WindowContext(QObject):
         return (
             self.find_lost_connection_reason()
             or self.find_missing_right_reason(right)
-            or self.read_only_text(right)
+            or self.find_read_only_reason(right)
             or self.find_worker_away_reason(right)
         )
 
-    def read_only_text(self, right: str) -> str:
+    def find_read_only_reason(self, right: str) -> str:
         """Return the text which says that a read-only switch stops the actions of this right, with the person who
         has set the switch and the reason; "" if no switch stops them. The switches of single payment providers
         are ignored, because a right is not bound to one of these providers.
@@ -417,16 +416,17 @@ class WindowContext(QObject):
         return "" if lost_since is None else self.translate("reason.not_connected", since=lost_since)
 
     def find_worker_away_reason(self, right: str = "") -> str:
-        """Return the text which says that this desk asks a worker to act and no worker is present; "" if this
-        isn't so, or if the right only allows reading, for which no worker is needed."""
+        """Return the text which says that no worker is present, although this desk asks a worker to act. Return "" if
+        a worker is present, if this desk acts itself, or if the right only allows reading, for which no worker is
+        needed."""
         away_since = self.connection_state.worker_away_since
         if away_since is None or right in READING_RIGHTS:
             return ""
         return self.translate("reason.worker_away", since=away_since)
 
     def find_missing_right_reason(self, right: str) -> str:
-        """Return why the acting person doesn't have this right; "" if the person has it, if the operators aren't
-        read yet, or if `right` is "". The reasons that don't depend on the person are ignored."""
+        """Return why the acting person doesn't have this right: an unknown name or a missing role. Return "" if the
+        person has the right, if the operators aren't read yet, or if `right` is ""."""
         person = self.current_person
         if (
             not right
@@ -450,8 +450,8 @@ class WindowContext(QObject):
         return not self.people and not self.settings.sign_in.is_server
 
     def format_needed_role(self, roles: Collection[str], people: Sequence[str]) -> str:
-        """Return the text that names the needed roles and the people who have them; without `people`, only the
-        roles."""
+        """Return the text that names the roles which an action needs, and the people who have them. If `people` is
+        empty, the text names only the roles."""
         role_names = [role for role in sorted(roles) if role != WORKER]
         if people:
             return self.translate("reason.role_people", needs=role_names, people=people)
@@ -518,9 +518,9 @@ class WindowContext(QObject):
         record."""
         self._requested_action = (kind, id, name)
 
-    def take_requested_action(self, kind: str, id: int) -> str:
-        """Return the name of the action that was requested for this record, and remove the request; "" if none was
-        requested."""
+    def pop_requested_action(self, kind: str, id: int) -> str:
+        """Return the name of the action that was requested for this record by `request_action`, and forget the
+        request; "" if no action was requested for it."""
         requested = self._requested_action
         if requested is None or requested[:2] != (kind, id):
             return ""
@@ -560,16 +560,16 @@ class WindowContext(QObject):
             self.connection_state_changed.emit()
 
     def store_gateways(self, names: Iterable[str]) -> None:
-        """Store the names of the configured payment providers in `connection_state`. The stored last answer of a
-        provider stays."""
+        """Store the names of the configured payment providers in `connection_state`. The stored last answer of each
+        provider is kept."""
         gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
         self.update_connection_state(
             gateways=tuple(gateways.get(name, GatewayStatus(name)) for name in sorted({*names, *gateways}))
         )
 
     def _store_answer_time(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
-        """Store in `connection_state` how many seconds the provider took to answer an acting call, or that it
-        didn't answer. Do nothing for a failure that doesn't show whether the provider has answered."""
+        """Store in `connection_state` how many seconds the provider took to answer an acting call, or that it didn't
+        answer. Do nothing if the failure leaves open whether the provider has answered."""
         if not provider:
             return
         code = failure.code if failure else ""

@@ -1,4 +1,5 @@
-"""The first tasks of a person who uses the window for the first time, and which of them are done."""
+"""The first tasks: what a person who uses the window for the first time should try, and which of these tasks the
+person has done."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,18 +9,19 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from console.views.runtime.preferences import Preferences
 
-MAX_SHOWN_SECONDS = 10 * 24 * 60 * 60
+MAX_FIRST_TASKS_SECONDS = 10 * 24 * 60 * 60
 """Seconds from a person's first start until the tasks vanish, if the person doesn't end them earlier."""
 STARTED_PREFERENCE, ENDED_PREFERENCE = "first_start_at", "first_tasks_ended"
 """Names of two preferences: the time of the person's first start in seconds since 1970, and True if the tasks must
 not be shown any more. Each finished task has a preference of its own, so that two windows of one person don't
 overwrite each other's changes.
 """
-_MAX_START_TIME = 1e11
+_MAX_VALID_START_TIME = 1e11
 
 
 class FirstTask(StrEnum):
-    """A first task: open a result of the search, open a record, or open the help."""
+    """A task that the window proposes to a new person: open a result of the search, open a record, or open the
+    help."""
 
     SEARCH = "search"
     RECORD = "record"
@@ -32,9 +34,9 @@ class FirstTask(StrEnum):
 
 
 class FirstTasks(QObject):
-    """The states of the first tasks, stored as preferences of the acting person. The tasks end, and are never shown
-    again, when the person has done all of them, when the person ends them, or after MAX_SHOWN_SECONDS. A person
-    whose preferences were stored by an earlier window never sees them.
+    """The first tasks of a new person (see FirstTask) and their states, stored as preferences of the person. The
+    tasks end, and are never shown again, when the person has done all of them or ends them, or after
+    MAX_FIRST_TASKS_SECONDS. They aren't shown to a person who already had preferences when the window was opened.
 
     Signals:
     - changed: `is_running`, or the state of a task, may have a new value.
@@ -53,18 +55,19 @@ class FirstTasks(QObject):
         """True if a screen reader has announced the tasks in this window."""
 
     @property
-    def started(self) -> float | None:
-        """The time of the person's first start in seconds since 1970; None if the person isn't new."""
-        return self._preferences.number(STARTED_PREFERENCE, 0, _MAX_START_TIME)
+    def first_start_time(self) -> float | None:
+        """The time at which the person first started a window, in seconds since 1970; None if the person isn't
+        new."""
+        return self._preferences.number(STARTED_PREFERENCE, 0, _MAX_VALID_START_TIME)
 
     @property
     def is_running(self) -> bool:
         """True from the person's first start until the tasks end."""
-        return self.started is not None and self._preferences.value(ENDED_PREFERENCE) is not True
+        return self.first_start_time is not None and self._preferences.value(ENDED_PREFERENCE) is not True
 
     @property
     def is_first_window(self) -> bool:
-        """True in the first window of this person."""
+        """True if this is the first window of the person: no preferences were stored when it was opened."""
         return self._preferences.is_first_use
 
     def is_done(self, task: FirstTask) -> bool:
@@ -79,10 +82,11 @@ class FirstTasks(QObject):
 
     @Slot()
     def update_tasks(self) -> None:
-        """Begin the tasks if the person is new, end them if it is time, and emit `changed`."""
-        if self._preferences.is_first_use and self.started is None and self._may_start():
+        """Begin the tasks if the person is new; end them if all are done or MAX_FIRST_TASKS_SECONDS have passed; emit
+        `changed` in any case."""
+        if self._preferences.is_first_use and self.first_start_time is None and self._may_start():
             self._preferences.store(STARTED_PREFERENCE, int(self._now().timestamp()))
-        if self.is_running and (self._is_late() or all(map(self.is_done, FirstTask))):
+        if self.is_running and (self._is_show_time_over() or all(map(self.is_done, FirstTask))):
             self._preferences.store(ENDED_PREFERENCE, value=True)
         self.changed.emit()
 
@@ -92,5 +96,5 @@ class FirstTasks(QObject):
         self._preferences.store(ENDED_PREFERENCE, value=True)
         self.changed.emit()
 
-    def _is_late(self) -> bool:
-        return self._now().timestamp() - (self.started or 0) >= MAX_SHOWN_SECONDS
+    def _is_show_time_over(self) -> bool:
+        return self._now().timestamp() - (self.first_start_time or 0) >= MAX_FIRST_TASKS_SECONDS

@@ -32,7 +32,8 @@ class _ServiceSource:
 
 
 class PersonState(StoredValues):
-    """The stored values of the acting person. `bind` returns a function that runs a service call as a person."""
+    """The stored values of the acting person. `bind` gets a service call and the name of a person; it returns a
+    function that runs the call as this person."""
 
     def __init__(
         self,
@@ -44,11 +45,11 @@ class PersonState(StoredValues):
         super().__init__(runner, parent)
         self._bind, self._now = bind, now
 
-    def _value_source_of(self, person: str) -> ValueSource:
+    def _make_value_source(self, person: str) -> ValueSource:
         return _ServiceSource(lambda call: self._bind(call, person)())
 
     def value(self, name: str) -> JsonValue | None:
-        """Return the value of this name; None if there is none."""
+        """Return the value that is stored under this name; None if there is none."""
         entry = super().value(name)
         return entry.get("value") if isinstance(entry, dict) else None
 
@@ -61,12 +62,12 @@ class PersonState(StoredValues):
 
     # -- drafts
 
-    def drafts(self) -> tuple[Draft, ...]:
+    def list_drafts(self) -> tuple[Draft, ...]:
         """Return the drafts of the person, the oldest first. A draft that this program can't read is left out."""
-        entries = {name: StoredValues.value(self, name) for name in self.names(DRAFT_PREFIX)}
+        entries = {name: StoredValues.value(self, name) for name in self.list_names(DRAFT_PREFIX)}
         return list_drafts(entries, self._now())
 
     def find_draft(self, name: str) -> Draft | None:
-        """Return the draft that is stored under this name; None if there is none, or if it is older than
+        """Return the draft that is stored under this name; None if no draft is stored, or if it is older than
         DRAFT_RETENTION."""
         return parse_draft(StoredValues.value(self, name), self._now())

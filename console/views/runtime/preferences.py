@@ -11,18 +11,19 @@ from console.views.runtime.tasks import Runner
 
 
 class Preferences(StoredValues):
-    """The preferences of the acting person, stored in a file below `home`. A stored value that isn't valid counts
-    as not set."""
+    """The preferences of the acting person, stored in a file below the folder `home`. A stored value that isn't valid
+    counts as not set."""
 
     def __init__(self, home: Path, runner: Runner, parent: QObject | None = None) -> None:
         super().__init__(runner, parent)
         self._home = home
 
-    def _value_source_of(self, person: str) -> ValueSource:
+    def _make_value_source(self, person: str) -> ValueSource:
         return make_preferences_file(self._home, person)
 
     def text(self, name: str, choices: tuple[str, ...] = ()) -> str | None:
-        """Return the stored text of this name; None if there is none, or if it isn't one of `choices`."""
+        """Return the stored text of this name; None if no text is stored, or if it isn't one of `choices`. Empty
+        `choices` allow every text."""
         value = self.value(name)
         return value if isinstance(value, str) and (not choices or value in choices) else None
 
@@ -32,8 +33,8 @@ class Preferences(StoredValues):
         return _parse_number(self.value(name), lowest, highest)
 
     def numbers(self, name: str, lowest: float, highest: float) -> Mapping[str, float]:
-        """Return the stored numbers of a preference with several numbers, by their names. Values that aren't
-        numbers between `lowest` and `highest` are left out."""
+        """Return the stored numbers of a preference that consists of several named numbers, such as the widths of
+        columns. Values that aren't numbers between `lowest` and `highest` are left out."""
         value = self.value(name)
         items = value.items() if isinstance(value, dict) else ()
         numbers = {str(key): _parse_number(item, lowest, highest) for key, item in items}

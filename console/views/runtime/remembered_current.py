@@ -15,12 +15,12 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 
 
 class RememberedCurrentItem(_ItemView):
-    """Base class of lists and tables that hide their current item from Qt while they don't have the keyboard
-    focus. List it before the Qt class.
+    """Base class of lists and tables that hide their current item from Qt while they don't have the keyboard focus. A
+    subclass names it before the Qt class among its base classes.
 
     Qt tells screen readers that the current item of every list has the focus, also of a list without the keyboard
-    focus. So without the focus, this class stores the current item and Qt has none. `currentIndex` returns the
-    current item in both cases.
+    focus. So while the list doesn't have the focus, this class stores the current item, and Qt knows no current item.
+    `currentIndex` returns the current item in both cases.
     """
 
     _remembered_index: QPersistentModelIndex | None = None

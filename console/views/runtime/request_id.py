@@ -29,16 +29,16 @@ class AttemptIds:
         self._state = state
         self._ids: dict[Hashable, str] = {}
 
-    def id_of(self, attempt: Hashable) -> str:
-        """Return the request id of an attempt (a command with its arguments). A new attempt, and an attempt that
-        was answered, gets a new id."""
+    def get_request_id(self, attempt: Hashable) -> str:
+        """Return the request id of an attempt (a command with its arguments): the stored id if the attempt has no
+        answer yet, otherwise a new one."""
         if attempt not in self._ids:
             stored = self._state.value(_make_stored_name(attempt)) if self._state is not None else None
             self._ids[attempt] = stored if isinstance(stored, str) else str(uuid.uuid4())
             self._store_id(attempt, self._ids[attempt])
         return self._ids[attempt]
 
-    def end(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
+    def end_attempt(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
         """Remove the request id of an attempt (a command with its arguments) if its call was answered: with a
         value (`failure` is None), or with a failure that the service would return again for the same id.
         Otherwise the id stays for a retry.
@@ -57,6 +57,7 @@ def _make_stored_name(attempt: Hashable) -> str:
 
 
 def _is_answer(failure: Failure) -> bool:
-    """Return True if the failure is a final answer: the service has stored it under the request id, or refuses the
-    id. After any other failure, the answer may be lost or the id unused, and a retry must use the same id."""
+    """Return True if the failure is the final answer to a call: the service has stored the failure under the request
+    id, or refuses to use the id again. After any other failure, a retry must use the same id, because the answer
+    may have been lost."""
     return EXIT_STATUS.get(failure.code) in _STORED_FAILURE_EXIT_STATUSES or failure.code == ErrorCode.POSSIBLE_REPEAT

@@ -34,8 +34,8 @@ class UnmatchedNoticesRoute:
 
 @dataclass(frozen=True, slots=True)
 class LookupRoute:
-    """The route to the lookup page, with all records of the number or name `text`; "" shows the empty search
-    field. With `buy`, the page also opens the purchase dialog."""
+    """The route to the lookup page, which shows all records that belong to the number or name `text`; "" shows the
+    empty search field. With `buy`, the page also opens the purchase dialog."""
 
     text: str = ""
     buy: bool = False
@@ -69,10 +69,9 @@ RecordRef: TypeAlias = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class CreditCheckRoute:
-    """The route to the page of one credit check. `trail` are the records of the list from which the page is
-    opened; the actions "previous" and "next" go through them. A number in `trail` is the id of a credit check.
-    `place` is the key of the sidebar entry to highlight.
-    """
+    """The route to the page of one credit check. `trail` are the records of the list from which the page is opened;
+    the actions "previous" and "next" visit them in this order. A number in `trail` is the id of a credit check.
+    `place` is the key of the sidebar entry to highlight."""
 
     id: int
     trail: tuple[int | RecordRef, ...] = ()
@@ -206,7 +205,7 @@ def find_position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
     opened): the index, counted from 0, and the length of the trail. Return None if the trail doesn't contain
     the record, or contains only this record.
     """
-    own_ref, trail = ref_of(route), _list_trail_refs(route)
+    own_ref, trail = get_record_ref(route), _list_trail_refs(route)
     return (trail.index(own_ref), len(trail)) if own_ref in trail and len(trail) > 1 else None
 
 
@@ -220,7 +219,7 @@ def find_neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute |
     return make_route_to_record(kind, id, route.trail, route.place)
 
 
-def ref_of(route: RecordPageRoute) -> RecordRef:
+def get_record_ref(route: RecordPageRoute) -> RecordRef:
     """Return the kind and id of the record whose page the route opens."""
     kind = next(kind for kind, route_class in _ROUTE_CLASS_BY_KIND.items() if route_class is type(route))
     return kind, route.id

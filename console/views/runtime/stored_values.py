@@ -27,15 +27,16 @@ class ValueSource(Protocol):
 
 
 class StoredValues(QObject):
-    """The stored values of the acting person, by name. Use it from the GUI thread only. The subclass says in which
-    file the values are.
+    """The stored values of the acting person, by name. Use it from the GUI thread only. The subclass determines in
+    which file the values are.
 
-    As long as no person is known, changes stay in memory; they become the changes of the first person.
+    As long as no person is known, changes are kept in memory only; when the first person is known, they become
+    changes of this person's values.
 
     Signals:
     - loaded: the values of another person have been read.
     - set_aside(object): the file of the person couldn't be used; carries the Path to which the file was renamed.
-    - write_failed: a change couldn't be written; the next change also writes this one.
+    - write_failed: a change couldn't be written; it will be written together with the next change.
     """
 
     loaded = Signal()
@@ -55,14 +56,15 @@ class StoredValues(QObject):
         self._timer.timeout.connect(self.write_changes)
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
-    def _value_source_of(self, person: str) -> ValueSource:
+    def _make_value_source(self, person: str) -> ValueSource:
         """Return the object that reads and writes the file of this person. Implemented by the subclass."""
 
     # -- person
 
-    def use(self, person: str, stored: StoredEntries) -> None:
-        """Use the values `stored` of this person, which the caller has already read, and emit `loaded`."""
-        self._use_values(person, self._value_source_of(person), stored)
+    def use_read_values(self, person: str, stored: StoredEntries) -> None:
+        """Use the values `stored` as those of this person, and emit `loaded`. The caller has already read them from
+        the file."""
+        self._use_values(person, self._make_value_source(person), stored)
 
     def _use_values(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
         self.person, self._source = person, source
@@ -75,14 +77,15 @@ class StoredValues(QObject):
             self.set_aside.emit(stored.set_aside)
 
     def load(self, person: str) -> None:
-        """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's
-        values are already in use. If the values can't be read, the person has none, and changes stay in memory."""
+        """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's values
+        are already in use. If the file can't be read, the person has no values, and changes are kept in memory
+        only."""
         if person == self.person:
             return
         self.write_changes()
         if self.person is not None:
             self._changes = {}  # those of the previous person
-        source = self._value_source_of(person)
+        source = self._make_value_source(person)
         self.person, self._source, self._values = person, None, {}
         self.is_first_use = False
 
@@ -101,10 +104,10 @@ class StoredValues(QObject):
     # -- values
 
     def value(self, name: str) -> JsonValue | None:
-        """Return the value of this name; None if there is none."""
+        """Return the value that is stored under this name; None if there is none."""
         return self._values.get(name)
 
-    def names(self, prefix: str) -> tuple[str, ...]:
+    def list_names(self, prefix: str) -> tuple[str, ...]:
         """Return the names of the stored values that begin with `prefix`."""
         return tuple(name for name, value in self._values.items() if name.startswith(prefix) and value is not None)
 
@@ -118,8 +121,8 @@ class StoredValues(QObject):
             self._timer.start()
 
     def write_changes(self) -> Event | None:
-        """Write the unwritten changes in a worker thread, and return an event that is set when the writing has
-        succeeded or failed. Return None if there are no changes, or if no file is known for them."""
+        """Write the changes that aren't in the file yet, in a worker thread. Return an event that is set when the
+        writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
         self._timer.stop()
         source, changes = self._source, self._changes
         if source is None or not changes:

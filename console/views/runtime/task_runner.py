@@ -17,14 +17,12 @@ from console.views.runtime.worker_threads import ThreadPool
 
 
 class TaskRunner(QObject, Runner):
-    """Runs service calls in worker threads. Calls with the same key run one after another, other calls in
-    parallel.
+    """Runs service calls in worker threads. Calls with the same key run one after another, other calls in parallel.
 
-    Each lane is a pool of threads of its own, so that slow calls don't delay lists: `quick` is for reads of the
-    store, `slow` for calls that reach a provider, `long` for calls that take minutes. The lane `files` has one
-    thread, which reads and writes the files of the person one after another. Callbacks run in the GUI thread,
-    unless their owner was destroyed. A call runs with the context variables of its caller (operator, correlation
-    id).
+    Each lane has its own pool of threads, so that slow calls don't delay lists: `quick` is for reads of the database,
+    `slow` for calls that reach a provider, `long` for calls that take minutes. The lane `files` has one thread, which
+    reads and writes the files of the person one after another. Callbacks run in the GUI thread, unless their owner
+    was destroyed. A call runs with the context variables of its caller (operator, correlation id).
 
     Signals:
     - idle: no call is waiting or running any more.
@@ -61,7 +59,7 @@ class TaskRunner(QObject, Runner):
         """Wait at most `timeout` seconds until the running calls end, and run their callbacks. Return the labels
         of the calls that are still running."""
         deadline = time.monotonic() + timeout
-        while self._running_tasks and ThreadPool.wait(self._pools.values(), deadline - time.monotonic()):
+        while self._running_tasks and ThreadPool.wait_for_job_end(self._pools.values(), deadline - time.monotonic()):
             self._run_callbacks()
         self._run_callbacks()
         return self.labels

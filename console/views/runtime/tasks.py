@@ -122,8 +122,8 @@ class Task:
         return False
 
     def should_begin(self) -> bool:
-        """Return True if the call is still waiting and either the object that made it (`owner`) still exists or it
-        can't be cancelled. An acting call can't be cancelled, so it begins even if its page was destroyed."""
+        """Return True if the call is still waiting, and its owner still exists or the call can't be cancelled. An
+        acting call can't be cancelled, so it begins even if its page was destroyed."""
         return self.state == "waiting" and (not self.is_cancellable or shiboken6.isValid(self.owner))
 
 
@@ -144,9 +144,8 @@ class Runner:
         cancellable: bool = False,
     ) -> TaskHandle:
         """Run `call` in a worker thread, then call `on_done` with its value or `on_failed` with its Failure in the
-        GUI thread. If `owner` is destroyed before that, neither is called. Calls with the same `key` run one
-        after another. Return the handle of the call.
-        """
+        GUI thread. If `owner` is destroyed before that, neither callback is called. Calls with the same `key` run
+        one after another. Return the handle of the call."""
         return self._accept_task(
             Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable)
         )
@@ -164,10 +163,8 @@ class Runner:
         lane: TaskLane = "slow",
         cancellable: bool = True,
     ) -> TaskHandle:
-        """Run a call that reports its progress. In addition to `run`, the call gets a ProgressReporter: each value
-        that it reports is passed to `on_progress` in the GUI thread, and it can find out whether it is
-        cancelled.
-        """
+        """Run a call that reports its progress, otherwise as `run` does. The call gets a ProgressReporter: each value
+        that it reports is passed to `on_progress` in the GUI thread, and it can find out whether it was cancelled."""
         return self._accept_task(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
@@ -177,8 +174,9 @@ class Runner:
 
 
 def make_failure(error: BaseException, label: str = "") -> Failure:
-    """Return the Failure for an exception. The code of a ConsoleError stays. Any other exception except Cancelled
-    is an error in the program, which is logged under a support code; `label` names the call in the log."""
+    """Return the Failure for an exception. A ConsoleError keeps its error code; Cancelled gets the code "cancelled".
+    Any other exception is an error in the program, which is logged under a new support code; `label` names the
+    call in the log."""
     if isinstance(error, ConsoleError):
         return Failure(error.code, error.detail)
     if isinstance(error, Cancelled):
@@ -195,5 +193,4 @@ def _make_support_code() -> str:
 
 
 def ignore_progress(_: object) -> None:
-    """Do nothing with a progress value. A ProgressReporter calls this function for values before its call has
-    begun."""
+    """Do nothing with a progress value. This is the receiver of a ProgressReporter whose call has not begun."""

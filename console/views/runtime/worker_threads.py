@@ -1,4 +1,4 @@
-"""A small pool of worker threads, which starts a thread only if a job finds no free thread."""
+"""A small pool of worker threads. It starts a new thread only if all its threads are busy."""
 
 import queue
 import threading
@@ -31,8 +31,8 @@ class ThreadPool:
         self._jobs.put(job)
 
     def end_threads(self, *, join: bool) -> None:
-        """End each thread after the jobs that are already in the queue. With `join`, wait until all threads have
-        ended."""
+        """Let each thread end when it has run the jobs that are already in the queue. With `join`, wait until all
+        threads have ended."""
         for _ in self._threads:
             self._jobs.put(None)
         if join:
@@ -41,7 +41,7 @@ class ThreadPool:
         self._threads.clear()
 
     @classmethod
-    def wait(cls, pools: "Iterable[ThreadPool]", timeout: float) -> bool:
+    def wait_for_job_end(cls, pools: "Iterable[ThreadPool]", timeout: float) -> bool:
         """Wait at most `timeout` seconds until a job of one of these pools ends. Return True if a job has ended or
         none was running, otherwise False."""
         pools = list(pools)

@@ -13,9 +13,8 @@ CellKind = Literal["text", "data", "amount", "age", "state", "check"]
 
 @dataclass(frozen=True, slots=True)
 class StateCell:
-    """A table cell that shows a state: icon shape, word and colour tone. `extra`, such as a person's name, stands
-    after the word in the text colour.
-    """
+    """A table cell that shows a state: icon shape, word and colour tone. `extra`, such as the name of the person who
+    has taken the record, stands after the word and has the text colour."""
 
     word: str
     shape: str
@@ -45,14 +44,13 @@ Cell = str | StateCell | AgeCell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: title, width in px at text scale 1.0, and `cell`, the function that returns the cell
-    of a row.
+    """One column of a table: its title, its width in px at text scale 1.0, and `cell`, the function that returns the
+    cell of a row.
 
-    `cell` returns a StateCell if `kind` is "state", an AgeCell if it is "age", otherwise text; "" is shown as a
-    muted –. With `is_stretched`, the column takes free width of the table: as much as its cells need, and all of it
-    if it is the last column; with `is_muted`, its text has the
-    muted colour. `spoken` returns the text for screen readers if it must differ from the cell's text; if it
-    returns "", the screen reader leaves the cell out.
+    `cell` returns a StateCell if `kind` is "state", an AgeCell if `kind` is "age", otherwise a text; "" is shown as a
+    muted –. With `is_stretched`, the column takes the free width of the table: as much as its cells need, or all of
+    it if it is the last column. With `is_muted`, its text has the muted colour. `spoken` returns the text for screen
+    readers if it must differ from the cell's text; for "", the screen reader leaves the cell out.
     """
 
     key: str
@@ -66,7 +64,7 @@ class Column:
 
     @property
     def is_right_aligned(self) -> bool:
-        """True if cells and header are right-aligned: for amounts and ages."""
+        """True if the cells and the title of the column are right-aligned: in columns of amounts and of ages."""
         return self.kind in ("amount", "age")
 
     def text(self, row: Any) -> str:
@@ -82,8 +80,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """A heading of a table: it stands above consecutive rows of the same group. `key` identifies the group;
-    `word`, icon (`shape` and `tone`) and `count` are shown."""
+    """A heading in a table. It stands above adjacent rows of the same group, such as rows with the same work state.
+    `key` identifies the group; the heading shows `word`, an icon (`shape` and `tone`) and the text `count`."""
 
     key: object
     word: str

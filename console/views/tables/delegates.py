@@ -1,5 +1,5 @@
-"""Delegates that paint the cells of a table, one class per kind of column. RowPainter calls their method
-`draw_cell` directly, which takes half the time of Qt's `paint`."""
+"""Delegates that paint the cells of a table, one class for each kind of column. RowPainter calls the method
+`draw_cell` of a delegate directly, which takes half the time of a call through Qt's `paint`."""
 
 from typing import NamedTuple
 
@@ -54,7 +54,7 @@ class CellDelegate(QStyledItemDelegate):
         super().__init__(table)
         self._table, self._column = table, column
 
-    def paddings(self, number: int) -> tuple[int, int]:
+    def get_paddings(self, number: int) -> tuple[int, int]:
         """Return the left and the right padding of the cells in column `number`, in px. The left padding of the
         first visible column is the table's margin."""
         return (self._table.margin if number == self._table.first_column else CELL_PADDING_PX), CELL_PADDING_PX
@@ -82,9 +82,7 @@ class CellDelegate(QStyledItemDelegate):
         )
 
     def draw_skeleton(self, painter: QPainter, box: CellBox) -> None:
-        """Draw the placeholder for a cell of a row that isn't read yet: a grey bar, two thirds as wide as the
-        cell.
-        """
+        """Draw a grey bar, two thirds as wide as the cell, in place of the cell of a row that isn't read yet."""
         width = min(box.width, max(24, box.width * 2 // 3))
         x = box.right - width if self._column.is_right_aligned else box.left
         draw_frame(
@@ -95,14 +93,14 @@ class CellDelegate(QStyledItemDelegate):
             current_appearance().skeleton_colour(),
         )
 
-    def width_of(self, cell: Cell) -> float:
+    def measure_cell_width(self, cell: Cell) -> float:
         """Return the width of the cell's contents, in px."""
         return measure_font_runs(self._split_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())
-        content_width = 0.0 if cell is None or isinstance(cell, RowGroup) else self.width_of(cell)
-        return QSize(round(content_width) + sum(self.paddings(index.column())), current_appearance().row_height())
+        content_width = 0.0 if cell is None or isinstance(cell, RowGroup) else self.measure_cell_width(cell)
+        return QSize(round(content_width) + sum(self.get_paddings(index.column())), current_appearance().row_height())
 
 
 class AmountDelegate(CellDelegate):
@@ -115,14 +113,13 @@ class AmountDelegate(CellDelegate):
         painter.setPen(current_appearance().colour("text"))
         draw_font_runs(painter, box.right - measure_font_runs(runs), box.baseline, runs)
 
-    def width_of(self, cell: Cell) -> float:
+    def measure_cell_width(self, cell: Cell) -> float:
         return measure_font_runs(split_amount_font_runs(str(cell)))
 
 
 class AgeDelegate(CellDelegate):
-    """Paints a cell that contains an age: a right-aligned number, then its unit. The unit has a fixed width, so that
-    the numbers of all rows are aligned.
-    """
+    """Paints a cell that contains an age: a right-aligned number, then its unit. The space for the unit has a fixed
+    width, so that the numbers of all rows are aligned."""
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if not isinstance(cell, AgeCell):
@@ -136,7 +133,7 @@ class AgeDelegate(CellDelegate):
         number = round(unit_x - tokens().px("age_cell", "gap") - measure_font_runs(((cell.number, True),)))
         painter.drawText(number, box.baseline, cell.number)
 
-    def width_of(self, cell: Cell) -> float:
+    def measure_cell_width(self, cell: Cell) -> float:
         number = cell.number if isinstance(cell, AgeCell) else ""
         return measure_age_unit_width() + tokens().px("age_cell", "gap") + measure_font_runs(((number, True),))
 
@@ -151,14 +148,14 @@ class StateDelegate(CellDelegate):
         else:
             super().draw_cell(painter, box, cell, _row)
 
-    def width_of(self, cell: Cell) -> float:
-        return measure_state_width(cell) if isinstance(cell, StateCell) else super().width_of(cell)
+    def measure_cell_width(self, cell: Cell) -> float:
+        return measure_state_width(cell) if isinstance(cell, StateCell) else super().measure_cell_width(cell)
 
 
 class CheckBoxDelegate(CellDelegate):
     """Paints the check box that shows whether the person has selected the row."""
 
-    def paddings(self, number: int) -> tuple[int, int]:
+    def get_paddings(self, number: int) -> tuple[int, int]:
         return 12, 0
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, row: int) -> None:
@@ -169,7 +166,7 @@ class CheckBoxDelegate(CellDelegate):
         )
         painter.drawPixmap(QPoint(box.left, box.top + (box.height - side) // 2), image)
 
-    def width_of(self, _cell: Cell) -> float:
+    def measure_cell_width(self, _cell: Cell) -> float:
         return current_appearance().icon_px(tokens().px("control_heights", "check_box")) + CELL_PADDING_PX
 
     def draw_skeleton(self, painter: QPainter, box: CellBox) -> None:
@@ -187,8 +184,8 @@ DELEGATE_BY_CELL_KIND: dict[str, type[CellDelegate]] = {
 
 
 def get_state_word_tone(tone: Tone) -> Tone:
-    """Return the tone of a state's word, when the state's icon has the tone `tone`: "text" for "good", otherwise
-    the same tone."""
+    """Return the tone of the word beside a state's icon. `tone` is the tone of the icon. The word has the tone "text"
+    beside an icon with the tone "good", otherwise the tone of the icon."""
     return "text" if tone == "good" else tone
 
 
@@ -216,7 +213,7 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
 
 
 def measure_state_width(cell: StateCell) -> float:
-    """Return the width of a state's icon and word together, in px."""
+    """Return the width in px of a state cell's contents: icon, word and additional text."""
     words: tuple[tuple[str, bool], ...] = ((cell.word, False),)  # painted in the text font alone
     if cell.extra:
         words = ((f"{cell.word} ", False), *split_font_runs(cell.extra))

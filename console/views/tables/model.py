@@ -31,8 +31,9 @@ ROW_CHANGE_ROLES = [
 
 
 class PageCacheModel(QAbstractTableModel):
-    """The Qt model of a table: its rows, the headings of groups of rows, placeholders for rows that aren't loaded,
-    and the keys of the selected rows (`selected_keys`).
+    """The Qt model of a table whose rows are stored page by page in a PageCache: rows, headings of groups of rows,
+    and placeholders for rows that aren't loaded. `selected_keys` are the keys of the rows that the person has
+    selected.
 
     Signals:
     - selection_changed: the person has selected or deselected rows.
@@ -55,8 +56,8 @@ class PageCacheModel(QAbstractTableModel):
         self._page_cache = PageCache(key_of, group_of)
 
     def set_group_of(self, group_of: Callable[[Any], RowGroup] | None) -> None:
-        """Set the function that returns the heading of a row, for the pages that are read from now on; None for a
-        table without headings."""
+        """Set the function that returns the heading of a row; None means a table without headings. The function is
+        used for pages that are read after this call."""
         self._page_cache.group_of = group_of
 
     def row_at(self, row: int) -> Any | None:
@@ -75,7 +76,7 @@ class PageCacheModel(QAbstractTableModel):
         for number, page in enumerate(self._page_cache.slots):
             for index, entry in enumerate(page.entries or ()):
                 if not isinstance(entry, RowGroup) and self.key_of(entry) == key:
-                    return self._page_cache.first_row(number) + index
+                    return self._page_cache.get_first_row(number) + index
         return None
 
     def set_row_selected(self, row: int, chosen: bool | None = None) -> None:
@@ -101,7 +102,7 @@ class PageCacheModel(QAbstractTableModel):
     def list_heading_rows(self) -> list[int]:
         """Return the positions of the headings of the loaded pages."""
         return [
-            self._page_cache.first_row(number) + index
+            self._page_cache.get_first_row(number) + index
             for number, page in enumerate(self._page_cache.slots)
             for index, entry in enumerate(page.entries or ())
             if isinstance(entry, RowGroup)
@@ -142,7 +143,7 @@ class PageCacheModel(QAbstractTableModel):
         if role == _ItemRole.AccessibleTextRole:
             return self.format_spoken_text(entry) if index.column() == 0 else column.format_spoken_cell(entry)
         if role == _ItemRole.CheckStateRole:
-            return self._check_state(entry) if column.kind == "check" else None
+            return self._get_check_state(entry) if column.kind == "check" else None
         return (
             format_tooltip(column.format_spoken_cell(entry)) if role == _ItemRole.ToolTipRole else column.text(entry)
         )
@@ -163,8 +164,8 @@ class PageCacheModel(QAbstractTableModel):
         return self.columns[column].cell(entry)
 
     def format_spoken_text(self, entry: Any) -> str:
-        """Return the text that a screen reader reads for a whole row; it is the accessible name of the row's first
-        cell. A text that stands in several columns occurs once."""
+        """Return the text that a screen reader reads for a whole row: the texts of its cells, without repetitions. It
+        is the accessible name of the row's first cell."""
         return ", ".join(
             dict.fromkeys(words for column in self.columns if (words := column.format_spoken_cell(entry)))
         )
@@ -173,6 +174,6 @@ class PageCacheModel(QAbstractTableModel):
         """Return the row or heading at this position of the table; None for a placeholder."""
         return self._page_cache.entry(row) if 0 <= row < len(self._page_cache) else None
 
-    def _check_state(self, entry: Any) -> Qt.CheckState:
+    def _get_check_state(self, entry: Any) -> Qt.CheckState:
         chosen = self.key_of(entry) in self.selected_keys
         return Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked

@@ -19,33 +19,32 @@ class PageUpdateModel(PageCacheModel):
         """Replace the placeholders of page `number` with the page's rows."""
         slot = self._page_cache.slots[number]
         entries = self._page_cache.add_group_headings(number, page.rows)
-        first_row, old_count = self._page_cache.first_row(number), slot.count
+        first_row, old_count = self._page_cache.get_first_row(number), slot.count
         self._resize_slot(slot, first_row, old_count, len(entries))
         slot.entries = entries
         self._emit_changed(first_row, first_row + min(old_count, len(entries)) - 1)
 
     def _apply_reread_pages(self, first: int, last: int, pages: Sequence[FetchedPage]) -> None:
-        """Replace the contents of the pages `first` to `last`, which were read again. The rows of all these pages are
-        compared together, because a row may have moved from one page to another.
-        """
+        """Replace the contents of the pages `first` to `last` by `pages`, which were read again. The rows of all
+        these pages are compared together, because a row may have moved from one page to another."""
         slots = self._page_cache.slots
         for number in range(first, last + 1):
             if slots[number].entries is None:  # placeholders can't be compared
-                self._resize_slot(slots[number], self._page_cache.first_row(number), slots[number].count, 0)
+                self._resize_slot(slots[number], self._page_cache.get_first_row(number), slots[number].count, 0)
                 slots[number].entries = []
         start, last_use = slots[first].start, max(slot.last_use for slot in slots[first : last + 1])
         old_entries = [entry for slot in slots[first : last + 1] for entry in slot.entries or ()]
         slots[first : last + 1] = [CachedPage(start, len(old_entries), old_entries, last_use)]
         self._page_cache.recompute_row_positions()
         new_entries = self._page_cache.add_group_headings(first, [row for page in pages for row in page.rows])
-        for change in compute_row_changes(old_entries, new_entries, self._page_cache.entry_key):
+        for change in compute_row_changes(old_entries, new_entries, self._page_cache.get_entry_key):
             self._apply_change(first, change)
         slots[first : first + 1] = self._split_slot(slots[first], pages)
         self._page_cache.recompute_row_positions()
 
     def _split_slot(self, slot: CachedPage, pages: Sequence[FetchedPage]) -> list[CachedPage]:
-        """Split a stored page (slot) that contains the rows of several pages into one slot per page. A heading
-        goes to the page of the row below it."""
+        """Split a stored page (slot) that contains the rows of all `pages` into one slot for each of them, and return
+        these slots. A heading goes to the page of the row below it."""
         parts: list[CachedPage] = []
         entries, start, group_of = slot.entries or [], slot.start, self._page_cache.group_of
         for page in pages:
@@ -74,7 +73,7 @@ class PageUpdateModel(PageCacheModel):
         entries = slot.entries
         if entries is None:
             return
-        first_row = self._page_cache.first_row(number)
+        first_row = self._page_cache.get_first_row(number)
         row, no_parent = first_row + change.position, QModelIndex()
         if change.kind == "set":
             entries[change.position] = change.entries[0]
@@ -97,8 +96,8 @@ class PageUpdateModel(PageCacheModel):
             self.endRemoveRows()
 
     def _append_placeholders(self, start: object) -> None:
-        """Add placeholders for the next page of the list. `start` is the cursor at which the page begins; its
-        length is unknown."""
+        """Add a page of placeholders at the end, because the list continues. `start` is the cursor at which that page
+        begins; its number of rows isn't known yet."""
         row = len(self._page_cache)
         self.beginInsertRows(QModelIndex(), row, row + _NEXT_PAGE_PLACEHOLDERS - 1)
         self._page_cache.slots.append(CachedPage(start, _NEXT_PAGE_PLACEHOLDERS))
@@ -106,8 +105,8 @@ class PageUpdateModel(PageCacheModel):
         self.endInsertRows()
 
     def _remove_pages_from(self, number: int) -> None:
-        """Remove page `number` and all pages after it, because the list ends with the page before."""
-        first_row, total = self._page_cache.first_row(number), len(self._page_cache)
+        """Remove page `number` and all pages after it, because the list now ends before page `number`."""
+        first_row, total = self._page_cache.get_first_row(number), len(self._page_cache)
         if first_row >= total:
             del self._page_cache.slots[number:]
             self._page_cache.recompute_row_positions()

@@ -1,8 +1,8 @@
-"""The stored pages of a long list: which pages are loaded, which were dropped from memory, and the position of
-each row. This module doesn't use Qt.
+"""The pages of a long list that are stored in memory: which pages are loaded, which were dropped, and the position of
+each row in the list. This module doesn't use Qt.
 
-A page is identified by the cursor at which it starts. A page that was dropped to save memory keeps its cursor and
-its number of rows, so that the scroll bar stays correct and the page can be read again.
+A page is identified by the cursor at which it starts. A page that was dropped to save memory keeps its cursor and its
+number of rows, so that the scroll bar stays correct and the page can be read again.
 """
 
 from bisect import bisect_right
@@ -71,7 +71,7 @@ class PageCache:
         page = bisect_right(self._end_rows, row)
         return page, row - (self._end_rows[page - 1] if page else 0)
 
-    def first_row(self, page: int) -> int:
+    def get_first_row(self, page: int) -> int:
         """Return the position of the first row of page `page` in the list."""
         return self._end_rows[page - 1] if page else 0
 
@@ -92,7 +92,7 @@ class PageCache:
 
     def add_group_headings(self, page: int, rows: Sequence[Any]) -> list[Entry]:
         """Return the rows of page `page`, with a heading before each row that begins a new group. The first row
-        begins a new group if the last row of the page before belongs to another one."""
+        begins a new group unless the last row of the previous page belongs to the same group."""
         if self.group_of is None:
             return list(rows)
         previous_key = self.slots[page - 1].last_group if page else None
@@ -107,16 +107,17 @@ class PageCache:
         return entries
 
     def count_entries_of_rows(self, entries: Sequence[Entry], rows: int) -> int:
-        """Return how many entries at the beginning of `entries` hold the first `rows` rows: these rows and the
-        headings among them."""
+        """Return the number of entries that the first `rows` rows take in `entries`, including the headings among
+        them."""
         for number, entry in enumerate(entries):
             if rows == 0:
                 return number
             rows -= not isinstance(entry, RowGroup)
         return len(entries)
 
-    def entry_key(self, entry: Entry) -> Hashable:
-        """Return the key by which an entry (row or heading) is found again in a newer version of the list."""
+    def get_entry_key(self, entry: Entry) -> Hashable:
+        """Return the key of an entry (row or heading). It is the same in every version of the list, so that versions
+        can be compared."""
         return ("group", entry.key) if isinstance(entry, RowGroup) else ("row", self.key_of(entry))
 
     def limit_loaded_pages(self, max_pages: int) -> None:

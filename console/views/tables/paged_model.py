@@ -20,29 +20,29 @@ _FIRST_PAGE_PLACEHOLDERS = 8
 
 @dataclass(slots=True)
 class _PageRangeRead:
-    """The state of reading a range of loaded pages again, from page `first` to page `last`. `pages` are the pages
-    that have arrived so far."""
+    """The progress of reading the loaded pages `first` to `last` again. `pages` are the pages that have been read so
+    far."""
 
     first: int
     last: int
     pages: list[FetchedPage]
 
     def add_page(self, page: FetchedPage) -> bool:
-        """Add a page that has just been read. Return True if it completes the range, or if it is the last page of the
-        list.
-        """
+        """Add the page that has just been read. Return True if no more page must be read: the range is complete, or
+        the list has no next page."""
         self.pages.append(page)
         return page.next is None or len(self.pages) > self.last - self.first
 
 
 class PagedModel(PageUpdateModel):
-    """The model of a list of any length, which is read page by page. Until a row's page is read, a placeholder is
-    shown; `data()` never waits for a page.
+    """The model of a list of any length, which is read page by page. Until a row's page is read, the row is a
+    placeholder; `data()` never waits for a page.
 
     Signals:
-    - about_to_change, changed: before and after every change of rows; a table restores its scroll position.
+    - about_to_change, changed: emitted before and after each change of rows, so that a table can keep its scroll
+      position.
     - page_applied: a page was read and its rows are in the model.
-    - failed(Failure): a page could not be read. The shown rows stay; `read_again` tries again.
+    - failed(Failure): a page could not be read. The rows stay; `read_again` tries again.
     """
 
     about_to_change = Signal()
@@ -72,7 +72,7 @@ class PagedModel(PageUpdateModel):
         self._pending_page: int | None = None
         self._reread: _PageRangeRead | None = None
         self._visible_rows = (0, 0)
-        self._missed_row: int | None = None  # a requested row that isn't visible
+        self._requested_row: int | None = None  # a requested row that isn't visible
         self._use_count = 0
         self._has_failed = False
         self._read_timer = QTimer(self, singleShot=True, interval=0)
@@ -89,15 +89,15 @@ class PagedModel(PageUpdateModel):
         self.beginResetModel()
         self._query_number += 1
         self._fetch, self._pending_page, self._reread, self._has_failed = fetch, None, None, False
-        self._visible_rows, self._missed_row = (0, 0), None
+        self._visible_rows, self._requested_row = (0, 0), None
         self.selected_keys.clear()
         self._page_cache.reset_slots(_FIRST_PAGE_PLACEHOLDERS)
         self.endResetModel()
         self._read_next_page()
 
     def read_again(self) -> None:
-        """Read the visible pages of the same query again immediately, and each other page when it becomes visible.
-        The current row and the selection stay."""
+        """Read the list again without changing the current row and the selection: the visible pages immediately, each
+        other page when it becomes visible."""
         if self._fetch is None:
             return
         self._query_number += 1  # a page that is being read may be older than this request
@@ -119,8 +119,8 @@ class PagedModel(PageUpdateModel):
         return True
 
     def set_visible_rows(self, first: int, last: int) -> None:
-        """Tell the model which rows are visible. The model reads their pages and, when the person scrolls towards
-        the end of the last one, also the page after it."""
+        """Tell the model which rows of the table are visible. The model reads the pages of these rows. If the last
+        visible row is in the second half of its page, the model also reads the next page."""
         self._visible_rows = (max(0, first), max(0, last))
         self._read_next_page()
 
@@ -137,8 +137,8 @@ class PagedModel(PageUpdateModel):
 
     @property
     def row_count(self) -> int:
-        """The number of rows that were read, without headings. The headings of a page that was dropped from memory
-        are counted too."""
+        """The number of rows that were read so far, without headings. If a page was dropped from memory, its headings
+        are counted as rows."""
         row_total = 0
         for page in self._page_cache.slots:
             if page.entries is not None:
@@ -152,7 +152,7 @@ class PagedModel(PageUpdateModel):
     def entry(self, row: int) -> Any | None:
         entry = super().entry(row)
         if entry is None and 0 <= row < len(self._page_cache):
-            self._missed_row = row
+            self._requested_row = row
             if self._pending_page is None and not self._has_failed and not self._read_timer.isActive():
                 self._read_timer.start()
         return entry
@@ -167,8 +167,9 @@ class PagedModel(PageUpdateModel):
 
     @Slot()
     def _read_next_page(self) -> None:
-        """Read the most urgent page that isn't loaded. The model reads one page at a time, because the most urgent
-        page depends on the current scroll position."""
+        """Start to read the most urgent page that isn't loaded: a visible page, then the page after the visible ones,
+        then the page of another row that Qt has requested, for a screen reader for example. Only one page is read
+        at a time, because scrolling changes this order."""
         if self._pending_page is not None or self._fetch is None or self._has_failed:
             return
         number = self._reread.first if self._reread else self._find_page_to_read()
@@ -200,14 +201,15 @@ class PagedModel(PageUpdateModel):
         next_number = last_visible_page + 1
         if next_number < len(self._page_cache.slots) and self._page_cache.slots[next_number].entries is None:
             middle = (
-                self._page_cache.first_row(last_visible_page) + self._page_cache.slots[last_visible_page].count // 2
+                self._page_cache.get_first_row(last_visible_page)
+                + self._page_cache.slots[last_visible_page].count // 2
             )
             if self._visible_rows[1] >= middle:
                 return next_number
-        return self._find_missed_page()
+        return self._find_requested_page()
 
-    def _find_missed_page(self) -> int | None:
-        row, self._missed_row = self._missed_row, None
+    def _find_requested_page(self) -> int | None:
+        row, self._requested_row = self._requested_row, None
         if row is None or row >= len(self._page_cache):
             return None
         number, _ = self._page_cache.locate_row(row)
@@ -239,10 +241,9 @@ class PagedModel(PageUpdateModel):
         self.page_applied.emit()
 
     def _update_following_pages(self, number: int, page: FetchedPage) -> None:
-        """Update the pages after page `number`, which was just read as `page`. At the end of the list they are
-        removed; a missing next page is added as placeholders; if the cursor of the next page has changed, the
-        loaded pages are read again.
-        """
+        """Update the pages after page `number`, which was just read as `page`. Remove them if `page` is the last page
+        of the list; add placeholders if the next page is missing; read the loaded pages again if the next page now
+        starts at another cursor."""
         slots = self._page_cache.slots
         next_slot = slots[number + 1] if number + 1 < len(slots) else None
         if page.next is None:
@@ -255,8 +256,8 @@ class PagedModel(PageUpdateModel):
                 self._reread = _PageRangeRead(number, self._find_last_loaded_page(number), [])
 
     def _find_last_loaded_page(self, number: int) -> int:
-        """Return the number of the last page in the unbroken series of loaded pages that begins with page
-        `number`."""
+        """Return the number of the last page in the series of loaded pages that begins with page `number` and has no
+        gap."""
         slots = self._page_cache.slots
         while number + 1 < len(slots) and slots[number + 1].entries is not None:
             number += 1

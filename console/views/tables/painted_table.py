@@ -1,4 +1,5 @@
-"""The base class of a table, with the attributes that the painters of its rows, cells and header read."""
+"""The base class of a table. It declares the attributes that are read by the painters of the rows, the cells and the
+header."""
 
 from PySide6.QtWidgets import QTableView
 
@@ -27,7 +28,7 @@ class PaintedTable(QTableView):
     """The key of the column by which the rows are sorted, and True for the descending order; None for no mark."""
 
     def title_of(self, column: Column) -> str:
-        """Return the title of a column for the header, with an arrow if the rows are sorted by this column."""
+        """Return the title of a column for the header; it has an arrow if the rows are sorted by this column."""
         if self.sort_mark is None or self.sort_mark[0] != column.key:
             return column.title
         return f"{column.title} {'↓' if self.sort_mark[1] else '↑'}"
@@ -38,11 +39,11 @@ class PaintedTable(QTableView):
         return sum(self.columnWidth(number) for number in range(self.pinned_columns))
 
     def get_column_x(self, number: int) -> int:
-        """Return the x coordinate of a column in the viewport, in px. The x coordinate of a pinned column never
-        changes."""
+        """Return the x coordinate of a column's left edge in the viewport, in px. Scrolling doesn't change it for a
+        pinned column."""
         header = self.horizontalHeader()
         return header.sectionPosition(number) - (0 if number < self.pinned_columns else header.offset())
 
-    def row_tone(self, row: int) -> Tone | None:
+    def get_row_tone(self, row: int) -> Tone | None:
         """Return the colour tone of the mark at the left edge of a row; None if the row has no mark."""
         raise NotImplementedError  # RecordTable overrides it; its module imports this one

@@ -1,5 +1,5 @@
-"""The table in which a page shows its rows. One row is current, and the focus ring surrounds the whole row. Single
-letters are the shortcuts of the page, so they don't search in the table."""
+"""The table in which a page shows its rows. One row is current, and the focus ring surrounds the whole row. A typed
+letter is a shortcut of the page; it doesn't search in the table."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,12 +28,13 @@ from console.views.theme.theme import current_appearance
 
 
 class RecordTable(RememberedCurrentItem, PaintedTable):
-    """A table that shows the rows of a PagedModel. Enter or a double click opens the current row, Space selects
-    it, and Shift with an arrow key selects several rows.
+    """A table that shows the rows of a PagedModel. Enter or a double click opens the current row, Space selects it,
+    and Shift with an arrow key selects several rows.
 
     Signals:
-    - opened(object): the person opens this row; the object is the one that the service returned.
-    - current_changed(object): this row is now the current one; None if no row is.
+    - opened(object): the person opens a row; carries the object that the service returned for the row.
+    - current_changed(object): another row is the current one; carries the object that the service returned for it,
+      None if no row is current.
     - widths_changed: the person has changed `preferred_widths`.
     - sort_requested(str): the person has clicked the title of the column with this key, after `enable_sorting`.
     - all_toggled: the person has clicked the check box above the rows, after `enable_sorting`.
@@ -67,10 +68,10 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._painter = RowPainter(self, self.delegates)
         self._header = TableHeader(self, self.delegates)
         self.setHorizontalHeader(self._header)
-        self._header.sectionResized.connect(self._store_width)
+        self._header.sectionResized.connect(self._store_column_width)
         self.setModel(rows)
         self._set_up_view()
-        self._set_column_widths()
+        self._set_row_and_column_sizes()
         for number, delegate in enumerate(self.delegates):
             self.setItemDelegateForColumn(number, delegate)
         rows.about_to_change.connect(self._store_position)
@@ -94,8 +95,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
 
-    def _set_column_widths(self) -> None:
-        """Set the row heights by density and text scale, and the column widths by text scale."""
+    def _set_row_and_column_sizes(self) -> None:
+        """Set the heights of the rows by density and text scale, and the widths of the columns by text scale."""
         self.verticalHeader().setMinimumSectionSize(16)
         self.verticalHeader().setDefaultSectionSize(current_appearance().row_height())
         header = self.horizontalHeader()
@@ -104,17 +105,18 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         for number, column in enumerate(self.rows.columns):
             mode = QHeaderView.ResizeMode.Stretch if column.is_stretched else QHeaderView.ResizeMode.Interactive
             header.setSectionResizeMode(number, mode)
-            self.setColumnWidth(number, self.column_width(number))
+            self.setColumnWidth(number, self.get_column_width(number))
 
-    def column_width(self, number: int) -> int:
-        """Return the width of a column at the current text scale, in px: the width that the person has set,
-        otherwise the width of the column's definition. A stretched column may become wider."""
+    def get_column_width(self, number: int) -> int:
+        """Return the width of a column at the current text scale, in px: the width that the person has set, otherwise
+        the width in the column's definition. On screen, a stretched column may be wider."""
         column = self.rows.columns[number]
         return round(self.preferred_widths.get(column.key, column.width) * current_appearance().scale)
 
     @Slot(int, int, int)
-    def _store_width(self, number: int, _old: int, width: int) -> None:
-        """Store the width that the person has set for a column with the mouse."""
+    def _store_column_width(self, number: int, _old: int, width: int) -> None:
+        """Store the width that the person has given to a column with the mouse, and emit `widths_changed`. Changes by
+        Qt are ignored."""
         is_fixed = self._header.sectionResizeMode(number) == QHeaderView.ResizeMode.Interactive
         if self._header.is_pressed and width > 0 and is_fixed:
             self.preferred_widths[self.rows.columns[number].key] = round(width / current_appearance().scale, 1)
@@ -123,8 +125,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     # -- called by the page
 
     def enable_sorting(self) -> None:
-        """Make the titles of the columns clickable; a click emits `sort_requested`. A column of check boxes has a
-        check box as its title; a click on it emits `all_toggled`."""
+        """Let a click on the title of a column emit `sort_requested`. The column of check boxes gets a check box as
+        its title; a click on it emits `all_toggled`."""
         self._header.setSectionsClickable(True)
         self._header.sectionClicked.connect(self._handle_title_click)
         for signal in (self.rows.dataChanged, self.rows.modelReset, self.rows.page_applied):
@@ -152,7 +154,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """Use these column widths in place of those in the columns' definitions. The widths are in px at text
         scale 1.0, by the key of the column."""
         self.preferred_widths = dict(widths)
-        self._set_column_widths()
+        self._set_row_and_column_sizes()
 
     @property
     def current_item(self) -> object | None:
@@ -167,8 +169,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         )
 
     def go_to_item(self, is_wanted: Callable[[Any], bool]) -> bool:
-        """Make the first loaded row current for whose item `is_wanted` returns True; headings have no item. Return
-        False if there is no such row."""
+        """Make the first loaded row current for which `is_wanted` returns True, and return True; return False if
+        there is none. `is_wanted` gets the object that the service returned for the row. Headings are skipped."""
         for row in range(self.rows.rowCount()):
             item = self.rows.row_at(row)
             if item is not None and is_wanted(item):
@@ -192,7 +194,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self._marks[key] = tone
         self.viewport().update()
 
-    def row_tone(self, row: int) -> Tone | None:
+    def get_row_tone(self, row: int) -> Tone | None:
         """Return the colour tone of a row's mark; None if the row has no mark."""
         item = self.rows.row_at(row) if self._marks else None
         return None if item is None else self._marks.get(self.rows.key_of(item))
@@ -201,7 +203,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def _report_visible_rows(self) -> None:
-        """Tell the model which rows are visible."""
+        """Tell the PagedModel which rows are visible, so that it reads their pages."""
         height = max(1, self.viewport().height())
         first_row = self.rowAt(0)
         last_row = self.rowAt(height - 1)
@@ -218,7 +220,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def _restore_position(self) -> None:
-        self._span_headings()
+        self._span_heading_rows()
         if self._top_position is not None and self._top_position[0].isValid():
             shift_px = self.rowViewportPosition(self._top_position[0].row()) - self._top_position[1]
             if shift_px:
@@ -226,7 +228,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._update_current_row()
         self._report_visible_rows()
 
-    def _span_headings(self) -> None:
+    def _span_heading_rows(self) -> None:
         self.clearSpans()
         for row in self._headings:
             self.setRowHeight(row, current_appearance().row_height())
@@ -292,8 +294,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         return is_arrow and is_shifted and self.rows.columns[0].kind == "check"
 
     def _extend_selection(self, event: QKeyEvent) -> None:
-        """Move to the row above or below, as the pressed arrow key says, and select all rows between this row and
-        the row where the selection began."""
+        """Make the row above or below the current one (for the keys Up and Down) current, and select all rows between
+        it and the row where the person began to select with Shift; deselect the rows that are no longer between
+        them."""
         if self._selection_start < 0:
             self._selection_start = self.current_row
         old_rows = set(_list_rows_between(self._selection_start, self.current_row))
@@ -361,8 +364,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "rows"):
-            self._set_column_widths()
-            self._span_headings()
+            self._set_row_and_column_sizes()
+            self._span_heading_rows()
 
 
 _COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier

@@ -27,9 +27,8 @@ class RowPainter:
         self._ring_px = tokens().px("borders", "focus")
 
     def paint(self, painter: QPainter, exposed: QRect) -> None:
-        """Paint all rows that touch `exposed`, the rectangle of the viewport that must be painted again, and the
-        empty area below them.
-        """
+        """Paint all rows that touch the rectangle `exposed` of the viewport, and the empty area below the last
+        row."""
         table = self._table
         painter.fillRect(exposed, current_appearance().colour("base"))
         width = table.viewport().width()
@@ -43,15 +42,15 @@ class RowPainter:
             row += 1
 
     def _list_visible_columns(self, exposed: QRect) -> tuple[list[VisibleColumn], list[VisibleColumn]]:
-        """Return the columns that the rectangle `exposed` touches, in two lists: the columns that scroll, and the
-        pinned ones."""
+        """Return the columns that the rectangle `exposed` touches, as two lists: the columns that scroll sideways,
+        and the pinned columns."""
         table = self._table
         parts: tuple[list[VisibleColumn], list[VisibleColumn]] = [], []
         for number, column in enumerate(table.rows.columns):
             x, width = table.get_column_x(number), table.columnWidth(number)
             if x <= exposed.right() and x + width > exposed.left() and not table.isColumnHidden(number):
                 delegate = self._delegates[number]
-                left_padding, right_padding = delegate.paddings(number)
+                left_padding, right_padding = delegate.get_paddings(number)
                 part = column, delegate, x + left_padding, width - left_padding - right_padding
                 parts[number < table.pinned_columns].append(part)
         return parts
@@ -65,7 +64,7 @@ class RowPainter:
         baseline = int(compute_centred_baseline(top, height - 1))
         if isinstance(entry, RowGroup):
             painter.fillRect(rect, colour("raised"))
-            margin = self._delegates[0].paddings(0)[0]
+            margin = self._delegates[0].get_paddings(0)[0]
             draw_heading(painter, CellBox(rect.left() + margin, top, rect.width(), height - 1, baseline), entry)
         elif entry is None:
             for _, delegate, x, width in (*parts[0], *parts[1]) if table.rows.is_skeleton else ():
@@ -88,15 +87,15 @@ class RowPainter:
             self._draw_focus_ring(painter, rect)
 
     def _paint_background(self, painter: QPainter, row: int, rect: QRect) -> None:
-        """Paint the background of a row, which differs if the row is current, selected or under the mouse pointer,
-        and the mark at its left edge."""
+        """Paint the background of a row and the mark at its left edge. Their colours show whether the row is current,
+        selected or under the mouse pointer."""
         table, colour = self._table, current_appearance().colour
         selected = row == table.current_row or table.rows.is_row_selected(row)
         if selected:
             painter.fillRect(rect, colour("selected"))
         elif row == table.hover_row:
             painter.fillRect(rect, colour("hover"))
-        tone = "accent" if selected else table.row_tone(row)
+        tone = "accent" if selected else table.get_row_tone(row)
         if tone:
             painter.fillRect(rect.left(), rect.top(), self._mark_px, rect.height() - 1, colour(tone))
 
@@ -129,8 +128,8 @@ class TableHeader(QHeaderView):
         self.is_pressed = False
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the background over the whole width, then the titles of all columns, and at last those of the
-        pinned columns, which cover the titles that have scrolled below them."""
+        """Paint the background of the header, then the titles of all columns, then the titles of the pinned columns
+        again, so that they cover titles which have scrolled to the same place."""
         painter = QPainter(self.viewport())
         self._paint_header_background(painter, self.viewport().rect())
         painter.end()
@@ -149,7 +148,7 @@ class TableHeader(QHeaderView):
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
         colour, column = current_appearance().colour, self._table.rows.columns[section]
         self._paint_header_background(painter, rect)
-        left_padding, _ = self._delegates[section].paddings(section)
+        left_padding, _ = self._delegates[section].get_paddings(section)
         if column.kind == "check" and self.sectionsClickable():
             side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
             ratio, is_checked = painter.device().devicePixelRatio(), self._table.rows.has_all_rows_selected

@@ -1,7 +1,7 @@
 """Design tokens (colours, type, sizes, badges), read once from `resources/style/tokens.json`.
 
-The first frame of the window can't be painted before this module is imported. Its classes are named tuples, because
-creating one dataclass takes as long as reading the file.
+The window can't paint its first frame before this module is imported. The classes of this module are named tuples,
+because creating one dataclass takes as long as reading the file.
 """
 
 import json
@@ -62,14 +62,14 @@ class DesignTokens:
         self.type: dict[str, TypeRole] = {k: TypeRole(**v) for k, v in raw["type"].items()}
         self.badges: dict[str, BadgeStyle] = {k: BadgeStyle(**v) for k, v in raw["badges"].items()}
 
-    def colours(self, theme: ThemeName) -> Mapping[str, str]:
+    def get_colours(self, theme: ThemeName) -> Mapping[str, str]:
         """Return the colours of a theme by name, as `#RRGGBB` or `rgba(r,g,b,a)`."""
         colours: Mapping[str, str] = self._raw["colours"][theme]
         return colours
 
-    def families(self, purpose: FontPurpose) -> list[str]:
-        """Return the names of the font families for texts or for figures. A later family is used for letters that
-        the earlier ones lack."""
+    def get_font_families(self, purpose: FontPurpose) -> list[str]:
+        """Return the names of the font families for texts or for figures. A letter that the first family lacks is
+        taken from a later one."""
         return list(self._raw["fonts"][purpose])
 
     def px(self, section: str, name: str) -> int:
@@ -81,8 +81,8 @@ class DesignTokens:
         return int(value)
 
     def get_lowest_contrasts(self, theme: ThemeName) -> Mapping[str, float]:
-        """Return the lowest contrast ratio of each colour on the backgrounds where it is used, by the name of the
-        colour, as stored in the token file. A test computes these ratios again."""
+        """Return the contrast ratios that the token file states for a theme: for each name of a colour, the lowest
+        ratio to any background on which the colour is used. A test computes these ratios again."""
         ratios: Mapping[str, float] = self._raw["contrast_lowest"][theme]
         return ratios
 

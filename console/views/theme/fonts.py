@@ -1,4 +1,5 @@
-"""The bundled fonts: load a font file when a text role first needs it, and create the QFont of a role."""
+"""The bundled fonts: this module registers a font file when a text role first needs it, and creates the QFont of a
+text role."""
 
 from functools import cache
 from math import ceil
@@ -14,7 +15,8 @@ _FALLBACK_FAMILIES = ["Noto Sans JP", "Yu Gothic UI", "DejaVu Sans"]
 
 @cache
 def _register_font(family: str, weight: int) -> None:
-    """Register one bundled font file with Qt. If the file is missing, Qt uses the system's fonts."""
+    """Register with Qt the bundled font file of a family and a weight (400 or 700), once. If the file is missing, Qt
+    uses a font of the system."""
     name = f"{family.replace(' ', '')}-{'Bold' if weight == 700 else 'Regular'}.ttf"
     QFontDatabase.addApplicationFont(str(resources_dir() / "fonts" / name))
 
@@ -22,16 +24,16 @@ def _register_font(family: str, weight: int) -> None:
 def list_font_families(purpose: FontPurpose) -> list[str]:
     """Return the names of the font families for texts or for figures. Qt takes each letter from the first family
     that has it."""
-    return [*tokens().families(purpose), *_FALLBACK_FAMILIES]
+    return [*tokens().get_font_families(purpose), *_FALLBACK_FAMILIES]
 
 
 def font(role: TypeRoleName, scale: float = 1.0, *, bold: bool = False, figures: bool | None = None) -> QFont:
-    """Return the font of a text role at a text scale from 1.0 to 2.0. `figures` True selects the figures font and
-    False the text font, in place of the font of the role; `bold` selects the bold weight."""
+    """Return the font of a text role at a text scale from 1.0 to 2.0. `figures` True selects the figures font, False
+    the text font, None the one that the role has. `bold` selects the bold weight."""
     type_role = tokens().type[role]
     purpose: FontPurpose = type_role.font if figures is None else ("figures" if figures else "text")
     weight = 700 if bold else type_role.weight
-    for family in tokens().families(purpose):
+    for family in tokens().get_font_families(purpose):
         _register_font(family, weight)
     qt_font = QFont(list_font_families(purpose))
     qt_font.setPixelSize(max(1, round(type_role.px * scale)))

@@ -14,7 +14,7 @@ from console.views.theme.fonts import list_font_families
 from console.views.theme.theme import current_appearance
 from console.wording.line_breaks import keep_phrases_whole
 
-_FIGURE_PATTERN = re.compile(
+_FIGURES_FONT_PATTERN = re.compile(
     r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?"  # amounts
     r"|\d{4}-\d{2}-\d{2}(?:[ \xa0]\d{1,2}:\d{2}(?::\d{2})?)?(?:[ \xa0]JST)?"  # days and instants
     r"|(?:\d{2}-\d{2}[ \xa0])?\d{1,2}:\d{2}(?::\d{2})?(?:[ \xa0](?:JST|IST))?"
@@ -43,7 +43,7 @@ def split_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font."""
     pieces: list[FontRun] = []
     end = 0
-    for match in _FIGURE_PATTERN.finditer(text):
+    for match in _FIGURES_FONT_PATTERN.finditer(text):
         if match.start() > end:
             pieces.append((text[end : match.start()], False))
         is_amount = _AMOUNT_PATTERN.match(match.group()) is not None
@@ -63,8 +63,8 @@ def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
 
 @lru_cache(maxsize=4096)
 def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Split an identifier into font runs: whole words such as "Check" and people's names use the text font, the
-    rest uses the figures font. An amount beside the identifier is split as in other texts."""
+    """Split an identifier into font runs: whole words such as "Check", and the names of people, use the text font;
+    everything else uses the figures font. A text that contains an amount is split by `split_font_runs`."""
     if "…" in text:
         return ((text, True),)
     if _CURRENCY_PATTERN.search(text):
@@ -103,8 +103,8 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
 
 
 def keep_numbers_whole(text: str) -> str:
-    """Return the text with no-break spaces inside numbers and before their units, so that a label that wraps ends
-    no line there. A word joiner after the hyphen of an identifier such as lead-b does the same."""
+    """Return the text with no-break spaces inside numbers and before their units, and with a word joiner after the
+    hyphen of an identifier such as lead-b, so that a label that wraps ends no line there."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
     return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 
@@ -140,10 +140,8 @@ def measure_font_runs(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *,
 
 @lru_cache(maxsize=4096)
 def _measure_piece(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
-    """Return the width of a piece of text in px. The result is cached, because measuring a text takes as long as
-    drawing it, and most pieces occur again. `_scale` is a parameter only because the cache needs the text scale
-    in its key.
-    """
+    """Return the width of a piece of text in px, from a cache: measuring a text takes as long as drawing it, and most
+    pieces occur again. `_scale` is a parameter only because the key of the cache must contain the text scale."""
     return current_appearance().font_metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
 
 
@@ -178,6 +176,7 @@ def _count_fitting_letters(piece: str, room: float, role: TypeRoleName, bold: bo
 
 
 def elide_text(text: str, width: float, role: TypeRoleName = "body", *, bold: bool = False) -> str:
-    """Return a text that uses one font. If the text is wider than `width` px, its end is replaced by "…"."""
+    """Return the text, whose letters all use the font of the text role; if it is wider than `width` px, replace its
+    end by "…"."""
     figures = tokens().type[role].font == "figures"
     return "".join(piece for piece, _ in elide_font_runs(((text, figures),), width, role, bold=bold))

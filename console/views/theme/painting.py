@@ -13,7 +13,8 @@ _STROKE_PX = 1.5
 
 
 def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:
-    """Draw the icon shape with this name into a square, with strokes of 1.5 px at a size of 16 px."""
+    """Draw the icon shape with this name into a square. The strokes are 1.5 px wide if the square is 16 px wide,
+    otherwise in proportion."""
     drawing = get_icon_shape(name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -113,8 +114,8 @@ def draw_radio_button(painter: QPainter, rect: QRectF, *, checked: bool, enabled
 
 @lru_cache(maxsize=16)
 def get_check_box_pixmap(_theme: str, px: int, ratio: float, checked: bool) -> QPixmap:
-    """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and
-    `ratio` the device pixel ratio. `_theme` is a parameter only because the cache needs it in its key."""
+    """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and `ratio`
+    the device pixel ratio. `_theme` is a parameter only because the key of the cache must contain the theme."""
     image = QPixmap(round(px * ratio), round(px * ratio))
     image.setDevicePixelRatio(ratio)
     image.fill(Qt.GlobalColor.transparent)

@@ -1,4 +1,4 @@
-"""The removal of invisible characters from copied text. Labels contain these characters to keep phrases and
+"""Removes invisible characters from text that the person copies. Labels contain these characters to keep phrases and
 numbers on one line."""
 
 from PySide6.QtCore import Qt, Slot
@@ -15,8 +15,8 @@ def install_plain_clipboard() -> None:
 
 @Slot(QClipboard.Mode)
 def _remove_clipboard_marks(mode: QClipboard.Mode) -> None:
-    """Qt calls this after a change of the clipboard. A change while the application is active was made by the
-    application."""
+    """Remove the invisible characters from the text on the clipboard, if this application is active: then it has
+    copied the text itself. Qt calls this after each change of the clipboard."""
     clipboard = QGuiApplication.clipboard()
     is_active = QGuiApplication.applicationState() is Qt.ApplicationState.ApplicationActive
     if is_active and WORD_JOINER in (text := clipboard.text(mode)):

@@ -110,7 +110,7 @@ QSplitter::handle { background: $line; }
 """)
 
 
-def style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
+def make_style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
     """Return the Qt style sheet for a theme and a text scale. All its colours and sizes come from the design
     tokens.
     """
@@ -129,5 +129,5 @@ def style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
         "differs": design.px("borders", "differs"),
     }
     return _STYLE_SHEET_TEMPLATE.substitute(
-        design.colours(theme), **{k: str(v) for k, v in (sizes | heights).items()}
+        design.get_colours(theme), **{k: str(v) for k, v in (sizes | heights).items()}
     )

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.views.theme.design_tokens import Density, ThemeName, TypeRoleName, tokens
 from console.views.theme.fonts import font, line_height
-from console.views.theme.style_sheet import style_sheet
+from console.views.theme.style_sheet import make_style_sheet
 
 _PALETTE_COLOURS = {
     QPalette.ColorRole.Window: "base",
@@ -34,7 +34,7 @@ _PALETTE_COLOURS = {
     QPalette.ColorRole.Shadow: "border",
     QPalette.ColorRole.Accent: "accent",
 }
-_TEXT_ROLES = (
+_PALETTE_TEXT_ROLES = (
     QPalette.ColorRole.WindowText,
     QPalette.ColorRole.Text,
     QPalette.ColorRole.ButtonText,
@@ -69,32 +69,32 @@ class Appearance(QObject):
     @property
     def colours_by_name(self) -> Mapping[str, str]:
         """The colours of the current theme, by name."""
-        return tokens().colours(self._theme)
+        return tokens().get_colours(self._theme)
 
     def colour(self, name: str) -> QColor:
-        """Return a colour of the current theme by its name in the design tokens. `{tone}_tint`, such as `text_tint`,
-        is the background colour of a tone.
-        """
+        """Return a colour of the current theme by its name in the design tokens. The name of a tone with `_tint`,
+        such as `text_tint`, means the background colour of that tone."""
         colour = self._colours.get(name)
         if colour is None:
             colour = self._colours[name] = parse_colour(self.colours_by_name[_COLOUR_BY_TINT.get(name, name)])
         return colour
 
     def skeleton_colour(self) -> QColor:
-        """Return the colour of the grey bars that stand for rows which aren't read yet. The bars are just visible
-        in each theme."""
+        """Return the colour of the grey bars that are shown in place of rows which aren't read yet. In each theme,
+        the bars can just be seen on the background."""
         return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
 
     def font(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFont:
-        """Return the font of a text role at the current text scale; `figures` and `bold` as in `fonts.font`."""
+        """Return the font of a text role at the current text scale. `bold` selects the bold weight; `figures` True
+        selects the figures font, False the text font, None the one that the role has."""
         key = (role, bold, figures)
         if key not in self._fonts:
             self._fonts[key] = font(role, self.scale, bold=bold, figures=figures)
         return self._fonts[key]
 
     def font_metrics(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFontMetricsF:
-        """Return the font metrics of a text role at the current text scale; `figures` and `bold` as in
-        `fonts.font`."""
+        """Return the font metrics of a text role at the current text scale. `bold` selects the bold weight; `figures`
+        True selects the figures font, False the text font, None the one that the role has."""
         key = (role, bold, figures)
         if key not in self._metrics:
             self._metrics[key] = QFontMetricsF(self.font(role, bold=bold, figures=figures))
@@ -112,21 +112,21 @@ class Appearance(QObject):
     def control_height(self, kind: str) -> int:
         """Return the height of a control (`button`, `input`, `badge` …) in px: the height in the design tokens,
         plus the height that one line of text gains at the current text scale."""
-        return self._scaled_px("control_heights", kind)
+        return self._compute_scaled_px("control_heights", kind)
 
     def row_height(self, kind: str = "") -> int:
         """Return the height of a table's rows in px at the current density and text scale: `kind` "" for a row,
         "header" for the header, "group" for a heading."""
         compact = self.density == "compact"
         name = self.density if not kind else f"{kind}_compact" if compact else kind
-        return self._scaled_px("row_heights", name)
+        return self._compute_scaled_px("row_heights", name)
 
     def frame_height(self, name: str) -> int:
         """Return the height of a bar of the window (`top_bar`, `status_bar` …) in px: the height in the design
         tokens, plus the height that one line of text gains at the current text scale."""
-        return self._scaled_px("layout", name)
+        return self._compute_scaled_px("layout", name)
 
-    def _scaled_px(self, section: str, name: str) -> int:
+    def _compute_scaled_px(self, section: str, name: str) -> int:
         base = tokens().px(section, name)
         # A larger text scale enlarges the text line only, not the padding.
         return base + max(0, line_height("body", self.scale) - line_height("body"))
@@ -149,8 +149,8 @@ class Appearance(QObject):
 
     @Slot()
     def follow_system(self) -> None:
-        """Apply the system's new theme, unless the person has chosen a theme. Qt calls this when the system's
-        theme changes."""
+        """Use the system's new theme, unless the person has chosen a theme. Qt calls this when the system's theme
+        changes."""
         if self._chosen_theme is None:
             self._apply_to_application()
 
@@ -160,7 +160,7 @@ class Appearance(QObject):
             return
         self._theme = self._chosen_theme or detect_system_theme(app)
         self._colours.clear()
-        sheet = style_sheet(self._theme, self.scale)
+        sheet = make_style_sheet(self._theme, self.scale)
         applied, self._applied = self._applied, (sheet, self.scale, self.density)
         if self._applied != applied:  # Qt polishes every widget again, even if nothing differs
             app.setPalette(self.palette())
@@ -172,7 +172,7 @@ class Appearance(QObject):
         qt_palette = QPalette()
         for role, name in _PALETTE_COLOURS.items():
             qt_palette.setColor(role, self.colour(name))
-        for role in _TEXT_ROLES:
+        for role in _PALETTE_TEXT_ROLES:
             qt_palette.setColor(QPalette.ColorGroup.Disabled, role, self.colour("disabled_text"))
         return qt_palette
 
@@ -202,9 +202,8 @@ _current_appearance: Appearance | None = None
 
 
 def current_appearance() -> Appearance:
-    """Return the Appearance of the process. There is only one, because Qt has one palette and one style sheet per
-    process.
-    """
+    """Return the Appearance of the process. A process has only one, because Qt has one palette and one style sheet
+    per process."""
     global _current_appearance
     if _current_appearance is None:
         _current_appearance = Appearance()

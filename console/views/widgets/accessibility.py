@@ -1,10 +1,10 @@
-"""The accessibility tree of the window (the objects that a screen reader reads), where Qt's own tree differs from
-the screen.
+"""The accessibility tree of the window (the objects that a screen reader reads), where Qt's own tree differs from the
+screen.
 
-Qt calls painted widgets "filler", lists children in the order of their creation, and leaves hidden pages in the
-tree. `install_accessibility` replaces the interfaces of plain widgets: their children are the visible ones in
-reading order, and their role is the attribute `accessible_role` of their class, if it has one. A plain widget with
-a name is a group.
+Qt gives painted widgets the role "filler", lists children in the order of their creation, and leaves hidden pages in
+the tree. `install_accessibility` replaces the interfaces of plain widgets: their children are the visible child
+widgets in reading order, and their role is the attribute `accessible_role` of their class. A plain widget without
+this attribute has the role of a group if it has a name.
 """
 
 from typing import Any
@@ -51,8 +51,8 @@ def _make_interface(class_name: str, target: QObject) -> QAccessibleInterface | 
 
 
 class TabNode(QWidget):
-    """An invisible widget over one tab of a tab bar, which screen readers read in place of Qt's own object for the
-    tab. Qt's own object of the current tab always reports that it has the focus."""
+    """An invisible widget over one tab of a tab bar. Screen readers read it in place of Qt's own object for the tab,
+    because Qt's own object for the current tab always reports that it has the focus."""
 
     def __init__(self, tabs: QTabBar, number: int) -> None:
         super().__init__(tabs)
@@ -85,7 +85,7 @@ class _TabInterface(QAccessibleWidget):
 
 
 class _HeadingAttributes(QAccessibleAttributesInterface):
-    """The accessibility attributes of a heading: screen readers read its level from them."""
+    """The accessibility attributes of a heading, from which screen readers read the level of the heading."""
 
     def __init__(self, level: int) -> None:
         super().__init__()
@@ -102,7 +102,8 @@ class _VisibleChildrenInterface(QAccessibleWidget):
     """The accessibility interface of a widget. Its children are the visible child widgets, in reading order.
 
     The class stores no reference to the widget. If a screen reader runs, Qt requests the interface of some widgets
-    inside their constructors, where PySide knows only the base class; a stored reference would keep that class.
+    inside their constructors, when PySide knows only the base class of the widget; a reference stored then would
+    remain an object of the base class.
     """
 
     def __init__(self, widget: QWidget, role: QAccessible.Role) -> None:
@@ -142,8 +143,8 @@ class _HeadingInterface(_VisibleChildrenInterface):
         self._attributes = _HeadingAttributes(getattr(widget, "heading_level", 1))
 
     def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
-        """Return the accessibility interface of this kind. If there is none, return a null pointer, because PySide
-        turns None into an invalid pointer."""
+        """Return the additional interface of this kind, such as the one that reads the attributes of the heading. If
+        there is none, return a null pointer, because PySide turns None into an invalid pointer."""
         if kind == QAccessible.InterfaceType.AttributesInterface:
             return self._attributes
         found: Any = super().interface_cast(kind)  # the stubs know no None
@@ -152,7 +153,8 @@ class _HeadingInterface(_VisibleChildrenInterface):
 
 def list_visible_children(widget: QWidget) -> list[QWidget]:
     """Return the visible child widgets that a screen reader reads, in reading order: line by line, each line from
-    left to right. Two widgets belong to one line if one of them covers the vertical middle of the other."""
+    left to right. A widget belongs to a line if its vertical middle is above the bottom of the line's first
+    widget."""
     children = [
         child
         for child in widget.children()
@@ -176,6 +178,6 @@ def list_visible_children(widget: QWidget) -> list[QWidget]:
 
 
 def _has_no_spoken_text(widget: QWidget) -> bool:
-    """Return True for a widget that a screen reader skips: an icon with a word beside it, or an empty label."""
+    """Return True for a widget that a screen reader skips: an icon beside a word, or an empty label."""
     is_empty_label = isinstance(widget, QLabel) and not widget.text() and not widget.accessibleName()
     return is_empty_label or getattr(widget, "is_decoration", False)

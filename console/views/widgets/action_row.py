@@ -1,4 +1,5 @@
-"""A row of action buttons on one line. The buttons that have no room are in the menu of the button "more"."""
+"""A row of action buttons on one line. Buttons for which the line has no room are moved to the menu of the button
+"more"."""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -10,7 +11,7 @@ from console.views.widgets.base import make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 
 _BUTTON_GAP_PX = 8
-_TWO_LINE_WIDTH_RATIO = (
+_TWO_LINE_REASON_WIDTH_RATIO = (
     0.6  # width of a sentence in two lines, as a part of its width in one: lines end between words
 )
 
@@ -51,12 +52,12 @@ class ActionRow(QWidget):
         self.more.clicked.connect(self._open_menu)
         left_pairs, right_pairs = ([self._pairs[button] for button in buttons] for buttons in (left, right))
         self._box = make_row(*left_pairs, None, *right_pairs, self.more, gap=_BUTTON_GAP_PX)
-        self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # what doesn't fit is in the menu
+        self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # buttons that don't fit are in the menu
         self.setLayout(self._box)
 
     def offer_buttons(self, offered: Collection[KeyButton]) -> None:
-        """Show the buttons `offered`, in the line or in the menu, and hide all other buttons of the line. The
-        buttons that are always in the menu stay there."""
+        """Show the buttons `offered`, in the line or in the menu, and hide the other buttons of the row. The buttons
+        that are always in the menu stay there."""
         for button in self._pairs:
             button.setVisible(button in offered)
         self._fit_buttons()
@@ -90,8 +91,8 @@ class ActionRow(QWidget):
         self.more.setVisible(bool(self.list_buttons_in_menu()))
 
     def _list_buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
-        """Return the buttons that show their reason. Of adjacent buttons with the same reason, only one shows it:
-        the last one at the left end of the line, the first one at the right end."""
+        """Return the buttons beside which a reason is shown. If adjacent buttons have the same reason, it is shown
+        once: beside the last button at the left end of the line, beside the first at the right end."""
         found: dict[tuple[int, str], KeyButton] = {}
         run, previous = 0, ""
         for button in shown_buttons:
@@ -109,7 +110,10 @@ class ActionRow(QWidget):
         ):  # a reason may take two lines, which are as high as a button
             reason = self._reasons[button]
             widths.append(
-                max(reason.minimumSizeHint().width(), round(reason.measure_line_width() * _TWO_LINE_WIDTH_RATIO))
+                max(
+                    reason.minimumSizeHint().width(),
+                    round(reason.measure_line_width() * _TWO_LINE_REASON_WIDTH_RATIO),
+                )
                 + _BUTTON_GAP_PX
             )
         return sum(widths) + (self.more.sizeHint().width() if has_menu else 0)

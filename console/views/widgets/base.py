@@ -20,7 +20,7 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape
 from console.views.theme.theme import current_appearance
 
-_HEADING_LEVELS: dict[TypeRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
+_HEADING_LEVEL_BY_TEXT_ROLE: dict[TypeRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
 """The level of a heading by the text role of its label; labels of other roles are no headings."""
 _TEXT_CONTROL_HOLDER_NAME = "text control"
 BorderEdge = Literal["none", "top", "bottom", "left", "right", "all"]
@@ -81,7 +81,7 @@ class TextLabel(QLabel):
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._bold = bold
-        self.heading_level = _HEADING_LEVELS.get(role, 0) if heading is None else heading
+        self.heading_level = _HEADING_LEVEL_BY_TEXT_ROLE.get(role, 0) if heading is None else heading
         if self.heading_level:
             self.accessible_role = QAccessible.Role.Heading
         self.setWordWrap(wrap)
@@ -104,7 +104,7 @@ class TextLabel(QLabel):
 
     @property
     def has_current_text_size(self) -> bool:
-        """True if the font of the label has the text size that the person has chosen."""
+        """True if the font of the label already has the text size that the person has chosen."""
         return self.font().pixelSize() == self._get_role_font().pixelSize()
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
@@ -144,8 +144,8 @@ class TextLabel(QLabel):
 
 
 class TitleLabel(TextLabel):
-    """The title of a page or dialog. The title has the focus, with a visible ring, while the page or dialog has no
-    control that can have it; the Tab key doesn't stop at the title."""
+    """The title of a page or dialog. The title gets the focus, with a visible ring, if the page or dialog has no
+    control that can have the focus at present. The Tab key doesn't stop at the title."""
 
     focus_ring = 2
 
@@ -170,7 +170,8 @@ def _detach_text_control(label: QLabel) -> None:
 
 
 def compute_half_leading_px(role: TypeRoleName) -> int:
-    """Return half of the leading of a text role (its line height less the height of its font), in px."""
+    """Return half of the leading of a text role in px. The leading is the line height of the role less the height of
+    its font."""
     return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)
 
 
@@ -220,9 +221,9 @@ class ElidedLabel(PaintedWidget):
 
 
 class ShapeIcon(PaintedWidget):
-    """A widget that shows an icon shape in the colour of a tone. A label beside the icon always says the same, so
-    the icon has no accessible name. With `line`, the widget is as high as a line of that text role, so that an icon
-    at the top of a text of several lines is centred on the first one."""
+    """A widget that shows an icon shape in the colour of a tone. It has no accessible name, because a label beside it
+    always says the same. With `line`, the widget is as high as a line of that text role, so that an icon beside a
+    text of several lines is centred on the first line."""
 
     is_decoration = True
 
@@ -256,7 +257,8 @@ class ShapeIcon(PaintedWidget):
 
 
 def set_style_property(widget: QWidget, name: str, value: object) -> None:
-    """Set a dynamic property of a Qt widget, and apply the rules of the style sheet that depend on this property."""
+    """Set a dynamic property of a Qt widget, and apply those rules of the style sheet again that depend on this
+    property."""
     widget.setProperty(name, value)
     widget.style().unpolish(widget)
     widget.style().polish(widget)
@@ -264,7 +266,7 @@ def set_style_property(widget: QWidget, name: str, value: object) -> None:
 
 
 def make_scroll_area() -> QScrollArea:
-    """Return a scroll area that scrolls vertically only. The widgets inside can have the focus, the area itself
+    """Return a scroll area that scrolls only vertically. The widgets inside it can have the focus; the area itself
     can't."""
     area = QScrollArea()
     area.setWidgetResizable(True)

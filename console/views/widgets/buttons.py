@@ -18,7 +18,7 @@ _HEIGHT_TOKEN_BY_KIND = {"tool": "tool_button", "inline": "inline_button", "sear
 _CORNER_RADIUS_PX = 4
 _ICON_PX = 16
 _MENU_ICON_PX = 12
-_MIN_REASON_PX = 160  # width of a reason that takes several lines, at text size 1
+_MIN_REASON_WIDTH_PX = 160  # width of a reason that takes several lines, at text size 1
 _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
 
 
@@ -40,8 +40,8 @@ class PaintedButton(QPushButton):
         return self.sizeHint()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Ignore the repetitions of a key that is held down, so that a press acts once, also if the button gets
-        the focus or another action meanwhile."""
+        """Ignore the key presses that the keyboard repeats while a key is held down, so that one press acts once,
+        even if the button gets the focus or another action meanwhile."""
         if not event.isAutoRepeat():
             super().keyPressEvent(event)
 
@@ -53,11 +53,11 @@ class PaintedButton(QPushButton):
 
 
 class KeyButton(PaintedButton):
-    """A button that shows its keyboard shortcut as a key cap. The shortcut works only while the button is visible
-    and enabled.
+    """A button that shows its keyboard shortcut as a key cap. The shortcut works only while the button is visible and
+    enabled.
 
     Signals:
-    - reason_changed(str): the button is now disabled or blocked for this reason; "" if it is enabled.
+    - reason_changed(str): the reason why the button is disabled or blocked has changed; "" means that there is none.
     """
 
     reason_changed = Signal(str)
@@ -112,18 +112,16 @@ class KeyButton(PaintedButton):
         self._show_reason()
 
     def block(self, reason: str) -> None:
-        """Keep the button disabled while `reason` isn't ""; "" ends the block. During the block, `setEnabled` only
-        stores its value; the button gets the last stored value when the block ends."""
+        """Keep the button disabled for this reason, whatever `setEnabled` is called with; "" ends the block. When the
+        block ends, the button gets the value of the last call of `setEnabled`."""
         if reason != self.block_reason and self._is_blockable:
             self.block_reason = reason
             self.setEnabled(self._wants_enabled)
             self._show_reason()
 
-    def disable_blocking(self) -> None:
-        """Stop blocking this button: end a block that `block` began (it keeps the button disabled for a reason),
-        and ignore all later calls of `block`. A dialog calls this when the button gets another action, which is
-        always allowed.
-        """
+    def make_unblockable(self) -> None:
+        """End a block that `block` has started, and ignore all later calls of `block` on this button. A dialog calls
+        this when the button gets another action, one that is always allowed."""
         self.block("")
         self._is_blockable = False
 
@@ -135,13 +133,13 @@ class KeyButton(PaintedButton):
 
     @property
     def is_busy(self) -> bool:
-        """True while the action of this button runs. The button then shows the text that `set_busy` got."""
+        """True while the action of this button runs. The button then shows the text that was passed to `set_busy`."""
         return self.text() != self._words
 
     @property
     def shown_reason(self) -> str:
-        """The reason why the button is disabled: the reason of its block, otherwise the one that
-        `disable_with_reason` got; "" if there is none."""
+        """The reason why the button is disabled: the reason of its block, otherwise the reason that was passed to
+        `disable_with_reason`; "" if there is none."""
         return self.block_reason or self.reason
 
     def _show_reason(self) -> None:
@@ -165,8 +163,8 @@ class KeyButton(PaintedButton):
         self.updateGeometry()
 
     def show_key(self, key: str) -> None:
-        """Show this key cap; "" for none. The shortcut itself doesn't change: the page or dialog handles the new
-        key."""
+        """Show another key on the key cap; "" removes the key cap. The page or dialog must handle this key, because
+        the button's own shortcut doesn't change."""
         self.key = key
         self._set_description()
         self.updateGeometry()
@@ -197,7 +195,7 @@ class KeyButton(PaintedButton):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect())
-        ink, edge, fill, cap = self._colours()
+        ink, edge, fill, cap = self._get_colours()
         draw_frame(painter, box, _CORNER_RADIUS_PX, edge, fill)
         pad, gap = self._get_padding_and_gap()
         x: float = pad
@@ -235,9 +233,9 @@ class KeyButton(PaintedButton):
     def _is_bold(self) -> bool:
         return self.kind in ("primary", "danger") and self.isEnabled()
 
-    def _colours(self) -> tuple[QColor, QColor | None, QColor, tuple[QColor, QColor, QColor | None]]:
-        """Return the colours of text, border and background in the button's current state, and as the fourth value
-        the same three colours of its key cap. None means no border or no background."""
+    def _get_colours(self) -> tuple[QColor, QColor | None, QColor, tuple[QColor, QColor, QColor | None]]:
+        """Return the colours of the button's text, border and background in its present state, and a tuple with the
+        colours of the key cap's text, border and background. None means no border or no background."""
         colour = current_appearance().colour
         cap: tuple[QColor, QColor, QColor | None]
         is_down, is_hovered = self.isDown(), self.underMouse()
@@ -276,7 +274,7 @@ class ReasonLabel(TextLabel):
         return QSize(self.measure_line_width(), current_appearance().line_height("small"))
 
     def minimumSizeHint(self) -> QSize:
-        least = round(_MIN_REASON_PX * current_appearance().scale)
+        least = round(_MIN_REASON_WIDTH_PX * current_appearance().scale)
         return QSize(min(least, self.measure_line_width()), current_appearance().line_height("small"))
 
     def _show_reason(self, reason: str) -> None:

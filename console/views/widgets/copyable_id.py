@@ -10,11 +10,11 @@ from console.views.widgets.buttons import IconButton
 
 
 class CopyableId(QWidget):
-    """A widget that shows an identifier such as `7 1234 5678 9012`. The copy button, or Ctrl+C while the widget
-    has the focus, copies the plain form `7123456789012`.
+    """A widget that shows an identifier such as `7 1234 5678 9012`. The copy button, or Ctrl+C while the widget has
+    the focus, copies the plain form `7123456789012`.
 
     Signals:
-    - copied(str): this plain form was copied to the clipboard.
+    - copied(str): the identifier was copied to the clipboard; carries its plain form.
     """
 
     copied = Signal(str)

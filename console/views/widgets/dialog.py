@@ -66,7 +66,7 @@ class DialogFrame(QDialog):
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._veil = OverlayLayer(parent.window()) if parent is not None else None
-        self.finished.connect(self._remove_from_window)
+        self.finished.connect(self._remove_dialog_from_window)
         self._title = TitleLabel("", "dialog_title")
         self._subtitle = TextLabel("", "small", "muted", wrap=True)
         self.show_title(title, subtitle)
@@ -86,7 +86,7 @@ class DialogFrame(QDialog):
         self.hint = TextLabel(hint, "small", "muted", wrap=True)
         self._area = make_scroll_area()
         self._area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
-        self._build(close_name)
+        self._build_frame(close_name)
         self.setFixedWidth(self._compute_width())
 
     def _compute_width(self) -> int:
@@ -100,7 +100,7 @@ class DialogFrame(QDialog):
             else max(tokens().px("layout", "dialog_width"), min(width, parent.window().width() - 96))
         )
 
-    def _build(self, close_name: str) -> None:
+    def _build_frame(self, close_name: str) -> None:
         close = IconButton("close", close_name)
         close.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard uses Esc and Cancel
         close.clicked.connect(self.reject)
@@ -188,10 +188,8 @@ class DialogFrame(QDialog):
         self.resize(self.width(), frame_height + self._area.height())
 
     def _order_tab_stops(self) -> None:
-        """Set the order in which the Tab key visits the controls: from Cancel to the acting button, if
-        `set_act_button_first` has said so; otherwise from Cancel through the fields of the content to the
-        acting button.
-        """
+        """Set the order in which the Tab key visits the controls. After Cancel comes the acting button if
+        `set_act_button_first` was called with True; otherwise the fields of the content come between them."""
         if self._is_act_first:
             stops: list[QWidget] = [self._title, self.cancel_button, self.act_button]
         else:
@@ -204,14 +202,14 @@ class DialogFrame(QDialog):
             QWidget.setTabOrder(before, after)
 
     def set_act_button_first(self, *, is_first: bool) -> None:
-        """Let the Tab key go from Cancel directly to the acting button (True), or through the fields of the
-        content first (False)."""
+        """Let the Tab key go from Cancel directly to the acting button (True), or from Cancel to the fields of the
+        content and then to the acting button (False)."""
         self._is_act_first = is_first
         self._order_tab_stops()
 
     def open(self) -> None:
-        """Show the dialog. If a dialog of the same class and title is already open over the window, reject this one:
-        the person has pressed the button twice before the first dialog appeared."""
+        """Show the dialog. If the window already shows a dialog of the same class and title, reject this dialog
+        instead: the person has pressed the button that opens it twice."""
         parent = self.parentWidget()
         others = [] if parent is None else parent.window().findChildren(type(self))
         shown = (other for other in others if type(other) is type(self) and other.isVisible())
@@ -227,8 +225,8 @@ class DialogFrame(QDialog):
         return self.cancel_button
 
     def show_in_footer(self, button: KeyButton, words: TextLabel | None = None) -> None:
-        """Show another button before Cancel, and the label `words` at the left of the footer; they replace those
-        of an earlier call."""
+        """Show an additional button before Cancel, and the label `words` at the left of the footer. They replace the
+        button and the label of an earlier call."""
         self.clear_footer()
         self._footer_widgets = (button,) if words is None else (button, words)
         self._footer_buttons.addWidget(button)
@@ -244,25 +242,25 @@ class DialogFrame(QDialog):
         self._toast_box.addWidget(toast)
         toast.fit_height()
         toast.show()  # a hidden one has no place in the layout
-        toast.destroyed.connect(self._fit_after_toast)
+        toast.destroyed.connect(self._fit_size_after_toast)
         self.fit_size()
 
     @Slot()
-    def _fit_after_toast(self) -> None:
+    def _fit_size_after_toast(self) -> None:
         if not self._toast_box.count():
             self._toast_box.setContentsMargins(0, 0, 0, 0)
         self.fit_size()
 
     def _find_toasts(self) -> Toasts | None:
-        """Return the object that shows the toasts of the main window below this dialog, even if another dialog is
-        between them; None if there is none."""
+        """Return the object that shows the toasts of the main window to which this dialog belongs, directly or
+        through another dialog; None if there is no such object."""
         top = self.parentWidget()
         while top is not None and top.window().parentWidget() is not None:
             top = top.window().parentWidget()
         return top.window().findChild(Toasts) if top is not None else None
 
     def clear_footer(self) -> None:
-        """Remove the button and the label that `show_in_footer` has added, if there are any."""
+        """Remove the button and the label that `show_in_footer` has added; do nothing if there are none."""
         for widget in self._footer_widgets:
             widget.hide()
             widget.deleteLater()
@@ -293,9 +291,10 @@ class DialogFrame(QDialog):
             self.act_button.enable_button()
 
     def set_busy(self, words: str) -> None:
-        """Disable both buttons while the action runs; show and announce `words`. The acting button stays disabled
-        until `show_outcome` or `end_action` is called; the dialog stays open until one of them or
-        `allow_closing` is called. The title gets the focus, because a disabled button can't have it.
+        """Disable the Cancel button and the acting button while the action runs; show and announce `words`. The
+        acting button stays disabled until `show_outcome` or `end_action` is called. The dialog can't be closed
+        until one of them or `allow_closing` is called. The title gets the focus, because a disabled button can't
+        have it.
         """
         self._is_busy, self._may_close_window = True, False
         self.act_button.set_busy(words)
@@ -321,9 +320,9 @@ class DialogFrame(QDialog):
 
     def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
         """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
-        (`close`) and the acting button (`act`; "" hides it). The acting button loses its action; the caller
-        connects the next one. The button that `show_in_footer` has added is removed. Title and notification
-        bars are announced as one sentence.
+        (`close`) and the acting button (`act`; "" hides the button). The acting button is disconnected from its
+        action; the caller connects the next action. The button that `show_in_footer` has added is removed. The
+        title and the notification bars in the content are announced as one sentence.
         """
         self._is_busy = False
         self._announce_outcome(title, content)
@@ -333,7 +332,7 @@ class DialogFrame(QDialog):
         self.cancel_button.show_text(close)
         self.cancel_button.setEnabled(True)
         self.act_button.clicked.disconnect()
-        self.act_button.disable_blocking()
+        self.act_button.make_unblockable()
         self.act_button.show_text(act)
         self.act_button.enable_button()
         self.act_button.setVisible(bool(act))
@@ -369,7 +368,7 @@ class DialogFrame(QDialog):
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_act_button)
 
     @Slot()
-    def _remove_from_window(self) -> None:
+    def _remove_dialog_from_window(self) -> None:
         toasts = self._find_toasts()
         if toasts is not None:
             toasts.remove_dialog(self)
@@ -418,8 +417,9 @@ class DialogFrame(QDialog):
 
     @Slot()
     def press_act_button(self) -> None:
-        """Press the acting button by its shortcut. In the first 600 ms the press is ignored, and the footer and a
-        screen reader say so; a disabled button has its reason in the footer already."""
+        """Press the acting button, because the person has typed its shortcut. In the first 600 ms the shortcut has no
+        effect, and the footer and a screen reader say so. If the button is disabled, do nothing: the footer shows
+        the reason already."""
         if self.act_button.isEnabled():
             self.act_button.click()
         elif not self._ready and not self._disabled_reason and not self._is_busy:

@@ -49,19 +49,19 @@ class FlowLayout(QLayout):
 
     def sizeHint(self) -> QSize:
         """Return the size that all items need on one line."""
-        left, top, right, bottom = self._margins()
+        left, top, right, bottom = self._get_margins()
         sizes = [item.sizeHint() for item in self._list_visible_items()]
         total_width = sum(size.width() for size in sizes) + self._gap * max(0, len(sizes) - 1)
         return QSize(total_width + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
 
     def minimumSize(self) -> QSize:
         """Return the minimum width of the widest item and the minimum height of the highest item."""
-        left, top, right, bottom = self._margins()
+        left, top, right, bottom = self._get_margins()
         sizes = [item.minimumSize() for item in self._list_visible_items()]
         max_width = max((size.width() for size in sizes), default=0)
         return QSize(max_width + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
 
-    def _margins(self) -> tuple[int, int, int, int]:
+    def _get_margins(self) -> tuple[int, int, int, int]:
         margins = self.contentsMargins()
         return margins.left(), margins.top(), margins.right(), margins.bottom()
 
@@ -81,8 +81,8 @@ class FlowLayout(QLayout):
         return lines
 
     def _arrange_lines(self, rect: QRect, *, move: bool) -> int:
-        """Return the total height of the lines in px. With `move`, also place the items."""
-        left, top, right, bottom = self._margins()
+        """Return the total height in px that the lines need in `rect`. With `move`, also place the items there."""
+        left, top, right, bottom = self._get_margins()
         room, y = rect.width() - left - right, rect.y() + top
         lines = self._split_lines(room)
         for number, line in enumerate(lines):
@@ -93,8 +93,8 @@ class FlowLayout(QLayout):
         return y + bottom - rect.y()
 
     def _place_line(self, line: list[QLayoutItem], x: int, y: int, line_height: int, room: int) -> None:
-        """Place the items of one line, beginning at (x, y). No item extends beyond the line's end, `room` px from
-        its begin."""
+        """Place the items of one line, starting at (x, y). `room` is the length of the line in px; no item extends
+        beyond its end."""
         line_end = x + room
         for item in line:
             size = _measure_size_in_line(item, room)
@@ -106,8 +106,8 @@ class FlowLayout(QLayout):
 
 
 def _measure_size_in_line(item: QLayoutItem, room: int) -> QSize:
-    """Return the size of an item in a line of `room` px. A wider item gets this width, and the height that it
-    needs at this width."""
+    """Return the size of an item in a line that is `room` px long. An item that is wider than the line gets the width
+    of the line, and the height that it needs at this width."""
     size = item.sizeHint()
     if size.width() <= room or not item.hasHeightForWidth():
         return size
@@ -121,7 +121,8 @@ def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4) -> QWid
 
 
 def make_flow_holder(flow: FlowLayout) -> QWidget:
-    """Return a widget with this FlowLayout; the layout around the widget gives it the height that the lines need."""
+    """Return a widget with this FlowLayout. The layout around the widget gives it as much height as its lines
+    need."""
     holder = QWidget()
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _FocusRingStyle(QProxyStyle):
-    """The Qt style of the focus ring. The ring is painted above the focused widget; `reach` is the distance in px
+    """The Qt style of the focus ring. Qt paints the ring above the focused widget; `reach` is the distance in px
     between the outer edges of the ring and of the widget."""
 
     reach = 4
@@ -89,20 +89,20 @@ class FocusRingMover(QObject):
             self._ring.surround(new, gap)
 
     def refresh(self) -> None:
-        """Show the focus ring with another gap, after the attribute `focus_ring` of the focused widget has
+        """Show the focus ring with its new gap, because the attribute `focus_ring` of the focused widget has
         changed."""
         self._move_ring(None, QApplication.focusWidget())
 
 
 def install_focus_ring() -> None:
-    """Install the focus ring in the application, unless it is installed already."""
+    """Install the focus ring in the application; do nothing if it is installed already."""
     app = QApplication.instance()
     if isinstance(app, QApplication) and app.findChild(FocusRingMover) is None:
         FocusRingMover(app)
 
 
 def refresh_focus_ring() -> None:
-    """Show the focus ring with another gap, after the attribute `focus_ring` of the focused widget has changed."""
+    """Show the focus ring with its new gap, because the attribute `focus_ring` of the focused widget has changed."""
     app = QApplication.instance()
     rings = app.findChild(FocusRingMover) if app else None
     if rings is not None:

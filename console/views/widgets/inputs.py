@@ -95,15 +95,15 @@ class Field(QWidget):
             self.edit.setLayout(self._inside)
         self.note = make_row(self._sign, self._message, gap=6)
         self.setLayout(make_column(self.label, self.edit, self.note, gap=4))
-        self.show_inside("")
+        self.show_text_inside("")
         self.show_hint("")
 
     def text(self) -> str:
         return self.edit.text() if isinstance(self.edit, LineEdit) else self.edit.toPlainText()
 
     def show_error(self, words: str) -> None:
-        """Show and announce an error below the input, which says how to correct the text; "" removes it. The same
-        error is announced once, because a Field that is checked after every key shows it many times."""
+        """Show and announce an error below the input, which says how to correct the text; "" removes the error. If
+        the same error is already shown, don't announce it again, because a Field may be checked after every key."""
         self._mark_error(has_error=bool(words))
         self._show_message(words, "bad")
         self.edit.setAccessibleDescription(words)
@@ -117,9 +117,9 @@ class Field(QWidget):
         self._show_message(words, "muted")
         self.edit.setAccessibleDescription(words)
 
-    def show_inside(self, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """Show a short text with an icon at the right end inside the input, such as "✓ check digit"; "" removes
-        it."""
+    def show_text_inside(self, words: str, shape: str = "check", tone: Tone = "good") -> None:
+        """Show a short text with an icon inside the input, at its right end, such as "✓ check digit"; "" removes the
+        text."""
         self._inside_words.show_text(words, tone)
         self._inside_sign.show_shape(shape, tone)
         self._inside_sign.setVisible(bool(words))
@@ -128,19 +128,19 @@ class Field(QWidget):
             self.edit.setTextMargins(0, 0, self._inside.sizeHint().width() if words else 0, 0)
 
     def lock(self, words: str) -> None:
-        """Disable the input. The input shows `words` as a placeholder, which say how to enable it, and a lock
-        icon."""
+        """Disable the input. It shows a lock icon and, as placeholder, the text `words`, which says how to
+        enable it."""
         self.edit.setEnabled(False)
         self.edit.setPlaceholderText(words)
         self.edit.setAccessibleDescription(words)
-        self.show_inside(" ", "lock", "muted")
+        self.show_text_inside(" ", "lock", "muted")
 
     def unlock(self) -> None:
         """Enable the input again after `lock`."""
         self.edit.setEnabled(True)
         self.edit.setPlaceholderText("")
         self.edit.setAccessibleDescription("")
-        self.show_inside("")
+        self.show_text_inside("")
 
     def _mark_error(self, *, has_error: bool) -> None:
         if bool(self.edit.property("error")) == has_error:
@@ -189,8 +189,8 @@ class CheckBox(QCheckBox):
 
 
 class RadioButton(QRadioButton):
-    """A radio button painted in the colours of the theme. An arrow key selects the button to which it moves the
-    focus, even if no button of the group was selected before."""
+    """A radio button painted in the colours of the theme. An arrow key moves the focus to the next button of the
+    group and selects it, even if no button of the group was selected before."""
 
     focus_ring = 2
 
@@ -275,8 +275,8 @@ class DropDownList(QComboBox):
 
 
 class FilterChip(DropDownList):
-    """A drop-down list of 26 px height that stands inside a sentence and filters a list. Item 0 is the default;
-    another selected item is shown in the accent colour."""
+    """A drop-down list, 26 px high, that stands inside a sentence and filters a list. Item 0 is the default; another
+    selected item is shown in the accent colour."""
 
     def sizeHint(self) -> QSize:
         words = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())

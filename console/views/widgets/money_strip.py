@@ -1,5 +1,5 @@
-"""The panel with the amounts of a payment: how much is refunded, on its way, refundable and so on, as texts and as
-a bar."""
+"""The panel with the amounts of a payment: how much is refunded, how much is being refunded, how much is refundable
+and so on, as texts and as a bar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,8 +97,8 @@ def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
 
 
 class Swatch(PaintedWidget):
-    """A small square with the pattern of a part of the MoneyBar. The square stands beside the name of the part and
-    explains the pattern."""
+    """A small square with the pattern that a part of the amount has in the MoneyBar. The square stands beside the
+    name of the part and explains the pattern."""
 
     is_decoration = True
 

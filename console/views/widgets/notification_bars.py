@@ -122,7 +122,7 @@ class NotificationBar(QFrame):
         return join_spoken_text(self._lead.plain, self._words.plain)
 
     def mark_announced(self) -> None:
-        """Don't announce the current text of the bar, because another widget has announced it already."""
+        """Prevent the announcement of the bar's current text, because another widget has announced it already."""
         self._announced_sentence = self.sentence
 
     def _set_accessible_name(self) -> None:
@@ -153,7 +153,7 @@ class FileButtons(QWidget):
         self.setLayout(make_column(make_flow_widget(copy, folder, gap=8)))
 
     def show_path(self, path: str) -> None:
-        """Set the path of the file for the two buttons; "" hides the buttons."""
+        """Set the path of the file that the two buttons use; "" hides the buttons."""
         self._path = path
         self.setVisible(bool(path))
 
@@ -198,7 +198,7 @@ class ToastFrame(QFrame):
         if detail:
             texts.addWidget(TextLabel(detail, "small", "muted", wrap=True))
         button = IconButton("close", close)
-        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab never stops at what goes by itself
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the Tab key doesn't stop at a message that disappears
         button.clicked.connect(self.closed)
         self._close_button = button
         box = make_row(gap=8, margins=(12, 8, 8, 8))
@@ -211,13 +211,13 @@ class ToastFrame(QFrame):
         """Add two buttons for a file that the program has written: copy its path, and open its folder. The message
         then stays until the person closes it."""
         self.path = path
-        self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this one stays
+        self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this message stays
         buttons = FileButtons(copy_words, open_words)
         buttons.show_path(path)
         self._texts.addWidget(buttons)
 
     def fit_width(self) -> None:
-        """Set the width that a toast has in the main window. A dialog sets another width."""
+        """Set the width of a toast that is shown in the main window. A dialog gives its toasts another width."""
         self.setFixedWidth(round(_TOAST_WIDTH_PX * current_appearance().scale))
 
     def fit_height(self) -> None:
@@ -228,15 +228,16 @@ class ToastFrame(QFrame):
 
 
 class ToastDialog(Protocol):
-    """A dialog that shows the toasts of the window itself while it is open, because it covers the window."""
+    """A dialog that covers the window. While the dialog is open, it shows the toasts of the window itself."""
 
     def show_toast(self, toast: ToastFrame) -> None:
         """Show the toast inside the dialog, at a position where it covers no control."""
 
 
 class Toasts(QObject):
-    """The toasts (short messages) of a window. At most three are shown, at the bottom right; a fourth replaces the
-    oldest. While a dialog is open, the dialog shows the newest toast, because the window is behind it."""
+    """The toasts (short messages) of a window. At most three are shown, at the bottom right; a fourth toast replaces
+    the oldest. While a dialog is open, only the newest toast is shown, inside the dialog, because the dialog
+    covers the window."""
 
     def __init__(
         self,
@@ -286,7 +287,8 @@ class Toasts(QObject):
             self._place_toast(toast)
 
     def remove_dialog(self, dialog: "ToastDialog") -> None:
-        """Show the toasts of a dialog that is being closed in the window again."""
+        """Stop showing the toasts in this dialog, because it is being closed. Show them in the window again, or in
+        the dialog below it."""
         if dialog in self._dialogs:
             self._dialogs.remove(dialog)
             for toast in self._toasts:

@@ -14,8 +14,8 @@ from console.views.widgets.buttons import KeyButton
 
 
 class EmptyState(QWidget):
-    """A centred text with the reason why a list is empty, and at most one button. Screen readers announce the text
-    when it replaces the list, because there is no row to read."""
+    """A centred text with the reason why a list is empty, and at most one button. The text is announced to screen
+    readers when it replaces the list, because there is no row to read."""
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class EmptyState(QWidget):
 
 
 def replace_empty_state(stack: QStackedWidget, shown: QWidget, empty: EmptyState) -> None:
-    """Show `empty` in `stack` in place of the widget `shown`, and delete `shown`. If `shown` is visible and has the
-    same title, screen readers don't announce it once more: the list was only read again, and is still empty."""
+    """Replace the widget `shown` in `stack` by `empty`, and delete `shown`. If `shown` is visible and has the same
+    title, `empty` isn't announced: the list was only read again and is still empty."""
     is_visible = stack.isVisible() and stack.currentWidget() is shown
     empty.is_announced = not (is_visible and isinstance(shown, EmptyState) and shown.title == empty.title)
     stack.removeWidget(shown)
@@ -121,7 +121,7 @@ class ReadingNote(QWidget):
         self._timer.start()
 
     def hide_note(self) -> None:
-        """Stop the timer and hide the widget."""
+        """Stop the timer that `show_after_delay` has started, and hide the text and the button."""
         self._timer.stop()
         self.hide()
 

@@ -21,7 +21,7 @@ from console.views.widgets.base import (
 )
 from console.views.widgets.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 
-_LABEL_WIDTH_PX = 80
+_FORM_LABEL_WIDTH_PX = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,16 @@ class RecordSide:
 
 
 class _SourceLabel(TextLabel):
-    """A line of text that is as high as a line with a button, so that the last lines of all panels are aligned."""
+    """The label at the bottom of a RecordSidePanel that shows the source of the state. It is as high as a line with a
+    button, so that the last lines of all panels are aligned."""
 
     def sizeHint(self) -> QSize:
         return super().sizeHint().expandedTo(QSize(0, current_appearance().control_height("target_min")))
 
 
 class RecordSidePanel(Surface):
-    """The panel that shows the state of a record as one party knows it (see RecordSide). `add_tool` adds a button
-    or link to its last line."""
+    """The panel that shows the state of a record as one party knows it (see RecordSide). `add_tool` adds a button or
+    link to the panel's last line."""
 
     def __init__(self, side: RecordSide) -> None:
         super().__init__(raised=True, edge="right")
@@ -283,7 +284,7 @@ def _make_form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
     """Return the label of a line in a form. The label is aligned with the first line of the value's text; with
     `beside_buttons`, because the value is a row of buttons, with the vertical centre of the buttons."""
     label = TextLabel(text, "body", "muted")
-    label.setMinimumWidth(_LABEL_WIDTH_PX)
+    label.setMinimumWidth(_FORM_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
     if not beside_buttons:
         label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)

@@ -11,8 +11,9 @@ def ask_for_save_path(
     parent: QWidget, title: str, suffixes: str | Sequence[str], on_chosen: Callable[[str], Any], name: str = ""
 ) -> None:
     """Open the system's dialog for saving a file, and call `on_chosen` with the path that the person chooses.
-    `on_chosen` must be a slot of an object that exists as long as `parent`; `name` is the proposed file name.
-    The first of `suffixes` is proposed; a path without a suffix gets the selected one.
+    `on_chosen` must be a slot of an object that exists as long as `parent`. `name` is the proposed file name, and
+    the first of `suffixes` the proposed suffix; a path without a suffix gets the suffix that is selected in the
+    dialog.
     """
     offered = [suffixes] if isinstance(suffixes, str) else list(suffixes)
     dialog = QFileDialog(parent, title)

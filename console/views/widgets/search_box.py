@@ -15,13 +15,13 @@ from console.views.widgets.overlay import OverlayLayer
 from console.views.widgets.search_results import ResultGroup, ResultList
 from console.views.widgets.window_bars import ShortcutHintBar
 
-_MAX_HEIGHT_PX = 520
+_MAX_SEARCH_BOX_HEIGHT_PX = 520
 
 
 @dataclass(frozen=True, slots=True)
 class TextCompletion:
-    """The key of a result that completes the typed text and opens no page: the new text of the input, and the
-    position of the cursor in it."""
+    """The key of a result that doesn't open a page but completes the typed text: the new text of the input, and the
+    position of the cursor in the text."""
 
     text: str
     cursor: int
@@ -52,10 +52,10 @@ class SearchBox(QObject):
     """The search box for records and commands, 752 px wide, 80 px below the top of the window.
 
     Signals:
-    - typed(str): the whole text of the input, after each change by the person.
-    - picked(object): the key of the result to open. The key "" (Ctrl+Enter) means all records
-      that match the text. A result that completes the text emits no signal: the text changes, and
-      the box stays open.
+    - typed(str): the person has changed the text of the input; carries the whole text.
+    - picked(object): the person has picked a result; carries its key. The key "" (Ctrl+Enter) means all records that
+      match the text. For a result that completes the text, the signal isn't emitted: the text changes, and the box
+      stays open.
     - closed: the person has closed the box without picking a result.
     """
 
@@ -90,12 +90,12 @@ class SearchBox(QObject):
         self._remark = TextLabel("", "small", "good")
         self.notice = TextLabel("", "small", "care", wrap=True)
         self.footer = ShortcutHintBar(hints)
-        self._build()
+        self._build_layout()
         self.notice.hide()
         self.show_interpretation("", "")
         window.installEventFilter(self)
 
-    def _build(self) -> None:
+    def _build_layout(self) -> None:
         head = Surface()
         head.setFixedHeight(tokens().px("layout", "omnibox.input"))
         inner = make_row(ShapeIcon("search", "text", 16), self.input, self._read_as, self._sign, self._remark, gap=8)
@@ -115,9 +115,8 @@ class SearchBox(QObject):
         layout.addWidget(self.footer)
 
     def open(self) -> None:
-        """Show the empty search box and focus its input. When the box closes, the widget that had the focus before
-        gets it again.
-        """
+        """Show the search box without text, and give its input the focus. When the box closes, the focus returns to
+        the widget that has it now."""
         self._previous_focus = self._window.focusWidget()
         self.veil.cover_window()
         self.input.clear()
@@ -144,16 +143,16 @@ class SearchBox(QObject):
         self._set_geometry()
 
     def show_interpretation(self, read_as: str, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """Show, at the right end of the input, how the program has interpreted the typed text (`read_as`), and a
-        remark with an icon (`words`), such as whether the check digit is right."""
+        """Show two texts at the right end of the input: `read_as`, which says how the program has interpreted the
+        typed text, and the remark `words` with an icon, which says for example that the check digit is right."""
         self._read_as.show_text(read_as)
         self._remark.show_text(words, tone)
         self._sign.show_shape(shape, tone)
         self._sign.setVisible(bool(words))
 
     def show_notice(self, words: str) -> None:
-        """Show and announce a message about the words of the search text that the program doesn't understand; ""
-        removes the message."""
+        """Show and announce a message that names the typed words which the program doesn't understand; "" removes the
+        message."""
         if words == self.notice.plain:
             return
         self.notice.show_text(words)
@@ -169,7 +168,7 @@ class SearchBox(QObject):
 
     @Slot()
     def _pick_current(self) -> None:
-        if self.may_pick() or isinstance(self.list.current_key(), TextCompletion):
+        if self.may_pick() or isinstance(self.list.get_current_key(), TextCompletion):
             self.list.pick_current()
 
     def _pick_key(self, key: object) -> None:
@@ -180,7 +179,7 @@ class SearchBox(QObject):
         self.picked.emit(key)
 
     def _insert_completion(self, insertion: TextCompletion) -> None:
-        """Put a completed text into the input and announce it."""
+        """Put the text of a completion into the input and announce it."""
         self.input.setText(insertion.text)
         self.input.setCursorPosition(insertion.cursor)
         self.input.setFocus()
@@ -199,7 +198,7 @@ class SearchBox(QObject):
             round(design.px("layout", "omnibox.width") * current_appearance().scale), self._window.width() - 48
         )
         top = design.px("layout", "omnibox.top")
-        max_height = min(_MAX_HEIGHT_PX, self._window.height() - top - 24)
+        max_height = min(_MAX_SEARCH_BOX_HEIGHT_PX, self._window.height() - top - 24)
         notice_height = 0
         if self.notice.isVisibleTo(self.frame):
             notice_height = max(self.notice.heightForWidth(width - 2), self.notice.sizeHint().height())

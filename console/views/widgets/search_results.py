@@ -32,9 +32,8 @@ _TITLE_X, _DETAIL_X, _AMOUNT_RIGHT_X, _PROVIDER_X, _STATE_X, _MARGIN_PX = 43, 23
 @dataclass(frozen=True, slots=True)
 class ResultEntry:
     """One result of the search box. ResultList emits `key` when the person picks the result. A result with a
-    `disabled_reason` is muted, shows this reason and can't be picked. Screen readers read `right_spoken` in
-    place of `right_text` if it isn't "", for example for an age.
-    """
+    `disabled_reason` is muted, shows this reason and can't be picked. If `right_spoken` isn't "", screen readers
+    read it in place of `right_text`, for example a spoken form of an age."""
 
     key: object
     icon: str
@@ -116,29 +115,29 @@ class ResultList(RememberedCurrentItem, QListView):
         self._announced_key: object | None = None
 
     def show_groups(self, groups: Sequence[ResultGroup], *, keeps_current: bool = True) -> None:
-        current_key = self.current_key() if keeps_current else None
+        current_key = self.get_current_key() if keeps_current else None
         lines: list[ResultEntry | str] = []
         for group in groups:
             lines += [group.title, *group.entries]
         self._results.show_lines(lines)
         self._go_to_key(current_key)
 
-    def current_key(self) -> object | None:
+    def get_current_key(self) -> object | None:
         row = self.currentIndex().row()
         line = self._results.lines[row] if self._results.can_pick(row) else None
         return line.key if isinstance(line, ResultEntry) else None
 
     def _go_to_key(self, key: object | None) -> None:
-        """Make the result with this key current. If there is none, or if it can't be picked, make the first result
-        current that can be picked."""
+        """Make the result with this key current. If there is no such result, or if it can't be picked, make the first
+        result current that can be picked."""
         rows = [row for row in range(len(self._results.lines)) if self._results.can_pick(row)]
         same_key_rows = [row for row in rows if key is not None and self._get_key_at(row) == key]
         for row in (same_key_rows or rows)[:1]:
             self.setCurrentIndex(self._results.index(row))
 
     def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
-        """Announce the current result to screen readers. Qt doesn't announce it, because the input keeps the
-        focus. A result that stays the best one after the next letter is not announced again."""
+        """Announce the current result to screen readers; Qt doesn't announce it, because the input has the focus. If
+        the person types a letter and the same result stays current, it isn't announced again."""
         super().currentChanged(current, previous)
         key = self._get_key_at(current.row()) if current.isValid() else None
         if key is not None and key != self._announced_key and self.isVisible():
@@ -158,7 +157,8 @@ class ResultList(RememberedCurrentItem, QListView):
         self._go_to_key(None)
 
     def find_key_of_type(self, of: type) -> object | None:
-        """Return the first key of a result that has this type; None if there is none."""
+        """Return the key of the first result whose key is an object of the type `of`; None if there is no such
+        result."""
         lines = (line.key for line in self._results.lines if isinstance(line, ResultEntry))
         return next((key for key in lines if isinstance(key, of)), None)
 

@@ -29,8 +29,9 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class SidebarEntry:
-    """One entry of the sidebar, which opens a main page: key, icon, name (`word`), shortcut (`keys`) and count as
-    text ("" for none). A nested entry, such as a saved view, belongs to the entry above it."""
+    """One entry of the sidebar, which opens a main page: its key, icon, name (`word`), shortcut (`keys`) and count as
+    text ("" for none). A nested entry, such as a saved view, belongs to the nearest entry above it that isn't
+    nested."""
 
     key: str
     icon: str
@@ -83,8 +84,8 @@ class SideBar(RememberedCurrentItem, QListView):
         self.clicked.connect(self._request_page)
 
     def bind_shortcuts(self, parent: QWidget) -> None:
-        """Bind the shortcuts of the entries to the widget `parent`: they work while `parent` is visible, even if
-        the sidebar isn't."""
+        """Bind the shortcuts of all entries to the widget `parent`. They work while `parent` is visible, even if the
+        sidebar is hidden."""
         for entry in self._entries.entries:
             self._bind_entry_shortcut(entry, parent)
 
@@ -116,13 +117,15 @@ class SideBar(RememberedCurrentItem, QListView):
         return menu
 
     def show_current(self, key: str) -> None:
-        """Mark the entry with this key as current, because the window shows the page of this entry."""
+        """Make the entry with this key the current one without requesting its page, because the window shows this
+        page already."""
         for row, entry in enumerate(self._entries.entries):
             if entry.key == key:
                 self.setCurrentIndex(self._entries.index(row))
 
     def show_nested(self, key: str, entries: Sequence[SidebarEntry]) -> None:
-        """Replace the nested entries below the entry with this key. The current entry stays current."""
+        """Replace the nested entries below the entry with this key. The current entry stays current; if it was
+        removed, the entry with this key becomes current."""
         new_entries: list[SidebarEntry] = []
         parent = ""
         for entry in self._entries.entries:

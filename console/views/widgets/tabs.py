@@ -39,8 +39,8 @@ class Tabs(QTabBar):
         self._set_arrow_icons()
 
     def add(self, word: str, count: str = "", *, data: object = None) -> int:
-        """Add a tab with the name `word` and return its number. `count` is a text after the name, such as
-        "1,000+"; `data` is any value that the method `data` returns later."""
+        """Add a tab with the name `word` and return its number. `count` is a text after the name, such as "1,000+";
+        `data` is any value that the caller wants to read later by the method `data`."""
         self._nodes.append(TabNode(self, self.count()))  # before the tab: addTab selects the first tab
         self._nodes[-1].show()
         number = self.addTab(word)
@@ -54,7 +54,7 @@ class Tabs(QTabBar):
         self._set_accessible_name(number)
 
     def data(self, number: int) -> object:
-        """Return the value that `add` got as `data` for the tab with this number."""
+        """Return the value that was passed to `add` as `data` for the tab with this number."""
         return self.tabData(number)[2]
 
     def _set_accessible_name(self, number: int) -> None:
@@ -77,8 +77,8 @@ class Tabs(QTabBar):
         return QSize(round(width), current_appearance().control_height("tab"))
 
     def sizeHint(self) -> QSize:
-        """Return the size of the bar with the usual gaps between tabs. The narrow gaps must not change this size:
-        the layout gives the bar a width by this size, and the bar chooses the gaps by its width."""
+        """Return the size of the bar with the usual gaps between tabs, even if it has the narrow gaps: the layout
+        sets the width of the bar by this size, and the bar chooses the gaps by its width."""
         return QSize(ceil(self._measure_width_with_gap(_TAB_GAP_PX)), super().sizeHint().height())
 
     def _measure_width_with_gap(self, gap_px: int) -> float:
@@ -95,7 +95,8 @@ class Tabs(QTabBar):
         return width
 
     def _choose_gap(self) -> None:
-        """Use the narrow gap between tabs if all tabs are visible only with this gap."""
+        """Use the narrow gap between tabs if the bar is wide enough for all tabs with this gap, but too narrow with
+        the usual gap."""
         is_helpful = (
             self._measure_width_with_gap(_NARROW_TAB_GAP_PX)
             <= self.width()
@@ -150,8 +151,8 @@ class Tabs(QTabBar):
                 draw_frame(painter, ring_rect, 4, colour("focus"), None, 2)
 
     def _compute_visible_range(self) -> tuple[float, float]:
-        """Return the x coordinates between which tabs are visible. In a full bar, the arrow buttons cover the
-        right end."""
+        """Return the lowest and the highest x coordinate at which tabs are visible. If the tabs don't fit, the two
+        buttons that scroll them cover the right end of the bar."""
         arrows = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
         return 0.0, float(min([self.width(), *arrows]))
 
@@ -160,7 +161,8 @@ class Tabs(QTabBar):
         return inner.left() >= left and inner.right() <= right
 
     def _draw_cut_tab(self, painter: QPainter, inner: QRectF, baseline: float) -> None:
-        """Draw "…" for a tab that is cut off at an end of the bar, because a part of a word can't be read."""
+        """Draw "…" in place of the text of a tab that is only partly visible, because a part of a word could be
+        misread."""
         left, right = self._compute_visible_range()
         width = current_appearance().font_metrics("body").horizontalAdvance("…")
         x = max(inner.left(), left) if inner.right() > right else min(inner.right(), right) - width
@@ -191,8 +193,8 @@ class Tabs(QTabBar):
 
 
 def show_adjacent_tab(root: QWidget, step: int) -> None:
-    """Show the next (`step` 1) or the previous (`step` -1) tab of the first visible tab bar inside `root`. The
-    first tab follows the last one."""
+    """Show the next (`step` 1) or the previous (`step` -1) tab of the first visible tab bar inside `root`. After the
+    last tab comes the first, and the reverse."""
     tabs = next((bar for bar in root.findChildren(Tabs) if bar.isVisible()), None)
     if tabs is not None and tabs.count():
         tabs.setCurrentIndex((tabs.currentIndex() + step) % tabs.count())

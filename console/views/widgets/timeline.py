@@ -73,8 +73,8 @@ class _TimelineModel(QAbstractListModel):
 
 
 class TimelineList(RememberedCurrentItem, QListView):
-    """A list that shows the events of a record. The keys Up and Down change the current line; a screen reader
-    reads the new one."""
+    """A list that shows the events of a record. The keys Up and Down change the current line, and a screen reader
+    reads it."""
 
     def __init__(self, name: str, *, margin: int = 24, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,9 +89,9 @@ class TimelineList(RememberedCurrentItem, QListView):
     def show_lines(self, items: Sequence[TimelineLine]) -> None:
         self._items.show_items(items)
 
-    def time_width(self) -> int:
-        """Return the width of the column of times in px. The time of an event of an earlier day includes the day,
-        and is longer."""
+    def measure_time_width(self) -> int:
+        """Return the width of the column of times in px. The column is wider if an event happened on an earlier day,
+        because its time includes the day."""
         longest = max((item.time_text for item in self._items.items), key=len, default="")
         return max(
             round(_TIME_COLUMN_PX * current_appearance().scale),
@@ -126,7 +126,7 @@ class _TimelineDelegate(QStyledItemDelegate):
         scale, x = current_appearance().scale, rect.left() + self._view.margin
         painter.setPen(colour("muted"))
         draw_font_runs(painter, x, baseline, ((item.time_text, True),))
-        x += self._view.time_width()
+        x += self._view.measure_time_width()
         self._draw_icon(painter, rect, x, item, is_last=index.row() == self._view.model().rowCount() - 1)
         x += round((_ICON_SIDE_PX + 4) * scale)
         painter.setPen(colour("muted"))

@@ -130,8 +130,8 @@ class TopBar(Surface):
 
 @dataclass(frozen=True, slots=True)
 class StatusCellContent:
-    """The content of one cell of the status bar: name, icon (shape and tone) and text (`words`). With a `key`, the
-    cell is a link."""
+    """The content of one cell of the status bar: name, icon (shape and tone) and text (`words`). If `key` isn't "",
+    the cell is a link, and the status bar emits the key when the person presses the link."""
 
     name: str
     shape: str = ""
@@ -144,7 +144,7 @@ _CELL_GAP_PX = 6
 
 
 class StatusCell(Surface):
-    """One cell of the status bar. `spare` is the label that may be hidden if the bar is too narrow, because the
+    """One cell of the status bar. `spare` is the label that is hidden first if the bar is too narrow, because the
     icon says the same; None if no label may be hidden."""
 
     def __init__(self, status: StatusCellContent, *, right: bool) -> None:
@@ -162,7 +162,7 @@ class StatusCell(Surface):
         self.setLayout(make_row(*self._parts, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
     def measure_needed_width(self) -> int:
-        """Return the width that the cell needs with all its labels, in px."""
+        """Return the width in px that the cell needs if all its labels are shown."""
         gaps = _CELL_GAP_PX * (len(self._parts) - 1)
         return sum(part.sizeHint().width() for part in self._parts) + gaps + 2 * 12 + 1
 
@@ -187,8 +187,8 @@ class StatusBar(Surface):
         self._cells: dict[StatusCellContent | str, QWidget] = {}
 
     def show_cells(self, left: Sequence[StatusCellContent], right: Sequence[StatusCellContent]) -> None:
-        """Show these cells at the left and at the right. A link with the same key as before keeps its widget, and
-        so its position in the tab order."""
+        """Show these cells at the left and at the right. If a link with the same key was shown before, its widget is
+        used again, so that it keeps its position in the tab order."""
         if (tuple(left), tuple(right)) == self._statuses:
             return
         self._statuses = (tuple(left), tuple(right))
@@ -206,10 +206,9 @@ class StatusBar(Surface):
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Hide cells and labels until the rest fits into the width of the bar. They are hidden in this order: the
-        cell of the due tasks; then, from the right, the labels whose icon says the same; then, from the right,
-        the cells of providers without a problem.
-        """
+        """Hide cells and labels until the others fit into the width of the bar, in this order: the cell of the due
+        tasks; then, from the right, labels whose icon says the same; then, from the right, cells of providers
+        without a problem."""
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_measure_needed_width(cell) for cell in self._cells.values()) - self.width()
         for cell in cells:
@@ -250,12 +249,12 @@ class StatusBar(Surface):
             return StatusCell(status, right=right)
         link = LinkButton(f"{status.name} {status.words}".strip(), role="small")
         link.setProperty("key", status.key)
-        link.clicked.connect(self._emit_link)
+        link.clicked.connect(self._emit_link_pressed)
         cell = Surface(raised=True, edge="left" if right else "right")
         cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
         return cell
 
-    def _emit_link(self) -> None:
+    def _emit_link_pressed(self) -> None:
         self.link_pressed.emit(str(self.sender().property("key")))
 
     def changeEvent(self, event: QEvent) -> None:
@@ -265,7 +264,7 @@ class StatusBar(Surface):
 
 
 def _measure_needed_width(cell: QWidget) -> int:
-    """Return the width that a cell of the status bar needs with all its labels, in px."""
+    """Return the width in px that a cell of the status bar needs if all its labels are shown."""
     if isinstance(cell, StatusCell):
         return cell.measure_needed_width()
     link = cell.findChild(LinkButton)
@@ -273,8 +272,8 @@ def _measure_needed_width(cell: QWidget) -> int:
 
 
 def _hide_if_too_wide(widget: QWidget, excess: int, width: int) -> int:
-    """Hide the widget if `excess` (the px that are missing in the bar) is positive, otherwise show it. Return the
-    px that are still missing; `width` is the width of the widget."""
+    """Hide the widget if the contents of the bar are too wide by `excess` px (`excess` is positive), otherwise show
+    it. Return the excess that remains. `width` is the width of the widget in px."""
     widget.setVisible(excess <= 0)
     return excess - width if excess > 0 else excess
 

@@ -51,7 +51,7 @@ def test_no_source_is_read_at_an_import() -> None:
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: ThemeName) -> None:
     """Edge, bars and page lie where they will be and have their colours, so that nothing jumps."""
-    window, values = FirstWindow("test", theme), tokens().colours(theme)
+    window, values = FirstWindow("test", theme), tokens().get_colours(theme)
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.painted):
         window.show()

@@ -60,7 +60,7 @@ def test_only_the_last_column_takes_more_than_it_needs(
     header, room = table.horizontalHeader(), table.viewport().width()
     assert (header.length() == room) is expected
     for place in range(2):
-        text_px = table.delegates[place].width_of(columns[place].cell("word"))
+        text_px = table.delegates[place].measure_cell_width(columns[place].cell("word"))
         assert header.sectionSize(place) > text_px, "a text is cut off though the table has room"
 
 
@@ -78,5 +78,5 @@ def test_a_first_column_that_was_hidden_is_whole_again(the_look: object, qtbot: 
     for room in (320, 900):
         table.resize(room, 200)
     assert not table.isColumnHidden(0)
-    needed = table.delegates[0].width_of("11-17 17:36") + sum(table.delegates[0].paddings(0))
+    needed = table.delegates[0].measure_cell_width("11-17 17:36") + sum(table.delegates[0].get_paddings(0))
     assert table.columnWidth(0) >= needed

@@ -82,11 +82,11 @@ def test_no_row_moves_under_the_pointer(show_ids: Make, grouped: bool) -> None:
     removed, stays = table.rows.find_row(11), table.rows.find_row(12)
     assert removed is not None
     assert stays is not None
-    assert (table.row_tone(removed), table.row_tone(stays)) == ("care", None)
+    assert (table.get_row_tone(removed), table.get_row_tone(stays)) == ("care", None)
     both.show_rows([Line(9), Line(10), Line(12, 2), Line(21, 2)], is_automatic=True)  # the newest answer counts
     leave(table)
     assert ids(table) == [9, 10, 12, 21]
-    assert [table.row_tone(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
+    assert [table.get_row_tone(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
 
 
 def test_what_comes_below_the_pointer_comes_at_once(show_ids: Make) -> None:
@@ -114,7 +114,7 @@ def test_the_last_row_stays_below_the_pointer(show_ids: Make) -> None:
     point(both.table, 0)
     both.show_rows([], is_automatic=True)
     assert both.currentWidget() is both.table
-    assert both.table.row_tone(0) == "care"
+    assert both.table.get_row_tone(0) == "care"
     leave(both.table)
     assert both.currentWidget() is both.empty_state
 

@@ -113,7 +113,7 @@ def test_ids_come_from_the_context_alone(source: Path) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
             assert source.name == "request_id.py" or "uuid" not in names, f"line {node.lineno}: makes ids"
-        if isinstance(node, ast.Attribute) and node.attr == "id_of":
+        if isinstance(node, ast.Attribute) and node.attr == "get_request_id":
             assert source.name == "context.py", f"line {node.lineno}: asks for ids"
     for service, method, call, parameters in calls(source):
         ids = [word.value for word in call.keywords if word.arg == "request_id"]

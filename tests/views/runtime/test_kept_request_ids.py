@@ -44,7 +44,7 @@ class Disk:
 
 
 def sent(attempts: AttemptIds) -> str:
-    request_id = attempts.id_of(NOTE)
+    request_id = attempts.get_request_id(NOTE)
     attempts.state.write_changes()  # type: ignore[attr-defined]  # what the context does before a call
     return request_id
 
@@ -53,7 +53,7 @@ def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
     disk = Disk()
     first = sent(disk.process())
     assert sent(disk.process()) == first
-    assert disk.process().id_of((*NOTE, "other")) != first
+    assert disk.process().get_request_id((*NOTE, "other")) != first
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_after_an_answer_it_is_a_new_act(failure: Failure | None) -> None:
     disk = Disk()
     attempts = disk.process()
     first = sent(attempts)
-    attempts.end(NOTE, first, failure)
+    attempts.end_attempt(NOTE, first, failure)
     attempts.state.write_changes()  # type: ignore[attr-defined]  # the timer would
     assert disk.values == {}
     assert sent(disk.process()) != first

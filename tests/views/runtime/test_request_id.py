@@ -111,12 +111,12 @@ def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAl
 def test_a_late_answer_does_not_end_the_next_attempt() -> None:
     """Two clicks shared an id; the second one's answer comes when a third attempt has begun."""
     attempts = AttemptIds()
-    first = attempts.id_of(NOTE)
-    assert attempts.id_of(NOTE) == first
-    attempts.end(NOTE, first)
-    third = attempts.id_of(NOTE)
-    attempts.end(NOTE, first, Failure(ErrorCode.OUTCOME_UNKNOWN))
-    assert attempts.id_of(NOTE) == third != first
+    first = attempts.get_request_id(NOTE)
+    assert attempts.get_request_id(NOTE) == first
+    attempts.end_attempt(NOTE, first)
+    third = attempts.get_request_id(NOTE)
+    attempts.end_attempt(NOTE, first, Failure(ErrorCode.OUTCOME_UNKNOWN))
+    assert attempts.get_request_id(NOTE) == third != first
 
 
 def test_an_act_pressed_twice_runs_once(qtbot: Any, the_look: object) -> None:

@@ -22,7 +22,7 @@ def luminance(colour: QColor) -> float:
 
 
 def ratio(theme: ThemeName, colour: str, other_colour: str) -> float:
-    values = tokens().colours(theme)
+    values = tokens().get_colours(theme)
     low, high = sorted(luminance(parse_colour(values[name])) for name in (colour, other_colour))
     return (high + 0.05) / (low + 0.05)
 

@@ -19,9 +19,9 @@ def test_every_badge_has_a_drawing_and_a_tone() -> None:
 
 def test_the_themes_name_the_same_colours() -> None:
     """A colour that exists in one theme exists in all."""
-    light = set(tokens().colours("light"))
-    assert set(tokens().colours("dark")) == light
-    assert set(tokens().colours("high_contrast")) == light
+    light = set(tokens().get_colours("light"))
+    assert set(tokens().get_colours("dark")) == light
+    assert set(tokens().get_colours("high_contrast")) == light
 
 
 def test_roles_are_those_of_the_file() -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 import console
 from console.views.theme.design_tokens import ThemeName, TypeRoleName, tokens
-from console.views.theme.style_sheet import style_sheet
+from console.views.theme.style_sheet import make_style_sheet
 from console.views.theme.theme import Appearance, parse_colour
 
 
@@ -19,7 +19,7 @@ from console.views.theme.theme import Appearance, parse_colour
 def test_a_theme_reaches_palette_and_sheet(the_look: Appearance, dressed: QApplication, theme: ThemeName) -> None:
     """Choosing a theme changes Qt's palette, the style sheet and what delegates ask for, all at once."""
     the_look.choose_theme(theme)
-    colours = tokens().colours(theme)
+    colours = tokens().get_colours(theme)
     assert dressed.palette().color(QPalette.ColorRole.Window).name().upper() == colours["base"]
     assert colours["border"] in dressed.styleSheet()
     assert the_look.colour("text").name().upper() == colours["text"]
@@ -27,13 +27,13 @@ def test_a_theme_reaches_palette_and_sheet(the_look: Appearance, dressed: QAppli
 
 def test_the_sheet_leaves_no_gap() -> None:
     """Every value of the style sheet comes from the tokens: none is left unfilled."""
-    assert "$" not in style_sheet("dark", 1.5)
+    assert "$" not in make_style_sheet("dark", 1.5)
 
 
 def test_every_class_in_the_sheet_is_a_widget_class() -> None:
     """A rule for a class that was renamed would paint nothing, and Qt says nothing about it."""
     names: set[str] = set()
-    for selectors in re.findall(r"([^{}]+)\{[^{}]*\}", style_sheet("light")):
+    for selectors in re.findall(r"([^{}]+)\{[^{}]*\}", make_style_sheet("light")):
         names |= set(re.findall(r"(?<![\w#:\[\"=])[A-Z]\w+", selectors))
     assert {"NotificationBar", "QLineEdit"} <= names
     defined = {

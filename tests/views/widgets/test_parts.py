@@ -205,12 +205,12 @@ def test_arrows_walk_the_answers_while_typing(show_widget: Shown, qtbot: QtBot) 
     window.resize(900, 700)
     show_widget(window)
     box = search(window)
-    assert box.list.current_key() == 17
+    assert box.list.get_current_key() == 17
     QTest.keyClick(box.input, Qt.Key.Key_Down)
-    assert box.list.current_key() == 18
+    assert box.list.get_current_key() == 18
     QTest.keyClick(box.input, Qt.Key.Key_Up)
     QTest.keyClick(box.input, Qt.Key.Key_Up)
-    assert box.list.current_key() == 17
+    assert box.list.get_current_key() == 17
     with qtbot.waitSignal(box.picked) as picked:
         QTest.keyClick(box.input, Qt.Key.Key_Return)
     assert picked.args == [17]
@@ -225,7 +225,7 @@ def test_answers_keep_their_place_when_more_come(show_widget: Shown) -> None:
     box = search(window)
     QTest.keyClick(box.input, Qt.Key.Key_Down)
     box.show_groups([ResultGroup("Checks", tuple(ResultEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
-    assert box.list.current_key() == 18
+    assert box.list.get_current_key() == 18
 
 
 def test_the_best_answer_is_heard_once(show_widget: Shown) -> None:
