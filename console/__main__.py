@@ -1,4 +1,4 @@
-"""`python -m console`: the same as the `support-console` command."""
+"""Runs `python -m console`, which is the same as the command `support-console`."""
 
 import sys
 

@@ -83,10 +83,10 @@ T = TypeVar("T")
 
 
 class Console:
-    """All services of one database. Safe to call from any thread; close it to stop its background threads.
+    """All services of one database. Any thread may use it. Close it to stop its background threads.
 
-    A service is built, and its modules are imported, at its first use. So a lookup does not import the modules of a
-    purchase.
+    A service is built, and its modules are imported, at its first use. So a lookup does not import the modules of
+    a purchase.
     """
 
     def __init__(
@@ -109,9 +109,8 @@ class Console:
         return Lookup(self._context, self._complete_records)
 
     def _complete_records(self, conn: "Connection", records: "Sequence[RecordT]") -> "tuple[RecordT, ...]":
-        """Return the records with their related records. The modules that read them are imported only if they are
-        needed.
-        """
+        """Return the records with their related records. The modules that read related records are imported only
+        if they are needed."""
         return self._service_builder.readers.complete_records(conn, records)
 
     @cached_property
@@ -128,9 +127,8 @@ class Console:
 
     @property
     def payment_providers(self) -> tuple[str, ...]:
-        """The names of the configured payment providers. At a desk for whose person a worker acts, these are the
-        names of all payment providers. May read the keyring.
-        """
+        """The names of the configured payment providers. If a worker acts for the person of this desk, these are
+        the names of all payment providers. May read the keyring."""
         if self._context.asks_worker:  # the worker knows which ones are configured
             return provider_registry.list_provider_names()
         return payment_wiring.list_configured_providers(self.settings)
@@ -287,9 +285,8 @@ class Console:
 
     @cached_property
     def request_ids(self) -> "RequestIds":
-        """The service that runs a command at most once under the request id of its caller. At a desk for whose
-        person a worker acts, this service stores a desk request, and the worker runs the command.
-        """
+        """The service that runs a command at most once under the request id of its caller. If a worker acts for
+        the person of this desk, the service stores a desk request, and the worker runs the command."""
         from console.services.guarded.request_ids import RequestIds
 
         if self._context.asks_worker:
@@ -301,7 +298,7 @@ class Console:
 
     @cached_property
     def desk_requests(self) -> "RequestExecutor":
-        """The service with which a worker runs the requests that desks have stored."""
+        """The service with which a worker executes the requests that desks have stored."""
         from console.services.desk_requests.execution import RequestExecutor
         from console.wiring.desk_requests import COMMAND_FORMS, DeskRequestServices, make_command_runners
 
@@ -356,16 +353,14 @@ class Console:
 
     @cached_property
     def lock_watch(self) -> "LockWatch":
-        """The service with which a worker ends database sessions of people whose locks block other sessions."""
+        """The service with which a worker ends the database sessions of people whose locks block other sessions."""
         from console.services.access.lock_watch import LockWatch
 
         return LockWatch(self._context)
 
     @cached_property
     def _answer_cache(self) -> "NoCache":
-        """The Redis cache of stored answers, which connects at its first use; a `NoCache` if no Redis is
-        configured.
-        """
+        """The Redis cache of answers, which connects at its first use; a `NoCache` if no Redis is configured."""
         from console.store.operations.idempotency_cache import IdempotencyCache, NoCache
 
         url = self._context.settings.redis_url
@@ -418,9 +413,8 @@ class Console:
         )
 
     def end_unsent_operations(self) -> None:
-        """Settle as not sent the operations that an ended process of this desk had claimed but not sent. If an
-        operation can't be settled now, the due tasks do it later.
-        """
+        """Settle as not sent the operations that a crashed or ended process of this desk had claimed but not sent.
+        If an operation can't be settled now, the due tasks do it later."""
         from console.services.guarded import unsent_operations
 
         if unsent_operations.has_unsent_operations(self._context):
@@ -429,15 +423,14 @@ class Console:
 
     @contextmanager
     def acting_as(self, name: str | None) -> Iterator[None]:
-        """Within the block, `name` is the person who acts in this thread; None means the operator of the settings.
-        On a server, the person of the connected database account always acts.
-        """
+        """Within the block, the person `name` acts in this thread; None means the operator of the settings. With a
+        database server, the person of the connected database account always acts."""
         with act_as(name):
             yield
 
     @property
     def database(self) -> Database:
-        """The database, for tests and benchmarks that bypass the services."""
+        """The connected database, for code that bypasses the services, such as tests and benchmarks."""
         return self._context.database
 
     def close(self) -> None:
@@ -469,7 +462,7 @@ def open_console(
     provider.
 
     `credit_check_adapter` and `open_payment_adapter` (called with the provider's name) replace the adapters of the
-    configured providers; `program` is the name of this program in the sessions of the database. Raises
+    configured providers. `program` is the name of this program in the table of database sessions. Raises
     bad_profile, schema_mismatch, not_our_database, database_unreachable and the other errors of an unusable
     database.
     """
@@ -492,7 +485,7 @@ def open_console(
         failpoints=Failpoints(settings.failpoint),
         apply_refund_report=_apply_refund_report,
         program=program,
-        make_live_numbers=_make_live_numbers,
+        make_live_numbers=_make_live_number_queries,
     )
     console = Console(context, credit_check_adapter, open_payment_adapter)
     if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
@@ -502,9 +495,8 @@ def open_console(
 
 
 def _open_database(settings: Settings, *, without_time_limit: bool = False) -> Database:
-    """Return the configured database. Raises database_went_back if the database's file is missing although the
-    spool of this desk has stored that a database existed at this address.
-    """
+    """Return the configured database. Raises database_went_back if the database's file is missing although this
+    desk's spool says that a database existed at this address."""
     from console.services.guarded import database_rollback
 
     database, spool = (
@@ -535,9 +527,10 @@ def act_once_by_request_id(
     settings: Settings, command: str, request_id: str | None, arguments: tuple[object, ...], act: Callable[[], T]
 ) -> T:
     """Run `act` at most once under a request id, for commands such as `db upgrade` that make a database usable.
+    Return its answer, or the stored answer of an earlier call.
 
-    If the database is not usable before `act`, `act` runs without the request id, and its answer is stored under
-    the id after that. Such a command must detect by itself that its work is already done.
+    If the database is not usable before `act`, run `act` without the request id, and store its answer under the id
+    afterwards. Such a command must detect by itself that its work is already done.
     """
     if request_id is None:
         return act()
@@ -569,16 +562,16 @@ def _open_console_if_usable(settings: Settings) -> Console | None:
 
 
 def open_health(settings: Settings) -> "HealthChecks":
-    """Return the checks of the commands `doctor` and `db check`. They also run if `open_console` fails."""
+    """Return the checks of the commands `doctor` and `db check`. They run even if `open_console` fails."""
     from console.services.monitoring.doctor import HealthChecks
 
     return HealthChecks(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
 
 
 def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":
-    """Replace the database by the backup at `folder` (`services/backup/backup.py`), open it and record the
+    """Replace the database by the backup in `folder` (`services/backup/backup.py`), open it and record the
     restore. Return the result, and True if an earlier call with this request id has already restored the
-    backup; then nothing is done.
+    backup; then this call changes nothing.
     """
     from console.services.backup import backup
 
@@ -622,7 +615,7 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
         database.close()
 
 
-def _make_live_numbers(context: ServiceContext) -> "LiveNumberQueries":
+def _make_live_number_queries(context: ServiceContext) -> "LiveNumberQueries":
     from console.services.registry.live_numbers import LiveNumberQueries
     from console.wiring.providers import open_registry_api
 

@@ -1,1 +1,1 @@
-"""Records for the demo: sample records, payments at the simulated providers, and two days to reconcile."""
+"""The records of the demo: sample records, their payments at the simulated providers, and two days to reconcile."""

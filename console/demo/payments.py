@@ -1,6 +1,5 @@
-"""Payments of the demo: register our merchant and the sample payments at both simulated payment providers, and
-simulate a payer.
-"""
+"""Registers a merchant and the sample payments of the demo at both simulated payment providers, and simulates a
+payer."""
 
 import contextlib
 import secrets
@@ -20,8 +19,7 @@ LISTED_KINDS = (PAID_BY_SIMULATED_PAYER_KIND, "refund_asked", "refund_unknown", 
 
 def register_merchant(sandbox: "Sandbox") -> dict[str, str]:
     """Register a new merchant at both simulated payment providers. Return the merchant's keys as environment
-    variables (value by name).
-    """
+    variables (values by name)."""
     paypay = {name: secrets.token_urlsafe(18) for name in ("api_key", "api_secret")}
     paypay["merchant_id"] = secrets.token_hex(9)  # letters and digits: the names of its daily files contain it
     sandbox.control.payments_control.register_paypay_merchant(**paypay)
@@ -42,7 +40,7 @@ def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -
 
 
 def build_payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
-    """Return, for each kind in LISTED_KINDS, the newest payment of this kind as a JSON object."""
+    """Return one JSON object for each kind in LISTED_KINDS: the newest sample payment of this kind."""
     newest = {payment.kind: payment for payment in payments}
     return [_build_payment_json(newest[kind]) for kind in LISTED_KINDS if kind in newest]
 

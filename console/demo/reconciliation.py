@@ -1,6 +1,5 @@
-"""Prepare two days to reconcile in the demo: payments that only the simulated provider has, announced daily files,
-and one finished reconciliation.
-"""
+"""Prepares two days to reconcile in the demo: payments that only the simulated provider has, announced daily
+files, and one finished reconciliation."""
 
 import json
 import random
@@ -20,15 +19,14 @@ _DAYS_AGO = (2, 1)
 """Number of days before today (in Japan) of the two prepared days. The older day is reconciled here; the person who
 uses the demo can reconcile the newer one.
 """
-_PROVIDER_ONLY_COUNT = 2
+_PROVIDER_ONLY_PAYMENTS_PER_DAY = 2
 
 
 def prepare_reconciliation_days(
     console: "Console", sandbox: "Sandbox", seed: int, now: datetime, operator: str
 ) -> None:
-    """Prepare the two days: register payments at the simulated provider and announce the daily files. Reconcile the
-    older day as `operator`; the newer day is left to the person who uses the demo.
-    """
+    """Prepare the demo's two days: register payments at the simulated provider and announce the daily files.
+    Reconcile the older day as `operator`; the person who uses the demo can reconcile the newer one."""
     days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _DAYS_AGO]
     for day in days:
         _register_provider_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose
@@ -41,7 +39,7 @@ def _register_provider_only_payments(sandbox: "Sandbox", random_source: random.R
     """Register payments of the afternoon of `day` (in Japan) at the simulated provider only, so that our database
     doesn't have them.
     """
-    for serial in range(_PROVIDER_ONLY_COUNT):
+    for serial in range(_PROVIDER_ONLY_PAYMENTS_PER_DAY):
         at = datetime.combine(day, time(16 + serial, random_source.randrange(60)), JST).astimezone(UTC)
         number, minor = f"ORD-{day:%Y%m%d}-9{random_source.randrange(10**5):05d}", random_source.choice(_YEN_AMOUNTS)
         sandbox.control.payments_control.register_payment("paypay", number, minor, "paid", at=at.isoformat())

@@ -1,6 +1,6 @@
-"""The demo's corporation registry: 200,000 invented corporations with the companies of the sample records among
-them, and a day of differences that changed some of these. It is made in the background, so that the demo starts
-without waiting for it.
+"""The demo's corporation registry: a whole file of 200,000 invented corporations, among them the companies of the
+sample records, and the difference of one day. It is made in the background, so that the demo starts without
+waiting for it.
 """
 
 import contextlib
@@ -36,9 +36,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DemoRegistry:
-    """The publications of the simulated publisher: a whole file with the companies of the records, and the difference
-    of the next day, which changes some of them.
-    """
+    """The files of the simulated publisher: a whole file of `whole_day` with the companies of the sample records,
+    and the difference of `changed_day`, which changes some of them."""
 
     seed: int
     whole_day: date
@@ -48,9 +47,8 @@ class DemoRegistry:
 
 
 def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_numbers: Sequence[str]) -> DemoRegistry:
-    """Return the demo's registry with companies of all `numbers`. Its difference changes some of `watched_numbers`,
-    which belong to watched corporations.
-    """
+    """Return the rows of the demo's registry: one company for each of `numbers` that the publisher could have
+    assigned, and a difference that changes some of the corporations `watched_numbers`."""
     changed_day = _find_publication_day_before(today)
     whole_day = _find_publication_day_before(changed_day)
     companies = _make_companies(seed, whole_day, sorted(filter(_is_assigned, set(numbers))))
@@ -62,7 +60,7 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
 
 
 def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
-    """Publish the registry at the sandbox, so that its Web-API returns the same rows as the files."""
+    """Publish the registry at the sandbox, so that its simulated Web-API returns the same rows as the files."""
     published = sandbox.registry
     published.publish_whole(REGISTRY_ROWS, registry.seed, registry.whole_day, registry.companies)
     published.publish_difference(registry.changed_day, CHANGED_ROWS, registry.changes)
@@ -73,8 +71,7 @@ def import_registry_in_background(
     home: Path, registry: DemoRegistry, import_file: FileImporter
 ) -> Iterator[threading.Thread]:
     """Within the block, a thread writes the publisher's files into the home folder and imports them. Yield the
-    thread; it is stopped at the end of the block.
-    """
+    thread. It is stopped at the end of the block."""
     stopping = threading.Event()
     thread = threading.Thread(
         target=_import_registry, args=(home, registry, import_file, stopping), name="demo-registry"
@@ -120,7 +117,8 @@ def _import_registry(
 
 
 def _is_assigned(number: str) -> bool:
-    """True if the publisher could have assigned the number. Some sample records have another one on purpose."""
+    """True if the publisher could have assigned the number: 13 digits with the right check digit. Some sample
+    records have another text on purpose."""
     return len(number) == DIGIT_COUNT and number.isdecimal() and is_well_formed(number)
 
 
@@ -132,9 +130,8 @@ def _find_publication_day_before(day: date) -> date:
 
 
 def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[RegistryRow, ...]":
-    """Return a row of each number, with the name that the simulated AlarmBox has for it: most are unchanged, some are
-    renamed, closed or merged.
-    """
+    """Return one registry row for each number, with the name that the simulated AlarmBox has for it. Most
+    companies are unchanged; some were renamed, closed or merged."""
     from console.sandbox.alarmbox.companies import make_company_furigana, make_company_name
     from console.sandbox.registry import close_company, make_company_row, merge_company, rename_company
     from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
@@ -166,7 +163,8 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
 
 
 def _make_changes(day: date, watched: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
-    """Return the rows of the difference: some changes of each kind, of the first watched companies."""
+    """Return the rows of the difference: of the first watched companies, some were renamed, moved, closed or
+    merged on `day`."""
     from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [

@@ -1,3 +1,2 @@
-"""Persistence: everything that the console stores in its database, in a desk's spool and in the folder or bucket of
-documents.
-"""
+"""Persistence: everything that the console stores in its database, in the spool of a desk, and in the folder or
+bucket of documents."""

@@ -1,1 +1,1 @@
-"""Modules of the composition root: they build the services and connect them with each other."""
+"""The modules of the composition root: they build the services and connect them with each other."""

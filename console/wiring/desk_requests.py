@@ -1,6 +1,5 @@
-"""The commands that a desk can ask a worker to run: for each of them its form (the types of its arguments, and the
-facts that its request stores in columns) and the service method that runs it.
-"""
+"""The commands that a desk can ask a worker to run. Each command has a form (the types of its arguments, and the
+facts that its request stores in columns) and the service method that runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,9 +42,8 @@ from console.wiring.services import CreditCheckService
 
 @dataclass(frozen=True, slots=True)
 class DeskRequestServices:
-    """The services whose commands a worker runs for desks. The field names are those of the attributes of
-    `Console`.
-    """
+    """The services whose commands a worker runs for desks. The fields have the names of the corresponding
+    attributes of `Console`."""
 
     credit_checks: CreditCheckService
     payments: PaymentService
@@ -63,7 +61,7 @@ class DeskRequestServices:
 
 
 def make_command_runners(context: ServiceContext, services: DeskRequestServices) -> Mapping[str, CommandRunner]:
-    """Return, by the name of each command, the function with which a worker runs it."""
+    """Return the functions with which a worker runs commands for desks, by the name of the command."""
     return {
         **_make_credit_check_runners(services.credit_checks),
         **_make_payment_runners(services.payments),
@@ -83,9 +81,8 @@ def make_command_runners(context: ServiceContext, services: DeskRequestServices)
 
 
 def _make_method_runner(method: Any) -> CommandRunner:
-    """Return a function that runs a command: it calls the service method with the command's arguments and request
-    id.
-    """
+    """Return a function that runs a command by calling the service method `method` with the command's arguments
+    and request id."""
     return lambda call: method(*call.arguments, request_id=call.request_id)
 
 
@@ -214,14 +211,13 @@ def _make_hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) 
 
 
 def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return empty facts: the command concerns no single record."""
+    """Return empty facts, for a command that concerns no single record."""
     return RequestFacts()
 
 
 def _make_facts_reader_of_kind(kind: str) -> Any:
-    """Return a function that returns the facts of a command whose first argument is the id of a record of this
-    kind.
-    """
+    """Return the function that makes the facts of a command whose first argument is the id of a record of this
+    kind."""
     return lambda _, arguments: RequestFacts(kind, str(arguments[0]))
 
 
@@ -267,7 +263,7 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> Re
     """
     name, currency, value = arguments
     with context.database.read() as conn:
-        present = limit_changes.find_value(conn, name[:40], currency[:3])
+        present = limit_changes.find_limit_value(conn, name[:40], currency[:3])
     return RequestFacts(LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present), proposed=str(value))
 
 

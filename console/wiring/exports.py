@@ -1,6 +1,4 @@
-"""The lists that can be exported, and the tables of the charts: for each of them its columns, and the service that
-reads its rows.
-"""
+"""The lists and chart tables that can be exported. Each has its columns, and a service that reads its rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -48,7 +46,7 @@ kinds.
 
 
 class ExportReadServices(Protocol):
-    """The services that read the exported rows. `Console` has them; each is built at its first use."""
+    """The services that read the exported rows (protocol of `Console`). Each is built at its first use."""
 
     @property
     def lookup(self) -> "Lookup": ...
@@ -263,8 +261,8 @@ def _make_set_asides_list(services: ExportReadServices, request: ExportRequest, 
 
 
 def _make_report_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    """Return the table of the figures of a chart. The report is read before this function returns, because its
-    note says which data is missing."""
+    """Return the table of the figures of a chart. The report is read before this function returns, because the
+    table's note says which data is missing."""
     if request.subject not in REPORT_TABLES:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.subject[:40]})
     table, report = REPORT_TABLES[request.subject], _REPORT_READER_BY_NAME[request.subject](services.reports)

@@ -1,4 +1,4 @@
-"""Build the services of payments, once per process."""
+"""Builds the services of payments, once per process."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -60,9 +60,8 @@ class PaymentService:
         )
 
     def start(self, order_id: int, provider: str, *, request_id: str | None = None) -> StartResult:
-        """Start a payment of an order at the provider, or return the open payment. Raises the errors of
-        `PaymentStarter.start`.
-        """
+        """Start a payment of an order at the provider, or return the order's open payment. Raises the errors of
+        `PaymentStarter.start`."""
         return self._request_ids.act_once(
             "payment start",
             request_id,
@@ -72,8 +71,9 @@ class PaymentService:
         )
 
     def import_payment(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
-        """Insert a payment of the provider that is missing here, in the provider's state. A payment that is already
-        here is only probed. Raises the errors of `PaymentImports.import_payment`.
+        """Insert a payment that the provider has and this database doesn't have, in the state that the provider
+        reports. A payment that is already in the database is only probed. Raises the errors of
+        `PaymentImports.import_payment`.
         """
         return self._request_ids.act_once(
             "payment import", request_id, (data,), lambda: self._imports.import_payment(data)
@@ -106,8 +106,8 @@ class PaymentService:
         return self._views.read_order(id)
 
     def probe(self, id: int, *, request_id: str | None = None) -> Payment:
-        """Ask the provider about a payment. Then resume the payment's saga if it is stuck, also after an unknown
-        outcome or a failed call, but not after a refused probe. Return the payment.
+        """Ask the provider about a payment, and return the payment after that. If the payment's saga is stuck,
+        resume it, also after an unknown outcome or a failed call, but not after a refused probe.
 
         Raises the errors of `PaymentProbes.probe`.
         """
@@ -156,9 +156,8 @@ class PaymentService:
             return self._views.read_order(id).record
 
     def resolve_order(self, id: int) -> NoReturn:
-        """Refuse a decision about an order, because only its payments can be decided. Raises nothing_to_resolve,
-        not_found, not_allowed.
-        """
+        """Refuse to decide an order: always raises nothing_to_resolve, because only the order's payments can be
+        decided; or not_found, not_allowed."""
         with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.ORDER_KIND):
             self._context.require_right("resolve")
             record = self._views.read_order(id).record
@@ -193,7 +192,7 @@ class PaymentService:
         return self._views.list_set_asides(limit, after)
 
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
-        """Set the order of a paid payment to paid. Raises not_allowed, nothing_to_resolve, not_found."""
+        """Change the state of a paid payment's order to paid. Raises not_allowed, nothing_to_resolve, not_found."""
         return self._request_ids.act_once(
             "order move",
             request_id,
@@ -203,7 +202,7 @@ class PaymentService:
 
 
 class PaymentServiceBuilder:
-    """Builds the services of payments. The services that other builders use are its public attributes."""
+    """Builds the services of payments. Its public attributes are the services that other builders use."""
 
     def __init__(
         self,

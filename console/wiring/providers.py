@@ -1,6 +1,5 @@
-"""Create the client of AlarmBox, the adapters of the payment providers, the client of the registry's Web-API and
-the publisher of alerts from the settings of a desk. No function here sends anything.
-"""
+"""Creates the client of AlarmBox, the adapters of the payment providers, the client of the registry's Web-API and
+the publisher of alerts from the settings of a desk. No function here sends anything."""
 
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ REGISTRY_SPACING_SECONDS = 1.0
 
 def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
     """Create the program's HTTP client for AlarmBox from the settings and return it. Sends nothing. If a worker
-    acts for the person of this desk, the client can't call AlarmBox; it only tells its capabilities.
+    acts for the person of this desk, the client can't call AlarmBox; it only returns its capabilities.
 
     Raises bad_profile, which names the missing variable.
     """
@@ -87,7 +86,7 @@ def list_configured_providers(settings: Settings) -> tuple[str, ...]:
 
 def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
     """Create the adapter of the payment provider `name` from the settings and return it. Sends nothing. If a
-    worker acts for the person of this desk, the adapter needs no settings, because it only tells its
+    worker acts for the person of this desk, the adapter needs no settings, because it only returns its
     capabilities.
 
     Raises not_found for an unknown name, and bad_profile for a missing or invalid setting.

@@ -1,6 +1,5 @@
-"""Build the readers of records: they read records with their related records and possible actions, for lists and
-screens.
-"""
+"""Builds the readers of records. They read records for lists and screens, with their related records and possible
+actions."""
 
 from collections.abc import Sequence
 from functools import cached_property

@@ -48,7 +48,7 @@ _MAX_ID_DIGITS = 18  # digits
 
 @dataclass(frozen=True, slots=True)
 class CreditCheckRecoveryServices:
-    """The services with which `RecoveryService` decides, probes and shows credit checks."""
+    """The services with which `RecoveryService` shows, probes and decides credit checks."""
 
     decisions: PurchaseDecisions
     probes: CreditCheckProbes
@@ -82,8 +82,7 @@ class TimelinePageWithText(TimelinePage):
 
 class RecoveryService:
     """All actions on records of the kinds credit-check, payment, order, refund and operation, for callers that
-    have kind and id.
-    """
+    know only a record's kind and id."""
 
     def __init__(
         self,

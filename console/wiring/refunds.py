@@ -1,4 +1,4 @@
-"""Build the services of refunds, once per process."""
+"""Builds the services of refunds, once per process."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,9 +68,8 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> Refund:
-        """Approve a refund as a checker. Send it to the provider unless another checker must approve it or the
-        cooling-off time has not ended. Raises the errors of `RefundDecisions.approve`.
-        """
+        """Approve a refund as a checker. Send it to the provider unless another checker must approve it or its
+        cooling-off period has not ended. Raises the errors of `RefundDecisions.approve`."""
         return self._request_ids.act_once(
             "refund approve",
             request_id,
@@ -160,9 +159,8 @@ class RefundService:
 
 
 class RefundServiceBuilder:
-    """Builds the services of refunds. Only `RefundSubmissions` may make all calls of a provider, the other services
-    only the calls that read.
-    """
+    """Builds the services of refunds. Only `RefundSubmissions` gets an adapter with all calls of a provider, the
+    other services one with the calls that read."""
 
     def __init__(
         self,

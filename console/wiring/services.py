@@ -1,4 +1,5 @@
-"""Build the services, once per process. `console/app.py` uses this part of the composition root at the first need."""
+"""Builds the services, once per process. `console/app.py` imports this module when a service is used for the first
+time."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -104,9 +105,8 @@ class CreditCheckService:
         progress: StepReporter | None = None,
         request_id: str | None = None,
     ) -> RefetchResult:
-        """Read the detail data (`detail`) and the PDF (`pdf`) of a bought credit check from the provider again.
-        Raises the errors of `CreditChecks.refetch`.
-        """
+        """Read the detail data (with `detail`) and the PDF (with `pdf`) of a bought credit check from the provider
+        again. Raises the errors of `CreditChecks.refetch`."""
         return self._request_ids.act_once(
             "refetch",
             request_id,
@@ -139,9 +139,8 @@ class CreditCheckService:
 
 
 class ServiceBuilder:
-    """Builds all services. Only the purchase may make all calls of the credit-check provider, the other services only
-    the calls that read.
-    """
+    """Builds all services. Only the purchase gets an adapter with all calls of the credit-check provider, the
+    other services one with the calls that read."""
 
     def __init__(
         self,
@@ -257,21 +256,18 @@ class ServiceBuilder:
 
     @cached_property
     def guarded_actions(self) -> ServicesByAction:
-        """The services of all guarded actions, by the action's name. An action that is missing here could not
-        settle its late answers and its operations whose lease has lapsed.
-        """
+        """The services of all guarded actions, by the action's name. Late answers and lapsed operations of an
+        action that is missing here could not be settled."""
         checks = self._purchases, self._refetch_service.refetches
         return map_services_by_action(*checks, self._payment_builder.start_action, self._refund_builder.submit_action)
 
     def end_unsent_operations(self) -> None:
-        """Settle as not sent those operations of this desk whose stored intent proves that nothing was sent."""
+        """Settle as not sent the operations of this desk whose intent in the spool proves that nothing was sent."""
         unsent_operations.settle_all_unsent_operations(self._context, self.guarded_actions)
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        """The scheduler of all due tasks. The order of the tasks lets a task handle the results of the tasks
-        before it.
-        """
+        """The scheduler of all due tasks. Their order lets a task handle the results of the tasks before it."""
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         due_tasks = DueTasks(
             self._context,
@@ -294,9 +290,8 @@ class ServiceBuilder:
         return Scheduler(self._context, self._heartbeat, due_tasks.list_tasks())
 
     def watch_companies(self) -> int:
-        """Compare the watched corporations with the imported corporation registry. Return the number of changed
-        alerts. Raises not_allowed.
-        """
+        """Compare the watched corporations with the corporation registry in use. Return the number of alerts that
+        were opened or closed. Raises not_allowed."""
         return ChangedCompanies(self._context).run()
 
     @cached_property

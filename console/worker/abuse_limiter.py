@@ -1,5 +1,5 @@
-"""Reject connections from addresses whose requests the receiver refuses too often. Rejecting a connection costs a
-tenth of refusing a request.
+"""Decides from which addresses the receiver rejects connections, because it has refused too many of their
+requests. Rejecting a connection costs a tenth of refusing a request.
 
 Each address (for IPv6: each /64 network) has a bucket of tokens: each refusal uses one token, and used tokens come
 back with time. An address that sent a genuine notice recently is always accepted, because many senders may share
@@ -21,7 +21,8 @@ ValueT = TypeVar("ValueT")
 
 
 class RefusalTokenBuckets:
-    """The token buckets of all sender addresses. Not thread-safe. `clock` returns monotonic seconds."""
+    """The token buckets of all sender addresses (see the module's docstring). Not thread-safe. `clock` returns
+    monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -30,12 +31,12 @@ class RefusalTokenBuckets:
 
     def count_refusal(self, address: str) -> None:
         """Use one token of this address, because the receiver has refused a request from it."""
-        _store_value(self._used_tokens, address, (self._count_used_tokens(address) + 1, self._clock()))
+        _store_value_of_address(self._used_tokens, address, (self._count_used_tokens(address) + 1, self._clock()))
 
     def mark_genuine(self, address: str) -> None:
         """Accept all connections from this address for GENUINE_SENDER_SECONDS, because a genuine notice came from
         it."""
-        _store_value(self._accepted_until, address, self._clock() + GENUINE_SENDER_SECONDS)
+        _store_value_of_address(self._accepted_until, address, self._clock() + GENUINE_SENDER_SECONDS)
 
     def is_blocked(self, address: str) -> bool:
         """True if the receiver rejects connections from this address now."""
@@ -45,13 +46,13 @@ class RefusalTokenBuckets:
         )
 
     def _count_used_tokens(self, address: str) -> float:
-        """Return the number of tokens of this address that are used now: those used so far, less the
-        REFILLED_TOKENS_PER_SECOND since then."""
+        """Return the number of used tokens of this address: those that were used at its last refusal, less those
+        that have come back since then (REFILLED_TOKENS_PER_SECOND)."""
         token_count, counted_at = self._used_tokens.get(address, (0.0, 0.0))
         return max(0.0, token_count - (self._clock() - counted_at) * REFILLED_TOKENS_PER_SECOND)
 
 
-def _store_value(values_by_address: OrderedDict[str, ValueT], address: str, value: ValueT) -> None:
+def _store_value_of_address(values_by_address: OrderedDict[str, ValueT], address: str, value: ValueT) -> None:
     values_by_address[address] = value
     values_by_address.move_to_end(address)
     if len(values_by_address) > MAX_STORED_ADDRESSES:

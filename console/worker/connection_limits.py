@@ -39,13 +39,13 @@ ResultT = TypeVar("ResultT")
 
 
 class RequestRefused(Exception):
-    """Raised to refuse a request. The sender of a refused request always gets the same answer; only tests read the
-    reason."""
+    """Raised if the receiver refuses a request. The sender of a refused request always gets the same answer, so
+    the exception's text is only for tests."""
 
 
 class NoCapacity(Exception):
-    """Raised if a thread pool or the list of listeners is full; the receiver then asks the sender to try again
-    later."""
+    """Raised if a thread pool or the list of `/live` listeners is full. The receiver then tells the sender to try
+    again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,8 @@ class ReceiverOptions:
 
     @staticmethod
     def from_settings(settings: Settings) -> "ReceiverOptions":
-        """Return the options that these settings give for the receiver; the limits keep their default values."""
+        """Return the receiver's options with the address, certificate and other values of these settings. The
+        limits keep their default values."""
         return ReceiverOptions(
             bind_address=settings.receiver_bind,
             port=settings.receiver_port,
@@ -102,7 +103,7 @@ def parse_ip_address(text: str | None) -> IPv4Address | IPv6Address | None:
 
 
 class SenderAddresses:
-    """Finds the address of the sender of a request, also if a trusted proxy has forwarded the request."""
+    """Finds the address of a request's sender, also if a trusted proxy has forwarded the request."""
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self._trusted_networks = [ip_network(text) for text in trusted_proxies]
@@ -116,9 +117,9 @@ class SenderAddresses:
         )
 
     def find_sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
-        """Return the address of the sender: the address of the TCP peer or, if the peer is a trusted proxy, the
-        last address in X-Forwarded-For (`forwarded_values` are the values of this header). None if this text is
-        not an address.
+        """Return the IP address of the sender: that of the TCP peer or, if the peer is a trusted proxy, the last
+        address in X-Forwarded-For (`forwarded_values` are the values of this header). None if the found text
+        is not an IP address.
         """
         joined_values = ",".join(forwarded_values)
         claimed_address = joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(peer) else peer
@@ -127,13 +128,14 @@ class SenderAddresses:
 
 
 class OpenConnections:
-    """The open connections of the receiver; each has a slot. Connections through a trusted proxy have no limit per
+    """The open connections of the receiver; each has a slot. Connections from a trusted proxy have no limit per
     address, because they come from many senders.
 
     If no slot is free, the receiver closes the connection that has waited longest for a complete request, and the
-    new connection gets its slot: a connection of the same address or, if the largest total is reached, one of the
-    address with the most connections. So idle connections can't keep a sender of another address out. An address
-    whose requests are refused too often gets no slot for some time.
+    new connection gets its slot. If the limit of one address is reached, this is a connection of the same address;
+    if the total limit is reached, one of the address with the most connections. So idle connections can't prevent
+    a sender of another address from connecting. An address whose requests are refused too often gets no slot for
+    some time.
     """
 
     def __init__(
@@ -154,8 +156,10 @@ class OpenConnections:
         self.connection_count = self.rejected_count = 0
 
     def open_slot(self, peer: str | None, abort_connection: Callable[[], None]) -> "ConnectionSlot | None":
-        """Return a slot for a new connection from the address `peer`; None if there is none. `abort_connection`
-        must close this connection; it is called at most once, when the connection loses its slot."""
+        """Return a slot for a new connection from the address `peer`; None if the connection must be rejected.
+        `abort_connection` must close this connection; it is called at most once, when the connection loses its
+        slot.
+        """
         address, is_direct = _make_address_key(peer), not self._sender_addresses.is_trusted_proxy(peer)
         if is_direct and self.refusal_buckets.is_blocked(address):
             self.rejected_count += 1
@@ -180,8 +184,10 @@ class OpenConnections:
         return slot is not None
 
     def mark_waiting(self, slot: "ConnectionSlot", *, is_waiting: bool) -> None:
-        """Mark that the connection of this slot waits for its sender, so that it may lose the slot, or that it no
-        longer does. A slot that is already marked keeps its position in the sequence of waiting slots."""
+        """Mark whether the connection of this slot waits for its sender (`is_waiting`). A waiting connection may
+        lose its slot to a new connection; the one that has waited longest loses it first. Marking a waiting
+        slot again doesn't change its place.
+        """
         if is_waiting:
             self._waiting_slots.setdefault(slot.address, {}).setdefault(slot)
         elif slot in (slots_of_address := self._waiting_slots.get(slot.address, {})):
@@ -207,20 +213,22 @@ def _make_address_key(peer: str | None) -> str:
 
 
 class ConnectionSlot:
-    """The place of one open connection within the receiver's limits of connections (`OpenConnections`). The
-    connection releases it when it is closed."""
+    """The right of one open connection to exist within the receiver's limits (`OpenConnections`). The connection
+    releases its slot when it is closed."""
 
     def __init__(self, open_connections: OpenConnections, address: str, abort_connection: Callable[[], None]) -> None:
         self._open_connections, self.address, self.abort_connection = open_connections, address, abort_connection
         self._is_held = True
 
     def mark_waiting(self, is_waiting: bool) -> None:
-        """Mark that the connection waits for its sender, so that it may lose the slot, or that it no longer does."""
+        """Mark whether the connection waits for its sender. A waiting connection may lose its slot to a new
+        connection."""
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=is_waiting)
 
     def count_request(self, *, is_genuine: bool) -> None:
-        """Count a request of this connection for its address, as genuine or as refused."""
+        """Count a request of this connection for the sender's address: as genuine (a verified notice or listener)
+        or as refused."""
         refusal_buckets = self._open_connections.refusal_buckets
         (refusal_buckets.mark_genuine if is_genuine else refusal_buckets.count_refusal)(self.address)
 
@@ -234,9 +242,9 @@ class ConnectionSlot:
 
 class ServiceThreads:
     """A thread pool for service calls that block. `thread_count` calls run at the same time, `queue_length` calls
-    wait, and other calls are refused.
+    wait, and further calls are refused.
 
-    Must be used on the thread of the event loop. If one pool is full, the calls of other pools are not delayed.
+    Must be used on the thread of the event loop. Calls in other pools aren't delayed if this pool is full.
     """
 
     def __init__(self, name: str, thread_count: int, queue_length: int) -> None:
@@ -260,14 +268,16 @@ class ServiceThreads:
             future.exception()  # read the exception, so that asyncio doesn't report it as unhandled
 
     def close(self) -> None:
-        """Cancel the waiting calls. If no call is running, wait until the threads have ended; otherwise return
-        immediately."""
+        """Cancel the waiting calls. If no call is running, wait until the threads have ended; otherwise return at
+        once."""
         self._pool.shutdown(wait=not self.unfinished_calls, cancel_futures=True)
 
 
 def require_unambiguous(request: "Request", largest_bytes: int) -> None:
-    """Raise RequestRefused if this program and a proxy could read the request in different ways: for a repeated
-    header, for a length together with chunks, for an encoded body, and for a length above `largest_bytes`."""
+    """Raise RequestRefused if this program and a proxy could read the request in different ways: if a header is
+    repeated, if it has both a length and chunks, or if its body is encoded. Also raise it for a length above
+    `largest_bytes`.
+    """
     names = [name for name, _ in request.headers.raw]
     headers = dict(request.headers.raw)
     if any(names.count(name) > 1 for name in _UNREPEATABLE_HEADERS):

@@ -1,4 +1,4 @@
-"""Close the connection to a sender that is still sending, so that the sender receives its answer. After an
+"""Closes the connection to a sender that is still sending, so that the sender receives its answer. After an
 immediate close, the sender could see a TCP reset instead of the answer."""
 
 import asyncio
@@ -10,12 +10,12 @@ DRAIN_SECONDS, MAX_DRAINED_BYTES = 2.0, 8 << 20
 
 
 class ClosingTransport:
-    """An asyncio transport that behaves like the wrapped one, except for `close`.
+    """An asyncio transport that behaves like the wrapped transport, except for `close`.
 
     If a socket with unread bytes is closed, TCP resets the connection; the sender of a large body would then see
     the reset instead of the answer. So if `is_sending` returns True (the sender is still sending), `close` sends
     the answer, closes only the writing direction, and ignores incoming data until the sender closes the
-    connection. TLS can't close one direction only, so a TLS connection is closed immediately.
+    connection. TLS can't close only one direction, so a TLS connection is closed immediately.
     """
 
     def __init__(
@@ -31,8 +31,8 @@ class ClosingTransport:
 
     @property
     def has_sent_last_answer(self) -> bool:
-        """True after the last answer while the sender is still sending. Data that arrive then must be passed to
-        `drop_data`."""
+        """True if the last answer was sent while the sender was still sending. Data that arrive then must be
+        passed to `drop_data`."""
         return self._timer is not None
 
     def is_closing(self) -> bool:

@@ -178,7 +178,7 @@ class Receiver:
 
     async def _probe_payment(self, source: str, notice: CheckedNotice) -> None:
         """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is
-        full, a due task asks later."""
+        full, nothing is asked now; a due task does it later."""
         if notice.must_ask_provider:
             with suppress(NoCapacity):
                 await self._probe_threads[source].run(notice.ask_provider)
@@ -295,8 +295,8 @@ def _decode_headers(request: Request) -> tuple[tuple[str, str], ...]:
 
 
 class _LastRequestMiddleware:
-    """Adds the header `Connection: close` to the last answer on a connection that has reached its largest age or
-    number of requests."""
+    """Web middleware that adds the header `Connection: close` to the last answer on a connection that has reached
+    its largest age or number of requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

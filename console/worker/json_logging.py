@@ -52,8 +52,8 @@ class JsonLineFormatter(logging.Formatter):
 
 
 def _find_error_codes(error: BaseException) -> dict[str, object]:
-    """Return the `code` of a ConsoleError, and the `number` that the database server or its client library has
-    given to the error or to its cause. Return an empty dict for any other exception."""
+    """Return a dict with the `code` of a ConsoleError, and the `number` that the database server or its client
+    library has given to the error or to its cause. Return an empty dict for any other exception."""
     codes: dict[str, object] = {"code": error.code} if isinstance(error, ConsoleError) else {}
     arguments = getattr(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None), "args", ())
     if arguments and isinstance(arguments[0], int):

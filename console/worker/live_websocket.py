@@ -1,8 +1,8 @@
 """The WebSocket `/live`: a listener (another program) receives a snapshot of the queues, then each change of a
 record.
 
-The change feed of the database is read once for all listeners. A listener that reads too slowly is disconnected;
-when it connects again, it first receives a new snapshot.
+The worker reads the change feed of the database once for all listeners. A listener that reads too slowly is
+disconnected; when it connects again, it first receives a new snapshot.
 """
 
 import asyncio
@@ -75,8 +75,8 @@ def _hash_token(token: str) -> bytes:
 
 
 class FeedChanges:
-    """The changes that one reading of the change feed returned. The message about them is encoded once for all
-    listeners with the same channels (record kinds)."""
+    """The changes that one reading of the change feed returned. The message about them is encoded only once for
+    all listeners with the same channels (record kinds)."""
 
     def __init__(self, changes: Collection[RecordSummary]) -> None:
         self._changes = changes
@@ -110,8 +110,10 @@ def _is_in_snapshot(
     snapshot_version: RecordSummary | None,
     snapshot_versions: dict[tuple[str, int], RecordSummary],
 ) -> bool:
-    """Return True if the listener's snapshot already contained this version of the record or a newer one. In that
-    case, put the record's entry back into `snapshot_versions`."""
+    """True if the listener's snapshot contained the version of the record in `change`, or a newer one.
+    `snapshot_version` is the record in the snapshot (None: it isn't there), which the caller has removed from
+    `snapshot_versions`; if the result is True, put it back.
+    """
     if snapshot_version is None or change.version is None or snapshot_version.version is None:
         return False
     is_in_snapshot = change.version < snapshot_version.version or change == replace(snapshot_version, since=None)
@@ -121,8 +123,8 @@ def _is_in_snapshot(
 
 
 class LiveListener:
-    """One connected listener of `/live`: its channels (record kinds), and the queue of messages that must be sent
-    to it."""
+    """One connected listener of `/live`: its channels (record kinds), and the queue of the messages that are to be
+    sent to it."""
 
     def __init__(self, channels: frozenset[str], backlog: int) -> None:
         self.channels = channels
@@ -217,8 +219,8 @@ class LiveHub:
                 self._metrics.dropped_client_counter.inc()
 
     def _remember_if_unsent(self, change: RecordSummary) -> bool:
-        """Return False for a change that was already sent, because two rows of the feed can be about the same
-        version of a record. Otherwise remember the change as sent and return True."""
+        """Return False if this version of the record was already sent to the listeners: two rows of the change
+        feed can be about the same version. Otherwise remember it as sent and return True."""
         key = (change.kind, change.id)
         last_sent = self._last_sent.pop(key, None)
         self._last_sent[key] = change
@@ -247,8 +249,8 @@ class LiveEndpoint:
         threads: ServiceThreads,
         sender_addresses: SenderAddresses,
     ) -> None:
-        """Raises `bad_profile` for a token that is too short. If no token is configured, log a warning; the
-        endpoint then refuses every listener."""
+        """Reads the tokens of `/live`. Raises `bad_profile` for a token that is too short. If no token is
+        configured, log a warning; the endpoint then refuses every listener."""
         self._hub, self._options, self._console, self._threads, self._sender_addresses = (
             hub,
             options,
@@ -304,7 +306,8 @@ class LiveEndpoint:
         return "channels" if channels is None else None
 
     def _is_valid_token(self, token: str | None) -> bool:
-        """True if the text is one of the valid tokens. It is always compared with all of them, in constant time."""
+        """True if the text is one of the valid tokens. It is always compared with all of them, in constant time.
+        None: the request has no token."""
         digest = _hash_token(token or "")
         return sum(hmac.compare_digest(digest, known_hash) for known_hash in self._tokens) > 0
 

@@ -1,4 +1,4 @@
-"""A thread of the worker that regularly ends those database sessions of people whose locks block other sessions."""
+"""A thread of the worker that regularly ends the database sessions of people whose locks block other sessions."""
 
 import logging
 from threading import Event, Thread
@@ -16,7 +16,8 @@ _log = logging.getLogger("console.worker")
 
 
 class BlockingSessionsThread:
-    """The thread that ends blocking database sessions. It runs from `start` until `stop_event` is set."""
+    """The thread that ends database sessions whose locks block others. It runs from `start` until `stop_event` is
+    set."""
 
     def __init__(self, watch: LockWatch, stop_event: Event) -> None:
         self._watch, self._stop_event = watch, stop_event

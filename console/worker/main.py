@@ -27,7 +27,7 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class ReadyWorker:
-    """A worker that is ready: the URL and port of its receiver, and the names of its due tasks."""
+    """Facts about a worker that has started: the URL and port of its receiver, and the names of its due tasks."""
 
     url: str
     port: int
@@ -83,7 +83,7 @@ def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[s
 def _await_threads(
     threads: Sequence[TaskThreads | RequestThreads | BlockingSessionsThread], seconds: float, abort_event: Event
 ) -> None:
-    """Wait until all threads have ended. After `seconds`, or once `abort_event` is set, abort the calls to
+    """Wait until all threads have ended. After `seconds`, or when `abort_event` is set, abort the calls to
     providers that still run in them."""
     deadline = time.monotonic() + seconds
     if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):

@@ -89,8 +89,8 @@ def _read_figures_as_worker(console: Console) -> MetricFigures:
 
 
 class _FigureCollector:
-    """Prometheus collector of the metrics whose values are read when the page is made. All other metrics are
-    counted when their events happen."""
+    """Prometheus collector of the metrics that are read from the database or computed when the page is made. All
+    other metrics are counted when their events happen."""
 
     def __init__(
         self,

@@ -1,5 +1,5 @@
-"""Execute desk requests in several threads of the worker. One more thread polls the database for desk requests and
-wakes those threads."""
+"""Executes desk requests in several threads of the worker. One more thread polls the database for desk requests
+and wakes those threads."""
 
 import logging
 from contextlib import suppress
@@ -45,7 +45,7 @@ class RequestThreads:
 
     def start(self) -> None:
         """Start the threads. Wait at most LONGEST_POLL_PAUSE_SECONDS until the database has this worker's presence
-        lease, by which desks see that the worker is running; without the database, the threads continue to try."""
+        lease, by which desks see that the worker is running. Without the database, the threads continue to try."""
         for thread in self._threads:
             thread.start()
         self._has_polled.wait(LONGEST_POLL_PAUSE_SECONDS)
@@ -101,9 +101,9 @@ class RequestThreads:
         self._executor.release_presence_lease()
 
     def _wake_threads(self, count: int) -> None:
-        """Wake one thread for each waiting request, not more, because a thread that finds no request would delay
-        the threads that execute one. If a woken thread may not take the request, the next poll finds the
-        request again.
+        """Wake `count` threads, one for each waiting request. Not more are woken, because a thread that finds no
+        request would delay the threads that execute one. If a woken thread may not take the request, the next
+        poll counts the request again.
         """
         with suppress(Full):  # the queue already has one wake for each thread
             for _ in range(count):
@@ -127,9 +127,9 @@ class RequestThreads:
 
 
 def compute_pause_seconds(idle_seconds: float, beat_seconds: float, *, is_standby: bool) -> float:
-    """Return the pause in seconds before the next poll. `idle_seconds` is the time since a request was last open,
-    0 while one is. A standby worker polls only as often as it renews its lease (every `beat_seconds`), because
-    another worker polls.
+    """Return the pause in seconds before the next poll for desk requests. `idle_seconds` is the time since a
+    request was last open, 0 while one is open. A standby worker polls only as often as it renews its lease
+    (every `beat_seconds`), because another worker polls.
     """
     if not idle_seconds:
         return POLL_PAUSE_SECONDS

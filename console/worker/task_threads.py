@@ -1,4 +1,4 @@
-"""Run the due tasks of a worker in several threads, which call the scheduler every few seconds."""
+"""Runs the due tasks of a worker in several threads, which call the scheduler every few seconds."""
 
 import logging
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ _log = logging.getLogger("console.worker")
 
 
 class TaskThreads:
-    """Runs due tasks in threads, from `start` until `stop_event` is set. The leases of the tasks, not these
-    threads, prevent that a task runs twice at the same time."""
+    """Runs due tasks in threads, from `start` until `stop_event` is set. The lease of a task, not this class,
+    prevents two processes or threads from running it at the same time."""
 
     def __init__(self, scheduler: Scheduler, stop_event: Event) -> None:
         self._scheduler, self._stop_event = scheduler, stop_event
@@ -71,7 +71,7 @@ class TaskThreads:
 
     def _run_due_tasks(self) -> str | None:
         """Run the due tasks once. Return the error code if the scheduler itself failed, otherwise None. The
-        failure of a single task is stored in the task's row."""
+        failure of a single task is stored in the row of the task."""
         try:
             with self._count_as_busy():
                 self._scheduler.run_due(self._stop_event.is_set)
@@ -94,7 +94,7 @@ class TaskThreads:
 
     def _log_failure_change(self, error_code: str | None, failure_count: int) -> None:
         """Log once when the scheduler begins to fail, and once when it works again, so that a day without the
-        database makes two lines. `failure_count` is the number of consecutive failures before this call."""
+        database gives only two lines. `failure_count` is the number of consecutive failures before this call."""
         if error_code and not failure_count:
             _log.warning("due tasks can't be run: %s", error_code)
         if failure_count and not error_code:

@@ -254,8 +254,8 @@ class HttpProtocol(H11Protocol):
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
     def _update_timers(self) -> None:
-        """Start the timer for the head of a request while the connection waits for one, and cancel it otherwise;
-        the pause between two requests has a timer of its own. From the complete request until its answer, the
+        """Start the timer for the head of a request while the connection waits for one, and cancel it otherwise.
+        The pause between two requests has a timer of its own. From the end of a request until its answer, the
         connection can't lose its slot.
         """
         self.slot.mark_waiting(
@@ -277,8 +277,8 @@ class HttpProtocol(H11Protocol):
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):
-    """The WebSocket protocol of a listener of `/live`. It has the slot of the connection, which the connection may
-    lose until the first message is sent to the listener."""
+    """The WebSocket protocol of a listener of `/live`. It has the connection's slot, which the connection may lose
+    until the first message is sent to the listener."""
 
     def __init__(
         self, config: ReceiverConfig, server_state: ServerState, app_state: dict[str, Any], slot: ConnectionSlot
@@ -292,8 +292,8 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass the received data on. Abort the connection if the listener does not read its messages, or if it
-        sends a message in too many fragments."""
+        """Pass the received data on to the WebSocket. Abort the connection if the listener does not read its
+        messages, or if it sends a message in too many fragments."""
         super().data_received(data)
         if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES or len(self.frames) > _MAX_MESSAGE_FRAGMENTS:
             self.transport.abort()

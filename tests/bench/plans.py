@@ -104,7 +104,7 @@ FILTERED: dict[str, Ask] = {
 
 def _view_counts_of(name: str) -> Ask:
     choices = [QueueChoice(parse_filter(text).chosen, now=_NOW, owners={}) for text in ("", *FILTERS.values())]
-    return lambda conn: view_counts.count_choices(conn, name, _NOTHING_LAPSED, choices)
+    return lambda conn: view_counts.count_records_of_choices(conn, name, _NOTHING_LAPSED, choices)
 
 
 VIEW_COUNTS: dict[str, Ask] = {name: _view_counts_of(name) for name in queues.QUEUE_NAMES}
@@ -147,14 +147,14 @@ BY_KEY: dict[str, Ask] = {
     "event of a payment": lambda conn: payment_events.find_by_source_id(conn, "paypay", "N-1"),
     "events of a payment": lambda conn: payment_events.find_by_payment(conn, 7),
     "events that wait": lambda conn: payment_events.list_events_with_result(conn, "queued", 10),
-    "open refund of a payment": lambda conn: refunds.find_open_of_payment(conn, 70),
+    "open refund of a payment": lambda conn: refunds.find_open_refund(conn, 70),
     "refund by its key": lambda conn: refunds.find_by_key(conn, "RFD-7"),
     "refunds of a payment": lambda conn: refunds.find_by_payment(conn, 70),
     "look-alike of a refund": lambda conn: refunds.find_lookalike(conn, 70, 1_000, _NOW),
     "account": lambda conn: accounts.find_by_corporation(conn, NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.find_by_payment(conn, 7),
-    "numbers of open records": our_records.list_open,
-    "records of numbers": lambda conn: our_records.find_ours(conn, [NUMBER, NUMBER_WITH_MONEY]),
+    "numbers of open records": our_records.list_open_numbers,
+    "records of numbers": lambda conn: our_records.find_our_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),
     "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {

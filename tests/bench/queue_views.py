@@ -64,7 +64,7 @@ def _counts(console: Console, where: str) -> Row:
 
     def count() -> object:
         with console.database.read() as conn:
-            return view_counts.count_choices(conn, _QUEUE, journal.list_lapsed_by_kind(conn), choices)
+            return view_counts.count_records_of_choices(conn, _QUEUE, journal.list_lapsed_by_kind(conn), choices)
 
     took = side_by_side({"views": count, "queues": console.recovery.count_queues}, _ROUNDS // 4)
     views, queues = median(took["views"]), median(took["queues"])

@@ -187,7 +187,7 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
         assert asked is not None
     person.until(lambda: purchase.windowTitle() == "Bought")
     spool = console._context.spool
-    assert spool.own_requests(console._context.database_id) == frozenset()
+    assert spool.list_own_requests(console._context.database_id) == frozenset()
     spool.store_own_request(asked, console._context.database_id, "")
     purchase.reject()
     dialog = open_unfinished_work_dialog(person.frame)

@@ -178,7 +178,9 @@ def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Fur
     person.rest()
     person.type_in("call back")
     note.reject()
-    assert [draft.title for draft in context.own_state.list_drafts()] == [f"{context.translate('kind.payment')} {number}"]
+    assert [draft.title for draft in context.own_state.list_drafts()] == [
+        f"{context.translate('kind.payment')} {number}"
+    ]
     dialog = open_unfinished_work_dialog(person.frame)
     person.rest()
     for name in ("held", "own", "mentions"):

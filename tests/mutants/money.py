@@ -170,8 +170,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "an exact look-alike isn't seen",
         _REFUNDS,
-        'refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, _HAS_EFFECT\n',
-        'refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, ~_HAS_EFFECT\n',
+        'refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, _MAY_MOVE_MONEY\n',
+        'refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, ~_MAY_MOVE_MONEY\n',
         _REFUND_ROWS,
     ),
     _mutant(

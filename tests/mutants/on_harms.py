@@ -108,7 +108,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "NEW.version IS OLD.version AND {old} IS NOT {new}", "0 AND {old} IS NOT {new}",
         f"{_SINCE}::test_plain_sql_of_others_is_dated_by_the_database", "sqlite"),
     _mutant("a queue is sorted by id", "console/store/queues/queues.py",
-        "    entries.sort(key=_position_of_entry)\n", "    entries.sort(key=lambda entry: entry[0].id)\n",
+        "    entries.sort(key=_get_entry_position)\n", "    entries.sort(key=lambda entry: entry[0].id)\n",
         "tests/store/queues/test_queues.py::test_pages_of_any_size_make_up_the_queue", "sqlite"),
     _mutant("a probe that changed nothing announces an outcome", "console/views/records/actions.py",
         "    if is_same or isinstance(after, Operation):\n", "    if isinstance(after, Operation):\n",

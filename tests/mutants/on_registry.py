@@ -42,8 +42,8 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "what a killed deletion left stays",
         _FILES,
-        "sorted(folder.glob(_REGISTRY_FOLDERS))",
-        "sorted(file.parent for file in folder.glob(f'{_REGISTRY_FOLDERS}/{FILE_NAME}'))",
+        "sorted(folder.glob(_REGISTRY_FOLDER_PATTERN))",
+        "sorted(file.parent for file in folder.glob(f'{_REGISTRY_FOLDER_PATTERN}/{FILE_NAME}'))",
         _INTERRUPTIONS,
     ),
     _mutant(

@@ -183,12 +183,12 @@ def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], pl
 
     here.write(propose)
     with there.read() as conn:
-        first = approvals.open_proposal(conn, "credit-check", "1")
+        first = approvals.find_open_proposal(conn, "credit-check", "1")
         assert first is not None
         assert (first.person, first.proposed) == (who, "error")
     there.write(lambda tx: approvals.close_proposals(tx.conn, "credit-check", "1", NOW))
     with here.read() as conn:
-        assert approvals.open_proposal(conn, "credit-check", "1") is None
+        assert approvals.find_open_proposal(conn, "credit-check", "1") is None
 
 
 def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:

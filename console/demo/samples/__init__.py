@@ -30,13 +30,13 @@ __all__ = [
 def generate_checks(
     seed: int, now: datetime, describe: CompanyDescriber, count: int = 2_000
 ) -> tuple[CheckSample, ...]:
-    """Return `count` sample credit checks, oldest first, with ids from 1. There are some of every kind; all further
-    ones are purchased and complete. `describe` gives the company of a corporation number.
-    """
+    """Return `count` sample credit checks, oldest first, with ids from 1. Each kind of situation occurs; all other
+    samples are purchased and complete. `describe` returns the company of a corporation number."""
     factory = CheckSampleFactory(seed, now, describe)
     samples = [sample for recipe in RECIPES for sample in recipe(factory)]
     samples += [
-        factory.make_bought("complete", factory.pick_workday_instant(0, 760)) for _ in range(count - len(samples))
+        factory.make_purchased_check("complete", factory.pick_workday_instant(0, 760))
+        for _ in range(count - len(samples))
     ]
     samples.sort(key=lambda sample: sample.begun_at)
     for record_id, sample in enumerate(samples, 1):
@@ -47,9 +47,9 @@ def generate_checks(
 def generate_payments(
     seed: int, now: datetime, samples: Sequence[CheckSample], count: int = 120
 ) -> tuple[PaymentSample, ...]:
-    """Return `count` sample payments with their orders and refunds, oldest first. There are some of every kind; all
-    further ones are paid. They belong to corporations of the credit checks `samples`; if `samples` is empty, to newly
-    made corporation numbers.
+    """Return `count` sample payments with their orders and refunds, oldest first. Each kind of situation occurs;
+    all other samples are paid. They belong to corporations of the credit checks `samples`; if these are empty,
+    to newly made corporation numbers.
     """
     bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
     drawn = CheckSampleFactory(seed, now, lambda number: (number, "ok"))

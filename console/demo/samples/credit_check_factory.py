@@ -1,4 +1,4 @@
-"""Make single sample credit checks: random numbers, times and people, and the events of their purchase."""
+"""Makes single sample credit checks: random numbers, times and people, and the events of their purchase."""
 
 import random
 import uuid
@@ -16,7 +16,7 @@ CLIENT_IDS = ("1", "2", "3", "7", "42")
 FIRST_PROVIDER_ID = 20_001
 ONE_SECOND = timedelta(seconds=1)
 _BUYER_NAMES = ("op-a", "op-a", "op-a", "lead-b")
-_UNKNOWN_CAUSES = ("read_timeout", "http_503", "connection_broken", "answer_cut", "http_500")
+_UNKNOWN_OUTCOME_CAUSES = ("read_timeout", "http_503", "connection_broken", "answer_cut", "http_500")
 
 JournalState = tuple[str, str | None, str | None]
 CompanyDescriber = Callable[[str], tuple[str, str]]
@@ -26,9 +26,7 @@ CompanyDescriber = Callable[[str], tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class SampleEvent:
-    """One audit entry about a sample record: time, actor, action, facts (`detail`), result and
-    reason.
-    """
+    """One audit entry about a sample record: time, actor, action, facts (`detail`), result and reason."""
 
     at: datetime
     actor: str
@@ -55,10 +53,10 @@ class SampleAnswer:
 class CheckSample:
     """One sample credit check; `kind` names the situation that it shows.
 
-    `journal` is (state, outcome class, reason) of its purchase in the journal, None for a row of another application.
-    `values` are columns that differ from those of a plain record. `report` is the provider's report, None if nothing
-    was purchased. `is_denied_by_provider` means that the provider no longer has it. `missing_parts` are the parts of
-    the report that never reached us.
+    `journal` is (state, outcome class, reason) of its purchase in the journal, None for a row of another
+    application. `values` are columns that differ from those of a plain record. `report` is the provider's report,
+    None if nothing was purchased; `is_denied_by_provider`: the provider no longer has it. `missing_parts` are the
+    parts of the report that were not received.
     """
 
     kind: str
@@ -129,7 +127,7 @@ class CheckSampleFactory:
         self._provider_id += self.random.randrange(1, 9)
         return CheckReport(self._provider_id, number, name, verdict, day, day + timedelta(days=365))
 
-    def make_begun(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
+    def make_begun_check(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
         """Return a sample of a purchase with the audit entry of its beginning only. `kind` names the group of
         samples, `journal` is the state of its operation in the journal, `status` the stored state of the
         record. The caller adds the report and the other entries that this state needs.
@@ -144,19 +142,19 @@ class CheckSampleFactory:
         )
         return sample
 
-    def make_bought(self, kind: str, at: datetime, missing: tuple[str, ...] = ()) -> CheckSample:
+    def make_purchased_check(self, kind: str, at: datetime, missing: tuple[str, ...] = ()) -> CheckSample:
         """Return a sample of a successful purchase that has all parts except `missing`."""
-        sample = self.make_begun(kind, at, ("done", "SUCCEEDED", "http_201"), "success")
+        sample = self.make_begun_check(kind, at, ("done", "SUCCEEDED", "http_201"), "success")
         sample.report, sample.missing_parts = self.make_report(sample.number, at), missing
         add_purchase_events(sample)
         return sample
 
-    def make_unanswered(self, kind: str, at: datetime, charged: bool) -> CheckSample:
+    def make_unanswered_check(self, kind: str, at: datetime, charged: bool) -> CheckSample:
         """Return a sample of a purchase to which the provider gave no answer; `charged` is True if the provider has
         executed the purchase.
         """
-        cause = self.random.choice(_UNKNOWN_CAUSES)
-        sample = self.make_begun(kind, at, ("unknown", "UNKNOWN", cause), "pending")
+        cause = self.random.choice(_UNKNOWN_OUTCOME_CAUSES)
+        sample = self.make_begun_check(kind, at, ("unknown", "UNKNOWN", cause), "pending")
         sample.values = make_review_columns(WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause)
         sample.report = self.make_report(sample.number, at) if charged else None
         add_ending_event(sample, AuditAction.CREDIT_CHECK_UNKNOWN, cause, 31)
@@ -191,9 +189,8 @@ def add_purchase_events(sample: CheckSample) -> None:
 
 
 def add_ending_event(sample: CheckSample, what: AuditAction, reason: str, seconds: int) -> None:
-    """Add to the sample the audit entry and the answer of a purchase that was not completed; both are `seconds` after
-    the start of the purchase.
-    """
+    """Add to the sample the audit entry and the answer of a purchase that was not completed. Both are `seconds`
+    after the beginning of the purchase; `what` is the action of the audit entry."""
     at, (_, outcome, cause) = sample.begun_at + seconds * ONE_SECOND, sample.journal or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
     sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))

@@ -1,4 +1,4 @@
-"""Recipes of sample credit checks. Each recipe is a function that yields all samples of one kind."""
+"""Recipes of sample credit checks. Each recipe is a function that yields all samples of one kind of situation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ from console.domain.records import WorkReason
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES
 
 PART_NAMES = ("name", "result", "dates", "pdf")
-_NOT_BOUGHT_CAUSES = (
+_FAILED_PURCHASE_CAUSES = (
     ("http_422", "FAILED_DEFINITE"),
     ("http_404", "FAILED_DEFINITE"),
     ("http_403", "FAILED_DEFINITE"),
@@ -31,13 +31,15 @@ _NOT_BOUGHT_CAUSES = (
     ("connect_timeout", "FAILED_DEFINITE"),
 )
 _MISSING_PARTS = (("pdf",), ("result",), ("name",), ("dates",), ("result", "pdf"), PART_NAMES)
-_PART_CAUSES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut", "pdf_missing")
+_MISSING_PART_CAUSES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut", "pdf_missing")
 
 
 def _make_running_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases that another person began a moment ago and that have no answer yet."""
     for _ in range(4):
-        sample = factory.make_begun("running", factory.pick_instant_ago(0.2, 2), ("calling", None, None), "pending")
+        sample = factory.make_begun_check(
+            "running", factory.pick_instant_ago(0.2, 2), ("calling", None, None), "pending"
+        )
         sample.is_running = True
         yield sample
 
@@ -45,14 +47,16 @@ def _make_running_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 def _make_lapsed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases whose process ended without recording an answer; the provider has executed half of them."""
     for turn in range(4):
-        sample = factory.make_begun("lapsed", factory.pick_instant_ago(60, 300), ("calling", None, None), "pending")
+        sample = factory.make_begun_check(
+            "lapsed", factory.pick_instant_ago(60, 300), ("calling", None, None), "pending"
+        )
         sample.report = factory.make_report(sample.number, sample.begun_at) if turn % 2 else None
         yield sample
 
 
 def _make_unknown_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     for turn in range(12):
-        yield factory.make_unanswered("unknown", factory.pick_instant_ago(20, 3_000), charged=turn % 2 == 0)
+        yield factory.make_unanswered_check("unknown", factory.pick_instant_ago(20, 3_000), charged=turn % 2 == 0)
 
 
 def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
@@ -60,7 +64,7 @@ def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     still agree.
     """
     for _ in range(3):
-        sample = factory.make_unanswered("half_decided", factory.pick_instant_ago(1_500, 4_000), charged=False)
+        sample = factory.make_unanswered_check("half_decided", factory.pick_instant_ago(1_500, 4_000), charged=False)
         sample.proposed_by = "op-a"
         at = sample.begun_at + timedelta(hours=2)
         words = "提供元の画面を確認: 該当する購入なし (no such purchase on the provider's screen)"
@@ -72,7 +76,7 @@ def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 def _make_checks_with_unfit_answer(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases whose answer named another corporation number or contained no usable id."""
     for cause in ("other_number", "bad_id"):
-        sample = factory.make_unanswered("misfit", factory.pick_instant_ago(200, 2_000), charged=True)
+        sample = factory.make_unanswered_check("misfit", factory.pick_instant_ago(200, 2_000), charged=True)
         sample.journal = ("unknown", "UNKNOWN", cause)
         sample.values = make_review_columns(WorkReason.ANSWER_DOES_NOT_FIT, certainty="unknown", error_code=cause)
         yield sample
@@ -82,8 +86,10 @@ def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases that were certainly not made, three for each cause; some of them were repeated with success.
     Also yield three purchases with an unknown outcome that two people have settled.
     """
-    for cause, outcome in _NOT_BOUGHT_CAUSES * 3:
-        sample = factory.make_begun("error", factory.pick_workday_instant(1, 60), ("failed", outcome, cause), "error")
+    for cause, outcome in _FAILED_PURCHASE_CAUSES * 3:
+        sample = factory.make_begun_check(
+            "error", factory.pick_workday_instant(1, 60), ("failed", outcome, cause), "error"
+        )
         sample.values = {"error_code": cause}
         add_ending_event(sample, AuditAction.CREDIT_CHECK_NOT_BOUGHT, cause, 3)
         yield sample
@@ -95,7 +101,7 @@ def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 
 def _make_repeated_check(factory: CheckSampleFactory, failed: CheckSample) -> CheckSample:
     """Return a successful purchase for the same corporation and client as the failed one, one hour later."""
-    sample = factory.make_bought("bought_after_error", failed.begun_at + timedelta(hours=1))
+    sample = factory.make_purchased_check("bought_after_error", failed.begun_at + timedelta(hours=1))
     return _replace_number_and_client(factory, sample, failed.number, failed.client)
 
 
@@ -112,7 +118,7 @@ def _replace_number_and_client(
 
 def _make_decided_check(factory: CheckSampleFactory) -> CheckSample:
     """Return a purchase with an unknown outcome that two people have settled as not purchased."""
-    sample = factory.make_unanswered("decided_unbought", factory.pick_workday_instant(5, 90), charged=False)
+    sample = factory.make_unanswered_check("decided_unbought", factory.pick_workday_instant(5, 90), charged=False)
     sample.journal = ("failed", "FAILED_DEFINITE", "resolved_by_people")
     sample.status, sample.values = "error", {"error_code": "resolved_by_people"}
     at = sample.begun_at + timedelta(hours=20)
@@ -140,8 +146,8 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
     waiting_time = sum(INCOMPLETE_REFETCHES[:attempts], timedelta())
     pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCHES[attempts]
     last_attempt_at = factory.now - pause * factory.random.uniform(0.05, 0.9)
-    sample = factory.make_bought("incomplete", last_attempt_at - waiting_time, missing)
-    error_code = factory.random.choice(_PART_CAUSES)
+    sample = factory.make_purchased_check("incomplete", last_attempt_at - waiting_time, missing)
+    error_code = factory.random.choice(_MISSING_PART_CAUSES)
     sample.values = {"error_code": error_code, "work_attempts": attempts}
     if is_schedule_over:
         sample.values |= make_review_columns(WorkReason.REFETCHES_ENDED)
@@ -168,7 +174,7 @@ def _make_checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[C
     more.
     """
     for turn in range(6):
-        sample = factory.make_bought(
+        sample = factory.make_purchased_check(
             "viewing_over", factory.pick_workday_instant(370, 420), ("pdf",) if turn % 2 else ()
         )
         code = ErrorCode.VIEWING_PERIOD_OVER
@@ -186,12 +192,12 @@ def _make_renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     before.
     """
     for turn in range(24):
-        newer = factory.make_bought("renewal", factory.pick_workday_instant(2, 200))
+        newer = factory.make_purchased_check("renewal", factory.pick_workday_instant(2, 200))
         yield newer
         for _ in range(1 + turn % 2):
             at = newer.begun_at - timedelta(days=factory.random.randrange(367, 400))
             older = _replace_number_and_client(
-                factory, factory.make_bought("superseded", at), newer.number, newer.client
+                factory, factory.make_purchased_check("superseded", at), newer.number, newer.client
             )
             older.newer_sample, newer = newer, older
             superseded_event = SampleEvent(
@@ -206,7 +212,7 @@ def _make_checks_with_two_reports(factory: CheckSampleFactory) -> Iterator[Check
     stored.
     """
     for _ in range(8):
-        sample = factory.make_bought("two_reports", factory.pick_workday_instant(20, 300))
+        sample = factory.make_purchased_check("two_reports", factory.pick_workday_instant(20, 300))
         sample.revisions = 2
         at = sample.begun_at + timedelta(days=9)
         sample.events.append(
@@ -218,17 +224,17 @@ def _make_checks_with_two_reports(factory: CheckSampleFactory) -> Iterator[Check
 def _make_checks_for_several_clients(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield, for several corporations, one credit check for each client."""
     for _ in range(6):
-        first_purchase = factory.make_bought("several_clients", factory.pick_workday_instant(5, 200))
+        first_purchase = factory.make_purchased_check("several_clients", factory.pick_workday_instant(5, 200))
         yield first_purchase
         for client in (client for client in CLIENT_IDS if client != first_purchase.client):
-            sample = factory.make_bought("several_clients", factory.pick_workday_instant(5, 200))
+            sample = factory.make_purchased_check("several_clients", factory.pick_workday_instant(5, 200))
             yield _replace_number_and_client(factory, sample, first_purchase.number, client)
 
 
 def _make_contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield credit checks whose known state the provider contradicts: the state stays, and a case is open."""
     for _ in range(2):
-        sample = factory.make_bought("contradicted", factory.pick_workday_instant(10, 100))
+        sample = factory.make_purchased_check("contradicted", factory.pick_workday_instant(10, 100))
         sample.values = make_review_columns(WorkReason.CONTRADICTED)
         at = sample.begun_at + timedelta(days=2)
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_CONTRADICTED, {"observed": "http_404"}))
@@ -241,18 +247,22 @@ def _make_checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[Chec
     another spelling, and ones without a valid number.
     """
     for turn in range(6):
-        sample = factory.make_bought(
+        sample = factory.make_purchased_check(
             "by_other_bought", factory.pick_workday_instant(3, 60), PART_NAMES if turn % 2 else ("pdf",)
         )
         yield _make_foreign_check(sample, sample.number)
     for _ in range(3):
-        sample = factory.make_begun("by_other_open", factory.pick_workday_instant(3, 30), ("", None, None), "pending")
+        sample = factory.make_begun_check(
+            "by_other_open", factory.pick_workday_instant(3, 30), ("", None, None), "pending"
+        )
         yield _make_foreign_check(sample, sample.number)
     for spelling in (_convert_to_full_width, _insert_hyphens, _format_invoice_number):
-        sample = factory.make_bought("by_other_spelling", factory.pick_workday_instant(3, 60), ("pdf",))
+        sample = factory.make_purchased_check("by_other_spelling", factory.pick_workday_instant(3, 60), ("pdf",))
         yield _make_foreign_check(sample, spelling(sample.number))
     for text in ("架空商事", "12345", "1-2345-6789-O123"):
-        sample = factory.make_begun("no_number", factory.pick_workday_instant(3, 60), ("", None, None), "pending")
+        sample = factory.make_begun_check(
+            "no_number", factory.pick_workday_instant(3, 60), ("", None, None), "pending"
+        )
         yield _make_foreign_check(sample, text)
 
 
@@ -279,11 +289,11 @@ def _make_duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]
     client.
     """
     for _ in range(4):
-        original = factory.make_bought("duplicated", factory.pick_workday_instant(200, 340))
+        original = factory.make_purchased_check("duplicated", factory.pick_workday_instant(200, 340))
         yield original
         at = original.begun_at + timedelta(minutes=3)
         sample = _replace_number_and_client(
-            factory, factory.make_bought("duplicate", at), original.number, original.client
+            factory, factory.make_purchased_check("duplicate", at), original.number, original.client
         )
         sample.original_sample = original
         yield sample

@@ -1,4 +1,5 @@
-"""Write all sample records to a database in one transaction, one table after another, with PDFs and audit entries."""
+"""Writes all sample records to a database in one transaction, one table after another, with PDFs and audit
+entries."""
 
 import json
 import uuid
@@ -69,7 +70,7 @@ def write_samples(
         _write_in_transaction(tx, context, samples, people_of, reports)
         money_writer.write_samples(context, tx, payments)
         checks = ((event, CREDIT_CHECK_KIND, sample.id) for sample in samples for event in sample.events)
-        _add_trail(context, tx, [*checks, *money_writer.list_audit_events(payments)])
+        _write_audit_trail(context, tx, [*checks, *money_writer.list_audit_events(payments)])
 
     context.write(write)
 
@@ -152,7 +153,7 @@ def _make_check_row(
 
 
 def _make_foreign_row(sample: CheckSample) -> ColumnValues:
-    """Return the sample as a row with only the original columns of the table, as another application writes it."""
+    """Return the row of a sample as another application writes it: with only the original columns of the table."""
     report = sample.report if sample.status == "success" else None
     has_part = {part: report is not None and part not in sample.missing_parts for part in ("name", "result", "dates")}
     report_with_dates = report if has_part["dates"] else None
@@ -228,7 +229,7 @@ def _make_case_row(sample: CheckSample) -> ColumnValues:
 # -- audit trail
 
 
-def _add_trail(context: ServiceContext, tx: Transaction, trail: Sequence[TrailEvent]) -> None:
+def _write_audit_trail(context: ServiceContext, tx: Transaction, trail: Sequence[TrailEvent]) -> None:
     """Write all sample events as audit entries of one session, in the sequence of their times, and store the anchors
     of their hash chain in the spool.
     """

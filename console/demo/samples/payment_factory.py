@@ -1,4 +1,4 @@
-"""Make sample orders with payments and refunds: random amounts, times and people, and their events."""
+"""Makes sample orders with payments and refunds: random amounts, times and people, and their events."""
 
 import json
 import random
@@ -66,8 +66,8 @@ class PaymentSample:
     `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
     `sandbox_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the price,
     `captured_minor` the paid amount, `set_aside_minor` the part that exceeds the account's `limit_minor`; all in
-    minor units. `case_texts` is (rule, observed, expected) of a case for a person. `events` are pairs of record kind
-    and event of the order and the payment.
+    minor units. `case_texts` is (rule, observed, expected) of a case. `events` are audit events of the order and
+    the payment, each with its record kind.
     """
 
     kind: str
@@ -174,7 +174,7 @@ class PaymentSampleFactory:
         second = hour * 3600 + self.random.randrange(3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
-    def make_begun(
+    def make_begun_payment(
         self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
         """Return a sample payment that is not paid yet; the provider has issued its code (PayPay) or token (atom)."""
@@ -198,11 +198,11 @@ class PaymentSampleFactory:
             sample.provider_payment_id = self._make_next_provider_id(provider)
         return sample
 
-    def make_paid(
+    def make_paid_payment(
         self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
         """Return a completed sample payment with its paid order."""
-        sample = self.make_begun(kind, at, provider, amount_minor)
+        sample = self.make_begun_payment(kind, at, provider, amount_minor)
         self.mark_paid(sample, at + timedelta(seconds=self.random.randrange(30, 240)))
         return sample
 
@@ -243,7 +243,9 @@ class PaymentSampleFactory:
         )
         sample.answers.append(SampleAnswer(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body))
 
-    def make_requested(self, sample: PaymentSample, amount_minor: int, at: datetime, maker: str = "") -> RefundSample:
+    def add_requested_refund(
+        self, sample: PaymentSample, amount_minor: int, at: datetime, maker: str = ""
+    ) -> RefundSample:
         """Add to the payment a refund that a maker has requested and no checker has decided yet. Return the
         refund.
         """
@@ -255,33 +257,35 @@ class PaymentSampleFactory:
         sample.refunds.append(refund)
         return refund
 
-    def make_approved(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
+    def add_approved_refund(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
         """Add to the payment a refund that the operator has requested and the approver has approved; it is not sent
         yet. Return the refund.
         """
-        refund = self.make_requested(sample, amount_minor, at, "op-a")
+        refund = self.add_requested_refund(sample, amount_minor, at, "op-a")
         refund.status, refund.checkers = RefundState.APPROVED, ("lead-b",)
         refund.events.append(
             SampleEvent(at + timedelta(minutes=9), "lead-b", AuditAction.REFUND_APPROVED, {"given": 1, "needed": 1})
         )
         return refund
 
-    def make_sent(
+    def add_sent_refund(
         self, sample: PaymentSample, amount_minor: int, at: datetime, status: RefundState, journal: JournalState
     ) -> RefundSample:
         """Add to the payment a refund that was sent once with its idempotency key. Return the refund; the caller sets
         its outcome.
         """
-        refund = self.make_approved(sample, amount_minor, at)
+        refund = self.add_approved_refund(sample, amount_minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
         refund.status, refund.journal, refund.operation_id = status, journal, self._draw_uuid()
         refund.idempotency_key = "RFD-" + "".join(self.random.choice(_REFERENCE_CHARACTERS) for _ in range(26))
         refund.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
         return refund
 
-    def make_accepted(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
+    def add_accepted_refund(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
         """Add to the payment a refund that the provider has accepted but not executed yet. Return the refund."""
-        refund = self.make_sent(sample, amount_minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted"))
+        refund = self.add_sent_refund(
+            sample, amount_minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted")
+        )
         refund.provider_refund_number, refund.sandbox_state = (
             self._make_provider_refund_id(sample, refund),
             "accepted",
@@ -293,9 +297,9 @@ class PaymentSampleFactory:
         )
         return refund
 
-    def make_completed(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
+    def add_completed_refund(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
         """Add to the payment a completed refund, and return the refund."""
-        refund = self.make_accepted(sample, amount_minor, at)
+        refund = self.add_accepted_refund(sample, amount_minor, at)
         word = "REFUNDED" if sample.provider == "paypay" else "REFUND PROCESSED"
         completed_at = at + timedelta(minutes=12)
         refund.status, refund.sandbox_state = RefundState.COMPLETED, "completed"
@@ -318,7 +322,8 @@ class PaymentSampleFactory:
         word: str = "",
         reason: str | None = None,
     ) -> None:
-        """Add the outcome of the refund's submission to the refund, as an audit entry and as evidence."""
+        """Add the outcome of a refund's submission to the refund: an audit entry with the action `what`, and an
+        item of evidence. `word` is the provider's name of the state."""
         facts = {"payment": None, "minor": refund.amount_minor, "currency": sample.currency}
         refund.events.append(SampleEvent(at, "lead-b", what, facts, reason=reason))
         body = json.dumps({"status": word, "merchantRefundId": refund.idempotency_key}) if word else ""

@@ -1,4 +1,4 @@
-"""Recipes of sample payments. Each recipe is a function that yields all samples of one kind."""
+"""Recipes of sample payments. Each recipe is a function that yields all samples of one kind of situation."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -22,7 +22,7 @@ def make_scheduled_columns(reason: str, at: object, attempts: int = 0) -> dict[s
 def _make_waiting_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments that wait for the payer; the simulated payer of the demo pays one of them."""
     for turn in range(5):
-        sample = factory.make_begun(
+        sample = factory.make_begun_payment(
             "pays_by_itself" if not turn else "waiting", factory.pick_instant_ago(0.2, 3), PROVIDER_NAMES[turn % 2]
         )
         sample.values |= make_scheduled_columns(WorkReason.WAITING, factory.now + timedelta(seconds=20 + turn))
@@ -32,7 +32,7 @@ def _make_waiting_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSam
 def _make_unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with an unknown outcome: the provider did not answer the request for a code or token."""
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
-        sample = factory.make_begun("unknown", factory.pick_instant_ago(20, 2_000), provider)
+        sample = factory.make_begun_payment("unknown", factory.pick_instant_ago(20, 2_000), provider)
         sample.status, sample.journal, sample.provider_payment_id = (
             _PaymentState.INITIALIZING,
             ("unknown", "UNKNOWN", "read_timeout"),
@@ -55,7 +55,7 @@ def _make_unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSam
 def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield failed payments, and payments that expired unpaid and whose orders are cancelled."""
     for turn in range(12):
-        sample = factory.make_begun(
+        sample = factory.make_begun_payment(
             "failed" if turn % 2 else "expired", factory.pick_workday_instant(1, 90), PROVIDER_NAMES[turn // 2 % 2]
         )
         is_failed = turn % 2 == 1
@@ -94,7 +94,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
     provider although paid here.
     """
     for provider in PROVIDER_NAMES:
-        late_payment = factory.make_paid("paid_after_cancel", factory.pick_workday_instant(2, 20), provider)
+        late_payment = factory.make_paid_payment("paid_after_cancel", factory.pick_workday_instant(2, 20), provider)
         late_payment.order_status, late_payment.events = (
             _OrderState.CANCELLED,
             [event for event in late_payment.events if event[0] != ORDER_KIND],
@@ -106,7 +106,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             f"{late_payment.amount_minor} {late_payment.currency}",
             f"{late_payment.order_no} is cancelled",
         )
-        unmoved_payment = factory.make_paid("not_moved", factory.pick_workday_instant(1, 9), provider)
+        unmoved_payment = factory.make_paid_payment("not_moved", factory.pick_workday_instant(1, 9), provider)
         unmoved_payment.order_status, unmoved_payment.events = (
             _OrderState.PENDING,
             [event for event in unmoved_payment.events if event[0] != ORDER_KIND],
@@ -117,7 +117,9 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             f"{unmoved_payment.amount_minor + 1_100} {unmoved_payment.currency}",
         )
         yield _add_case(unmoved_payment, WorkReason.NOT_MOVED, observed, expected)
-        contradicted_payment = factory.make_paid("contradicted", factory.pick_workday_instant(3, 30), provider)
+        contradicted_payment = factory.make_paid_payment(
+            "contradicted", factory.pick_workday_instant(3, 30), provider
+        )
         word = "FAILED" if provider == "paypay" else "OTS0600"
         contradicted_payment.sandbox_state = "failed"
         contradicted_payment.values |= {
@@ -149,7 +151,7 @@ def _add_case(sample: PaymentSample, rule: str, observed: str, expected: str) ->
 
 def _make_reversed_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield a payment that the bank has reversed two days after it was paid."""
-    sample = factory.make_paid("reversed", factory.pick_workday_instant(8, 30), "atom")
+    sample = factory.make_paid_payment("reversed", factory.pick_workday_instant(8, 30), "atom")
     at = sample.at + timedelta(days=2)
     sample.status, sample.sandbox_state = _PaymentState.REVERSED, "reversed"
     sample.values |= factory.make_provider_columns(sample, "OTS0001", at)
@@ -165,12 +167,12 @@ def _make_payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[Pay
     refunded.
     """
     for turn in range(2):
-        sample = factory.make_paid("set_aside", factory.pick_workday_instant(1, 5), "paypay", 66_000)
+        sample = factory.make_paid_payment("set_aside", factory.pick_workday_instant(1, 5), "paypay", 66_000)
         sample.corporation, sample.limit_minor, sample.set_aside_minor = factory.corporations[turn], 60_000, 6_000
         observed = f"{sample.set_aside_minor} of {sample.amount_minor} {sample.currency}"
         _add_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor} {sample.currency}")
         if turn:
-            factory.make_requested(
+            factory.add_requested_refund(
                 sample, sample.set_aside_minor, sample.at + timedelta(hours=3), "op-a"
             ).from_set_aside = True
         yield sample
@@ -182,13 +184,13 @@ def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[Payme
     """
     for turn, who in enumerate(("op-a", "op-a", "op-a", "lead-b", "op-a")):
         two_checkers = turn == 4
-        sample = factory.make_paid(
+        sample = factory.make_paid_payment(
             "refund_asked",
             factory.pick_workday_instant(2, 40),
             PROVIDER_NAMES[turn % 2],
             880_000 if two_checkers else None,
         )
-        refund = factory.make_requested(
+        refund = factory.add_requested_refund(
             sample, 660_000 if two_checkers else sample.amount_minor // 2, factory.pick_instant_ago(30, 2_000), who
         )
         refund.values = (
@@ -198,11 +200,10 @@ def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[Payme
 
 
 def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
-    """Yield payments with a decided refund: one is approved and in its cooling-off (waiting time before the
-    submission), one rejected, one withdrawn, one expired.
-    """
-    sample = factory.make_paid("refund_approved", factory.pick_workday_instant(3, 20), "paypay", 330_000)
-    refund = factory.make_approved(sample, 220_000, factory.pick_instant_ago(10, 11))
+    """Yield payments with a decided refund: one is approved and in its cooling-off period, one rejected, one
+    withdrawn, one expired."""
+    sample = factory.make_paid_payment("refund_approved", factory.pick_workday_instant(3, 20), "paypay", 330_000)
+    refund = factory.add_approved_refund(sample, 220_000, factory.pick_instant_ago(10, 11))
     refund.values = {
         "sends_after": refund.at + timedelta(minutes=15),
         **make_scheduled_columns(WorkReason.COOLING_OFF, factory.now),
@@ -210,8 +211,10 @@ def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[Paym
     refund.values["work_at"] = refund.values["sends_after"]
     yield sample
     for turn, status in enumerate((_RefundState.REJECTED, _RefundState.WITHDRAWN, _RefundState.EXPIRED)):
-        sample = factory.make_paid(f"refund_{status}", factory.pick_workday_instant(8, 60), PROVIDER_NAMES[turn % 2])
-        refund = factory.make_requested(sample, sample.amount_minor, sample.at + timedelta(hours=20), "op-a")
+        sample = factory.make_paid_payment(
+            f"refund_{status}", factory.pick_workday_instant(8, 60), PROVIDER_NAMES[turn % 2]
+        )
+        refund = factory.add_requested_refund(sample, sample.amount_minor, sample.at + timedelta(hours=20), "op-a")
         who = {_RefundState.REJECTED: "lead-b", _RefundState.WITHDRAWN: "op-a", _RefundState.EXPIRED: "worker"}[
             status
         ]
@@ -231,17 +234,16 @@ def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[Paym
 
 
 def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
-    """Yield payments with a sent refund: accepted by the provider, failed, or with an unknown outcome (the provider
-    has executed it or not).
-    """
+    """Yield payments with a sent refund: accepted by the provider, failed, or with an unknown outcome. Of those
+    with an unknown outcome the provider has executed some."""
     for provider in PROVIDER_NAMES:
-        sample = factory.make_paid("refund_sent", factory.pick_workday_instant(2, 30), provider)
-        refund = factory.make_accepted(sample, sample.amount_minor // 2, factory.pick_instant_ago(20, 60))
+        sample = factory.make_paid_payment("refund_sent", factory.pick_workday_instant(2, 30), provider)
+        refund = factory.add_accepted_refund(sample, sample.amount_minor // 2, factory.pick_instant_ago(20, 60))
         refund.values |= make_scheduled_columns(WorkReason.POLL, factory.now + timedelta(minutes=3))
         yield sample
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
-        sample = factory.make_paid("refund_unknown", factory.pick_workday_instant(2, 30), provider)
-        refund = factory.make_sent(
+        sample = factory.make_paid_payment("refund_unknown", factory.pick_workday_instant(2, 30), provider)
+        refund = factory.add_sent_refund(
             sample,
             sample.amount_minor,
             factory.pick_instant_ago(40, 900),
@@ -260,8 +262,8 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
             sample, refund, at, AuditAction.REFUND_UNKNOWN, "UNKNOWN read_timeout", reason="read_timeout"
         )
         yield sample
-    sample = factory.make_paid("refund_failed", factory.pick_workday_instant(5, 50), "paypay")
-    refund = factory.make_sent(
+    sample = factory.make_paid_payment("refund_failed", factory.pick_workday_instant(5, 50), "paypay")
+    refund = factory.add_sent_refund(
         sample,
         sample.amount_minor,
         sample.at + timedelta(days=1),
@@ -279,11 +281,11 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
 def _make_refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments with completed refunds: either one refund of the whole amount, or two refunds of a part each."""
     for turn in range(10):
-        sample = factory.make_paid("refunded", factory.pick_workday_instant(6, 120), PROVIDER_NAMES[turn % 2])
+        sample = factory.make_paid_payment("refunded", factory.pick_workday_instant(6, 120), PROVIDER_NAMES[turn % 2])
         is_full_refund = turn % 2 == 0
         parts = (sample.amount_minor,) if is_full_refund else (sample.amount_minor // 4, sample.amount_minor // 5)
         for n, minor in enumerate(parts):
-            factory.make_completed(sample, minor, sample.at + timedelta(days=1 + 2 * n))
+            factory.add_completed_refund(sample, minor, sample.at + timedelta(days=1 + 2 * n))
         if is_full_refund:
             sample.order_status = _OrderState.REFUNDED
             ended_at = sample.refunds[-1].events[-1].at
@@ -294,7 +296,7 @@ def _make_refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSa
 def _make_fresh_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments of the last 24 hours, which the bank may still reverse."""
     for _ in range(4):
-        yield factory.make_paid("may_be_reversed", factory.pick_instant_ago(60, 1_400), "atom")
+        yield factory.make_paid_payment("may_be_reversed", factory.pick_instant_ago(60, 1_400), "atom")
 
 
 def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
@@ -303,7 +305,7 @@ def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[Payment
     """
     for days_back in (2, 1):
         for turn, kind in enumerate(("reconciled", "reconciled", "other_sum", "only_ours", "reconciled")):
-            sample = factory.make_paid(kind, factory.pick_instant_of_day(days_back, 10 + turn), "paypay")
+            sample = factory.make_paid_payment(kind, factory.pick_instant_of_day(days_back, 10 + turn), "paypay")
             if kind == "only_ours":
                 sample.sandbox_state = None
             elif kind == "other_sum":
@@ -313,7 +315,7 @@ def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[Payment
 
 def make_complete_payment(factory: PaymentSampleFactory) -> PaymentSample:
     """Return a paid sample payment whose order is paid, shipped or delivered."""
-    sample = factory.make_paid("complete", factory.pick_workday_instant(3, 300))
+    sample = factory.make_paid_payment("complete", factory.pick_workday_instant(3, 300))
     sample.order_status = factory.random.choice((_OrderState.PAID, _OrderState.SHIPPED, _OrderState.DELIVERED))
     return sample
 

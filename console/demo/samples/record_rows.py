@@ -1,4 +1,4 @@
-"""Make rows that samples of every kind need: operations, evidence and cases."""
+"""Makes rows that samples of every kind need: operations, evidence and cases."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta

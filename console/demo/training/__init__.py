@@ -1,1 +1,2 @@
-"""The world of the training: a temporary home with simulated providers, invented people, and the ledgers' answers."""
+"""The surroundings of the training: a temporary home with simulated providers, invented people, and the ledgers of
+the simulated providers, by which the training checks a person's work."""

@@ -1,4 +1,4 @@
-"""Corporations of the training: invented numbers, and a registry in which some corporations were merged."""
+"""The corporations of the training: invented numbers, and a registry in which some corporations were merged."""
 
 import secrets
 from collections.abc import Sequence
@@ -28,9 +28,8 @@ def make_invented_number() -> str:
 
 
 def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tuple[str, str]]:
-    """Import a small registry in which some corporations were merged into others. Return their pairs: the merged
-    corporation and its successor.
-    """
+    """Import a small corporation registry in which some corporations were merged into others. Return pairs of a
+    merged corporation and its successor (corporation numbers)."""
     from console.sandbox.alarmbox.companies import make_company_name
     from console.sandbox.registry import make_company_row, merge_company, write_whole
 

@@ -1,6 +1,5 @@
-"""Acts of the payers, the shop, the providers and the colleagues of a training. All of them go through the ordinary
-services and the ordinary interfaces of the simulated providers, so that each incident is a real one.
-"""
+"""The actions of the payers, the shop, the providers and the colleagues of a training. They use the ordinary
+services and the ordinary interfaces of the simulated providers, so that each incident arises as in real work."""
 
 import json
 import secrets
@@ -36,8 +35,9 @@ _NOON = time(12)
 
 
 class SandboxWorld:
-    """Implements `InventedWorld` with the services `console` and the simulated providers of `control`. `merged` are
-    pairs of a merged corporation and its successor, used one after another.
+    """The invented payers, shop and colleagues of a training (protocol `InventedWorld`). They act through the
+    services of `console` and the simulated providers of `control`. `merged` are pairs of a merged corporation
+    and its successor, used one after another.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""The ledgers of the simulated providers, as the judges of the training read them over HTTP."""
+"""Reads the ledgers of the simulated providers over HTTP. By them the training checks whether a person has settled
+an incident."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ _PAYMENT_CALLS = ("paypay_payment", "paypay_recon")
 
 
 class SandboxLedger:
-    """Implements `ProviderLedger` for a sandbox that runs in this or another process."""
+    """The ledgers of the simulated providers (protocol `ProviderLedger`). The sandbox may run in another process."""
 
     def __init__(self, control: "SandboxControl") -> None:
         self._control = control

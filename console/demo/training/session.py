@@ -1,4 +1,5 @@
-"""One training from its start to its end: a temporary home with simulated providers, and the service `training`."""
+"""A training from its start to its end: a temporary home with simulated providers, and the service
+`console.training`."""
 
 import contextlib
 import secrets
@@ -40,9 +41,8 @@ APPROVER_PAUSE_SECONDS = 3.0
 
 
 def get_person_name(settings: Settings) -> str:
-    """Return the name under which the training scores: the one of the profile. Raises bad_profile for the names of
-    the invented people.
-    """
+    """Return the name under which the training stores its score: the person of the profile, or TRAINEE. Raises
+    bad_profile for the name of an invented person."""
     name = settings.operator or TRAINEE
     if name in (COLLEAGUE, INVENTED_APPROVER):
         raise make_bad_profile_error("CONSOLE_OPERATOR", SettingProblem.BAD_OPERATOR)
@@ -51,10 +51,10 @@ def get_person_name(settings: Settings) -> str:
 
 @contextlib.contextmanager
 def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_SECONDS) -> "Iterator[Console]":
-    """Start simulated providers and yield the services of a new training, with `console.training`. `settings` are
-    the settings of the person's desk; only home, name and language are used, and neither a database server nor
-    credentials. The invented approver decides every `approver_pause` seconds. At the end of the block everything
-    but the score is deleted.
+    """Start simulated providers and yield the services of a new training, with `console.training`. Of `settings`,
+    those of the person's desk, only home, name and language are used: no database server and no credentials.
+    The invented approver decides every `approver_pause` seconds. At the end of the block everything except the
+    score is deleted.
 
     Raises bad_profile if the desk's person has the name of an invented person, or if the settings of the training
     would reach a database server or a real provider.
@@ -84,9 +84,9 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
 
 
 def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOverview":
-    """Return the incidents and the score of the desk's person. `must_check`: first check the incidents, if the
-    person's training runs in another process. Raises bad_profile if the person has the name of an invented
-    person; storage_full if the score can't be written.
+    """Return the training incidents and the score of the desk's person. `must_check`: if the person's training
+    runs in another process, first check the incidents there. Raises bad_profile if the person has the name of
+    an invented person; storage_full if the score can't be written.
     """
     from console.sandbox import SandboxControl
 
@@ -105,7 +105,8 @@ def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOv
 
 
 def _is_running(run: Mapping[str, str]) -> bool:
-    """True if the simulated providers of this training answer. A training that was killed has left its entry."""
+    """True if the training of the stored entry `run` is still running: its simulated providers answer, and its
+    database exists. A killed training leaves its entry behind."""
     from console.sandbox import SandboxControl
 
     try:
@@ -116,9 +117,8 @@ def _is_running(run: Mapping[str, str]) -> bool:
 
 
 def _write_profile(home: Path, sandbox: "Sandbox", person: str, language: str) -> dict[str, str]:
-    """Write the profile of the training and return its environment variables. The secrets are made now and exist only
-    in these variables.
-    """
+    """Write the profile file of the training into `home`, and return the environment variables for its settings.
+    The secrets are made here and exist only in these variables."""
     client, secret, refresh = (f"training-{secrets.token_urlsafe(16)}" for _ in range(3))
     sandbox.control.register_client(client, secret, refresh)
     urls = {f"CONSOLE_{name.upper()}_URL": sandbox.url for name in get_access_by_provider()}
@@ -141,7 +141,7 @@ def _write_profile(home: Path, sandbox: "Sandbox", person: str, language: str) -
 
 @contextlib.contextmanager
 def _run_approver_in_background(training: TrainingService, pause: float) -> Iterator[None]:
-    """Within the block, a thread lets the invented approver decide again and again. The end of the block stops it."""
+    """Within the block, a thread lets the invented approver decide every `pause` seconds."""
     stopping = threading.Event()
 
     def decide() -> None:

@@ -140,14 +140,14 @@ class AffectedRecords:
 
     def _find_records_of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
         cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[name])
-        page = queues.queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
+        page = queues.read_queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
     def _find_records_of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
         waiting = [
             record
             for name in _QUEUES_WAITING_FOR_PROVIDER
-            for _, record in queues.queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
+            for _, record in queues.read_queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
         ]
         of_refunds = payments.find_by_ids(
             conn, {record.payment_id for record in waiting if isinstance(record, Refund)}

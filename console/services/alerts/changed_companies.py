@@ -143,7 +143,7 @@ class ChangedCompanies:
         last_number = ""
         while True:
             with self._context.database.read() as conn:
-                rows = watched_corporations.page(conn, last_number, ROWS_PER_PAGE)
+                rows = watched_corporations.read_page(conn, last_number, ROWS_PER_PAGE)
             if not rows:
                 return
             last_number = rows[-1].number

@@ -27,7 +27,7 @@ class MentionService:
         name is set. Raises not_allowed."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            return () if person is None else mentions.list_open(conn, person.name, MAX_LISTED_MENTIONS)
+            return () if person is None else mentions.list_open_mentions(conn, person.name, MAX_LISTED_MENTIONS)
 
     def mark_done(self, id: int, *, request_id: str | None = None) -> Mention:
         """Mark a mention of the acting person as done; nothing changes if it is done already. Raises not_allowed,
@@ -40,11 +40,11 @@ class MentionService:
             person = context.require_right(MENTION_RIGHT).name
 
             def write(tx: Transaction) -> Mention:
-                if mentions.find_own(tx.conn, id, person) is not None and mentions.mark_done(
+                if mentions.find_mention_of_person(tx.conn, id, person) is not None and mentions.mark_done(
                     tx.conn, id, context.now()
                 ):
                     context.record_audit(tx, AuditAction.MENTION_DONE, id, kind=MENTION_KIND)
-                mention = mentions.find_own(tx.conn, id, person)
+                mention = mentions.find_mention_of_person(tx.conn, id, person)
                 if mention is None:
                     raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": MENTION_KIND, "id": str(id)})
                 return mention

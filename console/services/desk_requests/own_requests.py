@@ -49,7 +49,7 @@ class OwnRequests:
         context = self._context
         if not context.asks_worker:
             return ()
-        sent_here = context.spool.own_requests(context.database_id)
+        sent_here = context.spool.list_own_requests(context.database_id)
         with context.database.read() as conn:
             rows = requests.list_own_requests(conn, make_oldest_request_id(LISTED_AGE_SECONDS), MAX_LISTED_REQUESTS)
         return tuple(_make_own_request(row, is_from_this_desk=row.id in sent_here) for row in rows)

@@ -272,7 +272,7 @@ class _PackDraft:
                 )
 
     def _read_evidence_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
-        return evidence.walk_items(self._conn, kind, int(id))
+        return evidence.walk_evidence(self._conn, kind, int(id))
 
     def _add_documents(self, pack: PackWriter) -> None:
         for document in sorted(self._list_documents_of_records(), key=lambda document: document.sha256):

@@ -58,7 +58,7 @@ def decide(
     """
     kind, number = decision.subject
     subject_id = str(number) if number is not None else decision.operation_id or ""
-    now, proposal = context.now(), approvals.open_proposal(tx.conn, kind, subject_id)
+    now, proposal = context.now(), approvals.find_open_proposal(tx.conn, kind, subject_id)
     is_second = proposal is not None and proposal.proposed == decision.target
     if proposal is not None and is_second:
         _require_second_person(context, decision, proposal.person)

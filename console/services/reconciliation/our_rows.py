@@ -253,7 +253,7 @@ class OwnRecordComparison:
 
     def _has_open_cases(self, payment: Payment) -> bool:
         with self._context.database.read() as conn:
-            return bool(our_records.open_cases(conn, (payment.id,), row_comparison.COMPARISON_RULES))
+            return bool(our_records.find_open_cases(conn, (payment.id,), row_comparison.COMPARISON_RULES))
 
     def _handle_unusable_answer(
         self, run_journal: RunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str

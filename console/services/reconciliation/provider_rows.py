@@ -148,7 +148,7 @@ class _RowBatch:
             merchant_ids = {row.merchant_payment_id for row in unmatched if row.merchant_payment_id}
             self._by_merchant_id = our_records.find_by_merchant_ids(conn, provider, merchant_ids)
             ids = {payment.id for payment in (*self._by_provider_id.values(), *self._by_merchant_id.values())}
-            self._cases = our_records.open_cases(conn, ids, row_comparison.COMPARISON_RULES)
+            self._cases = our_records.find_open_cases(conn, ids, row_comparison.COMPARISON_RULES)
 
     def compare(self) -> None:
         """Compare each row of the batch with our payment or refund, and write the result into the run journal."""

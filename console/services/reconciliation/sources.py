@@ -128,7 +128,7 @@ class FileHistory:
         """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were
         read so far.
         """
-        return self._index.refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
+        return self._index.list_refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
 
     def find_row_source(self, key: str) -> str:
         """Return the SHA-256 of the daily file that contains the row with this key."""

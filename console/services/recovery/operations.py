@@ -81,7 +81,7 @@ class OperationRecovery:
             record = joined_reads.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
             history = read_timeline(conn, OPERATION_KIND, operation_id)
             history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
-            proposal = approvals.open_proposal(conn, OPERATION_KIND, operation_id)
+            proposal = approvals.find_open_proposal(conn, OPERATION_KIND, operation_id)
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)
         return OperationDetails(

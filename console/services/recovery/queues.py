@@ -89,7 +89,7 @@ class Queues:
         page (None if there are no records). `after` is the cursor in the previous page; `choice` contains the
         filter.
         """
-        rows = queues.queue_page(
+        rows = queues.read_queue_page(
             conn, name, queue_cursors.parse_queue_cursor(after), limit, journal.list_lapsed_by_kind(conn), choice
         )
         return [record for _, record in rows], queue_cursors.format_queue_cursor(rows[-1][0]) if rows else None
@@ -149,7 +149,7 @@ class Queues:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
-            count, oldest = chosen_records.count_chosen(conn, name, journal.list_lapsed_by_kind(conn), choice)
+            count, oldest = chosen_records.count_chosen_records(conn, name, journal.list_lapsed_by_kind(conn), choice)
         cap = queues.COUNT_CAP
         return QueueCount(name, min(count, cap), count > cap, oldest)
 

@@ -141,7 +141,7 @@ def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: in
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             record = _find_record_with_outcome(conn, kind, record_id)
-            proposal = approvals.open_proposal(conn, record[0], str(record[1])) if record else None
+            proposal = approvals.find_open_proposal(conn, record[0], str(record[1])) if record else None
         if record is None:
             return None
         if record[2].certainty is Certainty.KNOWN:

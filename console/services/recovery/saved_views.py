@@ -103,7 +103,7 @@ class SavedViewService:
         read = [parse_view(view.content, person) for view in views]
         counted = [number for number, one in enumerate(read) if not one.filter.words]
         choices = [make_queue_choice(self._context, conn, read[number].filter.chosen) for number in counted]
-        found = dict(zip(counted, view_counts.count_choices(conn, queue, lapsed, choices), strict=True))
+        found = dict(zip(counted, view_counts.count_records_of_choices(conn, queue, lapsed, choices), strict=True))
         return [
             ViewCount(view, found[number].count, found[number].is_capped, found[number].oldest, one.problems)
             if number in found

@@ -63,7 +63,7 @@ class RefundLimitService:
 
     def _propose_or_set_limit(self, tx: Transaction, name: str, currency: str, value: int, person: str) -> Limit:
         context, now = self._context, self._context.now()
-        limit = Limit(name, currency, limit_changes.find_value(tx.conn, name, currency))
+        limit = Limit(name, currency, limit_changes.find_limit_value(tx.conn, name, currency))
         if limit.value == value:
             return limit
         subject = make_limit_subject(name, currency, limit.value)
@@ -71,7 +71,7 @@ class RefundLimitService:
         others = [proposer for proposer in proposers if not is_same_person(proposer, person)]
         facts: dict[str, object] = {"before": limit.value, "after": value}
         if others:
-            limit_changes.change_value(tx.conn, limit, value, now)
+            limit_changes.change_limit_value(tx.conn, limit, value, now)
             facts |= {"proposed_by": others[0]}
             context.record_audit(tx, AuditAction.LIMIT_CHANGED, f"{name} {currency}", facts, kind=LIMIT_KIND)
             return replace(limit, value=value)

@@ -296,7 +296,7 @@ class RefundRequests:
             return self._context.write(lambda tx: self._insert_refund(tx, valid_request))
         except UniqueViolation:
             with self._context.database.read() as conn:
-                open_refund = refunds.find_open_of_payment(conn, valid_request.request.payment_id)
+                open_refund = refunds.find_open_refund(conn, valid_request.request.payment_id)
             if open_refund is None:
                 raise
             raise ConsoleError(

@@ -20,9 +20,9 @@ def find_matches(
     reader = context.open_registry()
     if reader is None:
         return RegistryMatches((), None)
-    open_numbers = our_records.list_open(conn)
+    open_numbers = our_records.list_open_numbers(conn)
     found = reader.search(text, prefecture=prefecture, limit=max(limit, MAX_CANDIDATES), our_numbers=open_numbers)
-    ours = our_records.find_ours(conn, [corporation.number for corporation in found])
+    ours = our_records.find_our_numbers(conn, [corporation.number for corporation in found])
     matches = sorted(make_matches(found, ours), key=_make_sort_key)
     return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
 

@@ -103,7 +103,7 @@ class RegistryService:
             reader = self._context.open_registry()
             if reader is None:
                 return ()
-            numbers = None if all_corporations else our_records.list_all(conn)
+            numbers = None if all_corporations else our_records.list_all_numbers(conn)
         return reader.changes(since, numbers)
 
     def import_files(

@@ -73,17 +73,17 @@ class RegistryUpdates:
     # The watched folder
 
     def _import_watched_files(self, watched: WatchedFolder) -> int:
-        planned = plan_import(watched.list_complete(), self._read_status())
+        planned = plan_import(watched.list_complete_files(), self._read_status())
         if not planned:
             return 0
-        refused = watched.find_refused(planned)
+        refused = watched.find_refused_file(planned)
         if refused is not None:
             raise refused.make_error()
         try:
             self._import_files([watched.get_path_of(file) for file in planned])
         except ConsoleError as error:
             if error.code in REFUSED_FILE_ERROR_CODES and not error.detail.get("missing_days"):
-                watched.remember_refused(str(error.detail.get("file", "")), error)
+                watched.store_refusal(str(error.detail.get("file", "")), error)
             raise
         return len(planned)
 

@@ -45,8 +45,8 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     if provider not in list_providers(conn):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
     period = Period(day, day)
-    at_start, has_all_at_start = store.list_unknown(conn, provider, period.start)
-    at_end, has_all_at_end = store.list_unknown(conn, provider, min(period.end, now))
+    at_start, has_all_at_start = store.list_records_with_unknown_outcome(conn, provider, period.start)
+    at_end, has_all_at_end = store.list_records_with_unknown_outcome(conn, provider, min(period.end, now))
     run = _read_reconciliation(conn, provider, day)
     first_entry = _find_first_close_entry(conn, provider, day)
     close = DailyClose(

@@ -36,7 +36,7 @@ def read_provider_success(conn: Connection, now: datetime) -> ProviderSuccess:
 
 def _read_provider_series(conn: Connection, provider: str, period: Period) -> ProviderSeries:
     counts = {day: Counter[str]() for day in period.days}
-    rows = store.count_states(conn, provider, period)
+    rows = store.count_payments_by_state(conn, provider, period)
     for row in rows:
         counts[row.day][get_state_group(row.status, row.certainty)] += row.count
     days = tuple(ProviderDay(day, **count) for day, count in counts.items())

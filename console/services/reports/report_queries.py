@@ -71,7 +71,7 @@ def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> Tim
     period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
     kinds = []
     for kind, waits in PROBE_SCHEDULES.items():
-        unknowns, is_complete = time_to_truth.read_unknowns(conn, kind, period)
+        unknowns, is_complete = time_to_truth.read_unknown_outcomes(conn, kind, period)
         schedule = scale.scale_delta(sum(waits, timedelta()))
         kinds.append(summarize(kind, unknowns, schedule, now, is_complete=is_complete))
     return TimeToTruthReport(period, tuple(kinds), now)

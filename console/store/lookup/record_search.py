@@ -127,7 +127,7 @@ def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecor
 
 def _find_records_of_kind(conn: Connection, queries: TableQueries, search: RecordSearch) -> FoundRecords:
     lapsed = get_lapsed_ids(queries, search.lapsed)
-    conditions = None if _is_excluded(queries.kind, search) else queries.filter_conditions(search.choice, lapsed)
+    conditions = None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed)
     if conditions is None:
         return NOTHING_FOUND
     if search.days is not None:

@@ -1,6 +1,5 @@
-"""Rows of accounts: limit and balance of a corporation in one currency. A payment reserves a part of the limit when
-it begins, and adds it to the balance when it is paid. All amounts are in minor units.
-"""
+"""Rows of accounts: limit and balance of a corporation in one currency. When a payment begins, it reserves a part
+of the limit. When it is paid, its amount is added to the balance. All amounts are in minor units."""
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
@@ -61,24 +60,23 @@ def open_account(conn: Connection, number: str, currency: str, limit_minor: int)
 
 
 def reserve_amount(conn: Connection, account_id: int, amount_minor: int) -> bool:
-    """Reserve `amount_minor` of the limit for a payment that begins. Return False, without a write, if less than
-    `amount_minor` is free.
-    """
+    """Reserve `amount_minor` of the account's limit for a payment that begins. Return False, without a write, if
+    the limit less balance and reserved amount is smaller than `amount_minor`."""
     return conn.execute(_RESERVE_AMOUNT, {"of": account_id, "x": amount_minor}).rowcount == 1
 
 
 def release_amount(conn: Connection, account_id: int, amount_minor: int) -> bool:
-    """Reduce the reserved amount by `amount_minor`, because a payment ended unpaid. Return False if less is
-    reserved.
-    """
+    """Reduce the account's reserved amount by `amount_minor`, because a payment ended unpaid. Return False,
+    without a write, if less is reserved."""
     return conn.execute(_RELEASE_AMOUNT, {"of": account_id, "x": amount_minor}).rowcount == 1
 
 
 def book_amount(conn: Connection, account: Account, amount_minor: int, released: int = 0) -> int:
-    """Add a paid amount to the balance, as far as the limit allows, and return the added amount.
+    """Add the paid amount `amount_minor` to the account's balance, as far as the limit allows, and return the
+    added amount. The caller sets the rest of the paid amount aside.
 
-    `released`: the part of the account's reserved amount that belonged to this payment and is freed now. The caller
-    sets the rest of `amount_minor` aside. Raises StaleRow if the account has changed since it was read.
+    `released`: the amount that the payment had reserved on this account; it is no longer reserved afterwards.
+    Raises StaleRow if the account's row has changed since it was read.
     """
     reserved = max(0, account.reserved_minor - released)
     accepted = max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved))
@@ -88,5 +86,6 @@ def book_amount(conn: Connection, account: Account, amount_minor: int, released:
 
 
 def subtract_from_balance(conn: Connection, account_id: int, amount_minor: int) -> bool:
-    """Reduce the balance by `amount_minor` after a refund. Return False if the balance is smaller."""
+    """Reduce the account's balance by `amount_minor` after a refund. Return False, without a write, if the balance
+    is smaller."""
     return conn.execute(_SUBTRACT_FROM_BALANCE, {"of": account_id, "x": amount_minor}).rowcount == 1

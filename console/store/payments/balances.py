@@ -1,10 +1,10 @@
-"""Amounts of a payment: captured = left + reserved + refunded + set aside. Each function moves an amount from one of
-them to another in one UPDATE. Its WHERE clause prevents a negative amount, even if other processes write at the same
-time.
+"""Writes the amounts of a payment: captured = left + reserved for refunds + refunded + set aside. Each function
+changes them by one UPDATE, whose WHERE clause prevents a negative amount even if other processes write at the
+same time.
 
-Each function returns True if it moved the amount. The UPDATE doesn't compare the row's version but increments it, so
-a compare-and-swap with an earlier read fails. A caller that also writes by compare-and-swap must do that first.
-Amounts are in minor units and at least 1.
+Each function returns True if it changed the amounts. The UPDATE increments the row's version without comparing it,
+so a later compare-and-swap with the version read before fails. A caller that also writes the row by
+compare-and-swap must do that before it calls a function of this module. Amounts are in minor units and at least 1.
 """
 
 from datetime import datetime
@@ -72,9 +72,8 @@ _MOVE_TO_SET_ASIDE = _UPDATE_AMOUNTS.where(_LEFT_MINOR >= _MINOR_PARAMETER).valu
 def reserve_amount(
     conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, from_set_aside: bool = False
 ) -> bool:
-    """Reserve `amount_minor` for a refund, from the amount left or, with `from_set_aside`, from the amount set
-    aside. Return False if there is less, or if the payment was reversed.
-    """
+    """Reserve `amount_minor` of a payment for a refund: from the amount left or, with `from_set_aside`, from the
+    amount set aside. Return False, without a write, if that amount is smaller, or if the payment was reversed."""
     statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_LEFT
     return _move_amount(conn, statement, payment_id, amount_minor, now)
 
@@ -82,17 +81,16 @@ def reserve_amount(
 def release_amount(
     conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, to_set_aside: bool = False
 ) -> bool:
-    """Move `amount_minor` (minor units) of the reserved amount of a refund back: to the amount left, from which
-    refunds can be reserved, or, with `to_set_aside`, to the amount set aside. Return False and change nothing
-    if the payment has less than this amount reserved.
-    """
+    """Move `amount_minor` from the reserved amount of a payment back to the amount left or, with `to_set_aside`,
+    to the amount set aside, because a refund isn't made. Return False, without a write, if less is reserved."""
     return _move_amount(
         conn, _RELEASE_TO_SET_ASIDE if to_set_aside else _RELEASE_TO_LEFT, payment_id, amount_minor, now
     )
 
 
 def settle_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    """Move a refund's amount from reserved to refunded. Return False if less is reserved."""
+    """Move `amount_minor`, the amount of a completed refund, from the payment's reserved amount to its refunded
+    amount. Return False, without a write, if less is reserved."""
     return _move_amount(conn, _MOVE_TO_REFUNDED, payment_id, amount_minor, now)
 
 
@@ -104,9 +102,8 @@ def capture_amount(conn: Connection, payment_id: int, amount_minor: int, now: da
 
 
 def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    """Set `amount_minor` of the amount left aside, because it exceeds an account's limit. Return False if less is
-    left.
-    """
+    """Move `amount_minor` of a payment from the amount left to the amount set aside, because it exceeds an
+    account's limit. Return False, without a write, if less is left."""
     return _move_amount(conn, _MOVE_TO_SET_ASIDE, payment_id, amount_minor, now)
 
 

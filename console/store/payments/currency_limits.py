@@ -1,4 +1,4 @@
-"""Limits of refunds per currency, and conditions for a second approver, from the table `limits`."""
+"""Reads the limits of refunds per currency, and the conditions for a second approver, from the table `limits`."""
 
 from collections.abc import Collection, Mapping
 
@@ -19,19 +19,19 @@ _STRICTEST_LIMITS = {
     "cooling_off_seconds": 900,
 }
 """Value of each limit that has no row, in minor units or seconds. With these values no refund is allowed, and each
-one would need a second checker and a cooling-off time.
+one would need a second checker and a cooling-off period.
 """
 
 
 def read_limits(conn: Connection, currency: str) -> Limits:
-    """Return the limits of a currency in its minor units. A limit without a row has its strictest value; a condition
-    without a row doesn't apply.
-    """
+    """Return the limits of refunds in a currency, in its minor units, and the conditions for a second approver. A
+    limit without a row in the table `limits` has its strictest value; a condition without a row doesn't apply."""
     return read_limits_by_currency(conn, [currency])[currency]
 
 
 def read_limits_by_currency(conn: Connection, currencies: Collection[str]) -> Mapping[str, Limits]:
-    """Return the limits of each of these currencies, as `read_limits` does."""
+    """Return the limits and conditions of each of these currencies, by currency. Missing rows are treated as by
+    `read_limits`."""
     values = {currency: dict(_STRICTEST_LIMITS) for currency in currencies}
     conditions: dict[str, dict[str, int]] = {currency: {} for currency in currencies}
     for currency, name, value in conn.execute(_BY_CURRENCIES_QUERY, {"some": sorted(values)}) if values else ():

@@ -1,6 +1,5 @@
-"""Rows of events: notices that providers and banks send about payments. Each event is stored once; for a repeated
-notice the first row is returned.
-"""
+"""Rows of events: notices that providers and banks send about payments. Each event is stored once; a repeated
+notice adds no row."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -84,7 +83,8 @@ class PaymentEvent:
 
     @property
     def source_facts(self) -> tuple[object, ...]:
-        """The data that the source itself sent: all values that a signed body determines."""
+        """The values that the source sent, without those that this program added. If the body is signed, the
+        signature protects all of them."""
         return (
             self.source, self.event_id, self.kind, self.order_no, self.amount_minor, self.currency, self.occurred_at,
             self.body, self.signature,
@@ -92,9 +92,8 @@ class PaymentEvent:
 
 
 def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) -> bool:
-    """Store an event; `who` is the storing account. Return False, without a write, if an event of this source with
-    the same event id is stored.
-    """
+    """Store an event; `who` is the database account that stores it. Return False, without a write, if an event of
+    the same source with the same event id is already stored."""
     row = {
         "source": event.source,
         "event_id": event.event_id,
@@ -120,7 +119,7 @@ def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) ->
 
 
 def find_by_source_id(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
-    """Return the stored event with this id of the source; None if there is none."""
+    """Return the stored event with this event id of this source; None if there is none."""
     row = conn.execute(_BY_SOURCE_ID_QUERY, {"whose": source, "of": event_id}).first()
     return make_event(row) if row else None
 
@@ -149,14 +148,13 @@ def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, .
 
 
 def count_with_result(conn: Connection, done: str, limit: int) -> int:
-    """Return the number of events with this result, at most `limit`."""
+    """Return the number of events with the result `done`, counted up to `limit`."""
     return int(conn.scalar(_COUNT_QUERY, {"what": done, "most": limit}) or 0)
 
 
 def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: int | None) -> bool:
-    """Write the final result of an event and its payment. Return False if another process has changed the result
-    since `event` was read.
-    """
+    """Write the result `done` of an event and the id of the payment to which it belongs (None: no payment). Return
+    False, without a write, if another process has changed the event's result since `event` was read."""
     values = {"of": event.id, "was": event.done, "becomes": done, "whose": payment_id}
     return conn.execute(_WRITE_RESULT, values).rowcount == 1
 

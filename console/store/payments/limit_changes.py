@@ -1,4 +1,5 @@
-"""Rows of the limits of refunds, and of the proposals by which two administrators change a limit."""
+"""Rows of the limits of refunds, and of the proposals by which two administrators change a limit. A condition for
+a second approver is a limit, too."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,24 +21,25 @@ from console.store.schema.core import approvals
 from console.store.schema.payments import limits, metadata
 
 LIMIT_ACTION = "limit"
-_visible_proposals = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS_VIEW)
+_proposals_view = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS_VIEW)
 _VALUE_QUERY = select(limits.c.value).where(
     limits.c.name == bindparam("of"), limits.c.currency == bindparam("in_currency")
 )
 _ALL_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_by(limits.c.currency, limits.c.name)
 
 
-def find_value(conn: Connection, name: str, currency: str) -> int | None:
-    """Return the value of a limit; None if it has no row."""
+def find_limit_value(conn: Connection, name: str, currency: str) -> int | None:
+    """Return the stored value of a limit; None if the table `limits` has no row for it."""
     value = conn.scalar(_VALUE_QUERY, {"of": name, "in_currency": currency})
     return None if value is None else int(value)
 
 
 def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
-    """Return all limits and, after those of each currency, the conditions for a second approver that have no row
-    yet; each with its newest proposal that hasn't expired or been closed at `now`.
+    """Return the stored limits, sorted by currency and name. After those of a currency follow its conditions for a
+    second approver that have no row yet (value None). A limit has its newest proposal that is neither closed
+    nor expired at `now`.
     """
-    proposals = {row.subject_id: row for row in _open_proposals(conn, now)}
+    proposals = {row.subject_id: row for row in _read_open_proposals(conn, now)}
     stored: dict[str, dict[str, int | None]] = {}
     for name, currency, value in conn.execute(_ALL_QUERY):
         stored.setdefault(currency, {})[name] = int(value)
@@ -45,13 +47,13 @@ def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
         for name in list_condition_names():
             values.setdefault(name, None)
     return tuple(
-        _add_proposal(name, currency, value, proposals)
+        _make_limit(name, currency, value, proposals)
         for currency, values in stored.items()
         for name, value in values.items()
     )
 
 
-def _add_proposal(name: str, currency: str, value: int | None, proposals: Mapping[str, Row[Any]]) -> Limit:
+def _make_limit(name: str, currency: str, value: int | None, proposals: Mapping[str, Row[Any]]) -> Limit:
     proposal = proposals.get(make_limit_subject(name, currency, value))
     if proposal is None:
         return Limit(name, currency, value)
@@ -59,15 +61,14 @@ def _add_proposal(name: str, currency: str, value: int | None, proposals: Mappin
 
 
 def find_proposers(conn: Connection, subject: str, value: int, now: datetime) -> tuple[str, ...]:
-    """Return the people who have proposed this value for the limit, oldest proposal first. Proposals that have
-    expired or been closed are left out.
-    """
-    rows = _open_proposals(conn, now)
+    """Return the people who have proposed `value` for the limit `subject`, the first one first. Proposals that are
+    closed or expired at `now` are left out."""
+    rows = _read_open_proposals(conn, now)
     return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (subject, str(value)))
 
 
-def _open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
-    c = _visible_proposals.c if reads_views(conn) else approvals.c
+def _read_open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
+    c = _proposals_view.c if reads_views(conn) else approvals.c
     query = select(c.subject_id, c.proposed, c.person).where(
         c.subject_kind == LIMIT_KIND, c.closed_at.is_(None), c.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT)
     )
@@ -75,7 +76,7 @@ def _open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
 
 
 def insert_proposal(conn: Connection, subject: str, value: int, person: str, now: datetime) -> None:
-    """Insert a person's proposal of a value for the limit `subject`."""
+    """Insert the proposal of `person` to set the limit `subject` to `value`."""
     conn.execute(
         insert(approvals).values(
             subject_kind=LIMIT_KIND, subject_id=subject, action=LIMIT_ACTION, proposed=str(value), person=person,
@@ -84,8 +85,8 @@ def insert_proposal(conn: Connection, subject: str, value: int, person: str, now
     )  # fmt: skip
 
 
-def change_value(conn: Connection, limit: Limit, value: int, now: datetime) -> None:
-    """Set the limit to this value, and close the proposals about it."""
+def change_limit_value(conn: Connection, limit: Limit, value: int, now: datetime) -> None:
+    """Set the limit to `value`, and close the open proposals about its former value."""
     if limit.value is None:
         conn.execute(insert(limits).values(name=limit.name, currency=limit.currency, value=value))
     else:

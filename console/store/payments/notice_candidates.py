@@ -1,6 +1,5 @@
-"""Finds the records of ours that share facts with an unmatched notice: its number, or its amount and day. All reads
-go through an index and return at most MAX_CANDIDATES rows.
-"""
+"""Finds the payments and orders to which an unmatched notice may belong: those with a number of the notice, or
+with its amount and day. Each query uses an index and returns a limited number of rows."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -19,33 +18,39 @@ from console.store.schema.payments import payments as payment_rows
 MAX_CANDIDATES = 5
 _VALUES_PARAMETER: BindParameter[str] = bindparam("some", expanding=True)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
-_PAYMENTS_BY_OUR_NUMBER = (
+_PAYMENTS_BY_OUR_NUMBER_QUERY = (
     payments.get_base_query().where(payment_rows.c.merchant_payment_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
 )
-_PAYMENTS_BY_THEIR_NUMBER = (
+_PAYMENTS_BY_PROVIDER_ID_QUERY = (
     payments.get_base_query().where(payment_rows.c.provider_payment_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
 )
-_ORDERS_BY_NUMBER = (
+_ORDERS_BY_NUMBER_QUERY = (
     orders.get_base_query().where(order_rows.c.merch_txn_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
 )
 
 
-def _is_within(column: Column[datetime]) -> ColumnElement[bool]:
+def _is_in_period(column: Column[datetime]) -> ColumnElement[bool]:
     return column.between(bindparam("since", type_=Instant), bindparam("until", type_=Instant))
 
 
-_IS_SAME_PRICE = (payment_rows.c.provider == bindparam("whose"), payment_rows.c.currency == bindparam("currency"),
-                  payment_rows.c.asked_minor == bindparam("minor"))  # fmt: skip
-_PAYMENTS_OF_DAY_QUERY = [
-    payments.get_base_query().where(*_IS_SAME_PRICE, _is_within(column)).order_by(column).limit(_LIMIT_PARAMETER)
+_HAS_PROVIDER_AND_PRICE = (
+    payment_rows.c.provider == bindparam("whose"),
+    payment_rows.c.currency == bindparam("currency"),
+    payment_rows.c.asked_minor == bindparam("minor"),
+)
+_PAYMENTS_OF_DAY_QUERIES = [
+    payments.get_base_query()
+    .where(*_HAS_PROVIDER_AND_PRICE, _is_in_period(column))
+    .order_by(column)
+    .limit(_LIMIT_PARAMETER)
     for column in (payment_rows.c.begun_at, payment_rows.c.paid_at)
 ]
-_ORDERS_OF_DAY = (
+_ORDERS_OF_DAY_QUERY = (
     orders.get_base_query()
     .where(
         order_rows.c.status == OrderState.PENDING.value,
         order_rows.c.work_state == bindparam("work"),
-        _is_within(order_rows.c.state_since),
+        _is_in_period(order_rows.c.state_since),
         order_rows.c.currency == bindparam("currency"),
         order_rows.c.total_amount == bindparam("minor"),
     )
@@ -55,22 +60,26 @@ _ORDERS_OF_DAY = (
 
 
 def find_by_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order | Payment, ...]:
-    """Return the payments and orders with one of these numbers: our number, or the provider's number of a payment."""
+    """Return the payments and orders that have one of these numbers: as our payment number, as the provider's id
+    of a payment, or as order number."""
     if not numbers:
         return ()
     values = {"some": sorted(numbers), "most": MAX_CANDIDATES * len(numbers)}
     found: dict[tuple[str, int], Order | Payment] = {}
-    for query in (_PAYMENTS_BY_OUR_NUMBER, _PAYMENTS_BY_THEIR_NUMBER):
+    for query in (_PAYMENTS_BY_OUR_NUMBER_QUERY, _PAYMENTS_BY_PROVIDER_ID_QUERY):
         found |= {(payments.PAYMENT_KIND, one.id): one for one in payments.select_records(conn, query, values)}
-    found |= {(orders.ORDER_KIND, one.id): one for one in orders.select_records(conn, _ORDERS_BY_NUMBER, values)}
+    found |= {
+        (orders.ORDER_KIND, one.id): one for one in orders.select_records(conn, _ORDERS_BY_NUMBER_QUERY, values)
+    }
     return tuple(found.values())
 
 
 def find_by_amount_and_day(
     conn: Connection, source: str, amount_minor: int, currency: str, since: datetime, until: datetime
 ) -> tuple[Order | Payment, ...]:
-    """Return payments of the provider `source` that were begun or paid from `since` until before `until` for exactly
-    this amount (minor units), and pending orders with this total that were made in this time.
+    """Return the payments of the provider `source` of exactly this price (minor units) that began or were paid
+    from `since` to `until`, and the orders with this total that have been pending since an instant of this
+    period. At most MAX_CANDIDATES rows are read by each query.
     """
     values: dict[str, object] = {
         "minor": amount_minor,
@@ -80,7 +89,7 @@ def find_by_amount_and_day(
         "most": MAX_CANDIDATES,
     }
     found: dict[tuple[str, int], Order | Payment] = {}
-    for query in _PAYMENTS_OF_DAY_QUERY:
+    for query in _PAYMENTS_OF_DAY_QUERIES:
         of_provider = payments.select_records(conn, query, {**values, "whose": source})
         found |= {(payments.PAYMENT_KIND, one.id): one for one in of_provider}
     for order in _read_pending_orders(conn, values):
@@ -89,6 +98,7 @@ def find_by_amount_and_day(
 
 
 def _read_pending_orders(conn: Connection, values: dict[str, object]) -> Iterator[Order]:
-    """Yield the pending orders of a day, by one read for each work state: each is one range of the index."""
+    """Yield the pending orders of the period and amount in `values` (parameters of the query). Each work state has
+    a query of its own, because its rows are one range of an index."""
     for work in WorkState:
-        yield from orders.select_records(conn, _ORDERS_OF_DAY, {**values, "work": work.value})
+        yield from orders.select_records(conn, _ORDERS_OF_DAY_QUERY, {**values, "work": work.value})

@@ -1,6 +1,5 @@
-"""Rows of orders. The shop inserts them; the console changes their state. It writes by compare-and-swap on version
-and state, because the shop doesn't increment the version.
-"""
+"""Rows of orders. The shop inserts them; the console changes their state. The console writes only if both version
+and state of the row are unchanged, because the shop doesn't increment the version."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -109,8 +108,9 @@ def _find_first_order(conn: Connection, query: Select[Any], values: Mapping[str,
 
 
 def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
-    """Convert a row of `ORDER_COLUMNS` into an order. If the stored state isn't an `OrderState`, return the order as
-    pending, with work for a person; the row isn't changed.
+    """Convert a row of `ORDER_COLUMNS` into an order with the ids of its payments. If the stored state isn't an
+    `OrderState`, the returned order is pending and its work says that a person must look; the row isn't
+    changed.
     """
     (
         order_id, number, raw_corporation, corporation, status, currency, total, version, method, created, updated,
@@ -139,9 +139,8 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
 
 
 def _get_normalised_number(key: str | None, raw: str | None) -> str | None:
-    """Return the normalised corporation number. `key` is the column `number_key`, which SQL derives from `raw`; parse
-    `raw` itself if SQL couldn't normalise its spelling.
-    """
+    """Return the normalised corporation number of an order. `raw` is the stored number, `key` the column
+    `number_key`, which SQL derives from it. If SQL couldn't normalise the spelling, `raw` is parsed here."""
     if raw is not None and (key is None or len(key) != DIGIT_COUNT):
         with suppress(InvalidCorporationNumber):
             return parse_number(raw).value
@@ -168,9 +167,9 @@ def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
 
 
 def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:
-    """Write columns if neither the console nor the shop has changed the row since `order` was read.
+    """Write columns of the order's row. Values may be aware instants and enum members.
 
-    Values may be aware instants and enum members. Raises StaleRow if the row has changed; ForbiddenTransition (a
+    Raises StaleRow if the console or the shop has changed the row since `order` was read; ForbiddenTransition (a
     bug of the caller) for a state change that the transition table doesn't have, or for a column that never
     changes.
     """
@@ -186,9 +185,8 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
 
 
 def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
-    """Write the work of an order (its next step); no other column changes, also not `updated_at`. Raises StaleRow
-    if the row has changed since it was read.
-    """
+    """Write the work of an order (its next step). No other column than those of the work and the version changes,
+    not even `updated_at`. Raises StaleRow if the row has changed since `order` was read."""
     compare_and_swap.update_if_unchanged(
         conn, orders, (order.id, order.version), make_work_values(work), status=order.state
     )
@@ -196,16 +194,16 @@ def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None
 
 
 def fits_column(column: str, value: str) -> bool:
-    """True if the text isn't longer than the column of the table `orders` allows."""
+    """True if the text `value` isn't too long for this column of the table `orders`."""
     kind = orders.c[column].type
     return not isinstance(kind, String) or kind.length is None or len(value) <= kind.length
 
 
 def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Mapping[str, str]) -> None:
-    """Write texts into columns that are still empty; `updated_at` doesn't change.
+    """Write texts (by column name) into columns of an order's row that are empty; `updated_at` doesn't change.
 
-    Raises StaleRow if the row has changed since `order` was read, or if the shop, which doesn't increment the
-    version, has filled one of the columns meanwhile.
+    Raises StaleRow if the row has changed since `order` was read, or if one of the columns isn't empty any more:
+    the shop writes without incrementing the version.
     """
     empty = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
     as_read = orders.c.id == order.id, orders.c.version == order.version, orders.c.status == order.state.value

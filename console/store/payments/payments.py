@@ -1,6 +1,5 @@
-"""Rows of payments: reads by every id that people use, and writes by compare-and-swap. Only the module `balances`
-writes the columns of amounts.
-"""
+"""Rows of payments: reads by ids, orders and corporation numbers, and writes by compare-and-swap. Only the module
+`balances` writes the columns of amounts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -125,9 +124,9 @@ def find_by_orders(
 
 
 def find_by_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
-    """Return the payments with this corporation number in their own row, newest first. The number of their order
-    isn't read. `lapsed`: ids of payments whose call has lapsed (its process crashed or froze), returned with an
-    unknown outcome.
+    """Return the payments whose own row has this corporation number, newest first; the corporation number of a
+    payment's order isn't compared. `lapsed`: ids of payments whose call has lapsed (its process crashed or
+    froze), returned with an unknown outcome.
     """
     return select_records(conn, _OF_CORPORATION_QUERY, {"of": number}, lapsed)
 
@@ -135,9 +134,8 @@ def find_by_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] 
 def find_by_corporations(
     conn: Connection, numbers: Collection[str], captured_amounts: Collection[int]
 ) -> tuple[Payment, ...]:
-    """Return the payments with one of these corporation numbers in their own row that captured one of these amounts
-    (minor units), newest first.
-    """
+    """Return the payments whose own row has one of these corporation numbers and one of these captured amounts
+    (minor units), newest first."""
     if not numbers or not captured_amounts:
         return ()
     values = {"some": sorted(numbers), "amounts": sorted(captured_amounts)}
@@ -145,7 +143,8 @@ def find_by_corporations(
 
 
 def list_due_payments(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:
-    """Return at most `limit` payments whose scheduled work has one of these reasons and is due, longest due first."""
+    """Return at most `limit` payments whose scheduled work has one of these reasons and whose due time has come,
+    sorted by due time."""
     return select_records(
         conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
     )
@@ -212,7 +211,7 @@ def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
 
 
 def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
-    """Write columns of the row. Values may be aware instants and enum members.
+    """Write columns of the payment's row. Values may be aware instants and enum members.
 
     Raises StaleRow if the row has changed since `payment` was read; IntegrityError if the provider's id belongs to
     another payment; ForbiddenTransition (a bug of the caller) for a state change that the transition table doesn't
@@ -225,8 +224,8 @@ def change_payment(conn: Connection, payment: Payment, now: datetime, **values: 
 def follow_path(
     conn: Connection, payment: Payment, path: Sequence[PaymentState], now: datetime, **values: object
 ) -> None:
-    """Change the payment's state through all states of `path` (see `payment_path`), with one write for each.
-    `values` are written with the last state.
+    """Change the payment's state through the states of `path` (see `find_payment_path`) one after another, with one
+    write for each. The other columns `values` are written with the last state.
 
     Raises StaleRow if the row has changed since `payment` was read; IntegrityError and ForbiddenTransition on the
     conditions of `change_payment`.

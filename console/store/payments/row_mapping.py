@@ -1,4 +1,4 @@
-"""Converts a row of the table of payments into a record."""
+"""Converts a row of the table of payments into a `Payment`."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -32,7 +32,7 @@ writes the record's next step.
 
 def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
     """Convert a row of `PAYMENT_COLUMNS` into a payment. If its id is in `lapsed` (the process that began it
-    crashed or froze), return it with an unknown outcome."""
+    crashed or froze) and its start has no stored outcome, return it with an unknown outcome."""
     (
         payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
         work_at, work_reason, attempts, currency, asked_minor, captured, reserved, refunded, set_aside, version,
@@ -83,5 +83,5 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> P
 
 
 def read_as_utc(value: datetime | None) -> datetime | None:
-    """Return a stored instant (naive, UTC) with its zone; None stays None."""
+    """Return a stored instant (naive, in UTC) as an aware one; None stays None."""
     return convert_to_aware_utc(value) if value is not None else None

@@ -1,4 +1,4 @@
-"""Rows of set-asides: money that was paid above an account's limit, and the refund that gives it back."""
+"""Rows of set-asides: amounts that were paid above an account's limit, each with the refund that gives it back."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -33,9 +33,8 @@ _INSERT_SET_ASIDE = into(set_asides)
 
 
 def insert_set_aside(conn: Connection, payment: Payment, account_id: int, amount_minor: int, now: datetime) -> int:
-    """Insert a set-aside of `amount_minor` (minor units) and return its id. The caller moves the amount on the
-    payment with `balances.set_amount_aside`.
-    """
+    """Insert an open set-aside of `amount_minor` (minor units) and return its id. The caller also changes the
+    amounts of the payment by `balances.set_amount_aside`."""
     row = {
         "payment_id": payment.id,
         "account_id": account_id,
@@ -73,8 +72,9 @@ def list_open_without_refund(conn: Connection, limit: int, after: int = 0) -> tu
 def change_set_aside(
     conn: Connection, item: SetAside, now: datetime, state: SetAsideState, refund_id: int | None
 ) -> None:
-    """Write the new state and the refund. Raises StaleRow if the row has changed since `item` was read;
-    ForbiddenTransition (a bug of the caller) for a state change that the transition table doesn't have.
+    """Write the new state of a set-aside, and the id of the refund that gives it back (None: no refund). Raises
+    StaleRow if the row has changed since `item` was read; ForbiddenTransition (a bug of the caller) for a state
+    change that the transition table doesn't have.
     """
     states.require_transition(states.SET_ASIDE_TRANSITIONS, item.state, state)
     values = {"status": state, "refund_id": refund_id, "changed_at": now}

@@ -1,4 +1,4 @@
-"""Rows of stock that the shop reserves for orders. The console only changes their state to released."""
+"""Rows of stock that the shop reserves for orders. The console only changes their state from held to released."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ _ALL_QUERY = (
     .where(stock_reservations.c.order_id == bindparam("of"))
     .order_by(stock_reservations.c.id)
 )
-_RESERVED_QUERY = _ALL_QUERY.where(stock_reservations.c.status == StockState.HELD.value)
+_HELD_QUERY = _ALL_QUERY.where(stock_reservations.c.status == StockState.HELD.value)
 _RELEASE_RESERVATIONS = (
     update(stock_reservations)
     .where(stock_reservations.c.order_id == bindparam("of"), stock_reservations.c.status == StockState.HELD.value)
@@ -33,7 +33,7 @@ _RELEASE_RESERVATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A number of pieces (`quantity`) of an item that is reserved for an order."""
+    """A stock reservation: `quantity` pieces of `item` are reserved for an order."""
 
     id: int
     order_id: int
@@ -48,14 +48,13 @@ def find_by_order(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
 
 
 def list_held_reservations(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
-    """Return the stock reservations of an order that are neither released nor used up."""
-    return _select_reservations(conn, _RESERVED_QUERY, order_id)
+    """Return the stock reservations of an order in state held: neither released nor used."""
+    return _select_reservations(conn, _HELD_QUERY, order_id)
 
 
 def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
-    """Change the held reservations of an order to released and return their number. Used and released reservations
-    don't change.
-    """
+    """Change the held stock reservations of an order to released and return their number. Used and released
+    reservations don't change."""
     freed = conn.execute(_RELEASE_RESERVATIONS, {"of": order_id, "at": convert_to_naive_utc(now)}).rowcount
     if freed:
         compare_and_swap.announce_change(conn, orders.ORDER_KIND, order_id, now)

@@ -1,7 +1,8 @@
-"""Reads of the chosen records of a queue: pages in another order than the queue's own, counts, and groups by cause.
+"""Reads of the records of a queue that a filter selects: pages in another sort order than the queue's own, counts,
+and totals by cause.
 
-A page by age follows the indexes of the queue. Every other order sorts the keys of the chosen records in memory, and
-reads only the rows of the page.
+A page sorted by age follows the indexes of the queue. For every other sort order the database sorts the keys of
+all selected records, and only the rows of the page are read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,14 +58,16 @@ class SortPosition(NamedTuple):
 def read_sorted_page(
     conn: Connection, name: str, after: SortPosition | None, limit: int, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[SortPosition, QueuedRecord], ...]:
-    """Return at most `limit` chosen records of a queue with their positions, in the sort order of `choice`.
-    `after` is the last position of the previous page; None for the first page."""
+    """Return at most `limit` records of the queue `name` that the filter of `choice` selects, with their
+    positions, in the sort order of `choice`. `after` is the last position of the previous page; None for the
+    first page.
+    """
     positions: list[SortPosition] = []
     for kind_index, part in enumerate(QUEUE_TABLES):
         if name in part.queues:
             keys = _make_sorted_keys_query(part, name, after, kind_index, get_lapsed_ids(part, lapsed), choice)
             if keys is not None:
-                rows = conn.execute(keys, part.parameters(get_lapsed_ids(part, lapsed)) | {"most": limit})
+                rows = conn.execute(keys, part.make_parameters(get_lapsed_ids(part, lapsed)) | {"most": limit})
                 positions += [SortPosition(*_pad_to_two_keys(row[1:]), kind_index, row[0]) for row in rows]
     positions.sort(reverse=choice.order.is_descending)
     return tuple(_read_records(conn, positions[:limit], lapsed))
@@ -82,9 +85,10 @@ def _make_sorted_keys_query(
     lapsed: AbstractSet[int],
     choice: QueueChoice,
 ) -> Select[Any] | None:
-    """Return the query of ids and sort keys of one table, in order; None if no row of the table is chosen."""
+    """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of
+    `choice`. Return None if the filter selects no row of the table."""
     is_descending = choice.order.is_descending
-    keys = filter_sql.sort_keys(part.kind, part.id, part.state_since, part.make_shown_columns(lapsed), choice)
+    keys = filter_sql.make_sort_keys(part.kind, part.id, part.state_since, part.make_shown_columns(lapsed), choice)
     by_age = choice.order.column is SortColumn.AGE
     ranges = part.list_chosen_ranges(name, choice, lapsed, by_state=by_age)
     rest = [] if after is None else [_comes_after(part.id, keys, after, kind_index, is_descending=is_descending)]
@@ -108,9 +112,8 @@ def _comes_after(
     *,
     is_descending: bool,
 ) -> ColumnElement[bool]:
-    """Return the condition that a row comes after a position. Among rows with the same keys, the kinds follow each
-    other in their order, then the ids.
-    """
+    """Return the SQL condition that a row of the kind `kind_index` comes after the position `after`. Rows with
+    equal sort keys are sorted by their kind, then by their id."""
     last = after.id
     if kind_index != after.kind_index:
         last = _LARGEST_ID if kind_index < after.kind_index else 0
@@ -126,9 +129,8 @@ def _comes_after(
 def _read_records(
     conn: Connection, positions: Sequence[SortPosition], lapsed: LapsedIds
 ) -> Iterator[tuple[SortPosition, QueuedRecord]]:
-    """Read the records at these positions, those of one kind together, and yield them in the given order. A record
-    that somebody deleted meanwhile is left out.
-    """
+    """Read the records at these positions by one query for each kind, and yield them with their positions in the
+    given order. A record that was deleted meanwhile is left out."""
     records: dict[tuple[int, int], QueuedRecord] = {}
     for kind_index, part in enumerate(QUEUE_TABLES):
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
@@ -142,25 +144,28 @@ def _read_records(
             yield position, record
 
 
-def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice) -> tuple[int, datetime | None]:
-    """Return the number of chosen records of the queue, at most COUNT_CAP + 1, and the earliest instant at which one
-    of the counted records got its present state (None if no such instant is stored).
+def count_chosen_records(
+    conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
+) -> tuple[int, datetime | None]:
+    """Return the number of records of the queue `name` that the filter of `choice` selects, at most COUNT_CAP + 1,
+    and the earliest instant at which one of the counted records got its present state (None if no such instant
+    is stored).
     """
     counts = [
-        _count_range(part, rows)
+        _make_range_count_query(part, rows)
         for part in QUEUE_TABLES
         if name in part.queues
         for rows in part.list_chosen_ranges(name, choice, get_lapsed_ids(part, lapsed))
     ]
     values: dict[str, object] = {"most": COUNT_CAP + 1}
     for part in QUEUE_TABLES:
-        values |= part.parameters(get_lapsed_ids(part, lapsed))
+        values |= part.make_parameters(get_lapsed_ids(part, lapsed))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     return min(sum(row.total for row in rows), COUNT_CAP + 1), convert_to_aware_utc(oldest) if oldest else None
 
 
-def _count_range(part: TableQueries, rows: ColumnElement[bool]) -> Select[Any]:
+def _make_range_count_query(part: TableQueries, rows: ColumnElement[bool]) -> Select[Any]:
     counted = select(part.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
     return select(func.count().label("total"), _make_oldest_sql(counted).label("oldest")).select_from(counted)
 
@@ -172,8 +177,9 @@ def _make_oldest_sql(counted: Subquery) -> ColumnElement[Any]:
 def count_records_by_cause(
     conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
-    """Return two values: the chosen records of the queue, counted by kind of record, cause and currency; and True
-    if a range of the queue has more than GROUP_CAP records, so that not all of them are counted.
+    """Return two values: the numbers of the records of the queue `name` that the filter of `choice` selects, by
+    kind, cause and currency; and True if an index range of the queue has more than GROUP_CAP such records, so
+    that the numbers are too low.
     """
     totals: list[CauseTotal] = []
     is_capped = False
@@ -181,9 +187,9 @@ def count_records_by_cause(
         ids = get_lapsed_ids(part, lapsed)
         for rows in part.list_chosen_ranges(name, choice, ids) if name in part.queues else ():
             found = conn.execute(
-                _make_range_totals_query(part, rows, ids), part.parameters(ids) | {"most": GROUP_CAP + 1}
+                _make_range_totals_query(part, rows, ids), part.make_parameters(ids) | {"most": GROUP_CAP + 1}
             )
-            of_range = [_make_total(*row) for row in found]
+            of_range = [_make_cause_total(*row) for row in found]
             is_capped = is_capped or sum(total.count for total in of_range) > GROUP_CAP
             totals += of_range
     return tuple(totals), is_capped
@@ -202,7 +208,7 @@ def _make_range_totals_query(part: TableQueries, rows: ColumnElement[bool], laps
     return select(counted.c.cause, counted.c.currency, *sums).group_by(counted.c.cause, counted.c.currency)
 
 
-def _make_total(
+def _make_cause_total(
     cause: str | None, currency: str | None, count: int, sum_minor: Decimal | int, oldest: datetime | None
 ) -> CauseTotal:
     return CauseTotal(

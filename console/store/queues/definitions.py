@@ -1,6 +1,5 @@
-"""Definitions of the queues. For each table and queue, they list SQL conditions; the rows that fulfil one condition
-are one range of an index.
-"""
+"""Definitions of the queues: for each table and queue a list of SQL conditions. The rows that fulfil one condition
+are a continuous part (a range) of one index."""
 
 from collections.abc import Collection, Iterable
 from itertools import product
@@ -44,9 +43,8 @@ def _make_state_conditions(
 
 
 def _was_paid_since_sql() -> ColumnElement[bool]:
-    """Return SQL that is true if another payment of the same order was paid, and that payment was begun or paid after
-    this failed one.
-    """
+    """Return SQL for a failed payment: true if another payment of the same order was paid, and that one was begun
+    or paid after the failed one was stored."""
     other = payment_table.alias("other")
     return exists().where(
         other.c.order_id == payment_table.c.order_id,
@@ -57,7 +55,7 @@ def _was_paid_since_sql() -> ColumnElement[bool]:
 
 
 def _was_refunded_since_sql() -> ColumnElement[bool]:
-    """Return SQL that is true if the payment of this failed refund has a later refund that was completed."""
+    """Return SQL for a failed refund: true if a later refund of the same payment was completed."""
     later = refund_table.alias("later")
     return exists().where(
         later.c.payment_id == refund_table.c.payment_id,
@@ -66,15 +64,14 @@ def _was_refunded_since_sql() -> ColumnElement[bool]:
     )
 
 
-def _read_refunded_payment(column: Column[Any]) -> ColumnElement[Any]:
-    """Return SQL of a column of a refund's payment."""
+def _make_payment_column_sql(column: Column[Any]) -> ColumnElement[Any]:
+    """Return SQL for a refund: the value of `column` in the row of its payment."""
     return select(column).where(payment_table.c.id == refund_table.c.payment_id).scalar_subquery()
 
 
-def _has_payment_of(providers: Collection[str]) -> ColumnElement[bool]:
-    """Return SQL that is true if an order has a payment of one of these providers. It is no EXISTS, which MariaDB
-    turns into a join that reads all payments.
-    """
+def _has_payment_of_provider_sql(providers: Collection[str]) -> ColumnElement[bool]:
+    """Return SQL for an order: true if one of its payments is of one of these providers. The SQL doesn't use
+    EXISTS, which MariaDB would turn into a join that reads all payments."""
     of_order = (
         select(payment_table.c.id)
         .where(payment_table.c.order_id == order_table.c.id, is_one_of(payment_table.c.provider, providers))
@@ -91,9 +88,9 @@ REFUND_COLUMNS = RecordColumns(
     work_reason=refund_table.c.work_reason,
     error_code=refund_table.c.error_code,
     name=null(),
-    number=_read_refunded_payment(payment_table.c.corporation_number),
-    provider=_read_refunded_payment(payment_table.c.provider),
-    has_provider=lambda names: is_one_of(_read_refunded_payment(payment_table.c.provider), names),
+    number=_make_payment_column_sql(payment_table.c.corporation_number),
+    provider=_make_payment_column_sql(payment_table.c.provider),
+    has_provider=lambda names: is_one_of(_make_payment_column_sql(payment_table.c.provider), names),
     minor=refund_table.c.refund_amount,
     currency=refund_table.c.currency,
     maker=refund_table.c.maker,
@@ -125,7 +122,7 @@ ORDER_COLUMNS = RecordColumns(
     provider=select(func.min(payment_table.c.provider))
     .where(payment_table.c.order_id == order_table.c.id)
     .scalar_subquery(),
-    has_provider=_has_payment_of,
+    has_provider=_has_payment_of_provider_sql,
     minor=order_table.c.total_amount,
     currency=order_table.c.currency,
 )
@@ -237,7 +234,6 @@ CREDIT_CHECK_QUERIES = TableQueries(
     may_be_lapsed=PENDING_CHECK,
 )
 QUEUE_TABLES = (REFUND_QUERIES, PAYMENT_QUERIES, ORDER_QUERIES, CREDIT_CHECK_QUERIES)
-"""Queries of all tables with queues. A page shows the records of one work state by age, whatever their kind; records
-of
-the same instant stand in this order: refunds, payments, orders, credit checks.
+"""Queries of all tables with queues. A page shows the records of one work state by age, whatever their kind. Records
+of the same instant are sorted by their kind: refunds, payments, orders, credit checks.
 """

@@ -1,4 +1,4 @@
-"""The SQL of a filter and of a sort order: conditions and sort keys over one table."""
+"""The SQL of a filter and of a sort order: conditions and sort keys for the rows of one table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from console.store.schema.column_types import EPOCH_START, Instant
 
 Owners = Mapping[str, Mapping[int, str]]
 """For each kind, the person whose take of a record is running, by record id."""
-_STATES = tuple(
+_ALL_RECORD_STATES = tuple(
     dict.fromkeys(str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states)
 )
 _AFTER_HEX = "G"
@@ -44,9 +44,9 @@ _NUMBER_AFTER_ALL_OTHERS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """Choice of a queue's records by the filter `chosen`, and their sort order `order`. `now` is the instant at
-    which ages are counted; `owners` has the person who works on each taken record, if the filter or the sort
-    order needs it.
+    """The choice of a queue's records by the filter `chosen`, and their sort order `order`. Ages are counted at
+    the instant `now`. `owners` has the person who works on each taken record; None if neither the filter nor
+    the sort order uses it.
     """
 
     chosen: RecordFilter = NO_FILTER
@@ -61,7 +61,8 @@ class QueueChoice:
 
     @property
     def needs_owners(self) -> bool:
-        """True if the running takes must be read first."""
+        """True if the filter or the sort order uses the records' owners, so that the caller must set `owners` from
+        the running takes."""
         return self.chosen.owner is not None or self.order.column is SortColumn.OWNER
 
 
@@ -71,19 +72,18 @@ PLAIN_CHOICE = QueueChoice()
 def make_conditions(
     kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
 ) -> list[ColumnElement[bool]] | None:
-    """Return the SQL conditions of the filter on the rows of one table; None if no row of this table fulfils the
-    filter.
+    """Return the SQL conditions of the filter of `choice` on the rows of the table of records of `kind`; None if
+    no row of this table fulfils the filter.
 
-    `since` is the table's column `state_since`; `shown` has the other expressions of the table. `choice` has the
-    filter.
+    `since` is the table's column `state_since`; `shown` has the SQL expressions of the other compared values.
     """
     chosen = choice.chosen
     if (chosen.kinds and kind not in chosen.kinds) or (chosen.client is not None and shown.columns.client is None):
         return None
-    return list(_filter_conditions(kind, id_column, since, shown, choice))
+    return list(_make_filter_conditions(kind, id_column, since, shown, choice))
 
 
-def _filter_conditions(
+def _make_filter_conditions(
     kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
     chosen, columns = choice.chosen, shown.columns
@@ -108,9 +108,9 @@ def _filter_conditions(
 
 
 def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
-    """Yield the SQL conditions of the age and of the day of the last change: the lower and the upper bound of the
-    column `state_since`. No condition if the filter has neither. Without a lower bound, rows without a stored instant
-    (EPOCH_START) are left out. The indexes of the queues can answer both conditions.
+    """Yield the SQL conditions of a filter on the age, or on the day of the last change: the bounds of the column
+    `state_since`. Yield nothing if the filter has neither. Without a lower bound, rows without a stored instant
+    (EPOCH_START) are left out. The indexes of the queues can answer both bounds.
     """
     if not choice.chosen.restricts_since or choice.now is None:
         return
@@ -147,7 +147,8 @@ def _make_owner_condition(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _SortedTable:
-    """A table whose rows are sorted, with the running takes."""
+    """The values of which the sort keys of one table are made; `owners` are the people of the running takes, by
+    kind and record id."""
 
     kind: str
     id_column: Expression
@@ -157,14 +158,13 @@ class _SortedTable:
     is_descending: bool
 
 
-def sort_keys(
+def make_sort_keys(
     kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
 ) -> Sequence[Expression]:
-    """Return the one or two expressions by which the rows of one table are sorted. They are never NULL, and every
-    database compares them alike.
+    """Return the one or two SQL expressions by which the rows of one table are sorted in the order of `choice`.
+    They are never NULL, and every database sorts them in the same way.
 
-    `since` is the table's column `state_since`; `shown` has the other expressions of the table. `choice` has the
-    order.
+    `since` is the table's column `state_since`; `shown` has the SQL expressions of the other sorted values.
     """
     table = _SortedTable(kind, id_column, since, shown, choice.owners or {}, choice.order.is_descending)
     return _SORT_KEYS[choice.order.column](table)
@@ -189,9 +189,8 @@ def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return keys by which the currencies follow each other in the same sequence in both directions, and records
-    without an amount come last.
-    """
+    """Return two sort keys: the place of the currency, then the amount. The currencies follow each other in the
+    same sequence whether the sort order is ascending or descending, and records without an amount come last."""
     columns = table.shown.columns
     currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
     place = make_position_sql(columns.currency, currencies)
@@ -201,8 +200,9 @@ def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return keys by which scheduled records come first, the next attempt first; the others follow by age. Both
-    instants are columns: with a parameter a server would return the instant as text.
+    """Return two sort keys: scheduled records come first, sorted by the time of their next attempt; the other
+    records follow by age. Both instants are columns, because a server would return the instant of a parameter
+    as text.
     """
     is_scheduled = is_one_of(table.shown.work_state, {WorkState.SCHEDULED})
     due = func.coalesce(table.shown.columns.work_at, table.since, type_=Instant)
@@ -210,7 +210,8 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return the place of the record's owner among all owners, sorted by name; the last place for no owner."""
+    """Return one sort key: the place of the record's owner among all owners, sorted by name. A record without an
+    owner has the last place."""
     names = sorted({name for taken in table.owners.values() for name in taken.values()})
     taken = table.owners.get(table.kind, {})
     places = [
@@ -229,7 +230,7 @@ _SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] 
     SortColumn.CLIENT: _make_client_key,
     SortColumn.PROVIDER: _make_provider_key,
     SortColumn.AMOUNT: _make_amount_key,
-    SortColumn.STATE: lambda table: [make_position_sql(table.shown.columns.status, _STATES)],
+    SortColumn.STATE: lambda table: [make_position_sql(table.shown.columns.status, _ALL_RECORD_STATES)],
     SortColumn.CERTAINTY: lambda table: [make_position_sql(table.shown.certainty, tuple(Certainty))],
     SortColumn.CAUSE: lambda table: _make_text_key(table.shown.cause),
     SortColumn.NEXT: _make_next_attempt_key,

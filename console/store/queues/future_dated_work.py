@@ -1,6 +1,5 @@
-"""Reads and writes of rows that a desk wrote while its clock was ahead. Their `changed_at` and the due time of their
-next step are in the future, so the step would run too late.
-"""
+"""Reads and writes of rows that a desk wrote while its clock was ahead. The time of their last change
+(`changed_at`) and the due time of their next step are in the future, so the step would run too late."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,15 +21,14 @@ from console.store.schema.payments import refunds as refunds_table
 from console.store.schema.worker import sagas as sagas_table
 from console.store.tasks import sagas
 
-_UNMOVABLE_REASON = WorkReason.COOLING_OFF
-"""Work reason of a refund in its cooling-off time. The due time of such a refund is never moved."""
+_REASON_WITH_FIXED_DUE_TIME = WorkReason.COOLING_OFF
+"""Work reason of a refund in its cooling-off period. The due time of such a refund is never moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class FutureDatedRow:
-    """A row that was written while a clock was ahead: its kind of record, its id and the version in which it was
-    read.
-    """
+    """A row that was written while a clock was ahead: the kind and id of its record, and the version in which the
+    row was read."""
 
     kind: str
     id: int
@@ -39,9 +37,8 @@ class FutureDatedRow:
 
 @dataclass(frozen=True, slots=True)
 class _WorkColumns:
-    """A table with scheduled work: its columns of state, due time and reason, and the state (`scheduled`) of rows
-    whose work is scheduled.
-    """
+    """A table whose rows have scheduled work. `state`, `due_at` and `reason` are names of its columns; `scheduled`
+    is the value of the column `state` in rows with scheduled work."""
 
     table: Table
     state: str
@@ -50,13 +47,12 @@ class _WorkColumns:
     reason: str
 
     def query(self) -> Select[Any]:
-        """Return the query of rows whose due time and `changed_at` are later than `latest`. It uses the index of
-        state and due time.
-        """
+        """Return the query of the rows with scheduled work whose due time and `changed_at` are later than the
+        parameter `latest`. It uses the index of state and due time."""
         columns = self.table.c
         latest: BindParameter[datetime] = bindparam("latest")
         waits = columns[self.state] == self.scheduled, columns[self.due_at] > latest, columns.changed_at > latest
-        movable = or_(columns[self.reason].is_(None), columns[self.reason] != _UNMOVABLE_REASON)
+        movable = or_(columns[self.reason].is_(None), columns[self.reason] != _REASON_WITH_FIXED_DUE_TIME)
         return select(columns.id, columns.version).where(*waits, movable).limit(bindparam("most", type_=Integer))
 
 
@@ -74,9 +70,8 @@ _QUERY_BY_KIND = {kind: work_columns.query() for kind, work_columns in _WORK_COL
 
 
 def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[FutureDatedRow, ...]:
-    """Return the rows whose `changed_at` and due time are later than `latest`, an instant in the future; at most
-    `limit` rows of each kind.
-    """
+    """Return the rows with scheduled work whose `changed_at` and due time are later than `latest`, an instant in
+    the future; at most `limit` rows of each kind."""
     values = {"latest": convert_to_naive_utc(latest), "most": limit}
     return tuple(
         FutureDatedRow(kind, *row) for kind, query in _QUERY_BY_KIND.items() for row in conn.execute(query, values)

@@ -1,4 +1,5 @@
-"""Reads of the queues over all kinds of records, through indexes: pages, counts up to COUNT_CAP, and due work."""
+"""Reads of the queues, over all kinds of records and through indexes: pages of records, counts up to COUNT_CAP,
+due credit checks, and rows that other applications wrote."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -47,7 +48,7 @@ def make_position(work_state: str, since: datetime, kind: str, record_id: int) -
     return QueuePosition(work_state, since, QUEUED_RECORD_KINDS.index(kind), record_id)
 
 
-def queue_page(
+def read_queue_page(
     conn: Connection,
     name: str,
     after: QueuePosition | None,
@@ -56,8 +57,8 @@ def queue_page(
     choice: QueueChoice = PLAIN_CHOICE,
 ) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
     """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
-    first), then by age over all kinds, the oldest first. `after` is the last position of the previous page; None for
-    the first page. `choice` has the filter; its order is the queue's own one.
+    first), then by age over all kinds, the oldest first. `after` is the last position of the previous page;
+    None for the first page. Of `choice` only the filter is used.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, part in enumerate(QUEUE_TABLES):
@@ -66,20 +67,19 @@ def queue_page(
                 conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(part, lapsed), choice
             )
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
-    entries.sort(key=_position_of_entry)
-    return tuple(_read_entries(conn, entries[:limit], lapsed))
+    entries.sort(key=_get_entry_position)
+    return tuple(_read_records(conn, entries[:limit], lapsed))
 
 
-def _position_of_entry(entry: tuple[QueuePosition, Row[Any]]) -> QueuePosition:
+def _get_entry_position(entry: tuple[QueuePosition, Row[Any]]) -> QueuePosition:
     return entry[0]
 
 
-def _read_entries(
+def _read_records(
     conn: Connection, entries: Sequence[tuple[QueuePosition, Row[Any]]], lapsed: LapsedIds
 ) -> Iterator[tuple[QueuePosition, QueuedRecord]]:
-    """Convert the rows into records, and yield them with their positions in the given order. The records of one kind
-    are read together.
-    """
+    """Convert the rows into records by one call for each kind, and yield the records with their positions in the
+    order of `entries`."""
     records: dict[QueuePosition, QueuedRecord] = {}
     for rank, part in enumerate(QUEUE_TABLES):
         places = [place for place, _ in entries if place.kind_index == rank]
@@ -90,14 +90,15 @@ def _read_entries(
 
 
 def get_lapsed_ids(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
-    """Return the ids of the records of this table whose operation has lapsed: the process that began it crashed or
+    """Return the ids of this table's records whose operation has lapsed: the process that began it crashed or
     froze. `lapsed` has these ids by kind of record."""
     return lapsed.get(part.kind, frozenset())
 
 
 def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
-    """Return the key after which the page continues in the table of the kind `kind_index`. Tables of a lower rank
-    have no more rows of the work state and instant of `after`; tables of a higher rank have all of them left.
+    """Return the key after which a page continues in the table of the kind `kind_index`; None for the first page.
+    `after` is the position of the last record of the previous page. Among records with equal work state and
+    instant, those of a kind before the kind of `after` are already shown, those of a later kind aren't.
     """
     if after is None:
         return None
@@ -107,30 +108,30 @@ def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | 
 
 def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, datetime | None]:
     """Return the number of records in the queue, at most COUNT_CAP + 1, and the earliest instant at which one of
-    the counted records got its present state. None if the queue is empty, or if no such instant is stored.
-    """
+    the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
     values: dict[str, object] = {"most": COUNT_CAP + 1}
     for part in QUEUE_TABLES:
-        values |= part.parameters(get_lapsed_ids(part, lapsed))
-    query = _count_query(name, frozenset(kind for kind, ids in lapsed.items() if ids))
+        values |= part.make_parameters(get_lapsed_ids(part, lapsed))
+    query = _make_count_query(name, frozenset(kind for kind, ids in lapsed.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     return min(sum(row.total for row in rows), COUNT_CAP + 1), convert_to_aware_utc(oldest) if oldest else None
 
 
 @cache
-def _count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
+def _make_count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
     """Return one query that counts the queue over all kinds. Its result has one row per index range, with the columns
     `total` and `oldest`.
     """
     parts = [part for part in QUEUE_TABLES if name in part.queues]
     return union_all(
-        *(query for part in parts for query in part.count_queries(name, has_lapsed=part.kind in lapsed_kinds))
+        *(query for part in parts for query in part.make_count_queries(name, has_lapsed=part.kind in lapsed_kinds))
     )
 
 
 def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks whose scheduled work has this reason and is due, longest due first."""
+    """Return at most `limit` credit checks whose scheduled work has this reason and whose due time has come,
+    sorted by due time."""
     query = (
         credit_checks.get_base_query()
         .where(table.c.work_state == "scheduled", table.c.work_at <= now, table.c.work_reason == work_reason)
@@ -142,15 +143,17 @@ def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, li
 
 _IS_ADOPTED = table.c.work_state.is_not(None)
 _IS_BOUGHT_AFTER_ADOPTION = and_(PENDING_CHECK, _IS_ADOPTED, table.c.credit_check_id.is_not(None))
-_IS_AWAITED = and_(table.c.seen_work == "needs_review", table.c.work_reason == WorkReason.WRITTEN_BY_OTHER)
-_END_CONDITIONS = (
+_AWAITS_OTHER_APPLICATION = and_(
+    table.c.seen_work == "needs_review", table.c.work_reason == WorkReason.WRITTEN_BY_OTHER
+)
+_FINAL_STATE_WRITTEN_CONDITIONS = (
     and_(
         table.c.seen_status == "success",
         table.c.certainty == "known",
-        _IS_AWAITED,
+        _AWAITS_OTHER_APPLICATION,
         table.c.credit_check_id.is_not(None),
     ),
-    and_(table.c.seen_status == "error", table.c.certainty == "known", _IS_AWAITED),
+    and_(table.c.seen_status == "error", table.c.certainty == "known", _AWAITS_OTHER_APPLICATION),
 )
 """Conditions of credit checks that a due task adopted before the other application had written their final state, and
 whose final state is written now. Each condition uses the index of states.
@@ -158,15 +161,16 @@ whose final state is written now. Each condition uses the index of states.
 
 
 def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
-    """Return credit checks that other applications wrote, as (id, stored corporation number, number_key).
+    """Return credit checks that another application wrote or has changed, as (id, stored corporation number,
+    `number_key`).
 
-    These are at most `limit` rows that no due task has adopted yet (`work_state` is NULL), and for each further
-    condition at most `limit` adopted rows that the other application has changed since.
+    These are at most `limit` rows that no due task has adopted yet (`work_state` is NULL), and at most `limit`
+    rows for each kind of change that the other application has made to a row after its adoption.
     """
     rows = select(table.c.id, table.c.corporation_number, table.c.number_key).limit(limit)
     new = rows.where(~_IS_ADOPTED).order_by(table.c.work_at, table.c.id)  # in the order of the index
     written = [*conn.execute(new)]
-    for since in (_IS_BOUGHT_AFTER_ADOPTION, *_END_CONDITIONS):
+    for since in (_IS_BOUGHT_AFTER_ADOPTION, *_FINAL_STATE_WRITTEN_CONDITIONS):
         written += conn.execute(rows.where(since))
     return tuple((int(i), _encode_text(raw), _encode_text(key)) for i, raw, key in written)
 
@@ -181,6 +185,6 @@ def is_foreign_row(conn: Connection, record_id: int) -> bool:
     yet (see `find_foreign_rows`).
     """
     row = select(table.c.id).where(
-        table.c.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_AFTER_ADOPTION, *_END_CONDITIONS)
+        table.c.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_AFTER_ADOPTION, *_FINAL_STATE_WRITTEN_CONDITIONS)
     )
     return conn.execute(row).first() is not None

@@ -1,8 +1,8 @@
-"""The SQL expressions by which queues are filtered, sorted and grouped: for each table, the same values that a read
-record has.
+"""The SQL expressions by which queues are filtered, sorted and grouped. For each table they return the same values
+as the record that is read from the row.
 
-Conditions and keys use the expressions inside functions such as coalesce(), so that a database can't choose an index
-of that column in place of the queue's index, which has the rows in the order of the page.
+Conditions and sort keys use these expressions inside functions such as coalesce(). So a database can't choose an
+index of the filtered column; it uses the queue's index, which has the rows in the order of the page.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -20,10 +20,12 @@ NO_TEXT: Expression = null()
 
 @dataclass(frozen=True, eq=False)
 class RecordColumns:
-    """The expressions of one table. An expression is NULL where records of the table have no such value.
+    """The SQL expressions of one table of records. An expression is NULL if records of the table have no such
+    value.
 
     - `work_reason`: the reason of the record's work; it is derived for rows that another application wrote
-    - `provider`: the one provider by which rows are sorted
+    - `name`: the order number or our payment number; NULL for other records
+    - `provider`: the provider by which rows are sorted; for an order the first one of its payments by name
     - `has_provider`: takes the names of providers and returns the condition that the record has one of them
     - `minor`, `currency`: the amount that lists show, in minor units
     """
@@ -55,7 +57,7 @@ class ShownColumns:
     columns: RecordColumns
     is_lapsed: ColumnElement[bool] | None = None
 
-    def _read_as_shown(self, stored: Expression, of_lapsed_row: str | None) -> Expression:
+    def _make_shown_sql(self, stored: Expression, of_lapsed_row: str | None) -> Expression:
         if self.is_lapsed is None:
             return stored
         return case((self.is_lapsed, literal(of_lapsed_row, String)), else_=stored)
@@ -63,34 +65,34 @@ class ShownColumns:
     @property
     def certainty(self) -> Expression:
         """The stored certainty; UNKNOWN for a lapsed row."""
-        return self._read_as_shown(self.columns.certainty, Certainty.UNKNOWN.value)
+        return self._make_shown_sql(self.columns.certainty, Certainty.UNKNOWN.value)
 
     @property
     def work_state(self) -> Expression:
         """The stored work state; NEEDS_REVIEW for a lapsed row."""
-        return self._read_as_shown(self.columns.work_state, WorkState.NEEDS_REVIEW.value)
+        return self._make_shown_sql(self.columns.work_state, WorkState.NEEDS_REVIEW.value)
 
     @property
     def cause(self) -> Expression:
         """The code of the record's problem, as `cause_of` of the domain returns it: the stored error code,
         otherwise the reason of its work (LAPSED for a lapsed row); NULL if there is neither."""
-        reason = self._read_as_shown(self.columns.work_reason, WorkReason.LAPSED.value)
+        reason = self._make_shown_sql(self.columns.work_reason, WorkReason.LAPSED.value)
         return func.coalesce(func.nullif(self.columns.error_code, ""), reason)
 
 
 def is_one_of(value: Expression, codes: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition that a text is one of these codes. It compares bytes, whatever the collation of the
-    column.
-    """
+    """Return the SQL condition that a text is one of these codes. It compares bytes, so that the collation of the
+    column makes no difference."""
     return make_hex_text_sql(value).in_([code.encode().hex().upper() for code in sorted(codes)])
 
 
 def make_hex_text_sql(value: Expression) -> Expression:
-    """Return the hexadecimal digits of a text's bytes ("" for NULL), which every database compares alike."""
+    """Return SQL of the hexadecimal digits of a text's bytes ("" for NULL). Every database compares and sorts such
+    digits in the same way."""
     return func.hex(func.coalesce(value, ""))
 
 
 def make_position_sql(value: Expression, values: Sequence[str]) -> Expression:
-    """Return an SQL expression: the index of `value` in `values`, or the length of `values` if it isn't in them."""
+    """Return SQL of the index of `value` in `values`; the length of `values` if it isn't one of them."""
     places = [(make_hex_text_sql(value) == one.encode().hex().upper(), place) for place, one in enumerate(values)]
     return case(*places, else_=len(values))

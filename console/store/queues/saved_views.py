@@ -1,7 +1,9 @@
-"""Table `saved_views`: names that people give to a filter, a sort order, columns and a grouping of a queue.
+"""Table `saved_views`: a view is a name that a person gives to a filter, a sort order, columns and a grouping of a
+queue.
 
-A deleted view keeps its row, so that its maker can restore it. The unique column `claim` is NULL while a view is
-deleted: of two views of one person with equal names, one at most is shown.
+A deleted view keeps its row, so that its maker can restore it. The unique column `claim` is a hash of the view's
+name and owner (a person or the team), and NULL while the view is deleted. So no owner has two shown views with equal
+names.
 """
 
 import json
@@ -25,22 +27,22 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import saved_views
 
-_HIDING_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
-_MOST_ROWS = 1_000
+_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
+_MAX_VIEWS = 1_000
 _LONGEST_CONTENT_CHARACTERS = 32_000
 """More than a content with the longest allowed texts and columns takes."""
-_IS_SHOWN_TO = or_(
+_IS_VISIBLE_TO_PERSON = or_(
     saved_views.c.is_team == true(),
     and_(saved_views.c.is_team == false(), saved_views.c.maker == bindparam("person")),
 )
 _ALL_QUERY = (
     select(saved_views)
-    .where(_IS_SHOWN_TO, saved_views.c.deleted_at.is_(None))
+    .where(_IS_VISIBLE_TO_PERSON, saved_views.c.deleted_at.is_(None))
     .order_by(saved_views.c.is_team, saved_views.c.id)
-    .limit(_MOST_ROWS)
+    .limit(_MAX_VIEWS)
 )
 _BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindparam("of"))
-_NAMED_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
+_BY_CLAIM_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
 _INSERT_VIEW = into(saved_views)
 _CHANGED_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
 _UPDATE_VIEW = (
@@ -51,9 +53,8 @@ _UPDATE_VIEW = (
 
 
 def list_views(conn: Connection, person: str | None) -> tuple[SavedView, ...]:
-    """Return the own views of a person and those of the team that aren't deleted, in the order of their making, the
-    own ones first. `person` None: only those of the team.
-    """
+    """Return the views that aren't deleted: those of `person`, then those of the team, each in the order in which
+    they were made. With `person` None, return only those of the team."""
     rows = conn.execute(_ALL_QUERY, {"person": person or ""})
     return unreadable_rows.read_each("saved_views", rows, _make_view)
 
@@ -65,14 +66,16 @@ def find(conn: Connection, view_id: int) -> SavedView | None:
 
 
 def find_named(conn: Connection, view: SavedView) -> SavedView | None:
-    """Return the view of the same person, or of the team, with the name of this one; None if there is none."""
-    rows = conn.execute(_NAMED_QUERY, {"claim": _claim_of(view)})
+    """Return the stored view that has the name of `view` and the same owner (the same person, or the team) and
+    isn't deleted; None if there is none."""
+    rows = conn.execute(_BY_CLAIM_QUERY, {"claim": _make_claim(view)})
     named = unreadable_rows.read_each("saved_views", rows, _make_view)
     return named[0] if named else None
 
 
 def add_view(conn: Connection, view: SavedView) -> int:
-    """Insert a view and announce it. Return its id. Raises RunAgain if somebody used its name at the same time."""
+    """Insert a view, announce it in the change feed and return its id. Raises RunAgain if another view with this
+    name and owner was inserted at the same time."""
     row = _make_row(view) | {"is_team": view.is_team, "maker": view.maker}
     try:
         return compare_and_swap.insert_and_announce(conn, VIEW_KIND, _INSERT_VIEW, row, view.changed_at)
@@ -81,9 +84,8 @@ def add_view(conn: Connection, view: SavedView) -> int:
 
 
 def replace_view(conn: Connection, view: SavedView) -> None:
-    """Write the changed name, content or deletion of a view, and announce it. `view.version` is the new version.
-    Raises RunAgain if somebody changed the view, or used its name, at the same time.
-    """
+    """Write the changed name, content or deletion of a view, and announce it in the change feed. `view.version` is
+    the new version. Raises RunAgain if the view was changed, or another view got its name, at the same time."""
     try:
         written = conn.execute(_UPDATE_VIEW, _make_row(view) | {"of": view.id, "as_read": view.version - 1}).rowcount
     except IntegrityError:
@@ -93,14 +95,14 @@ def replace_view(conn: Connection, view: SavedView) -> None:
     compare_and_swap.announce_change(conn, VIEW_KIND, view.id, view.changed_at)
 
 
-def _claim_of(view: SavedView) -> str:
+def _make_claim(view: SavedView) -> str:
     return make_name_claim(view.name, None if view.is_team else view.maker)
 
 
 def _make_row(view: SavedView) -> dict[str, object]:
     return {
         "name": view.name,
-        "claim": None if view.deleted_at is not None else _claim_of(view),
+        "claim": None if view.deleted_at is not None else _make_claim(view),
         "content": _format_content(view.content),
         "changed_by": view.changed_by,
         "changed_at": convert_to_naive_utc(view.changed_at),
@@ -110,10 +112,9 @@ def _make_row(view: SavedView) -> dict[str, object]:
 
 
 def _make_view(row: Any) -> SavedView:
-    """Return the view of a row. Raises ValueError for a name or a content that no program of ours stores: it may be
-    megabytes long, or hide what it says.
-    """
-    if len(row.name) > LONGEST_NAME_CHARACTERS or any(category(sign) in _HIDING_CATEGORIES for sign in row.name):
+    """Return the view of a row. Raises ValueError for a name or a content that this program doesn't store: one
+    that is too long, or a name with invisible characters."""
+    if len(row.name) > LONGEST_NAME_CHARACTERS or any(category(sign) in _INVISIBLE_CATEGORIES for sign in row.name):
         raise ValueError("no name of a view")
     if len(row.content) > _LONGEST_CONTENT_CHARACTERS:
         raise ValueError("no content of a view")
@@ -146,7 +147,8 @@ def _format_content(content: ViewContent) -> str:
 
 
 def _parse_content(text: str) -> ViewContent:
-    """Return the stored content. Raises ValueError or a similar error for a text that isn't one."""
+    """Return the content of a view from its stored JSON text. Raises ValueError, KeyError or TypeError for any
+    other text."""
     stored = json.loads(text)
     return ViewContent(
         queue=str(stored["queue"]),

@@ -1,7 +1,9 @@
-"""Queries of the queues over one table: pages that continue after a key (work state, since when, id), and counts.
+"""Queries of the queues over one table: pages that continue after a key (work state, `state_since`, id), and
+counts.
 
-A queue consists of several ranges of an index, each sorted by work state, `state_since` and id. Each range has a
-condition of its own. With one condition for several states a database would read and sort all their rows.
+A queue consists of several ranges (continuous parts) of an index, each sorted by work state, `state_since` and id.
+Each range has a condition of its own. With one condition for several states a database would read and sort all
+their rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,22 +48,22 @@ QUEUES_WITH_LAPSED_RECORDS = ("unknown", "review")
 few such rows, because a due task soon writes their new state.
 """
 
-_QUEUE_LEFT_BY_LAPSE = "pending"
+_QUEUE_WITHOUT_LAPSED_RECORDS = "pending"
 # Without a start value a server sorts all rows if they have the same work state.
-_START_KEYS = {"review": ("needs_review", EPOCH_START, 0)}
+_START_KEY_BY_QUEUE = {"review": ("needs_review", EPOCH_START, 0)}
 _SINCE_PARAMETER: BindParameter[datetime] = bindparam("since", type_=Instant)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 
 
 @dataclass(frozen=True, eq=False)
 class TableQueries:
-    """Queries of the queues over one table.
+    """Queries of the queues over one table of records.
 
-    - `work_state`, `state_since`: the columns of the work state and of the instant since which the state holds
+    - `work_state`, `state_since`: the columns of the work state, and of the instant since which the state holds
     - `rows`: the query of all columns that `read` converts into records
-    - `queues`: for each queue its conditions, one per range of an index
+    - `queues`: for each queue its SQL conditions, one per range of an index
     - `columns`: the expressions by which rows are filtered, sorted and grouped
-    - `may_be_lapsed`: the condition of rows that wait for a call, whose process may have crashed or frozen
+    - `may_be_lapsed`: the condition of rows that are stored as being sent, so that their operation may have lapsed
     """
 
     kind: str
@@ -83,9 +85,9 @@ class TableQueries:
         lapsed: AbstractSet[int],
         choice: QueueChoice = PLAIN_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows with keys above `after` (None: from the first), with their keys, sorted by
-        key. `lapsed`: ids of the lapsed rows. `choice` has the filter; its sort order is the queue's own one."""
-        conditions = self.filter_conditions(choice, lapsed)
+        """Return at most `limit` rows of the queue `name` with keys above `after` (None: from the first), with
+        their keys, sorted by key. `lapsed`: ids of the lapsed rows. Of `choice` only the filter is used."""
+        conditions = self.make_filter_conditions(choice, lapsed)
         if conditions is None:
             return []
         if _reads_each_state(choice) and not lapsed:
@@ -95,9 +97,9 @@ class TableQueries:
             if conditions
             else _make_plain_page_queries(self, name, has_lapsed=bool(lapsed))
         )
-        rows = self._read_rows_after(conn, statements, after or _START_KEYS.get(name), limit, lapsed)
+        rows = self._read_rows_after(conn, statements, after or _START_KEY_BY_QUEUE.get(name), limit, lapsed)
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
-            joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows.where(*conditions), lapsed)])
+            joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed)])
             rows = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
         return rows
 
@@ -110,11 +112,10 @@ class TableQueries:
         limit: int,
         choice: QueueChoice,
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return a page by one read for each work state of the filter, so that a condition on the age is a range of
-        the index.
-        """
+        """Return a page of the queue `name` like `read_page`. Each work state of the filter has a query of its
+        own, so that the bounds of `state_since` are a range of the index. `conditions` are those of the filter."""
         rows: list[tuple[QueueKey, Row[Any]]] = []
-        for state in _list_states_of(choice):
+        for state in _list_selected_work_states(choice):
             if len(rows) < limit and (after is None or state >= after[0]):
                 ranges = self._make_conditions_by_range(
                     name, [self.work_state == state, *conditions], has_lapsed=False
@@ -124,8 +125,11 @@ class TableQueries:
                 rows += self._read_rows_after(conn, statements, start, limit - len(rows), frozenset())
         return rows
 
-    def filter_conditions(self, choice: QueueChoice, lapsed: AbstractSet[int]) -> list[ColumnElement[bool]] | None:
-        """Return the conditions of the filter on rows of this table; None if no row fulfils them."""
+    def make_filter_conditions(
+        self, choice: QueueChoice, lapsed: AbstractSet[int]
+    ) -> list[ColumnElement[bool]] | None:
+        """Return the SQL conditions of the filter of `choice` on rows of this table; None if no row can fulfil
+        them."""
         if not choice.chosen:
             return []
         return filter_sql.make_conditions(
@@ -133,9 +137,8 @@ class TableQueries:
         )
 
     def make_shown_columns(self, lapsed: AbstractSet[int]) -> ShownColumns:
-        """Return the expressions of the columns with the values that records show while the rows with the ids
-        `lapsed` are lapsed.
-        """
+        """Return the expressions of the values that lists show for rows of this table. The rows with the ids
+        `lapsed` are shown with an unknown outcome."""
         if not lapsed or self.may_be_lapsed is None:
             return ShownColumns(self.columns)
         return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
@@ -143,15 +146,16 @@ class TableQueries:
     def list_chosen_ranges(
         self, name: str, choice: QueueChoice, lapsed: AbstractSet[int], *, by_state: bool = False
     ) -> list[ColumnElement[bool]]:
-        """Return conditions that together are fulfilled by each record of the queue and the filter exactly once; most
-        are a range of an index. With `by_state` each range has one work state.
+        """Return SQL conditions for the records of the queue `name` that the filter of `choice` selects. Each of
+        these records fulfils exactly one of the conditions; most conditions are a range of an index. With
+        `by_state` each condition has one work state.
         """
-        conditions = self.filter_conditions(choice, lapsed)
+        conditions = self.make_filter_conditions(choice, lapsed)
         if conditions is None:
             return []
         ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed))
         if by_state or (_reads_each_state(choice) and not lapsed):
-            states = _list_states_of(choice) if not lapsed else sorted(WorkState)
+            states = _list_selected_work_states(choice) if not lapsed else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
             joined = and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed, *conditions)
@@ -161,7 +165,7 @@ class TableQueries:
     def _make_conditions_by_range(
         self, name: str, conditions: Sequence[ColumnElement[bool]], *, has_lapsed: bool
     ) -> list[ColumnElement[bool]]:
-        """Return the conditions of a queue with further ones, one per range of an index."""
+        """Return the conditions of the queue `name`, one per index range, each joined with all of `conditions`."""
         return [and_(rows, *conditions) for rows in self.list_range_conditions(name, has_lapsed=has_lapsed)]
 
     def _read_rows_after(
@@ -172,8 +176,9 @@ class TableQueries:
         limit: int,
         lapsed: AbstractSet[int],
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows with keys above `after`: first those with the same work state and instant, then
-        those with the same work state and later instants, then those with later work states.
+        """Return at most `limit` rows with keys above `after`, by up to three queries: the rows with the same work
+        state and instant, then those with the same work state and later instants, then those with later work
+        states.
         """
         if after is None:
             return self._read_rows(conn, statements.first_rows, lapsed, most=limit)
@@ -191,20 +196,20 @@ class TableQueries:
     def _read_rows(
         self, conn: Connection, query: Select[Any], lapsed: AbstractSet[int], **values: object
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        rows = conn.execute(query, {**self.parameters(lapsed), **values})
+        rows = conn.execute(query, {**self.make_parameters(lapsed), **values})
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
-    def count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
-        """Return the counting queries of a queue, one per index range. Each counts the rows, up to the parameter
-        `most`, and reads the earliest instant at which one of them got its present state. `has_lapsed`: some
-        rows are lapsed now.
+    def make_count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
+        """Return the counting queries of the queue `name`, one per index range. Each counts at most as many rows
+        as the parameter `most` says (`total`), and reads the earliest instant at which one of them got its
+        present state (`oldest`). `has_lapsed`: some rows are lapsed now.
         """
-        return [_count_query(rows) for rows in self.make_since_queries(name, has_lapsed=has_lapsed)]
+        return [_make_count_query(rows) for rows in self.make_since_queries(name, has_lapsed=has_lapsed)]
 
     def make_since_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
-        """Return queries of the column `since` (the column `state_since`) of a queue, one per index range, each with
-        at most as many rows as the parameter `most` says. The index contains the column, so the database reads no row
-        of the table. `has_lapsed`: some rows are lapsed now.
+        """Return queries of the column `state_since` of a queue (as `since`), one per index range, each with at
+        most as many rows as the parameter `most` says. The index contains the column, so the database reads no
+        row of the table. `has_lapsed`: some rows are lapsed now.
         """
         ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]
         if name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
@@ -218,11 +223,11 @@ class TableQueries:
         `pending`.
         """
         ranges = self.queues[name]
-        if name == _QUEUE_LEFT_BY_LAPSE and has_lapsed and self.may_be_lapsed is not None:
+        if name == _QUEUE_WITHOUT_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
             return [and_(rows, ~self._is_lapsed) for rows in ranges]
         return ranges
 
-    def parameters(self, lapsed: AbstractSet[int]) -> dict[str, object]:
+    def make_parameters(self, lapsed: AbstractSet[int]) -> dict[str, object]:
         """Return the query parameter that holds the ids of the lapsed rows, as {name: ids}."""
         return {f"lapsed_{self.kind}": sorted(lapsed)}
 
@@ -231,18 +236,17 @@ class TableQueries:
         return self.id.in_(bindparam(f"lapsed_{self.kind}", expanding=True))
 
     @cached_property
-    def _lapsed_rows(self) -> Select[Any]:
-        """Query of the lapsed rows of this table. It is a separate query, because with an OR the database would read
-        and sort the whole queue.
-        """
+    def _lapsed_rows_query(self) -> Select[Any]:
+        """The query of the lapsed rows of this table. It is separate from the query of the queue, because with an
+        OR the database would read and sort the whole queue."""
         return self.rows.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
 
     def make_first_rows_query(
         self, ranges: Sequence[ColumnElement[bool]], *conditions: ColumnElement[bool], by: Sequence[Column[Any]]
     ) -> Select[Any]:
         """Return the query of the first rows of these index ranges that fulfil all `conditions`, sorted by the
-        columns `by`. The parameter `most` limits the rows. With several ranges the query reads the first rows of
-        each, and merges and sorts them.
+        columns `by`. The parameter `most` limits the number of rows. With several ranges the query reads the
+        first rows of each range, then merges and sorts them.
         """
         if len(ranges) == 1:
             return self.rows.where(ranges[0], *conditions).order_by(*by).limit(_LIMIT_PARAMETER)
@@ -254,8 +258,9 @@ class TableQueries:
         return self.rows.join_from(first, self.id.table, self.id == first.c.id).order_by(*by).limit(_LIMIT_PARAMETER)
 
 
-def _count_query(rows: Select[Any]) -> Select[Any]:
-    """Return the query that counts these rows (see `make_since_queries`), and reads the oldest known `since`."""
+def _make_count_query(rows: Select[Any]) -> Select[Any]:
+    """Return the query that counts the rows of a query of `make_since_queries` (`total`) and reads the earliest
+    known instant in their column `since` (`oldest`)."""
     counted = rows.subquery()
     oldest = func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
     columns: list[ColumnElement[Any]] = [func.count().label("total"), oldest.label("oldest")]
@@ -264,12 +269,12 @@ def _count_query(rows: Select[Any]) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class _PageQueries:
-    """Queries of the pages of one queue.
+    """Queries of the pages of one queue, over one table.
 
     - `first_rows`: the first rows of the queue
-    - `same_instant_rows`: the rows after an id that have the same work state and the same instant `state_since`
-    - `later_instant_rows`: the rows with the same work state and later instants
-    - `later_state_rows`: the rows with later work states; None if all rows have one work state
+    - `same_instant_rows`: the rows with a higher id than the last row, and its work state and instant (`state_since`)
+    - `later_instant_rows`: the rows with the same work state and a later instant than the last row
+    - `later_state_rows`: the rows with a later work state than the last row; None if all rows have one work state
     """
 
     first_rows: Select[Any]
@@ -280,16 +285,16 @@ class _PageQueries:
 
 @cache
 def _make_plain_page_queries(part: TableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
-    """Return the page queries of a whole queue; they are built only once."""
+    """Return the queries of the pages of the queue `name` without a filter. They are made once and then cached."""
     return _make_page_queries(part, part.list_range_conditions(name, has_lapsed=has_lapsed))
 
 
 def _make_page_queries(
     part: TableQueries, ranges: Sequence[ColumnElement[bool]], *, in_one_state: bool = False
 ) -> _PageQueries:
-    """Return the page queries of these index ranges. The rows with the same work state, or the same instant, and
-    those with later ones have separate queries: with one comparison for all, SQLite reads the index from its start
-    and MariaDB reads the table. `in_one_state`: all rows of the ranges have the same work state.
+    """Return the queries of the pages of these index ranges. Rows with equal and with later work states or
+    instants have separate queries: with one comparison for all, SQLite would read the index from its start and
+    MariaDB the table. `in_one_state`: all rows of the ranges have the same work state.
     """
     place = (part.work_state, part.state_since, part.id)
     same_state, since = part.work_state == bindparam("work"), _SINCE_PARAMETER
@@ -304,10 +309,11 @@ def _make_page_queries(
 
 
 def _reads_each_state(choice: QueueChoice) -> bool:
-    """True if the filter restricts the work state or the age, so that each work state is a range of its own."""
+    """True if the filter of `choice` restricts the work state or the age, so that each work state needs a query of
+    its own."""
     return bool(choice.chosen.work_states) or choice.chosen.restricts_since
 
 
-def _list_states_of(choice: QueueChoice) -> list[str]:
-    """Return the work states that fulfil the filter, in the order of the queue."""
+def _list_selected_work_states(choice: QueueChoice) -> list[str]:
+    """Return the work states that the filter of `choice` selects, in the order in which the queue is sorted."""
     return sorted(state.value for state in choice.chosen.work_states or WorkState)

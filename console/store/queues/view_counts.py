@@ -1,8 +1,7 @@
-"""Counts of the records that saved views show. One read of a bounded part of a queue counts all views of this
-queue.
+"""Counts of the records that saved views show. One statement counts all views of a queue.
 
-A filter of a view may choose few records of a long queue. So its records aren't searched to the end of the queue:
-of each index range the first SCAN_CAP records are read once, and compared with the filters of all views.
+A filter of a view may select few records of a long queue, so a search for them could read the whole queue.
+Instead, the first SCAN_CAP records of each index range are read once and compared with the filters of all views.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +27,9 @@ _LIMIT_PARAMETER = bindparam("most", type_=Integer)
 
 @dataclass(frozen=True, slots=True)
 class ChosenCount:
-    """The number of records that a filter chooses, at most COUNT_CAP. `is_capped`: there may be more. `oldest` is
-    the earliest instant at which one of them got its present state; None if no such instant is stored.
+    """The number of records of a queue that a filter selects, at most COUNT_CAP. `is_capped`: there may be more.
+    `oldest` is the earliest instant at which one of them got its present state; None if no such instant is
+    stored.
     """
 
     count: int = 0
@@ -37,35 +37,35 @@ class ChosenCount:
     oldest: datetime | None = None
 
 
-def count_choices(
+def count_records_of_choices(
     conn: Connection, name: str, lapsed: LapsedIds, choices: Sequence[QueueChoice]
 ) -> tuple[ChosenCount, ...]:
-    """Return for each of these choices of a queue the number of its records, by one statement."""
+    """Return, for each of `choices`, the number of records of the queue `name` that its filter selects. One SQL
+    statement counts all of them."""
     if not choices:
         return ()
     values: dict[str, object] = {"most": SCAN_CAP + 1}
     queries: list[Select[Any]] = []
     for part in QUEUE_TABLES:
-        values |= part.parameters(get_lapsed_ids(part, lapsed))
+        values |= part.make_parameters(get_lapsed_ids(part, lapsed))
         if name in part.queues:
             queries += _make_range_queries(part, name, get_lapsed_ids(part, lapsed), choices)
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
-    return tuple(_add_up(rows, place) for place in range(len(choices)))
+    return tuple(_sum_range_counts(rows, place) for place in range(len(choices)))
 
 
 def _make_range_queries(
     part: TableQueries, name: str, lapsed: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
-    """Yield one query for each condition of `list_chosen_ranges`, which together contain each record of the queue
-    `name` once. A query reads at most as many records as its parameter `most` says and returns one row: the
-    number of records read (`scanned`) and, for the choice at each position of `choices`, the number of records
-    that it selects (`total_0` …) and the earliest time at which one of them got its present state (`oldest_0`
+    """Yield one query for each index range of the queue `name`; the ranges together contain each record once. A
+    query reads at most as many records as its parameter `most` says and returns one row. The row has the number
+    of records read (`scanned`). For the choice at each index of `choices` it has the number of records that the
+    filter selects (`total_0` …), and the earliest time at which one of them got its present state (`oldest_0`
     …).
 
-    `lapsed` are the ids of the records whose call has lapsed: its process crashed or froze. For choices without a
-    filter the query reads only the index.
+    `lapsed` are the ids of the records whose call has lapsed: its process crashed or froze.
     """
-    conditions = [_filter_condition(part, choice, lapsed) for choice in choices]
+    conditions = [_make_filter_condition(part, choice, lapsed) for choice in choices]
     for rows in part.list_chosen_ranges(name, PLAIN_CHOICE, lapsed):
         read = select(part.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
@@ -76,14 +76,14 @@ def _make_range_queries(
         yield select(*columns).select_from(read.join(part.id.table, part.id == read.c.id))
 
 
-def _filter_condition(part: TableQueries, choice: QueueChoice, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
-    conditions = part.filter_conditions(choice, lapsed)
+def _make_filter_condition(part: TableQueries, choice: QueueChoice, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
+    conditions = part.make_filter_conditions(choice, lapsed)
     if conditions is None:
         return part.id.is_(None)
     return and_(true(), *conditions)
 
 
-def _add_up(rows: Sequence[Mapping[str, Any]], place: int) -> ChosenCount:
+def _sum_range_counts(rows: Sequence[Mapping[str, Any]], place: int) -> ChosenCount:
     count = sum(int(row[f"total_{place}"] or 0) for row in rows)
     instants = [row[f"oldest_{place}"] for row in rows if row[f"oldest_{place}"] is not None]
     is_cut = any(row["scanned"] > SCAN_CAP for row in rows)

@@ -1,6 +1,5 @@
-"""Reads the console's own records for a reconciliation: payments by their numbers, and pages of payments, refunds and
-events sorted by time.
-"""
+"""Reads the records of this console for a reconciliation: payments by their numbers, pages of payments, refunds
+and events sorted by time, and the open cases of a run."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ PagePosition = tuple[datetime, int]
 
 @dataclass(frozen=True, slots=True)
 class TimedEvent:
-    """An event of a source, and the instant (`at`) at which it happened at the source."""
+    """A stored notice, and the instant (`at`) at which the reported event happened at the provider or bank."""
 
     event: PaymentEvent
     at: datetime
@@ -45,8 +44,9 @@ _BY_MERCHANT_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.merchant_payment_id.in
 
 
 def _make_page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
-    """Return `rows` sorted by the columns `at` and `row_id`, limited to one page. The form of the query lets servers
-    read it from an index.
+    """Return the query `rows` limited to one page: sorted by the columns `at` and `row_id`, after the position in
+    the parameters `after_at` and `after_id`, before the parameter `until`. A database server can answer the
+    query from an index.
     """
     after = or_(at > bindparam("after_at"), and_(at == bindparam("after_at"), row_id > bindparam("after_id")))
     return (
@@ -100,7 +100,7 @@ _CASES_OF_RUN_QUERY = (
 
 
 def find_by_provider_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
-    """Return the payments of a provider that have one of these ids from the provider, by that id."""
+    """Return the payments of `provider` whose provider's payment id is one of `numbers`, by this id."""
     return {
         str(payment.provider_payment_id): payment
         for payment in _find_by_provider_and_ids(conn, _BY_PROVIDER_IDS_QUERY, provider, numbers)
@@ -108,9 +108,8 @@ def find_by_provider_ids(conn: Connection, provider: str, numbers: Collection[st
 
 
 def find_by_merchant_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
-    """Return the payments of a provider that have one of these payment numbers, which the console assigned, by that
-    number.
-    """
+    """Return the payments of `provider` whose own payment number (which the console assigned) is one of `numbers`,
+    by this number."""
     return {
         payment.merchant_payment_id: payment
         for payment in _find_by_provider_and_ids(conn, _BY_MERCHANT_IDS_QUERY, provider, numbers)
@@ -127,9 +126,8 @@ def _find_by_provider_and_ids(
 def list_paid_payments(
     conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[Payment, ...]:
-    """Return at most `limit` payments of a provider that were paid after the position `after` and before `until`,
-    sorted by the time of payment.
-    """
+    """Return at most `limit` payments of a provider that were paid before `until`, sorted by the time of payment
+    and the id. `after`: time and id of the last payment of the previous page."""
     return payments.select_records(
         conn, _PAID_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
     )
@@ -138,27 +136,24 @@ def list_paid_payments(
 def list_begun_payments(
     conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[Payment, ...]:
-    """Return at most `limit` payments of a provider that began after the position `after` and before `until`, sorted
-    by the time of their beginning.
-    """
+    """Return at most `limit` payments of a provider that began before `until`, sorted by the time of their
+    beginning and the id. `after`: time and id of the last payment of the previous page."""
     return payments.select_records(
         conn, _BEGUN_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
     )
 
 
 def list_sent_refunds(conn: Connection, after: PagePosition, until: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return at most `limit` refunds of all providers that were first sent after the position `after` and before
-    `until`, sorted by the time of first sending.
-    """
+    """Return at most `limit` refunds of all providers that were first sent before `until`, sorted by the time of
+    the first sending and the id. `after`: time and id of the last refund of the previous page."""
     return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _make_page_parameters(after, until, limit))
 
 
 def list_events_of_source(
     conn: Connection, source: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[TimedEvent, ...]:
-    """Return at most `limit` events with an order number that happened at the source after the position `after` and
-    before `until`, sorted by that time.
-    """
+    """Return at most `limit` events of `source` that have an order number and happened there before `until`,
+    sorted by that time and the id. `after`: time and id of the last event of the previous page."""
     rows = conn.execute(_EVENTS_PAGE_QUERY, {"whose": source, **_make_page_parameters(after, until, limit)})
     return tuple(TimedEvent(payment_events.make_event(row), convert_to_aware_utc(row.occurred_at)) for row in rows)
 
@@ -173,14 +168,14 @@ def _make_page_parameters(after: PagePosition, until: datetime, limit: int) -> d
 
 
 def find_announced_event_id(conn: Connection, source: str, day: str) -> str | None:
-    """Return the event id of the newest notice of a source that announces the file of `day`; None if there is
-    none.
-    """
+    """Return the event id of the newest notice by which `source` announced its file of `day` (ISO date); None if
+    there is no such notice."""
     return conn.scalar(_ANNOUNCED_EVENTS_QUERY, {"whose": source, "day": day})
 
 
 def list_announced_days(conn: Connection, source: str, since: datetime) -> tuple[str, ...]:
-    """Return the days (ISO dates) whose files a source has announced since the instant `since`, sorted."""
+    """Return the days (ISO dates, sorted) of the files that `source` has announced by notices received at `since`
+    or later."""
     which = (
         events_table.c.done == ANNOUNCED_RESULT,
         events_table.c.source == source,
@@ -190,12 +185,11 @@ def list_announced_days(conn: Connection, source: str, since: datetime) -> tuple
     return tuple(sorted(str(day) for (day,) in conn.execute(query)))
 
 
-def open_cases(
+def find_open_cases(
     conn: Connection, ids: Collection[int], rules: Collection[str]
 ) -> dict[int, list[tuple[int, str, str]]]:
-    """Return the open cases under these rules about these payments, by payment id. Each case is (alert id, rule,
-    observed text).
-    """
+    """Return the open cases of these rules about the payments `ids`, by payment id. Each case is (alert id, rule,
+    observed text)."""
     by_payment: dict[int, list[tuple[int, str, str]]] = {}
     rows = conn.execute(_OPEN_CASES_QUERY, {"some": sorted(ids), "rules": sorted(rules)}) if ids else ()
     for subject, alert, rule, observed in rows:
@@ -206,9 +200,8 @@ def open_cases(
 def list_cases_of_run(
     conn: Connection, run_id: int, since: datetime, rules: Collection[str], limit: int
 ) -> tuple[Alert, ...]:
-    """Return at most `limit` cases under these rules about payments in a run's differences. A case is returned if it
-    is open, or if it was opened at `since` or later.
-    """
+    """Return at most `limit` cases of these rules about payments in the differences of a run: cases that are open,
+    and closed ones that were opened at `since` or later."""
     ids = conn.scalars(
         _CASES_OF_RUN_QUERY,
         {"run": run_id, "since": convert_to_naive_utc(since), "rules": sorted(rules), "most": limit},
@@ -218,7 +211,8 @@ def list_cases_of_run(
 
 
 def count_refused_rows(conn: Connection, run_id: int) -> int:
-    """Return the number of rows of the provider's history that a run couldn't use (verdict refused)."""
+    """Return the number of rows of the provider's history that the run couldn't use (rows with the verdict
+    refused)."""
     which = (
         reconciliation_rows.c.run_id == run_id,
         reconciliation_rows.c.verdict == ReconciliationVerdict.REFUSED.value,
@@ -227,7 +221,7 @@ def count_refused_rows(conn: Connection, run_id: int) -> int:
 
 
 def list_open_case_ids_of_runs(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
-    """Return the ids of the open cases under `rule` about these runs."""
+    """Return the alert ids of the open cases of `rule` whose subject is one of these runs."""
     which = (
         alerts.c.subject_kind == "reconciliation",
         alerts.c.subject_id.in_(sorted(run_ids)),

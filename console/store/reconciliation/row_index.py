@@ -1,6 +1,5 @@
-"""Temporary index of the rows that a run has read so far from a provider's history. It is on disk, so that the used
-memory doesn't grow with the history.
-"""
+"""A temporary index of the rows of a provider's history that a reconciliation has read so far. It is on the disk,
+so that the used memory doesn't grow with the history."""
 
 import sqlite3
 from datetime import datetime
@@ -17,9 +16,7 @@ _REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND 
 
 
 class HistoryIndex:
-    """A temporary SQLite database of history rows, which is deleted when it is closed. Only one thread may use it at
-    a time.
-    """
+    """A temporary SQLite database of the history's rows; `close` deletes it. Only one thread may use it at a time."""
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -27,9 +24,9 @@ class HistoryIndex:
             self._connection.execute(statement)
 
     def add_row(self, row: HistoryRow) -> bool:
-        """Add a row. Return False if an equal row was added before. Two rows without a refund are equal if they have
-        the same payment and state, whatever their amounts. Two rows of refunds are equal if payment, amount, state
-        and time are all the same.
+        """Add a row of the history. Return False, without a write, if an equal row was added before. Two rows
+        about payments are equal if payment and state are equal, whatever their amounts. Two rows about refunds
+        are equal if payment, amount, state and time are equal.
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
         identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
@@ -39,18 +36,19 @@ class HistoryIndex:
         return added.rowcount == 1
 
     def has_payment(self, provider_payment_id: str) -> bool:
-        """True if an added row says that this payment succeeded."""
+        """True if an added row reports that the payment with this provider's id succeeded."""
         return self._connection.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _PAID)).fetchone() is not None
 
-    def refund_times(self, provider_payment_id: str, amount_minor: int, state: RefundState) -> tuple[datetime, ...]:
-        """Return the times, sorted, at which refunds of this amount (`amount_minor`, minor units) of the payment
-        reached the state.
-        """
+    def list_refund_times(
+        self, provider_payment_id: str, amount_minor: int, state: RefundState
+    ) -> tuple[datetime, ...]:
+        """Return the times, sorted, at which refunds of `amount_minor` (minor units) of this payment reached the
+        state `state`."""
         rows = self._connection.execute(_REFUND_TIMES_QUERY, (provider_payment_id, state.value, amount_minor))
         return tuple(datetime.fromisoformat(at) for (at,) in rows)
 
     def close(self) -> None:
-        """Close and delete the database."""
+        """Close and delete the temporary database."""
         self._connection.close()
 
 

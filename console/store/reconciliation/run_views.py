@@ -1,4 +1,4 @@
-"""Reads for the reconciliation screen: pages of runs and of their differences, sorted by id."""
+"""Reads for the reconciliation screen: pages of runs, and the payments, cases and files that belong to runs."""
 
 from collections.abc import Collection
 
@@ -30,31 +30,31 @@ def read_runs_page(conn: Connection, provider: str | None, limit: int, before: i
 
 
 def find_adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
-    """Return the ids of the next newer and the next older run, of any provider; None in place of a missing one."""
+    """Return two ids: of the next newer and of the next older run, of any provider. None in place of an id: there
+    is no such run."""
     newer = conn.scalar(select(func.min(runs.c.id)).where(runs.c.id > run_id))
     older = conn.scalar(select(func.max(runs.c.id)).where(runs.c.id < run_id))
     return newer, older
 
 
 def read_payments_by_id(conn: Connection, ids: Collection[int]) -> dict[int, Payment]:
-    """Return the payments with these ids, by id."""
+    """Return the payments with these ids, each by its id."""
     return {payment.id: payment for payment in payments.find_by_ids(conn, ids)}
 
 
 def read_cases_by_payment(conn: Connection, ids: Collection[int], rules: Collection[str]) -> dict[int, list[Alert]]:
-    """Return, by payment id, the open alerts with one of these rules about these payments. The result has no entry
-    for a payment without such an alert.
-    """
+    """Return the open alerts of these rules about the payments `ids`, by payment id. A payment without such an
+    alert is left out."""
     by_payment = alert_rows.read_open_alerts_of_subjects(conn, payments.PAYMENT_KIND, ids)
     ours = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}
     return {payment: cases for payment, cases in ours.items() if cases}
 
 
 def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> int:
-    """Return the number of payments in a run's differences about which a case under these rules is open, at most
+    """Return the number of payments in the run's differences that have an open case of these rules; at most
     `MAX_CASES`.
 
-    The query starts with the open cases, because they are few even if the run has many rows.
+    The query starts with the open cases, because there are few of them even if the run has many differences.
     """
     of_run = exists().where(
         reconciliation_rows.c.payment_id == alerts.c.subject_id, reconciliation_rows.c.run_id == run_id
@@ -69,9 +69,8 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
 
 
 def list_files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:
-    """Return (run id, SHA-256 of a file that the run read) for these runs. `source` is the source of the evidence
-    that stores such files.
-    """
+    """Return (run id, SHA-256) for each file that these runs have read. `source` is the column `source` of the
+    evidence rows that store such files."""
     which = (
         evidence.c.subject_kind == reconciliations.RECONCILIATION_KIND,
         evidence.c.subject_id.in_(sorted(run_ids)),

@@ -1,4 +1,4 @@
-"""Rows of reconciliation runs (progress and counts) and of their differences."""
+"""Rows of reconciliation runs (progress and counts) and of the differences that the runs found."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -71,11 +71,11 @@ _FIXED_COLUMNS = frozenset({"id", "version", "provider", "from_day", "to_day", "
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's history,
-    then in the phase `ours` the console's records.
+    """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's
+    history, then in the phase `ours` the records of this console.
 
-    `position` is the place at which an interrupted run continues. The counts (`matched`, `imported` and others) are
-    numbers of payments.
+    `position` is the place at which an interrupted run continues. `matched`, `imported`, `missing_there`,
+    `different_state` and `different_amount` are numbers of payments.
     """
 
     id: int
@@ -108,10 +108,11 @@ def open_run(
     now: datetime,
     phase: str = "theirs",
 ) -> int:
-    """Insert a run for these days and return its id. If the provider has an unfinished run for the same days, return
-    that run's id instead.
+    """Insert a run of the provider for these days and return its id. If the provider has an unfinished run for the
+    same days, return that run's id instead.
 
-    Raises RunAgain if another process inserted such a run at the same time and has ended it already.
+    `asked_by` is the person or worker who starts it. Raises RunAgain if another process inserted such a run at the
+    same time and it has ended already.
     """
     run = _find_run_of_days(conn, provider, from_day, to_day)
     if run is not None:
@@ -158,18 +159,18 @@ def list_latest_runs(conn: Connection, provider: str | None, limit: int) -> tupl
 
 
 def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> Run:
-    """Write the progress of a run and return the changed run. `values` may have `state`, `phase`, `position`, counts
-    (new totals), `evidence_id` and `reason`.
+    """Write the progress of a run and return the changed run. `values` may have the columns `state`, `phase`,
+    `position`, `evidence_id`, `reason` and the counts (new totals).
 
-    A state other than running ends the run. Raises StaleRow if another process has changed the run since it was read;
-    ForbiddenTransition (a bug of the caller) for a run that has ended, for a count that decreases, and for a column
-    that never changes.
+    A state other than running ends the run. Raises StaleRow if another process has changed the run since it was
+    read; ForbiddenTransition (a bug of the caller) for a run that has ended, for a count that decreases, and for a
+    column that never changes.
     """
     compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if run.ended_at is not None or any(
         values.get(name, 0) < getattr(run, name) for name in COUNT_COLUMNS if name in values
     ):
-        raise ForbiddenTransition("a reconciliation goes on, and what has ended stays as it is")
+        raise ForbiddenTransition("a reconciliation that has ended never changes, and its counts never decrease")
     if values.get("state", RUN_RUNNING) != RUN_RUNNING:
         values["ended_at"] = now
     written = {**values, "changed_at": now}
@@ -179,7 +180,8 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
 
 
 def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference) -> bool:
-    """Insert a difference. Return False, without a write, if the run has a difference with the same `row_key`."""
+    """Insert a difference of the run. Return False, without a write, if the run already has a difference with this
+    `row_key`."""
     row = {
         "run_id": run_id,
         "row_key": difference.row_key,
@@ -199,7 +201,7 @@ def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference)
 
 
 def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
-    """Store in a difference's row that a case was opened about it."""
+    """Write into the row of the difference `row_key` of this run that a case about it was opened."""
     conn.execute(_MARK_CASE_OPENED, {"run": run_id, "of": row_key})
 
 

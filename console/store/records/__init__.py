@@ -1,1 +1,1 @@
-"""Statements that work on all kinds of records: takes, notes, evidence, history and searches."""
+"""Statements that work on all kinds of records: takes, notes, mentions, evidence, history and searches."""

@@ -10,7 +10,7 @@ from console.store.payments import orders, payments
 from console.store.queues.table_queries import QueuedRecord
 from console.store.refunds import refunds
 
-_FIND_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], QueuedRecord | None]] = {
+_FINDER_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], QueuedRecord | None]] = {
     credit_checks.CREDIT_CHECK_KIND: credit_checks.find,
     orders.ORDER_KIND: lambda conn, order_id, _: orders.find(conn, order_id),
     payments.PAYMENT_KIND: payments.find,
@@ -19,31 +19,33 @@ _FIND_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], Queued
 
 
 def find(conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, AbstractSet[int]]) -> QueuedRecord | None:
-    """Return a record; None if the record or the kind doesn't exist. `lapsed`: for each kind, the ids of the records
-    whose call has lapsed (its process crashed or froze); such a record is returned with an unknown outcome.
+    """Return the record of this kind and id; None if the kind is unknown or there is no such record. `lapsed`: for
+    each kind, the ids of the records whose call has lapsed (its process crashed or froze); such a record is
+    returned with an unknown outcome.
     """
-    look = _FIND_BY_KIND.get(kind)
+    look = _FINDER_BY_KIND.get(kind)
     return look(conn, record_id, lapsed.get(kind, frozenset())) if look else None
 
 
 def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:
-    """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people know
-    it: our number of a payment or order, of a refund the number of its payment, of a credit check the corporation
-    number. Other subjects, and records that don't exist, are left out. At most one query for each kind.
+    """Return the number by which people know each of these subjects of the audit trail ("payment 17"), by subject:
+    the order number, our payment number (for a refund that of its payment), or the corporation number of a
+    credit check. Subjects that aren't records, and records that don't exist, are left out. It makes at most one
+    query for each kind.
     """
-    ids: dict[str, set[int]] = {kind: set() for kind in _NUMBERS_BY_KIND}
+    ids: dict[str, set[int]] = {kind: set() for kind in _NUMBER_READER_BY_KIND}
     for subject in subjects:
         kind, _, record_id = subject.partition(" ")
         if kind in ids and record_id.isdecimal():
             ids[kind].add(int(record_id))
     return {
         f"{kind} {record_id}": number
-        for kind, read_numbers in _NUMBERS_BY_KIND.items()
+        for kind, read_numbers in _NUMBER_READER_BY_KIND.items()
         for record_id, number in read_numbers(conn, ids[kind]).items()
     }
 
 
-def _order_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
+def _read_order_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
     return {order.id: order.merch_txn_id for order in orders.find_by_ids(conn, ids)}
 
 
@@ -51,9 +53,9 @@ def _read_payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int
     return {payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, ids)}
 
 
-_NUMBERS_BY_KIND: Mapping[str, Callable[[Connection, Collection[int]], Mapping[int, str]]] = {
+_NUMBER_READER_BY_KIND: Mapping[str, Callable[[Connection, Collection[int]], Mapping[int, str]]] = {
     credit_checks.CREDIT_CHECK_KIND: credit_checks.read_numbers_by_ids,
-    orders.ORDER_KIND: _order_numbers,
+    orders.ORDER_KIND: _read_order_numbers,
     payments.PAYMENT_KIND: _read_payment_numbers,
     refunds.REFUND_KIND: refunds.read_payment_numbers_by_ids,
 }

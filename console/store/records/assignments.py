@@ -1,6 +1,5 @@
-"""Rows of takes: a person takes a record for some time, and other people see that this person works on it. If the
-database is a server, the end of a take is compared with the server's clock; on SQLite, with the clock of the desk.
-"""
+"""Rows of takes: a person takes a record for some time, and other people see that this person works on it. The end
+of a take is compared with the clock of the database server; on SQLite, with the clock of the desk."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -27,9 +26,8 @@ _MAX_TAKES = 500
 
 
 class _TakeStatements:
-    """The SQL statements for takes on one kind of database. `now` is SQL of the present time, `until` SQL of the end
-    of a new take. `possible` is a condition that is false for a take that a desk wrote while its clock was ahead.
-    """
+    """The SQL statements for takes, on a server or on SQLite. `now` is SQL of the present time, `until` SQL of the
+    end of a new take. The condition `possible` is false for a take that a desk wrote while its clock was ahead."""
 
     def __init__(self, now: Any, until: Any, possible: Any) -> None:
         this = update(takes).where(takes.c.kind == bindparam("whose"), takes.c.subject_id == bindparam("of"))
@@ -45,10 +43,10 @@ class _TakeStatements:
 
 
 _SERVER_NOW = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
-_LENGTH_PARAMETER = bindparam("lasts", type_=BigInteger())
+_DURATION_PARAMETER = bindparam("lasts", type_=BigInteger())
 _SERVER_STATEMENTS = _TakeStatements(
     _SERVER_NOW,
-    func.timestampadd(literal_column("MICROSECOND"), _LENGTH_PARAMETER, _SERVER_NOW, type_=DateTime()),
+    func.timestampadd(literal_column("MICROSECOND"), _DURATION_PARAMETER, _SERVER_NOW, type_=DateTime()),
     true(),
 )
 _SQLITE_STATEMENTS = _TakeStatements(
@@ -59,8 +57,8 @@ _SQLITE_STATEMENTS = _TakeStatements(
 
 
 def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: datetime, until: datetime) -> bool:
-    """Write that `person` takes the record until `until`, or extend this person's running take. Return False if
-    another person's take is running.
+    """Write that `person` takes the record until `until`, or extend the running take of this person. Return False,
+    without a write, if another person's take is running.
 
     Raises RunAgain if another process inserted a take of the record at the same time.
     """
@@ -79,7 +77,7 @@ def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: 
 
 
 def release_take(conn: Connection, kind: str, subject_id: int, person: str, now: datetime) -> bool:
-    """End the take of `person`. Return False if this person has no running take of the record."""
+    """End the running take of `person`. Return False if this person has no running take of the record."""
     words, values = _choose_take_statements(conn, now, now)
     given_up = conn.execute(words.release, values | {"whose": kind, "of": subject_id, "who": person}).rowcount == 1
     if given_up:

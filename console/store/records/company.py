@@ -1,4 +1,5 @@
-"""Reads totals, notes, documents and history of a company's records, through the indexes of number and record."""
+"""Reads the totals, notes, documents and history of a company's records. The queries use the indexes of the
+corporation number and of the records."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -33,21 +34,21 @@ from console.store.schema.core import audit_log, documents
 from console.store.schema.payments import payment_events, payments, refunds
 from console.store.schema.worker import notes
 
-_KNOWN = Certainty.KNOWN.value
+_KNOWN_CERTAINTY = Certainty.KNOWN.value
 
 
 def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTotals, ...]:
-    """Return the totals of a corporation number per currency (minor units), JPY first: the paid payments and the
-    completed refunds since the instant `since`, and the submitted refunds and the refunds with an unknown outcome
-    of any time. Reversed payments, and payments with an unknown outcome, are left out.
+    """Return four totals of a corporation number per currency (minor units), JPY first: payments paid since
+    `since`, refunds completed since `since`, all submitted refunds, and all refunds with an unknown outcome.
+    Reversed payments, and payments with an unknown outcome, are left out.
     """
     start = convert_to_naive_utc(since)
     is_paid = (
-        (payments.c.certainty == _KNOWN)
+        (payments.c.certainty == _KNOWN_CERTAINTY)
         & payments.c.status.in_([str(state) for state in PAID_STATES])
         & (payments.c.paid_at >= start)
     )
-    is_known = refunds.c.certainty == _KNOWN
+    is_known = refunds.c.certainty == _KNOWN_CERTAINTY
     paid = (
         select(payments.c.currency, func.sum(case((is_paid, payments.c.captured_minor), else_=0)))
         .join_from(MATCHING_IDS, payments, payments.c.id == MATCHING_IDS.c.payment_id)
@@ -114,7 +115,7 @@ def read_history(conn: Connection, refs: Collection[RecordReference]) -> tuple[C
         events += _read_audit_events(conn, kind, ids)
         if kind == PAYMENT_KIND:
             events += _read_notice_events(conn, ids)
-    return tuple(sorted(events, key=_place_in_history, reverse=True)[:MAX_COMPANY_ROWS])
+    return tuple(sorted(events, key=_make_sort_key, reverse=True)[:MAX_COMPANY_ROWS])
 
 
 def _read_audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
@@ -133,8 +134,8 @@ def _read_notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEve
         yield CompanyEvent((PAYMENT_KIND, row.payment_id), make_notice_event(row, PAYMENT_KIND, str(row.payment_id)))
 
 
-def _place_in_history(event: CompanyEvent) -> tuple[datetime, bool, int]:
-    """Return the sort key of an event. An audit entry of the same instant follows its notice."""
+def _make_sort_key(event: CompanyEvent) -> tuple[datetime, bool, int]:
+    """Return the key by which events are sorted by time. At the same instant a notice comes before an audit entry."""
     return event.event.at, event.event.step is not TimelineEventKind.NOTICE, int(event.event.row)
 
 

@@ -1,4 +1,5 @@
-"""Rows of evidence (providers' answers, and proofs that people handed in) and of a record's documents."""
+"""Rows of evidence (providers' answers, and proofs that people handed in) and of stored PDFs, both about one
+record."""
 
 import hashlib
 from collections.abc import Iterator
@@ -30,8 +31,9 @@ def add_answer(
     outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
-    """Store a provider's answer, in the redacted form of its adapter, or the fact that no answer came. Return the id
-    of the evidence. `subject` is the kind and id of the record.
+    """Store a provider's answer as evidence, in the form without secrets that the adapter made, or the fact that
+    no answer came. Return the id of the evidence. `subject` is the kind and id of the record; `operation_id`
+    the call's operation.
     """
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
@@ -47,8 +49,9 @@ def add_proof(
     proof: bytes,
     now: datetime,
 ) -> int:
-    """Store a proof that a person handed in, a text or a file: its SHA-256 and its readable text. Return the id of
-    the evidence. `subject` is the kind and id of the record.
+    """Store a text or file that a person handed in as evidence: its SHA-256 and its readable text. Return the id
+    of the evidence. `subject` is the kind and id of the record; `operation_id` the operation that the proof is
+    about.
     """
     text = proof.decode("utf-8", errors="replace").replace("\x00", "")
     digest = hashlib.sha256(proof).hexdigest()
@@ -103,10 +106,9 @@ def _select_items(conn: Connection, condition: object, limit: int | None = None)
     return tuple(EvidenceItem(i, convert_to_aware_utc(at), *rest) for i, at, *rest in conn.execute(query))
 
 
-def walk_items(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
-    """Yield the evidence of a record with its bodies, oldest first. Read 100 rows at a time, so that memory stays
-    constant.
-    """
+def walk_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
+    """Yield the evidence of a record with its bodies, oldest first. The rows are read 100 at a time, so that the
+    used memory doesn't grow with their number."""
     last = 0
     is_of_subject = (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id)
     while page := _select_items(conn, is_of_subject & (evidence.c.id > last), limit=_ROWS_PER_PAGE):
@@ -117,8 +119,8 @@ def walk_items(conn: Connection, kind: str, subject_id: int) -> Iterator[Evidenc
 def add_document(
     conn: Connection, subject_id: int, kind: str, path: str, sha256: str, size: int, now: datetime
 ) -> bool:
-    """Insert the row of a stored PDF. If the record has a PDF with the same content (SHA-256), write only the new
-    time of its fetch and return False.
+    """Insert the row of a stored PDF of the record and return True. If the record already has a PDF with this
+    SHA-256, write only the new time of its fetch and return False.
 
     Raises RunAgain if another process inserted the same PDF at the same time.
     """
@@ -145,14 +147,13 @@ def add_document(
 
 
 def has_documents(conn: Connection) -> bool:
-    """True if the database has a row of a stored PDF, of any record."""
+    """True if the table of stored PDFs has a row, of whatever record."""
     return conn.scalar(select(documents.c.id).limit(1)) is not None
 
 
 def list_documents(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
-    """Return the stored PDFs of a record, newest first. `current` is the path in the record's row; the PDF with this
-    path is marked as current.
-    """
+    """Return the stored PDFs of a record, newest first. `current` is the path that the record's row has; the PDF
+    with this path is marked as current."""
     query = (
         select(documents.c.path, documents.c.sha256, documents.c.bytes, documents.c.fetched_at)
         .where(documents.c.subject_kind == kind, documents.c.subject_id == subject_id)

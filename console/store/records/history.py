@@ -1,9 +1,9 @@
-"""Reads the history of one record. From each table it reads the rows about the record, through an index and sorted by
-the table's own time or id.
+"""Reads the history of one record. It reads the rows about the record from several tables, each through an index
+and sorted by the table's own time or id.
 
-Rows are read in pages, so that the used memory stays constant for a record with thousands of rows. Two kinds of audit
-entries are left out: those that only report that a person has read something, and those of an operation's start,
-which the journal has, too.
+Rows are read in pages, so that the used memory doesn't grow with their number. Two kinds of audit entries are left
+out: those that only report that a person has read something, and those of an operation's start, because the
+journal has a row about it, too.
 """
 
 import re
@@ -38,11 +38,11 @@ EventMaker = Callable[[Row[Any], str, str], TimelineEvent]
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """The rows of one table about a record.
+    """The events of one kind in one table, such as the start of operations or their end.
 
-    `rows` is the query of all rows; `condition_for` returns the SQL condition for the kind and id of a record;
-    `make_event` converts a row into an event. The rows are sorted by `time_column`, if it is set, and then by
-    `id_column`.
+    `rows` is the query of all their rows; `condition_for` returns the SQL condition for the kind and id of a
+    record; `make_event` converts a row into an event. The rows are sorted by `time_column` (None: not used), then
+    by `id_column`.
     """
 
     name: str
@@ -55,9 +55,8 @@ class EventSource:
     def read_events_page(
         self, conn: Connection, kind: str, id: str, last: EventRowPosition | None
     ) -> list[TimelineEvent]:
-        """Return the next page of events about this record after the row `last` (None: from the first),
-        oldest first.
-        """
+        """Return the next page of events about the record, oldest first. `last` is the position of the last event
+        of the previous page; None for the first page."""
         query = self.rows.where(self.condition_for(kind, id))
         if last is not None:
             query = query.where(self._is_after_sql(*last))
@@ -68,7 +67,8 @@ class EventSource:
     def walk_events(
         self, conn: Connection, kind: str, id: str, last: EventRowPosition | None = None
     ) -> Iterator[TimelineEvent]:
-        """Yield all events about this record after the row `last`, oldest first, reading page by page."""
+        """Yield all events about the record after the position `last` (None: from the first), oldest first,
+        reading page by page."""
         page = self.read_events_page(conn, kind, id, last)
         while page:
             yield from page
@@ -77,7 +77,7 @@ class EventSource:
             page = self.read_events_page(conn, kind, id, (page[-1].at, page[-1].row))
 
     def read_newest_rows(self, conn: Connection, kind: str, id: str, limit: int) -> list[Row[Any]]:
-        """Return the newest rows about this record, at most `limit`, oldest first."""
+        """Return the newest rows of this source about the record, at most `limit`, oldest first."""
         order = (
             (self.id_column.desc(),) if self.time_column is None else (self.time_column.desc(), self.id_column.desc())
         )
@@ -85,7 +85,8 @@ class EventSource:
         return list(rows)[::-1]
 
     def choose_rows(self, rows: list[Row[Any]]) -> list[Row[Any]]:
-        """Return the rows of this source out of all rows of its table about a record, oldest first."""
+        """Select from `rows`, all rows of the table about one record, those that belong to this source, and return
+        them oldest first."""
         if self.time_column is None:
             return rows
         name = self.time_column.name
@@ -103,16 +104,18 @@ class EventSource:
 
 
 def list_history_sources(kind: str) -> tuple[EventSource, ...]:
-    """Return the tables (as `EventSource`) that may have events about a record of this kind."""
+    """Return the sources of the events that a record of this kind can have."""
     if kind == OPERATION_KIND:
         return _OPERATION_SOURCES
     return (*_RECORD_SOURCES, *_PAYMENT_SOURCES) if kind == PAYMENT_KIND else _RECORD_SOURCES
 
 
 def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iterator[list[TimelineEvent]]:
-    """Yield for each source the newest events about this record, at most `limit`, oldest first.
+    """Yield, for each source of the record's history, its newest events about the record: at most `limit`, oldest
+    first.
 
-    Reads a table once for all its sources, unless it has `limit` or more rows about the record.
+    If several sources are in one table, the table is read only once, unless it has `limit` or more rows about the
+    record.
     """
     for _, sources in groupby(list_history_sources(kind), lambda source: source.name.partition(":")[0]):
         first, *others = sources
@@ -124,9 +127,8 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
 
 
 def is_not_only_reading_sql() -> ColumnElement[bool]:
-    """Return an SQL condition: the audit entry reports more than that a person has read something
-    (`READING_PATTERNS`).
-    """
+    """Return an SQL condition on an audit entry: false if the entry only reports that a person has read something
+    (`READING_PATTERNS`)."""
     return and_(*(audit_log.c.what.not_like(pattern) for pattern in READING_PATTERNS))
 
 
@@ -191,7 +193,8 @@ def _make_evidence_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def make_notice_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    """Return the event of a row of NOTICE_QUERY, a notice about the payment with this id."""
+    """Convert a row of NOTICE_QUERY, a provider's notice about the record of this kind and id, into an event of
+    its history."""
     facts = {
         "from": row.source,
         "event": row.event_id,
@@ -208,7 +211,7 @@ def make_notice_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     )
 
 
-def _vote_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
+def _make_approval_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     evidence_ids = () if row.evidence_id is None else (row.evidence_id,)
     facts = {"action": row.action, "proposed": row.proposed, "approval": row.id}
     return TimelineEvent(
@@ -226,7 +229,7 @@ def _vote_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def make_audit_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    """Return the event of an audit entry about the record with this kind and id."""
+    """Convert an audit entry about the record of this kind and id into an event of its history."""
     detail = parse_detail(row.detail)
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return TimelineEvent(
@@ -332,11 +335,11 @@ def _make_comparison_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 # Conditions for the rows of a record, by its id as a number or as text
 
 
-def _has_numeric_subject(table: Any) -> Callable[[str, str], ColumnElement[bool]]:
+def _match_numeric_subject_id(table: Any) -> Callable[[str, str], ColumnElement[bool]]:
     return lambda kind, id: and_(table.subject_kind == kind, table.subject_id == int(id))
 
 
-def _has_text_subject(table: Any) -> Callable[[str, str], ColumnElement[bool]]:
+def _match_text_subject_id(table: Any) -> Callable[[str, str], ColumnElement[bool]]:
     return lambda kind, id: and_(table.subject_kind == kind, table.subject_id == id)
 
 
@@ -410,14 +413,16 @@ _APPROVAL_QUERY = select(
 )
 
 _COMMON_SOURCES = (
-    EventSource("approvals", _APPROVAL_QUERY, _has_text_subject(approvals.c), approvals.c.id, _vote_event),
-    EventSource("audit_log", _AUDIT_QUERY, _has_text_subject(audit_log.c), audit_log.c.id, make_audit_event),
+    EventSource(
+        "approvals", _APPROVAL_QUERY, _match_text_subject_id(approvals.c), approvals.c.id, _make_approval_event
+    ),
+    EventSource("audit_log", _AUDIT_QUERY, _match_text_subject_id(audit_log.c), audit_log.c.id, make_audit_event),
 )
 _RECORD_SOURCES = (
     EventSource(
         "operations",
         _OPERATION_QUERY,
-        _has_numeric_subject(operations.c),
+        _match_numeric_subject_id(operations.c),
         operations.c.id,
         _make_begun_event,
         operations.c.started_at,
@@ -425,18 +430,20 @@ _RECORD_SOURCES = (
     EventSource(
         "operations:ended",
         _ENDED_OPERATION_QUERY,
-        _has_numeric_subject(operations.c),
+        _match_numeric_subject_id(operations.c),
         operations.c.id,
         _make_ended_event,
         operations.c.ended_at,
     ),
-    EventSource("evidence", _EVIDENCE_QUERY, _has_numeric_subject(evidence.c), evidence.c.id, _make_evidence_event),
+    EventSource(
+        "evidence", _EVIDENCE_QUERY, _match_numeric_subject_id(evidence.c), evidence.c.id, _make_evidence_event
+    ),
     *_COMMON_SOURCES,
-    EventSource("alerts", _ALERT_QUERY, _has_numeric_subject(alerts.c), alerts.c.id, _make_alert_raised_event),
+    EventSource("alerts", _ALERT_QUERY, _match_numeric_subject_id(alerts.c), alerts.c.id, _make_alert_raised_event),
     EventSource(
         "alerts:acknowledged",
         _ALERT_QUERY.where(alerts.c.acknowledged_at.is_not(None)),
-        _has_numeric_subject(alerts.c),
+        _match_numeric_subject_id(alerts.c),
         alerts.c.id,
         _make_alert_acknowledged_event,
         alerts.c.acknowledged_at,
@@ -444,16 +451,16 @@ _RECORD_SOURCES = (
     EventSource(
         "alerts:resolved",
         _ALERT_QUERY.where(alerts.c.resolved_at.is_not(None)),
-        _has_numeric_subject(alerts.c),
+        _match_numeric_subject_id(alerts.c),
         alerts.c.id,
         _make_alert_resolved_event,
         alerts.c.resolved_at,
     ),
-    EventSource("sagas", _SAGA_QUERY, _has_numeric_subject(sagas.c), sagas.c.id, _make_saga_begun_event),
+    EventSource("sagas", _SAGA_QUERY, _match_numeric_subject_id(sagas.c), sagas.c.id, _make_saga_begun_event),
     EventSource(
         "sagas:ended",
         _SAGA_QUERY.where(sagas.c.ended_at.is_not(None)),
-        _has_numeric_subject(sagas.c),
+        _match_numeric_subject_id(sagas.c),
         sagas.c.id,
         _make_saga_ended_event,
         sagas.c.ended_at,

@@ -1,4 +1,4 @@
-"""Rows of mentions: a note mentions a person, who ends the mention."""
+"""Rows of mentions: a note names a person, and this person marks the mention as done."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ _OPEN_OF_PERSON_QUERY = (
     .order_by(mentions.c.id.desc())
     .limit(bindparam("most"))
 )
-_OWN_QUERY = _MENTIONS_WITH_NOTE_QUERY.where(
+_MENTION_OF_PERSON_QUERY = _MENTIONS_WITH_NOTE_QUERY.where(
     mentions.c.id == bindparam("which"), mentions.c.person == bindparam("who")
 )
 _MARK_DONE = (
@@ -34,25 +34,27 @@ _MARK_DONE = (
 
 
 def add_mention(conn: Connection, note_id: int, person: str, now: datetime, how: MentionSource) -> None:
-    """Insert an open mention of the person in the note."""
+    """Insert an open mention: the note `note_id` names the person. `how`: it is an ordinary note, or the note of a
+    hand-over."""
     conn.execute(
         _INSERT_MENTION, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": how.value}
     )
 
 
-def list_open(conn: Connection, person: str, limit: int) -> tuple[Mention, ...]:
-    """Return the person's newest open mentions, the newest first."""
+def list_open_mentions(conn: Connection, person: str, limit: int) -> tuple[Mention, ...]:
+    """Return the newest open mentions of the person with their notes, newest first, at most `limit`."""
     return tuple(map(_make_mention, conn.execute(_OPEN_OF_PERSON_QUERY, {"who": person, "most": limit})))
 
 
-def find_own(conn: Connection, mention_id: int, person: str) -> Mention | None:
-    """Return the mention with this id, done or open; None if this person has no such mention."""
-    row = conn.execute(_OWN_QUERY, {"which": mention_id, "who": person}).first()
+def find_mention_of_person(conn: Connection, mention_id: int, person: str) -> Mention | None:
+    """Return the mention with this id, open or done; None if it doesn't exist or names another person."""
+    row = conn.execute(_MENTION_OF_PERSON_QUERY, {"which": mention_id, "who": person}).first()
     return None if row is None else _make_mention(row)
 
 
 def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
-    """End an open mention. Return False if it is done already. Also inserts a row into the change feed."""
+    """Mark an open mention as done, and announce it in the change feed. Return False, without a write, if it is
+    already done."""
     is_changed = conn.execute(_MARK_DONE, {"which": mention_id, "now": convert_to_naive_utc(now)}).rowcount == 1
     if is_changed:
         compare_and_swap.announce_change(conn, MENTION_KIND, mention_id, now)

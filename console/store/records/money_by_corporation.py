@@ -52,9 +52,8 @@ NO_RECORDS = RecordsOfNumber()
 
 
 def _make_id_query(hit: Column[Any]) -> Select[Any]:
-    """Return a query of the id column `hit`. Its result has three columns: order id, payment id and refund id. The
-    two others of them are NULL, so that such queries can be joined by UNION.
-    """
+    """Return a query whose result has three columns: order id, payment id and refund id. It selects `hit`, one of
+    these ids; the two other columns are NULL, so that queries of different ids can be joined by UNION."""
     ids = (
         column if column is hit else cast(null(), BigInteger)
         for column in (order_table.c.id, payment_table.c.id, refund_table.c.id)
@@ -112,7 +111,7 @@ def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
 
 
 def _make_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Order, ...]:
-    """Convert rows into orders. `paid` contains all payments of these orders."""
+    """Convert rows of `_RECORDS_QUERY` into orders, newest first. `paid` contains all payments of these orders."""
     ids: dict[int | None, list[int]] = {}
     for payment in reversed(paid):
         ids.setdefault(payment.order_id, []).append(payment.id)
@@ -127,7 +126,8 @@ def _make_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
 
 
 def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
-    """Convert rows into refunds. A refund has one row per approver, in the order of the approvals."""
+    """Convert rows of `_RECORDS_QUERY` into refunds, newest first. A refund has one row per approver, in the order
+    of the approvals."""
     lapsed = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
     votes: dict[int, tuple[str, ...]] = {}
     for row in rows:

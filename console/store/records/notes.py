@@ -1,4 +1,4 @@
-"""Rows of notes that people write about records. A note is never changed."""
+"""Rows of notes that people write about records. The text of a note is never changed."""
 
 from datetime import datetime
 
@@ -19,9 +19,8 @@ _INSERT_NOTE = into(notes)
 
 
 def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: str, now: datetime) -> int:
-    """Insert a note and return its id. Also inserts a row into the change feed, from which live views learn that the
-    record has changed.
-    """
+    """Insert a note of `person` with the text `words` about the record, announce it in the change feed, and return
+    its id."""
     row = {"kind": kind, "subject_id": subject_id, "person": person, "words": words, "at": convert_to_naive_utc(now)}
     key = conn.execute(_INSERT_NOTE, row).inserted_primary_key
     compare_and_swap.announce_change(conn, kind, subject_id, now)

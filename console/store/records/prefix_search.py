@@ -1,6 +1,5 @@
-"""Search for orders, payments and refunds whose numbers or payers begin with a typed text. Each column is read from
-its index.
-"""
+"""Search for orders, payments and refunds by the beginning of a number or of a payer. Each searched column is read
+from its own index."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -26,7 +25,8 @@ _LARGEST_CHARACTER = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
-    """Result of a search: orders, payments and refunds, each kind newest first."""
+    """Result of a search for the beginning of a number or payer: orders, payments and refunds, each kind newest
+    first."""
 
     orders: tuple[Order, ...]
     payments: tuple[Payment, ...]
@@ -34,10 +34,10 @@ class FoundRecords:
 
 
 def _make_prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any]:
-    """Return a query of the kind and id of the first rows whose column `name` begins with a text, sorted by the
-    column; the parameter `most` is the largest number of rows. `typed` is the prefix of the names of two more
-    parameters, which `_make_range_parameters` makes of the text: `{typed}_first`, the text, and `{typed}_beyond`, a
-    text above all texts that begin with it.
+    """Return the query of the kind and id of the first rows whose column `name` begins with a text, sorted by that
+    column. The parameter `most` limits the number of rows. `typed` is the beginning of the names of two more
+    parameters: `{typed}_first` is the text, `{typed}_beyond` a text that is sorted after all texts that begin
+    with it (see `_make_range_parameters`).
     """
     rows = select(literal(kind).label("kind"), name.table.c.id.label("id"))
     begins = rows.where(name >= bindparam(f"{typed}_first"), name < bindparam(f"{typed}_beyond"))
@@ -66,12 +66,12 @@ _REFUNDS_QUERY = (
 
 
 def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str, AbstractSet[int]]) -> FoundRecords:
-    """Return the records with a number or payer that begins with `text`, at most `limit` for each searched column.
-    `lapsed`: for each kind, ids of records whose call has lapsed (its process crashed or froze), returned with an
-    unknown outcome.
+    """Return the orders, payments and refunds with a number or payer that begins with `text`, at most `limit` for
+    each searched column. `lapsed`: for each kind, ids of records whose call has lapsed (its process crashed or
+    froze), returned with an unknown outcome.
 
-    In numbers, full-width characters of `text` are searched as ASCII; in payers they are searched unchanged. On a
-    connection that reads views, which show payers only masked, payers aren't searched.
+    Numbers are compared with the NFKC form of `text` (full-width characters become ASCII), payers with `text`
+    itself. A database account that reads masked views doesn't see payers, so for it payers aren't searched.
     """
     ids = find_ids_by_prefix(conn, text, limit)
     ordered, paid, refunded = (
@@ -90,7 +90,8 @@ def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str,
 
 
 def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
-    """Return the ids of the records that `find_by_prefix` returns, by kind."""
+    """Return the ids of the records with a number or payer that begins with `text`, by kind, at most `limit` for
+    each searched column (see `find_by_prefix`)."""
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
     typed = _make_range_parameters("id", normalize(text)) | _make_range_parameters("payer", text)
     query = _BY_NUMBER_QUERY if reads_views(conn) else _PREFIX_QUERY
@@ -104,12 +105,13 @@ def _make_range_parameters(name: str, text: str) -> dict[str, object]:
 
 
 def normalize(text: str) -> str:
-    """Return the text in NFKC form (full-width characters become ASCII), in which numbers and ids are stored."""
+    """Return the NFKC form of a text (full-width characters become ASCII), in which numbers and ids are stored."""
     return unicodedata.normalize("NFKC", text)
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
-    """True if the record is an order, payment or refund and one of its searched columns is exactly this text."""
+    """True if the text is exactly the order number, a number or the payer of the payment, or the idempotency key
+    of the refund. False for a credit check."""
     if isinstance(record, CreditCheck):
         return False
     if isinstance(record, Order):

@@ -1,1 +1,1 @@
-"""Reads and writes of refunds, and of the approvals and proposals about them."""
+"""Reads and writes of refunds, of their approvals, and of proposals about records of every kind."""

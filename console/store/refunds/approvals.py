@@ -1,4 +1,5 @@
-"""Rows of decisions that need two people: proposals of a final state, and approvals (votes) of refunds."""
+"""Table `approvals`: proposals of a final state for a record with an unknown outcome, and approvals (votes) of
+refunds. Both are decisions that need two people."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ _INSERT_VOTE = insert(approvals)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A first person's proposal: its id, the proposed state and the person."""
+    """A first person's proposal of a final state for a record: its id, the proposed state and the person."""
 
     id: int
     proposed: str
@@ -69,8 +70,8 @@ def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, 
     )  # fmt: skip
 
 
-def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | None:
-    """Return the newest proposal about a record that waits for a second person; None if there is none."""
+def find_open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | None:
+    """Return the newest proposal about the record that waits for a second person; None if there is none."""
     query = (
         select(approvals.c.id, approvals.c.proposed, approvals.c.person)
         .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
@@ -82,9 +83,8 @@ def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | No
 
 
 def read_proposed_states(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, str]:
-    """Return the proposed state of each given record with a proposal that waits for a second person, by record
-    id.
-    """
+    """Return the proposed states of those of the records that have a proposal waiting for a second person, by
+    record id."""
     if not subject_ids:
         return {}
     rows = conn.execute(_PROPOSED_STATES_QUERY, {"kind": kind, "ids": list(subject_ids)})
@@ -94,7 +94,8 @@ def read_proposed_states(conn: Connection, kind: str, subject_ids: Collection[st
 def insert_proposal(
     conn: Connection, kind: str, subject_id: str, proposed: str, person: str, evidence_id: int, now: datetime
 ) -> None:
-    """Insert the proposal of a first person: the proposed state and its evidence."""
+    """Insert a first person's proposal that the record gets the final state `proposed`, with the id of its
+    evidence."""
     conn.execute(
         insert(approvals).values(
             subject_kind=kind,
@@ -109,9 +110,8 @@ def insert_proposal(
 
 
 def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime) -> None:
-    """Close the open proposals about a record, because the record was decided or needs no decision any more.
-    Approvals of refunds don't change.
-    """
+    """Close the open proposals about a record, because it was decided or needs no decision any more. Approvals of
+    refunds are left unchanged."""
     conn.execute(
         update(approvals)
         .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
@@ -120,9 +120,8 @@ def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime)
 
 
 def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
-    """Insert an approval of a refund. Return False, without a write, if this person has approved it before: an
-    approver counts only once.
-    """
+    """Insert the approval of a refund by `person`. Return False, without a write, if this person has approved the
+    refund before."""
     row = {
         "subject_kind": REFUND_KIND,
         "subject_id": str(refund_id),

@@ -52,19 +52,19 @@ _BY_KEY_QUERY = _ALL_QUERY.where(refunds.c.provider_refund_key == bindparam("of"
 _REQUEST_FACTS_QUERY = select(refunds.c.id, refunds.c.saw, refunds.c.radar).where(
     refunds.c.id.in_(bindparam("some", expanding=True))
 )
-_HAS_EFFECT = refunds.c.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
+_MAY_MOVE_MONEY = refunds.c.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
 _IS_CREATED_SINCE = refunds.c.created_at >= bindparam("since")
 _LOOKALIKE_QUERY = _OF_PAYMENT_QUERY.where(
-    refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, _HAS_EFFECT
+    refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, _MAY_MOVE_MONEY
 ).limit(1)
 _SUMS_OF_MAKERS_QUERY = (
     select(refunds.c.maker, refunds.c.currency, func.sum(refunds.c.refund_amount))
-    .where(refunds.c.maker.in_(bindparam("some", expanding=True)), _IS_CREATED_SINCE, _HAS_EFFECT)
+    .where(refunds.c.maker.in_(bindparam("some", expanding=True)), _IS_CREATED_SINCE, _MAY_MOVE_MONEY)
     .group_by(refunds.c.maker, refunds.c.currency)
 )
-_same_payer = table(people_views.SAME_PAYER_VIEW, column("payment_id"), column("other_id"))
+_same_payer_view = table(people_views.SAME_PAYER_VIEW, column("payment_id"), column("other_id"))
 _DUE_QUERY = compare_and_swap.make_due_query(refunds, _ALL_QUERY)
-_STUCK_QUERY = (
+_APPROVED_OVERDUE_QUERY = (
     _ALL_QUERY.where(
         refunds.c.status == RefundState.APPROVED.value,
         refunds.c.certainty == "known",
@@ -75,7 +75,7 @@ _STUCK_QUERY = (
     .limit(bindparam("most", type_=Integer))
 )
 _INSERT_REFUND = into(refunds)
-_INSERT_DATED = _INSERT_REFUND.values(created_at=SERVER_TIME)
+_INSERT_WITH_SERVER_TIME = _INSERT_REFUND.values(created_at=SERVER_TIME)
 _FIXED_COLUMNS = frozenset(
     {"id", "version", "payment_id", "order_id", "refund_amount", "currency", "maker", "reason", "reason_code",
      "ticket", "saw", "radar", "intended_repeat", "set_aside_id", "checkers_needed", "decide_by", "created_at"}
@@ -83,8 +83,9 @@ _FIXED_COLUMNS = frozenset(
 
 
 def _make_first_requested_query(work: WorkState) -> Select[Any]:
-    """Return a query of the ids of the first requested refunds in one work state, sorted by id. Each work state needs
-    its own query, because no index is sorted by id over all three work states.
+    """Return the query of the ids of requested refunds with the work state `work`, sorted by id: at most as many
+    as the parameter `most` says, with ids above the parameter `after`. Each work state has a query of its own,
+    because no index is sorted by id over all of them.
     """
     requested = (
         refunds.c.status == RefundState.REQUESTED.value,
@@ -96,8 +97,9 @@ def _make_first_requested_query(work: WorkState) -> Select[Any]:
 
 
 def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> Select[Any]:
-    """Return a query of the ids of the newest refunds to the payer of one payment. Without `payer` the view
-    SAME_PAYER_VIEW finds the payer's payments.
+    """Return the query of the ids of the newest refunds, at most `limit`, to the payer of the payment
+    `payment_id`. With `payer` None (masked for this account), the view SAME_PAYER_VIEW finds the other payments
+    of this payer.
     """
     ids = select(literal(payment_id).label("for_payment"), refunds.c.id)
     if payer is not None:
@@ -105,10 +107,10 @@ def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> 
             payments.c.payer_ref == payer
         )
     else:
-        ids = ids.join_from(_same_payer, refunds, _same_payer.c.other_id == refunds.c.payment_id).where(
-            _same_payer.c.payment_id == payment_id
+        ids = ids.join_from(_same_payer_view, refunds, _same_payer_view.c.other_id == refunds.c.payment_id).where(
+            _same_payer_view.c.payment_id == payment_id
         )
-    newest = ids.where(_IS_CREATED_SINCE, _HAS_EFFECT).order_by(refunds.c.id.desc()).limit(limit)
+    newest = ids.where(_IS_CREATED_SINCE, _MAY_MOVE_MONEY).order_by(refunds.c.id.desc()).limit(limit)
     return select(newest.subquery())
 
 
@@ -120,10 +122,10 @@ _WAITING_QUERY = _ALL_QUERY.join_from(_requested_ids, refunds, refunds.c.id == _
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A new refund request. Instants are aware.
+    """A new refund request. Instants are aware; `amount_minor` is in minor units of `currency`.
 
-    `payment_at_request` is the payment as the maker saw it, and `risk_signals` the risk signals with the maker's
-    answers; both are JSON texts, stored unchanged. `given_id`: the former id of a row that is restored; None: the
+    `payment_at_request` is the payment as the maker saw it, `risk_signals` the risk signals with the maker's
+    comments; both are JSON texts, stored unchanged. `given_id`: the former id of a row that is restored; None: the
     database assigns an id.
     """
 
@@ -154,11 +156,11 @@ def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset(
 
 
 def find_by_key(conn: Connection, key: str) -> Refund | None:
-    """Return the refund that is sent to its provider with this idempotency key; None if there is none."""
+    """Return the refund with this idempotency key, under which it is sent to its provider; None if there is none."""
     return _find_first_refund(conn, _BY_KEY_QUERY, {"of": key})
 
 
-def find_open_of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
+def find_open_refund(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
     """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed`:
     ids of refunds whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
@@ -201,35 +203,33 @@ def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund
 
 
 def list_waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
-    """Return at most `limit` refunds that wait for a checker's decision, oldest first; `after` is the last id of the
-    previous page.
-    """
+    """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after` is the
+    last id of the previous page."""
     return select_records(conn, _WAITING_QUERY.limit(limit), {"after": after, "most": limit})
 
 
 def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return refunds whose `decide_by` is before `now`, at most `limit` of each of two kinds: requests that nobody
-    has decided, and approved refunds that can't be sent and wait for a person.
-    """
+    """Return refunds whose time limit for the decision (`decide_by`) is before `now`: requests that no checker has
+    decided, and approved refunds that wait for a person because they can't be sent. At most `limit` of each."""
     waits = (
         refund
         for refund in list_waiting_for_decision(conn, limit)
         if refund.decide_by is not None and refund.decide_by < now
     )
-    return (*waits, *select_records(conn, _STUCK_QUERY, {"now": convert_to_naive_utc(now), "most": limit}))
+    return (*waits, *select_records(conn, _APPROVED_OVERDUE_QUERY, {"now": convert_to_naive_utc(now), "most": limit}))
 
 
 def list_due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return at most `limit` refunds whose scheduled work has one of these reasons and is due, longest due first."""
+    """Return at most `limit` refunds whose scheduled work has one of these reasons and whose due time has come,
+    sorted by due time."""
     return select_records(
         conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
     )
 
 
 def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:
-    """Return the newest refund of the payment with the amount `amount_minor` (minor units) that was requested at
-    `since` or later and has moved money or still may; None if there is none.
-    """
+    """Return the newest refund of the payment with the same amount (`amount_minor`, minor units) that was
+    requested at `since` or later and isn't in a state of `STATES_WITHOUT_MONEY`; None if there is none."""
     return _find_first_refund(
         conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": amount_minor, "since": convert_to_naive_utc(since)}
     )
@@ -238,8 +238,8 @@ def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: 
 def read_sums_of_makers_since(
     conn: Connection, makers: Collection[str], since: datetime
 ) -> Mapping[tuple[str, str], int]:
-    """Return the sum (minor units) of the refunds that each maker has requested at `since` or later, by maker and
-    currency. A maker without such refunds is left out. Refunds in a state of `STATES_WITHOUT_MONEY` aren't
+    """Return, by (maker, currency), the sum (minor units) of the refunds that these makers requested at `since` or
+    later. A maker without such refunds is left out. Refunds in a state of `STATES_WITHOUT_MONEY` aren't
     counted.
     """
     if not makers:
@@ -275,9 +275,8 @@ def find_by_payers_since(
 
 
 def read_request_facts(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
-    """Return two JSON texts of each of these refund requests, by the refund's id: the payment as the maker saw it,
-    and the risk signals with the maker's answers.
-    """
+    """Return two JSON texts of each of these refunds, by the refund's id: the payment as the maker saw it at the
+    request, and the risk signals with the maker's comments."""
     rows = conn.execute(_REQUEST_FACTS_QUERY, {"some": sorted(ids)}) if ids else ()
     return {row.id: (row.saw, row.radar) for row in rows}
 
@@ -314,10 +313,11 @@ def _find_first_refund(
 
 
 def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_server_time: bool = False) -> int:
-    """Insert a refund request and return its id. Raises IntegrityError if the payment has an open refund.
+    """Insert a refund request and return its id. The caller has reserved its amount before
+    (`balances.reserve_amount`). Raises IntegrityError if the payment has an open refund.
 
-    `uses_server_time`: write the time of the server's clock into `created_at` instead of `now`, because a trigger of
-    the server requires it. The caller has reserved the amount before (`balances.reserve_amount`).
+    `uses_server_time`: `created_at` gets the time of the server's clock instead of `now`, because a trigger of the
+    server requires it.
     """
     row = {
         "payment_id": new.payment_id,
@@ -341,22 +341,22 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "state_since": convert_to_naive_utc(now),
     } | compare_and_swap.make_id_column(new.given_id)
     if uses_server_time:
-        return compare_and_swap.insert_and_announce(conn, REFUND_KIND, _INSERT_DATED, row, now)
+        return compare_and_swap.insert_and_announce(conn, REFUND_KIND, _INSERT_WITH_SERVER_TIME, row, now)
     return compare_and_swap.insert_and_announce(
         conn, REFUND_KIND, _INSERT_REFUND, row | {"created_at": convert_to_naive_utc(now)}, now
     )
 
 
 def change_refund(conn: Connection, refund: Refund, now: datetime, **values: object) -> None:
-    """Write columns of the row. Values may be aware instants and enum members.
+    """Write columns of the refund's row. Values may be aware instants and enum members.
 
-    Raises StaleRow if the row has changed since `refund` was read; ForbiddenTransition (a bug of the caller) for
-    a state change that the transition table doesn't have, a column of the request, a second idempotency key, or a
-    completion without the provider's id.
+    Raises StaleRow if the row has changed since `refund` was read; ForbiddenTransition (a bug of the caller) for a
+    state change that the transition table doesn't have, for a column of the request, for a second idempotency key,
+    and for a completion without the provider's id.
     """
     compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if refund.provider_refund_key not in (None, values.get("provider_refund_key", refund.provider_refund_key)):
-        raise states.ForbiddenTransition("a refund keeps its key for life")
+        raise states.ForbiddenTransition("the idempotency key of a refund never changes")
     if "status" in values:
         values["status"] = target = RefundState(str(values["status"]))
         states.require_transition(states.REFUND_TRANSITIONS, refund.state, target)
@@ -375,13 +375,12 @@ def read_voters(conn: Connection, refund_id: int) -> tuple[str, ...]:
 
 
 def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
-    """Insert an approval of a refund. Return False, without a write, if this person has approved the refund before.
-    The caller increments the version of the refund's row with `change_refund`.
-    """
+    """Insert the approval of a refund by `person`. Return False, without a write, if this person has approved the
+    refund before. The caller increments the version of the refund's row with `change_refund`."""
     return approvals.insert_vote(conn, refund_id, person, now)
 
 
 def read_payment_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
-    """Return our number of the payment of each of these refunds, by the refund's id."""
+    """Return our payment number of the payment of each of these refunds, by the refund's id."""
     rows = conn.execute(_PAYMENT_NUMBERS_QUERY, {"some": sorted(ids)}) if ids else ()
     return {row.id: row.merchant_payment_id for row in rows}

@@ -1,4 +1,4 @@
-"""Converts a row of the table of refunds into a record with its approvers."""
+"""Converts a row of the table of refunds, with the names of its approvers, into a `Refund`."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -26,8 +26,10 @@ REFUND_COLUMNS = (
 
 
 def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: AbstractSet[int] = frozenset()) -> Refund:
-    """Convert a row of `REFUND_COLUMNS` into a refund. If its id is in `lapsed` (the process that sent it crashed
-    or froze), return it with an unknown outcome."""
+    """Convert a row of `REFUND_COLUMNS` into a refund; `checkers` are its approvers. If its id is in `lapsed` (the
+    process that sent it crashed or froze) and its sending has no stored outcome, return it with an unknown
+    outcome.
+    """
     (
         refund_id, payment_id, order_id, amount, currency, status, certainty, work_state, work_at, work_reason,
         attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, needed, sends_after,

@@ -1,1 +1,2 @@
-"""The corporation registry: a SQLite file of its own, made from the publisher's files and without our records."""
+"""The corporation registry: a SQLite file of its own, made from the files of the registry's publisher. It contains
+no records of the console."""

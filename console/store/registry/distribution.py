@@ -1,11 +1,11 @@
 """Copies the registry of a worker to the desks of its team, through the root of the documents.
 
-The worker stores its registry.db in compressed parts under their hashes, and differences as the publisher's ZIP
-files. The manifest lists the files of the present registry: the base (a registry.db, with the SHA-256 of its
-uncompressed bytes) and the differences that follow it. A desk that has the base fetches only the differences. Each
-hash is verified before anything is used.
+The worker stores its registry.db in compressed parts that are named by their hashes, and differences as the
+publisher's ZIP files. The manifest lists the files of the present registry: the base (a registry.db, with the
+SHA-256 of its uncompressed bytes) and the differences that follow it. A desk that has the base fetches only the
+differences. The desk verifies the hash of each file before it uses the file.
 
-A registry is named by the SHA-256 of the publisher's files of which it was made, in their order.
+A registry is identified by the SHA-256 of the publisher's files of which it was made, in their order.
 """
 
 import json
@@ -42,14 +42,15 @@ from console.store.spool.sqlite_file import translate_errors
 
 PART_BYTES = 16 * 1024**2
 """Size (bytes) of each part of a file before it is compressed; the last part may be smaller."""
-_FETCHED_NAME, _SNAPSHOT_NAME = "fetched", "snapshot"
-_COPY_NAME = "copy.db"
+_FETCHED_FOLDER_NAME, _SNAPSHOT_FOLDER_NAME = "fetched", "snapshot"
+_SNAPSHOT_FILE_NAME = "copy.db"
 _COMPRESSION_LEVEL = 1  # a higher one makes the parts little smaller
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file under the root of the documents: its SHA-256, its size in bytes and the paths of its parts."""
+    """A file that the worker stored for the desks: its name, its SHA-256, its size in bytes, and the paths of its
+    compressed parts under the root of the documents."""
 
     name: str
     sha256: str
@@ -59,9 +60,8 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class RegistryManifest:
-    """The files of the team's registry. `form`: the FORMAT_VERSION of its tables. `base_files`: the hashes of the
-    publisher's files in the base.
-    """
+    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `base_files`: the
+    SHA-256 of the publisher's files of which the base was made."""
 
     form: int
     registry_date: str
@@ -71,16 +71,17 @@ class RegistryManifest:
 
     @property
     def files(self) -> list[str]:
-        """The hashes of all publisher's files of which this registry is made."""
+        """The SHA-256 of all publisher's files of which this registry is made, in their order."""
         return [*self.base_files, *(difference.sha256 for difference in self.differences)]
 
 
 def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] = ()) -> None:
-    """Store the registry in use for the desks. `paths` are the files that were imported last: if the desks have
-    all earlier files, only these differences are stored.
+    """Store the registry in use of `folder` for the desks of the team. `paths` are the files that were imported
+    last: if they contain all differences that the desks don't have yet, only these differences are stored,
+    otherwise a new base.
 
-    Raises in_progress if another process imports into this folder; storage_full or documents_unreachable if a
-    file can't be stored.
+    Raises in_progress if another process imports into this folder; storage_full or documents_unreachable if a file
+    can't be stored.
     """
     with import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
@@ -105,13 +106,13 @@ def fetch_registry(
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus | None:
-    """Update the registry of this folder to the team's registry. Return its status, or None if there was nothing
-    to do: no registry is published, or this desk's registry is the same or newer.
+    """Update the registry in `folder` to the team's registry and return its status. Return None if there is
+    nothing to do: the worker has published no registry, or this desk's registry is the same or newer.
 
-    After a stopped or killed fetch, the next call continues with the next part. After an error the registry in use
-    is the one before, or the new whole file without its differences. Raises in_progress if another process
-    imports into this folder; interrupted if `should_stop` returned True; bad_profile if a newer program has
-    written the team's registry; not_found if a file is missing or damaged; documents_unreachable or
+    After a stopped or killed fetch, the next call continues with the next part. If this function raises an error,
+    the registry in use is the former one, or the new base without its differences. Raises in_progress if another
+    process imports into this folder; interrupted if `should_stop` returned True; bad_profile if a newer program
+    has written the team's registry; not_found if a file is missing or damaged; documents_unreachable or
     storage_full if a file can't be read or written.
     """
     manifest = _read_manifest(documents)
@@ -120,7 +121,7 @@ def fetch_registry(
     with import_lock(folder), translate_errors(folder):
         recover_unfinished_build(folder)
         status = _read_own_status(folder)
-        if not _is_ahead(manifest, status):
+        if not _is_manifest_ahead(manifest, status):
             return status and None
         if manifest.form != FORMAT_VERSION:
             raise ConsoleError(
@@ -134,11 +135,11 @@ def fetch_registry(
         paths = [_fetch_difference(folder, difference, documents) for difference in missing]
     if paths:
         import_registry_files(folder, paths, on_progress=on_progress, should_stop=should_stop)
-    shutil.rmtree(folder / _FETCHED_NAME, ignore_errors=True)
+    shutil.rmtree(folder / _FETCHED_FOLDER_NAME, ignore_errors=True)
     return _read_own_status(folder)
 
 
-def _is_ahead(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
+def _is_manifest_ahead(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
     if status is None:
         return True
     is_same = manifest.files == [source.sha256 for source in status.files]
@@ -148,7 +149,8 @@ def _is_ahead(manifest: RegistryManifest, status: RegistryStatus | None) -> bool
 def _append_to_manifest(
     former: RegistryManifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
 ) -> RegistryManifest | None:
-    """Return the former manifest with the differences that follow it; None if one of them isn't among the paths."""
+    """Store the differences that the former manifest lacks, and return a manifest with them. Return None if the
+    registry isn't the former one with more differences, or if one of these differences isn't among `paths`."""
     if former is None or former.form != FORMAT_VERSION:
         return None
     files, given = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}
@@ -166,11 +168,12 @@ def _append_to_manifest(
 
 
 def _store_base(folder: Path, file: Path, documents: Documents) -> RegistryManifest:
-    """Store a copy of the registry in use, as it is at one moment."""
-    snapshot = folder / _SNAPSHOT_NAME
+    """Store a consistent copy of the registry in use (`file`) as a new base, and return a manifest with this base
+    only."""
+    snapshot = folder / _SNAPSHOT_FOLDER_NAME
     shutil.rmtree(snapshot, ignore_errors=True)
     make_private_folder(snapshot)
-    copy = snapshot / _COPY_NAME
+    copy = snapshot / _SNAPSHOT_FILE_NAME
     make_private_file(copy)
     try:
         with closing(open_for_reading(file)) as source, closing(sqlite3.connect(copy)) as target:
@@ -196,7 +199,7 @@ def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:
 def _fetch_base(
     folder: Path, manifest: RegistryManifest, documents: Documents, should_stop: Callable[[], bool]
 ) -> None:
-    """Fetch the base and put it in use. The caller holds the import lock."""
+    """Fetch the base of the manifest and make it the registry in use. The caller holds the import lock."""
     fetched = _fetch_file(folder, manifest.base, documents, should_stop)
     with closing(open_for_reading(fetched)) as connection:
         day = read_status(connection).registry_date
@@ -211,8 +214,9 @@ def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents
 
 
 def _fetch_file(folder: Path, stored: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
-    """Fetch the parts of a file, after those that an earlier call has fetched, and verify its hash."""
-    path = folder / _FETCHED_NAME / _require_digest(stored)
+    """Fetch a stored file into `folder`, verify its hash, and return its path. Parts that an earlier, interrupted
+    call has fetched aren't fetched again."""
+    path = folder / _FETCHED_FOLDER_NAME / _get_valid_digest(stored)
     make_private_folder(path.parent)
     make_private_file(path)
     with path.open("r+b") as file:
@@ -240,8 +244,9 @@ def _decompress(path: str, content: bytes) -> bytes:
     return part
 
 
-def _require_digest(stored: StoredFile) -> str:
-    """Return the hash as a file name. Raises not_found if the manifest has something else in its place."""
+def _get_valid_digest(stored: StoredFile) -> str:
+    """Return the SHA-256 of the stored file, which is used as a file name. Raises not_found if the manifest has
+    another text in its place."""
     if len(stored.sha256) != sha256().digest_size * 2 or not stored.sha256.isalnum():
         raise _make_damaged_error(stored.name)
     return stored.sha256

@@ -1,6 +1,5 @@
-"""Writes the rows of a day, as the Web-API returned them, into a file of the publisher's form, so that both are
-imported in the same way.
-"""
+"""Writes the changes of one day, as the publisher's Web-API returned them, into a file of the same form as the
+publisher's differences. So the rows of both are imported in the same way."""
 
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +16,8 @@ FOLDER_NAME = "fetched"
 def open_fetched_difference(
     registry_folder: Path, day: date
 ) -> Iterator[tuple[Path, Callable[[Sequence[str]], None]]]:
-    """Open a new file `diff_YYYYMMDD.zip`; yield its path and a function that adds lines of CSV. The block must
-    end before the file is read. If the block ends with an exception, the file is deleted.
-    """
+    """Create the file `diff_YYYYMMDD.zip` for the day; yield its path and a function that adds lines of CSV to it.
+    The file is complete at the end of the block, and deleted if the block raises an exception."""
     folder = registry_folder / FOLDER_NAME
     make_private_folder(folder)
     path = folder / f"diff_{day:%Y%m%d}.zip"

@@ -1,7 +1,8 @@
-"""Turns the lines of the publisher's CSV into checked columns. Every rule of the format is here.
+"""Converts the lines of the publisher's CSV into checked columns. This module contains all rules for the format of
+a row.
 
-A block is checked column by column, because that is many times faster than row by row. If a rule is broken, the same
-rules are applied to one line after another, so that the error names the first bad line.
+A block of lines is checked column by column, because that is many times faster than row by row. If a rule is
+broken, the same rules are applied to one line after another, so that the error names the first bad line.
 """
 
 import csv
@@ -18,12 +19,12 @@ from console.store.registry.source_file import SourceFile, TextBlock, make_bad_f
 FIRST_PUBLICATION_DAY = date(2015, 10, 5)
 """The day on which the first numbers were assigned. Days are stored as their distance from it."""
 Column = Sequence[str]
-_LONGEST_LINE = 16_000
+_MAX_LINE_CHARACTERS = 16_000
 """Largest number of characters of a line; the fields of a row can't have as many together."""
 
 
 class FileColumns(NamedTuple):
-    """The 30 columns of some rows, in the order and with the names of the publisher's resource definition."""
+    """The 30 columns of a block of rows, in the order and with the names of the publisher's resource definition."""
 
     sequence_number: Column
     corporate_number: Column
@@ -58,7 +59,7 @@ class FileColumns(NamedTuple):
 
 
 class RowBlock(NamedTuple):
-    """Checked rows of a file: the number of the first and the last line, and the columns."""
+    """A block of checked rows of a file: the numbers of its first and last line, and its columns."""
 
     first_line: int
     last_line: int
@@ -66,7 +67,8 @@ class RowBlock(NamedTuple):
 
 
 class _BrokenRule(Exception):
-    """A column breaks a rule of the format."""
+    """Raised if a value breaks a rule of the format. `field` is the publisher's name of the wrong field; "" if the
+    whole line is wrong."""
 
     def __init__(self, problem: RegistryFileProblem, field: str = "") -> None:
         super().__init__(problem)
@@ -75,8 +77,8 @@ class _BrokenRule(Exception):
 
 class _StoredDayCache(dict[str, int]):
     """Cache from the text of a date (YYYY-MM-DD) to its stored form: the number of days since
-    FIRST_PUBLICATION_DAY. A missing date is computed at its first look-up. Raises ValueError for a text that
-    isn't a date.
+    FIRST_PUBLICATION_DAY. A missing entry is computed at its first look-up; ValueError is raised for a text
+    that isn't a date.
     """
 
     def __missing__(self, text: str) -> int:
@@ -90,21 +92,14 @@ _stored_day_cache = _StoredDayCache()
 
 
 def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
-    """Yield the rows of the file in blocks, without those up to the line `after_line` (the last line of an earlier
-    block). Raises bad_registry_file with the first bad line.
-    """
+    """Yield the rows of the file in blocks, beginning after the line `after_line`, the last line of an earlier
+    block. Raises bad_registry_file for the first bad line."""
     for block in read_text(source, after_line):
         yield RowBlock(block.first_line, block.first_line + len(block.lines) - 1, _check_block(source.name, block))
 
 
-def convert_to_stored_day(text: str) -> int:
-    """Return the stored form of a date of a checked row: the number of days since FIRST_PUBLICATION_DAY. The
-    dates of a file repeat, so each is parsed once.
-    """
-    return _stored_day_cache[text]
-
-
-stored_days: Callable[[str], int] = _stored_day_cache.__getitem__
+get_stored_day: Callable[[str], int] = _stored_day_cache.__getitem__
+"""Returns the stored form of a date (YYYY-MM-DD) of a checked row: the number of days since FIRST_PUBLICATION_DAY."""
 
 
 def _check_block(name: str, block: TextBlock) -> FileColumns:
@@ -129,7 +124,7 @@ def _check_line(name: str, number: int, line: str) -> None:
 
 def _check_lines(lines: list[str]) -> FileColumns:
     longest = max(map(len, lines))
-    if longest > _LONGEST_LINE:
+    if longest > _MAX_LINE_CHARACTERS:
         raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG)
     try:
         rows = list(csv.reader(lines, strict=True))
@@ -146,19 +141,21 @@ def _check_lines(lines: list[str]) -> FileColumns:
                 _PROBLEM_BY_COLUMN.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _make_publisher_name(field)
             )
     _check_lengths(columns, longest)
-    _check_together(columns)
+    _check_field_pairs(columns)
     return columns
 
 
 def _check_lengths(columns: FileColumns, longest_line: int) -> None:
-    """Check the texts. A field is not longer than its line, and many fields repeat or are empty."""
+    """Check that no text of the columns is too long; raise _BrokenRule for one that is. `longest_line`: the length
+    of the longest line; a column whose limit is higher needs no check."""
     for field, longest in _MAX_CHARACTERS_BY_COLUMN.items():
         if longest < longest_line and max(map(len, set(getattr(columns, field)))) > longest:
             raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _make_publisher_name(field))
 
 
-def _check_together(columns: FileColumns) -> None:
-    """Check the rules that concern two fields of a row."""
+def _check_field_pairs(columns: FileColumns) -> None:
+    """Check the rules that concern two fields of a row: name and image of the name, date and cause of the closure.
+    Raises _BrokenRule."""
     if not all(columns.name) and not all(map(operator.concat, columns.name, columns.name_image_id)):
         raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "name")
     if any(cause and not day for day, cause in zip(columns.close_date, columns.close_cause, strict=True)):
@@ -176,7 +173,7 @@ def _is_one_of(values: Iterable[str]) -> Callable[[Column], bool]:
 
 
 def _has_digits(count: int) -> Callable[[Column], bool]:
-    """Return a check that each text is empty or has `count` ASCII digits."""
+    """Return a function that checks a column: each text is empty or consists of `count` ASCII digits."""
 
     def check(column: Column) -> bool:
         text = "".join(column)
@@ -189,17 +186,17 @@ def _are_digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _are_counts(column: Column) -> bool:
+def _are_sequence_numbers(column: Column) -> bool:
     return all(column) and _are_digits("".join(column)) and max(map(len, column)) <= 18
 
 
-def _are_numbers(column: Column) -> bool:
+def _are_corporation_numbers(column: Column) -> bool:
     return set(map(len, column)) == {13} and _are_digits("".join(column)) and are_well_formed(column)
 
 
-def _are_successors(column: Column) -> bool:
+def _are_corporation_numbers_or_empty(column: Column) -> bool:
     given = [number for number in column if number]
-    return not given or _are_numbers(given)
+    return not given or _are_corporation_numbers(given)
 
 
 def _are_days(column: Column) -> bool:
@@ -217,8 +214,8 @@ def _are_days_or_empty(column: Column) -> bool:
 
 _are_flags = _is_one_of(("0", "1"))
 _CHECK_BY_COLUMN: Mapping[str, Callable[[Column], bool]] = {
-    "sequence_number": _are_counts,
-    "corporate_number": _are_numbers,
+    "sequence_number": _are_sequence_numbers,
+    "corporate_number": _are_corporation_numbers,
     "process": _is_one_of(ProcessCode),
     "correct": _are_flags,
     "update_date": _are_days,
@@ -229,7 +226,7 @@ _CHECK_BY_COLUMN: Mapping[str, Callable[[Column], bool]] = {
     "post_code": _has_digits(7),
     "close_date": _are_days_or_empty,
     "close_cause": _is_one_of(("", *CloseCause)),
-    "successor_corporate_number": _are_successors,
+    "successor_corporate_number": _are_corporation_numbers_or_empty,
     "assignment_date": _are_days,
     "latest": _are_flags,
     "hihyoji": _is_one_of(("", "0", "1")),

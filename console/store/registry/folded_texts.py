@@ -1,13 +1,14 @@
 """The comparison forms of a corporation's texts (`console.domain.registry.spelling`), as registry.db stores them.
 
-The columns `folded_names` and `folded_street` have only what the texts themselves don't have, because they may need
-160 bytes a row at most beside the texts. A search compares them in SQL (module `search_filter`); the search index is
-made of them, so that an import folds each text once.
+A comparison form is stored only if it differs from the text itself, because both columns together may take at most
+160 bytes a row. A search compares them in SQL (module `search_filter`). The search index is made of them, too, so
+that an import computes each form once.
 
-`folded_names` has lines: the form of the name, that of the furigana (empty if a text is its own form, a space if
-nothing of it is compared), then second readings of both; behind a tab the forms of the English name. `folded_street`
-is the form of the address without the form of its prefecture and city, which the table `places` has; if the whole
-form doesn't begin with it, a line break and the whole form.
+The column `folded_names` consists of lines: the form of the name, the form of the furigana (an empty line if the
+text is its own form, a space if the form is empty), then second readings of both. After a tab follow the forms of
+the English name. The column `folded_street` is the form of the address without that of its prefecture and city,
+which the table `places` has. If the form of the whole address doesn't begin with that of the place,
+`folded_street` is a line break and the whole form.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,17 +25,16 @@ from console.domain.registry.spelling import (
 )
 from console.store.registry.file_rows import FileColumns
 
-_LINE_SEPARATOR, _ENGLISH_SEPARATOR, _NOTHING = "\n", "\t", " "
+_LINE_SEPARATOR, _ENGLISH_SEPARATOR, _EMPTY_FORM = "\n", "\t", " "
 _WIDE_AND_NARROW_DIGITS = "0123456789０１２３４５６７８９"
 DIGITS_TO_0 = str.maketrans(dict.fromkeys(_WIDE_AND_NARROW_DIGITS, "0"))
 """Translation after which streets that differ in their numbers only are the same."""
-_ENDS_OF_PLACES = frozenset("都道府県市区町村")
+_LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
 
 
 class _DigitsOnly(dict[int, str | None]):
-    """Translation table of `str.translate` that deletes all characters but digits, filled with a character when it
-    first occurs.
-    """
+    """Translation table of `str.translate` that deletes all characters but digits. A character is added at its
+    first look-up."""
 
     def __missing__(self, code: int) -> str | None:
         place = _WIDE_AND_NARROW_DIGITS.find(chr(code))
@@ -42,18 +42,20 @@ class _DigitsOnly(dict[int, str | None]):
         return digit
 
 
-_DIGITS_ONLY = _DigitsOnly()
+_DIGITS_ONLY_TABLE = _DigitsOnly()
 
 
 def fold_names(columns: FileColumns) -> Iterator[str]:
-    """Yield the column `folded_names` of each row."""
+    """Yield the value of the column `folded_names` for each row."""
     names, readings = list_readings_of_all(columns.name), list_readings_of_all(columns.furigana)
-    return map(_write_names, columns.name, names, columns.furigana, readings, columns.en_name)
+    return map(_make_folded_names, columns.name, names, columns.furigana, readings, columns.en_name)
 
 
-def _write_names(name: str, names: Sequence[str], furigana: str, readings: Sequence[str], english_name: str) -> str:
-    first = "" if names[0] == name else names[0] or _NOTHING
-    second = "" if readings[0] == furigana else readings[0] or _NOTHING
+def _make_folded_names(
+    name: str, names: Sequence[str], furigana: str, readings: Sequence[str], english_name: str
+) -> str:
+    first = "" if names[0] == name else names[0] or _EMPTY_FORM
+    second = "" if readings[0] == furigana else readings[0] or _EMPTY_FORM
     if len(names) == len(readings) == 1:
         text = f"{first}{_LINE_SEPARATOR}{second}" if second else first
     else:
@@ -70,27 +72,26 @@ def _list_english_forms(english_name: str) -> list[str]:
 
 
 def list_name_readings(name: str, furigana: str, folded_names: str | None) -> list[str]:
-    """Return the texts by which a search finds a corporation: the forms of its name and of its furigana in which
-    width, case, legal form and old characters make no difference. They are stored in `folded_names`; None is a row of
-    an older registry file, for which they are computed.
+    """Return the texts by which a search finds a corporation: forms of its name and furigana in which width, case,
+    legal form and old characters make no difference. They are read from `folded_names`; with None (a row of an
+    older registry file) they are computed.
     """
     if folded_names is None:
         return [reading for text in (name, furigana) if text for reading in list_readings(text)]
     first, *others = folded_names.partition(_ENGLISH_SEPARATOR)[0].split(_LINE_SEPARATOR)
-    readings = [_read_line(first, name)] if name else []
+    readings = [_read_form(first, name)] if name else []
     if furigana:
-        readings.append(_read_line(others[0] if others else "", furigana))
+        readings.append(_read_form(others[0] if others else "", furigana))
     return readings + others[1:]
 
 
-def _read_line(line: str, text: str) -> str:
-    return line.strip(_NOTHING) if line else text
+def _read_form(line: str, text: str) -> str:
+    return line.strip(_EMPTY_FORM) if line else text
 
 
 def fold_streets(columns: FileColumns) -> Iterator[str]:
-    """Yield the column `folded_street` of each row. It is made of the address in Japan; if a corporation has
-    none, of its address abroad.
-    """
+    """Yield the value of the column `folded_street` for each row. It is made of the address in Japan; of a
+    corporation without one, it is made of the address abroad."""
     places = map(add, columns.prefecture_name, columns.city_name)
     return map(_fold_street, places, columns.street_number, columns.address_outside)
 
@@ -102,29 +103,27 @@ def _fold_street(place: str, street: str, address_outside: str) -> str:
     before = _shorten_place(place)
     template = _fold_without_digits(before, text.translate(DIGITS_TO_0))
     if template is None:
-        return _fold_behind(before, text)
-    return template % tuple(text.translate(_DIGITS_ONLY))
+        return _fold_street_after_place(before, text)
+    return template % tuple(text.translate(_DIGITS_ONLY_TABLE))
 
 
 @lru_cache(8192)
 def _shorten_place(place: str) -> str:
-    """Return the last character of a place if the comparison form of the street depends on it only, and the form of
-    the place doesn't depend on the street; otherwise the place.
-    """
-    is_usual = place[-1:] in _ENDS_OF_PLACES and not has_second_reading(place)
-    return place[-1:] if is_usual and _fold_behind(place, "丘ケ丘") == "丘ガ丘" else place
+    """Return only the last character of a place (prefecture and city) if the comparison form of a street behind it
+    is the same as behind the whole place; otherwise return the place."""
+    is_usual = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not has_second_reading(place)
+    return place[-1:] if is_usual and _fold_street_after_place(place, "丘ケ丘") == "丘ガ丘" else place
 
 
 @lru_cache(32_768)
 def _fold_without_digits(place: str, street: str) -> str | None:
-    """Return the comparison form of a street whose digits are all 0, with %s for each digit; None if the form has
-    digits from other characters (三丁目), too.
-    """
-    folded = _fold_behind(place, street)
+    """Return the comparison form of a street behind `place`, with %s in place of each digit; all digits of
+    `street` are 0. Return None if the form also has digits made of other characters (三丁目)."""
+    folded = _fold_street_after_place(place, street)
     digits = [one for one in folded if one.isdigit()]
     return folded.replace("0", "%s") if digits == ["0"] * street.count("0") else None
 
 
-def _fold_behind(place: str, street: str) -> str:
+def _fold_street_after_place(place: str, street: str) -> str:
     before, whole = fold_address(place), fold_address(f"{place}{street}")
     return whole[len(before) :] if whole.startswith(before) else f"{_LINE_SEPARATOR}{whole}"

@@ -1,4 +1,4 @@
-"""Applies a difference to a registry: to the one in use, or to a build before it is put in use."""
+"""Applies a difference to a registry: to the registry in use, or to one that is being built from whole files."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -41,15 +41,14 @@ the state before the first row and the state after the last one.
 
 
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Apply a difference in the transaction of the caller. Raises bad_registry_file if a row of the file is
-    invalid; interrupted if the import must stop.
-    """
+    """Apply the difference `source` to a registry, in a transaction that the caller has begun. Raises
+    bad_registry_file if a row of the file is invalid; interrupted if the import must stop."""
     add_missing_columns(connection)
     inserted = Places(connection)
     places = read_places(connection)
     done, count = 0, read_fact(connection, "rows")
     for block in read_rows(source):
-        rows = list(_read_rows(block.columns, inserted))
+        rows = list(_read_rows_in_force(block.columns, inserted))
         if len(places) < len(inserted):
             places = read_places(connection)
         unindex_rows(connection, _find_ids(connection, rows))
@@ -65,8 +64,8 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     write_summary(connection, (source,), source.day, count)
 
 
-def _read_rows(columns: FileColumns, places: Places) -> Iterator[tuple[StoredCorporationRow, bool]]:
-    """Yield the rows in force, with True if the row deletes the corporation."""
+def _read_rows_in_force(columns: FileColumns, places: Places) -> Iterator[tuple[StoredCorporationRow, bool]]:
+    """Yield the rows in force (the newest states of corporations), each with True if the corporation was deleted."""
     for row, latest, process in zip(
         convert_to_stored_rows(columns, places), columns.latest, columns.process, strict=True
     ):
@@ -75,7 +74,7 @@ def _read_rows(columns: FileColumns, places: Places) -> Iterator[tuple[StoredCor
 
 
 def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
-    """Return the row ids of the corporations of these rows that are stored now."""
+    """Return the row ids in the table `corporations` of those corporations of `rows` that the registry has now."""
     found = (connection.execute(_ROW_ID_QUERY, row[:1]).fetchone() for row, _ in rows)
     return {one[0] for one in found if one is not None}
 
@@ -87,7 +86,8 @@ def _apply_row(
     is_deleted: bool,
     places: dict[int, PlaceKey],
 ) -> int:
-    """Apply a row in force, and return by how many the number of corporations has changed: 1, 0 or -1."""
+    """Write a row in force into the registry, and store the change if a fact of the corporation has changed.
+    Return by how much the number of corporations has changed: 1, 0 or -1."""
     found = connection.execute(_ROW_QUERY, row[:1]).fetchone()
     before: StoredCorporationRow | None = found and found[1:]
     after = None if is_deleted else row

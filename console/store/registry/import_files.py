@@ -1,4 +1,4 @@
-"""Imports files of the publisher into the registry of a desk: whole files and differences, given in any order."""
+"""Imports files of the publisher (whole files and differences, in any order) into the registry of a desk."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from typing import TypeVar
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
 from console.store.registry.import_order import RegistryCoverage, adds_prefectures, check_order
-from console.store.registry.import_whole import build_whole, finish_build, forget_build, index_build, open_build
+from console.store.registry.import_whole import build_whole, delete_build_key, finish_build, index_build, open_build
 from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
@@ -35,13 +35,13 @@ def import_registry_files(
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus:
-    """Import files of the publisher into the registry of this folder, all of them or none, and return the status
-    of the registry in use. Until everything is done, readers use the former registry.
+    """Import files of the publisher into the registry of `folder`, either all of them or none, and return the
+    status of the new registry. Until the end of the import, readers use the former registry.
 
-    After a stopped or killed import of whole files, a call with the same files continues it. After an error the
-    registry in use is the former one. Raises bad_registry_file for an invalid file; registry_order for a file
-    that doesn't follow the registry in use; in_progress if another process imports; interrupted if `should_stop`
-    returned True; storage_full if the registry can't be written.
+    After a stopped or killed import of whole files, a call with the same files continues it. If this function
+    raises an error, the former registry stays in use. Raises bad_registry_file for an invalid file; registry_order
+    for a file that doesn't follow the registry in use; in_progress if another process imports; interrupted if
+    `should_stop` returned True; storage_full if the registry can't be written.
     """
     with import_lock(folder), translate_errors(folder):
         run = ImportRun(on_progress, should_stop)
@@ -65,7 +65,7 @@ def _open_source(path: Path, run: ImportRun) -> SourceFile:
 
 
 def _import_order_key(source: SourceFile) -> tuple[bool, date, str]:
-    """Key that sorts whole files first, then the differences by their days."""
+    """Return the key that sorts whole files first, then the differences by their days."""
     return source.is_difference, source.day, source.name
 
 
@@ -91,7 +91,7 @@ def _import_differences(folder: Path, sources: Sequence[SourceFile], run: Import
     with closing(open_for_writing(file)) as connection, transaction(connection):
         for source in sources:
             apply_difference(connection, source, run)
-        forget_build(connection)
+        delete_build_key(connection)
 
 
 def _read_current(folder: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:

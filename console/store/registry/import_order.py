@@ -1,6 +1,6 @@
-"""Checks the order of imported files. These files are refused: files older than the registry in use, a difference
-that is applied already, a difference after a missing day, and whole files without a prefecture that the registry
-has.
+"""Checks that imported files follow the registry in use. It refuses files that are older than the registry, a
+difference that is already applied, a difference after a missing day, and whole files that lack a prefecture of
+the registry.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,9 +15,8 @@ from console.store.registry.source_file import WHOLE_NATION_CODE, SourceFile
 
 @dataclass(frozen=True, slots=True)
 class RegistryCoverage:
-    """The coverage of the registry in use: the codes of its prefectures (or NATION), the day of the whole files from
-    which it was made, and the day up to which it is complete.
-    """
+    """The coverage of the registry in use: the codes of its prefectures (or only WHOLE_NATION_CODE), the day of
+    the whole files from which it was made, and the day up to which it is complete."""
 
     prefectures: frozenset[str]
     whole_day: date
@@ -25,68 +24,68 @@ class RegistryCoverage:
 
 
 def check_order(current: RegistryCoverage | None, sources: Sequence[SourceFile]) -> None:
-    """Check the days and prefectures of `sources`, which are sorted: whole files first, then the differences by day.
-    A difference fits if it is of the next day of publication after the file before it. `current` is the registry in
-    use; None: there is none. Raises registry_order with the first file that doesn't fit.
+    """Check the days and prefectures of the files `sources`, sorted: whole files first, then the differences by
+    day. A difference must be of the first day of publication after the file before it. `current` is the
+    coverage of the registry in use; None if there is no registry. Raises registry_order for the first file that
+    doesn't follow.
     """
     wholes = [source for source in sources if not source.is_difference]
     reached = None if current is None else current.registry_date
     if wholes:
-        _check_wholes(wholes)
+        _check_whole_files(wholes)
         reached = wholes[0].day
     for source in sources:
         if source.is_difference:
-            reached = _check_next(reached, source)
+            reached = _check_difference(reached, source)
     if current is None or reached is None:
         return
     if reached < current.registry_date:
-        raise _order_error(RegistryOrderProblem.OLDER_THAN_REGISTRY, sources[-1], current.registry_date)
+        raise _make_order_error(RegistryOrderProblem.OLDER_THAN_REGISTRY, sources[-1], current.registry_date)
     if wholes and not (_covers_registry(wholes, current) or adds_prefectures(current, wholes)):
-        raise _order_error(RegistryOrderProblem.PREFECTURES_MISSING, wholes[0], current.registry_date)
+        raise _make_order_error(RegistryOrderProblem.PREFECTURES_MISSING, wholes[0], current.registry_date)
 
 
 def adds_prefectures(current: RegistryCoverage | None, whole_files: Sequence[SourceFile]) -> bool:
-    """True if the files only add prefectures to a registry of some prefectures of the same day, to which no
-    difference has been applied.
-    """
+    """True if the whole files only add further prefectures to a registry of single prefectures. The files must be
+    of the same day as the registry, and no difference may have been applied to it."""
     if current is None or not whole_files:
         return False
-    new = _list_prefectures_of(whole_files)
+    new = _list_prefectures(whole_files)
     is_partial = WHOLE_NATION_CODE not in new | current.prefectures and new.isdisjoint(current.prefectures)
     return is_partial and whole_files[0].day == current.whole_day == current.registry_date
 
 
-def _list_prefectures_of(sources: Iterable[SourceFile]) -> frozenset[str]:
+def _list_prefectures(sources: Iterable[SourceFile]) -> frozenset[str]:
     return frozenset(source.prefecture for source in sources)
 
 
 def _covers_registry(whole_files: Sequence[SourceFile], current: RegistryCoverage) -> bool:
-    new = _list_prefectures_of(whole_files)
+    new = _list_prefectures(whole_files)
     return WHOLE_NATION_CODE in new or new >= current.prefectures
 
 
-def _check_wholes(whole_files: Sequence[SourceFile]) -> None:
+def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
     seen: set[str] = set()
     for source in whole_files:
         if source.day != whole_files[0].day:
-            raise _order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, whole_files[0].day)
+            raise _make_order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, whole_files[0].day)
         if source.prefecture in seen or WHOLE_NATION_CODE in seen:
-            raise _order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, whole_files[0].day)
+            raise _make_order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, whole_files[0].day)
         seen.add(source.prefecture)
 
 
-def _check_next(reached: date | None, source: SourceFile) -> date:
+def _check_difference(reached: date | None, source: SourceFile) -> date:
     if reached is None:
-        raise _order_error(RegistryOrderProblem.NO_WHOLE_FILE, source, None)
+        raise _make_order_error(RegistryOrderProblem.NO_WHOLE_FILE, source, None)
     if source.day <= reached:
-        raise _order_error(RegistryOrderProblem.ALREADY_APPLIED, source, reached)
+        raise _make_order_error(RegistryOrderProblem.ALREADY_APPLIED, source, reached)
     missing = list_publication_days_between(reached, source.day)
     if missing:
-        raise _order_error(RegistryOrderProblem.DAYS_MISSING, source, reached, missing)
+        raise _make_order_error(RegistryOrderProblem.DAYS_MISSING, source, reached, missing)
     return source.day
 
 
-def _order_error(
+def _make_order_error(
     problem: RegistryOrderProblem, source: SourceFile, reached: date | None, missing: Sequence[date] = ()
 ) -> ConsoleError:
     return ConsoleError(

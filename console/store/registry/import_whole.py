@@ -1,7 +1,9 @@
-"""Builds a registry from whole files: of the nation, or of some prefectures, all of the same day.
+"""Builds a new registry from whole files: from the file of the nation, or from files of some prefectures, all of
+the same day.
 
 The rows are inserted in the order of the file; the indexes are created afterwards. The inserted rows are committed
-every few blocks, with the number of the last line, so that a stopped or killed import continues after this line.
+every few blocks, together with the number of the last line. So a stopped or killed import continues after this
+line.
 """
 
 import json
@@ -37,7 +39,7 @@ from console.store.registry.source_file import SourceFile, make_bad_file_error, 
 _CACHE_KIB = 32 * 1024
 _BLOCKS_PER_COMMIT = 128
 _ROWS_INDEXED_PER_COMMIT = 100_000
-_DELETE_OLDER = """
+_DELETE_OLDER_STATES = """
 DELETE FROM corporations WHERE id IN (
     SELECT id FROM (
         SELECT id, row_number() OVER (PARTITION BY number ORDER BY updated_on DESC, id DESC) AS rank
@@ -52,15 +54,15 @@ DELETE FROM corporations WHERE id IN (
 def open_build(
     folder: Path, sources: Sequence[SourceFile], former: Path | None, *, adds: bool
 ) -> Iterator[sqlite3.Connection]:
-    """Yield a connection to the unfinished registry file (the build) that is made from exactly these source files.
-    If there is none, begin a new one. `former` is the registry in use: with `adds` a new build begins as a copy
-    of it; otherwise only the changes of corporations are copied from it.
+    """Yield a connection to the build: the unfinished registry.db that is made of exactly these source files. If
+    there is none, begin a new one. `former` is the registry in use: with `adds` a new build begins as a copy of
+    it; otherwise only its table of changes is copied.
     """
     key = json.dumps(
         [FORMAT_VERSION, str(former) if adds else "", *((source.name, source.sha256) for source in sources)]
     )
     file = make_building_path(folder)
-    is_new = _read_key(file) != key
+    is_new = _read_build_key(file) != key
     if is_new:
         start_building(folder)
     with closing(_open_build(file)) as connection:
@@ -71,8 +73,9 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    """Insert the rows of the whole files into a build. Rows that were inserted before an interruption are not
-    inserted again. Raises bad_registry_file if a row is invalid; interrupted if the import must stop.
+    """Insert the rows of the whole files into a build and create its indexes. Rows that were inserted before an
+    interruption are not inserted again. Raises bad_registry_file if a row is invalid; interrupted if the import
+    must stop.
     """
     applied = read_applied_hashes(connection)
     if all(source.sha256 in applied for source in sources):
@@ -80,19 +83,18 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
     for source in sources:
         _insert_file(connection, source, run)
     with transaction(connection):
-        _index_build(connection, sources)
+        _create_indexes_and_summary(connection, sources)
 
 
 def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Build the search index of a build that has all its rows. Rows that were indexed before an interruption are
-    not indexed again. Raises interrupted if the import must stop.
-    """
+    """Fill the search index of a build that has all its rows. Rows that were added before an interruption are not
+    added again. Raises interrupted if the import must stop."""
     if read_fact(connection, "is_indexed"):
         return
     with transaction(connection):
         create_search_index(connection)
         begin_bulk_load(connection)
-    while not _index_more(connection):
+    while not _index_next_rows(connection):
         run.report_rows("finish", source, read_fact(connection, "indexed"))
         run.raise_if_stopped()
     with transaction(connection):
@@ -100,8 +102,8 @@ def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportR
         write_facts(connection, {"is_indexed": 1})
 
 
-def _index_more(connection: sqlite3.Connection) -> bool:
-    """Index the next rows in a transaction of their own. Return True if there were none left."""
+def _index_next_rows(connection: sqlite3.Connection) -> bool:
+    """Add the next rows to the search index, in a transaction of their own. Return True if no row was left."""
     with transaction(connection):
         last = index_all_rows(connection, read_fact(connection, "indexed") or 0, _ROWS_INDEXED_PER_COMMIT)
         if last is not None:
@@ -110,17 +112,19 @@ def _index_more(connection: sqlite3.Connection) -> bool:
 
 
 def finish_build(connection: sqlite3.Connection) -> None:
-    """Switch a complete build to the journal mode of the registry in use: a write-ahead log."""
+    """Switch a complete build to a write-ahead log, the journal mode of a registry in use."""
     connection.execute("PRAGMA journal_mode=WAL")
 
 
-def forget_build(connection: sqlite3.Connection) -> None:
-    """Delete the list of a build's files from the registry, because more files were applied to it afterwards."""
+def delete_build_key(connection: sqlite3.Connection) -> None:
+    """Delete the key of the build from the registry (the list of its source files), because other files were
+    applied to the registry afterwards."""
     connection.execute("DELETE FROM facts WHERE name = 'build'")
 
 
 def _fill_build(connection: sqlite3.Connection, former: Path | None, adds: bool) -> None:
-    """Fill a new build with the former registry, or with its changes only."""
+    """Fill a new build: with `adds`, copy the former registry into it; otherwise create empty tables and copy only
+    the changes of corporations from the former registry (None: there is no former one)."""
     if former is None:
         with transaction(connection):
             create_tables(connection)
@@ -168,7 +172,7 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
 
 
 def _select_rows_in_force(columns: FileColumns) -> FileColumns:
-    """Return the rows without older states of a corporation, and without deleted corporations."""
+    """Return the columns without the rows of earlier states and of deleted corporations."""
     chosen = [
         latest == "1" and process != ProcessCode.DELETED
         for latest, process in zip(columns.latest, columns.process, strict=True)
@@ -176,11 +180,11 @@ def _select_rows_in_force(columns: FileColumns) -> FileColumns:
     return columns if all(chosen) else FileColumns(*(tuple(compress(column, chosen)) for column in columns))
 
 
-def _index_build(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
+def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
     try:
         create_indexes(connection)
     except sqlite3.IntegrityError:
-        connection.execute(_DELETE_OLDER)
+        connection.execute(_DELETE_OLDER_STATES)
         create_indexes(connection)
     rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
     write_summary(connection, sources, sources[0].day, rows)
@@ -188,8 +192,9 @@ def _index_build(connection: sqlite3.Connection, sources: Sequence[SourceFile]) 
         raise make_bad_file_error(sources[0].name, RegistryFileProblem.NO_CORPORATION)
 
 
-def _read_key(file: Path) -> str | None:
-    """Return the key of a build, which identifies its files; None if there is no build, or none that can be used."""
+def _read_build_key(file: Path) -> str | None:
+    """Return the key of the build in `file`, which identifies its source files; None if there is no build, or if
+    it can't be used."""
     if not file.exists():
         return None
     try:
@@ -201,9 +206,8 @@ def _read_key(file: Path) -> str | None:
 
 
 def _open_build(file: Path) -> sqlite3.Connection:
-    """Open a build. A rollback journal costs little while rows are appended, and makes each commit safe against a
-    crash of the process or of the machine.
-    """
+    """Open the build in `file`. It has a rollback journal, which costs little while rows are appended, and makes
+    each commit safe against a crash of the process or of the machine."""
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute("PRAGMA journal_mode=TRUNCATE")
     connection.execute("PRAGMA synchronous=FULL")

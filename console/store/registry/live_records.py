@@ -1,8 +1,10 @@
-"""Find the corporations that are watched: those with a live credit check, an open payment or an open refund here.
+"""Finds the watched corporations: those with a live credit check, an open payment or an open refund in this
+database.
 
-A credit check is live while it holds its claim and until a day after its expiry, because the dates of adopted rows
-have a time zone of their own. A payment is open until it is completed, reversed, failed or expired, and while its
-outcome is unknown; a refund until its state is final.
+A credit check is live while it holds its claim and until a day after its expiry; the day is a margin, because the
+dates of adopted rows may be in another time zone. A payment is open until it is completed, reversed, failed or
+expired, and while its outcome is unknown. A refund is open until its state is final, and while its outcome is
+unknown.
 """
 
 from collections.abc import Collection, Mapping
@@ -34,11 +36,11 @@ LIVE_RECORD_KINDS = ("credit-check", "payment", "refund")
 """Kinds of records. A corporation with a live or open record of one of these kinds is watched."""
 
 _NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
-_VALID_AT: BindParameter[datetime] = bindparam("valid_at")
+_EXPIRY_BOUND_PARAMETER: BindParameter[datetime] = bindparam("valid_at")
 # coalesce() prevents a server from using the index of `status`: the range of ids, or the number, is the better one.
 _is_live_check = (
     credit_checks.c.claim_number.is_not(None),
-    or_(credit_checks.c.expired_at.is_(None), credit_checks.c.expired_at > _VALID_AT),
+    or_(credit_checks.c.expired_at.is_(None), credit_checks.c.expired_at > _EXPIRY_BOUND_PARAMETER),
 )
 _is_open_payment = or_(
     func.coalesce(payments.c.status, "").not_in(sorted(state.value for state in FINAL_STATES)),
@@ -48,7 +50,7 @@ _is_open_refund = or_(
     func.coalesce(refunds.c.status, "").not_in(sorted(state.value for state in ENDED_REFUND_STATES)),
     refunds.c.certainty == "unknown",
 )
-_check_begun_at = func.coalesce(credit_checks.c.asked_at, credit_checks.c.purchased_at, credit_checks.c.created_at)
+_begun_at_of_check = func.coalesce(credit_checks.c.asked_at, credit_checks.c.purchased_at, credit_checks.c.created_at)
 _number_of_payment = func.coalesce(payments.c.corporation_number, orders.c.number_key)
 _payments_with_orders = payments.outerjoin(orders, orders.c.id == payments.c.order_id)
 _refunds_with_payments = refunds.join(payments, payments.c.id == refunds.c.payment_id)
@@ -59,7 +61,7 @@ def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
     return table.c.id > bindparam("after"), table.c.id <= bindparam("upto")
 
 
-_RANGE_QUERIES: Mapping[str, Select[Any]] = {
+_RANGE_QUERY_BY_KIND: Mapping[str, Select[Any]] = {
     "credit-check": select(credit_checks.c.claim_number).where(
         *_make_range_conditions(credit_checks), *_is_live_check
     ),
@@ -72,47 +74,48 @@ _RANGE_QUERIES: Mapping[str, Select[Any]] = {
 }
 
 
-def _begin_query(number: ColumnElement[str], begun_at: ColumnElement[Any], *rows: ColumnElement[bool]) -> Select[Any]:
+def _make_begin_query(
+    number: ColumnElement[str], begun_at: ColumnElement[Any], *rows: ColumnElement[bool]
+) -> Select[Any]:
     return select(number.label("number"), begun_at.label("begun_at")).where(number.in_(_NUMBERS_PARAMETER), *rows)
 
 
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
-_BEGIN_QUERY = union_all(
-    _begin_query(credit_checks.c.number_key, _check_begun_at, *_is_live_check),
-    _begin_query(payments.c.corporation_number, payments.c.created_at, _is_open_payment),
-    _begin_query(
+_BEGINNINGS_QUERY = union_all(
+    _make_begin_query(credit_checks.c.number_key, _begun_at_of_check, *_is_live_check),
+    _make_begin_query(payments.c.corporation_number, payments.c.created_at, _is_open_payment),
+    _make_begin_query(
         orders.c.number_key, payments.c.created_at, payments.c.corporation_number.is_(None), _is_open_payment
     ).select_from(_orders_with_payments),
-    _begin_query(payments.c.corporation_number, refunds.c.created_at, _is_open_refund).select_from(
+    _make_begin_query(payments.c.corporation_number, refunds.c.created_at, _is_open_refund).select_from(
         _refunds_with_payments
     ),
-    _begin_query(
+    _make_begin_query(
         orders.c.number_key, refunds.c.created_at, payments.c.corporation_number.is_(None), _is_open_refund
     ).select_from(_orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)),
 )
-_CHECKS_QUERY = select(
-    credit_checks.c.number_key, credit_checks.c.seen_status, credit_checks.c.certainty, _check_begun_at
+_LIVE_CHECKS_QUERY = select(
+    credit_checks.c.number_key, credit_checks.c.seen_status, credit_checks.c.certainty, _begun_at_of_check
 ).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER), *_is_live_check)
 
 
 def find_newest_id(conn: Connection, kind: str) -> int:
-    """Return the highest id of the records of this kind; 0 if there is none."""
+    """Return the highest id of the records of this kind (one of LIVE_RECORD_KINDS); 0 if there is none."""
     return int(conn.scalar(select(func.max(_TABLE_BY_RECORD_KIND[kind].c.id))) or 0)
 
 
 def list_numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:
-    """Return the corporation numbers of the live records of this kind with `after` < id <= `up_to_id`."""
+    """Return the corporation numbers of the live or open records of this kind with `after` < id <= `up_to_id`."""
     values = {"after": after, "upto": up_to_id, "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
-    return frozenset(filter(_is_number, conn.scalars(_RANGE_QUERIES[kind], values)))
+    return frozenset(filter(_is_number, conn.scalars(_RANGE_QUERY_BY_KIND[kind], values)))
 
 
 def find_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
-    """Return those of the corporation numbers that are watched, each with the instant at which its oldest live record
-    began; None if it is unknown.
-    """
+    """Return the watched ones of these corporation numbers, each with the instant at which its oldest live or open
+    record began; None as value if no such instant is stored."""
     beginnings: dict[str, datetime | None] = {}
     values = {"numbers": sorted(numbers), "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
-    for number, stored in conn.execute(_BEGIN_QUERY, values) if numbers else ():
+    for number, stored in conn.execute(_BEGINNINGS_QUERY, values) if numbers else ():
         begun_at = convert_to_aware_utc(stored) if stored is not None and stored > EPOCH_START else None
         known = [at for at in (beginnings.get(number), begun_at) if at is not None]
         beginnings[number] = min(known, default=None)
@@ -120,12 +123,11 @@ def find_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -
 
 
 def find_renewed(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
-    """Return the corporation numbers whose live credit checks were all bought after the instant in `since`, and that
-    have at least one.
-    """
+    """Return those of the corporation numbers in `since` that have live credit checks, all of which were
+    successfully bought after the number's instant in `since`."""
     is_renewed: dict[str, bool] = {}
     values = {"numbers": sorted(since), "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
-    for number, status, certainty, stored in conn.execute(_CHECKS_QUERY, values) if since else ():
+    for number, status, certainty, stored in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():
         is_bought = status == "success" and certainty == "known" and stored is not None
         is_later = is_bought and convert_to_aware_utc(stored) > since[number]
         is_renewed[number] = is_renewed.get(number, True) and is_later

@@ -1,4 +1,4 @@
-"""Find which corporation numbers have records in this database. Each query uses the indexes of the numbers."""
+"""Finds the corporation numbers that have records in this database. Each query uses the indexes of the numbers."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -24,57 +24,59 @@ from console.store.schema.payments import orders, payments, refunds
 
 _MAX_PER_QUERY = 500
 MAX_OPEN = 1_000
-"""Largest number of records that `list_open` reads for each of its conditions."""
-_WAITS_FOR_PERSON = "needs_review"
-_UNKNOWN = "unknown"
+"""Largest number of records that `list_open_numbers` reads for each of its conditions."""
+_NEEDS_REVIEW = "needs_review"
+_UNKNOWN_CERTAINTY = "unknown"
 
 
-def _number_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
-    """Return a query of the requested numbers that have such records, and of 1 if one of these records is open."""
+def _make_number_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
+    """Return a query of those of the parameter `numbers` that occur in the column `number`, each with 1 if one of
+    its records fulfils `is_open`, otherwise 0."""
     has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
     asked = number.in_(bindparam("numbers", expanding=True))
     return select(number.label("number"), has_open).where(asked).group_by(number)
 
 
-_is_open_payment = or_(payments.c.work_state == _WAITS_FOR_PERSON, payments.c.certainty == _UNKNOWN)
+_is_open_payment = or_(payments.c.work_state == _NEEDS_REVIEW, payments.c.certainty == _UNKNOWN_CERTAINTY)
 _is_open_refund = refunds.c.status.not_in([state.value for state in ENDED_REFUND_STATES])
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _OUR_NUMBERS_QUERY = union_all(
-    _number_query(
+    _make_number_query(
         credit_checks.c.number_key,
-        or_(credit_checks.c.seen_work == _WAITS_FOR_PERSON, credit_checks.c.certainty == _UNKNOWN),
+        or_(credit_checks.c.seen_work == _NEEDS_REVIEW, credit_checks.c.certainty == _UNKNOWN_CERTAINTY),
     ),
-    _number_query(orders.c.number_key, orders.c.work_state == _WAITS_FOR_PERSON),
-    _number_query(payments.c.corporation_number, _is_open_payment),
-    _number_query(orders.c.number_key, _is_open_payment).select_from(_orders_with_payments),
-    _number_query(payments.c.corporation_number, _is_open_refund).join_from(
+    _make_number_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW),
+    _make_number_query(payments.c.corporation_number, _is_open_payment),
+    _make_number_query(orders.c.number_key, _is_open_payment).select_from(_orders_with_payments),
+    _make_number_query(payments.c.corporation_number, _is_open_refund).join_from(
         payments, refunds, refunds.c.payment_id == payments.c.id
     ),
-    _number_query(orders.c.number_key, _is_open_refund).select_from(
+    _make_number_query(orders.c.number_key, _is_open_refund).select_from(
         _orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)
     ),
 )
-_ALL_QUERY = union(
+_ALL_NUMBERS_QUERY = union(
     select(credit_checks.c.number_key),
     select(orders.c.number_key).where(orders.c.number_key.is_not(None)),
     select(payments.c.corporation_number).where(payments.c.corporation_number.is_not(None)),
 )
 
 
-def _open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], rows: FromClause) -> Select[Any]:
-    """Return a query of the numbers of the first open records; each `is_open` is a range of one index."""
+def _make_open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], rows: FromClause) -> Select[Any]:
+    """Return a query of the corporation numbers of the first records of `rows` that fulfil `is_open`, at most
+    MAX_OPEN. The rows of each such condition are one range of an index."""
     return select(select(number.label("number")).select_from(rows).where(is_open).limit(MAX_OPEN).subquery())
 
 
 _number_of_payment = func.coalesce(payments.c.corporation_number, orders.c.number_key)
 _payments_with_orders = payments.outerjoin(orders, orders.c.id == payments.c.order_id)
-_OPEN_QUERY = union(
-    _open_query(credit_checks.c.number_key, credit_checks.c.seen_work == _WAITS_FOR_PERSON, credit_checks),
-    _open_query(credit_checks.c.number_key, credit_checks.c.certainty == _UNKNOWN, credit_checks),
-    _open_query(orders.c.number_key, orders.c.work_state == _WAITS_FOR_PERSON, orders),
-    _open_query(_number_of_payment, payments.c.work_state == _WAITS_FOR_PERSON, _payments_with_orders),
-    _open_query(_number_of_payment, payments.c.certainty == _UNKNOWN, _payments_with_orders),
-    _open_query(
+_OPEN_NUMBERS_QUERY = union(
+    _make_open_query(credit_checks.c.number_key, credit_checks.c.seen_work == _NEEDS_REVIEW, credit_checks),
+    _make_open_query(credit_checks.c.number_key, credit_checks.c.certainty == _UNKNOWN_CERTAINTY, credit_checks),
+    _make_open_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW, orders),
+    _make_open_query(_number_of_payment, payments.c.work_state == _NEEDS_REVIEW, _payments_with_orders),
+    _make_open_query(_number_of_payment, payments.c.certainty == _UNKNOWN_CERTAINTY, _payments_with_orders),
+    _make_open_query(
         _number_of_payment,
         refunds.c.status.in_([state.value for state in RefundState if state not in ENDED_REFUND_STATES]),
         refunds.join(_payments_with_orders, payments.c.id == refunds.c.payment_id),
@@ -82,16 +84,16 @@ _OPEN_QUERY = union(
 )
 
 
-def list_open(conn: Connection) -> frozenset[str]:
-    """Return the corporation numbers of the records that wait for a person, have an unknown outcome, or are a refund
-    that has not ended; of the first MAX_OPEN records of each kind and reason.
-    """
-    return frozenset(number for number in conn.scalars(_OPEN_QUERY) if number)
+def list_open_numbers(conn: Connection) -> frozenset[str]:
+    """Return the corporation numbers of open records: those that wait for a person or have an unknown outcome, and
+    refunds that have not ended. Only the first MAX_OPEN records for each kind and condition are read."""
+    return frozenset(number for number in conn.scalars(_OPEN_NUMBERS_QUERY) if number)
 
 
-def find_ours(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:
-    """Return those of the corporation numbers that have a credit check, an order, a payment or a refund here; True as
-    value if one of these records waits for a person, has an unknown outcome or is a refund that has not ended.
+def find_our_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:
+    """Return those of the corporation numbers that have a credit check, an order, a payment or a refund in this
+    database. The value is True if one of these records waits for a person, has an unknown outcome, or is a
+    refund that has not ended.
     """
     found: dict[str, bool] = {}
     for part in _split_numbers(tuple(dict.fromkeys(numbers))):
@@ -100,9 +102,9 @@ def find_ours(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:
     return found
 
 
-def list_all(conn: Connection) -> frozenset[str]:
-    """Return all corporation numbers of credit checks, orders and payments."""
-    return frozenset(conn.scalars(_ALL_QUERY))
+def list_all_numbers(conn: Connection) -> frozenset[str]:
+    """Return the corporation numbers of all credit checks, orders and payments of this database."""
+    return frozenset(conn.scalars(_ALL_NUMBERS_QUERY))
 
 
 def _split_numbers(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Reports the progress of an import to its caller, and checks if the import must stop."""
+"""Reports the progress of an import of registry files to its caller, and checks whether the import must stop."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,8 @@ _SECONDS_BETWEEN_REPORTS = 0.2
 
 
 class ImportRun:
-    """One import in progress. `on_progress` is called at most five times a second, and at the end of each step."""
+    """One running import of registry files. `on_progress` is called at most five times a second, and at the end of
+    each step. `should_stop` returns True if the import must stop."""
 
     def __init__(self, on_progress: Callable[[ImportProgress], None], should_stop: Callable[[], bool]) -> None:
         self.should_stop = should_stop
@@ -20,7 +21,8 @@ class ImportRun:
         self._rows = 0
 
     def report_rows(self, step: str, source: SourceFile, rows: int, new_rows: int = 0) -> None:
-        """Report that `rows` rows of a file are done, `new_rows` of them since the last call."""
+        """Report that `rows` rows of the file are done in this step. `new_rows`: how many of them this run has
+        done since the last call, for the speed."""
         self._rows += new_rows
         now = time.monotonic()
         if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS or rows == source.lines:
@@ -29,6 +31,6 @@ class ImportRun:
             self._on_progress(ImportProgress(step, source.name, rows, source.lines, rate))
 
     def raise_if_stopped(self) -> None:
-        """Raise interrupted if the import is to stop."""
+        """Raise interrupted if the import must stop."""
         if self.should_stop():
             raise make_stopped_error()

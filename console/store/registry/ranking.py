@@ -1,9 +1,9 @@
-"""Ranks the corporations that the search index finds: the rank says how well a corporation's texts match the typed
+"""Ranks the corporations that the search index finds. The rank says how well a corporation's texts match the typed
 text.
 
-The index finds up to a thousand rows of which few match, so a row that doesn't match must cost little. Its legal
-form is removed only if a word is in its names, and its address is read as an address only if it has the letters of
-the word.
+The index can find up to a thousand rows of which few match, so a row that doesn't match must cost little.
+Therefore its legal form is removed only if its names contain a word of the query. Its address is converted to the
+comparison form only if it contains the characters of the word.
 """
 
 import re
@@ -19,7 +19,7 @@ _LINE_BREAK = "\n"
 """Stands before, between and behind folded names, which never contain it. So one search for a text finds it in any
 name, at the beginning of any name, or as a whole name.
 """
-_CHANGED_IN_ADDRESSES = re.compile(r"[\d\-丁目番地号ノ〇一二三四五六七八九十]+")
+_CHARACTERS_CHANGED_IN_ADDRESSES = re.compile(r"[\d\-丁目番地号ノ〇一二三四五六七八九十]+")
 """Characters that `fold_address` may write otherwise than `fold_text`."""
 
 
@@ -37,7 +37,8 @@ class Rank(IntEnum):
 
 
 class CorporationTexts(NamedTuple):
-    """The texts of a corporation that a search compares, as the registry has them. `number` has 13 digits."""
+    """The texts of a corporation that a search compares with the query, as the registry has them. `number` has 13
+    digits."""
 
     number: str
     name: str
@@ -47,10 +48,10 @@ class CorporationTexts(NamedTuple):
     post_code: str
 
 
-class _Word(NamedTuple):
-    """The forms of one query word that are compared with each corporation: for its names, its address and its post
-    code. `letters` are the pieces of `address` that are the same in every spelling of an address. If the stored
-    text of an address lacks one of them, the address can't match, and is not normalised.
+class _PreparedWord(NamedTuple):
+    """The comparison forms of one word of the query, which are compared with the names, the address and the post
+    code of each corporation. `letters` are the pieces of `address` that are the same in every spelling of an
+    address: an address without one of them can't match, and its comparison form isn't computed.
     """
 
     whole_names: tuple[str, ...]
@@ -63,7 +64,7 @@ class _Word(NamedTuple):
 
 
 class Ranking:
-    """Computes how well corporations match one query, so that the best matches are listed first."""
+    """Computes the rank of corporations for one query."""
 
     def __init__(self, query: RegistryQuery) -> None:
         self._whole = _prepare_words((query.whole,))
@@ -72,7 +73,7 @@ class Ranking:
         self._digits = query.digits
 
     def rank(self, corporation: CorporationTexts) -> Rank | None:
-        """Return the rank of a corporation; None if it doesn't match."""
+        """Return the rank of a corporation for the query; None if the corporation doesn't match."""
         texts = _FoldedTexts(corporation)
         ranks = [_rank_words(texts, words) for words in (self._whole, self._words) if words is not None]
         if self._pieces is not None and (pieces := _rank_words(texts, self._pieces)) is not None:
@@ -84,30 +85,30 @@ class Ranking:
         return min((rank for rank in ranks if rank is not None), default=None)
 
 
-def _prepare_words(words: Sequence[SearchWord]) -> tuple[_Word, ...] | None:
-    """Return the prepared words; None if there are none, or if one of them consists of spaces and symbols only, so
-    that no text matches.
-    """
+def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | None:
+    """Return the comparison forms of the query's words; None if there are no words, or if one of them consists of
+    spaces and symbols only, so that no text matches."""
     if not words or any(not word.names or not word.names[0] for word in words):
         return None
     return tuple(map(_prepare_word, words))
 
 
-def _prepare_word(word: SearchWord) -> _Word:
+def _prepare_word(word: SearchWord) -> _PreparedWord:
     parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
-    return _Word(
+    return _PreparedWord(
         tuple(f"{_LINE_BREAK}{name}{_LINE_BREAK}" for name in word.names) if word.names != word.bare_names else (),
         tuple(f"{_LINE_BREAK}{bare}{_LINE_BREAK}" for bare in word.bare_names),
         tuple(f"{_LINE_BREAK}{part}" for part in parts),
         parts,
         word.address,
-        tuple(filter(None, _CHANGED_IN_ADDRESSES.split(word.address))),
+        tuple(filter(None, _CHARACTERS_CHANGED_IN_ADDRESSES.split(word.address))),
         word.post_code,
     )
 
 
 class _FoldedTexts:
-    """The texts of a corporation in their comparison forms, each made when it is first asked for."""
+    """The texts of a corporation in their comparison forms. The forms without legal form and of the address are
+    computed at their first use."""
 
     def __init__(self, one: CorporationTexts) -> None:
         self.post_code = one.post_code
@@ -127,25 +128,25 @@ class _FoldedTexts:
 
     @property
     def bare_names(self) -> str:
-        """The names without their legal forms."""
+        """The names without their legal forms, each between two line breaks."""
         if not self._bare_names:
             self._bare_names = _LINE_BREAK.join(("", *map(remove_form, self._names), *self._bare_english, ""))
         return self._bare_names
 
     @property
     def first_name(self) -> str:
-        """The name with its legal form."""
+        """The name with its legal form, after a line break."""
         return f"{_LINE_BREAK}{self._names[0]}"
 
-    def has_address(self, word: _Word) -> bool:
-        """True if the address contains the word's."""
-        if self._address is None and not self._may_have(word.letters):
+    def has_address(self, word: _PreparedWord) -> bool:
+        """True if the corporation's address contains the address form of `word`."""
+        if self._address is None and not self._may_have_address_letters(word.letters):
             return False
         if self._address is None:
             self._address = fold_address(self._raw_address)
         return word.address in self._address
 
-    def _may_have(self, letters: tuple[str, ...]) -> bool:
+    def _may_have_address_letters(self, letters: tuple[str, ...]) -> bool:
         if self._plain_address is None:
             has_other_form = has_second_reading(self._raw_address)
             self._plain_address = "" if has_other_form else fold_text(self._raw_address)
@@ -153,8 +154,8 @@ class _FoldedTexts:
         return not plain or _has_all(plain, letters)
 
 
-def _rank_words(texts: _FoldedTexts, words: tuple[_Word, ...]) -> Rank | None:
-    """Return the best rank of the words if the corporation has each of them."""
+def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank | None:
+    """Return the best of the words' ranks for a corporation; None if one of the words doesn't match it."""
     best = Rank.ELSEWHERE
     for word in words:
         rank = _rank_word(texts, word)
@@ -164,7 +165,7 @@ def _rank_words(texts: _FoldedTexts, words: tuple[_Word, ...]) -> Rank | None:
     return best
 
 
-def _rank_word(texts: _FoldedTexts, word: _Word) -> Rank | None:
+def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
     if _has_any(texts.everything, word.parts):
         if _has_any(texts.names, word.whole_names):
             return Rank.WHOLE_NAME

@@ -1,4 +1,4 @@
-"""Reads the registry in use. The module `registry_file` puts a new one in use."""
+"""Reads the registry in use, also while another process puts a new one in use (module `registry_file`)."""
 
 import json
 import sqlite3
@@ -44,13 +44,13 @@ T = TypeVar("T")
 _MAX_PER_QUERY = 500
 _LONGEST_CHAIN = 1000
 _ROW_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
-_FIND_BY_ID = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
+_BY_ID_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
 _SELECT_CLAUSE = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S608 - names of our own columns
 _PREDECESSORS_QUERY = f"{_SELECT_CLAUSE} successor = ? ORDER BY number"
 
 
 class _OpenRegistryFile:
-    """One registry.db, its idle connections and the rows of its table `places`."""
+    """An open registry.db: its idle connections, and the rows of its table `places` by their ids."""
 
     def __init__(self, file: Path, stamp: FileStamp | None) -> None:
         self.file = file
@@ -77,10 +77,10 @@ class _OpenRegistryFile:
 
 
 class RegistryReader:
-    """Reads the registry in use. Any thread may use it. It opens the file at the first read. If another process
-    has put a new registry in use, the next read uses that registry.
+    """Reads the registry in use. Any thread may use it. The file is opened at the first read. If another process
+    has put a new registry in use, the next read uses the new one.
 
-    Raises bad_profile if the file is damaged.
+    A read raises bad_profile if the file is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,7 +94,8 @@ class RegistryReader:
         return self.run_query(lambda connection, _: date.fromisoformat(read_fact(connection, "registry_date")))
 
     def find(self, number: str) -> Corporation | None:
-        """Return the corporation of this number (13 digits); None if the registry doesn't have it."""
+        """Return the corporation with this corporation number; None if the registry doesn't have it, or if the
+        text isn't 13 digits."""
         if not _is_number(number):
             return None
 
@@ -105,12 +106,15 @@ class RegistryReader:
         return self.run_query(find_row)
 
     def find_many(self, numbers: Collection[str]) -> dict[str, Corporation]:
-        """Return those of the corporations that the registry has, by number, in the given order."""
+        """Return the corporations with these corporation numbers, by number and in the given order. Numbers that
+        the registry doesn't have are left out."""
         asked = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
 
         def find_rows(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
-                row for part in _split_ids(asked) for row in connection.execute(_make_in_query(part), part).fetchall()
+                row
+                for part in _split_numbers(asked)
+                for row in connection.execute(_make_in_query(part), part).fetchall()
             )
             found = (generation.read(connection, row) for row in rows)
             by_number = {corporation.number: corporation for corporation in found}
@@ -121,12 +125,12 @@ class RegistryReader:
     def search(
         self, text: str, *, prefecture: str | None = None, limit: int = 50, our_numbers: Collection[str] = ()
     ) -> tuple[Corporation, ...]:
-        """Return at most `limit` corporations that match a typed text, the best first (module `search`). If there
-        are none, try other spellings of it.
+        """Return at most `limit` corporations that match a typed text, the best first (module `search`). If none
+        matches, try other spellings of the text.
 
-        `prefecture` (code or name) admits only corporations there; an unknown one admits none. Corporations of
-        `our_numbers` (numbers) that match come before all others; each of them costs as much as a row that the
-        search verifies.
+        With `prefecture` (code or name), return only corporations there, and none if it is unknown. Matching
+        corporations with a number of `our_numbers` come before all others. Each of these numbers takes as long as
+        one row that the search index finds.
         """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
@@ -135,7 +139,7 @@ class RegistryReader:
 
         def find_matches(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> tuple[Corporation, ...]:
             def read(row_id: int) -> Corporation | None:
-                row = connection.execute(_FIND_BY_ID, (row_id,)).fetchone()
+                row = connection.execute(_BY_ID_QUERY, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
 
             for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
@@ -146,7 +150,7 @@ class RegistryReader:
         return self.run_query(find_matches)
 
     def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
-        """Return the corporations that were merged into this one, by number."""
+        """Return the corporations that were merged into the corporation `number`, sorted by their numbers."""
         if not _is_number(number):
             return ()
 
@@ -157,8 +161,9 @@ class RegistryReader:
         return self.run_query(find_rows)
 
     def read_successor_chain(self, number: str) -> tuple[Corporation, ...]:
-        """Return the corporation into which this one was merged, then that one's successor, and so on to the
-        last. Return an empty tuple if it wasn't merged, or if the chain of successors is a circle.
+        """Return the corporation into which the corporation `number` was merged, then the successor of that one,
+        and so on to the last. Return an empty tuple if it wasn't merged, or if the chain of successors is a
+        circle.
         """
         chain: dict[str, Corporation] = {}
         found = self.find(number)
@@ -171,13 +176,13 @@ class RegistryReader:
         return tuple(chain.values())
 
     def status(self) -> RegistryStatus:
-        """Return the day, the number of corporations and the source files of the registry in use."""
+        """Return the status of the registry in use: its date, its number of corporations, its source files, and
+        the circles of successors."""
         return self.run_query(lambda connection, _: read_status(connection))
 
     def changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
-        """Return the changes by differences of the day `since` and later, sorted by day, then number; only of these
-        numbers, or of all if `numbers` is None.
-        """
+        """Return the changes that differences of the day `since` and later contained, sorted by day, then by
+        number. With `numbers`, return only the changes of these corporations; None: of all."""
 
         rows = self.run_query(
             lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, numbers)
@@ -191,9 +196,8 @@ class RegistryReader:
             generation.close()
 
     def run_query(self, query: Callable[[sqlite3.Connection, _OpenRegistryFile], T]) -> T:
-        """Call `question` with a connection to the registry in use, and return its result. If another process
-        puts a new registry in use meanwhile, call `question` again with the new one.
-        """
+        """Call `query` with a connection to the registry in use and the open file, and return the result. If the
+        call fails because another process has put a new registry in use, call `query` again with the new one."""
         while True:
             stamp = read_file_stamp(self._current)
             try:
@@ -230,7 +234,8 @@ def open_registry(folder: Path) -> RegistryReader | None:
 
 
 def read_status(connection: sqlite3.Connection) -> RegistryStatus:
-    """Return the status of an open registry."""
+    """Return the status of the registry that `connection` reads: its date, its number of corporations, its source
+    files, and the circles of successors."""
     query = "SELECT name, sha256, day, is_difference, row_count FROM files ORDER BY id"
     files = (
         ImportedFile(name, sha256, date.fromisoformat(day), bool(is_difference), rows)
@@ -242,7 +247,8 @@ def read_status(connection: sqlite3.Connection) -> RegistryStatus:
 
 
 def read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
-    """Return the coverage of an open registry."""
+    """Return the coverage of the registry that `connection` reads: its prefectures, the day of its whole files,
+    and its date."""
     rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
     registry_date = date.fromisoformat(read_fact(connection, "registry_date"))
     return RegistryCoverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
@@ -252,7 +258,7 @@ def _is_number(number: str) -> bool:
     return len(number) == 13 and number.isascii() and number.isdigit()
 
 
-def _split_ids(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def _split_numbers(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     return (numbers[start : start + _MAX_PER_QUERY] for start in range(0, len(numbers), _MAX_PER_QUERY))
 
 

@@ -1,4 +1,4 @@
-"""The folder of the registry: finds the registry.db in use, puts a new one in use, and opens both.
+"""The folder of the registry: finds and opens the registry.db in use, and puts a new one in use.
 
     registry/
         current             name of the folder of the registry in use
@@ -7,9 +7,9 @@
         building/           a registry that is being built
         import.lock
 
-A registry in use has a write-ahead log, which belongs to the name of its file. So a new registry gets a folder of
-its own, and the file `current` is replaced, which is atomic. Readers read `current` before each query; if another
-registry is in use then, they open that one.
+A registry in use has a write-ahead log, whose path is made of the path of registry.db. So a new registry gets a
+folder of its own, and the file `current` is replaced, which is atomic. Readers read `current` before each query.
+If it names another registry by then, they open that one.
 """
 
 import os
@@ -31,8 +31,8 @@ FILE_NAME = "registry.db"
 CURRENT_NAME = "current"
 BUILDING_NAME = "building"
 FileStamp: TypeAlias = tuple[int, int, int]
-_REGISTRY_FOLDERS = "[0-9]*-*"
-_LOCK_NAME = "import.lock"
+_REGISTRY_FOLDER_PATTERN = "[0-9]*-*"
+_LOCK_FILE_NAME = "import.lock"
 _MMAP_BYTES = 2**31 - 2**16
 """Bytes of a registry that readers map into memory: the most that SQLite allows. A registry in use is never
 truncated, so a mapped page stays readable.
@@ -50,7 +50,7 @@ def find_registry_file(folder: Path) -> Path | None:
 
 
 def open_for_reading(file: Path) -> sqlite3.Connection:
-    """Open a registry for reading. Raises sqlite3.Error if the file can't be opened."""
+    """Open a registry.db for reading. Raises sqlite3.Error if the file can't be opened."""
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -60,7 +60,8 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
 
 
 def open_for_writing(file: Path) -> sqlite3.Connection:
-    """Open the registry in use, to apply differences. Raises sqlite3.Error if the file can't be opened."""
+    """Open the registry.db in use for writing, to apply differences. Raises sqlite3.Error if the file can't be
+    opened."""
     return sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
@@ -69,7 +70,7 @@ def import_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of the registry's imports during the block; the system releases the lock if the process ends.
     Raises in_progress if another process holds the lock, and storage_full if the lock file can't be written.
     """
-    path = folder / _LOCK_NAME
+    path = folder / _LOCK_FILE_NAME
     try:
         make_private_folder(folder)
         make_private_file(path)
@@ -90,12 +91,12 @@ def import_lock(folder: Path) -> Iterator[None]:
 
 
 def make_building_path(folder: Path) -> Path:
-    """Return the path of the registry.db that is being built."""
+    """Return the path of the registry.db of the build."""
     return folder / BUILDING_NAME / FILE_NAME
 
 
 def start_building(folder: Path) -> Path:
-    """Delete an earlier build, and return the path of a new one, which doesn't exist yet."""
+    """Delete an earlier build, create an empty registry.db for a new one, and return its path."""
     file = make_building_path(folder)
     shutil.rmtree(file.parent, ignore_errors=True)
     make_private_folder(file.parent)
@@ -104,8 +105,9 @@ def start_building(folder: Path) -> Path:
 
 
 def put_in_use(folder: Path, day: date) -> None:
-    """Make the finished build the registry in use. Everything is on the disk before the name changes, so that after a
-    power cut there is the old registry or the new one. The caller holds the import lock.
+    """Make the finished build the registry in use; `day` becomes a part of its folder's name. The build is synced
+    to the disk before the file `current` is replaced, so that after a power cut either the old or the new
+    registry is in use. The caller holds the import lock.
     """
     built = make_building_path(folder)
     _sync_file(built)
@@ -114,33 +116,34 @@ def put_in_use(folder: Path, day: date) -> None:
     built.parent.rename(folder / name)
     sync_folder(folder)
     _write_current(folder, name)
-    _delete_unused(folder)
+    _delete_unused_registries(folder)
 
 
 def recover_unfinished_build(folder: Path) -> None:
-    """If an import was killed before its build was put in use, make this build the present build again. Delete all
-    other files of earlier imports. The caller holds the import lock.
+    """If an import was killed before its complete build was put in use, move this build back to the folder
+    `building`, so that the next import continues it. Delete the folders of all other registries that aren't in
+    use. The caller holds the import lock.
     """
-    whole = [unused for unused in _list_unused(folder) if (unused / FILE_NAME).exists()]
+    whole = [unused for unused in _list_unused_registries(folder) if (unused / FILE_NAME).exists()]
     if whole and not make_building_path(folder).parent.exists():
         with suppress(OSError):  # Windows, while another process has it open
             whole[-1].rename(folder / BUILDING_NAME)
-    _delete_unused(folder)
+    _delete_unused_registries(folder)
 
 
-def _list_unused(folder: Path) -> list[Path]:
-    """Return the folders of the registries that aren't in use, without the present build. Of a folder whose deletion
-    was killed, the registry.db may be gone already.
-    """
+def _list_unused_registries(folder: Path) -> list[Path]:
+    """Return the folders of registries that aren't in use, sorted by name; the folder `building` isn't one of
+    them. A folder may lack its registry.db, if its deletion was interrupted."""
     used = find_registry_file(folder)
-    return [unused for unused in sorted(folder.glob(_REGISTRY_FOLDERS)) if used is None or unused != used.parent]
+    return [
+        unused for unused in sorted(folder.glob(_REGISTRY_FOLDER_PATTERN)) if used is None or unused != used.parent
+    ]
 
 
-def _delete_unused(folder: Path) -> None:
-    """Delete the registries that aren't in use. One that another process has open on Windows stays until the next
-    import.
-    """
-    for unused in _list_unused(folder):
+def _delete_unused_registries(folder: Path) -> None:
+    """Delete the folders of registries that aren't in use. On Windows, a folder that another process has open is
+    deleted by a later import."""
+    for unused in _list_unused_registries(folder):
         shutil.rmtree(unused, ignore_errors=True)
 
 
@@ -160,7 +163,8 @@ def _sync_file(path: Path) -> None:
 
 
 def read_file_stamp(path: str) -> FileStamp | None:
-    """Return a value that changes if the file is replaced; None if there is no file."""
+    """Return a value that changes if the file is replaced (inode, time of the last change in nanoseconds, size in
+    bytes); None if there is no file."""
     try:
         status = os.stat(path)  # noqa: PTH116  # asked before each question; a Path takes twice as long
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """The tables of registry.db, and the stored form of a corporation.
 
-A corporation has a dense row id, because the search index has row ids and small ones need little space. Codes are
-stored as integers, days as their distance from the first day of the numbers, and prefecture and city as a row of
-`places`. The search index is created and filled by `console.store.registry.search_index`.
+The row ids of corporations are consecutive small numbers, because the search index stores them in little space.
+Codes are stored as integers, days as the number of days since FIRST_PUBLICATION_DAY, and prefecture and city as
+the id of a row of `places`. The module `search_index` creates and fills the search index.
 """
 
 import json
@@ -16,13 +16,13 @@ from typing import Any, TypeAlias
 
 from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, ProcessCode
 from console.domain.registry.spelling import fold_address
-from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, Column, FileColumns, stored_days
+from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, Column, FileColumns, get_stored_day
 from console.store.registry.folded_texts import fold_names, fold_streets
 from console.store.registry.source_file import SourceFile
 
 FORMAT_VERSION = 3
-"""Version of the tables. A registry of form 2, which has no comparison forms of the texts, is still read and changed;
-the next whole file makes one of form 3.
+"""Version of the tables. A registry of version 2, which has no comparison forms of the texts, is still read and
+changed; the next import of whole files makes a registry of version 3.
 """
 APPLICATION_ID = 0x52454731  # "REG1"
 
@@ -87,7 +87,7 @@ INSERT_CORPORATION = (
 )
 """SQL statement that inserts a corporation with the next row id."""
 _ADDED_COLUMNS = (("corporations", "folded_names"), ("corporations", "folded_street"), ("places", "folded"))
-"""Tables and columns that a registry of form 2 doesn't have."""
+"""Tables and columns that a registry of FORMAT_VERSION 2 doesn't have."""
 
 StoredCorporationRow: TypeAlias = tuple[Any, ...]
 """The values of COLUMN_NAMES in their order. A row that is written has those of WRITTEN_COLUMN_NAMES."""
@@ -96,15 +96,16 @@ PlaceKey: TypeAlias = tuple[str, str, str, str]
 
 _PLACE_INDEX, _READ_COLUMN_COUNT = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
 _EPOCH_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
-_CORPORATION_KINDS: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
+_CORPORATION_KIND_BY_NUMBER: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
 _PROCESS_CODE_BY_NUMBER: Mapping[int, ProcessCode] = {int(process): process for process in ProcessCode}
-_CLOSE_CAUSES: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
-_PREFECTURE_CODES: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *ProcessCode, *CloseCause)}
-_OPTIONAL_CODES: Mapping[str, int | None] = {**_PREFECTURE_CODES, "": None}
+_CLOSE_CAUSE_BY_NUMBER: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
+_INTEGER_BY_CODE: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *ProcessCode, *CloseCause)}
+_INTEGER_BY_OPTIONAL_CODE: Mapping[str, int | None] = {**_INTEGER_BY_CODE, "": None}
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Create the tables without their indexes, which are created after the rows are inserted."""
+    """Create the tables of a new registry. Their indexes are created after the rows are inserted
+    (`create_indexes`)."""
     for statement in TABLE_STATEMENTS:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -112,27 +113,30 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def add_missing_columns(connection: sqlite3.Connection) -> None:
-    """Add the columns that a registry of form 2 doesn't have; they are NULL in its rows. Its form remains 2."""
+    """Add the columns that a registry of FORMAT_VERSION 2 doesn't have. They are NULL in its existing rows, and
+    the file's version remains 2."""
     for table, column in _ADDED_COLUMNS:
         if column not in (row[1] for row in connection.execute(f"PRAGMA table_info({table})")):
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
 
 
 def has_folded_texts(connection: sqlite3.Connection) -> bool:
-    """True if all rows have the comparison forms of their texts."""
+    """True if all rows of the registry have the comparison forms of their texts; False for a file of an older
+    FORMAT_VERSION."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version >= FORMAT_VERSION
 
 
 def create_indexes(connection: sqlite3.Connection) -> None:
-    """Create the indexes of the corporations, if they aren't there."""
+    """Create the indexes of the table `corporations` that don't exist yet."""
     for statement in INDEX_STATEMENTS:
         connection.execute(statement.replace(" INDEX ", " INDEX IF NOT EXISTS ", 1))
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run the block in one transaction, which other writers can't enter."""
+    """Run the block in one transaction. Other processes can't write to the file until its end. An exception undoes
+    the transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -144,18 +148,19 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def drop_indexes(connection: sqlite3.Connection) -> None:
-    """Drop the indexes of the corporations, before many rows are inserted."""
+    """Drop the indexes of the table `corporations`, before many rows are inserted."""
     connection.execute("DROP INDEX IF EXISTS corporations_by_number")
     connection.execute("DROP INDEX IF EXISTS corporations_by_successor")
 
 
 def read_applied_hashes(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return the SHA-256 of the files of which the registry is made so far."""
+    """Return the SHA-256 of the publisher's files of which the registry is made so far."""
     return frozenset(row[0] for row in connection.execute("SELECT sha256 FROM files"))
 
 
 class Places:
-    """The rows of the table `places`. If a row has a new pair of prefecture and city, `find_ids` inserts it."""
+    """The rows of the table `places`: pairs of prefecture and city with their ids. `find_ids` inserts a row for a
+    new pair."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -166,7 +171,7 @@ class Places:
         return len(self._ids)
 
     def find_ids(self, columns: FileColumns) -> Iterator[int]:
-        """Yield the id of the place of each row."""
+        """Yield, for each row of a source file, the id of its prefecture and city in the table `places`."""
         keys = list(
             zip(columns.prefecture_code, columns.city_code, columns.prefecture_name, columns.city_name, strict=True)
         )
@@ -190,13 +195,15 @@ def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[Sto
         places.find_ids(columns),
         columns.street_number,
         _convert_to_optional_integers(columns.post_code),
-        map(_PREFECTURE_CODES.__getitem__, columns.kind),
-        map(_PREFECTURE_CODES.__getitem__, columns.process),
-        map(stored_days, columns.update_date),
-        map(stored_days, columns.change_date),
-        map(stored_days, columns.assignment_date),
-        _map_filled(stored_days, columns.close_date),
-        map(_store_cause, columns.close_date, columns.close_cause) if any(columns.close_date) else repeat(None, rows),
+        map(_INTEGER_BY_CODE.__getitem__, columns.kind),
+        map(_INTEGER_BY_CODE.__getitem__, columns.process),
+        map(get_stored_day, columns.update_date),
+        map(get_stored_day, columns.change_date),
+        map(get_stored_day, columns.assignment_date),
+        _convert_filled(get_stored_day, columns.close_date),
+        map(_convert_cause, columns.close_date, columns.close_cause)
+        if any(columns.close_date)
+        else repeat(None, rows),
         _convert_to_optional_integers(columns.successor_corporate_number),
         map("1".__eq__, columns.hihyoji),
         columns.change_cause,
@@ -215,7 +222,8 @@ def read_corporation(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) 
 
 
 def pack_state(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str:
-    """Return a stored row as JSON for the table `changes`, with its place instead of the place's id."""
+    """Return a stored row of a corporation as JSON text for the table `changes`. The text has the place itself in
+    place of its id."""
     return json.dumps(
         [*row[:_PLACE_INDEX], places[row[_PLACE_INDEX]], *row[_PLACE_INDEX + 1 : _READ_COLUMN_COUNT]],
         ensure_ascii=False,
@@ -223,7 +231,7 @@ def pack_state(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str
 
 
 def read_state(state: str) -> Corporation:
-    """Return the corporation of a state that `pack_state` returned."""
+    """Return the corporation whose state `pack_state` has converted to the text `state`."""
     row = json.loads(state)
     return _make_corporation(row, row[_PLACE_INDEX])
 
@@ -240,7 +248,7 @@ def _make_corporation(row: StoredCorporationRow, place: PlaceKey) -> Corporation
         name,
         furigana,
         english_name,
-        _CORPORATION_KINDS[kind],
+        _CORPORATION_KIND_BY_NUMBER[kind],
         prefecture,
         city,
         street,
@@ -249,10 +257,10 @@ def _make_corporation(row: StoredCorporationRow, place: PlaceKey) -> Corporation
         city_code,
         address_outside,
         _PROCESS_CODE_BY_NUMBER[process],
-        _read_day(updated_on),
-        _read_day(changed_on),
-        _read_day(assigned_on),
-        None if closed_on is None else Closure(_read_day(closed_on), _CLOSE_CAUSES[close_cause]),
+        _convert_to_date(updated_on),
+        _convert_to_date(changed_on),
+        _convert_to_date(assigned_on),
+        None if closed_on is None else Closure(_convert_to_date(closed_on), _CLOSE_CAUSE_BY_NUMBER[close_cause]),
         None if successor is None else f"{successor:013}",
         change_cause,
         name_image_id,
@@ -261,27 +269,27 @@ def _make_corporation(row: StoredCorporationRow, place: PlaceKey) -> Corporation
     )
 
 
-_READ_PLACES = "SELECT id, prefecture_code, city_code, prefecture, city FROM places"
+_PLACES_QUERY = "SELECT id, prefecture_code, city_code, prefecture, city FROM places"
 
 
 def read_places(connection: sqlite3.Connection) -> dict[int, PlaceKey]:
     """Return the rows of the table `places` by their ids."""
-    return {row[0]: row[1:] for row in connection.execute(_READ_PLACES)}
+    return {row[0]: row[1:] for row in connection.execute(_PLACES_QUERY)}
 
 
 def read_fact(connection: sqlite3.Connection, name: str) -> Any:
-    """Return a value of the table `facts`; None if it isn't set."""
+    """Return the value with this name in the table `facts`; None if there is none."""
     row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
     return None if row is None else row[0]
 
 
 def write_facts(connection: sqlite3.Connection, facts: Mapping[str, str | int]) -> None:
-    """Set values of the table `facts`."""
+    """Write values into the table `facts`, by their names; existing values are replaced."""
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
 
 def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, rows: int) -> None:
-    """Write the files that were applied now, and the facts of the whole registry: its day, its number of
+    """Write the files that were applied now, and the facts of the whole registry: its date (`day`), its number of
     corporations (`rows`), and the circles of successors. The caller gives `rows`, because a query that counts
     them takes as long as the import of a difference.
     """
@@ -306,7 +314,8 @@ def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile],
 
 
 def _find_cycles(connection: sqlite3.Connection) -> list[list[str]]:
-    """Return the groups of corporations that are merged into one another in a circle, each from its lowest number."""
+    """Return the groups of corporations that are merged into one another in a circle, as corporation numbers. Each
+    group begins with its lowest number."""
     query = "SELECT number, successor FROM corporations WHERE successor IS NOT NULL"
     successors: dict[int, int] = dict(connection.execute(query).fetchall())
     cycles = []
@@ -325,22 +334,24 @@ def _find_cycles(connection: sqlite3.Connection) -> list[list[str]]:
 
 
 @cache
-def _read_day(days: int) -> date:
+def _convert_to_date(days: int) -> date:
     return date.fromordinal(_EPOCH_ORDINAL + days)
 
 
 def _convert_to_optional_integers(texts: Column) -> Iterable[int | None]:
-    return _map_filled(int, texts)
+    return _convert_filled(int, texts)
 
 
-def _map_filled(convert: Callable[[str], int], texts: Column) -> Iterable[int | None]:
-    """Return the converted texts, None for an empty one. Many columns are empty in most blocks of rows."""
+def _convert_filled(convert: Callable[[str], int], texts: Column) -> Iterable[int | None]:
+    """Return the converted texts of a column, None for an empty text. A column that is empty in all rows, as many
+    are, costs no loop."""
     return [convert(text) if text else None for text in texts] if any(texts) else repeat(None, len(texts))
 
 
-def _store_cause(day: str, cause: str) -> int | None:
-    """Return the cause of a closure. A closure without a cause gets the cause OTHER."""
-    return _OPTIONAL_CODES[cause or CloseCause.OTHER] if day else None
+def _convert_cause(day: str, cause: str) -> int | None:
+    """Return the stored code of the cause of a closure, OTHER if the file has none; None if the corporation isn't
+    closed (`day` is empty)."""
+    return _INTEGER_BY_OPTIONAL_CODE[cause or CloseCause.OTHER] if day else None
 
 
 def _get_first_or_second(first: str, second: str) -> str:

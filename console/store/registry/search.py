@@ -1,11 +1,11 @@
 """Finds corporations by a typed text (`console.domain.lookup.registry_query`), the best first.
 
 A search runs in steps, one for each rank: the whole official name with its legal form, the name without it, the
-beginning of a name, a part of a name, and the rest (addresses and post codes). Each step reads the index of open
-corporations in the order of row ids and then the index of closed corporations, verifies the texts of these rows
-(module `ranking`), and stops as soon as it has enough matches. Of these the shortest name comes first, because it is
-closest to the typed text. So a frequent text costs little more than a rare one. Corporations with records of ours
-come before all others; among them the same rules apply.
+beginning of a name, a part of a name, and other texts (addresses and post codes). Each step reads the index of
+open corporations in the order of row ids, then the index of closed ones. It verifies the texts of the found rows
+(module `ranking`) and stops as soon as it has enough matches. Among the matches of a step the shortest name comes
+first, because it is closest to the typed text. So a frequent text costs little more than a rare one. Corporations
+with records in this console come before all others; among them the same rules apply.
 """
 
 import sqlite3
@@ -27,7 +27,7 @@ from console.store.registry.search_index import (
     list_edge_terms,
     list_number_terms,
     list_post_code_terms,
-    write_beginning,
+    make_beginning_term,
 )
 
 CorporationReader = Callable[[int], Corporation | None]
@@ -50,16 +50,16 @@ def search(
     limit: int,
     our_numbers: Collection[str] = (),
 ) -> tuple[Corporation, ...]:
-    """Return at most `limit` corporations that match the query, first those with a number of
-    `our_numbers`, then the others, each group the best first. `read` loads one corporation; `prefecture_code` None
-    admits all prefectures. Hidden corporations are found by their complete number only.
+    """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then
+    the others, both sorted by rank. `read` returns the corporation of a row id. `prefecture_code` None: search
+    in all prefectures. A hidden corporation is found only by its complete number.
     """
     if query.kind is QueryKind.EMPTY:
         return ()
     candidates = _Candidates(connection, query, prefecture_code)
     best = _rank_ours(candidates, [int(number) for number in our_numbers])
     found: dict[int, Corporation] = {}
-    for row_id in chain(best, _find_others(candidates, limit, found)):
+    for row_id in chain(best, _find_by_rank(candidates, limit, found)):
         if len(found) >= limit:
             break
         one = found.get(row_id) or read(row_id)
@@ -69,17 +69,17 @@ def search(
 
 
 def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
-    """Return the row ids of those of the numbers that match, the best first."""
+    """Return the row ids of the corporations with one of these numbers that match the query, the best first."""
     ranked = [
         (one.rank, is_closed, _get_name_length(one), one.row_id)
-        for row, is_closed in candidates.read_numbers(numbers)
+        for row, is_closed in candidates.read_rows_with_numbers(numbers)
         if (one := candidates.rank(row)).rank is not None
     ]
     return [row_id for *_, row_id in sorted(ranked)]
 
 
 class _Candidate(NamedTuple):
-    """A row that the index finds, with its rank; None if it doesn't match."""
+    """A corporation that may match the query, with its rank; `rank` is None if its texts don't match."""
 
     row_id: int
     number: str
@@ -87,13 +87,14 @@ class _Candidate(NamedTuple):
     rank: Rank | None
 
 
-def _rank_of(candidate: _Candidate) -> Rank:
+def _get_rank(candidate: _Candidate) -> Rank:
     assert candidate.rank is not None  # noqa: S101  # only matches have one
     return candidate.rank
 
 
 class _Candidates:
-    """The rows that the index finds for one query. Each row is ranked once, even if several steps read it."""
+    """The rows that the search index finds for one query. Each row is ranked only once, even if several steps of
+    the search read it."""
 
     def __init__(self, connection: sqlite3.Connection, query: RegistryQuery, prefecture_code: str | None) -> None:
         self.connection = connection
@@ -105,52 +106,52 @@ class _Candidates:
         self._filter, self._values = make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
 
     def read_ids(self, table: str, expression: str) -> Iterator[int]:
-        """Yield the row ids that match an expression of the index, in their order."""
-        return _list_ids(
-            self.connection.execute(_READ_IDS.format(table), (self._restrict_to_prefecture(expression),))
+        """Yield the row ids that match a full-text expression in `table`, one of the two tables of the index, in
+        ascending order."""
+        return _yield_row_ids(
+            self.connection.execute(_IDS_QUERY.format(table), (self._restrict_to_prefecture(expression),))
         )
 
     def verify(self, table: str, expression: str) -> Iterator[_Candidate | None]:
-        """Yield the corporations that match an expression of the index, in the order of row ids; None for one whose
-        texts don't match.
-        """
+        """Yield a candidate for each row that matches a full-text expression in `table`, one of the two tables of
+        the index, in the order of row ids. Yield None for a row that the SQL filter excludes."""
         query = _VERIFY_ROW_QUERY.format(table, self._filter)
         for row_id, may_match in self.connection.execute(
             query, {**self._values, "terms": self._restrict_to_prefecture(expression)}
         ):
-            yield self._known.get(row_id) or self._rank_chosen(row_id) if may_match else None
+            yield self._known.get(row_id) or self._rank_row_id(row_id) if may_match else None
 
-    def rank_chosen(self, ids: Iterable[int]) -> Iterator[_Candidate]:
-        """Yield those of the corporations with these row ids that match."""
-        query = f"{_READ_ONE} AND {self._filter}"
+    def rank_row_ids(self, ids: Iterable[int]) -> Iterator[_Candidate]:
+        """Yield those of the corporations with these row ids that match the query."""
+        query = f"{_ROW_BY_ID_QUERY} AND {self._filter}"
         for row_id in ids:
             for row in self.connection.execute(query, {**self._values, "id": row_id}):
                 if (one := self.rank(row)).rank is not None:
                     yield one
 
-    def _rank_chosen(self, row_id: int) -> _Candidate:
-        return self.rank(self.connection.execute(_READ_ONE, {"id": row_id}).fetchone())
+    def _rank_row_id(self, row_id: int) -> _Candidate:
+        return self.rank(self.connection.execute(_ROW_BY_ID_QUERY, {"id": row_id}).fetchone())
 
-    def read_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
-        """Yield the texts of those of the corporations that a search may find, and True for a closed one."""
+    def read_rows_with_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
+        """Yield the row (id and texts) of each corporation with one of these numbers that isn't hidden and can
+        match the query, each with True if it is closed."""
         for start in range(0, len(numbers), _MAX_PER_QUERY):
             part = numbers[start : start + _MAX_PER_QUERY]
-            query = _READ_NUMBERS.format(", ".join(map(str, part)), self._filter)
+            query = _ROWS_BY_NUMBERS_QUERY.format(", ".join(map(str, part)), self._filter)
             for *row, is_closed in self.connection.execute(query, {**self._values, "code": self.prefecture_code}):
                 yield tuple(row), bool(is_closed)
 
     def list_matches(self) -> list[int]:
-        """Return the row ids of all matches that were ranked so far, the best first. After MAX_CANDIDATES verified
-        rows, the list also has matches of ranks that no step has searched.
-        """
+        """Return the row ids of all matches ranked so far, the best first. If the search has ended because
+        MAX_CANDIDATES rows were verified, these include matches of ranks that no step has searched."""
         matches = [one for one in self._known.values() if one.rank is not None]
-        return [one.row_id for one in sorted(matches, key=_rank_of)]
+        return [one.row_id for one in sorted(matches, key=_get_rank)]
 
     def _restrict_to_prefecture(self, expression: str) -> str:
         return expression if self.prefecture_code is None else f'"={self.prefecture_code}" AND ({expression})'
 
     def rank(self, row: tuple[Any, ...]) -> _Candidate:
-        """Return a corporation with its rank, from its texts."""
+        """Return the candidate of a row (id and texts of a corporation) with its rank."""
         row_id = row[0]
         known = self._known.get(row_id)
         if known is None:
@@ -160,14 +161,14 @@ class _Candidates:
         return known
 
 
-_READ_IDS = "SELECT rowid FROM {0} WHERE {0} MATCH ? ORDER BY rowid"
+_IDS_QUERY = "SELECT rowid FROM {0} WHERE {0} MATCH ? ORDER BY rowid"
 _TEXTS_QUERY = """
     SELECT c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
         coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
         coalesce(substr('0000000' || c.post_code, -7), '')
 """
-_READ_ONE = f"{_TEXTS_QUERY} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = :id"
-_READ_NUMBERS = f"""
+_ROW_BY_ID_QUERY = f"{_TEXTS_QUERY} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = :id"
+_ROWS_BY_NUMBERS_QUERY = f"""
     {_TEXTS_QUERY}, c.closed_on IS NOT NULL FROM corporations c JOIN places p ON p.id = c.place_id
     WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(:code, p.prefecture_code) AND c.number IN ({{}})
     AND {{}}
@@ -178,11 +179,12 @@ _VERIFY_ROW_QUERY = """
 """
 
 
-def _find_others(candidates: _Candidates, limit: int, found: Container[int]) -> Iterator[int]:
-    """Yield row ids by rank; in each rank at most `limit` that the caller hasn't found before."""
+def _find_by_rank(candidates: _Candidates, limit: int, found: Container[int]) -> Iterator[int]:
+    """Yield the row ids of matches, the best rank first, at most `limit` for each rank and each table of the
+    index. Row ids in `found` are left out in the steps by rank."""
     query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
-        yield from _list_ids(candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number),)))
+        yield from _yield_row_ids(candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number),)))
     few = _find_few(candidates, limit * 2)
     if few is not None:
         yield from few
@@ -199,15 +201,14 @@ def _find_others(candidates: _Candidates, limit: int, found: Container[int]) -> 
 
 
 def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
-    """Return the row ids of all matches, the best first, if the index has at most `limit` candidates of any rank:
-    then one reading is enough. Return None if there are more.
-    """
+    """Return the row ids of all matches, the best first, if the index has at most `limit` candidates for all ranks
+    together; then one reading is enough. Return None if it has more."""
     query = candidates.query
     if query.digits:
         return None
     shortest = min(map(len, query.whole.bare_names))  # the terms of a part are among those of a name, if it has pairs
     ranks = (Rank.PART, Rank.ELSEWHERE) if shortest > 1 else (Rank.NAME, Rank.PART, Rank.ELSEWHERE)
-    expression = _join_expressions("OR", [write_expression(query, rank) for rank in ranks])
+    expression = _join_expressions("OR", [make_expression(query, rank) for rank in ranks])
     if expression is None:
         return []
     is_closed: dict[int, bool] = {}
@@ -218,7 +219,7 @@ def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
             return None
     ranked = [
         (one.rank, is_closed[one.row_id], _get_name_length(one), one.row_id)
-        for one in candidates.rank_chosen(is_closed)
+        for one in candidates.rank_row_ids(is_closed)
     ]
     return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
 
@@ -235,13 +236,14 @@ _IDS_BY_DIGITS_QUERY = """
 """
 
 
-def _list_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
+def _yield_row_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
     return (row_id for (row_id,) in rows)
 
 
 def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> Iterator[_Candidate]:
-    """Yield the corporations of one index that have this rank or a better one."""
-    expression = write_expression(candidates.query, rank)
+    """Yield the corporations in `table`, one of the two tables of the index, that have this rank or a better one.
+    Stop after MAX_CANDIDATES verified rows of the whole search."""
+    expression = make_expression(candidates.query, rank)
     if expression is None:
         return
     for one in candidates.verify(table, expression):
@@ -255,31 +257,30 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
 # The expressions of the index
 
 
-def write_expression(query: RegistryQuery, rank: Rank) -> str | None:
-    """Return the full-text expression that all corporations of this rank match, and few others; None if there are
-    none of this rank.
-    """
-    alternatives = [_write_word_expression(query.whole, rank), *_write_words_expressions(query.words, rank)]
+def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
+    """Return the full-text expression for a rank: all corporations of this rank match it, and few others. None if
+    no corporation can have this rank."""
+    alternatives = [_make_word_expression(query.whole, rank), *_make_words_expressions(query.words, rank)]
     if rank >= Rank.PART:
-        alternatives += _write_words_expressions(query.pieces, rank)
+        alternatives += _make_words_expressions(query.pieces, rank)
     return _join_expressions("OR", alternatives)
 
 
-def _write_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
-    """Yield the expressions for corporations that have one of the words at this rank and the other words anywhere."""
-    indexed = _list_indexed(words)
-    anywhere = [_write_anywhere_expression(word) for word in indexed]
+def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
+    """Yield full-text expressions, one for each word: the corporation matches this word at the rank, and the other
+    words in any of its texts. A word without an expression at this rank is left out."""
+    indexed = _list_indexed_words(words)
+    anywhere = [_make_anywhere_expression(word) for word in indexed]
     for position, word in enumerate(indexed):
         others = [*anywhere[:position], *anywhere[position + 1 :]]
-        best = _write_word_expression(word, rank)
+        best = _make_word_expression(word, rank)
         if best is not None and None not in others:
             yield _join_expressions("AND", [best, *others])
 
 
-def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
-    """Return the words by which the index is read. Not by single characters, not by legal forms alone, and not by
-    parts of them if there are others, because most names have them.
-    """
+def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
+    """Return the words for which the index is read. Words of one character and legal forms are left out, and parts
+    of legal forms unless there is no other word, because most names contain them."""
     indexed = [
         word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
     ]
@@ -291,59 +292,62 @@ def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
     return rarer or indexed
 
 
-def _write_word_expression(word: SearchWord, rank: Rank) -> str | None:
-    """Return the expression of the full-text index for corporations that match a word at this rank; None if the
-    index can't find them.
-    """
+def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
+    """Return the full-text expression for corporations that match the word at this rank; None if the index can't
+    find them."""
     match rank:
         case Rank.WHOLE_NAME:
             pairs = zip(word.names, word.bare_names, strict=True)
             return _join_expressions(
-                "OR", [_write_name_expression(bare, name) for name, bare in pairs if name != bare]
+                "OR", [_make_name_expression(bare, name) for name, bare in pairs if name != bare]
             )
         case Rank.NAME:
-            return _join_expressions("OR", [_write_name_expression(bare, bare) for bare in word.bare_names if bare])
+            return _join_expressions("OR", [_make_name_expression(bare, bare) for bare in word.bare_names if bare])
         case Rank.BEGINNING:
             begun = [*word.bare_names, *word.names]
-            return _join_expressions("OR", [_write_beginning(bare) for bare in dict.fromkeys(begun) if len(bare) > 1])
+            return _join_expressions(
+                "OR", [_make_beginning_expression(bare) for bare in dict.fromkeys(begun) if len(bare) > 1]
+            )
         case Rank.PART:
-            return _write_part(word)
+            return _make_part_expression(word)
         case Rank.ELSEWHERE:
             post_code = list_post_code_terms(word.post_code) if word.post_code else []
-            return _join_expressions("OR", [_write_address(word.address), _all_of(post_code)])
+            return _join_expressions(
+                "OR", [_make_address_expression(word.address), _make_all_terms_expression(post_code)]
+            )
 
 
-def _write_name_expression(bare: str, name: str) -> str | None:
-    return _all_of([*list_edge_terms(bare), *list_character_pairs(name)])
+def _make_name_expression(bare: str, name: str) -> str | None:
+    return _make_all_terms_expression([*list_edge_terms(bare), *list_character_pairs(name)])
 
 
-def _write_beginning(bare: str) -> str | None:
-    return _all_of([list_edge_terms(bare)[0], *list_character_pairs(bare)[1:]])
+def _make_beginning_expression(bare: str) -> str | None:
+    return _make_all_terms_expression([list_edge_terms(bare)[0], *list_character_pairs(bare)[1:]])
 
 
-def _write_part(word: SearchWord) -> str | None:
+def _make_part_expression(word: SearchWord) -> str | None:
     parts = (bare if len(bare) > 1 else name for name, bare in zip(word.names, word.bare_names, strict=True))
-    return _join_expressions("OR", [_all_of(list_character_pairs(part)) for part in parts])
+    return _join_expressions("OR", [_make_all_terms_expression(list_character_pairs(part)) for part in parts])
 
 
-def _write_address(address: str) -> str | None:
-    """Return the expression for corporations that have an address; a number at its end may be the beginning of a
-    longer one.
-    """
+def _make_address_expression(address: str) -> str | None:
+    """Return the full-text expression for corporations whose address contains `address`; None if the text is too
+    short. A number at the end of the text may be the beginning of a longer number."""
     terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
     numbers = [f'"{term}"' for term in list_number_terms(address)]
     if numbers and address[-1].isdigit() and "-" not in address:
-        numbers[-1] = f'({numbers[-1]} OR "{write_beginning(list_number_terms(address)[-1])}")'
-    return _join_expressions("AND", [_all_of(terms), *numbers]) if terms else None
+        numbers[-1] = f'({numbers[-1]} OR "{make_beginning_term(list_number_terms(address)[-1])}")'
+    return _join_expressions("AND", [_make_all_terms_expression(terms), *numbers]) if terms else None
 
 
-def _write_anywhere_expression(word: SearchWord) -> str | None:
-    return _join_expressions("OR", [_write_part(word), _write_word_expression(word, Rank.ELSEWHERE)])
+def _make_anywhere_expression(word: SearchWord) -> str | None:
+    return _join_expressions("OR", [_make_part_expression(word), _make_word_expression(word, Rank.ELSEWHERE)])
 
 
-def _all_of(terms: Sequence[str]) -> str | None:
-    """Return the expression for corporations that have all the terms. Of many terms some are enough, because a search
-    verifies the found rows: first those that aren't two kana, which are rarer, then others spread over the text.
+def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
+    """Return the full-text expression for corporations that have all of these terms; None without terms. Of many
+    terms only some are used, because a search verifies the found rows: first the rarer terms (those that aren't
+    two kana), then others spread over the text.
     """
     usual = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
     different = sorted(usual or dict.fromkeys(terms), key=_is_kana)
@@ -365,12 +369,13 @@ def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str |
 
 
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
-    """Yield the corporations whose number begins with these digits, with or without its check digit."""
+    """Yield the row ids of the corporations whose number begins with these digits, with or without its check
+    digit."""
     for beginning in (digits, *(f"{check}{digits}" for check in range(1, 10))):
         if len(beginning) > _NUMBER_DIGITS:
             continue
         missing = _NUMBER_DIGITS - len(beginning)
         first = int(beginning) * 10**missing
-        yield from _list_ids(
+        yield from _yield_row_ids(
             connection.execute(_IDS_BY_DIGITS_QUERY, (first, first + 10**missing - 1, prefecture_code))
         )

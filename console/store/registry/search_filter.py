@@ -1,11 +1,10 @@
-"""Builds the SQL condition of a search: every corporation that matches the query fulfils the condition, and few
-others do.
+"""Builds the SQL filter of a search: a condition that every matching corporation fulfils, and few others.
 
-The index finds up to a thousand rows of which few match. The condition compares the comparison forms in the
-database (module `folded_texts`), so that only the texts of the remaining rows are read and ranked (module
+The search index can find up to a thousand rows of which few match. The filter compares the comparison forms in the
+database (module `folded_texts`), so that the texts of only the remaining rows are read and ranked (module
 `ranking`).
 
-A comparison form isn't stored if it equals the text itself. So the condition searches the texts, too.
+A comparison form isn't stored if it equals the text itself. So the filter searches the texts, too.
 """
 
 from collections.abc import Sequence
@@ -19,45 +18,47 @@ _NAME_COLUMNS = ("name", "furigana", "folded_names")
 
 
 def make_filter_condition(query: RegistryQuery) -> tuple[str, dict[str, str]]:
-    """Return the SQL condition for a query on a row `c` of the table `corporations` and its row `p` of `places`,
-    and the values of its parameters by name.
-    """
+    """Return the SQL condition for a query, and the values of its parameters by name. The condition is about a row
+    `c` of the table `corporations` and its row `p` of the table `places`."""
     values: dict[str, str] = {}
     groups = [
-        _write_words(words, values) for words in ((query.whole,), query.words, query.pieces) if _has_texts(words)
+        _make_words_condition(words, values)
+        for words in ((query.whole,), query.words, query.pieces)
+        if _can_match(words)
     ]
     if query.digits:
-        groups.append(_write_digits(query.digits, values))
+        groups.append(_make_number_condition(query.digits, values))
     return f"({' OR '.join(groups) or '0'})", values
 
 
-def _has_texts(words: Sequence[SearchWord]) -> bool:
-    """False if there are no words, or if one of them consists of spaces and symbols only, so that no text matches."""
+def _can_match(words: Sequence[SearchWord]) -> bool:
+    """True if there are words, and the comparison form of each has characters. A word of spaces and symbols only
+    would match no text."""
     return bool(words) and all(word.names and word.names[0] for word in words)
 
 
-def _write_words(words: Sequence[SearchWord], values: dict[str, str]) -> str:
-    return f"({' AND '.join(_write_word(word, values) for word in words[:_MAX_WORDS])})"
+def _make_words_condition(words: Sequence[SearchWord], values: dict[str, str]) -> str:
+    return f"({' AND '.join(_make_word_condition(word, values) for word in words[:_MAX_WORDS])})"
 
 
-def _write_word(word: SearchWord, values: dict[str, str]) -> str:
-    names = [_name_parameter(bare, values) for bare in dict.fromkeys(word.bare_names)]
+def _make_word_condition(word: SearchWord, values: dict[str, str]) -> str:
+    names = [_add_parameter(bare, values) for bare in dict.fromkeys(word.bare_names)]
     conditions = [f"instr(c.{column}, {name})" for name in names for column in _NAME_COLUMNS]
     if word.address:
-        conditions.append(f"instr(p.folded || c.folded_street, {_name_parameter(word.address, values)})")
+        conditions.append(f"instr(p.folded || c.folded_street, {_add_parameter(word.address, values)})")
     if word.post_code:
-        first, last = (_name_parameter(word.post_code.ljust(_POST_CODE_DIGITS, digit), values) for digit in "09")
+        first, last = (_add_parameter(word.post_code.ljust(_POST_CODE_DIGITS, digit), values) for digit in "09")
         conditions.append(f"c.post_code BETWEEN CAST({first} AS INTEGER) AND CAST({last} AS INTEGER)")
     return f"({' OR '.join(conditions)})"
 
 
-def _write_digits(digits: str, values: dict[str, str]) -> str:
-    name = _name_parameter(digits, values)
+def _make_number_condition(digits: str, values: dict[str, str]) -> str:
+    name = _add_parameter(digits, values)
     return " OR ".join(f"substr(printf('%013d', c.number), {start}, length({name})) = {name}" for start in (1, 2))
 
 
-def _name_parameter(value: str, values: dict[str, str]) -> str:
-    """Return the parameter for a value, which is added to the values."""
+def _add_parameter(value: str, values: dict[str, str]) -> str:
+    """Add a value to the parameters `values`, and return its placeholder in SQL, such as `:v0`."""
     name = f"v{len(values)}"
     values[name] = value
     return f":{name}"

@@ -1,16 +1,16 @@
-"""The search index of registry.db: the terms of a corporation, and the tables of the terms.
+"""The search index of registry.db: the terms of corporations, and the tables of terms.
 
-A term is a pair of neighbouring characters of the folded text (`console.domain.registry.spelling`). Terms of names
-(name, furigana and English name) have no prefix; `^` and `$` mark the pair at the beginning and end of a name without
-its legal form; terms of the address begin with `@` (those of the beginning of a number end with `~`), of the post
-code with `#`, of the prefecture with `=`.
+A term is a pair of neighbouring characters of a comparison form (`console.domain.registry.spelling`). Terms of
+names (name, furigana and English name) have no prefix; `^` and `$` mark the pair at the beginning and end of a
+name without its legal form. Terms of the address begin with `@` (those of the beginning of a number end with `~`),
+of the post code with `#`, of the prefecture with `=`.
 
-Open and closed corporations have a table each, because a search takes the open ones first, in the order of row ids,
-and stops as soon as it has enough. The tables store no text (`content=''`) and no positions (`detail=none`), so a
-search verifies what the terms find. A row is removed by giving its terms again: if `write_terms` changes, the version
-of the tables (`schema.FORMAT_VERSION`) changes too.
+Open and closed corporations have a table each, because a search reads the open ones first, in the order of row
+ids, and stops as soon as it has enough. The tables store no text (`content=''`) and no positions (`detail=none`),
+so a search verifies the rows that the terms find. A row is removed by giving its terms again, so the version of
+the tables (`schema.FORMAT_VERSION`) must change if `make_terms` changes.
 
-Hidden corporations and deleted ones are not in the index.
+Hidden and deleted corporations are not in the index.
 """
 
 import re
@@ -27,16 +27,16 @@ from console.store.registry.folded_texts import DIGITS_TO_0, list_name_readings
 
 OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
 _TOKENIZER = "ascii tokenchars ''^$@#=~''"
-_HASH_BYTES = 24 * 1024**2
+_BULK_LOAD_HASH_BYTES = 24 * 1024**2
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
 _ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
-_NUMBERS = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
+_NUMBER_PATTERN = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
 _DIGITS_TO_BREAKS = str.maketrans(dict.fromkeys("0123456789", " "))
 
 
 def create_search_index(connection: sqlite3.Connection) -> None:
-    """Create the empty tables of the index, if they aren't there."""
+    """Create the empty tables of the search index that don't exist yet."""
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5"
@@ -45,17 +45,17 @@ def create_search_index(connection: sqlite3.Connection) -> None:
 
 
 def begin_bulk_load(connection: sqlite3.Connection) -> None:
-    """Let the index tables collect many terms in memory before they write, and don't let them merge the written
-    parts.
-    """
+    """Prepare the tables of the index for a bulk load: they collect many terms in memory before they write, and
+    don't merge the written parts."""
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-        _set_option(connection, table, "hashsize", _HASH_BYTES)
+        _set_option(connection, table, "hashsize", _BULK_LOAD_HASH_BYTES)
         _set_option(connection, table, "automerge", 0)
         _set_option(connection, table, "crisismerge", 1000)
 
 
 def end_bulk_load(connection: sqlite3.Connection) -> None:
-    """Merge the parts that a bulk load has written, so that a search reads each term in one place."""
+    """Merge the parts that a bulk load has written, so that a search reads each term in one place. Then set the
+    options of the tables back."""
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # our own table
         _set_option(connection, table, "hashsize", 1024**2)
@@ -64,31 +64,34 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
 
 
 def index_all_rows(connection: sqlite3.Connection, after: int, limit: int) -> int | None:
-    """Add the next corporations to the index: at most `limit`, those with a row id above `after`. Return the last row
-    id, or None if there was none left.
-    """
+    """Add corporations to the search index: the next `limit` ones with a row id above `after`. Return the last of
+    these row ids; None if there was none."""
     last = connection.execute(_LAST_ID_QUERY, (after, limit)).fetchone()[0]
     if last is not None:
-        _add_rows(connection, connection.execute(f"{_TEXTS} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last)))
+        _add_rows(
+            connection, connection.execute(f"{_TEXTS_QUERY} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last))
+        )
     return None if last is None else int(last)
 
 
 def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
-    """Add corporations to the index, by the texts that they have now. Call `unindex_rows` before a row changes and
-    this function after it. Many rows in one call are much faster than one row in each.
+    """Add the corporations with these row ids to the search index, with their present texts. A caller that changes
+    rows calls `unindex_rows` before and this function after it. One call for many rows is much faster than many
+    calls.
     """
     _add_rows(connection, _read_texts(connection, ids))
 
 
 def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
-    """Remove corporations from the index. Their rows must still have the texts with which they were added."""
+    """Remove the corporations with these row ids from the search index. Their rows must still have the texts with
+    which they were added."""
     _write_rows(
         connection, _read_texts(connection, ids), "INSERT INTO {0} ({0}, rowid, terms) VALUES ('delete', ?, ?)"
     )
 
 
 _LAST_ID_QUERY = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
-_TEXTS = """
+_TEXTS_QUERY = """
     SELECT c.id, c.name, c.furigana, c.english_name, p.prefecture_code, p.prefecture || p.city,
         c.street || c.address_outside, c.post_code, c.folded_names, c.closed_on IS NOT NULL
     FROM corporations c JOIN places p ON p.id = c.place_id WHERE NOT c.is_hidden
@@ -98,7 +101,7 @@ _TextsRow: TypeAlias = tuple[int, str, str, str, str, str, str, int | None, str 
 
 def _read_texts(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[_TextsRow]:
     for row_id in sorted(ids):
-        yield from connection.execute(f"{_TEXTS} AND c.id = ?", (row_id,))
+        yield from connection.execute(f"{_TEXTS_QUERY} AND c.id = ?", (row_id,))
 
 
 def _add_rows(connection: sqlite3.Connection, rows: Iterable[_TextsRow]) -> None:
@@ -109,11 +112,11 @@ def _write_rows(connection: sqlite3.Connection, rows: Iterable[_TextsRow], state
     remaining = iter(rows)
     while batch := list(islice(remaining, _ROWS_PER_BATCH)):
         for table, is_closed in ((OPEN_TERMS_TABLE, 0), (CLOSED_TERMS_TABLE, 1)):
-            terms = [(row[0], write_terms(*row[1:9])) for row in batch if row[9] == is_closed]
+            terms = [(row[0], make_terms(*row[1:9])) for row in batch if row[9] == is_closed]
             connection.executemany(statement.format(table), terms)
 
 
-def write_terms(
+def make_terms(
     name: str,
     furigana: str,
     english_name: str,
@@ -123,10 +126,11 @@ def write_terms(
     post_code: int | None,
     folded_names: str | None,
 ) -> str:
-    """Return the terms of a corporation, separated by spaces. `folded_names` is None in a row of form 2."""
+    """Return all terms of a corporation, separated by spaces. `place` is its prefecture and city. `folded_names`
+    is None in a row of FORMAT_VERSION 2."""
     terms = [
-        _write_place_terms(prefecture_code, place),
-        _write_street_terms(place[-1:], street.translate(DIGITS_TO_0)),
+        _make_place_terms(prefecture_code, place),
+        _make_street_terms(place[-1:], street.translate(DIGITS_TO_0)),
     ]
     terms += _list_number_terms_and_beginnings(street)
     if post_code is not None:
@@ -143,30 +147,29 @@ def write_terms(
 
 
 @lru_cache(4096)
-def _write_place_terms(prefecture_code: str, place: str) -> str:
+def _make_place_terms(prefecture_code: str, place: str) -> str:
     return " ".join((f"={prefecture_code}", *list_address_terms(place)))
 
 
 @lru_cache(32_768)
-def _write_street_terms(before: str, street: str) -> str:
-    """Return the terms of a street without its numbers. Each of its digits is a 0, so that many streets are the same.
-    `before` is the character before it.
-    """
+def _make_street_terms(before: str, street: str) -> str:
+    """Return the terms of a street without its numbers, separated by spaces. All digits of `street` are 0, so that
+    the cache has one entry for many streets. `before` is the character before the street."""
     return " ".join(list_address_terms(before + street))
 
 
 def list_character_pairs(folded: str) -> list[str]:
-    """Return the pairs of neighbouring characters of a folded text."""
+    """Return the pairs of neighbouring characters of a text in its comparison form."""
     return list(map(add, folded, folded[1:]))
 
 
 def list_edge_terms(bare: str) -> tuple[str, str]:
-    """Return the terms of the beginning and of the end of a folded name without its legal form."""
+    """Return two terms: of the beginning and of the end of a name in its comparison form without its legal form."""
     return f"^{bare[:2]}", f"{bare[-2:]}$"
 
 
 def list_address_terms(text: str) -> list[str]:
-    """Return the terms of an address or of a part of one, without the numbers and the units behind them."""
+    """Return the terms of an address, or of a part of one, without its numbers and their units (such as 丁目)."""
     parts = list_readings(text)[-1].translate(_DIGITS_TO_BREAKS).split()
     return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_character_pairs(part)]
 
@@ -176,33 +179,34 @@ def list_number_terms(text: str) -> list[str]:
     number: `@田2` of 梅田２丁目４番９号. A number that follows a unit, such as ４ after 丁目, has no term,
     because such terms are too frequent.
     """
-    return [f"@{_fold_character(before)}{int(digits)}" for before, digits in _NUMBERS.findall(text)]
+    return [f"@{_fold_character(before)}{int(digits)}" for before, digits in _NUMBER_PATTERN.findall(text)]
 
 
 _fold_character = lru_cache(8192)(fold_text)
 
 
-def write_beginning(term: str) -> str:
-    """Return the term that finds every longer number which begins with the number of `term`: `@甲1~` for `@甲1`,
-    which also finds 甲12番地.
+def make_beginning_term(term: str) -> str:
+    """Return the term that finds every longer number that begins with the number of `term`: `@甲1~` for `@甲1` also
+    finds 甲12番地.
 
-    A typed address may end inside a number. The index finds a word much faster than the beginning of words.
+    A typed address may end inside a number. The index finds such a term much faster than all terms with a common
+    beginning.
     """
     return f"{term}~"
 
 
 def _list_number_terms_and_beginnings(text: str) -> list[str]:
-    return [_write_number_terms(before, digits) for before, digits in _NUMBERS.findall(text)]
+    return [_make_number_terms(before, digits) for before, digits in _NUMBER_PATTERN.findall(text)]
 
 
 @lru_cache(32_768)
-def _write_number_terms(before: str, digits: str) -> str:
+def _make_number_terms(before: str, digits: str) -> str:
     start, number = f"@{_fold_character(before)}", str(int(digits))
-    return " ".join((start + number, *(write_beginning(start + number[:end]) for end in range(1, len(number)))))
+    return " ".join((start + number, *(make_beginning_term(start + number[:end]) for end in range(1, len(number)))))
 
 
 def list_post_code_terms(digits: str) -> list[str]:
-    """Return the terms of a post code, or of its first digits (at least three)."""
+    """Return the terms of a post code: of its first three digits and, if it has all seven digits, of the whole."""
     return [f"#{digits[:3]}", f"#{digits}"] if len(digits) == _POST_CODE_DIGITS else [f"#{digits[:3]}"]
 
 

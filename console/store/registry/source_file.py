@@ -1,9 +1,12 @@
-"""Reads one of the publisher's ZIP files: its kind and day, its SHA-256, and the text of its CSV in blocks of lines.
+"""Reads one of the publisher's ZIP files: its kind and day, its SHA-256, and the text of its CSV in blocks of
+lines.
 
-The name of a file says its kind and day: `00_zenkoku_all_20261031.zip` (the nation), `13_tokyo_all_20261031.zip` (one
-prefecture), `diff_20261102.zip` (the changes of a day). Beside the CSV a ZIP may have its signature (`.asc`).
+The file's name says its kind and day: `00_zenkoku_all_20261031.zip` (the nation), `13_tokyo_all_20261031.zip` (one
+prefecture), `diff_20261102.zip` (the changes of a day). A ZIP contains one CSV and may contain its signature
+(`.asc`).
 
-Raises ConsoleError bad_registry_file for a file that can't be used, with the line of the CSV where there is one.
+Functions raise ConsoleError bad_registry_file for a file that can't be used; the error names the line of the CSV
+if the fault is in a line.
 """
 
 import re
@@ -25,7 +28,7 @@ MAX_CSV_BYTES = 8 * 1024**3
 """Largest accepted size of a CSV. The nation's has less than 2 GiB."""
 MAX_COMPRESSION_RATIO = 200
 """Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
-_SMALL_BYTES = 16 * 1024**2
+_MAX_BYTES_WITHOUT_RATIO_CHECK = 16 * 1024**2
 """A CSV up to this size is accepted with any ratio."""
 _LONGEST_LINE_BYTES = 64 * 1024
 _BLOCK_BYTES = 256 * 1024
@@ -34,7 +37,7 @@ _NAME_PATTERN = re.compile(r"(?:(?P<difference>diff)|(?P<prefecture>\d\d)_[a-z]+
 _CONTROL_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _CONTROL_CHARACTERS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _UTF8_KANA_OR_KANJI = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
-_PRIVATE_PATTERN = re.compile("[\x80\ue000-\uf8ff]")
+_PRIVATE_USE_PATTERN = re.compile("[\x80\ue000-\uf8ff]")
 """Characters to which Python decodes bytes that have no meaning in Shift_JIS."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF8, _SHIFT_JIS = "utf-8", "cp932"
@@ -42,9 +45,8 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of the publisher that was read once from its beginning to its end. `prefecture` is the code of the only
-    prefecture of a whole file, or NATION_CODE. `lines` is the number of lines of the CSV.
-    """
+    """A file of the publisher that was checked once from its beginning to its end. `prefecture` is the code of the
+    prefecture of a whole file, or WHOLE_NATION_CODE. `lines` is the number of lines of the CSV."""
 
     path: Path
     name: str
@@ -58,7 +60,8 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Some whole lines of a CSV. `first_line` is the number of the first one; the file's first line has number 1."""
+    """A block of whole lines of a CSV. `first_line` is the number of its first line; the first line of the file
+    has number 1."""
 
     first_line: int
     lines: list[str]
@@ -67,15 +70,15 @@ class TextBlock:
 def make_bad_file_error(
     name: str, problem: RegistryFileProblem, line: int | None = None, field: str = ""
 ) -> ConsoleError:
-    """Return the error bad_registry_file. `line` is None if the fault isn't in a line of the CSV; `field` is the
-    publisher's name of the wrong field.
-    """
+    """Return the error bad_registry_file for the file `name`. `line`: the number of the bad line of the CSV; None
+    if the fault isn't in a line. `field`: the publisher's name of the wrong field; "" if there is none."""
     return ConsoleError(ErrorCode.BAD_REGISTRY_FILE, {"file": name, "line": line, "problem": problem, "field": field})
 
 
 def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> SourceFile:
-    """Read the whole file once: check the ZIP and the checksum of its CSV, find the encoding, count the lines. Raises
-    bad_registry_file, and interrupted if `should_stop` returns True.
+    """Check a file of the publisher by reading it once: the ZIP, the file name, and the characters and checksum of
+    its CSV. Also find its encoding and count its lines. Raises bad_registry_file; interrupted if `should_stop`
+    returns True.
     """
     try:
         with path.open("rb") as file:
@@ -99,9 +102,8 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
 
 
 def _check_crc(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Raise zipfile.BadZipFile if the CSV's checksum is wrong: the CSV was damaged after it was packed, which
-    explains its bad text.
-    """
+    """Read the whole CSV, so that zipfile.BadZipFile is raised if its checksum is wrong. The caller does this
+    after a fault in the text: if the ZIP is damaged, that is reported instead of the fault."""
     with archive.open(member) as file:
         while file.read(_BLOCK_BYTES):
             pass
@@ -114,21 +116,21 @@ def _check_all_bytes(
     finder: "_EncodingFinder",
     should_stop: Callable[[], bool],
 ) -> int:
-    """Check each byte of the CSV, and return the number of lines."""
+    """Check the control characters and the encoding of the whole CSV, and return its number of lines. Raises
+    bad_registry_file; interrupted if `should_stop` returns True."""
     lines = 0
     for first_line, content in _read_blocks(name, archive, member):
         if should_stop():
             raise make_stopped_error()
-        _check_controls(name, first_line, content)
+        _check_control_characters(name, first_line, content)
         finder.check_block(first_line, content)
         lines = first_line + content.count(b"\n") - content.endswith(b"\n")
     return lines
 
 
 def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
-    """Yield the lines of the CSV in blocks, without those up to the line `after_line`, which must be the last line of
-    a block of an earlier call. Raises bad_registry_file if the file has changed since `open_source`.
-    """
+    """Yield the lines of the CSV in blocks, beginning after the line `after_line`, which must be the last line of
+    a block of an earlier call. Raises bad_registry_file if the file has changed since `open_source`."""
     with _open_csv(source.path) as (archive, member):
         for first_line, content in _read_blocks(source.name, archive, member):
             if first_line <= after_line:
@@ -141,13 +143,14 @@ def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
 
 
 def make_stopped_error() -> ConsoleError:
-    """Return the error of an import that was stopped by a person or by the system."""
+    """Return the error `interrupted` of an import that a person or the operating system stopped."""
     return ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
 
 
 @contextmanager
 def _open_csv(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
-    """Open the ZIP and find its CSV. Translate the errors of the ZIP, also of those who read inside the block.
+    """Open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating system, also
+    those raised inside the block, become bad_registry_file.
 
     `zipfile` raises NotImplementedError for a compression or a version that it doesn't know, RuntimeError for a
     password.
@@ -162,24 +165,22 @@ def _open_csv(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
 
 
 def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """Return the only CSV of the ZIP. Raises bad_registry_file for another content, and for a bomb: a CSV that would
-    become far larger than the publisher's.
-    """
+    """Return the entry of the only CSV of the ZIP. Raises bad_registry_file if the ZIP has other files, and if the
+    CSV would become far larger than the publisher's when it is unpacked."""
     members = [member for member in archive.infolist() if not member.is_dir()]
     found = [member for member in members if member.filename.lower().endswith(".csv")]
     others = [member for member in members if member not in found and not member.filename.lower().endswith(".asc")]
     if len(found) != 1 or others:
         raise make_bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
     size, compressed = found[0].file_size, found[0].compress_size
-    if size > MAX_CSV_BYTES or (size > _SMALL_BYTES and size > compressed * MAX_COMPRESSION_RATIO):
+    if size > MAX_CSV_BYTES or (size > _MAX_BYTES_WITHOUT_RATIO_CHECK and size > compressed * MAX_COMPRESSION_RATIO):
         raise make_bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
     return found[0]
 
 
 def _match_names(name: str, csv_name: str) -> re.Match[str]:
-    """Return the parts of the file's name, from the name of the ZIP or of its CSV. Raises bad_registry_file if
-    neither is a name of the publisher, or if they contradict each other.
-    """
+    """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
+    bad_registry_file if neither has such a name, or if the two names contradict each other."""
     outer, inner = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
     if outer and inner and outer.groups() != inner.groups():
         raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
@@ -197,9 +198,8 @@ def _parse_day(name: str, text: str) -> date:
 
 
 def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
-    """Yield blocks of whole lines with the number of their first line. The blocks are the same in each call. Raises
-    bad_registry_file for a line that is far longer than any row.
-    """
+    """Yield blocks of whole lines of the CSV, each with the number of its first line. Each call yields the same
+    blocks. Raises bad_registry_file for a line that is far longer than any valid row."""
     line, rest = 1, b""
     with archive.open(member) as file:
         while read := file.read(_BLOCK_BYTES):
@@ -216,7 +216,7 @@ def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
         yield line, rest
 
 
-def _check_controls(name: str, first_line: int, content: bytes) -> None:
+def _check_control_characters(name: str, first_line: int, content: bytes) -> None:
     if content.count(b"\r") == content.count(b"\r\n") and len(content.translate(None, _CONTROL_CHARACTERS)) == len(
         content
     ):
@@ -227,9 +227,10 @@ def _check_controls(name: str, first_line: int, content: bytes) -> None:
 
 
 class _EncodingFinder:
-    """Finds the encoding of a CSV from all of its bytes: UTF-8, or Shift_JIS (as Windows writes it: code page 932).
+    """Finds the encoding of a CSV from all of its bytes: UTF-8, or Shift_JIS in the variant of Windows (code page
+    932).
 
-    The first line with other characters than ASCII decides; all others must agree.
+    The first line with a character other than ASCII decides; all later lines must agree.
     """
 
     def __init__(self, name: str) -> None:
@@ -238,11 +239,12 @@ class _EncodingFinder:
 
     @property
     def encoding(self) -> str:
-        """The encoding of the blocks checked so far; UTF-8 if it has ASCII characters only."""
+        """The encoding of the blocks checked so far; UTF-8 if they have ASCII characters only."""
         return self._found or _UTF8
 
     def check_block(self, first_line: int, content: bytes) -> None:
-        """Check the next block. Raises bad_registry_file if it doesn't fit the blocks before it."""
+        """Check the next block of lines; `first_line` is the number of its first line. Raises bad_registry_file if
+        its encoding differs from that of the blocks before it."""
         if content.isascii():
             return
         if self._found is None:
@@ -263,17 +265,17 @@ def _is_utf8(content: bytes) -> bool:
 
 
 def _is_shift_jis(content: bytes) -> bool:
-    """True if the text is in Shift_JIS and has no field in UTF-8, which could often be read as Shift_JIS too, with
-    senseless characters.
+    """True if the text can be read as Shift_JIS and has no field in UTF-8. A field in UTF-8 could often be read as
+    Shift_JIS too, as characters without sense.
 
     A comma is never a part of a character of Shift_JIS. Kana and kanji have three bytes each in UTF-8 and two in
-    Shift_JIS, with other values, so that a field of real text isn't both.
+    Shift_JIS, with other values, so that a field of real text can't be both.
     """
     try:
         text = content.decode(_SHIFT_JIS)
     except UnicodeDecodeError:
         return False
-    if _PRIVATE_PATTERN.search(text):
+    if _PRIVATE_USE_PATTERN.search(text):
         return False
     if _UTF8_KANA_OR_KANJI.search(content) is None:
         return True

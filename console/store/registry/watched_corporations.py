@@ -1,6 +1,6 @@
-"""Table `watched_corporations`: for each corporation with a credit check, a payment or a refund here, the facts of
-which people have been informed. Rows are never deleted: the facts of a corporation without live records are replaced
-without an alert.
+"""Table `watched_corporations`: for each corporation that has or had a live record here, the facts of the
+corporation registry of which people have been informed. Rows are never deleted. If a corporation has no live
+record any more, its facts are replaced without an alert.
 """
 
 from collections.abc import Collection, Iterable
@@ -58,9 +58,9 @@ _UPDATE_IF_UNCHANGED = (
 
 @dataclass(frozen=True, slots=True)
 class WatchedCorporation:
-    """A row of the table. `facts` are those of the last comparison with the registry, `facts_before` those before the
-    changes that the newest alert reports (None without an alert). Facts that can't be read are None. `registry_date`
-    is the day up to which the registry was complete.
+    """A row of the table. `facts` are those of the last comparison with the corporation registry, `facts_before`
+    those before the changes that the newest alert reports (None without an alert). Facts that can't be read are
+    None. `registry_date` is the day up to which the compared registry was complete.
     """
 
     number: str
@@ -70,8 +70,8 @@ class WatchedCorporation:
     version: int = 1
 
 
-def page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, ...]:
-    """Return at most `limit` rows with a corporation number above `after`, sorted by it."""
+def read_page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, ...]:
+    """Return at most `limit` rows whose corporation number is above `after`, sorted by number."""
     return _select_corporations(conn, _PAGE_QUERY, after=after, most=limit)
 
 
@@ -82,9 +82,8 @@ def find_by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, Wat
 
 
 def insert_rows(conn: Connection, rows: Iterable[WatchedCorporation], now: datetime) -> None:
-    """Insert the rows of corporations that are seen for the first time. Raises RunAgain if another process inserted
-    one of them at the same time.
-    """
+    """Insert the rows of corporations that are watched for the first time; rows without facts are left out. Raises
+    RunAgain if another process inserted one of them at the same time."""
     values = [
         {
             "corporation_number": row.number,
@@ -111,8 +110,9 @@ def store_facts(
     now: datetime,
     facts_before: WatchedFacts | None = None,
 ) -> None:
-    """Replace the facts of a row. `facts_before` is given with an alert. Raises RunAgain if another process has
-    changed the row since it was read.
+    """Replace the facts of a row by those of the registry of `registry_date`. `facts_before`: the facts before the
+    changes that a new alert reports; None leaves the stored ones unchanged. Raises RunAgain if another process
+    has changed the row since it was read.
     """
     before = facts_before or row.facts_before
     values = {
@@ -128,9 +128,8 @@ def store_facts(
 
 
 def find_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tuple[Alert, CompanyChange], ...]:
-    """Return these open alerts about changed corporations with the facts before and now. An alert whose corporation
-    has no readable facts is left out.
-    """
+    """Return each of these open alerts about changed companies with the corporation's facts before and now. An
+    alert is left out if the corporation has no row, or no readable facts."""
     rows = find_by_numbers(conn, {format_number_of_subject(alert.subject_id) for alert in open_alerts})
     paired = ((alert, rows.get(format_number_of_subject(alert.subject_id))) for alert in open_alerts)
     return tuple((alert, _make_change(alert, row, row.facts)) for alert, row in paired if row and row.facts)

@@ -1,7 +1,7 @@
-"""The folder in which the publisher's files appear, and the state of its files at the last check.
+"""The watched folder, in which the publisher's files appear, and the state of these files at the last check.
 
-The folder belongs to a download job or a person, so nothing is written there: the state is stored in `watched.json`
-in the registry's own folder.
+The folder belongs to a download job or a person, so the worker writes nothing into it. It stores the state in
+`watched.json` in the registry's own folder.
 """
 
 import json
@@ -16,16 +16,15 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.registry.import_plan import PublishedFile, parse_file_name
 from console.settings.private_files import make_private_folder
 
-MEMORY_FILE_NAME = "watched.json"
+STATE_FILE_NAME = "watched.json"
 WatchedFileStamp = tuple[int, int]
 """Size in bytes and time of the last change (nanoseconds) of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file that this program refused: the error's code and detail. The refusal counts only while the file still
-    has this stamp.
-    """
+    """A file that an import refused: the code and detail of the error. The refusal counts only while size and time
+    of the file (`stamp`) are unchanged."""
 
     stamp: WatchedFileStamp
     code: str
@@ -36,34 +35,36 @@ class RefusedFile:
 
 
 class WatchedFolder:
-    """The files of the publisher in `folder`. `memory_folder` is the registry's own folder."""
+    """The publisher's files in the watched folder `folder`. `state_folder` is the registry's own folder, in which
+    their state is stored."""
 
-    def __init__(self, folder: Path, memory_folder: Path) -> None:
-        self._folder, self._memory_folder = folder, memory_folder
-        self._memory = memory_folder / MEMORY_FILE_NAME
+    def __init__(self, folder: Path, state_folder: Path) -> None:
+        self._folder, self._state_folder = folder, state_folder
+        self._state_file = state_folder / STATE_FILE_NAME
 
     def get_path_of(self, file: PublishedFile) -> Path:
         return self._folder / file.name
 
-    def list_complete(self) -> tuple[PublishedFile, ...]:
-        """Return the files that are not being copied any more: those whose ZIP directory, which is written last, is
-        there; and those that haven't changed since the last check, so that the second check of a truncated ZIP
-        reports it.
+    def list_complete_files(self) -> tuple[PublishedFile, ...]:
+        """Return the files that are no longer being copied: those with a complete ZIP, and those that haven't
+        changed since the last check. A truncated ZIP is therefore returned at the second check, and its import
+        reports the error.
 
         Raises bad_profile if the folder can't be read.
         """
         seen = self._list_stamps()
-        before = self._read_memory("seen")
-        self._write_memory("seen", {file.name: stamp for file, stamp in seen.items()})
+        before = self._read_state("seen")
+        self._write_state("seen", {file.name: stamp for file, stamp in seen.items()})
         return tuple(
             file
             for file, stamp in seen.items()
             if before.get(file.name) == list(stamp) or _is_whole_zip(self.get_path_of(file))
         )
 
-    def find_refused(self, files: Collection[PublishedFile]) -> RefusedFile | None:
-        """Return the first of these files that was refused and hasn't changed since."""
-        refused = self._read_memory("refused")
+    def find_refused_file(self, files: Collection[PublishedFile]) -> RefusedFile | None:
+        """Return the first of these files that an import refused and that hasn't changed since; None if there is
+        none."""
+        refused = self._read_state("refused")
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
         for file in sorted(files):
             known = refused.get(file.name)
@@ -71,13 +72,14 @@ class WatchedFolder:
                 return RefusedFile((known["stamp"][0], known["stamp"][1]), known["code"], known["detail"])
         return None
 
-    def remember_refused(self, file_name: str, error: ConsoleError) -> None:
-        """Remember that this file was refused, until it changes or is deleted."""
+    def store_refusal(self, file_name: str, error: ConsoleError) -> None:
+        """Store the error with which the import refused this file. It is stored until the file changes or is
+        deleted."""
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
-        kept = {name: known for name, known in self._read_memory("refused").items() if name in stamps}
+        kept = {name: known for name, known in self._read_state("refused").items() if name in stamps}
         if file_name in stamps:
             kept[file_name] = {"stamp": stamps[file_name], "code": error.code, "detail": dict(error.detail)}
-        self._write_memory("refused", kept)
+        self._write_state("refused", kept)
 
     def _list_stamps(self) -> dict[PublishedFile, WatchedFileStamp]:
         stamps = {}
@@ -91,25 +93,23 @@ class WatchedFolder:
             return {}
         return stamps
 
-    def _read_memory(self, part: str) -> dict[str, Any]:
+    def _read_state(self, part: str) -> dict[str, Any]:
         try:
-            kept = json.loads(self._memory.read_text("utf-8"))[part]
+            kept = json.loads(self._state_file.read_text("utf-8"))[part]
         except (OSError, ValueError, KeyError, TypeError):
             return {}  # forgotten: then the files are looked at again
         return kept if isinstance(kept, dict) else {}
 
-    def _write_memory(self, part: str, content: Mapping[str, Any]) -> None:
-        kept = {name: self._read_memory(name) for name in ("seen", "refused")} | {part: content}
-        make_private_folder(self._memory_folder)
-        draft = self._memory.with_suffix(".tmp")
+    def _write_state(self, part: str, content: Mapping[str, Any]) -> None:
+        kept = {name: self._read_state(name) for name in ("seen", "refused")} | {part: content}
+        make_private_folder(self._state_folder)
+        draft = self._state_file.with_suffix(".tmp")
         draft.write_text(json.dumps(kept, ensure_ascii=False, default=str), "utf-8")
-        draft.replace(self._memory)
+        draft.replace(self._state_file)
 
 
 def _is_whole_zip(path: Path) -> bool:
-    """True if the directory at the end of the ZIP can be read and every entry lies within the file. `zipfile` raises
-    NotImplementedError for a ZIP of a version that it doesn't know.
-    """
+    """True if the directory at the end of the ZIP can be read and lists a file."""
     with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), zipfile.ZipFile(path) as archive:
         return bool(archive.infolist())
     return False

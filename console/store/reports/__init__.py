@@ -1,1 +1,1 @@
-"""Reads the figures of the reports in SQL, one module for each report. Each query reads a limited number of rows."""
+"""Reads the figures of the reports by SQL, one module for each report. Each query reads a limited number of rows."""

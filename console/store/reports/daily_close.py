@@ -1,6 +1,5 @@
-"""Reads what a daily close counts: sums of one provider per currency, and the records whose outcome was unknown at an
-instant.
-"""
+"""Reads the figures of a daily close: one provider's sums per currency, and the records whose outcome was unknown
+at an instant."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -38,21 +37,19 @@ SumByCurrency = Mapping[str, CountAndSum]
 
 @dataclass(frozen=True, slots=True)
 class _UnknownPeriod:
-    """The period in which the outcome of a record was unknown: from the beginning of the call to the written
-    outcome.
-    """
+    """The period in which the outcome of a record was unknown: from the beginning of its call until the outcome
+    was written (`settled_at`; None: it is still unknown)."""
 
     since: datetime
     settled_at: datetime | None
 
 
 def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurrency:
-    """Return the number and the sum (minor units) of the payments that were paid in the period, per currency.
-    Uses the index of (provider, paid_at).
-    """
+    """Return, by currency, the number and the sum (minor units) of the provider's payments that were paid in the
+    period. Uses the index of (provider, paid_at)."""
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.provider == provider,
-        *_is_in(payments.c.paid_at, period),
+        *_is_in_period(payments.c.paid_at, period),
         payments.c.certainty == _KNOWN,
         payments.c.status.in_([str(state) for state in PAID_STATES]),
     )
@@ -60,19 +57,21 @@ def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurren
 
 
 def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurrency:
-    """Return the number and the sum (minor units) of the payments that were reversed in the period, per currency."""
+    """Return, by currency, the number and the sum (minor units) of the provider's payments that were reversed in
+    the period."""
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.status == PaymentState.REVERSED.value,
         payments.c.certainty == _KNOWN,
         payments.c.work_state.in_(_ALL_WORK_STATES),
-        *_is_in(payments.c.state_since, period),
+        *_is_in_period(payments.c.state_since, period),
         payments.c.provider == provider,
     )
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
 
 
 def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurrency:
-    """Return the number and the sum (minor units) of the refunds that were completed in the period, per currency."""
+    """Return, by currency, the number and the sum (minor units) of the provider's refunds that were completed in
+    the period."""
     query = (
         select(refunds.c.currency, func.count(), func.sum(refunds.c.refund_amount))
         .join(payments, payments.c.id == refunds.c.payment_id)
@@ -80,14 +79,14 @@ def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurren
             refunds.c.status == RefundState.COMPLETED.value,
             refunds.c.certainty == _KNOWN,
             refunds.c.work_state.in_(_ALL_WORK_STATES),
-            *_is_in(refunds.c.state_since, period),
+            *_is_in_period(refunds.c.state_since, period),
             payments.c.provider == provider,
         )
     )
     return _sum_by_currency(conn, query.group_by(refunds.c.currency))
 
 
-def _is_in(instant: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _is_in_period(instant: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return instant >= convert_to_naive_utc(period.start), instant < convert_to_naive_utc(period.end)
 
 
@@ -98,25 +97,29 @@ def _sum_by_currency(conn: Connection, query: Select[Any]) -> SumByCurrency:
 # -- unknown outcomes
 
 
-def list_unknown(conn: Connection, provider: str, at: datetime) -> tuple[tuple[UnknownRecord, ...], bool]:
-    """Return two values: the payments and refunds of the provider whose outcome was unknown at the instant `at`;
-    and True if these are all of them, False if MAX_OPERATIONS was reached.
+def list_records_with_unknown_outcome(
+    conn: Connection, provider: str, at: datetime
+) -> tuple[tuple[UnknownRecord, ...], bool]:
+    """Return two values: the payments and refunds of the provider whose outcome was unknown at the instant `at`,
+    sorted by the beginning of their calls; and False if there are more than MAX_OPERATIONS operations of a
+    kind, so that records may be missing, otherwise True.
 
     A record's outcome was unknown at `at` if it is still unknown, or if its operation began before `at` and
-    another process settled it at `at` or later: then the operation has a raised fencing token.
+    another process settled it at `at` or later; then the operation has a raised fencing token.
     """
     records: list[UnknownRecord] = []
     is_complete = True
     for kind in (_PAYMENT, _REFUND):
-        spans, has_all = _read_spans_from_journal(conn, kind, at)
+        unknown_periods, has_all = _read_unknown_periods_from_journal(conn, kind, at)
         is_complete &= has_all
-        spans = {**_read_present_spans(conn, kind, at), **spans}
-        records += _list_unknown_records(conn, kind, provider, spans)
+        unknown_periods = {**_read_present_unknown_periods(conn, kind, at), **unknown_periods}
+        records += _read_records_of_provider(conn, kind, provider, unknown_periods)
     return tuple(sorted(records, key=lambda record: (record.since, record.kind, record.id))), is_complete
 
 
-def _read_present_spans(conn: Connection, kind: str, at: datetime) -> dict[int, _UnknownPeriod]:
-    """Return the records that are unknown now and have been so since before `at`."""
+def _read_present_unknown_periods(conn: Connection, kind: str, at: datetime) -> dict[int, _UnknownPeriod]:
+    """Return, by record id, the periods of the records of this kind whose outcome is unknown now and has been so
+    since before `at`."""
     table = payments if kind == _PAYMENT else refunds
     query = select(table.c.id, table.c.state_since).where(
         table.c.certainty == _UNKNOWN,
@@ -126,7 +129,9 @@ def _read_present_spans(conn: Connection, kind: str, at: datetime) -> dict[int, 
     return {id: _UnknownPeriod(convert_to_aware_utc(since), None) for id, since in conn.execute(query)}
 
 
-def _read_spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict[int, _UnknownPeriod], bool]:
+def _read_unknown_periods_from_journal(
+    conn: Connection, kind: str, at: datetime
+) -> tuple[dict[int, _UnknownPeriod], bool]:
     c = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at >= convert_to_naive_utc(at))
     rows = conn.execute(
@@ -138,7 +143,7 @@ def _read_spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple
         )
         .order_by(c.started_at.desc())
     ).all()
-    spans = {
+    unknown_periods = {
         row.subject_id: _UnknownPeriod(
             convert_to_aware_utc(row.started_at),
             None if row.state == OperationState.UNKNOWN.value else convert_to_aware_utc(row.ended_at),
@@ -146,28 +151,36 @@ def _read_spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple
         for row in rows
         if row.subject_id is not None
     }
-    spans |= {
+    unknown_periods |= {
         operation.subject_id: _UnknownPeriod(operation.started_at, None)
         for operation in journal.list_lapsed_operations(conn)
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and operation.started_at < at
         and operation.subject_id is not None
     }
-    return spans, not has_more_operations(conn, kind, MAX_OPERATIONS)
+    return unknown_periods, not has_more_operations(conn, kind, MAX_OPERATIONS)
 
 
-def _list_unknown_records(
-    conn: Connection, kind: str, provider: str, spans: Mapping[int, _UnknownPeriod]
+def _read_records_of_provider(
+    conn: Connection, kind: str, provider: str, unknown_periods: Mapping[int, _UnknownPeriod]
 ) -> Iterator[UnknownRecord]:
-    """Yield the records of this provider among those with a span."""
-    ids = sorted(spans)
+    """Yield those of the records in `unknown_periods` (by record id) that belong to the provider."""
+    ids = sorted(unknown_periods)
     for first in range(0, len(ids), _IDS_PER_QUERY):
-        for row in conn.execute(_record_query(kind, provider, ids[first : first + _IDS_PER_QUERY])):
-            span = spans[row.id]
-            yield UnknownRecord(kind, row.id, row.number, row.currency, int(row.minor), span.since, span.settled_at)
+        for row in conn.execute(_make_record_query(kind, provider, ids[first : first + _IDS_PER_QUERY])):
+            unknown_period = unknown_periods[row.id]
+            yield UnknownRecord(
+                kind,
+                row.id,
+                row.number,
+                row.currency,
+                int(row.minor),
+                unknown_period.since,
+                unknown_period.settled_at,
+            )
 
 
-def _record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]:
+def _make_record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]:
     number = payments.c.merchant_payment_id.label("number")
     if kind == _PAYMENT:
         return select(payments.c.id, number, payments.c.currency, payments.c.asked_minor.label("minor")).where(

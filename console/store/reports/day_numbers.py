@@ -1,4 +1,4 @@
-"""SQL that assigns instants to Japanese days."""
+"""SQL that assigns instants to days in Japan."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -10,8 +10,7 @@ from console.store.database.instants import convert_to_naive_utc
 
 
 def make_day_number_sql(instant: ColumnElement[object], days: Sequence[date]) -> ColumnElement[int]:
-    """Return SQL for the index in `days` (oldest first) of the Japanese day of an instant. The instant must not lie
-    before the first day.
-    """
+    """Return SQL of the index in `days` (oldest first) of the day in Japan on which the instant lies. The instant
+    must not lie before the first day."""
     starts = [(number, convert_to_naive_utc(get_start_of_day(day))) for number, day in enumerate(days)]
     return case(*((instant >= start, number) for number, start in reversed(starts[1:])), else_=0)

@@ -1,4 +1,4 @@
-"""Counts payments by provider, day and state, through the index of (provider, begun_at)."""
+"""Counts a provider's payments by day, state and certainty, through the index of (provider, begun_at)."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +17,7 @@ _MAX_PROVIDERS = 20
 
 @dataclass(frozen=True, slots=True)
 class StateCount:
-    """The number of payments of one day, state and certainty."""
+    """The number of a provider's payments that began on one day and have this state and certainty now."""
 
     day: date
     status: str
@@ -26,9 +26,8 @@ class StateCount:
 
 
 def list_providers(conn: Connection) -> tuple[str, ...]:
-    """Return the names of the providers that have payments here, sorted, at most _MAX_PROVIDERS. Each name takes one
-    access to an index; DISTINCT would read the whole index.
-    """
+    """Return the names of the providers with payments in this database, sorted, at most _MAX_PROVIDERS. The next
+    name is found by one access to an index; DISTINCT would read the whole index."""
     names: list[str] = []
     while len(names) < _MAX_PROVIDERS:
         name = conn.scalar(
@@ -40,10 +39,9 @@ def list_providers(conn: Connection) -> tuple[str, ...]:
     return tuple(names)
 
 
-def count_states(conn: Connection, provider: str, period: Period) -> list[StateCount]:
-    """Return the numbers of the provider's payments that began in the period, by day, state and certainty. Counts the
-    newest MAX_PAYMENTS.
-    """
+def count_payments_by_state(conn: Connection, provider: str, period: Period) -> list[StateCount]:
+    """Return the numbers of the provider's payments that began in the period, by day, state and certainty. Only
+    the newest MAX_PAYMENTS of them are counted."""
     begun = (
         select(payments.c.begun_at, payments.c.status, payments.c.certainty)
         .where(

@@ -1,4 +1,4 @@
-"""Counts the records of a queue by age, through the index ranges of the queue."""
+"""Counts the records of a queue by age, through the index ranges of this queue."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,24 +17,26 @@ MAX_RECORDS = 10_000
 
 
 def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) -> QueueAges:
-    """Return the numbers of the records of the queue `name` by age. `lapsed`: for each kind, the ids of the
-    records whose process crashed or froze during a call.
-    """
+    """Return the numbers of the records of the queue `name` by their age at `now`. `lapsed`: for each kind, the
+    ids of the records whose process crashed or froze during a call."""
     values: dict[str, object] = {"most": MAX_RECORDS}
     queries = []
     for part in QUEUE_TABLES:
         ids = lapsed.get(part.kind, frozenset())
-        values |= part.parameters(ids)
+        values |= part.make_parameters(ids)
         if name in part.queues:
             queries += part.make_since_queries(name, has_lapsed=bool(ids))
-    counts = [select(*_age_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)]
+    counts = [
+        select(*_make_age_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)
+    ]
     rows = conn.execute(union_all(*counts), values).all()
     sums = [sum(int(row[place] or 0) for row in rows) for place in range(len(AGE_CLASSES) + 1)]
     return QueueAges(name, tuple(sums[1:]), sums[0], all(sum(row) < MAX_RECORDS for row in rows))
 
 
-def _age_columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:
-    """Return SQL for the number of rows without a known age, and for that of each class of age."""
+def _make_age_columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:
+    """Return SQL columns that count rows by the age of `since` at `now`: first the rows without a known age, then
+    those of each class of age."""
     starts = [convert_to_naive_utc(now - limit) for limit in AGE_LIMITS]
     conditions = [since <= EPOCH_START, since > starts[0]]
     for later, earlier in pairwise(starts):

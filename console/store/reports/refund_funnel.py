@@ -1,4 +1,5 @@
-"""Counts the newest refunds by the steps that they reached, in one SQL statement."""
+"""Counts the newest refunds by the steps that they have reached (requested, approved, sent, refunded), in one SQL
+statement."""
 
 from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, case, cast, func, or_, select
 
@@ -21,8 +22,9 @@ _APPROVED_STATES = (
 
 
 def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
-    """Return two values: a funnel per currency of the refunds that were requested in the period; and True if
-    these are all refunds of the period, False if there may be more than MAX_REFUNDS.
+    """Return two values: for each currency the numbers of the refunds that were requested in the period, by the
+    steps that they have reached; and False if there may be more of them than the MAX_REFUNDS refunds that are
+    read, otherwise True.
     """
     newest = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("most", type_=Integer)).subquery()
     c = newest.c

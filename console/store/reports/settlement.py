@@ -1,6 +1,5 @@
-"""Sums the payments and refunds of providers per day and currency, through the indexes of the time of payment and of
-the states of refunds.
-"""
+"""Sums payments and refunds per provider, day and currency, through the indexes of the time of payment and of the
+states of refunds."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -22,9 +21,8 @@ MAX_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class DaySum:
-    """Number and sum of the payments or refunds of one provider, day and currency. `rows` is the number of rows that
-    were read for it, including rows that are not summed.
-    """
+    """Number and sum (minor units) of the payments or refunds of one provider on one day in one currency. `rows`
+    is the number of rows that were read for it, including rows that are not summed."""
 
     provider: str
     day: date
@@ -35,9 +33,8 @@ class DaySum:
 
 
 def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum]:
-    """Return the sums of the provider's payments in the period, by the day of payment. Reads the newest MAX_ROWS
-    payments. Payments with an unknown outcome and reversed payments are not summed.
-    """
+    """Return the sums of the provider's payments that were paid in the period, by day and currency. Only the
+    newest MAX_ROWS payments are read. Payments with an unknown outcome and reversed payments are not summed."""
     paid = (
         select(
             payments.c.paid_at,
@@ -63,13 +60,12 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
         func.count().label("rows_read"),
     )
     query = select(number, paid.c.currency, *columns).group_by(number, paid.c.currency)
-    return [_make_sum(provider, row, period) for row in conn.execute(query)]
+    return [_make_day_sum(provider, row, period) for row in conn.execute(query)]
 
 
 def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
-    """Return the sums of the refunds of all providers, by the day on which the refund was completed. Reads at most
-    MAX_ROWS refunds.
-    """
+    """Return the sums of the refunds of all providers that were completed in the period, by provider, day and
+    currency. At most MAX_ROWS refunds are read."""
     done = (
         select(refunds.c.state_since, refunds.c.currency, refunds.c.refund_amount, refunds.c.payment_id)
         .where(
@@ -90,8 +86,8 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
         func.count().label("rows_read"),
     )
     query = select(*keys, *columns).join_from(done, payments, payments.c.id == done.c.payment_id).group_by(*keys)
-    return [_make_sum(row.provider, row, period) for row in conn.execute(query)]
+    return [_make_day_sum(row.provider, row, period) for row in conn.execute(query)]
 
 
-def _make_sum(provider: str, row: Row[Any], period: Period) -> DaySum:
+def _make_day_sum(provider: str, row: Row[Any], period: Period) -> DaySum:
     return DaySum(provider, period.days[row.number], row.currency, int(row.total), int(row.minor), row.rows_read)

@@ -1,6 +1,5 @@
-"""Reads the calls whose outcome was or is unknown, through the journal's index of subjects, the newest records
-first.
-"""
+"""Reads the calls whose outcome was or is unknown, from the journal. Its index of subjects returns the newest
+records first."""
 
 from sqlalchemy import Connection, Subquery, and_, or_, select
 
@@ -16,7 +15,7 @@ MAX_OPERATIONS = 10_000
 
 
 def select_newest_operations(kind: str, limit: int) -> Subquery:
-    """Return at most `limit` operations of one kind, those of the newest records, as a table for other queries."""
+    """Return a subquery of the operations on records of this kind, at most `limit`, those of the newest records."""
     return (
         select(
             operations.c.subject_id,
@@ -34,17 +33,18 @@ def select_newest_operations(kind: str, limit: int) -> Subquery:
 
 
 def has_more_operations(conn: Connection, kind: str, limit: int) -> bool:
-    """True if the journal has more than `limit` operations of this kind."""
+    """True if the journal has more than `limit` operations on records of this kind."""
     query = select(operations.c.id).where(operations.c.subject_kind == kind).order_by(operations.c.subject_id.desc())
     return conn.execute(query.offset(limit).limit(1)).first() is not None
 
 
-def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
-    """Return two values: the calls of one kind that began in the period and ended without a known outcome; and
-    True if these are all of them, False if there may be more operations than MAX_OPERATIONS.
+def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
+    """Return two values: the calls on records of this kind that began in the period and ended without a known
+    outcome; and False if there are more than MAX_OPERATIONS operations of this kind, so that calls may be
+    missing, otherwise True.
 
-    A process that writes such an outcome later raises the fencing token, so a settled row with a token above the
-    first one had an unknown outcome.
+    A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token
+    than the first one had an unknown outcome.
     """
     c = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at.is_not(None))

@@ -1,9 +1,9 @@
 """SQL of the derived columns in the table of credit checks: the normalised corporation number, the claim, and the
-states of rows that other applications wrote.
+state and work of rows that other applications wrote.
 
-SQL understands ASCII and full-width digits, spaces and hyphens in a number. A claim needs 13 digits; the check digit
-isn't verified. A due task corrects other spellings. The SQL uses only simple functions, so that every database can
-index the columns.
+The SQL converts full-width digits in a number, and removes spaces and hyphens. A claim needs 13 digits; the check
+digit isn't verified. A due task corrects other spellings. The SQL uses only simple functions, so that every
+database can index the columns.
 """
 
 from collections.abc import Mapping
@@ -44,9 +44,8 @@ def _has_thirteen_digits_sql(dialect: str, column: str) -> str:
 
 
 def number_key_sql(dialect: str, column: str = "corporation_number") -> str:
-    """Return SQL of the normalised corporation number. `column` is the SQL that reads the stored number: the column's
-    name, or an expression for a table that another application created.
-    """
+    """Return SQL of the normalised corporation number. `column` is the SQL that reads the stored number: the
+    column's name or, for a table that another application created, an expression."""
     return (
         f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_make_normalised_sql(column)} END"
     )
@@ -67,7 +66,8 @@ NUMBER_KEY_SQL: Mapping[str, str] = {dialect: number_key_sql(dialect) for dialec
 
 
 def claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
-    """Return SQL of the claim: the normalised corporation number if the row is live, otherwise NULL (no claim)."""
+    """Return SQL of the claim: the normalised corporation number if the row is pending or successful and isn't
+    superseded or a duplicate, otherwise NULL (no claim). `column` is the SQL that reads the stored number."""
     key = f"({number_key_sql(dialect, column)})"
     return (
         f"CASE WHEN ({EFFECTIVE_STATUS_SQL}) IN ('pending', 'success') AND superseded_at IS NULL "

@@ -1,6 +1,5 @@
-"""Column types for instants, long texts and ids on each database. They also convert invalid values that other
-applications have written.
-"""
+"""Column types for instants, long texts and ids on each database. On reading they replace invalid values that
+other applications have written."""
 
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -15,9 +14,8 @@ EPOCH_START = datetime(1970, 1, 1)  # noqa: DTZ001  # without a zone, as columns
 
 
 class _LenientInstant(sqlite.DATETIME):
-    """Column type of an instant on SQLite. SQLite stores any value that another application writes; an invalid value
-    is returned as None.
-    """
+    """Column type of an instant on SQLite. SQLite stores any value that another application writes; this type
+    returns None for a value that isn't an instant."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
         strict = super().result_processor(dialect, coltype)
@@ -32,9 +30,8 @@ class _LenientInstant(sqlite.DATETIME):
 
 
 class _NonZeroInstant(DateTime):
-    """Column type of an instant on a server. A server without strict mode stores 0000-00-00, which the driver returns
-    as text; this type returns None instead.
-    """
+    """Column type of an instant on a server. A server without strict mode stores 0000-00-00, which the driver
+    returns as text; this type returns None instead. Of a DATE column it returns the beginning of the day."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
         def read(value: Any) -> datetime | None:

@@ -1,4 +1,5 @@
-"""Definitions of the main tables for SQLAlchemy Core. The baseline migration creates them."""
+"""Definitions of the main tables for SQLAlchemy Core: credit checks, operations, leases, evidence, audit trail,
+alerts and others. The migrations create them."""
 
 from sqlalchemy import (
     BigInteger,

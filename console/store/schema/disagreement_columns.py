@@ -1,13 +1,15 @@
 """SQL of the derived column `disagrees`: 1 for a record whose sides disagree, otherwise NULL. The sides are our
-record, the provider's last answer or notice, a reconciliation, and the order. The queue `disagree` has these records.
+record, the provider's last answer or notice, a reconciliation, and the order. The queue `disagree` contains the
+records with 1.
 """
 
 from console.domain.queues.disagreement_reasons import REASONS_BY_KIND
 from console.domain.records import WorkReason
 
 
-def _is_reviewed_sql(kind: str) -> str:
-    """Return SQL that is true if a person must look at the record because its sides disagree."""
+def _needs_review_sql(kind: str) -> str:
+    """Return SQL that is true for a record of this kind whose work says that a person must look, because its sides
+    disagree."""
     reasons = ", ".join(f"'{reason}'" for reason in sorted(REASONS_BY_KIND[kind]))
     return f"work_state = 'needs_review' AND work_reason IN ({reasons})"
 
@@ -17,12 +19,13 @@ def _make_derived_sql(condition: str) -> str:
 
 
 ORDER_SQL, REFUND_SQL, CREDIT_CHECK_SQL = (
-    _make_derived_sql(_is_reviewed_sql(kind)) for kind in ("order", "refund", "credit-check")
+    _make_derived_sql(_needs_review_sql(kind)) for kind in ("order", "refund", "credit-check")
 )
-_OWN_MINOR = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
+_PAYMENT_MINOR_SQL = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
 PAYMENT_SQL = _make_derived_sql(
-    f"({_is_reviewed_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
-    f" OR (told_at IS NOT NULL AND (provider_minor <> {_OWN_MINOR} OR provider_refunded_minor <> refunded_minor))"
+    f"({_needs_review_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
+    f" OR (told_at IS NOT NULL AND (provider_minor <> {_PAYMENT_MINOR_SQL}"
+    " OR provider_refunded_minor <> refunded_minor))"
 )
 """SQL of the column `disagrees` of payments. The value is also 1 while the program still has to change the state
 of the payment's order, and if the payment's amounts differ from those that the provider stated last. Without a

@@ -31,8 +31,9 @@ _TABLE_QUERY = text(
 
 @dataclass(frozen=True, slots=True)
 class LegacyColumn:
-    """A column of the table. `type` is its SQL type as the database reports it, in lower case. `has_default_value`:
-    the database sets a value if an INSERT has none. `default` is the SQL of the default value.
+    """A column of the table of credit checks. `type` is its SQL type as the database reports it, in lower case.
+    `has_default_value`: the database sets a value if an INSERT has none. `default` is the SQL of the default
+    value.
     """
 
     name: str
@@ -47,12 +48,12 @@ class LegacyColumn:
 
     @property
     def base_type(self) -> str:
-        """The type's name without length and options: `bigint` for `bigint(20) unsigned`."""
+        """Name of the column's type without length and options: `bigint` for `bigint(20) unsigned`."""
         return re.split(r"[ (]", self.type, maxsplit=1)[0]
 
     @property
     def width(self) -> int | None:
-        """The length of a CHAR or VARCHAR in characters; None for other types."""
+        """Length of a CHAR or VARCHAR column in characters; None for other types."""
         match = re.fullmatch(r"(?:var)?char\((\d+)\)", self.type)
         return int(match[1]) if match else None
 
@@ -61,7 +62,7 @@ class LegacyColumn:
 class LegacyTable:
     """Structure of the table of credit checks in the database.
 
-    - `indexes`: for each index name its columns
+    - `indexes`: for each index name the names of its columns
     - `engine`: the storage engine; None on SQLite
     - `stores_unicode`: texts are stored as UTF-8
     - `can_hide_columns`: the server can hide columns from `SELECT *` and from INSERTs without a list of columns
@@ -77,27 +78,26 @@ class LegacyTable:
 
     @property
     def is_begun(self) -> bool:
-        """True if the console's columns exist, because an adoption has begun or the console created the table."""
+        """True if the table has the column `work_state`, because an adoption has begun or the console created the
+        table."""
         return "work_state" in self.columns
 
     @property
     def is_complete(self) -> bool:
-        """True if all columns (also the derived ones) and all indexes of the console exist."""
+        """True if the table has all columns (also the derived ones) and all indexes that the console needs."""
         names = {str(index.name) for index in credit_checks.indexes}
         return set(credit_checks.c.keys()) <= set(self.columns) and names <= set(self.indexes)
 
     @property
     def admits_claims(self) -> bool:
-        """True if each new row gets its claim from the database: the derived columns exist, and the adoption has
-        decided which rows are duplicates.
-        """
+        """True if the database computes the claim of each new row: the derived columns exist, and the adoption has
+        decided which of the existing rows are duplicates."""
         return "claim_number" in self.columns and self.columns["duplicate_of"].default is None
 
     @property
     def number_source_sql(self) -> str:
-        """SQL that reads the stored corporation number for the derived columns: without the padding of a CHAR, and
-        converted to utf8mb4 if the column's character set lacks full-width characters.
-        """
+        """SQL that reads the stored corporation number for the derived columns: without the padding of a CHAR
+        column, and converted to utf8mb4 if the column's character set isn't a form of UTF-8."""
         column = self.columns["corporation_number"]
         sql = "RTRIM(corporation_number)" if column.base_type == "char" else "corporation_number"
         foreign = column.charset is not None and not column.charset.startswith("utf8")
@@ -110,13 +110,15 @@ class LegacyTable:
 
 
 def has_table(conn: Connection, tables: AbstractSet[str]) -> bool:
-    """True if the table of credit checks is among `tables` and has all columns of `ORIGINAL_COLUMNS`."""
+    """True if `tables`, the names of the existing tables, contain the table of credit checks and it has all
+    columns of `ORIGINAL_COLUMNS`."""
     table = read_table(conn) if TABLE_NAME in tables else None
     return table is not None and set(ORIGINAL_COLUMNS) <= set(table.columns)
 
 
 def waits_for_adoption(conn: Connection) -> bool:
-    """True if the table of credit checks exists but lacks columns or indexes of the console: it must be adopted."""
+    """True if the table of credit checks exists but lacks columns or indexes that the console needs. Then it must
+    be adopted."""
     table = read_table(conn)
     return table is not None and not table.is_complete
 

@@ -1,4 +1,5 @@
-"""Definitions of the tables of orders, payments and refunds. The baseline migration creates them."""
+"""Definitions of the tables of orders, payments, their events, refunds, limits, accounts and set-asides. The
+migrations create them."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
 

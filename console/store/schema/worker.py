@@ -1,6 +1,6 @@
-"""Definitions of the worker's tables: scheduled tasks, sagas, stock, outbox, reconciliations, bulk runs, takes,
-notes, mentions, steps of incidents, watched corporations and read-only switches. The baseline migration creates
-them.
+"""Definitions of the tables of scheduled tasks, sagas, stock, the outbox, reconciliations, bulk runs, takes,
+notes, mentions, steps of incidents, saved views, lost operations, watched corporations and read-only switches.
+The migrations create them.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text

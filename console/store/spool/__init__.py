@@ -1,1 +1,1 @@
-"""The spool: a desk's local file of operations, and of answers that the database doesn't have yet."""
+"""The spool: a desk's local file of its operations, and of answers that the database doesn't have yet."""

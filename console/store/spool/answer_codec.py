@@ -1,6 +1,5 @@
-"""Converts a provider's answer to JSON text and back. The desk's spool stores the text until the database can store
-the answer.
-"""
+"""Converts a provider's answer to JSON text and back. The spool of a desk stores the text until the database can
+store the answer."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,9 +21,9 @@ _DAY_FIELDS = ("purchase_date", "expiration_date")
 
 @dataclass(frozen=True, slots=True)
 class StoredReportForm:
-    """The stored form of one type of report in `Outcome.found`. `number` identifies the form in the stored text;
-    `from_fields` builds the report from JSON values; `provider_id` returns the id that the provider gave to the
-    reported record.
+    """The stored form of one type of report (`Outcome.found`). `number` identifies the form in the stored text;
+    `from_fields` makes the report of JSON values; `provider_id` returns the id that the provider gave to the
+    record.
     """
 
     number: int
@@ -33,13 +32,13 @@ class StoredReportForm:
 
 
 def encode_answer(answer: Answer) -> str:
-    """Return the answer as JSON text, which `decode_answer` can read."""
+    """Convert the answer to JSON text, which `decode_answer` can read."""
     form = 1 if answer.found is None else FORM_BY_TYPE[type(answer.found)].number
     return json.dumps({"form": form, **asdict(answer)}, default=_format_day, sort_keys=True)
 
 
 def decode_answer(text: str | bytes) -> Answer:
-    """Return the answer from a text that `encode_answer` wrote. Raises ValueError for any other text."""
+    """Convert a text of `encode_answer` back to the answer. Raises ValueError for any other text."""
     try:
         fields = json.loads(text)
         read = _FORM_BY_NUMBER.get(fields.pop("form"))
@@ -57,12 +56,13 @@ def _format_day(value: date) -> str:
 
 
 def find_storable_report(report: object) -> StoredReport | None:
-    """Return `report` if it has a type that can be stored; otherwise None."""
+    """Return `report` if it is of a type that the spool can store; otherwise None."""
     return report if isinstance(report, CheckReport | RefundReport | StartedPayment) else None
 
 
 def find_provider_id(report: object) -> int | str | None:
-    """Return the id that the provider gave to the reported record; None if it gave none."""
+    """Return the id that the provider gave to the reported record; None if the report has none, or is of a type
+    that the spool can't store."""
     fitting = find_storable_report(report)
     return None if fitting is None else FORM_BY_TYPE[type(fitting)].provider_id(fitting)
 

@@ -25,9 +25,8 @@ class DecryptionFailed(Exception):
 
 
 class Cipher:
-    """Authenticated encryption with the store key. The object holds only keys derived from the key text, and `repr`
-    shows none of them.
-    """
+    """Authenticated encryption with the store key. The object contains keys that are derived from the key text,
+    but not the text itself; `repr` shows none of them."""
 
     def __init__(self, key_text: str) -> None:
         """`key_text`: the store key. Raises ConsoleError `bad_profile` if it has fewer than 16 characters."""
@@ -39,31 +38,30 @@ class Cipher:
         return "Cipher(hidden)"
 
     def encrypt(self, plain: bytes) -> bytes:
-        """Encrypt and authenticate `plain` (Fernet)."""
-        return self._make_fernet.encrypt(plain)
+        """Return `plain` encrypted and authenticated (Fernet)."""
+        return self._fernet.encrypt(plain)
 
     def decrypt(self, sealed: bytes) -> bytes:
         """Decrypt `sealed` and return the plain bytes. Raises DecryptionFailed for damaged bytes or another key."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._make_fernet.decrypt(sealed)
+            return self._fernet.decrypt(sealed)
         except InvalidToken:
             raise DecryptionFailed from None
 
     def answer_key(self, operation_id: str) -> str:
-        """Return the secret (64 hex digits) of an operation. The journal has its SHA-256, so the secret proves that
-        an answer comes from a desk with the store key.
-        """
+        """Return the secret (64 hex digits) of an operation, derived from the store key. The journal has its
+        SHA-256, so the secret proves that an answer comes from a desk with the store key."""
         return hmac.digest(self._answer_key, operation_id.encode(), "sha256").hex()
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits derived from the store key. Two desks with the same fingerprint have the same store key."""
+        """32 hex digits derived from the store key. Desks with equal fingerprints have the same store key."""
         return _derive_fingerprint(self._name_key)
 
     @cached_property
-    def _make_fernet(self) -> "Fernet":
+    def _fernet(self) -> "Fernet":
         from base64 import urlsafe_b64encode
 
         from cryptography.fernet import Fernet
@@ -73,16 +71,14 @@ class Cipher:
 
 @lru_cache(maxsize=4)
 def _derive_fingerprint(name_key: bytes) -> str:
-    """Derive the fingerprint with scrypt (about 50 ms and 16 MiB). The fingerprint isn't secret, so it must be
-    expensive to compare it with guessed keys.
-    """
+    """Return the fingerprint of the store key, computed with scrypt (about 50 ms and 16 MiB). The fingerprint
+    isn't secret, so a guess of the key must be expensive to compare with it."""
     return hashlib.scrypt(name_key, salt=_KEY_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def derive_key(key_text: str, purpose: str) -> bytes:
-    """Return a key of 32 bytes, derived from the key text for one purpose. Raises ConsoleError `bad_profile` for a
-    key text of fewer than 16 characters.
-    """
+    """Return a key of 32 bytes for one purpose, derived from the store key `key_text`. Raises ConsoleError
+    `bad_profile` if the text has fewer than 16 characters."""
     if len(key_text) < SHORTEST_KEY_CHARACTERS:
         facts: BadProfileDetail = {
             "variable": "CONSOLE_SECRET_STORE_KEY",
@@ -93,8 +89,7 @@ def derive_key(key_text: str, purpose: str) -> bytes:
 
 
 def _compute_hkdf_block(secret: bytes, info: bytes) -> bytes:
-    """Return one block (32 bytes) of HKDF-SHA256 (RFC 5869) without salt. It is written out here because the import
-    of a library would slow down every start.
-    """
+    """Return one block (32 bytes) of HKDF-SHA256 (RFC 5869) without salt. It is computed here because the import
+    of a library would slow down every start."""
     extracted = hmac.digest(bytes(32), secret, "sha256")
     return hmac.digest(extracted, info + b"\x01", "sha256")

@@ -1,9 +1,11 @@
-"""The desk's spool: a local file that keeps the operations of this desk even if the database loses them.
+"""The spool of a desk: a local file with the operations of this desk, which exist there even if the database loses
+them.
 
-The spool stores an intent for each call that costs money. The intent is in state `prepared` during the database
-transaction that takes the claim, and in state `calling` before the first byte is sent. So an operation that is still
-`prepared` was certainly not sent. The spool also stores answers that the database could not store, and the newest
-rows (heads) of the audit chains. All processes of the desk share one file, `desk.db`.
+The spool stores an intent for each call that costs or moves money. The intent is in state `prepared` during the
+database transaction that sets the claim, and in state `calling` before the first byte is sent. So an operation
+that is still `prepared` was certainly not sent. The spool also stores answers that the database could not store,
+and anchors: rows of the audit trail that this desk saw committed. All processes of the desk share one file,
+`desk.db`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -76,7 +78,7 @@ _INTENT_COLUMNS = (
     " fingerprint, payment_id, provider_key, amount_minor"
 )
 _ENTRY_QUERY = f"SELECT {_INTENT_COLUMNS}, state, holds_claim, provider_id, answer, delivered FROM intents"  # noqa: S608 (constants)
-_PREPARE_SQL = (
+_STORE_INTENT_SQL = (
     f"INSERT INTO intents({_INTENT_COLUMNS}, state, holds_claim) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'prepared',0)"  # noqa: S608 (constants)
     " ON CONFLICT(operation_id) DO UPDATE SET record_id = excluded.record_id, fingerprint = excluded.fingerprint,"
     " payment_id = excluded.payment_id, provider_key = excluded.provider_key, amount_minor = excluded.amount_minor"
@@ -86,7 +88,7 @@ _HAS_CLAIM_SQL = (
     "(client_id IS NOT NULL AND corporation_number IS NOT NULL OR payment_id IS NOT NULL OR provider_key IS NOT NULL)"
 )
 _IS_UNSENT = "state IN ('prepared', 'void')"
-_END_SQL = (
+_MARK_ENDED_SQL = (
     "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id),"  # noqa: S608  # constants
     f" holds_claim = (? AND {_HAS_CLAIM_SQL}) WHERE operation_id = ? AND NOT {_IS_UNSENT}"
 )
@@ -96,10 +98,10 @@ _DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A call to a provider that is to be sent.
+    """A call to a provider that this desk is going to send.
 
-    - A purchase has `client_id` and `corporation_number` and claims that pair.
-    - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units) and claims that part of the
+    - A purchase has `client_id` and `corporation_number`, and its claim is that pair.
+    - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units), and its claim is that part of the
       payment.
     - The start of a payment has only `provider_key` (provider and merchant number) and `amount_minor`.
 
@@ -137,8 +139,9 @@ class SpoolState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpoolEntry:
-    """An intent and its progress. If `has_answer` is True and `answer` is None, the stored answer can't be decrypted
-    with the present store key. `is_delivered`: the database has stored the answer.
+    """An intent and its progress. `holds_claim`: the operation still has its claim. `is_delivered`: the database
+    has stored the answer. If `has_answer` is True and `answer` is None, the stored answer can't be decrypted
+    with the present store key.
     """
 
     intent: Intent
@@ -162,11 +165,11 @@ class ChainHead(NamedTuple):
 
 
 class Spool:
-    """The desk's spool. Any thread and any number of processes may use it at the same time.
+    """The spool of a desk. Any thread and any number of processes may use it at the same time.
 
     A method that writes durably returns after the data is on the disk. The file is opened at the first call.
-    Every method raises ConsoleError: `storage_full` if the file can't be written, `bad_profile` if it is damaged,
-    not a spool, or gone, `database_locked` if other processes hold its lock for 30 s.
+    Methods raise ConsoleError: `storage_full` if the file can't be written, `bad_profile` if it is damaged, isn't
+    a spool or was removed, `database_locked` if other processes hold its lock for 30 s.
     """
 
     def __init__(self, home: Path, cipher: Cipher | None) -> None:
@@ -177,29 +180,28 @@ class Spool:
         self._cipher = cipher
 
     def set_cipher(self, cipher: Cipher) -> None:
-        """Set the cipher that encrypts and decrypts answers from now on. So the caller needs the store key only when
-        an answer must be encrypted or decrypted.
-        """
+        """Set the cipher that encrypts and decrypts answers from now on. The spool can be opened without one,
+        because the store key is needed only for answers."""
         self._cipher = cipher
 
     @cached_property
     def desk_id(self) -> str:
-        """The random id of this desk, created once by the first process."""
+        """The random id of this desk. The first process that reads it creates it durably."""
         if not self._file.read(_DESK_ID_QUERY):
             new_id = str(uuid4())
             self._file.write("INSERT OR IGNORE INTO desk VALUES ('desk_id', ?)", (new_id,), durable=True)
         return str(self._file.read(_DESK_ID_QUERY)[0][0])
 
     def store_intent(self, intent: Intent) -> None:
-        """Store an intent in state `prepared`. If the transaction is run again, a second call for the same operation
-        replaces the intent.
+        """Store an intent in state `prepared`. If the intent exists already, because the database transaction runs
+        again, replace its values.
 
-        The write isn't synced to the disk. If a power cut removes it, the desk can't prove any more that the
+        The write isn't synced to the disk. If it is lost by a power cut, the desk can no longer prove that the
         operation wasn't sent. Raises ConsoleError internal_error if the operation is in another state than
         `prepared`.
         """
         stored = self._file.write(
-            _PREPARE_SQL,
+            _STORE_INTENT_SQL,
             (
                 intent.operation_id,
                 intent.database_id,
@@ -224,8 +226,8 @@ class Spool:
             )
 
     def mark_calling(self, operation_id: str) -> bool:
-        """Change the state from `prepared` to `calling` before the request is sent, and sync the change to the disk
-        (one fdatasync).
+        """Change the operation's state from `prepared` to `calling`, durably. The caller does this before it sends
+        the request.
 
         Return False if the state isn't `prepared` any more. Then the caller must not send the request, because
         another process may have reported the operation as unsent.
@@ -235,28 +237,29 @@ class Spool:
         return self._file.write(begin + still, (operation_id,), durable=True) == 1
 
     def mark_void(self, operation_id: str) -> bool:
-        """Change the state from `prepared` to `void`, durably. Return True if the operation is `void` now: it was
-        never sent, and no process can send it any more.
+        """Change the operation's state from `prepared` to `void`, durably. Return True if the state is `void` now:
+        the operation was never sent, and no process can send it any more. Return False if the operation may
+        have been sent, or has no entry.
         """
         update = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_IS_UNSENT}"  # noqa: S608 (constants)
         return self._file.write(update, (operation_id,), durable=True) == 1
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the operations in state `prepared` or `void`, oldest first. None of them was sent."""
+        """Return the entries of that database in state `prepared` or `void`, oldest first. None of these
+        operations was sent."""
         query = (
             f"{_ENTRY_QUERY} WHERE database_id = ? AND state <> 'ended' AND {_IS_UNSENT} ORDER BY at, operation_id"
         )
         return tuple(self._make_entry(row) for row in self._file.read(query, (database_id,)))
 
     def forget_unsent(self, operation_id: str) -> None:
-        """Delete an unsent operation, after the database has stored that it wasn't sent. No process can send it any
-        more.
-        """
+        """Delete the entry of an unsent operation, after the database has stored that it wasn't sent. No process
+        can send it any more."""
         statement = f"DELETE FROM intents WHERE operation_id = ? AND {_IS_UNSENT}"  # noqa: S608  # constants
         self._file.write(statement, (operation_id,), durable=False)
 
     def store_answer(self, operation_id: str, answer: "Answer") -> None:
-        """Store an answer that the database could not store: encrypted, and durable when this returns.
+        """Encrypt an answer that the database could not store, and store it durably.
 
         Raises ConsoleError bad_profile if the spool has no cipher, internal_error if the operation has no intent.
         """
@@ -283,27 +286,26 @@ class Spool:
             raise ConsoleError(ErrorCode.INTERNAL_ERROR, facts)
 
     def mark_ended(self, operation_id: str, *, holds_claim: bool, provider_id: int | None = None) -> None:
-        """Mark an operation as ended, after the database has stored its final state. An operation that was never
-        sent is deleted instead.
+        """Mark an operation as ended, after the database has stored its final state. `holds_claim`: it still has
+        its claim. `provider_id`: the provider's id of the record; None leaves the stored one unchanged. The
+        entry of an operation that was never sent is deleted instead.
 
         The write isn't synced to the disk, because after a power cut the database still has the final state.
         """
-        if not self._file.write(_END_SQL, (provider_id, holds_claim, operation_id), durable=False):
+        if not self._file.write(_MARK_ENDED_SQL, (provider_id, holds_claim, operation_id), durable=False):
             self.forget_unsent(operation_id)
 
     def mark_delivered(self, operation_id: str) -> None:
-        """Mark an answer as stored in the database. The write isn't synced to the disk: after a power cut the answer
-        is delivered again, which changes nothing.
-        """
+        """Mark the answer of an operation as stored in the database. The write isn't synced to the disk: if a
+        power cut undoes it, the answer is delivered again, which changes nothing."""
         mark = "UPDATE intents SET delivered = 1 WHERE operation_id = ?"
         self._file.write(mark, (operation_id,), durable=False)
 
     def list_purchases_holding_claim(
         self, database_id: str, client_id: str, corporation_number: str
     ) -> tuple[Intent, ...]:
-        """Return this desk's purchases for a client and a corporation number that still hold their claim, as far as
-        this desk knows, oldest first.
-        """
+        """Return this desk's purchases for this client and corporation number that, as far as this desk knows,
+        still have their claim, oldest first."""
         return tuple(
             entry.intent
             for entry in self._read_entries(
@@ -313,34 +315,33 @@ class Spool:
         )
 
     def list_refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
-        """Return this desk's refunds of a payment that still hold their claim on a part of the payment, as far as
-        this desk knows, oldest first.
-        """
+        """Return this desk's refunds of a payment that, as far as this desk knows, still have their claim on a
+        part of the payment, oldest first."""
         sent = self._read_entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
         return tuple(entry.intent for entry in sent)
 
     def find(self, operation_id: str) -> SpoolEntry | None:
-        """Return the entry of an operation that was sent, or may have been; None if there is none."""
+        """Return the entry of an operation that was sent or may have been sent; None if there is none, or if the
+        operation wasn't sent."""
         return next(iter(self._read_entries("operation_id = ?", (operation_id,))), None)
 
     def list_undelivered_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the entries with an answer that the database hasn't stored yet, oldest first."""
+        """Return the entries of that database with an answer that the database hasn't stored yet, oldest first."""
         return self._read_entries("database_id = ? AND answer IS NOT NULL AND NOT delivered", (database_id,))
 
     def list_unended_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the sent operations that aren't marked as ended, oldest first. Their number stays small."""
+        """Return the entries of that database whose operations were sent and aren't marked as ended, oldest first.
+        Their number stays small."""
         return self._read_entries("database_id = ? AND state <> 'ended'", (database_id,))
 
     def read_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return all operations that this desk ever sent for that database, oldest first. Their number grows with the
-        desk's age.
-        """
+        """Return the entries of all operations that this desk has ever sent for that database, oldest first. Their
+        number grows with the desk's age."""
         return self._read_entries("database_id = ?", (database_id,))
 
     def store_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
-        """Store committed audit rows (anchors). An existing anchor never changes. The write isn't synced to
-        the disk.
-        """
+        """Store committed rows of that database's audit trail as anchors. A stored anchor never changes. The write
+        isn't synced to the disk."""
         self._file.write_all(
             "INSERT OR IGNORE INTO anchors(database_id, chain, seq, row_id, hash) VALUES (?,?,?,?,?)",
             [(database_id, head.chain, head.seq, head.row_id, head.hash) for head in heads],
@@ -348,9 +349,7 @@ class Spool:
         )
 
     def walk_anchors(self, database_id: str) -> Iterator[ChainHead]:
-        """Yield every anchor of that database: a row of its audit trail that this desk saw committed. They are sorted
-        by chain and position.
-        """
+        """Yield every anchor of that database, sorted by chain and position."""
         rows = self._file.stream_rows(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? ORDER BY chain, seq, row_id",
             (database_id,),
@@ -359,9 +358,8 @@ class Spool:
             yield ChainHead(str(chain), _require_int(seq), _require_int(row_id), str(digest))
 
     def list_anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[ChainHead, ...]:
-        """Return the anchors that this desk has stored for this position (`seq`) of a chain. There are several if the
-        desk has seen different rows at this position, and none if it has seen no row.
-        """
+        """Return the anchors at this position (`seq`) of a chain. There are several if this desk has seen
+        different rows at this position, and none if it has seen no row."""
         rows = self._file.read(
             "SELECT row_id, hash FROM anchors WHERE database_id = ? AND chain = ? AND seq = ? ORDER BY row_id",
             (database_id, chain, seq),
@@ -371,9 +369,8 @@ class Spool:
     # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
 
     def list_newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[ChainHead, ...]:
-        """Return at most `limit` anchors that aren't given up, sorted by descending row id. With `below`, return only
-        anchors with smaller row ids.
-        """
+        """Return at most `limit` anchors of that database that aren't given up, the highest row ids first. With
+        `below`, return only anchors with smaller row ids."""
         rows = self._file.read(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? AND NOT given_up AND row_id < ?"
             " ORDER BY row_id DESC LIMIT ?",
@@ -385,9 +382,8 @@ class Spool:
         )
 
     def give_up_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
-        """Mark anchors as given up: people know that the database lost these audit rows, so the rows aren't reported
-        as missing any more. `walk_anchors` still yields these anchors.
-        """
+        """Mark anchors as given up, durably: people know that the database lost these audit rows, so the rows are
+        no longer reported as missing. `walk_anchors` still yields these anchors."""
         self._file.write_all(
             "UPDATE anchors SET given_up = 1 WHERE database_id = ? AND chain = ? AND seq = ? AND row_id = ?",
             [(database_id, head.chain, head.seq, head.row_id) for head in heads],
@@ -397,9 +393,9 @@ class Spool:
     # Desk requests whose answer hasn't come
 
     def store_own_request(self, request: str, database_id: str, forgotten_before: str) -> None:
-        """Store the id of a desk request that this desk sends to a worker. Also delete the stored requests with
-        an id smaller than `forgotten_before`. The writes aren't synced to the disk: they survive the process, not
-        a power cut.
+        """Store the id of a desk request that this desk sends to a worker. Also delete the stored ids that are
+        smaller than `forgotten_before`. The writes aren't synced to the disk: they survive the end of the
+        process, but not a power cut.
         """
         self._file.write("DELETE FROM asked_requests WHERE id < ?", (forgotten_before,), durable=False)
         self._file.write("INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (request, database_id), durable=False)
@@ -408,8 +404,9 @@ class Spool:
         """Delete the id of a desk request after this desk has received its answer."""
         self._file.write("DELETE FROM asked_requests WHERE id = ?", (request,), durable=False)
 
-    def own_requests(self, database_id: str) -> frozenset[str]:
-        """Return the ids of the desk requests whose answer no process of this desk has received."""
+    def list_own_requests(self, database_id: str) -> frozenset[str]:
+        """Return the ids of this desk's requests in that database whose answer no process of this desk has
+        received yet."""
         rows = self._file.read("SELECT id FROM asked_requests WHERE database_id = ?", (database_id,))
         return frozenset(str(id) for (id,) in rows)
 
@@ -419,19 +416,18 @@ class Spool:
         return str(rows[0][0]) if rows else None
 
     def store_value(self, name: str, value: str, *, durable: bool = False) -> None:
-        """Store `value` under `name`, in place of an older value. With `durable`, the value is on the disk when this
-        returns.
-        """
+        """Store `value` under `name`; an older value is replaced. With `durable`, the value is on the disk when
+        this method returns."""
         keep = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
         self._file.write(keep, (name, value), durable=durable)
 
     @property
     def file_exists(self) -> bool:
-        """True if the spool's file exists. This doesn't create the file."""
+        """True if the spool's file exists. The file isn't created by this."""
         return self._file.path.exists()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to the spool's file."""
         self._file.close()
 
     def _read_entries(self, where: str, values: Sequence[SqliteValue]) -> tuple[SpoolEntry, ...]:

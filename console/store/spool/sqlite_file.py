@@ -1,5 +1,5 @@
-"""The local journal: the SQLite file of a desk. This module opens it, waits for its lock, makes a write durable if
-the caller asks for it, and translates errors of SQLite.
+"""The local journal: opens the SQLite file of a desk, waits for its lock, makes a write durable if the caller asks
+for it, and translates errors of SQLite.
 
 Raises ConsoleError:
 
@@ -42,7 +42,7 @@ _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class _Connection(sqlite3.Connection):
-    """A connection to the file. `durable` is True if each of its writes is synced to the disk."""
+    """A connection to the SQLite file. `durable` is True if each of its writes is synced to the disk."""
 
     durable = True
 
@@ -50,9 +50,10 @@ class _Connection(sqlite3.Connection):
 class LocalJournal:
     """Connections to one SQLite file for short statements. Any thread and any number of processes may use it.
 
-    A statement borrows an idle connection or opens a new one. So there are never more connections than threads that
-    run a statement at the same time. SQLite's busy handler waits longer after each try, so a process that has waited
-    for long loses against newer ones. This class tries again after short random pauses instead.
+    A statement borrows an idle connection or opens a new one. So there are never more connections than threads
+    that run a statement at the same time. SQLite's own busy handler waits longer after each try, so that newer
+    processes get the lock before one that has waited for long. This class tries again after short random pauses
+    instead.
     """
 
     def __init__(self, path: Path, tables: Sequence[str], added: Sequence[Sequence[str]] = ()) -> None:
@@ -72,7 +73,8 @@ class LocalJournal:
             return _retry_while_locked(lambda: conn.execute(sql, values).fetchall())
 
     def stream_rows(self, sql: str, values: Sequence[SqliteValue] = ()) -> Iterator[tuple[SqliteValue, ...]]:
-        """Yield the rows of a query one by one, from one snapshot of the file and with constant memory."""
+        """Yield the rows of a query one by one, from one snapshot of the file. The rows aren't collected in
+        memory."""
         with self._borrowed_connection() as conn:
             cursor = _retry_while_locked(lambda: conn.execute(sql, values))
             try:
@@ -90,16 +92,15 @@ class LocalJournal:
             return _retry_while_locked(lambda: conn.execute(sql, values).rowcount)
 
     def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, durable: bool) -> None:
-        """Run one statement for each of the rows, in one transaction. `durable`: sync the file to the disk at
-        COMMIT.
-        """
+        """Run one statement with the values of each of `rows`, in one transaction. With `durable`, return after
+        the changes have been synced to the disk."""
         with self._borrowed_connection() as conn:
             _set_durability(conn, durable)
             with _write_transaction(conn):
                 conn.executemany(sql, rows)
 
     def close(self) -> None:
-        """Close every idle connection. A later statement opens a new one."""
+        """Close all idle connections. A later statement opens a new one."""
         while self._idle:
             self._idle.pop().close()
 
@@ -115,10 +116,9 @@ class LocalJournal:
             self._idle.append(conn)
 
     def _borrow_connection(self) -> _Connection:
-        """Return an open connection. Raises ConsoleError bad_profile if the file was removed or replaced, because
-        writes to the old file would be lost.
-        """
-        if self._identity is not None and self._identity != _file_identity(self.path):
+        """Return an idle connection, or a new one. Raises ConsoleError bad_profile if the file was removed or
+        replaced, because writes to the old file would be lost."""
+        if self._identity is not None and self._identity != _read_file_identity(self.path):
             self.close()
             raise self._make_unfit_error(SettingProblem.DESK_FILE_REMOVED)
         try:
@@ -140,16 +140,15 @@ class LocalJournal:
         except BaseException:
             conn.close()
             raise
-        self._identity = self._identity or _file_identity(self.path)
+        self._identity = self._identity or _read_file_identity(self.path)
         return conn
 
     def _make_unfit_error(self, problem: SettingProblem) -> ConsoleError:
         return ConsoleError(ErrorCode.BAD_PROFILE, {"file": str(self.path), "problem": problem})
 
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
-        """Create the tables of a new file, or upgrade an older one. Raises ConsoleError bad_profile for a file of
-        another program or of a newer version.
-        """
+        """Create the tables of a new file, or upgrade the tables of an older version. Raises ConsoleError
+        bad_profile for a file of another program or of a newer version."""
         if _read_stamp(conn) == (_APPLICATION_ID, self._form):
             return
         with _write_transaction(conn):
@@ -194,9 +193,8 @@ def _write_transaction(conn: sqlite3.Connection) -> Iterator[None]:
 
 
 def _retry_while_locked(step: Callable[[], T]) -> T:
-    """Call `step` again while the file is locked, and return its result. Raises sqlite3.OperationalError if the file
-    is still locked after LOCK_WAIT_SECONDS.
-    """
+    """Call `step`, again and again while the file is locked, and return its result. Raises
+    sqlite3.OperationalError if the file is still locked after LOCK_WAIT_SECONDS."""
     deadline: float | None = None
     while True:
         try:
@@ -212,9 +210,8 @@ def _retry_while_locked(step: Callable[[], T]) -> T:
 
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Translate errors of SQLite and the operating system that the block raises into ConsoleError (see the
-    module's docstring). `path`: the file or folder that the error names.
-    """
+    """Within the block, convert errors of SQLite and of the operating system to ConsoleError (see the module's
+    docstring). `path`: the file or folder that the error names."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -240,7 +237,7 @@ def _get_error_code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _file_identity(path: Path) -> tuple[int, int] | None:
+def _read_file_identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -249,9 +246,8 @@ def _file_identity(path: Path) -> tuple[int, int] | None:
 
 
 def _make_private(path: Path) -> None:
-    """Create the folder and the file so that only the present user can read them. SQLite creates its additional files
-    with the same permissions.
-    """
+    """Create the folder and the file with permissions by which only the present user can read them. SQLite creates
+    its additional files with the same permissions."""
     if path.exists():
         return
     make_private_folder(path.parent)
@@ -260,7 +256,8 @@ def _make_private(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder, so that a new file in it is still there after a power cut."""
+    """Sync a folder to the disk, so that a new file in it is still there after a power cut. On Windows, do
+    nothing."""
     if os.name == "nt":  # Windows can't sync a folder; its file systems keep a journal of file names
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,6 +1,5 @@
-"""Rows of bulk runs. A bulk run has a fixed list of records, with the version of each that the person saw, and the
-result of each.
-"""
+"""Rows of bulk runs. A bulk run has a fixed list of records. The row of a record has the version that the person
+saw, and the result of the action."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -88,11 +87,10 @@ def insert_run(
     now: datetime,
     words: str | None = None,
 ) -> int:
-    """Insert a bulk run with its list of records, without duplicates, at positions from 1. Return the run's id. Each
-    of `rows` has the version of the record that the person saw. `words`: the text of a note, if the action writes
-    one.
+    """Insert a bulk run of `person` with the records in `rows`, without duplicates, at positions from 1. Return
+    the run's id. `words`: the text of the note, if the action writes one.
 
-    No row can be added later.
+    No record can be added to the run later.
     """
     chosen = {(row.kind, row.subject_id): row for row in rows}.values()
     run = {
@@ -126,7 +124,7 @@ def find(conn: Connection, run_id: int) -> BulkRun | None:
 
 
 def list_unfinished_runs(conn: Connection) -> tuple[BulkRun, ...]:
-    """Return the bulk runs in state running, oldest first. A run stays in this state if its process crashed."""
+    """Return the bulk runs in state running, oldest first. A run whose process crashed is still in this state."""
     return _select_runs(conn, _UNFINISHED_QUERY)
 
 
@@ -153,12 +151,13 @@ def list_rows(
 
 
 def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
-    """Return at most `limit` rows that are still to be processed (without a result), sorted by position."""
+    """Return at most `limit` rows of the bulk run that have no result yet, sorted by position."""
     return _select_rows(conn, _NEXT_ROWS_QUERY, run=run_id, most=limit)
 
 
 def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
-    """Return the number of rows by outcome (see `get_row_outcome`); None counts rows without a result."""
+    """Return the numbers of the bulk run's rows by outcome (see `get_row_outcome`), with the key None for rows
+    without a result."""
     counts = {outcome: int(number) for outcome, number in conn.execute(_COUNTS_QUERY, {"run": run_id})}
     counts[_ROW_DONE] = counts.get(_ROW_DONE, 0) - counts[STILL_UNKNOWN]
     return {outcome: number for outcome, number in counts.items() if number}
@@ -167,7 +166,8 @@ def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
 def write_result(
     conn: Connection, run_id: int, position: int, result: str, reason: str | None, now: datetime
 ) -> bool:
-    """Write the result of a row. Return False, without a write, if the row has a result already."""
+    """Write the result of the row at `position` of the bulk run. Return False, without a write, if the row already
+    has a result."""
     values = {"run": run_id, "of": position, "what": result, "why": reason, "at": convert_to_naive_utc(now)}
     if conn.execute(_WRITE_RESULT, values).rowcount != 1:
         return False
@@ -178,11 +178,12 @@ def write_result(
 def set_state(
     conn: Connection, run: BulkRun, now: datetime, state: str, most: int | None = None, reason: str | None = None
 ) -> BulkRun:
-    """Write the state of a bulk run, when it begins, pauses, stops, continues or ends, and return the changed
-    run. `most` is the number of rows to process; None leaves it unchanged.
+    """Write the new state of a bulk run that begins, pauses, stops, continues or ends, and return the changed run.
+    `most` is the number of rows to process; None leaves it unchanged. `reason` replaces the stored reason of
+    the state; None deletes it.
 
-    Raises StaleRow if another process has changed the run since it was read; ForbiddenTransition for a run that
-    is done.
+    Raises StaleRow if another process has changed the run since it was read; ForbiddenTransition for a run that is
+    done.
     """
     if run.state == RUN_DONE:
         raise ForbiddenTransition("a bulk run that is done stays so")

@@ -1,4 +1,4 @@
-"""Rows of sagas: for each saga its state, its next step and the facts that its earlier steps stored."""
+"""Rows of sagas: each has the saga's state, its next step and the facts that the earlier steps stored."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -44,14 +44,16 @@ _DUE_QUERY = (
     .order_by(sagas.c.next_at, sagas.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_OPEN_ALERT = select(alerts.c.id).where(
+_OPEN_ALERT_QUERY = select(alerts.c.id).where(
     alerts.c.subject_kind == sagas.c.subject_kind,
     alerts.c.subject_id == sagas.c.subject_id,
     alerts.c.rule_id == bindparam("rule"),
     alerts.c.resolved_at.is_(None),
 )
-_SETTLED_QUERY = (
-    _ALL_QUERY.where(sagas.c.state == SagaState.STUCK.value, sagas.c.kind == bindparam("kind"), ~_OPEN_ALERT.exists())
+_STUCK_WITHOUT_CASE_QUERY = (
+    _ALL_QUERY.where(
+        sagas.c.state == SagaState.STUCK.value, sagas.c.kind == bindparam("kind"), ~_OPEN_ALERT_QUERY.exists()
+    )
     .order_by(sagas.c.id)
     .limit(bindparam("most", type_=Integer))
 )
@@ -67,10 +69,10 @@ def start_saga(
     facts: Mapping[str, object],
     now: datetime,
 ) -> Saga | None:
-    """Insert a saga whose first step is due now, and return it. Return None if the record has an unfinished saga of
-    this kind.
+    """Insert a saga about the record; its first step `step` is due now. Return the saga, or None if the record has
+    an unfinished saga of this kind.
 
-    Raises RunAgain if another process inserted such a saga at the same time and it has ended already.
+    Raises RunAgain if another process inserted such a saga at the same time and it has already ended.
     """
     if find_open(conn, kind, subject_kind, subject_id):
         return None
@@ -118,13 +120,13 @@ def find_by_subjects(conn: Connection, subject_kind: str, subject_ids: Collectio
 
 
 def list_due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
-    """Return at most `limit` running sagas whose next step is due, longest due first."""
+    """Return at most `limit` running sagas whose next step is due, sorted by due time."""
     return _select_sagas(conn, _DUE_QUERY, now=convert_to_naive_utc(now), most=limit)
 
 
 def list_stuck_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
-    """Return at most `limit` stuck sagas of this kind whose record has no open case under `rule` any more."""
-    return _select_sagas(conn, _SETTLED_QUERY, kind=kind, rule=rule, most=limit)
+    """Return at most `limit` stuck sagas of this kind whose record has no open case of the rule `rule` any more."""
+    return _select_sagas(conn, _STUCK_WITHOUT_CASE_QUERY, kind=kind, rule=rule, most=limit)
 
 
 def advance_saga(
@@ -136,8 +138,8 @@ def advance_saga(
     next_at: datetime | None = None,
     reason: str | None = None,
 ) -> Saga:
-    """Write the next step, add `facts` to the stored facts, and return the changed saga. The step is due at
-    `next_at`; None: it is due now.
+    """Write `step` as the saga's next step, add `facts` to the stored facts, and return the changed saga. The step
+    is due at `next_at`; None: now.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
@@ -155,8 +157,8 @@ def postpone_step(
     *,
     counts_as_attempt: bool = True,
 ) -> Saga:
-    """Write that the present step is due again at `next_at`, with a reason. `counts_as_attempt`: also increment
-    the number of attempts. Return the changed saga.
+    """Write that the saga's present step is due again at `next_at` because of `reason`, add `facts` to the stored
+    facts, and return the changed saga. With `counts_as_attempt`, also increment the number of attempts.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
@@ -165,8 +167,8 @@ def postpone_step(
 
 
 def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:
-    """Change the state to stuck, because the present step can't be done. The step isn't tried again until
-    `resume_saga` is called. Return the changed saga.
+    """Change the saga's state to stuck, because its present step can't be done, and return the changed saga. The
+    step isn't tried again until `resume_saga` is called. `facts` are added to the stored facts.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
@@ -183,7 +185,8 @@ def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: 
 
 
 def resume_saga(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str, object]) -> Saga:
-    """Change the state of a stuck saga to running; its present step is due now. Return the changed saga.
+    """Change the state of a stuck saga to running, and return the changed saga. Its present step is due now;
+    `facts` are added to the stored facts.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
@@ -193,13 +196,13 @@ def resume_saga(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str,
 
 
 def end_saga(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:
-    """Change the state to done or compensated; both are final. Return the changed saga.
+    """Change the saga's state to done or compensated, which are final, and return the changed saga.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended,
-    and for another `state`.
+    and if `state` is running or stuck.
     """
     if state in (SagaState.RUNNING, SagaState.STUCK):
-        raise ForbiddenTransition("a saga that ends runs no more, and is not stuck")
+        raise ForbiddenTransition("a saga ends as done or compensated")
     return _write_change(conn, saga, now, state=state, reason=reason, next_at=None, ended_at=now)
 
 
@@ -219,7 +222,7 @@ def _format_facts(facts: Mapping[str, object]) -> str:
 
 
 def _parse_facts(text: str) -> Mapping[str, object]:
-    """Return the stored facts, a JSON object. Raises ValueError for any other text."""
+    """Return the stored facts of a saga from their JSON text. Raises ValueError if the text isn't a JSON object."""
     facts = json.loads(text)
     if not isinstance(facts, dict):
         raise ValueError("facts are an object")

@@ -1,7 +1,7 @@
 """Rows of scheduled tasks: the due time of each task, the result of its last run, and the position at which a task
 that works in several parts continues.
 
-A lease, and not this row, prevents two workers from running a task at the same time.
+These rows don't prevent two workers from running a task at the same time; a lease does.
 """
 
 from dataclasses import replace
@@ -37,9 +37,8 @@ _UPDATE_IF_UNCHANGED = update(tasks).where(tasks.c.name == bindparam("of"), task
 
 
 def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
-    """Return the row of a task, with `every_seconds` as its interval; another stored interval is replaced. A missing
-    row is inserted and due at `now`. Raises RunAgain if another worker wrote the row at the same time.
-    """
+    """Return the row of the task `name`. A missing row is inserted and due at `now`. If the stored interval isn't
+    `every_seconds`, it is replaced. Raises RunAgain if another worker wrote the row at the same time."""
     task = next(iter(_select_tasks(conn, _BY_ID_QUERY, of=name)), None)
     if task is None:
         return _insert_task(conn, name, every_seconds, now)
@@ -61,19 +60,19 @@ def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime)
 
 
 def list_tasks(conn: Connection) -> tuple[ScheduledTask, ...]:
-    """Return all tasks that have a row, sorted by name."""
+    """Return all scheduled tasks that have a row, sorted by name."""
     return _select_tasks(conn, _ALL_QUERY)
 
 
 def list_due_tasks(conn: Connection, now: datetime) -> tuple[ScheduledTask, ...]:
-    """Return the due tasks, longest due first. A task stays due if its run is interrupted."""
+    """Return the scheduled tasks that are due at `now`, sorted by due time. A task whose run was interrupted is
+    still due."""
     return _select_tasks(conn, _DUE_QUERY, now=convert_to_naive_utc(now))
 
 
 def begin_run(conn: Connection, task: ScheduledTask, now: datetime) -> ScheduledTask:
-    """Write the start of a run and return the changed task, which `end_run` needs. Raises StaleRow if another
-    worker has changed the row since it was read.
-    """
+    """Write the start of a task's run, and return the changed task, which `end_run` needs. Raises StaleRow if
+    another worker has changed the row since `task` was read."""
     _write_task(conn, task, begun_at=now)
     return replace(task, begun_at=now, version=task.version + 1)
 
@@ -87,8 +86,9 @@ def end_run(
     next_at: datetime,
     position: str | None = None,
 ) -> ScheduledTask:
-    """Write the end of a run and return the changed task. `taken`: the number of records that the run worked on;
-    `error_code`: the error code of a failed run; `position`: the place at which the next run continues.
+    """Write the end of a task's run, and return the changed task, which is due again at `next_at`. `taken`: the
+    number of records that the run worked on; `error_code`: None after success; `position`: the place at which
+    the next run continues.
 
     Raises StaleRow if another worker has changed the row since `begin_run`.
     """
@@ -116,7 +116,7 @@ def end_run(
 
 
 def store_position(conn: Connection, name: str, position: str) -> None:
-    """Store the position at which a task continues if its run is interrupted. `end_run` overwrites it."""
+    """Store the position at which the task `name` continues if its run is interrupted. `end_run` overwrites it."""
     conn.execute(_UPDATE_POSITION, {"of": name, "at": position})
 
 
@@ -124,15 +124,17 @@ def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None
     written = {column: compare_and_swap.make_storable_value(value) for column, value in values.items()} | {
         "version": task.version + 1
     }
-    if conn.execute(_update_of(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount != 1:
+    if (
+        conn.execute(_make_update(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount
+        != 1
+    ):
         raise StaleRow(task.name)
 
 
 @cache
-def _update_of(columns: tuple[str, ...]) -> Update:
-    """Return the compare-and-swap statement that writes these columns. Cached: each run of a task uses two of
-    them.
-    """
+def _make_update(columns: tuple[str, ...]) -> Update:
+    """Return the compare-and-swap statement that writes these columns. The statements are cached: each run of a
+    task uses two of them."""
     return _UPDATE_IF_UNCHANGED.values({column: bindparam(column) for column in columns})
 
 

@@ -94,7 +94,7 @@ class Stage:
 
     def proposals(self, record: CreditCheck) -> list[str]:
         with self.context.database.read() as conn:
-            found = approvals.open_proposal(conn, "credit-check", str(record.id))
+            found = approvals.find_open_proposal(conn, "credit-check", str(record.id))
         return [found.proposed] if found else []
 
     def observed(self) -> list[str]:

@@ -114,7 +114,7 @@ def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Conso
     with executing(worker):
         assert buy().corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
-    assert not desk._context.spool.own_requests(desk._context.database_id) - {wait.request, *listed(desk)}
+    assert not desk._context.spool.list_own_requests(desk._context.database_id) - {wait.request, *listed(desk)}
 
 
 def test_the_answer_for_a_killed_desk_is_marked(

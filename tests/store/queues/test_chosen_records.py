@@ -88,7 +88,7 @@ def _walk(
 ) -> list[QueuedRecord]:
     """Page after page, until one isn't full."""
     found, after = list[QueuedRecord](), None
-    read: Any = queues.queue_page if choice.order == DEFAULT_ORDER else chosen_records.read_sorted_page
+    read: Any = queues.read_queue_page if choice.order == DEFAULT_ORDER else chosen_records.read_sorted_page
     while True:
         page = read(conn, name, after, limit, lapsed, choice)
         found += [record for _, record in page]
@@ -150,7 +150,7 @@ def _check_filters(
             ]
             found = _walk(conn, name, lapsed, _choice(chosen), page_size(turn))
             assert _refs(found) == _refs(right), text
-            count, oldest = chosen_records.count_chosen(conn, name, lapsed, _choice(chosen))
+            count, oldest = chosen_records.count_chosen_records(conn, name, lapsed, _choice(chosen))
             assert count == len(right), text
             assert oldest == min((one.state_since for one in right if one.state_since), default=None), text
 

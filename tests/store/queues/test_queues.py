@@ -218,7 +218,7 @@ def walk(
     found: list[tuple[QueuePosition, QueuedRecord]] = []
     after = None
     while True:
-        page = queues.queue_page(conn, name, after, limit, lapsed)
+        page = queues.read_queue_page(conn, name, after, limit, lapsed)
         found += page
         if len(page) < limit:
             return found

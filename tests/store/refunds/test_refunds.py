@@ -27,7 +27,7 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
     assert (refund.state, refund.maker, refund.checkers) == (RefundState.REQUESTED, "op-a", ())
     assert (refund.ticket, refund.set_aside_id, refund.intended_repeat) == ("T-1", 5, True)
     assert (refund.sends_after, refund.decide_by) == (until, NOW + timedelta(hours=72))
-    assert refunds.find_open_of_payment(rows, payment.id) == refund
+    assert refunds.find_open_refund(rows, payment.id) == refund
     assert refunds.find_by_payment(rows, payment.id) == refunds.find_by_order(rows, 71) == (refund,)
     assert refunds.read_request_facts(rows, [refund.id, refund.id + 1]) == {refund.id: ('{"version": 3}', "[]")}
 

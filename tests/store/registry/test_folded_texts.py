@@ -22,7 +22,7 @@ from console.store.registry.schema import (
     has_folded_texts,
 )
 from console.store.registry.search_filter import make_filter_condition
-from console.store.registry.search_index import write_terms
+from console.store.registry.search_index import make_terms
 from tests.store.registry.files import WHOLE, number, row, write_file
 
 NAMES = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
@@ -81,7 +81,7 @@ def test_the_terms_are_those_of_the_texts(fields: list[str]) -> None:
     columns = FileColumns(*((value,) for value in fields))
     (folded,) = fold_names(columns)
     texts = columns.name[0], columns.furigana[0], columns.en_name[0], "13", "東京都", columns.street_number[0], None
-    assert sorted(write_terms(*texts, folded).split()) == sorted(write_terms(*texts, None).split())
+    assert sorted(make_terms(*texts, folded).split()) == sorted(make_terms(*texts, None).split())
 
 
 def test_only_other_forms_are_stored() -> None:

@@ -23,8 +23,8 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NUMBERS = [filling.number_of(row) for row in range(1, ROWS_PER_PAGE + 1)]
 PLACED = [compute_subject_id(number) for number in NUMBERS]
 ASKED: dict[str, Ask] = {
-    "first page": lambda conn: watched_corporations.page(conn, "", ROWS_PER_PAGE),
-    "later page": lambda conn: watched_corporations.page(conn, NUMBERS[-1], ROWS_PER_PAGE),
+    "first page": lambda conn: watched_corporations.read_page(conn, "", ROWS_PER_PAGE),
+    "later page": lambda conn: watched_corporations.read_page(conn, NUMBERS[-1], ROWS_PER_PAGE),
     "rows of numbers": lambda conn: watched_corporations.find_by_numbers(conn, NUMBERS),
     "live records of numbers": lambda conn: live_records.find_beginnings(conn, NUMBERS, NOW),
     "renewed checks of numbers": lambda conn: live_records.find_renewed(conn, dict.fromkeys(NUMBERS, NOW), NOW),
@@ -32,8 +32,8 @@ ASKED: dict[str, Ask] = {
     "open changes": lambda conn: alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE),
     "open changes, later page": lambda conn: alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, 3_000),
     "count of open changes": lambda conn: alerts.count_open_of_rule(conn, CHANGE_RULE, 1_001),
-    "records of numbers": lambda conn: our_records.find_ours(conn, NUMBERS),
-    "open records": our_records.list_open,
+    "records of numbers": lambda conn: our_records.find_our_numbers(conn, NUMBERS),
+    "open records": our_records.list_open_numbers,
     **{f"newest {kind}": partial(live_records.find_newest_id, kind=kind) for kind in live_records.LIVE_RECORD_KINDS},
     **{
         f"{place} new {kind}s": partial(

@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _PERIOD = make_period_until(NOW, 14)
 BY_INDEX: dict[str, Ask] = {
     "success": lambda conn: read_provider_success(conn, NOW),
-    "states of a provider": lambda conn: provider_success.count_states(conn, "paypay", _PERIOD),
+    "states of a provider": lambda conn: provider_success.count_payments_by_state(conn, "paypay", _PERIOD),
     "money": lambda conn: report_queries.read_settlement(conn, NOW),
     "payments of a provider": lambda conn: settlement.sum_payments(conn, "paypay", _PERIOD),
     **{

@@ -390,5 +390,5 @@ def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool
         spool.store_own_request(request, DATABASE, "")
     spool.store_own_request("d", "another", "b")
     spool.forget_own_request("c")
-    assert sorted(spool.own_requests(DATABASE)) == ["b"]
-    assert sorted(spool.own_requests("another")) == ["d"]
+    assert sorted(spool.list_own_requests(DATABASE)) == ["b"]
+    assert sorted(spool.list_own_requests("another")) == ["d"]
