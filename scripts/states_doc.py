@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from console.domain.payments.states import PAYMENT_STEPS
+from console.domain.payments.states import PAYMENT_TRANSITIONS
 from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
 
@@ -61,10 +61,10 @@ S = TypeVar("S", bound=StrEnum)
 def render() -> str:
     """The whole page."""
     opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in states.OPEN_REFUND_STATES)
-    further = ", ".join(f"`{state}`" for state in states.HOLDING_REFUND_STATES - states.OPEN_REFUND_STATES)
+    further = ", ".join(f"`{state}`" for state in states.RESERVING_REFUND_STATES - states.OPEN_REFUND_STATES)
     parts = (
         _part("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL),
-        _part("Payment", PAYMENT_STEPS, _LATE),
+        _part("Payment", PAYMENT_TRANSITIONS, _LATE),
         _part("Order", states.ORDER_TRANSITIONS, _ORDER),
         _part("Refund", states.REFUND_TRANSITIONS, _REFUND.format(open=opened, further=further)),
         _part("Set-aside", states.SET_ASIDE_TRANSITIONS, _ASIDE),
@@ -79,15 +79,15 @@ def _part(title: str, table: Mapping[S, frozenset[S]], words: str) -> str:
 
 def _waits() -> Mapping[str, str]:
     return {
-        "probes": _times(schedules.PURCHASE_PROBES),
-        "refetches": _times(schedules.INCOMPLETE_REFETCHES),
-        "payments": _times(schedules.PAYMENT_PROBES),
-        "polls": _times(schedules.PAYMENT_POLLS),
-        "timeouts": _times(schedules.PAYMENT_TIMEOUTS),
-        "refunds": _times(schedules.REFUND_PROBES),
-        "sendings": _times(schedules.REFUND_SENDINGS),
-        "accepted": _times(schedules.REFUND_POLLS),
-        "slow": _times(schedules.SLOW_REFUND_POLLS),
+        "probes": _times(schedules.PURCHASE_PROBE_WAITS),
+        "refetches": _times(schedules.INCOMPLETE_REFETCH_WAITS),
+        "payments": _times(schedules.PAYMENT_PROBE_WAITS),
+        "polls": _times(schedules.PAYMENT_POLL_WAITS),
+        "timeouts": _times(schedules.PAYMENT_TIMEOUT_WAITS),
+        "refunds": _times(schedules.REFUND_PROBE_WAITS),
+        "sendings": _times(schedules.REFUND_SENDING_WAITS),
+        "accepted": _times(schedules.REFUND_POLL_WAITS),
+        "slow": _times(schedules.SLOW_REFUND_POLL_WAITS),
         "patience": _text(schedules.SLOW_REFUND_AGE),
         "decision": _text(schedules.REFUND_DECISION_TIME_LIMIT),
     }

@@ -1,4 +1,4 @@
-"""The clock of all layers, and the time scale, by which tests make all waits shorter."""
+"""The clock that all layers of the program use, and the time scale by which tests shorten all waits."""
 
 import time
 from datetime import UTC, datetime, timedelta

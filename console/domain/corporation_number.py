@@ -75,8 +75,8 @@ def _strip_prefix(bare: str) -> tuple[str, bool]:
 def compute_check_digit(base: str) -> str:
     """Return the check digit of a corporation number, computed from its last 12 digits (`base`).
 
-    A digit counts once or twice (Qₙ), from the right: once, twice, once, … Modulo 9 the sum of all digits and the sum
-    of those that count twice have the same remainders as the numbers that these digits form.
+    In the published formula every second digit counts twice. A number and the sum of its digits have the same
+    remainder modulo 9, so it is enough to add `base` and the number that consists of the digits that count twice.
     """
     return _CHECK_DIGITS[(int(base) + int(base[0::2])) % 9]
 

@@ -161,9 +161,8 @@ class DocumentsReason(Reason):
 
 
 class ReadOnlyReason(Reason):
-    """Reasons of the error `read_only` (`detail.reason`): the read-only switch that stops the change. A database that
-    is itself read-only gives no reason.
-    """
+    """Reasons of the error `read_only` (`detail.reason`): the switch for everything or that of the provider stops
+    the change. A database that is itself read-only gives no reason."""
 
     SWITCH_FOR_EVERYTHING = "switch"
     PROVIDER_SWITCH = "provider_switch"
@@ -271,7 +270,8 @@ class UnreachableProblem(Reason):
 
 
 class SchemaProblem(Reason):
-    """Problems of the error `schema_mismatch` (`detail.problem`): the obstacle to an adoption of the database."""
+    """Problems of the error `schema_mismatch` (`detail.problem`): the database isn't adopted yet, can't be
+    adopted, or needs a conversion."""
 
     CANNOT_BE_ADOPTED = "cannot_be_adopted"
     NEEDS_CONVERSION = "needs_conversion"
@@ -287,7 +287,8 @@ class AmountProblem(Reason):
 
 
 class LimitReason(Reason):
-    """Reasons of the error `over_limit` (`detail.reason`): the exceeded limit."""
+    """Reasons of the error `over_limit` (`detail.reason`): the exceeded limit, which is that of a corporation's
+    account, of one refund, or of a person's refunds on one day."""
 
     LIMIT_OF_ACCOUNT = "account"
     LIMIT_PER_PERSON_AND_DAY = "per_person_day"
@@ -372,7 +373,8 @@ class RegistryOrderProblem(Reason):
 
 
 class InternalErrorProblem(Reason):
-    """Problems of the error `internal_error` (`detail.problem`) that the program itself detects."""
+    """Problems of the error `internal_error` (`detail.problem`): contradictions in its own data that the program
+    itself detects."""
 
     ANSWER_WITHOUT_INTENT = "answer_without_intent"
     PREPARED_LATE = "prepared_late"

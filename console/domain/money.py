@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 MINOR_DIGITS_BY_CURRENCY: Mapping[str, int] = {"JPY": 0, "INR": 2}
-LARGEST_MINOR = 10**15
+LARGEST_AMOUNT_MINOR = 10**15
 _PLAIN_AMOUNT_PATTERN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")
 
 
@@ -24,14 +24,15 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        if type(self.minor) is not int or not 0 <= self.minor <= LARGEST_MINOR:
+        if type(self.minor) is not int or not 0 <= self.minor <= LARGEST_AMOUNT_MINOR:
             raise InvalidAmountText("out of bounds")
         if self.currency not in MINOR_DIGITS_BY_CURRENCY:
             raise InvalidAmountText("no currency of ours")
 
 
 def make_stored_money(minor: int, currency: str) -> Money | None:
-    """Return a stored amount as Money; None for a value that Money refuses. Another program may have stored it."""
+    """Return the amount of a database row as Money; None if Money refuses the amount or currency, which another
+    program may have stored."""
     try:
         return Money(minor, currency)
     except InvalidAmountText:
@@ -80,8 +81,7 @@ def make_money_from_number(value: int | Decimal, currency: str) -> Money:
 
 
 def _shift_digits(figures: tuple[int, ...], shift: int) -> int:
-    """Return the integer that these decimal digits form, times 10^`shift`. A negative `shift` drops digits at the
-    end; the dropped digits must be zero.
-    """
+    """Return the integer that the decimal digits `figures` form, times 10^`shift`. A negative `shift` drops digits
+    at the end; the dropped digits must be zero."""
     digits = figures[:shift] if shift < 0 else figures
     return int("".join(map(str, digits)) + "0" * max(shift, 0) or "0")

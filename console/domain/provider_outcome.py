@@ -10,8 +10,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class OutcomeClass(StrEnum):
-    """Class of an outcome. For a call that costs money, an answer with a code, status or field that isn't in the
-    adapter's tables is UNKNOWN.
+    """Class of the outcome of a call. FAILED_DEFINITE: certainly nothing happened; PENDING: accepted, not ended;
+    AUTH: the credentials were refused; RATE_LIMITED: too many calls. For a call that costs money, an answer
+    with a code, status or field that isn't in the adapter's tables is UNKNOWN.
     """
 
     SUCCEEDED = "SUCCEEDED"

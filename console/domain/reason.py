@@ -12,6 +12,5 @@ server or of the parser of the command line, or a provider's own word.
 
 
 class Reason(StrEnum):
-    """Base class of the enumerations of reasons and problems in `ConsoleError.detail`. In a stored answer a member is
-    a plain text.
-    """
+    """Base class of the enumerations of reasons and problems in `ConsoleError.detail`. If an error is stored as
+    the answer to a request, its reason is stored as plain text."""

@@ -34,8 +34,9 @@ class NextStep:
 
 
 class CertaintyBadge(StrEnum):
-    """Certainty of a record, as its badge shows it. Only UNKNOWN and KNOWN are stored. UNCONFIRMED: the provider has
-    not confirmed the record's state yet, for example while the call for a purchase is running.
+    """Certainty of a record, as its badge shows it. Only UNKNOWN and KNOWN are stored. UNCONFIRMED: the provider
+    has not confirmed the record's state yet; SIDES_DISAGREE: this database, the provider and the order
+    contradict each other; MAY_BE_REVERSED: by the payer's bank; OLD: the provider's last answer is old.
     """
 
     UNKNOWN = "unknown"
@@ -47,8 +48,9 @@ class CertaintyBadge(StrEnum):
 
 
 class WorkBadge(StrEnum):
-    """Actor of a record's next step, as the badge of work shows it. NONE, SCHEDULED and NEEDS_REVIEW are stored work
-    states. POSSIBLE: no work is stored, but a person may do the next step.
+    """Actor of a record's next step, as the badge of work shows it. NONE, SCHEDULED (the program) and NEEDS_REVIEW
+    (a person) are stored work states. WAITING_FOR_APPROVAL: an approver or second person; POSSIBLE: no work is
+    stored, but a person may do the next step.
     """
 
     NONE = "none"
@@ -60,8 +62,9 @@ class WorkBadge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Verdict, reason and next step of a record, each as a wording code with facts. `may_act` has the roles that may
-    do the next step. `certainty` and `work` are the badges of the record; every list, screen and text shows these.
+    """Verdict, reason and next step of a record, each as a wording code with facts. `may_act` has the roles that
+    may do the next step. `certainty` and `work` are the badges of the record, which every list, screen and text
+    shows.
     """
 
     verdict: str
@@ -75,9 +78,8 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class AllowedAction:
-    """An action on a record. `allowed`: the acting person may do the action now. Otherwise `reason` is a wording code
-    with facts.
-    """
+    """An action on a record. `allowed`: the acting person may do the action now. If not, `reason` is the wording
+    code of the reason, with `facts`."""
 
     action: str
     allowed: bool
@@ -101,9 +103,8 @@ class OperationDetails:
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
-    """Number of records in a queue, at most 1,000; `capped` is True if there are more. `oldest` is the instant since
-    which the oldest record waits.
-    """
+    """Number of records in a queue, at most 1,000; `capped` is True if there are more. `oldest` is the instant
+    since which the oldest record has been waiting; None for an empty queue."""
 
     queue: str
     count: int
@@ -113,10 +114,10 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the clients
-    for which this desk may buy, empty if the settings don't name them; `live` are the live credit checks of the
-    corporation number; `running` is the process that buys one for this number now. `corporation` has the registry's
-    facts about the number; None without a registry.
+    """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the
+    clients for which this desk may buy, empty if the settings don't name them; `live` are the live credit
+    checks of the corporation number; `running` is the person and process that buy one for this number now, None
+    if nobody does. `corporation` has the registry's facts about the number; None without a registry.
     """
 
     corporation_number: str
@@ -153,7 +154,8 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class FeedMark:
-    """Position of a reader in the change feed. The reader passes the mark unchanged to its next call.
+    """Position of a reader in the change feed, the list of changed records. The reader passes it unchanged to its
+    next call.
 
     `latest` is the newest id that the reader got. No row with an id up to `closed` can still be added.
     `latest_when_marked` was the newest id at the time `marked_at_seconds` (monotonic seconds) and becomes `closed`
@@ -169,10 +171,10 @@ class FeedMark:
 
 @dataclass(frozen=True, slots=True)
 class DeskNews:
-    """Values that an open window reads repeatedly: the mark for the next reading, and the kind and id of each
-    record that has changed since the previous mark. `is_worker_away`: the desk sends desk requests, and no worker
-    is running. `switches_version`: the id of the newest setting of a read-only switch, 0 if there is none; None if
-    this reading didn't read it.
+    """Changes that an open window reads at short intervals: the position for its next reading, and the kind and id
+    of each record that has changed since its previous one. `is_worker_away`: the desk sends desk requests, and
+    no worker is running. `switches_version`: the id of the newest setting of a read-only switch, 0 if there is
+    none; None if this reading didn't read it.
     """
 
     mark: FeedMark
@@ -206,7 +208,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountDone:
+class AccountResult:
     """Result of `db accounts apply` for one person of the file of accounts. `done` is created, updated, unchanged or
     disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords. `asks`: a
     worker acts for the person. `has_changed_actor`: the person's own desk acted before and a worker acts from now on,
@@ -227,6 +229,6 @@ class AccountsApplied:
     statement was executed.
     """
 
-    operators: tuple[AccountDone, ...]
+    operators: tuple[AccountResult, ...]
     statements: tuple[str, ...]
     dry_run: bool

@@ -235,7 +235,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         for name, access in get_access_by_provider().items()
     }
     default_spacing = spacing_seconds(provider_urls["alarmbox"], ALARMBOX_SPACING_SECONDS)
-    payment_providers = provider_registry.list_registered_parts(ConfiguredProvider)
+    payment_providers = provider_registry.list_providers_as(ConfiguredProvider)
     operator = setting_source.get("OPERATOR", RawSetting.parse_operator, None)
     secrets = SecretStore(env, home, urls=urls, keyring=keyring)
     settings = Settings(

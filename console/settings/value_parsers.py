@@ -85,8 +85,8 @@ class RawSetting:
         match = _FAILPOINT_PATTERN.fullmatch(self.text)
         if match is None:
             raise self.make_error(SettingProblem.BAD_FAILPOINT)
-        if match[1] not in failpoint_names.ALL_NAMES:
-            raise self.make_error(SettingProblem.NO_SUCH_FAILPOINT, allowed=failpoint_names.ALL_NAMES)
+        if match[1] not in failpoint_names.ALL_FAILPOINTS:
+            raise self.make_error(SettingProblem.NO_SUCH_FAILPOINT, allowed=failpoint_names.ALL_FAILPOINTS)
         return match[1], int(match[2]), match[3]
 
     def parse_address(self) -> str:

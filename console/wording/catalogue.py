@@ -20,8 +20,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY, Money
-from console.domain.payments.provider_registry import ProviderTraits, list_registered_parts
+from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY, Money
+from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
 from console.resource_paths import resources_dir
 from console.wording import findings
 from console.wording.formats import (
@@ -63,7 +63,7 @@ def read_sentences(language: str) -> Mapping[str, str]:
     """Return all texts of one language ("ja" or "en") by wording key: the texts of the program and those of the
     payment providers.
     """
-    plugin_words = (plugin.words for plugin in list_registered_parts(ProviderTraits))
+    plugin_words = (plugin.words for plugin in list_providers_as(ProviderTraits))
     return {
         **get_program_sentences(language),
         **{key: texts[language] for words in plugin_words for key, texts in words.items()},
@@ -173,7 +173,7 @@ def format_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
     sums = {
         "amount" if name == "minor" else name: Money(value, str(currency))
         for name, value in facts.items()
-        if name in _AMOUNT_FACT_NAMES and type(value) is int and 0 <= value <= LARGEST_MINOR
+        if name in _AMOUNT_FACT_NAMES and type(value) is int and 0 <= value <= LARGEST_AMOUNT_MINOR
     }
     return {**facts, **sums}
 

@@ -7,7 +7,7 @@ from console.domain.reports.daily_close import (
     DAILY_SUM_NAMES,
     DailyClose,
     DailyCloseChange,
-    OpenClosePoint,
+    NotFinalReason,
     UnknownRecord,
 )
 from console.domain.reports.refund_funnel import CountAndSum
@@ -33,7 +33,7 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
     still_unknown = sum(record.settled_at is None for record in close.unknown)
     reasons = [
         translate(f"close.point.{point}", language, n=still_unknown)
-        if point is OpenClosePoint.STILL_UNKNOWN
+        if point is NotFinalReason.STILL_UNKNOWN
         else translate(f"close.point.{point}", language)
         for point in close.open_points
     ]

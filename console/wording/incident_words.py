@@ -11,7 +11,7 @@ from console.domain.alerts.incidents import (
     IncidentStep,
     get_playbook,
 )
-from console.domain.money import LARGEST_MINOR, Money
+from console.domain.money import LARGEST_AMOUNT_MINOR, Money
 from console.wording import catalogue as wording
 
 Translate: TypeAlias = Callable[..., str]
@@ -42,7 +42,7 @@ def format_incident_extent(incident: Incident, translate: Translate) -> str:
 def format_incident_sums(incident: Incident) -> Sequence[str]:
     """Return the sums of the affected records as texts, one per currency."""
     return [
-        wording.format_amount(min(minor, LARGEST_MINOR), currency)
+        wording.format_amount(min(minor, LARGEST_AMOUNT_MINOR), currency)
         for currency, minor in sorted((incident.extent.sums or {}).items())
         if minor
     ]

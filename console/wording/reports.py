@@ -131,7 +131,7 @@ def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Ite
     otherwise."""
     for funnel in report.funnels:
         for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown"):
-            value = format_count_and_sum(funnel.step(name), funnel.currency, language)
+            value = format_count_and_sum(funnel.get_step(name), funnel.currency, language)
             yield f"{funnel.currency} {translate(f'reports.refund_funnel.{name}', language)}: {value}"
 
 

@@ -73,7 +73,7 @@ class Receiver:
         # capacity of genuine ones. Calls to each provider have their own pool, so that only they wait for it.
         self._verify_threads = ServiceThreads("judging", 2, options.max_connections)
         self._refusal_threads = ServiceThreads("refusing", 1, options.queue_length)
-        traits = provider_registry.list_registered_parts(ProviderTraits)
+        traits = provider_registry.list_providers_as(ProviderTraits)
         self._paths = {provider.name: provider.notice_path for provider in traits if provider.notice_path}
         self._store_threads = {
             name: ServiceThreads(name, options.threads_per_pool, options.queue_length)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from queue import Full, Queue
 from threading import Event, Thread
 
-from console.domain.desk_requests.records import PRESENCE_RENEWAL_SECONDS, PRESENCE_SECONDS
+from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, PRESENCE_RENEWAL_SECONDS
 from console.domain.errors import ConsoleError
 from console.services.desk_requests.execution import RequestExecutor
 
@@ -74,7 +74,9 @@ class RequestThreads:
         """Poll for desk requests until `stop_event` is set, and renew the presence lease, by which desks see that
         this worker is running."""
         clock = self._executor.clock
-        beat_seconds = min(PRESENCE_RENEWAL_SECONDS, self._executor.scale.scale_lease_seconds(PRESENCE_SECONDS) / 8)
+        beat_seconds = min(
+            PRESENCE_RENEWAL_SECONDS, self._executor.scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS) / 8
+        )
         failure_count, waiting_count = 0, 0
         beat_at = last_request_at = float("-inf")
         while not self._stop_event.is_set():

@@ -281,7 +281,7 @@ def test_doctor_lists_failpoints_to_whoever_misspelt_one(terminal: Terminal) -> 
     ending = terminal.json("lookup", NUMBER, FAILPOINT="before_sent:1:kill")
     assert "doctor" in ending.error["message"]
     (bad,) = terminal.json("doctor", FAILPOINT="before_sent:1:kill").data["checks"]
-    assert ", ".join(failpoint_names.ALL_NAMES) in bad["next"]
+    assert ", ".join(failpoint_names.ALL_FAILPOINTS) in bad["next"]
 
 
 def test_a_bad_setting_is_told_in_its_code(terminal: Terminal) -> None:

@@ -87,8 +87,8 @@ def test_there_are_packs_of_earlier_versions() -> None:
 
 def test_a_changed_rule_is_told(packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Had this version taken a refusal for an unknown outcome, the replay would name the very call."""
-    table = {**response_classes.PURCHASE_STATUSES, 422: OutcomeClass.UNKNOWN}
-    monkeypatch.setattr(alarmbox, "PURCHASE_STATUSES", table)
+    table = {**response_classes.PURCHASE_STATUS_CLASSES, 422: OutcomeClass.UNKNOWN}
+    monkeypatch.setattr(alarmbox, "PURCHASE_STATUS_CLASSES", table)
     (difference,) = replayed(packs / "refused.zip", tmp_path)["differ"]
     assert difference["call"] == "alarmbox.purchase"
     assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN")

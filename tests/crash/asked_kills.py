@@ -15,7 +15,7 @@ from typing import Literal
 from console.app import Console, open_console
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.process import interrupts
-from console.domain.process.failpoint_names import REQUEST_NAMES
+from console.domain.process.failpoint_names import REQUEST_FAILPOINTS
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
 from console.services.process.context import get_executed_request_id
@@ -34,7 +34,7 @@ from tests.support.waiting import until
 
 ASKERS = {"purchase": "op-a", "approve": "lead-b"}
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "purchase": (*REQUEST_NAMES, *kills.BUYING),
+    "purchase": (*REQUEST_FAILPOINTS, *kills.BUYING),
     "approve": request_kills.STEPS["approve"],
 }
 End = Literal["killed", "told to end", "told twice"]

@@ -10,7 +10,7 @@ from math import inf
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
-from console.domain.process.failpoint_names import OPERATION_NAMES
+from console.domain.process.failpoint_names import OPERATION_FAILPOINTS
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
@@ -23,7 +23,7 @@ from tests.support.places import Place
 from tests.support.waiting import until
 
 KILLED = -9
-BUYING = OPERATION_NAMES[: OPERATION_NAMES.index("after_pdf") + 1]
+BUYING = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
 _NO_INTENT = ("after_intent",)  # a reading leaves none
 STEPS: dict[str, tuple[str, ...]] = {
     "purchase": BUYING,
@@ -70,7 +70,11 @@ class Case:
 
 
 def run(
-    actions: Sequence[str], place: Place, seed: int = 0, only: Sequence[str] = OPERATION_NAMES, within: float = inf
+    actions: Sequence[str],
+    place: Place,
+    seed: int = 0,
+    only: Sequence[str] = OPERATION_FAILPOINTS,
+    within: float = inf,
 ) -> Counter[str]:
     """Kill each action at each of its steps (of `only`), then recover, `within` so many seconds where speed is what
     is looked at; what happened, counted.

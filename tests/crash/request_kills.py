@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Refund, RefundRequest
-from console.domain.process.failpoint_names import REQUEST_NAMES
+from console.domain.process.failpoint_names import REQUEST_FAILPOINTS
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
@@ -21,9 +21,9 @@ from tests.support.waiting import until
 
 _CALL = ("before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2")
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "purchase": (*REQUEST_NAMES, *_CALL, "before_pdf"),
-    "request": (*REQUEST_NAMES, "before_request", "after_request"),
-    "approve": (*REQUEST_NAMES, "before_vote", "after_vote", *_CALL),
+    "purchase": (*REQUEST_FAILPOINTS, *_CALL, "before_pdf"),
+    "request": (*REQUEST_FAILPOINTS, "before_request", "after_request"),
+    "approve": (*REQUEST_FAILPOINTS, "before_vote", "after_vote", *_CALL),
 }
 _NOTHING_WRITTEN = ("before_request_id", "after_request_id", "before_tx1", "before_request", "before_vote")
 PREPARED = "after_tx1"

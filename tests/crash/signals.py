@@ -10,7 +10,7 @@ from itertools import islice
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.process.failpoint_names import OPERATION_NAMES
+from console.domain.process.failpoint_names import OPERATION_FAILPOINTS
 from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
@@ -21,8 +21,8 @@ from tests.support.invented import numbers
 from tests.support.money_desks import ask, order, paid, providers
 from tests.support.places import Place
 
-PURCHASE = OPERATION_NAMES[: OPERATION_NAMES.index("after_pdf") + 1]
-CALL = OPERATION_NAMES[: OPERATION_NAMES.index("after_tx2") + 1]
+PURCHASE = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
+CALL = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_tx2") + 1]
 UNSENT = ("before_tx1", "after_tx1", "after_intent", "before_send")
 STEPS: Mapping[str, Sequence[str]] = {
     "purchase": PURCHASE,

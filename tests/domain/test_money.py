@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.money import (
-    LARGEST_MINOR,
+    LARGEST_AMOUNT_MINOR,
     MINOR_DIGITS_BY_CURRENCY,
     InvalidAmountText,
     Money,
@@ -17,7 +17,7 @@ from console.domain.money import (
     parse_money,
 )
 
-AMOUNTS = st.builds(Money, st.integers(0, LARGEST_MINOR), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
+AMOUNTS = st.builds(Money, st.integers(0, LARGEST_AMOUNT_MINOR), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
 
 
 @given(AMOUNTS)
@@ -100,7 +100,8 @@ def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minor", "currency"), [(-1, "JPY"), (LARGEST_MINOR + 1, "JPY"), (True, "JPY"), (1.0, "JPY"), (1, "USD"), (1, "")]
+    ("minor", "currency"),
+    [(-1, "JPY"), (LARGEST_AMOUNT_MINOR + 1, "JPY"), (True, "JPY"), (1.0, "JPY"), (1, "USD"), (1, "")],
 )
 def test_money_that_cannot_be(minor: int, currency: str) -> None:
     """There is no negative, endless, fractional or foreign money."""
@@ -111,7 +112,7 @@ def test_money_that_cannot_be(minor: int, currency: str) -> None:
 def test_the_largest_amount_there_is() -> None:
     """10^15 minor units, as text too, and not one more."""
     largest = 1_000_000_000_000_000
-    assert Money(largest, "JPY").minor == LARGEST_MINOR
+    assert Money(largest, "JPY").minor == LARGEST_AMOUNT_MINOR
     assert parse_money(str(largest), "JPY").minor == largest
     assert parse_money("10000000000000.00", "INR").minor == largest
     for text, currency in ((str(largest + 1), "JPY"), ("10000000000000.01", "INR")):

@@ -8,7 +8,7 @@ from console.domain import calendar_days as dates
 from console.domain.access import permissions
 from console.domain.clock import TimeScale
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
-from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState, find_payment_path
+from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState, RefundState, find_payment_path
 from console.domain.records import CheckState, OperationState, Person
 from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
@@ -29,24 +29,26 @@ def test_what_ended_stays(before: CheckState, after: CheckState) -> None:
 def test_pending_may_end_both_ways() -> None:
     """Only pending is open."""
     assert states.CREDIT_CHECK_TRANSITIONS[CheckState.PENDING] == {CheckState.SUCCESS, CheckState.ERROR}
-    assert "calling" in states.list_sources_of_operation(OperationState.UNKNOWN)
-    assert "unknown" not in states.list_sources_of_operation(OperationState.UNKNOWN)
+    assert "calling" in states.list_earlier_operation_states(OperationState.UNKNOWN)
+    assert "unknown" not in states.list_earlier_operation_states(OperationState.UNKNOWN)
 
 
 def test_schedules_end_with_a_person() -> None:
     """Probes and re-fetches follow their schedule, then nothing is due by itself any more."""
     scale = TimeScale()
-    assert schedules.compute_next_attempt_time(schedules.PURCHASE_PROBES, 0, NOW, scale) == NOW + timedelta(minutes=1)
-    assert schedules.compute_next_attempt_time(schedules.INCOMPLETE_REFETCHES, 4, NOW, scale) == NOW + timedelta(
+    assert schedules.compute_next_attempt_time(schedules.PURCHASE_PROBE_WAITS, 0, NOW, scale) == NOW + timedelta(
+        minutes=1
+    )
+    assert schedules.compute_next_attempt_time(schedules.INCOMPLETE_REFETCH_WAITS, 4, NOW, scale) == NOW + timedelta(
         days=1
     )
-    assert schedules.compute_next_attempt_time(schedules.INCOMPLETE_REFETCHES, 5, NOW, scale) is None
+    assert schedules.compute_next_attempt_time(schedules.INCOMPLETE_REFETCH_WAITS, 5, NOW, scale) is None
 
 
 @pytest.mark.parametrize(("attempts", "waits"), [(0, 1), (2, 15), (3, 60), (4, 60), (5, 60), (1_000, 60)])
 def test_an_endless_schedule_goes_on_with_its_last_step(attempts: int, waits: int) -> None:
     """Its last step is used for the first time when it is reached, and for each attempt after that."""
-    due = schedules.compute_next_attempt_time_endlessly(schedules.PAYMENT_TIMEOUTS, attempts, NOW, TimeScale())
+    due = schedules.compute_next_attempt_time_endlessly(schedules.PAYMENT_TIMEOUT_WAITS, attempts, NOW, TimeScale())
     assert due - NOW == timedelta(minutes=waits)
 
 
@@ -96,7 +98,7 @@ def test_a_credit_check_goes_along_its_table(before: CheckState, after: CheckSta
 @pytest.mark.parametrize(
     "table",
     [
-        PAYMENT_STEPS,
+        PAYMENT_TRANSITIONS,
         states.REFUND_TRANSITIONS,
         states.ORDER_TRANSITIONS,
         states.SAGA_TRANSITIONS,
@@ -123,7 +125,7 @@ def test_where_an_operation_may_come_from(after: OperationState) -> None:
         OperationState.DONE: ("calling", "unknown"),
         OperationState.FAILED: ("calling", "unknown"),
     }
-    assert states.list_sources_of_operation(after) == sources[after]
+    assert states.list_earlier_operation_states(after) == sources[after]
 
 
 def test_which_refunds_hold_their_sum() -> None:
@@ -131,7 +133,7 @@ def test_which_refunds_hold_their_sum() -> None:
     ended = {R.REJECTED, R.WITHDRAWN, R.EXPIRED, R.COMPLETED, R.FAILED}
     assert ended == states.ENDED_REFUND_STATES
     assert {R.REQUESTED, R.APPROVED, R.SUBMITTING} == states.OPEN_REFUND_STATES
-    assert set(RefundState) - ended == states.HOLDING_REFUND_STATES
+    assert set(RefundState) - ended == states.RESERVING_REFUND_STATES
 
 
 WAYS = {
@@ -164,7 +166,7 @@ def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> No
 
 def test_a_schedule_has_an_end_and_each_of_its_steps() -> None:
     """One attempt after another; the scale divides the wait."""
-    steps = schedules.REFUND_SENDINGS
+    steps = schedules.REFUND_SENDING_WAITS
     due = [
         schedules.compute_next_attempt_time(steps, attempts, NOW, TimeScale(2)) for attempts in range(len(steps) + 1)
     ]
@@ -173,15 +175,15 @@ def test_a_schedule_has_an_end_and_each_of_its_steps() -> None:
 
 
 MINUTES = {
-    "PURCHASE_PROBES": (1, 5, 30, 120, 360, 1440, 1440, 1440),
-    "PAYMENT_PROBES": (1, 5, 30, 120, 360, 1440, 1440, 1440),
-    "PAYMENT_POLLS": (1 / 6, 1 / 3, 1 / 2, 1, 2, 5, 5, 15, 60, 360, 1440, 1440, 1440),
-    "REFUND_PROBES": (1, 5, 15, 60, 360, 1440, 1440, 1440, 1440, 1440),
-    "PAYMENT_TIMEOUTS": (1, 5, 15, 60),
-    "INCOMPLETE_REFETCHES": (5, 60, 360, 1440, 1440),
-    "REFUND_POLLS": (1 / 2, 2, 10, *[60] * 24, 1440),
-    "SLOW_REFUND_POLLS": (*[60] * 24, 1440),
-    "REFUND_SENDINGS": (1, 5, 15, 60, 360, 1440, 1440, 1440),
+    "PURCHASE_PROBE_WAITS": (1, 5, 30, 120, 360, 1440, 1440, 1440),
+    "PAYMENT_PROBE_WAITS": (1, 5, 30, 120, 360, 1440, 1440, 1440),
+    "PAYMENT_POLL_WAITS": (1 / 6, 1 / 3, 1 / 2, 1, 2, 5, 5, 15, 60, 360, 1440, 1440, 1440),
+    "REFUND_PROBE_WAITS": (1, 5, 15, 60, 360, 1440, 1440, 1440, 1440, 1440),
+    "PAYMENT_TIMEOUT_WAITS": (1, 5, 15, 60),
+    "INCOMPLETE_REFETCH_WAITS": (5, 60, 360, 1440, 1440),
+    "REFUND_POLL_WAITS": (1 / 2, 2, 10, *[60] * 24, 1440),
+    "SLOW_REFUND_POLL_WAITS": (*[60] * 24, 1440),
+    "REFUND_SENDING_WAITS": (1, 5, 15, 60, 360, 1440, 1440, 1440),
 }
 
 

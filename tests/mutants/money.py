@@ -142,7 +142,7 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a payment leaps over its states",
         _PAYMENTS,
-        "        states.require_transition(PAYMENT_STEPS, before, after)",
+        "        states.require_transition(PAYMENT_TRANSITIONS, before, after)",
         "        assert before, after",
         _PAYMENT_ROWS,
     ),

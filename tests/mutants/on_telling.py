@@ -88,7 +88,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "what a read-only switch stops is offered",
         "console/domain/recovery/decision_table.py",
-        "        return _stop_by_switch(plain, facts)\n",
+        "        return _exclude_stopped_choice(plain, facts)\n",
         "        return plain\n",
     ),
     _mutant(
@@ -120,7 +120,7 @@ ON_TELLING: tuple[Mutant, ...] = (
         "a sum that no provider can have told is told as another one",
         _PAYMENTS,
         "else make_stored_money(record.provider_minor, record.currency),\n",
-        "else _find_amount(record.provider_minor, record.currency),\n",
+        "else _make_money(record.provider_minor, record.currency),\n",
         _RULES,
     ),
     _mutant(

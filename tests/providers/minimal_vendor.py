@@ -12,8 +12,8 @@ from console.domain.records import CheckReport, PurchaseRequest
 from console.providers.credit_checks.provider import CreditCheckCapabilities, PdfAnswer
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import (
-    PURCHASE_STATUSES,
-    READ_STATUSES,
+    PURCHASE_STATUS_CLASSES,
+    READ_STATUS_CLASSES,
     AnswerConverter,
     UnusableAnswer,
     make_answer_converter,
@@ -41,7 +41,7 @@ class ArticleCountReader:
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         question = SingleRequest("GET", f"/api/searches/{credit_check_id}", read_timeout=10.0, budget_seconds=15.0)
-        return self._ask(question, make_answer_converter(READ_STATUSES, _report))
+        return self._ask(question, make_answer_converter(READ_STATUS_CLASSES, _report))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         return make_unsent_outcome("not_supported", has_effect=False)
@@ -65,7 +65,7 @@ class ArticleCount(ArticleCountReader):
         question = SingleRequest(
             "POST", "/api/searches", read_timeout=10.0, budget_seconds=15.0, body=body, has_effect=True
         )
-        return self._ask(question, make_answer_converter(PURCHASE_STATUSES, _report))
+        return self._ask(question, make_answer_converter(PURCHASE_STATUS_CLASSES, _report))
 
     def make_reader(self) -> ArticleCountReader:
         return ArticleCountReader(self._transport, self._gate, self._key, self._name_of)

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from console.app import Console
-from console.domain.process.failpoint_names import OPERATION_NAMES
+from console.domain.process.failpoint_names import OPERATION_FAILPOINTS
 from console.domain.records import CreditCheck, PurchaseRequest
 from tests.stateful import crashing
 from tests.stateful.world import PEOPLE, World
@@ -32,7 +32,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
 )  # fmt: skip
 SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 86_400))
 desks = st.integers(0, 1)
-crashes = st.none() | st.none() | st.sampled_from(OPERATION_NAMES)
+crashes = st.none() | st.none() | st.sampled_from(OPERATION_FAILPOINTS)
 Meanwhile = Callable[[Console], object]
 
 

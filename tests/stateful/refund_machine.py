@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 from console.app import Console
 from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund, RefundRequest
-from console.domain.process.failpoint_names import MONEY_NAMES, OPERATION_NAMES
+from console.domain.process.failpoint_names import MONEY_FAILPOINTS, OPERATION_FAILPOINTS
 from console.services.refunds.late_outcomes import apply_refund_report
 from tests.stateful import crashing
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
@@ -32,7 +32,7 @@ SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 10, 60, 600, 4_000, 15_000))
 AMOUNTS = ("100", "500", "1000", "2000", "3001", "0")
 desks = st.integers(0, 1)
 refunds = st.integers(0, 20)
-crashes = st.none() | st.none() | st.sampled_from((*OPERATION_NAMES, *MONEY_NAMES))
+crashes = st.none() | st.none() | st.sampled_from((*OPERATION_FAILPOINTS, *MONEY_FAILPOINTS))
 
 
 class Refunds(RuleBasedStateMachine):

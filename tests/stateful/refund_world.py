@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from console.app import Console
 from console.domain.payments.provider_messages import RefundOrder
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES
+from console.domain.transitions.tables import ENDED_REFUND_STATES, RESERVING_REFUND_STATES
 from console.services.payments.providers import PaymentProviders
 from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides
@@ -173,7 +173,7 @@ class RefundWorld(Desks):
         if standing == "void":
             assert row.state is not RefundState.COMPLETED, f"refused there, refunded here: {row}"
         else:
-            assert row.state in HOLDING_REFUND_STATES | {RefundState.COMPLETED}, (
+            assert row.state in RESERVING_REFUND_STATES | {RefundState.COMPLETED}, (
                 f"refunded there, and ended here: {row}"
             )
             assert row.state is not RefundState.COMPLETED or standing == "done", f"not done there: {row}"

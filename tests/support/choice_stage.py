@@ -16,7 +16,7 @@ from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, Refund, RefundRequest
-from console.domain.payments.states import PAYMENT_STEPS, PaymentState
+from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, CreditCheck, Person, PurchaseRequest, Work, WorkState
 from console.domain.recovery.records import DecisionChoice, ProviderStatement
@@ -267,7 +267,7 @@ def way(state: PaymentState) -> tuple[PaymentState, ...]:
         last = path[-1] if path else PaymentState.INITIALIZING
         if last is state:
             return path
-        ways += [(*path, step) for step in sorted(PAYMENT_STEPS[last]) if step not in path]
+        ways += [(*path, step) for step in sorted(PAYMENT_TRANSITIONS[last]) if step not in path]
     raise AssertionError(state)
 
 

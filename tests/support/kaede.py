@@ -23,8 +23,8 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import (
-    PURCHASE_STATUSES,
-    READ_STATUSES,
+    PURCHASE_STATUS_CLASSES,
+    READ_STATUS_CLASSES,
     StatusTable,
     UnusableAnswer,
     make_answer_converter,
@@ -153,11 +153,11 @@ class KaedeReader:
                 raise UnusableAnswer("other_amount")
             return report, verdict
 
-        return self._line.ask("GET", f"/payments/{question.merchant_payment_id}", READ_STATUSES, read)
+        return self._line.ask("GET", f"/payments/{question.merchant_payment_id}", READ_STATUS_CLASSES, read)
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Ask for a refund by its key."""
-        return self._line.ask("GET", f"/refunds/{order.key}", READ_STATUSES, lambda told: _refund(told, order))
+        return self._line.ask("GET", f"/refunds/{order.key}", READ_STATUS_CLASSES, lambda told: _refund(told, order))
 
     def parse_callback(self, body: bytes) -> SignedCallback:
         """Open a notice and check its signature; nothing of a false one is believed."""
@@ -199,12 +199,12 @@ class Kaede(KaedeReader):
             return StartedPayment(request.merchant_payment_id, _text(told, "code")), ANSWERED_VERDICT
 
         asked = {"number": request.merchant_payment_id, "amount": request.amount.minor}
-        return self._line.ask("POST", "/payments", PURCHASE_STATUSES, read, asked)
+        return self._line.ask("POST", "/payments", PURCHASE_STATUS_CLASSES, read, asked)
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Give money back, under the order's key."""
         asked = {"key": order.key, "payment": order.provider_payment_id, "amount": order.amount.minor}
-        return self._line.ask("POST", "/refunds", PURCHASE_STATUSES, lambda told: _refund(told, order), asked)
+        return self._line.ask("POST", "/refunds", PURCHASE_STATUS_CLASSES, lambda told: _refund(told, order), asked)
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
         """Refuse without asking: there is no such call."""

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from console.app import Console
 from console.domain.access.permissions import is_same_person
 from console.domain.payments.states import RefundState
-from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES
+from console.domain.transitions.tables import ENDED_REFUND_STATES, RESERVING_REFUND_STATES
 from console.sandbox.server import Sandbox
 from console.store.database.engine import Database
 
@@ -94,7 +94,7 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
     held, gone = Counter[int](), Counter[int]()
     opened = Counter(row.payment_id for row in rows if row.state in _OPEN)
     for row in rows:
-        held[row.payment_id] += row.minor if row.state in HOLDING_REFUND_STATES else 0
+        held[row.payment_id] += row.minor if row.state in RESERVING_REFUND_STATES else 0
         gone[row.payment_id] += row.minor if row.state is RefundState.COMPLETED else 0
     with database.read() as conn:
         aside = {int(of): int(minor) for of, minor in conn.execute(_ASIDE)}

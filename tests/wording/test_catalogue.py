@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
-from console.domain.payments.provider_registry import ProviderTraits, list_registered_parts
+from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import LeaseHolder, TimelineEntry
 from console.resource_paths import resources_dir
@@ -47,7 +47,7 @@ def test_catalogues_are_sorted_one_sentence_per_line(language: str) -> None:
 
 def test_providers_bring_their_words_in_both_languages() -> None:
     """Each sentence of a payment provider is there in both, and takes the place of none of the program's own."""
-    for provider in list_registered_parts(ProviderTraits):
+    for provider in list_providers_as(ProviderTraits):
         assert f"provider.{provider.name}" in provider.words
         assert [key for key, said in provider.words.items() if set(said) != set(LANGUAGES)] == []
         assert not set(provider.words) & set(get_program_sentences("ja"))

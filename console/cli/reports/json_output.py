@@ -71,7 +71,7 @@ def _build_funnel_report_json(report: RefundFunnelReport) -> JsonObject:
 
 
 def _build_currency_funnel_json(funnel: RefundFunnel) -> JsonObject:
-    values = {name: funnel.step(name) for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")}
+    values = {name: funnel.get_step(name) for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")}
     steps = {name: {"count": value.count, "minor": value.minor} for name, value in values.items()}
     return {"currency": funnel.currency, **steps}
 

@@ -17,7 +17,7 @@ from console.demo.samples.credit_check_factory import (
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
-from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS
 
 PART_NAMES = ("name", "result", "dates", "pdf")
 _FAILED_PURCHASE_CAUSES = (
@@ -137,14 +137,14 @@ def _make_incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample
     the re-fetch schedule and one after its end.
     """
     for missing in _MISSING_PARTS:
-        for attempts in range(len(INCOMPLETE_REFETCHES) + 1):
+        for attempts in range(len(INCOMPLETE_REFETCH_WAITS) + 1):
             yield _make_incomplete_check(factory, missing, attempts)
 
 
 def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], attempts: int) -> CheckSample:
-    is_schedule_over = attempts == len(INCOMPLETE_REFETCHES)
-    waiting_time = sum(INCOMPLETE_REFETCHES[:attempts], timedelta())
-    pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCHES[attempts]
+    is_schedule_over = attempts == len(INCOMPLETE_REFETCH_WAITS)
+    waiting_time = sum(INCOMPLETE_REFETCH_WAITS[:attempts], timedelta())
+    pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCH_WAITS[attempts]
     last_attempt_at = factory.now - pause * factory.random.uniform(0.05, 0.9)
     sample = factory.make_purchased_check("incomplete", last_attempt_at - waiting_time, missing)
     error_code = factory.random.choice(_MISSING_PART_CAUSES)
@@ -161,7 +161,7 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
         sample.report = replace(sample.report, result=None)  # the provider has no result yet
     part = "pdf" if "pdf" in missing else "detail"
     at = sample.begun_at
-    for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCHES[:attempts]):
+    for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCH_WAITS[:attempts]):
         at += pause
         what = AuditAction(f"credit-check.{part}_failed")
         code = {"code": ErrorCode.PROVIDER_ANSWER_UNUSABLE}

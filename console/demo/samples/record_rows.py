@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Table, insert
 
 from console.demo.samples.credit_check_factory import JournalState, SampleAnswer, SampleEvent
-from console.domain.transitions.entries import ENTERING_ACTIONS, UNKNOWN_OUTCOME_KEY
+from console.domain.transitions.entries import ACTIONS_BY_ENTERED_STATE, UNKNOWN_OUTCOME_KEY
 from console.services.process.context import ServiceContext
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
@@ -70,7 +70,7 @@ def find_instant_of_state(
     """Return the time of the newest event that reports that the record entered this state, or that its outcome became
     unknown; `begun_at` if there is no such event.
     """
-    actions = ENTERING_ACTIONS[kind].get(UNKNOWN_OUTCOME_KEY if is_unknown else state, ())
+    actions = ACTIONS_BY_ENTERED_STATE[kind].get(UNKNOWN_OUTCOME_KEY if is_unknown else state, ())
     return max((event.at for event in events if event.action in actions), default=begun_at)
 
 

@@ -1,6 +1,5 @@
-"""Roles and rights: the roles that may do each action. Services check this table; screens use it to explain a
-disabled action.
-"""
+"""The roles of people, and for each right (the permission for one action) the roles that have it. Services check
+this table before they act; screens use it to explain a disabled action."""
 
 from collections.abc import Mapping
 

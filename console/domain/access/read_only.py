@@ -36,8 +36,9 @@ the switch of the record's provider stops the action, too, because it costs or m
 
 
 def find_stopping_switch(switches: Iterable[ReadOnlySwitch], provider: str | None = None) -> ReadOnlySwitch | None:
-    """Return the switch that stops a change at this provider; None if no switch does. The switch of EVERYTHING_SCOPE
-    comes before the provider's. Without a provider only the switch of EVERYTHING_SCOPE counts.
+    """Return the switch that stops a change at `provider`: of those `switches` that are on, the switch of
+    EVERYTHING_SCOPE, otherwise the provider's; None if neither is on. Without a provider only the switch of
+    EVERYTHING_SCOPE counts.
     """
     by_scope = {switch.scope: switch for switch in switches if switch.is_on}
     return by_scope.get(EVERYTHING_SCOPE) or (None if provider is None else by_scope.get(provider))
@@ -52,7 +53,6 @@ def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool
 
 
 def make_switch_facts(switch: ReadOnlySwitch) -> Mapping[str, object]:
-    """Return the values that a sentence about the switch contains: the person who set it, the instant (UTC) and
-    the person's reason.
-    """
+    """Return the facts for a sentence about the switch: the person who set it, the instant (UTC) at which it was
+    set, and the person's reason."""
     return {"who": switch.person, "since": switch.at, "note": switch.reason}

@@ -1,1 +1,2 @@
-"""Rules by which alerts about orders are raised, and the alert events that other programs receive."""
+"""Alerts: the rules by which they are raised, the incidents that join them, and the alert events that other
+programs receive."""

@@ -26,12 +26,14 @@ def compute_subject_id(desk: str) -> int:
 
 
 def format_observed_drift(name: str, seconds: float) -> str:
-    """Return the text `observed` of the alert, such as `clock of host-1: 4.2 s ahead`; positive seconds are ahead."""
+    """Return the text `observed` of an alert about a wrong clock, such as `clock of host-1: 4.2 s ahead`. `name`
+    is the name of the machine; `seconds` is positive if its clock is ahead of the database server's clock."""
     return f"clock of {name.replace(';', ' ')[:60]}: {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}"
 
 
-def format_expected() -> str:
-    """Return the text `expected` of the alert: the largest difference without an alert, such as `within 2 s`."""
+def format_expected_drift() -> str:
+    """Return the text `expected` of an alert about a wrong clock: the largest difference for which no alert is
+    raised, such as `within 2 s`."""
     return f"within {LARGEST_DRIFT_SECONDS:.0f} s"
 
 

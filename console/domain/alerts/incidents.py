@@ -22,7 +22,8 @@ LONGEST_SNOOZE = timedelta(days=14)
 
 
 class IncidentAction(StrEnum):
-    """Actions of people on an incident. The values are stored."""
+    """Action of a person on an incident: take it, give it back (RELEASE), hand it over, snooze it, end a snooze
+    (WAKE), resolve it, or open it again (REOPEN). The values are stored."""
 
     TAKE = "take"
     RELEASE = "release"
@@ -34,9 +35,8 @@ class IncidentAction(StrEnum):
 
 
 class IncidentState(StrEnum):
-    """States of an incident. `resolved`: a person has ended it with a reason, although an alert is still open.
-    `closed`: all its alerts are resolved, because the facts match again.
-    """
+    """State of an incident: OPEN; SNOOZED until a moment; RESOLVED: a person has ended it with a reason, although
+    an alert is still open; CLOSED: all its alerts are resolved, because the facts match again."""
 
     OPEN = "open"
     SNOOZED = "snoozed"
@@ -45,7 +45,8 @@ class IncidentState(StrEnum):
 
 
 class WakeReason(StrEnum):
-    """Reasons for which an incident that a person had snoozed or resolved is open again."""
+    """Reason for which an incident that a person had snoozed or resolved is open again: the snooze's time is over
+    (TIME), or the incident has become worse (WORSE)."""
 
     TIME = "time"
     WORSE = "worse"
@@ -80,8 +81,9 @@ class AffectedRecord:
 
 @dataclass(frozen=True, slots=True)
 class IncidentExtent:
-    """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and their sums
-    in minor units by currency. A step stores it, so that a later extent can be compared with it.
+    """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and the
+    sums of their amounts in minor units by currency. The step of a snooze or resolution stores the extent of
+    that moment; a later extent is compared with it.
     """
 
     newest_alert: int
@@ -89,7 +91,8 @@ class IncidentExtent:
     sums: Mapping[str, int] | None = None
 
     def is_worse_than(self, earlier: "IncidentExtent") -> bool:
-        """True if an alert was added, or more records or more money are affected than earlier."""
+        """True if, compared with the extent `earlier`, the incident has a newer alert, more affected records, or a
+        larger sum in one of the currencies."""
         before, now = earlier.sums or {}, self.sums or {}
         return (
             self.newest_alert > earlier.newest_alert
@@ -143,12 +146,12 @@ class Incident:
 
     @property
     def since(self) -> datetime:
-        """The time at which the first alert was raised."""
+        """The time at which the first alert of the incident was raised."""
         return self.alerts[0].detected_at
 
     @property
     def is_acknowledged(self) -> bool:
-        """True if somebody has acknowledged each open alert."""
+        """True if a person has acknowledged every open alert of the incident."""
         return all(alert.acknowledged_by for alert in self.alerts if alert.resolved_at is None)
 
     @property
@@ -156,16 +159,19 @@ class Incident:
         """The alert that names the incident: an open one before a resolved one, then one of a rule about an order
         before any other, then the oldest."""
         return min(
-            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _RULES_OF_ORDERS, one.id)
+            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _ORDER_RULES, one.id)
         )
 
 
-_RULES_OF_ORDERS = frozenset(rule.value for rule in AlertRule)
+_ORDER_RULES = frozenset(rule.value for rule in AlertRule)
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentStatus:
-    """State of an incident that follows from its steps; the fields are those of `Incident`."""
+    """State and owner of an incident, as `find_incident_status` computes them from its steps. `owner` is None if
+    nobody has taken the incident. A snoozed incident has `snoozed_until`; one that is open again after a snooze
+    or resolution has `woken_by`; `resolution` is the step by which a person resolved it.
+    """
 
     state: IncidentState
     owner: str | None = None
@@ -192,16 +198,17 @@ def split_into_incidents(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ..
     return tuple(map(tuple, runs))
 
 
-def find_status(
+def find_incident_status(
     steps: Sequence[IncidentStep], extent: IncidentExtent, now: datetime, *, has_open_alert: bool
 ) -> IncidentStatus:
-    """Return state and owner of an incident from its steps, which are sorted by position.
+    """Compute the state and the owner of an incident at the instant `now` from its steps (sorted by position) and
+    its present extent.
 
-    A snooze ends at its time, and earlier if the incident has become worse. A resolution by a person ends if the
-    incident has become worse.
+    Without an open alert the incident is closed. A snooze or a resolution ends by a person's later step, or if the
+    incident has become worse since; a snooze also ends at its time.
     """
     owner, owner_since = _find_owner(steps)
-    last = next((step for step in reversed(steps) if step.action in _STATE_ACTIONS), None)
+    last = next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)
     if not has_open_alert:
         return IncidentStatus(IncidentState.CLOSED, owner, owner_since, resolution=_find_resolution_in_force(last))
     if last is None or last.action in (IncidentAction.WAKE, IncidentAction.REOPEN):
@@ -215,7 +222,7 @@ def find_status(
     return IncidentStatus(IncidentState.SNOOZED, owner, owner_since, snoozed_until=last.until)
 
 
-_STATE_ACTIONS = frozenset(
+_STATE_CHANGING_ACTIONS = frozenset(
     {IncidentAction.SNOOZE, IncidentAction.WAKE, IncidentAction.RESOLVE, IncidentAction.REOPEN}
 )
 
@@ -238,7 +245,8 @@ def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | N
 
 
 def measure_extent(alerts: Sequence[Alert], records: Sequence[AffectedRecord]) -> IncidentExtent:
-    """Return the extent of these alerts and records. Sums of different currencies are never added."""
+    """Return the extent of an incident with these alerts (at least one) and affected records. Sums of different
+    currencies are never added."""
     sums: dict[str, int] = {}
     for record in records:
         if record.amount is not None:
@@ -262,7 +270,7 @@ PLAYBOOK_OF_RULE: Mapping[str, str] = {
             ErrorCode.DATABASE_WENT_BACK,
         )
     },
-    **{name: name for name in sorted(_RULES_OF_ORDERS)},
+    **{name: name for name in sorted(_ORDER_RULES)},
     **{name: name for name in ("clock_drift", "corporation_changed", "events_unpublished", "provider_away")},
     **{name: name for name in ("queue_age", "task_late")},
 }
@@ -273,5 +281,6 @@ DEFAULT_PLAYBOOK = "case"
 
 
 def get_playbook(rule: str) -> str:
-    """Return the name of the playbook (see PLAYBOOK_OF_RULE) for alerts of this rule."""
+    """Return the name of the playbook for alerts of this rule. A playbook is a list of steps that a person follows
+    to remove the cause."""
     return PLAYBOOK_OF_RULE.get(rule, DEFAULT_PLAYBOOK)

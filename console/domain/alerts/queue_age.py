@@ -27,10 +27,12 @@ def compute_subject_id(queue: str) -> int:
 
 
 def format_observed_age(queue: str, oldest: datetime) -> str:
-    """Return the text `observed` of the alert, such as `queue unknown since 2026-11-20T03:20:01Z`."""
+    """Return the text `observed` of an alert about a queue whose oldest record waits since the instant `oldest`,
+    such as `queue unknown since 2026-11-20T03:20:01Z`."""
     return f"queue {queue} since {format_instant(oldest)}"
 
 
-def format_expected(limit: timedelta) -> str:
-    """Return the text `expected` of the alert, such as `within 86400 s`."""
+def format_expected_age(limit: timedelta) -> str:
+    """Return the text `expected` of an alert about an old record in a queue: the queue's age limit in seconds,
+    such as `within 86400 s`."""
     return f"within {limit.total_seconds():.0f} s"

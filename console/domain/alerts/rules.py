@@ -23,7 +23,7 @@ from console.domain.tasks.records import AlertRule
 GRACE_PERIODS: Mapping[AlertRule, timedelta] = {
     AlertRule.PAID_UNNOTICED: timedelta(minutes=5),
     AlertRule.PAID_WITHOUT_PAYMENT: timedelta(minutes=5),
-    AlertRule.PAID_TOO_LATE: timedelta(0),  # the program never removes this violation by itself
+    AlertRule.PAID_TOO_LATE: timedelta(0),  # only people remove this violation
 }
 """Time for which an order may break a rule before an alert is raised, by rule. Normally the program moves the order
 to paid within this time.
@@ -41,7 +41,7 @@ ALERT_RULES = frozenset(rule.value for rule in AlertRule)
 PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED})
 """States of an order that the shop or the console has marked as paid."""
 _SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED})
-_LONGEST_TEXT_CHARACTERS = 255
+_LONGEST_OBSERVED_CHARACTERS = 255
 _EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
 
@@ -87,7 +87,7 @@ def find_broken_rule(
     if (
         order.state is OrderState.PENDING
         and paid
-        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_of_payment_knowledge, paid)))
+        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_known_as_paid, paid)))
     ):
         return BrokenRule(
             AlertRule.PAID_UNNOTICED, paid[-1].id, _format_observed_states(order, paid), f"order={OrderState.PAID}"
@@ -131,30 +131,29 @@ def _list_payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Seque
 
 
 def _has_unrefunded_money(payment: Payment) -> bool:
-    """True if a part of the captured amount, or all of it, was not refunded."""
+    """True if the payment's refunds are smaller than its captured amount."""
     return payment.refunded_minor < max(payment.captured_minor, 1)
 
 
-def _get_instant_of_payment_knowledge(payment: Payment) -> datetime:
-    """Return the instant at which the console learned that the payment was paid. If this instant isn't stored, return
-    the time of the payment.
-    """
+def _get_instant_known_as_paid(payment: Payment) -> datetime:
+    """Return the instant at which the console learned that the payment was paid. If this instant isn't stored,
+    return the time of the payment, else the time of its last state change."""
     return payment.booked_at or payment.paid_at or payment.state_since or _EARLIEST_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
 class _GracePeriods:
-    """The present time, the time scale, and the rules with an open alert. They decide if a rule's grace period is
-    over.
-    """
+    """Decides if the grace period of a rule is over. `open_rules` are the rules for which an alert about the order
+    is open already."""
 
     now: datetime
     scale: TimeScale
     open_rules: Collection[str]
 
     def has_passed(self, rule: AlertRule, since: datetime) -> bool:
-        """True if the rule's grace period, counted from `since`, is over, or if the rule has an open alert. The grace
-        period also counts as over if `since` is in the future because of a wrong clock or time zone.
+        """True if the grace period of `rule`, counted from the instant `since` at which the order broke the rule,
+        is over, or if an alert of the rule is open. An instant in the future, from a wrong clock or time zone,
+        counts as over.
         """
         return (
             rule in self.open_rules
@@ -165,7 +164,7 @@ class _GracePeriods:
 
 def _format_observed_states(order: Order, payments: Sequence[Payment]) -> str:
     text = "; ".join((f"order={order.state}", *map(_format_payment, payments)))
-    return text[:_LONGEST_TEXT_CHARACTERS]
+    return text[:_LONGEST_OBSERVED_CHARACTERS]
 
 
 def _format_payment(payment: Payment) -> str:

@@ -37,9 +37,8 @@ class MentionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """`person` is mentioned in `note` since the instant `at`; the person has ended the mention at `done_at`. `how`
-    tells a note from a hand-over of the record.
-    """
+    """A mention of `person` in the text `note`, since the instant `at`. `done_at` is the time at which the person
+    marked it as done; None while it is open. `how`: the text is a note, or the note of a hand-over."""
 
     id: int
     person: str
@@ -63,7 +62,7 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
     """Return the names in the text of a note. `names` are the people who can be mentioned; `author` is never among
     the results.
     """
-    text, longest_first = _normalise(text), sorted(names, key=len, reverse=True)
+    text, longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
     people: dict[str, None] = {}
     unknown: dict[str, None] = {}
     for start in _find_name_starts(text):
@@ -84,7 +83,7 @@ def find_unfinished_name(text: str) -> str | None:
     return text[starts[-1] :] if starts and _UNFINISHED_NAME_PATTERN.match(text, starts[-1]) else None
 
 
-def _normalise(text: str) -> str:
+def _normalise_characters(text: str) -> str:
     """Return the text with characters of normal width and without invisible ones (Unicode category Cf)."""
     return "".join(one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
 

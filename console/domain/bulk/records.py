@@ -15,9 +15,8 @@ DISCARDED_REASON = "discarded"
 
 @dataclass(frozen=True, slots=True)
 class ChosenRecord:
-    """A record that a person chose for a bulk run; `expected_version` is the version that the person's screen
-    showed.
-    """
+    """A record that a person selected for a bulk run; `expected_version` is the version of the record on the
+    person's screen."""
 
     kind: str
     id: int
@@ -25,7 +24,8 @@ class ChosenRecord:
 
 
 class ForecastKind(StrEnum):
-    """Forecast for a row of a bulk run: its action would be executed, skipped or refused."""
+    """Forecast for a row of a bulk run: its action would be executed (WOULD_RUN), skipped (SKIP) or refused by the
+    service (REFUSED)."""
 
     WOULD_RUN = "would"
     SKIP = "skip"
@@ -54,9 +54,10 @@ NOT_DONE_FILTER = "not_done"
 class RowForecast:
     """Forecast for a row of a bulk run: the result that the row would get if it were processed now.
 
-    `reason` is a short code if the row would be skipped or refused; `blocking_person` is the person who causes this.
-    `provider` is the provider that would be called; None for no call. `record` is the present record; None if the
-    record doesn't exist any more.
+    `reason` is the code of the reason for which the row would be skipped or refused, None if it would be executed;
+    `blocking_person` is the person who has taken the record, if this is the reason. `provider` is the provider
+    that would be called; None for no call. `record` is the present record; None if the record doesn't exist any
+    more.
     """
 
     row: BulkRow
@@ -69,9 +70,9 @@ class RowForecast:
 
 @dataclass(frozen=True, slots=True)
 class BulkPlan:
-    """Result of the dry run of a bulk run. `seconds_per_row` is the shortest time in seconds for one row, by
-    provider, as the allowed rate of calls permits. `shortest_seconds` is the shortest duration of the whole run.
-    `row_counts` has the number of rows for each forecast.
+    """Result of the dry run of a bulk run. `seconds_per_row` has, by provider, the shortest time in seconds for
+    one row that the allowed rate of calls permits. `shortest_seconds` is the shortest duration of the whole run
+    in seconds. `row_counts` has the number of rows for each forecast.
     """
 
     run: BulkRun
@@ -81,7 +82,7 @@ class BulkPlan:
     seconds_per_row: Mapping[str | None, float] = field(default_factory=dict)
 
     def limit_to_first_rows(self, most: int) -> "BulkPlan":
-        """Return the plan for the first `most` rows only."""
+        """Return the plan of the same bulk run for the first `most` rows only."""
         return make_plan(self.run, self.rows[:most], self.seconds_per_row)
 
 
@@ -95,16 +96,17 @@ def make_plan(run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mappin
 
 
 @dataclass(frozen=True, slots=True)
-class BulkLine:
-    """A row of a bulk run with its record in the present state; None if the record doesn't exist any more."""
+class BulkRowWithRecord:
+    """A row of a bulk run, and its record in the present state; `record` is None if it doesn't exist any more."""
 
     row: BulkRow
     record: RecoverableRecord | None
 
 
 @dataclass(frozen=True, slots=True)
-class BulkItem:
-    """A bulk run as one item of a list. `holder` is the process that executes the run now, None if there is none."""
+class BulkRunItem:
+    """A bulk run in a list of runs. `holder` is the person and process that execute the run now; None if no
+    process does."""
 
     run: BulkRun
     holder: LeaseHolder | None = None
@@ -117,9 +119,8 @@ class BulkItem:
 
 @dataclass(frozen=True, slots=True)
 class BulkProgress:
-    """Progress of a bulk run: `done_count` of the `row_count` rows have a result; `result_counts` has the number of
-    rows for each outcome (see `get_row_outcome`).
-    """
+    """Progress of a bulk run: `done_count` of its `row_count` rows have a result; `result_counts` has the number
+    of rows for each outcome that `get_row_outcome` returns."""
 
     done_count: int
     row_count: int
@@ -127,7 +128,8 @@ class BulkProgress:
 
 
 def get_row_outcome(result: str | None, reason: str | None) -> str | None:
-    """Return the outcome of a row: `still_unknown`, or its result; None for a row without a result."""
+    """Return the outcome by which a row of a bulk run is counted: `still_unknown` if its probe found no definite
+    outcome, otherwise its result; None for a row without a result."""
     return STILL_UNKNOWN if reason == STILL_UNKNOWN else result
 
 

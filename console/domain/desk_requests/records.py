@@ -19,7 +19,7 @@ PRESENCE_LEASE_NAME = "desk_requests"
 """Name of the lease that a worker holds while it executes desk requests. From this lease the desks know that a worker
 is running.
 """
-PRESENCE_SECONDS = 30.0
+PRESENCE_LEASE_SECONDS = 30.0
 """Length (seconds) of the lease `PRESENCE_LEASE_NAME`. If no worker has renewed its lease for this time, the desks
 report that no worker is running.
 """
@@ -39,7 +39,7 @@ row is stored, the database lets no worker take the withdrawn request.
 WITHDRAWN_REQUEST_KIND = "request"
 """Value of `subject_kind` in a request with the action WITHDRAW_ACTION: its subject is the request to be withdrawn.
 """
-CONFIRMED_ACTIONS = frozenset({"limits set", "refund approve", "refund reject"})
+ACTIONS_WITH_PASSWORD = frozenset({"limits set", "refund approve", "refund reject"})
 """Actions of desk requests that always need the person's password. The action `resolve` of a second person needs the
 password too, but only the worker knows if a request comes from the second person.
 """
@@ -52,7 +52,8 @@ LARGEST_FILE_BYTES = 10 * 1024 * 1024
 
 
 class DeskRequestState(StrEnum):
-    """States of a desk request. ENDED and LAPSED are final."""
+    """Stored state of a desk request: WAITING for a worker, TAKEN by a worker, ENDED with an answer, or LAPSED
+    because no worker took it in time. ENDED and LAPSED are final."""
 
     WAITING = "asked"
     TAKEN = "taken"
@@ -102,10 +103,10 @@ class TakenDeskRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeskRequestProgress:
-    """State of a desk request as its desk reads it. `result` is the answer of an ended request. `is_lapsed`: no
-    worker took the request in time, by the server's clock, so no worker will execute it. `is_abandoned`: the worker
-    that took the request has ended or hangs, and no other worker has taken it over. `is_withdrawn`: the person has
-    withdrawn the request, so no worker will execute it.
+    """State of a desk request, as the desk that sent it reads it from the row. `result` is the answer of an ended
+    request as JSON. `is_lapsed`: no worker took the request in time, by the server's clock, so no worker will
+    execute it. `is_abandoned`: the worker that took the request has ended or hangs, and no other worker has
+    taken it over. `is_withdrawn`: the person has withdrawn the request, so no worker will execute it.
     """
 
     state: DeskRequestState
@@ -117,7 +118,8 @@ class DeskRequestProgress:
 
 
 class OwnRequestState(StrEnum):
-    """States of a request as its person sees them. The last three are final."""
+    """States of a desk request in the list of the person who made it. WAITING: no worker has taken it yet; TAKEN:
+    a worker executes it. ENDED, LAPSED and WITHDRAWN are final."""
 
     WAITING = "waiting"
     TAKEN = "taken"
@@ -128,9 +130,8 @@ class OwnRequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """A row of a person's own requests. `result` is the answer of an ended request as JSON; None if it is too long
-    for a list, or if the request has not ended.
-    """
+    """A stored desk request, in the list of the requests of one person. `result` is the answer of an ended request
+    as JSON; None if the request has not ended, or if its answer is too long for a list."""
 
     id: str
     at: datetime
@@ -143,9 +144,9 @@ class StoredRequest:
 
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
-    """One of the person's own requests. An ended one has the stored answer: `value`, or the `error` that the command
-    raised; both are None if the answer is too long for a list. `is_unanswered`: this desk has asked and never got
-    the answer, because its process has ended or has stopped waiting.
+    """One of a person's own desk requests. If it has ended, `value` is the stored answer or `error` the error that
+    the command raised; both are None if the answer is too long for a list. `is_unanswered`: this desk sent the
+    request and never got the answer, because its process has ended or has stopped waiting.
     """
 
     id: str
@@ -160,7 +161,7 @@ class OwnRequest:
 
     @property
     def is_open(self) -> bool:
-        """True if the request waits for a worker, or a worker executes it."""
+        """True if the request waits for a worker, or if a worker executes it."""
         return self.state in (OwnRequestState.WAITING, OwnRequestState.TAKEN)
 
 
@@ -188,22 +189,24 @@ def make_request_id() -> str:
     """Return a new UUID of version 7 (RFC 9562) as text. Its first 48 bits are the time in milliseconds, so new rows
     are added at the end of the database index.
     """
-    return _make_id(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+    return _make_uuid_version_7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
 
 
 def make_oldest_request_id(age_seconds: float) -> str:
-    """Return the smallest id that a request of at most this age can have, by the clock of `make_request_id`."""
-    return _make_id(time.time_ns() // 1_000_000 - int(age_seconds * 1000), 0)
+    """Return the smallest id that a request of at most this age (seconds) can have: an id that contains the
+    present time less `age_seconds`, and zeros in place of the random bits."""
+    return _make_uuid_version_7(time.time_ns() // 1_000_000 - int(age_seconds * 1000), 0)
 
 
 def make_withdrawal_id(request: str) -> str:
-    """Return the id of the request that withdraws this one. It follows from the request's id, so that a repeated
-    withdrawal is the same row, and the desk that waits finds it by the primary key.
+    """Return the id of the desk request that withdraws the request with the id `request`. It is computed from
+    `request`, so a repeated withdrawal has the same row, and the desk that waits for the answer finds this row
+    by its primary key.
     """
     return str(uuid.UUID(int=uuid.UUID(request).int ^ 1))
 
 
-def _make_id(milliseconds: int, low_bits: int) -> str:
+def _make_uuid_version_7(milliseconds: int, low_bits: int) -> str:
     value = milliseconds << 80 | low_bits
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

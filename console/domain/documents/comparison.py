@@ -7,7 +7,8 @@ from console.domain.documents.pdf_pages import PageBox
 
 
 class DifferenceKind(StrEnum):
-    """Kinds of differences between two versions. Page n of one version is compared with page n of the other one."""
+    """Kinds of differences between an old and a new version of a PDF. Page n of the old version is compared with
+    page n of the new one."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -35,8 +36,9 @@ DIFFERENCE_SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class PageDifference:
-    """A difference on the page with this index (from 0): the words of both versions and the boxes around them.
-    `reason` is the code of the reason for which the page can't be read.
+    """One difference between two versions of a PDF, on the page with the index `page` (from 0): the words of the
+    old and of the new version, and the boxes around them. `reason` is the code of the reason for which the page
+    can't be read; empty if it can be read.
     """
 
     page: int
@@ -50,8 +52,9 @@ class PageDifference:
 
 @dataclass(frozen=True, slots=True)
 class PageComparison:
-    """The differences of a page. `has_text` is False if neither version has words there: then only the images were
-    compared. `is_cut` is True if the page has more words or more differences than are compared.
+    """The differences between two versions of one page of a PDF. `has_text` is False if neither version has words
+    on the page: then only the images were compared. `is_cut` is True if the page has more words or more
+    differences than are compared.
     """
 
     page: int
@@ -62,8 +65,9 @@ class PageComparison:
 
 @dataclass(frozen=True, slots=True)
 class DocumentComparison:
-    """The comparison of all pages. `is_cut` is True if it stopped early, or left out a part of a page, because there
-    are too many words or differences; `pages_without_text` is the number of pages that were compared as images alone.
+    """The comparison of all pages of two versions of a PDF. `old_pages` and `new_pages` are numbers of pages;
+    `pages_without_text` is the number of pages that were compared as images alone. `is_cut` is True if the
+    comparison stopped early, or left out a part of a page, because there are too many words or differences.
     """
 
     old_pages: int

@@ -46,8 +46,9 @@ class PageWords:
 
 @dataclass(frozen=True, slots=True)
 class WordChange:
-    """One difference between two lists of words: the words in the range `old` of the old list are replaced by the
-    words in the range `new` of the new list. One of the two ranges may be empty.
+    """One difference between two lists of words: the words with the indexes `old` of the old list are replaced by
+    the words with the indexes `new` of the new list. An empty range `old` means that words were added, an empty
+    range `new` that words were removed.
     """
 
     old: slice

@@ -59,9 +59,10 @@ class LeaseFacts(TypedDict, total=False):
 
 
 class _SharedFacts(TypedDict, total=False):
-    """Facts that the errors of most codes may have. `duplicate` is True for the stored answer of a repeated request
-    id. `about` is a kind of record, by which the wording of the error is chosen. A probe of an order that a payment
-    stops has the order in `record` and the payment in `payment`.
+    """Facts that the errors of most codes may have. `duplicate` is True if the error is the stored answer of a
+    repeated request id. `about` names the kind of record or the action that the error is about, such as
+    `refund` or `refetch`; the wording of the error depends on it. If a person probes an order and one of its
+    payments causes the error, `record` is the order and `payment` this payment.
     """
 
     record: AnyRecord | None
@@ -175,9 +176,9 @@ class UsageDetail(TypedDict, total=False):
 
 
 class BadProfileDetail(TypedDict, total=False):
-    """Facts of the error `bad_profile`: the name of the wrong setting and its problem. The facts never contain
-    the setting's value. The fields from `journal` on are findings about a database that isn't safe for real money
-    (`store/constraints/fitness.py`).
+    """Facts of the error `bad_profile`: the name of the wrong setting (`variable`) and its problem, never the
+    setting's value. If the problem is a database that isn't safe for real money, the facts are the findings of
+    its check (`store/constraints/fitness.py`), such as `journal` or `synchronous`.
     """
 
     variable: str
@@ -255,9 +256,8 @@ class AlreadyPurchasedDetail(_SharedFacts, total=False):
 
 
 class InProgressDetail(LeaseFacts, _SharedFacts, total=False):
-    """Facts of the errors `in_progress` and `lease_timeout`: the holder of the lease, or the other work that must end
-    before the requested action.
-    """
+    """Facts of the errors `in_progress` and `lease_timeout`: the holder of the lease, or the other work that must
+    end before the requested action. `source` is "desk" if only the spool of a desk has this work."""
 
     reason: InProgressReason
     kind: str
@@ -369,9 +369,8 @@ class PossibleRepeatDetail(_SharedFacts, total=False):
 
 
 class StaleViewDetail(_SharedFacts, total=False):
-    """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has the fields that
-    differ.
-    """
+    """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has the fields
+    whose values have changed."""
 
     changed: object
 
@@ -391,8 +390,9 @@ class ReadOnlyDetail(TypedDict, total=False):
 
 
 class SchemaMismatchDetail(TypedDict, total=False):
-    """Facts of the error `schema_mismatch`: the found and the needed revision of the schema, or the obstacles that
-    prevent an adoption.
+    """Facts of the error `schema_mismatch`. `found` and `needed` are revisions of the schema, `newer` is True if
+    the found one is newer than this program; `obstacles` are the facts that prevent an adoption of the
+    database.
     """
 
     found: str | None

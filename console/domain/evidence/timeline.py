@@ -14,7 +14,8 @@ from typing import Any
 
 
 class TimelineEventKind(StrEnum):
-    """Kind of an event in a timeline. Events of the same time are sorted in the order of these members."""
+    """Kind of an event in a timeline, such as BEGUN, ANSWER, DECISION or ENDED. Events of the same time are sorted
+    by their kind, so that a cause comes before its effect."""
 
     BEGUN = "begun"
     """An operation was written to the journal, before anything was sent."""
@@ -33,7 +34,7 @@ class TimelineEventKind(StrEnum):
     ENDED = "ended"
 
 
-_RANK_BY_KIND: Mapping[TimelineEventKind, int] = {step: place for place, step in enumerate(TimelineEventKind)}
+_SORT_RANK_BY_KIND: Mapping[TimelineEventKind, int] = {step: place for place, step in enumerate(TimelineEventKind)}
 MIN_HIDDEN_TEXT_LENGTH = 4
 """Length (characters) of the shortest text that `mask_text` masks; a shorter one would be found in other words."""
 EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
@@ -74,9 +75,8 @@ class TimelineEvent:
 
     @property
     def stream(self) -> str:
-        """The key of the event's stream. A stream has the rows of one source about one record; their order never
-        changes.
-        """
+        """The key of the stream to which the event belongs. A stream consists of the rows of one source (table)
+        about one record; a merge never changes their order."""
         return f"{self.source} {self.kind} {self.id}"
 
 
@@ -123,14 +123,14 @@ def _add_sort_keys(
     for event in events:
         reached = max(reached, event.moment)
         number = int(event.row) if event.row.isdecimal() else 0
-        yield (reached, _RANK_BY_KIND[event.step], event.source, number, event.row), event
+        yield (reached, _SORT_RANK_BY_KIND[event.step], event.source, number, event.row), event
 
 
-_DECISION_WORDS = (
+_ACTION_WORDS_OF_DECISIONS = (
     "resolve", "resolve_proposed", "resolved", "requested", "request", "approve", "approved", "half_approved",
     "reject", "rejected", "withdraw", "withdrawn", "acknowledged", "move_order",
 )  # fmt: skip
-_KIND_BY_FRAGMENT: tuple[tuple[str, TimelineEventKind], ...] = (
+_KIND_BY_ACTION_FRAGMENT: tuple[tuple[str, TimelineEventKind], ...] = (
     ("notice", TimelineEventKind.NOTICE),
     ("saga", TimelineEventKind.SAGA),
     ("timeout", TimelineEventKind.SAGA),
@@ -140,15 +140,15 @@ _KIND_BY_FRAGMENT: tuple[tuple[str, TimelineEventKind], ...] = (
 
 
 def get_event_kind(what: str) -> TimelineEventKind:
-    """Return the kind that an audit entry with the action `what` has as an event of a timeline."""
+    """Return the kind of the timeline event that an audit entry with the action `what` becomes."""
     name = what.rpartition(".")[2]
-    if name in _DECISION_WORDS:
+    if name in _ACTION_WORDS_OF_DECISIONS:
         return TimelineEventKind.DECISION
-    return next((step for part, step in _KIND_BY_FRAGMENT if part in what), TimelineEventKind.CHANGE)
+    return next((step for part, step in _KIND_BY_ACTION_FRAGMENT if part in what), TimelineEventKind.CHANGE)
 
 
 def mask_event(event: TimelineEvent, hidden: Collection[str]) -> TimelineEvent:
-    """Return the event with the `hidden` texts masked in its facts."""
+    """Return the event with the `hidden` texts (see `mask_text`) masked in its facts."""
     return replace(event, facts=_mask_texts(event.facts, hidden)) if hidden else event
 
 

@@ -38,8 +38,10 @@ class AlertAction:
 
 
 def find_alert_action(order: Order, payments: Sequence[Payment], finding: BrokenRule) -> AlertAction:
-    """Return the action that ends the alert, for the present facts. An action that a service would refuse isn't
-    returned: an order isn't moved if its payments don't cover it, and no refund is requested if another one is open.
+    """Return the action with which a person can now end the alert about the order. `payments` are all payments of
+    the order, `finding` is the rule that the order breaks. An action that a service would refuse isn't
+    returned: an order isn't moved if its payments don't cover it, and no refund is requested if another one is
+    open.
     """
     payment = _find_payment(payments, finding)
     relations = payment.relations or PaymentRelations()
@@ -86,8 +88,9 @@ def _find_payment(payments: Sequence[Payment], finding: BrokenRule) -> Payment:
 
 
 def _find_late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
-    """Return the suffix of the wording code for a payment that was paid too late: `_after` if the payment had expired
-    or failed before, `_cancelled` if its order was cancelled before. Empty for another rule.
+    """Return the suffix of the wording codes of an alert about a payment that was paid too late: `_after` if the
+    payment had expired or failed before, `_cancelled` if its order was cancelled before. Return an empty text
+    if `finding` is another rule.
     """
     if finding.rule is not AlertRule.PAID_TOO_LATE:
         return ""
@@ -102,9 +105,8 @@ def _make_explanation_facts(
     detected_at: datetime,
     now: datetime,
 ) -> Mapping[str, object]:
-    """Return the facts of the explanation. `age` is the time since the payment was paid or, for a paid order without
-    a paid payment, since the order's state changed.
-    """
+    """Return the facts for the sentences that explain an alert about an order. The fact `age` is the time since
+    the payment was paid or, for a paid order without a paid payment, since the order's state changed."""
     paid = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
     paid_minor = sum(one.captured_minor for one in payments if one.state in PAID_STATES)

@@ -1,6 +1,6 @@
-"""Derive the badges of a record from its explanation: the badge of work, and the badge of certainty, which says
-for some verdicts that the sides (this database, the provider and the order) disagree. A verdict is the key of
-the explanation's sentence about the record's state. Also find out who must do the next step.
+"""Derive the badges of a record: the badge of its state, and the badge of work (the actor of the next step). For
+the badge of certainty, the module has the verdicts with which the sides (this database, the provider and the
+order) disagree. A verdict is the key of the sentence about a record's state.
 """
 
 from typing import TYPE_CHECKING
@@ -41,9 +41,8 @@ have contradictory states or amounts.
 
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. If no work
-    is stored, but a person may do the next step, the badge says that this step is possible.
-    """
+    """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. If no
+    work is stored, but the explanation has a next step that a person may do, return POSSIBLE."""
     if work.state is WorkState.NONE and explanation.may_act and explanation.next_step.action is not None:
         return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)

@@ -1,4 +1,5 @@
-"""Explain a change of a corporation with records of ours: the changed facts, and the actions that a person can do."""
+"""Explain a change of a corporation for which there are records here: the changed facts, and the action that a
+person can do."""
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.registry.corporations import ChangedFact
@@ -9,7 +10,8 @@ _CLOSURE_FACTS = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFa
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
-    """Return the explanation of a change. `observed` is the stored text of the alert, which has the changed facts."""
+    """Return verdict, reason and next step of a change of a corporation. `observed` is the stored text of the
+    alert about the change; it names the changed facts."""
     after = change.after
     ending = "_merged" if after.successor is not None else "_closed" if change.changed & _CLOSURE_FACTS else ""
     facts: dict[str, object] = {

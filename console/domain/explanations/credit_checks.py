@@ -14,17 +14,16 @@ from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_b
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
-from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, PURCHASE_PROBE_WAITS
 
 DECIDING_ROLES = ("approver", "operator")
 
 
 def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
-    """Return verdict, reason, next step and badges of a credit check at the instant `now`. The related facts are
-    those of `record.relations`.
-    """
+    """Return verdict, reason, next step and badges of a credit check at the instant `now`. The explanation also
+    uses the related facts in `record.relations`; None: there are none, or they were not read."""
     relations = record.relations or CheckRelations()
-    explanation = _explain_situation(record, relations, now)
+    explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)
     if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
         certainty = CertaintyBadge.SIDES_DISAGREE
@@ -36,15 +35,14 @@ def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
 
 
 def _is_unconfirmed(record: CreditCheck) -> bool:
-    """True if AlarmBox has not confirmed the state: the purchase has not ended, or another application has recorded a
-    purchase without AlarmBox's number.
-    """
+    """True if AlarmBox has not confirmed the record's state: the purchase has not ended, or another application
+    has recorded a purchase without the id that AlarmBox gives to it."""
     return record.state is CheckState.PENDING or (
         record.state is CheckState.SUCCESS and record.credit_check_id is None
     )
 
 
-def _explain_situation(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
+def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
     facts = _make_explanation_facts(record)
     if record.is_superseded:
         step = NextStep(
@@ -107,7 +105,7 @@ def _choose_next_step_of_unknown(
     if relations.awaits_second_person:
         return NextStep("next.second_person", facts, _format_resolve_command(record, "error"), "resolve")
     if record.work.state is WorkState.SCHEDULED and relations.finds_purchases:
-        step_facts = {**facts, "of": len(PURCHASE_PROBES)}
+        step_facts = {**facts, "of": len(PURCHASE_PROBE_WAITS)}
         return NextStep(
             "next.probe_scheduled", step_facts, f"support-console probe credit-check {record.id}", "probe"
         )
@@ -151,7 +149,7 @@ def _choose_next_step_of_incomplete(record: CreditCheck, facts: Mapping[str, obj
         return NextStep("next.viewing_over", facts, f"support-console show credit-check {record.id}")
     command = f"support-console refetch {record.id}"
     if record.work.state is WorkState.SCHEDULED:
-        return NextStep("next.refetch_scheduled", {**facts, "of": len(INCOMPLETE_REFETCHES)}, command, "refetch")
+        return NextStep("next.refetch_scheduled", {**facts, "of": len(INCOMPLETE_REFETCH_WAITS)}, command, "refetch")
     return NextStep("next.refetch_by_hand", facts, command, "refetch")
 
 

@@ -1,4 +1,4 @@
-"""Explain an unmatched notice: the reason for which it belongs to no record of ours, and what a person can do."""
+"""Explain an unmatched notice: why it belongs to no payment and no order here, and what a person can do."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,10 @@ def explain_notice(
     can_import: bool,
     asks_by_amount_and_day: bool = False,
 ) -> Explanation:
-    """Return the explanation of an unmatched notice. `same_number` are our records with its number, `cases` the
-    open cases about it. `can_import`: a person can import the payment, because its provider can be asked for it.
-    `asks_by_amount_and_day`: the provider finds a payment only by its amount and day.
+    """Return the explanation of an unmatched notice. `same_number` are the payments and orders here with the
+    number that the notice states, `cases` the open cases about the notice. `can_import`: a person can import
+    the payment, because its provider can be asked for it. `asks_by_amount_and_day`: the provider finds a
+    payment only by its amount and day.
     """
     facts: dict[str, object] = {
         "source": notice.source,
@@ -33,26 +34,25 @@ def explain_notice(
         "case": cases[0].id if cases else None,
         "other": next((one.provider for one in same_number if isinstance(one, Payment)), None),
     }
-    why = _find_reason(notice, same_number)
+    why = _find_unmatched_reason(notice, same_number)
     step = _choose_next_step(notice, why, facts, can_import=can_import, asks_by_amount_and_day=asks_by_amount_and_day)
     work = WorkBadge.SCHEDULED if step.code == "next.notice_wait" else WorkBadge.NEEDS_REVIEW
     return Explanation("verdict.notice_unmatched", why, step, facts, (APPROVER, OPERATOR), work=work)
 
 
-def _find_reason(notice: UnmatchedNotice, same_number: Sequence[Order | Payment]) -> str:
+def _find_unmatched_reason(notice: UnmatchedNotice, same_number: Sequence[Order | Payment]) -> str:
     if notice.proof is NoticeProof.NONE:
         return "why.notice_unverified"
     if not notice.order_no:
         return "why.notice_without_number"
-    if any(_can_take_notice(notice, record) for record in same_number):
+    if any(_will_match_record(notice, record) for record in same_number):
         return "why.notice_record_since"
     return "why.notice_other_provider" if same_number else "why.notice_no_record"
 
 
-def _can_take_notice(notice: UnmatchedNotice, record: Order | Payment) -> bool:
-    """True if the next run of the due task matches the notice with this record: a payment of its provider that has
-    its number, or for a signed notice also the order with this number.
-    """
+def _will_match_record(notice: UnmatchedNotice, record: Order | Payment) -> bool:
+    """True if the next run of the due task will match the notice with `record`. It matches a payment with the
+    notice's number at the provider that sent the notice; it matches an order only if the notice is signed."""
     if isinstance(record, Payment):
         return record.provider == notice.source and record.merchant_payment_id == notice.order_no
     return notice.proof is NoticeProof.SIGNATURE

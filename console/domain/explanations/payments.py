@@ -44,7 +44,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
-from console.domain.tasks.retry_schedules import PAYMENT_PROBES
+from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
 
 __all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", "find_reversal_deadline"]
 
@@ -69,7 +69,7 @@ _NEXT_STEP_CODES: Mapping[str, str] = {
 """Wording code of the next step, by the work reason for which a person must look at a payment. The wording codes
 `verdict.payment_*` and `why.payment_*` end with the same reason.
 """
-_PROBE_REASONS = frozenset(
+_WORK_REASONS_FOR_PROBE = frozenset(
     (
         WorkReason.AMOUNT_DIFFERS,
         WorkReason.CONTRADICTED,
@@ -80,8 +80,8 @@ _PROBE_REASONS = frozenset(
         *COMPARISON_RULES,
     )
 )
-_REFUND_REASONS = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
-OPEN_REFUND = "open_refund"
+_WORK_REASONS_FOR_REFUND = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
+OPEN_REFUND_ACTION = "open_refund"
 """Name of the action that opens the page of the payment's pending refund."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
     {
@@ -106,42 +106,42 @@ _FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
 
 
 def explain_payment(record: Payment, now: datetime) -> Explanation:
-    """Return verdict, reason, next step and badges of a payment at the instant `now`. The related records are those
-    of `record.relations`; without them the payment is explained by its own fields alone.
-    """
+    """Return verdict, reason, next step and badges of a payment at the instant `now`. The explanation also uses
+    the related records in `record.relations`; if these are None, it uses the payment's own fields alone."""
     relations = record.relations or PaymentRelations()
-    explanation = _explain_situation(record, relations, now)
+    explanation = _explain_without_badges(record, relations, now)
     differs = any(side.differs for side in _compare_payment_sides(record, relations, now))
     if differs and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
         step = NextStep("next.payment_compare", explanation.facts, _format_probe_command(record), "probe")
         explanation = Explanation(
             "verdict.payment_sides_differ", "why.payment_sides_differ", step, explanation.facts, DECIDING_ROLES
         )
-    certainty = _find_certainty(record, relations, explanation.verdict, now)
-    explained = replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation, now))
+    certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
+    explained = replace(
+        explanation, certainty=certainty, work=_find_payment_work_badge(record, relations, explanation, now)
+    )
     return replace_stopped_next_step(explained, relations.read_only)
 
 
-def _explain_situation(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
-    """Explain a payment by the first circumstance that needs attention, for example an unknown outcome or an open
-    case. The badges are added by the caller.
-    """
+def _explain_without_badges(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
+    """Explain a payment, without its badges, by the first circumstance that needs attention: for example an
+    unknown outcome, a refund with an unknown outcome, or a decision that waits for a second person."""
     order, facts = relations.order, _make_payment_facts(record, relations)
     pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:
-        return _explain_unknown(record, relations, facts)
+        return _explain_unknown_payment(record, relations, facts)
     if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:
         step = _choose_next_step_of_refund(pending_refund, facts, relations.read_only)
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if relations.awaits_second_person:
-        step = _make_proposal_step(record, relations, facts)
+        step = _make_second_person_step(record, relations, facts)
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
     is_aside_in_refund = (
         record.work.reason == WorkReason.SET_ASIDE and record.set_aside_minor == 0 and pending_refund is not None
     )
     if record.work.state is WorkState.NEEDS_REVIEW and not is_aside_in_refund:
-        return _explain_review(record, relations, facts)
+        return _explain_payment_review(record, relations, facts)
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
     )
@@ -150,21 +150,23 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
     if pending_refund is not None:
         return _explain_pending_refund(pending_refund, relations, facts)
     if record.state in WAITING_STATES:
-        return _explain_waiting(record, facts)
+        return _explain_waiting_payment(record, facts)
     if record.state in _FINAL_EXPLANATIONS:
         verdict, reason, following = _FINAL_EXPLANATIONS[record.state]
         return Explanation(verdict, reason, NextStep(following, facts), facts)
-    return _explain_paid(record, relations, facts, now)
+    return _explain_paid_payment(record, relations, facts, now)
 
 
 def _compare_payment_sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
     return compare_sides(record, relations.order, relations.provider_meaning, now)
 
 
-def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, now: datetime) -> CertaintyBadge:
-    """Return the badge of certainty: the first that applies. The outcome of the payment or of one of its refunds is
-    unknown; the sides disagree; the provider has not confirmed the state; the bank may reverse the payment; the
-    provider's answer is old; known.
+def _find_certainty_badge(
+    record: Payment, relations: PaymentRelations, verdict: str, now: datetime
+) -> CertaintyBadge:
+    """Return the first badge of certainty that applies to the payment: UNKNOWN (its outcome, or that of one of its
+    refunds), SIDES_DISAGREE, UNCONFIRMED by the provider, MAY_BE_REVERSED by the payer's bank, OLD (the
+    provider's last answer), otherwise KNOWN.
     """
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
@@ -180,10 +182,15 @@ def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, 
     return CertaintyBadge.OLD if any(side.old for side in sides) else CertaintyBadge.KNOWN
 
 
-def _find_work(record: Payment, relations: PaymentRelations, explanation: Explanation, now: datetime) -> WorkBadge:
-    """Return the badge of work, which shows the actor of the explained next step."""
+def _find_payment_work_badge(
+    record: Payment, relations: PaymentRelations, explanation: Explanation, now: datetime
+) -> WorkBadge:
+    """Return the badge of work of a payment: the actor of the next step that `explanation` advises. If this is a
+    step of the payment's pending refund, the refund determines if the badge is WAITING_FOR_APPROVAL or
+    POSSIBLE; otherwise the badge is the payment's own work state.
+    """
     pending_refund = relations.pending_refund
-    if pending_refund is not None and explanation.next_step.action == OPEN_REFUND:
+    if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:
         badge = explain_refund(pending_refund, now).work
         if badge is WorkBadge.WAITING_FOR_APPROVAL:
             return badge
@@ -198,7 +205,8 @@ def _find_work(record: Payment, relations: PaymentRelations, explanation: Explan
 
 def explain_order(record: Order, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of an order at the instant `now`. An open alert about the order
-    comes first; then its work, then its state. The related records are those of `record.relations`.
+    is explained before its work, and its work before its state. The explanation also uses the related records
+    in `record.relations`; None: they were not read.
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
@@ -227,7 +235,7 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
     facts: Facts = {
         "order": record.merch_txn_id,
         "id": record.id,
-        "total": _find_amount(record.total_minor, record.currency),
+        "total": _make_money(record.total_minor, record.currency),
         "n": len(record.payment_ids),
         "since": record.state_since,
         "age": compute_age(record.state_since, now),
@@ -250,8 +258,9 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
 
 
 def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
-    """Explain an order that has no work. The console sets no time limit for an order without a payment: the shop
-    decides how long such an order waits.
+    """Explain an order whose work state is NONE by its business state. `unpaid`: the program cancelled the order
+    because nobody paid in time. The console sets no time limit for an order without a payment: the shop decides
+    how long such an order waits.
     """
     reason, following = f"why.order_{record.state}", "next.nothing"
     if record.state is OrderState.PENDING:
@@ -268,11 +277,11 @@ def _make_order_review_codes(record: Order) -> tuple[str, str]:
     return f"verdict.order_{record.state}", "why.order_person"
 
 
-# Payments by situation
+# Payments by their state
 
 
 def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
-    captured = _find_amount(record.captured_minor, record.currency)
+    captured = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
     difference = 0 if order is None else compute_order_difference_minor(record, order)
     paid_minor = sum(payment.captured_minor for payment in list_order_payments(record))
@@ -282,27 +291,27 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "number": record.merchant_payment_id,
         "order": order.merch_txn_id if order else None,
         "order_state": order.state.value if order else None,
-        "amount": captured if record.captured_minor else _find_amount(record.asked_minor, record.currency),
-        "asked": _find_amount(record.asked_minor, record.currency),
+        "amount": captured if record.captured_minor else _make_money(record.asked_minor, record.currency),
+        "asked": _make_money(record.asked_minor, record.currency),
         "told": None if record.provider_minor is None else make_stored_money(record.provider_minor, record.currency),
-        "refunded": _find_amount(record.refunded_minor, record.currency),
-        "left": _find_amount(record.refundable_minor, record.currency),
-        "aside": _find_amount(record.set_aside_minor, record.currency),
+        "refunded": _make_money(record.refunded_minor, record.currency),
+        "left": _make_money(record.refundable_minor, record.currency),
+        "aside": _make_money(record.set_aside_minor, record.currency),
         "since": record.state_since,
         "paid_at": record.paid_at,
         "expires_at": record.expires_at,
         "at": record.work.at,
         "attempt": record.work.attempt + 1,
-        "of": len(PAYMENT_PROBES),
+        "of": len(PAYMENT_PROBE_WAITS),
         "cause": record.error_code,
         "provider_state": record.provider_state,
         "reason": record.work.reason,
-        "total": _find_amount(order.total_minor, order.currency) if order else None,
-        "paid": _find_amount(paid_minor, record.currency),
-        "missing": _find_amount(-difference, record.currency),
-        "excess": _find_amount(difference, record.currency),
+        "total": _make_money(order.total_minor, order.currency) if order else None,
+        "paid": _make_money(paid_minor, record.currency),
+        "missing": _make_money(-difference, record.currency),
+        "excess": _make_money(difference, record.currency),
         "refund": refund.id if refund else None,
-        "refund_amount": _find_amount(refund.amount_minor, refund.currency) if refund else None,
+        "refund_amount": _make_money(refund.amount_minor, refund.currency) if refund else None,
         "refund_at": refund.work.at if refund else None,
         "decide_by": refund.decide_by if refund else None,
         "maker": refund.maker if refund else None,
@@ -310,7 +319,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
     }
 
 
-def _explain_unknown(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
+def _explain_unknown_payment(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
     reason = {
         "not_found": "why.payment_not_found",
         "no_such_payment": "why.payment_not_found",
@@ -324,9 +333,10 @@ def _explain_unknown(record: Payment, relations: PaymentRelations, facts: Facts)
     return Explanation("verdict.payment_unknown", reason, step, facts, DECIDING_ROLES)
 
 
-def _make_proposal_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
-    """Return the next step of a proposed decision: the second person, or a probe if the provider has said something
-    else since, because the decision would be refused then.
+def _make_second_person_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
+    """Return the next step of a payment about which a first person has proposed a decision: the confirmation by a
+    second person. If a later answer of the provider contradicts the proposal, the step is a probe, because the
+    decision would be refused.
     """
     if relations.is_proposal_denied and relations.can_ask:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
@@ -337,7 +347,7 @@ def _make_proposal_step(record: Payment, relations: PaymentRelations, facts: Fac
 
 def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
     if relations.awaits_second_person:
-        return _make_proposal_step(record, relations, facts)
+        return _make_second_person_step(record, relations, facts)
     if record.work.state is WorkState.SCHEDULED and relations.can_ask:
         return NextStep("next.payment_probe_scheduled", facts, _format_probe_command(record), "probe")
     if record.work.state is WorkState.NONE and relations.can_ask:
@@ -345,7 +355,7 @@ def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, fac
     return NextStep("next.payment_resolve", facts, _format_resolve_command(record, "completed"), "resolve")
 
 
-def _explain_review(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
+def _explain_payment_review(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
     reason = record.work.reason or ""
     if reason == WorkReason.NOT_MOVED and relations.order is not None:
         return _explain_review_of_order(record, relations, relations.order, facts)
@@ -358,22 +368,22 @@ def _explain_review(record: Payment, relations: PaymentRelations, facts: Facts) 
 
 
 def _choose_next_step_of_review(record: Payment, relations: PaymentRelations, reason: str, facts: Facts) -> NextStep:
-    """Return the next step of a payment that a person must look at. A refund is advised only if one can be requested
-    now; a probe only if the provider can be asked.
-    """
+    """Return the next step of a payment that a person must look at because of the work reason `reason`. A refund
+    is advised only if one can be requested now; a probe only if the provider can be asked."""
     code = _NEXT_STEP_CODES[reason]
-    if reason in _REFUND_REASONS:
-        return _make_step_to_refund(record, relations, code, facts)
+    if reason in _WORK_REASONS_FOR_REFUND:
+        return _make_refund_request_step(record, relations, code, facts)
     if reason == WorkReason.REVERSED:
         return NextStep(code, facts, _format_resolve_command(record, "reversed"), "resolve")
-    if reason in _PROBE_REASONS:
+    if reason in _WORK_REASONS_FOR_PROBE:
         return NextStep(code, facts, _format_probe_command(record), "probe" if relations.can_ask else None)
     return NextStep(code, facts, _format_show_command(record))
 
 
-def _make_step_to_refund(record: Payment, relations: PaymentRelations, code: str, facts: Facts) -> NextStep:
-    """Return the next step "request a refund" with the wording code `code`. If a refund is on its way, follow that
-    one instead; if none can be requested, say why.
+def _make_refund_request_step(record: Payment, relations: PaymentRelations, code: str, facts: Facts) -> NextStep:
+    """Return the next step "request a refund" with the wording code `code`. If a refund of the payment is pending,
+    return the next step of that refund; if no refund can be requested now, return a step whose sentence names
+    the reason.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None:
@@ -400,7 +410,7 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     order = relations.order
     if order is not None and not is_order_covered(list_order_payments(record), order):
         code = "payment_other_currency" if order.currency != record.currency else "payment_short"
-        step = _make_step_to_refund(record, relations, "next.payment_ask_shop", facts)
+        step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts)
         return Explanation(f"verdict.{code}", f"why.{code}", step, facts, DECIDING_ROLES)
     scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
     following = "next.payment_moved_by_itself" if scheduled else "next.payment_move_order"
@@ -409,27 +419,29 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
 
 
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts) -> Explanation:
-    """Explain a paid payment one of whose refunds has not ended. The refund's outcome is known so far."""
+    """Explain a paid payment by its pending refund, whose outcome isn't unknown: the refund is requested,
+    approved, being sent, or accepted by the provider."""
     code = f"payment_refund_{refund.state}"
     step = _choose_next_step_of_refund(refund, facts, relations.read_only)
     return Explanation(f"verdict.{code}", f"why.{code}", step, facts)
 
 
 def _choose_next_step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None) -> NextStep:
-    """Return the next step of a payment whose refund has not ended: the step that the refund needs. While `switch` is
-    on, it can't be approved or sent.
+    """Return the next step of a payment that has the pending refund `refund`: a probe of the refund, its approval,
+    its sending, or a wait for the provider. `switch` is the read-only switch that stops the approval and the
+    sending; None if none does.
     """
     if refund.certainty is Certainty.UNKNOWN:
         scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
         code = "next.payment_refund_probe_scheduled" if scheduled else "next.payment_refund_unknown"
-        return NextStep(code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND)
+        return NextStep(code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND_ACTION)
     code = f"next.payment_refund_{refund.state}"
     if switch is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
         code, facts = f"{code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
-    return NextStep(code, facts, f"support-console show refund {refund.id}", OPEN_REFUND)
+    return NextStep(code, facts, f"support-console show refund {refund.id}", OPEN_REFUND_ACTION)
 
 
-def _explain_waiting(record: Payment, facts: Facts) -> Explanation:
+def _explain_waiting_payment(record: Payment, facts: Facts) -> Explanation:
     has_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
     reason = "why.payment_waiting" if has_code else "why.payment_starting"
     verdict = "verdict.payment_waiting" if has_code else "verdict.payment_starting"
@@ -439,7 +451,7 @@ def _explain_waiting(record: Payment, facts: Facts) -> Explanation:
     return Explanation(verdict, reason, step, facts)
 
 
-def _explain_paid(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
+def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
     order = relations.order
     if record.work.state is WorkState.SCHEDULED:
         step = NextStep("next.payment_confirmed_later", facts, _format_probe_command(record), "probe")
@@ -447,7 +459,7 @@ def _explain_paid(record: Payment, relations: PaymentRelations, facts: Facts, no
     if record.state in NOTICED_STATES:
         return _explain_unconfirmed_notice(record, relations, facts)
     if order is not None and has_money(record) and compute_order_difference_minor(record, order) > 0:
-        step = _make_step_to_refund(record, relations, "next.payment_refund_excess", facts)
+        step = _make_refund_request_step(record, relations, "next.payment_refund_excess", facts)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, DECIDING_ROLES)
     until = find_reversal_deadline(record)
     if until is not None and now < until:
@@ -463,9 +475,8 @@ def _explain_paid(record: Payment, relations: PaymentRelations, facts: Facts, no
 
 
 def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
-    """Explain a payment of which only a callback is known and whose confirmation nobody has scheduled. Another
-    application writes such payments.
-    """
+    """Explain a payment that is paid according to a callback only, and for which no probe is scheduled to confirm
+    this. Another application writes such payments."""
     if relations.can_ask:
         step = NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
     else:
@@ -473,10 +484,9 @@ def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, fa
     return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts, DECIDING_ROLES)
 
 
-def _find_amount(amount_minor: int, currency: str) -> Money | None:
-    """Return an amount or a difference, 0 for a negative one; None if it is stored in a currency that the console
-    doesn't know, or too large.
-    """
+def _make_money(amount_minor: int, currency: str) -> Money | None:
+    """Return `amount_minor` as Money, 0 for a negative amount; None if the currency is unknown to the console or
+    the amount is too large."""
     return make_stored_money(max(0, amount_minor), currency)
 
 

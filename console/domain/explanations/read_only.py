@@ -1,4 +1,4 @@
-"""Change the next step of an explanation while a read-only switch stops it."""
+"""Change the next step of an explanation if a read-only switch stops this step."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,22 +6,24 @@ from dataclasses import replace
 from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch, is_action_stopped
 from console.domain.service_results import Explanation, NextStep
 
-LIST_COMMAND = "support-console read-only list"
+SWITCH_LIST_COMMAND = "support-console read-only list"
 
 
 def replace_stopped_next_step(explanation: Explanation, switch: ReadOnlySwitch | None) -> Explanation:
-    """Return the explanation as it is while `switch` is on: if the switch stops the advised action, the next step is
-    to wait, and nobody may act. Verdict, reason and badges stay. None: no switch is on.
+    """Return the explanation with the next step "wait", which nobody may do, if `switch` stops the advised action;
+    otherwise return it unchanged. Verdict, reason and badges stay the same. `switch` is a switch that is on;
+    None if none is on.
     """
     if switch is None or not is_action_stopped(explanation.next_step.action, switch):
         return explanation
     code = "next.read_only" if switch.scope == EVERYTHING_SCOPE else "next.read_only_provider"
-    step = NextStep(code, {**explanation.facts, **make_prefixed_switch_facts(switch)}, LIST_COMMAND)
+    step = NextStep(code, {**explanation.facts, **make_prefixed_switch_facts(switch)}, SWITCH_LIST_COMMAND)
     return replace(explanation, next_step=step, may_act=())
 
 
 def make_prefixed_switch_facts(switch: ReadOnlySwitch) -> Mapping[str, object]:
-    """Return the facts about the switch under names that no fact of a record has."""
+    """Return the scope, person, time and text of the switch as facts whose names begin with `switch_`, so that
+    they can be added to the facts of a record."""
     return {
         "switch_scope": switch.scope,
         "switch_by": switch.person,

@@ -1,4 +1,4 @@
-"""Explain a record of any kind. Every list, screen, alert and text of a record uses this explanation."""
+"""Explain a record of any kind. Every list, screen, alert and text that shows a record uses this explanation."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING

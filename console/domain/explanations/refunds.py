@@ -8,18 +8,22 @@ from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
-from console.domain.explanations.read_only import LIST_COMMAND, make_prefixed_switch_facts, replace_stopped_next_step
+from console.domain.explanations.read_only import (
+    SWITCH_LIST_COMMAND,
+    make_prefixed_switch_facts,
+    replace_stopped_next_step,
+)
 from console.domain.money import Money
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.recovery.decidable import is_decidable_refund
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
-from console.domain.tasks.retry_schedules import REFUND_PROBES
+from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS
 
 Facts = Mapping[str, object]
 
-FINAL_REASONS = frozenset(
+FINAL_REFUSAL_REASONS = frozenset(
     {
         "refund_window_over",
         "refund_count_exceeded",
@@ -35,28 +39,30 @@ _SLOW_REFUND_AGE = timedelta(hours=24)
 
 
 def explain_refund(record: Refund, now: datetime) -> Explanation:
-    """Return verdict, reason, next step and badges of a refund at the instant `now`. The related facts are those of
-    `record.relations`.
-    """
+    """Return verdict, reason, next step and badges of a refund at the instant `now`. The explanation also uses the
+    related facts in `record.relations`; None: they were not read."""
     relations = record.relations or RefundRelations()
-    explanation = _explain_situation(record, relations, now)
+    explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)
     if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and record.state is RefundState.SUBMITTING:
         certainty = CertaintyBadge.UNCONFIRMED
-    explained = replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation))
+    explained = replace(
+        explanation, certainty=certainty, work=_find_refund_work_badge(record, relations, explanation)
+    )
     return replace_stopped_next_step(explained, relations.read_only)
 
 
-def _find_work(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work, which shows the actor of the explained next step."""
+def _find_refund_work_badge(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
+    """Return the badge of work of a refund: the actor of the next step that `explanation` advises. A refund that
+    waits for an approver or a second person has the badge WAITING_FOR_APPROVAL."""
     if relations.awaits_second_person or explanation.next_step.action == "approve":
         return WorkBadge.WAITING_FOR_APPROVAL
     return find_work_badge(record.work, explanation)
 
 
-def _explain_situation(record: Refund, relations: RefundRelations, now: datetime) -> Explanation:
+def _explain_without_badges(record: Refund, relations: RefundRelations, now: datetime) -> Explanation:
     facts = _make_explanation_facts(record)
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
@@ -102,7 +108,7 @@ def _make_explanation_facts(record: Refund) -> Facts:
         "decide_by": record.decide_by,
         "at": record.work.at,
         "attempt": record.work.attempt + 1,
-        "of": len(REFUND_PROBES),
+        "of": len(REFUND_PROBE_WAITS),
         "cause": record.error_code,
         "words": record.declined_because,
         "key": record.provider_refund_key,
@@ -147,7 +153,7 @@ def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, 
     if relations.read_only is not None:
         facts = {**facts, **make_prefixed_switch_facts(relations.read_only)}
         code = "next.refund_after_read_only_cooling_off" if is_cooling_off else "next.refund_after_read_only"
-        step = NextStep(code, facts, LIST_COMMAND)
+        step = NextStep(code, facts, SWITCH_LIST_COMMAND)
         return Explanation("verdict.refund_approved", "why.refund_read_only", step, facts)
     if is_cooling_off:
         step = NextStep("next.refund_cooling_off", facts, _format_show_command(record))
@@ -170,7 +176,7 @@ def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanatio
 def _explain_ended(record: Refund, facts: Facts) -> Explanation:
     following = "next.nothing"
     if record.state is RefundState.FAILED:
-        following = "next.refund_final" if record.error_code in FINAL_REASONS else "next.refund_ask_anew"
+        following = "next.refund_final" if record.error_code in FINAL_REFUSAL_REASONS else "next.refund_ask_anew"
     elif record.state is RefundState.EXPIRED:
         following = "next.refund_ask_anew"
     return Explanation(

@@ -15,21 +15,22 @@ forms and a line feed.
 
 
 class FileFormat(StrEnum):
-    """Formats of an export; each is also the suffix of its files."""
+    """Format of an exported list (XLSX or CSV); the value is also the suffix of the file."""
 
     XLSX = "xlsx"
     CSV = "csv"
 
 
 class DocumentFormat(StrEnum):
-    """Formats of a document with several tables; each is also the suffix of its files."""
+    """Format of a document with several tables (PDF or XLSX); the value is also the suffix of the file."""
 
     PDF = "pdf"
     XLSX = "xlsx"
 
 
 class ListName(StrEnum):
-    """The lists that can be exported. The comment beside a member describes the `subject` of its ExportRequest."""
+    """The lists that can be exported, such as a queue, a search or the audit trail. Some lists need a `subject` in
+    the ExportRequest: for a queue this is its name, for a bulk run its id."""
 
     QUEUE = "queue"  # the queue's name
     LOOKUP = "lookup"  # a corporation number
@@ -46,7 +47,8 @@ class ListName(StrEnum):
 
 
 class CellKind(StrEnum):
-    """Kinds of columns; the kind sets the type of the cells in a spreadsheet."""
+    """Kind of a column in an exported list: text, number, amount, day, instant or corporation number. It
+    determines the type of the column's cells in a spreadsheet."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -71,10 +73,10 @@ class ExportColumn:
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """The list that a person exports. `subject` names it further (see ListName); `part` is a tab or filter of the
-    list, "" for the whole list. `chosen` has kind and id of the selected records, None for all rows. `matches`
-    returns True for a row that fulfils the filter `part`; it is None for a list whose service applies the filter
-    itself.
+    """A person's request to export a list. `subject` is the queue, number, search text or id that the list is
+    about, "" for a list without one; `part` is a tab or filter of the list, "" for the whole list. `chosen` has
+    kind and id of the selected records, None for all rows. `matches` returns True for a row that fulfils the
+    filter `part`; it is None for a list whose service applies the filter itself.
     """
 
     name: ListName
@@ -86,9 +88,8 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExportTable:
-    """A list with its texts: its title, its columns, and a function that reads its rows page by page. `about` has
-    lines with the contents of the file, its writer and its time.
-    """
+    """A list with the texts of its file: its title, its columns, and a function that reads its rows page by page.
+    `about` has lines that name the contents of the file, its writer and its time."""
 
     title: str
     columns: Sequence[ExportColumn]
@@ -98,9 +99,8 @@ class ExportTable:
 
 @dataclass(frozen=True, slots=True)
 class WrittenExport:
-    """A written export: the absolute path of the file, the number of its rows without the rows of titles, and its
-    size in bytes.
-    """
+    """A written export: the absolute path of the file, the number of its data rows (without title rows), and its
+    size in bytes."""
 
     file: str
     rows: int
@@ -109,7 +109,8 @@ class WrittenExport:
 
 @dataclass(frozen=True, slots=True)
 class DocumentTable:
-    """A table of a document: its title, its columns, its rows, and the sentence that stands for no rows."""
+    """A table of a document: its title, its columns, its rows, and the sentence that the document shows if there
+    are no rows."""
 
     title: str
     columns: Sequence[ExportColumn]

@@ -1,7 +1,7 @@
 """Parse and write links of the form `support-console:record/payment/5`. No I/O.
 
-A link may come from anywhere: from a mail, a ticket or another program. So it is parsed strictly and never starts an
-action: it only names something that the window shows, with the rights of the person who opens it.
+A link may come from a mail, a ticket or another program. So it is parsed strictly and never starts an action: it
+only names a record or screen, which the window shows with the rights of the person who opens the link.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Completion of the conditions of a search: which operators and values continue the word at the cursor."""
+"""Completion of the conditions of a search: the operators and values that can continue the word at the cursor."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -46,21 +46,19 @@ class Completion:
 
     @property
     def text(self) -> str:
-        """The text that replaces the word at the cursor."""
+        """The text of the operator and its value, such as `status:pending`, that replaces the word at the cursor."""
         return f"{self.name}:{self.value}"
 
     def apply(self, text: str) -> tuple[str, int]:
-        """Return the text with the completion, and the position of the cursor after it. A complete condition has a
-        space behind it.
-        """
+        """Return `text` with this completion in place of the typed characters, and the position of the cursor
+        after the completion. A space follows a complete condition."""
         inserted = self.text + (" " if self.value and not text[self.end : self.end + 1].isspace() else "")
         return text[: self.start] + inserted + text[self.end :], self.start + len(inserted)
 
 
 def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
-    """Return the completions of the word that ends at the cursor, at most MAX_COMPLETIONS; empty for a complete
-    word. Of several values with commas between them, the last is completed.
-    """
+    """Return the completions of the word that ends at the cursor, at most MAX_COMPLETIONS; empty if the word is
+    complete. If an operator has several values with commas between them, its last value is completed."""
     match = _LAST_WORD_PATTERN.search(text[:cursor])
     start = match.start() if match else cursor
     word = text[start:cursor].lower().replace("：", ":")

@@ -29,7 +29,7 @@ LONGEST_SEARCH_CHARACTERS = 1_000
 MAX_PROBLEMS = 5
 """Largest number of problems of one search that are shown to the person."""
 DAY_OPERATOR = "day"
-_DAY_OPERATORS = (DAY_OPERATOR, "date")
+_DAY_OPERATOR_NAMES = (DAY_OPERATOR, "date")
 
 _INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 _OPERATOR_PATTERN = re.compile(r"([^\W\d_]{1,32}):(\S*)")
@@ -54,7 +54,8 @@ _YEARS_BETWEEN_LEAP_DAYS = 8
 
 
 class SearchProblemKind(StrEnum):
-    """Reasons why a part of a search isn't a condition, or isn't searched."""
+    """Reasons for which a part of a search text isn't used as a condition: an unknown operator or value, an
+    unclear or second amount or day, a date without another condition, or a text that is too long."""
 
     UNKNOWN_OPERATOR = "unknown_operator"
     UNKNOWN_VALUE = "unknown_value"
@@ -83,7 +84,7 @@ class DayRange:
     first: date
     last: date
 
-    def instants(self) -> tuple[datetime, datetime]:
+    def compute_instants(self) -> tuple[datetime, datetime]:
         """Return the first instant of the range and the first instant after it (UTC)."""
         return get_start_of_day(max(self.first, _FIRST_DAY)), get_end_of_day(min(self.last, _LAST_DAY))
 
@@ -93,8 +94,9 @@ _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """A typed search. `text` is the whole text without invisible characters; `words` is the rest without the
-    conditions. `chosen` and `days` are the conditions.
+    """A typed search. `text` is the whole text without invisible characters; `words` is the text without the
+    conditions. `chosen` is the filter made from the typed operators and amounts, `days` the condition on the
+    day (None: any day); `problems` are the parts that could not be read.
     """
 
     text: str = ""
@@ -105,13 +107,14 @@ class SearchQuery:
 
     @property
     def has_conditions(self) -> bool:
-        """True if the text has a condition on records."""
+        """True if the search text has a condition on the records: an operator, an amount or a day."""
         return bool(self.chosen) or self.days is not None
 
 
 @dataclass(slots=True)
-class _SearchParser:
-    """The parts of a search text that have been read so far, word by word."""
+class _SearchBuilder:
+    """The contents of a search text that have been read so far: its conditions, its words, its problems, and its
+    dates without an operator. `person` replaces `me` in `owner:me`."""
 
     today: date
     person: str
@@ -119,7 +122,7 @@ class _SearchParser:
     days: DayRange | None = None
     words: list[str] = field(default_factory=list)
     problems: list[SearchProblem] = field(default_factory=list)
-    bare_days: list[tuple[int, str]] = field(default_factory=list)
+    days_without_operator: list[tuple[int, str]] = field(default_factory=list)
     """The dates without an operator: their places among `words`, and the dates in NFKC form."""
 
     def report(self, kind: SearchProblemKind, word: str) -> None:
@@ -134,14 +137,14 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
     are cut off.
     """
     seen = clean_text(text[:LONGEST_SEARCH_CHARACTERS])
-    reading = _SearchParser(today, person)
+    builder = _SearchBuilder(today, person)
     if len(text) > LONGEST_SEARCH_CHARACTERS:
-        reading.report(SearchProblemKind.TOO_LONG, "")
+        builder.report(SearchProblemKind.TOO_LONG, "")
     typed_words = _SEPARATED_CURRENCY_SIGN_PATTERN.sub(r"\1", seen).split()
     for word in typed_words:
-        _read_word(reading, word, is_alone=len(typed_words) == 1)
-    _read_bare_days(reading)
-    return SearchQuery(seen, " ".join(reading.words), reading.chosen, reading.days, tuple(reading.problems))
+        _read_word(builder, word, is_alone=len(typed_words) == 1)
+    _read_days_without_operator(builder)
+    return SearchQuery(seen, " ".join(builder.words), builder.chosen, builder.days, tuple(builder.problems))
 
 
 def clean_text(text: str) -> str:
@@ -154,73 +157,78 @@ def clean_text(text: str) -> str:
     return "".join(shown).strip()
 
 
-def _read_word(reading: _SearchParser, typed: str, *, is_alone: bool) -> None:
-    """Read one word. An unknown operator that is the whole text, or is written in capitals, may be a name or a number
-    (RE:BORN): it is searched as text, too.
+def _read_word(builder: _SearchBuilder, typed: str, *, is_alone: bool) -> None:
+    """Add the typed word to `builder` as a condition, a problem or a word to search. An unknown operator that is
+    the whole text (`is_alone`), or is written in capitals, may be a name or a number (RE:BORN): it is a problem
+    and a word.
     """
     word = unicodedata.normalize("NFKC", typed).translate(_HYPHEN_FOLDING)
     operator = _OPERATOR_PATTERN.fullmatch(word)
     if operator is not None:
-        is_known = _read_operator(reading, operator[1].lower(), operator[2], typed)
+        is_known = _read_operator(builder, operator[1].lower(), operator[2], typed)
         if not is_known and (is_alone or operator[1].isupper()):
-            reading.words.append(typed)
+            builder.words.append(typed)
     elif _AMOUNT_LIKE_PATTERN.fullmatch(word):
-        _read_amount(reading, word, typed)
+        _read_amount(builder, word, typed)
     elif _AMOUNT_COMPARISON_PATTERN.fullmatch(word):
-        if _parse_days(word, reading.today) is not None:
-            _read_operator(reading, DAY_OPERATOR, word, typed)
+        if _parse_days(word, builder.today) is not None:
+            _read_operator(builder, DAY_OPERATOR, word, typed)
         else:
-            _read_amount(reading, word, typed)
+            _read_amount(builder, word, typed)
     else:
         if _DAY_PATTERN.fullmatch(word):
-            reading.bare_days.append((len(reading.words), word))
-        reading.words.append(typed)
+            builder.days_without_operator.append((len(builder.words), word))
+        builder.words.append(typed)
 
 
-def _read_operator(reading: _SearchParser, name: str, value: str, typed: str) -> bool:
-    """Read an operator; return False if its name is unknown."""
-    if name in _DAY_OPERATORS:
-        days = _parse_days(value, reading.today)
+def _read_operator(builder: _SearchBuilder, name: str, value: str, typed: str) -> bool:
+    """Add the condition of the operator `name` with `value` to `builder`, or a problem if the value is invalid or
+    contradicts an earlier condition. `typed` is the word as typed. Return False if there is no operator with
+    this name.
+    """
+    if name in _DAY_OPERATOR_NAMES:
+        days = _parse_days(value, builder.today)
         if days is None:
-            reading.report(SearchProblemKind.UNCLEAR_DAY, typed)
-        elif reading.days not in (None, days):
-            reading.report(SearchProblemKind.SECOND_DAY, typed)
+            builder.report(SearchProblemKind.UNCLEAR_DAY, typed)
+        elif builder.days not in (None, days):
+            builder.report(SearchProblemKind.SECOND_DAY, typed)
         else:
-            reading.days = days
+            builder.days = days
         return True
-    if (name, value.lower()) in (("owner", "me"), ("taken", "me")) and reading.person:
-        value = reading.person
+    if (name, value.lower()) in (("owner", "me"), ("taken", "me")) and builder.person:
+        value = builder.person
     try:
-        chosen = add_operator(reading.chosen, f"{name}:{value or ':'}")
+        chosen = add_operator(builder.chosen, f"{name}:{value or ':'}")
     except InvalidFilterValue:
-        reading.report(SearchProblemKind.UNKNOWN_VALUE, typed)
+        builder.report(SearchProblemKind.UNKNOWN_VALUE, typed)
         return True
     if chosen is None:
-        reading.report(SearchProblemKind.UNKNOWN_OPERATOR, typed)
+        builder.report(SearchProblemKind.UNKNOWN_OPERATOR, typed)
         return False
-    if reading.chosen.amount not in (None, chosen.amount):
-        reading.report(SearchProblemKind.SECOND_AMOUNT, typed)
+    if builder.chosen.amount not in (None, chosen.amount):
+        builder.report(SearchProblemKind.SECOND_AMOUNT, typed)
     else:
-        reading.chosen = chosen
+        builder.chosen = chosen
     return True
 
 
-def _read_amount(reading: _SearchParser, word: str, typed: str) -> None:
+def _read_amount(builder: _SearchBuilder, word: str, typed: str) -> None:
     try:
         amount = parse_amount(word)
     except InvalidFilterValue:
-        reading.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
+        builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
         return
-    if reading.chosen.amount not in (None, amount):
-        reading.report(SearchProblemKind.SECOND_AMOUNT, typed)
+    if builder.chosen.amount not in (None, amount):
+        builder.report(SearchProblemKind.SECOND_AMOUNT, typed)
     elif _has_too_many_decimals(amount):
-        reading.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
+        builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
     else:
-        reading.chosen = replace(reading.chosen, amount=amount)
+        builder.chosen = replace(builder.chosen, amount=amount)
 
 
 def _has_too_many_decimals(amount: AmountRange) -> bool:
-    """True if no amount of any currency can be exactly this one: ¥100.50."""
+    """True if the condition is one exact amount that no stored amount can have, because it has more decimal places
+    than its currency: ¥100.50."""
     return amount.lowest == amount.highest and all(
         amount.compute_minor_bounds(currency) is None for currency in MINOR_DIGITS_BY_CURRENCY
     )
@@ -229,23 +237,24 @@ def _has_too_many_decimals(amount: AmountRange) -> bool:
 # -- days
 
 
-def _read_bare_days(reading: _SearchParser) -> None:
-    """Take a date for a condition if there is another condition; otherwise leave it in the words, and say so."""
-    has_condition = bool(reading.chosen) or reading.days is not None
-    for place, word in reading.bare_days:
-        day, typed = _parse_day(word, reading.today), reading.words[place]
+def _read_days_without_operator(builder: _SearchBuilder) -> None:
+    """Decide about the dates without an operator. If the text has another condition, such a date is a condition on
+    the day; otherwise it stays one of the words, and a problem tells the person how to search for the day."""
+    has_condition = bool(builder.chosen) or builder.days is not None
+    for place, word in builder.days_without_operator:
+        day, typed = _parse_day(word, builder.today), builder.words[place]
         if not has_condition:
             if day is not None and len(word) > len("11/20"):
-                reading.report(SearchProblemKind.DAY_ALONE, typed)
+                builder.report(SearchProblemKind.DAY_ALONE, typed)
         elif day is None:
-            reading.report(SearchProblemKind.UNCLEAR_DAY, typed)
-        elif reading.days not in (None, DayRange(day, day)):
-            reading.report(SearchProblemKind.SECOND_DAY, typed)
+            builder.report(SearchProblemKind.UNCLEAR_DAY, typed)
+        elif builder.days not in (None, DayRange(day, day)):
+            builder.report(SearchProblemKind.SECOND_DAY, typed)
         else:
-            reading.days = DayRange(day, day)
+            builder.days = DayRange(day, day)
     if has_condition:
-        days = {place for place, _ in reading.bare_days}
-        reading.words = [word for place, word in enumerate(reading.words) if place not in days]
+        days = {place for place, _ in builder.days_without_operator}
+        builder.words = [word for place, word in enumerate(builder.words) if place not in days]
 
 
 def _parse_days(value: str, today: date) -> DayRange | None:
@@ -277,7 +286,8 @@ def _add_days(day: date, step: int) -> date:
 
 
 def _parse_day(word: str, today: date) -> date | None:
-    """Return the day that a word means; None if there is no such day."""
+    """Return the day that a word such as `2026-11-20` or `11/20` means; None if it is no date. A date without a
+    year is the latest such day that isn't after `today`."""
     match = _DAY_PATTERN.fullmatch(word)
     return _make_day_of_match(match, 1, today) if match else None
 

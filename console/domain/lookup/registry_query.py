@@ -27,8 +27,8 @@ LONGEST_QUERY_CHARACTERS = 500
 """Largest number of characters of a typed text that are read; further characters are ignored. It is the length of
 the longest published text, a furigana.
 """
-_MIN_CHARACTERS = 2
-_MIN_DIGITS = 4
+_MIN_SEARCHED_CHARACTERS = 2
+_MIN_SEARCHED_DIGITS = 4
 _NUMBER_AMONG_WORDS_PATTERN = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
 _POST_CODE_PATTERN = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
 _HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
@@ -37,7 +37,10 @@ _INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
 class QueryKind(Enum):
-    """Kinds of queries. A corporation number in the text has priority over every other kind."""
+    """Kind of a query to the corporation registry: a corporation number, a mistyped one, a part of a number, a
+    post code, words, a single character, or nothing. A corporation number in the text has priority over every
+    other kind.
+    """
 
     EMPTY = "empty"
     """Nothing to search for: spaces, punctuation or symbols only."""
@@ -53,8 +56,9 @@ class QueryKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SearchWord:
-    """A word in its comparison forms. `names` are its readings as a name, `bare_names` the same without the legal
-    form; `address` is its reading as an address. `post_code` has 3 to 7 digits if the word is a post code.
+    """A typed word in its comparison forms. `names` are its readings as a part of a name, `bare_names` these
+    readings without the legal form; `address` is its form as a part of an address. `post_code` has 3 to 7
+    digits if the word is a post code, otherwise it is empty.
     """
 
     names: tuple[str, ...]
@@ -65,10 +69,10 @@ class SearchWord:
 
 @dataclass(frozen=True, slots=True)
 class RegistryQuery:
-    """A typed text, read by the rules of this module. `number` has 13 digits if the text contains a corporation
-    number, also one without its check digit. `digits` are the digits of a part of a number. `whole` is the text as
-    one name, `words` are its words if there are several. `pieces` are the words divided where kana meet other
-    characters, because people type a name partly as they hear it: わたなべ製作所.
+    """A typed query to the corporation registry. `number` is the corporation number in the text, also if it was
+    typed without its check digit; None if there is none. `digits` are the digits of a part of a number. `whole`
+    is the text as one name, `words` are its words if there are several. `pieces` are the words divided where
+    kana meet other characters, because people type a name partly as they hear it: わたなべ製作所.
     """
 
     kind: QueryKind
@@ -82,9 +86,9 @@ class RegistryQuery:
 
 def parse_query(text: str) -> RegistryQuery:
     """Parse a typed text into a query. Any text is accepted; characters after the first 500 are ignored."""
-    typed = _remove_invisible_characters(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
+    typed = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
     number = find_number(typed)
-    words = tuple(map(_read_word_among_others, typed.split()))
+    words = tuple(map(_read_word_of_several, typed.split()))
     whole = _read_word(typed)
     digits = "".join(typed.translate(_HYPHEN_FOLDING).replace("-", "").split())
     is_digits = digits.isascii() and digits.isdecimal()
@@ -92,7 +96,7 @@ def parse_query(text: str) -> RegistryQuery:
     return RegistryQuery(
         _find_kind(whole, number, post_code, len(digits) if is_digits else 0),
         number,
-        digits if number is None and is_digits and _MIN_DIGITS <= len(digits) < DIGIT_COUNT else "",
+        digits if number is None and is_digits and _MIN_SEARCHED_DIGITS <= len(digits) < DIGIT_COUNT else "",
         post_code,
         whole,
         tuple(word for word in words if word.names != ("",)) if len(words) > 1 else (),
@@ -109,7 +113,8 @@ def is_registry_query(text: str) -> bool:
 
 
 def find_number(text: str) -> str | None:
-    """Return the corporation number in a typed text; None if there is none."""
+    """Return the corporation number (13 digits) in a typed text, also one without its check digit or beside words;
+    None if there is none."""
     number = read_number(text)
     if isinstance(number, CorporationNumber):
         return number.value
@@ -123,11 +128,10 @@ def find_number(text: str) -> str | None:
 
 
 def _divide_by_script(typed: str) -> list[str]:
-    """Return the words, divided before and behind two or more kana of a kind. Return none if no word is divided, or
-    if a piece would be too short to search for.
-    """
+    """Return the words, divided before and after two or more kana of one kind (hiragana or katakana), without
+    pieces of one character. Return an empty list if no word is divided, or if fewer than two pieces remain."""
     pieces = [piece for word in typed.split() for piece in _KANA_RUN_PATTERN.split(word) if piece]
-    longest = [piece for piece in pieces if len(piece) >= _MIN_CHARACTERS]
+    longest = [piece for piece in pieces if len(piece) >= _MIN_SEARCHED_CHARACTERS]
     return longest if len(longest) > 1 and len(pieces) > len(typed.split()) else []
 
 
@@ -138,16 +142,17 @@ def _find_kind(whole: SearchWord, number: str | None, post_code: str, digits: in
         return QueryKind.POST_CODE
     if digits == DIGIT_COUNT:
         return QueryKind.MISTYPED_NUMBER
-    if _MIN_DIGITS <= digits < DIGIT_COUNT:
+    if _MIN_SEARCHED_DIGITS <= digits < DIGIT_COUNT:
         return QueryKind.NUMBER_PART
     longest = max(map(len, whole.names))
-    if longest < _MIN_CHARACTERS:
+    if longest < _MIN_SEARCHED_CHARACTERS:
         return QueryKind.ONE_CHARACTER if longest else QueryKind.EMPTY
     return QueryKind.WORDS
 
 
-def _remove_invisible_characters(text: str) -> str:
-    """Return the text without characters that nobody sees: control characters, marks of direction, surrogates."""
+def _clean_query_text(text: str) -> str:
+    """Return the text without control characters, marks of direction and surrogates, each white space as a space,
+    and with abbreviated legal forms written out."""
     return write_out_forms(
         "".join(
             " " if one.isspace() else one
@@ -162,8 +167,9 @@ def _read_word(word: str) -> SearchWord:
     return SearchWord(names, tuple(map(remove_form, names)), fold_address(word), _read_post_code(word))
 
 
-def _read_word_among_others(word: str) -> SearchWord:
-    """Return a word; one of 3 digits may be the first half of a post code."""
+def _read_word_of_several(word: str) -> SearchWord:
+    """Return the comparison forms of one of several typed words. A word of 3 digits also counts as the first half
+    of a post code."""
     read = _read_word(word)
     half = unicodedata.normalize("NFKC", word)
     return replace(read, post_code=half) if re.fullmatch("[0-9]{3}", half) else read

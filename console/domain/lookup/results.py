@@ -56,5 +56,5 @@ class SearchResult:
 
     @property
     def records(self) -> Iterator[FilteredRecord]:
-        """The found records of all kinds."""
+        """Yield the found records of all kinds."""
         return (record for group in self.groups.values() for record in group.records)

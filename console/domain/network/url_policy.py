@@ -13,8 +13,8 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.network.addresses import extract_embedded_address, is_public, is_this_machine
 from console.domain.setting_problems import SettingProblem
 
-_LABEL_PATTERN = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
-_HOST_NAME_PATTERN = re.compile(rf"(?=.{{1,253}}$){_LABEL_PATTERN}(\.{_LABEL_PATTERN})*")
+_HOST_LABEL_PATTERN = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_HOST_NAME_PATTERN = re.compile(rf"(?=.{{1,253}}$){_HOST_LABEL_PATTERN}(\.{_HOST_LABEL_PATTERN})*")
 _ADDRESS_LIKE_PATTERN = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
 
 
@@ -42,7 +42,7 @@ class BaseUrl:
 
     @property
     def is_loopback(self) -> bool:
-        """True if the host is this machine, by name or by address."""
+        """True if the URL's host is this machine, by name or by address."""
         return is_this_machine(self.host)
 
     def __str__(self) -> str:
@@ -94,7 +94,7 @@ def parse_base_url(url: str, variable: str = "provider_url", private: Sequence[N
 
 
 class _InvalidUrl(Exception):
-    """The URL isn't allowed; `problem` tells the reason."""
+    """The URL of a provider isn't allowed; `problem` is the code of the reason."""
 
     def __init__(self, problem: SettingProblem) -> None:
         super().__init__(problem)

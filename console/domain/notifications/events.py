@@ -7,7 +7,8 @@ from console.domain.links.link import RECORD_KINDS, Link
 
 
 class PersonalEventKind(StrEnum):
-    """Kinds of events. A person switches the notifications of each kind on and off; the values are stored."""
+    """Kinds of events of which a person is notified, such as a refund that waits for approval or a mention in a
+    note. A person switches the notifications of each kind on and off; the values are stored."""
 
     APPROVAL = "approval"
     """A refund or a proposed outcome waits for the person's decision."""
@@ -25,7 +26,8 @@ class PersonalEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PersonalEvent:
-    """One event that concerns a person. `key` is unique, and the same in each reading.
+    """One event that concerns a person. `key` is unique; the same event has the same key each time the events are
+    read.
 
     - `act`: what has happened; with `kind` the end of a wording key, such as `decision.rejected`.
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.

@@ -1,6 +1,5 @@
-"""Compare a payment with the provider's last statement and with its order, and split the captured amount into parts.
-The results depend only on the given records.
-"""
+"""Compare a payment with the provider's last statement and with its order, and split the captured amount into
+parts. The functions of this module use only the given records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +33,7 @@ ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIR
 FINAL_STATES = frozenset({PaymentState.COMPLETED, PaymentState.REVERSED}) | ENDED_UNPAID_STATES
 _PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED})
 # A provider reports an expired unpaid code in the same state as one that still waits, and a reversal as a failure.
-_AGREEING_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {
+_AGREEING_PAYMENT_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {
     **dict.fromkeys(PAID_STATES, PAID_STATES),
     **dict.fromkeys(WAITING_STATES, WAITING_STATES),
     **dict.fromkeys(ENDED_UNPAID_STATES, WAITING_STATES | ENDED_UNPAID_STATES),
@@ -68,7 +67,7 @@ def _make_own_side(payment: Payment, source: str | None) -> ComparedSide:
         name="ours",
         state=payment.state.value,
         word=payment.state.value,
-        minor=_get_own_minor(payment),
+        minor=_get_own_amount_minor(payment),
         refunded_minor=payment.refunded_minor,
         currency=payment.currency,
         reference=payment.merchant_payment_id,
@@ -99,9 +98,9 @@ def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None,
 
 def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentState | None) -> Sequence[str]:
     fields = []
-    if provider_meaning is not None and provider_meaning not in _AGREEING_STATES[payment.state]:
+    if provider_meaning is not None and provider_meaning not in _AGREEING_PAYMENT_STATES[payment.state]:
         fields.append("state")
-    if payment.provider_minor not in (None, _get_own_minor(payment)):
+    if payment.provider_minor not in (None, _get_own_amount_minor(payment)):
         fields.append("amount")
     if payment.provider_refunded_minor not in (None, payment.refunded_minor):
         fields.append("refunded")
@@ -149,7 +148,7 @@ def has_money(payment: Payment) -> bool:
 
 
 def is_refunded_in_full(payment: Payment) -> bool:
-    """True if the whole captured amount was refunded."""
+    """True if the whole captured amount of the payment was refunded."""
     return 0 < payment.captured_minor <= payment.refunded_minor
 
 
@@ -166,16 +165,16 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
 
 
 def list_order_payments(payment: Payment) -> list[Payment]:
-    """Return the payments of the payment's order that are in a paid state, this payment included."""
+    """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it
+    is paid."""
     of_order = payment.relations.order_payments if payment.relations is not None else ()
     others = [one for one in of_order if one.id != payment.id]
     return [one for one in (payment, *others) if one.state in PAID_STATES]
 
 
 def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
-    """True if all these payments are in the order's currency and the sum of their paid amounts is at least the
-    order's total.
-    """
+    """True if all payments in `paid_payments` are in the order's currency and the sum of their paid amounts is at
+    least the order's total."""
     is_one_currency = all(payment.currency == order.currency for payment in paid_payments)
     return is_one_currency and sum(payment.captured_minor for payment in paid_payments) >= order.total_minor
 
@@ -230,7 +229,7 @@ _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
 """For each ended refund the states of the provider that contradict it."""
 
 
-def _get_own_minor(payment: Payment) -> int:
+def _get_own_amount_minor(payment: Payment) -> int:
     """Return the captured amount of the payment in minor units; before the capture the requested amount."""
     return payment.captured_minor or payment.asked_minor
 
@@ -241,19 +240,20 @@ def is_answer_old(answered_at: datetime, payment: Payment, now: datetime) -> boo
 
 
 def is_final(payment: Payment) -> bool:
-    """True if the payment's state is final and certain."""
+    """True if the payment's state is final (completed, reversed, failed or expired) and its outcome isn't unknown."""
     return payment.state in FINAL_STATES and payment.certainty is Certainty.KNOWN
 
 
 def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
-    """Split the captured amount of a payment into its parts. The reserved amount has three parts: refunds that the
-    provider has accepted, refunds with an unknown outcome, and refunds that aren't sent yet.
+    """Split the captured amount of a payment into its parts. Of the reserved amount, the refunds that the provider
+    has accepted, the refunds with an unknown outcome, and the refunds that aren't sent yet are separate parts.
+    `refunds` are all refunds of the payment.
     """
     on_its_way = _sum_refunds(
         refund for refund in refunds if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN
     )
     unknown = _sum_refunds(
-        refund for refund in refunds if refund.state in _SENT_STATES and refund.certainty is Certainty.UNKNOWN
+        refund for refund in refunds if refund.state in _SENT_REFUND_STATES and refund.certainty is Certainty.UNKNOWN
     )
     return MoneyParts(
         currency=payment.currency,
@@ -267,7 +267,7 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
     )
 
 
-_SENT_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})
+_SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})
 
 
 def _sum_refunds(refunds: Iterable[Refund]) -> int:

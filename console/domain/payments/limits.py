@@ -17,11 +17,11 @@ CHECKER_AGE, CHECKER_PAYER = "second_checker_age", "second_checker_payer"
 CONDITION_NAMES = (CHECKER_TODAY, CHECKER_AGE, CHECKER_PAYER)
 """Further conditions, each of which needs a second approver. Without a row, a condition doesn't apply. The values are
 minor units (the sum that the maker has requested on a Japanese day), days (since the payment was paid), and a number
-of refunds (of the payer within PAYER_HISTORY).
+of refunds (of the payer within PAYER_HISTORY_PERIOD).
 """
 PROVIDER_CONDITION_PREFIX = "second_above_"
 """Begins the name of a condition on the amount of refunds at one provider; the provider's name ends it."""
-PAYER_HISTORY = timedelta(days=30)
+PAYER_HISTORY_PERIOD = timedelta(days=30)
 """Time before a refund request in which the refunds of the same payer are counted."""
 LARGEST_LIMIT = 10**15 - 1
 PROPOSAL_TIME_LIMIT = timedelta(hours=24)
@@ -29,7 +29,8 @@ PROPOSAL_TIME_LIMIT = timedelta(hours=24)
 
 
 class LimitUnit(StrEnum):
-    """Unit in which the value of a limit is stored and shown."""
+    """Unit of a limit's value, as stored and shown: an amount in minor units, seconds, days, or a number of
+    refunds."""
 
     AMOUNT = "amount"
     """Minor units of the limit's currency."""
@@ -47,7 +48,7 @@ _UNIT_BY_NAME: Mapping[str, LimitUnit] = {
 
 
 def get_limit_unit(name: str) -> LimitUnit:
-    """Return the unit of the values of the limit or condition `name`."""
+    """Return the unit in which the values of the limit or condition `name` are stored."""
     return _UNIT_BY_NAME.get(name, LimitUnit.AMOUNT)
 
 
@@ -70,7 +71,8 @@ class Limit:
 class CheckerFacts:
     """The facts of a refund that decide whether it needs a second approver. Amounts are in minor units: `today_minor`
     is the sum that the maker has requested today, without this refund. `paid_for` is the time since the payment was
-    paid, None if that isn't known. `payer_refunds` is the number of other refunds of the payer within PAYER_HISTORY.
+    paid, None if that isn't known. `payer_refunds` is the number of other refunds of the payer within
+    PAYER_HISTORY_PERIOD.
     """
 
     provider: str

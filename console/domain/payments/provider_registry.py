@@ -25,8 +25,9 @@ CREDIT_CHECK_PROVIDER = "alarmbox"
 
 
 class HistoryKind(StrEnum):
-    """Form in which a provider gives its history of payments. A reconciliation compares this history with the stored
-    payments.
+    """Form in which a provider gives its history of payments, which a reconciliation compares with the stored
+    payments. DAILY_FILES: one file for each day; EACH_PAYMENT: no list, so the provider is asked about each
+    payment.
     """
 
     DAILY_FILES = "daily_files"
@@ -38,7 +39,10 @@ class HistoryKind(StrEnum):
 
 
 class NoticeKind(StrEnum):
-    """Kind of the notices that a provider sends, by the proof that they give."""
+    """Kind of the notices that a provider sends. HINTS: unsigned, so they prove nothing and the console asks the
+    provider about the payment; CALLBACKS: signed, so the console books them and then asks the provider to
+    confirm.
+    """
 
     HINTS = "hints"
     """Unsigned notices: they prove nothing; the console only asks the provider about the payment."""
@@ -76,8 +80,9 @@ class ProviderTraits:
 TraitsT = TypeVar("TraitsT", bound=ProviderTraits)
 
 
-def list_registered_parts(part: type[TraitsT]) -> tuple[TraitsT, ...]:
-    """Return all payment providers, typed as `part`. Raises TypeError if a plugin isn't an instance of `part`."""
+def list_providers_as(part: type[TraitsT]) -> tuple[TraitsT, ...]:
+    """Return all payment providers, in the order of `PROVIDER_MODULES`, with the type `part`: ProviderTraits or a
+    subclass such as ProviderPlugin. Raises TypeError if a provider's plugin isn't an instance of `part`."""
     plugins = _load_traits(PROVIDER_MODULES)
     for plugin in plugins:
         if not isinstance(plugin, part):
@@ -115,9 +120,8 @@ def get_reversible_days(name: str) -> int | None:
 
 @cache
 def _load_traits(modules: tuple[str, ...]) -> tuple[ProviderTraits, ...]:
-    """Import these modules and return their `PLUGIN` objects. Raises TypeError if one is no payment provider. The
-    modules are given by name, because the domain imports no layer above it.
-    """
+    """Import the modules with these names and return the `PLUGIN` object of each. Raises TypeError if such an
+    object is no payment provider. The modules are given by name, because the domain imports no layer above it."""
     plugins = [import_module(module).PLUGIN for module in modules]
     for module, plugin in zip(modules, plugins, strict=True):
         if not isinstance(plugin, ProviderTraits):

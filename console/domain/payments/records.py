@@ -14,13 +14,14 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import RegistryEntry
 
 SHOWN_PAYER_SUFFIX_LENGTH = 4
-"""Number of characters at the end of a payer's id that a masked payer shows."""
+"""Number of characters at the end of a payer's text that a masked payer shows."""
 MIN_PARTLY_SHOWN_PAYER_LENGTH = 8
-"""Length (characters) of the shortest payer's id of which the end is shown; a shorter one is masked completely."""
+"""Length (characters) of the shortest payer's text of which the end is shown; a shorter one is masked completely."""
 
 
 class OrderState(StrEnum):
-    """Business state of an order as stored. The shop inserts orders; shop and console change their state."""
+    """Business state of an order, stored in its row: it is pending until it is paid or cancelled; a paid order is
+    shipped, delivered or refunded. The shop inserts orders; shop and console change their state."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -31,7 +32,8 @@ class OrderState(StrEnum):
 
 
 class SetAsideState(StrEnum):
-    """State of a set-aside: a paid amount above an account's limit."""
+    """State of a set-aside (a paid amount above an account's limit): OPEN until a person requests its refund,
+    REFUNDING while this refund is open, then REFUNDED."""
 
     OPEN = "open"
     REFUNDING = "refunding"
@@ -188,13 +190,13 @@ class PaymentRelations:
     """The related records of a payment, and the possible actions of this desk on it. Lists and screens read them
     together with the payment, so that all of them explain it alike.
 
-    `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal` is
-    the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None if one
-    can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
-    `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the decision
-    would be refused. `provider_meaning` is our payment state for the provider's own word. `can_ask`: the provider can
-    be queried. `read_only` is the switch that stops changes at the provider, None if none does or if the next step is
-    none.
+    `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal`
+    is the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None
+    if one can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
+    `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the
+    decision would be refused. `provider_meaning` is our payment state for the provider's own word. `can_ask`: this
+    desk can ask the provider about the payment. `read_only` is the switch that stops changes at the provider; None
+    if no switch does, or if the payment has no next step.
     """
 
     order: Order | None = None
@@ -287,14 +289,15 @@ class Account:
 
     @property
     def available_minor(self) -> int:
-        """The amount in minor units that payments can still reserve; never negative."""
+        """The amount in minor units of the account that new payments can still reserve; never negative."""
         return max(0, self.limit_minor - self.balance_minor - self.reserved_minor)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of refunds in one currency, from the table `limits`: amounts in minor units, `cooling_off_seconds` in
-    seconds. `conditions` are the values of the conditions for a second approver that apply, by name.
+    """Limits of refunds in one currency, as the table `limits` has them: amounts in minor units,
+    `cooling_off_seconds` in seconds. `conditions` has the value of each condition for a second approver that
+    applies, by its name.
     """
 
     currency: str
@@ -351,9 +354,8 @@ class PostedNotice:
 
 
 def mask_payer(text: str | None) -> str | None:
-    """Return a payer's name for display: `****` and its last four characters; only `****` for a name of fewer than
-    eight characters; None for no name.
-    """
+    """Mask the text by which a provider identifies a payer, such as an e-mail address, for display: `****` and its
+    last four characters; only `****` for a text of fewer than eight characters. None for no text."""
     if not text:
         return None
     return "****" + (text[-SHOWN_PAYER_SUFFIX_LENGTH:] if len(text) >= MIN_PARTLY_SHOWN_PAYER_LENGTH else "")

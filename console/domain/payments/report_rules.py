@@ -52,7 +52,8 @@ class ReportEffect:
 def compute_report_effect(
     payment: Payment, report: PaymentReport, at: datetime, source: ReportSource
 ) -> ReportEffect:
-    """Return the effect on the payment of a report that was true at the instant `at` and came from `source`."""
+    """Return the effect of a provider's report on the payment. `at` is the instant at which the report was true,
+    `source` its source."""
     newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
         return _compute_success_effect(payment, report, source, newer=newer)

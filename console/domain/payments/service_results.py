@@ -121,9 +121,8 @@ class RiskSignal:
 
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
-    """Result of the check of one rule of refunds. `rule` is the reason that is given if a refund breaks the rule;
-    `holds` is True if the rule is fulfilled; `facts` are for the rule's text.
-    """
+    """Result of the check of one rule of refunds. `holds` is True if the refund fulfils the rule; otherwise `rule`
+    is the reason of the refusal. `facts` are for the rule's text on screen."""
 
     rule: RefundRule
     holds: bool
@@ -155,7 +154,7 @@ class RefundPlan:
 
     @property
     def second_checker(self) -> bool:
-        """True if the refund needs two approvers."""
+        """True if the refund needs two approvers (checkers)."""
         return bool(self.second_checker_reasons)
 
 

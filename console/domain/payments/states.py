@@ -41,7 +41,7 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
-PAYMENT_STEPS: Mapping[PaymentState, frozenset[PaymentState]] = {
+PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.INITIALIZING: frozenset({PaymentState.TOKEN_GENERATED, PaymentState.EXPIRED}),
     PaymentState.TOKEN_GENERATED: frozenset({PaymentState.USER_PAYMENT, PaymentState.EXPIRED}),
     PaymentState.USER_PAYMENT: frozenset(
@@ -61,18 +61,18 @@ PAYMENT_STEPS: Mapping[PaymentState, frozenset[PaymentState]] = {
 
 
 def find_payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentState, ...]:
-    """Return the states after `start` up to `goal`, each step in the table `PAYMENT_STEPS`; empty if there is no
-    path.
+    """Return the states after `start` up to `goal`, each step in the table `PAYMENT_TRANSITIONS`; empty if there
+    is no path.
 
-    Nobody observed the states in between. So the path only passes through states that every payment has
-    (token_generated, user_payment, payment_success), through completed before a reversal, and after a received
-    callback through signature_verified: the evidence for the goal confirms the callback, as its signature would. The
-    path never passes through a failure, an expiry or the receipt of a callback.
+    The console didn't observe the states between them, so the path passes only through states in which every such
+    payment has been: token_generated, user_payment and payment_success, and completed before a reversal. After
+    callback_received it passes through signature_verified, because the evidence for `goal` confirms the callback
+    as a valid signature would. It never passes through a failure, an expiry or the receipt of a callback.
     """
     shortest: list[tuple[PaymentState, ...]] = [()]
     for path in shortest:
         state = path[-1] if path else start
-        for step in sorted(PAYMENT_STEPS[state]):
+        for step in sorted(PAYMENT_TRANSITIONS[state]):
             if step is goal:
                 return (*path, step)
             if step in _INTERMEDIATE_STATES and step not in path:

@@ -36,14 +36,14 @@ class Draft:
 
 
 def make_draft_name(kind: str, subject: str) -> str:
-    """Return the name under which the draft of a dialog is stored."""
+    """Return the name under which a person's draft of the dialog `kind` for the record or number `subject` is
+    stored."""
     return f"{DRAFT_PREFIX}{kind}.{subject}"
 
 
 def parse_draft(entry: Any, now: datetime) -> Draft | None:
-    """Return the draft in a stored entry. None if there is no entry, if the entry is older than DRAFT_RETENTION, or
-    if this program can't read it.
-    """
+    """Return the draft in a stored value. None if there is no value, if it is older than DRAFT_RETENTION, or if
+    this program can't read it."""
     try:
         value = entry["value"]
         texts = [str(value[key]) for key in ("kind", "subject", "title", "stage")]
@@ -56,6 +56,7 @@ def parse_draft(entry: Any, now: datetime) -> Draft | None:
 
 
 def list_drafts(entries: Mapping[str, Any], now: datetime) -> tuple[Draft, ...]:
-    """Return the drafts among the stored entries of a person, oldest first."""
+    """Return the readable drafts among the values that are stored for a person, oldest first. `entries` has the
+    values by name."""
     found = (parse_draft(entry, now) for name, entry in entries.items() if name.startswith(DRAFT_PREFIX))
     return tuple(sorted((draft for draft in found if draft is not None), key=lambda draft: draft.at))

@@ -13,58 +13,56 @@ from types import MappingProxyType
 
 CORRELATION_FACT = "correlation"
 RETRIES_FACT = "retries"
-_facts: ContextVar[Mapping[str, str]] = ContextVar("tracing", default=MappingProxyType({}))
+_current_facts: ContextVar[Mapping[str, str]] = ContextVar("tracing", default=MappingProxyType({}))
 
 
 def get_current_facts() -> Mapping[str, str]:
     """Return the facts about the current work by name: `correlation` (the correlation id) and, where known, `run`,
     `task`, `record`, `operation` and `retries`.
     """
-    return _facts.get()
+    return _current_facts.get()
 
 
 def find_correlation_id() -> str | None:
     """Return the correlation id of the current work; None if the caller runs outside of any work."""
-    return _facts.get().get(CORRELATION_FACT)
+    return _current_facts.get().get(CORRELATION_FACT)
 
 
 def get_retry_count() -> int:
     """Return the number of earlier attempts of the current call, from the fact `retries`; 0 if the fact is
     missing.
     """
-    text = _facts.get().get(RETRIES_FACT, "0")
+    text = _current_facts.get().get(RETRIES_FACT, "0")
     return int(text) if text.isdecimal() else 0
 
 
 @contextmanager
 def add_log_facts(**facts: str) -> Iterator[None]:
-    """Add these facts to those of the current work until the end of the block."""
-    token = _facts.set({**_facts.get(), **facts})
+    """Inside the block, add `facts` to the facts of the current work, which each log line has."""
+    token = _current_facts.set({**_current_facts.get(), **facts})
     try:
         yield
     finally:
-        _facts.reset(token)
+        _current_facts.reset(token)
 
 
 @contextmanager
 def start_correlation(**facts: str) -> Iterator[str]:
-    """Run the block with these facts and the present correlation id. If there is none, make a new id. Yield the
-    id.
-    """
-    with add_log_facts(**{CORRELATION_FACT: find_correlation_id() or _new_id(), **facts}):
+    """Run the block with `facts` added and with the present correlation id; make a new id if there is none. Yield
+    the id."""
+    with add_log_facts(**{CORRELATION_FACT: find_correlation_id() or _make_correlation_id(), **facts}):
         yield find_correlation_id() or ""
 
 
 @contextmanager
 def start_new_correlation(**facts: str) -> Iterator[str]:
-    """Run the block with these facts and a new correlation id, and yield the new id. Inside the block the fact `run`
-    is the correlation id that was present before.
-    """
+    """Run the block with `facts` added and with a new correlation id, and yield the new id. Inside the block the
+    fact `run` is the correlation id that was present before."""
     outer_id = find_correlation_id()
     outer = {"run": outer_id} if outer_id else {}
-    with add_log_facts(**{**outer, CORRELATION_FACT: _new_id(), **facts}):
+    with add_log_facts(**{**outer, CORRELATION_FACT: _make_correlation_id(), **facts}):
         yield find_correlation_id() or ""
 
 
-def _new_id() -> str:
+def _make_correlation_id() -> str:
     return os.urandom(8).hex()  # like secrets.token_hex, without that module, which loads OpenSSL at every start

@@ -27,12 +27,13 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _SignalState:
-    """State of this module.
+    """State of the signal handling in this process.
 
-    `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in the
-    main thread. `patient`: the first signal raises nothing. `has_begun`: the present command has opened a
-    `defer_signals` block. `is_ending`: `end_calls` is running. `blocks`: open `defer_signals` blocks of all threads.
-    `calls`: for each open `register_call_ending` block, its thread and the function that ends the thread's wait.
+    `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in
+    the main thread. `patient`: the first signal raises nothing. `has_begun`: the present command has opened a
+    `defer_signals` block. `is_ending`: `end_calls` is running. `blocks`: open `defer_signals` blocks of all
+    threads. `calls`: for each open `register_call_ending` block, its thread and the function that ends the
+    thread's wait.
     """
 
     def __init__(self) -> None:
@@ -114,9 +115,8 @@ def handle_signals(*, defers_first: bool) -> Iterator[None]:
 
 @contextmanager
 def raise_at_signals() -> Iterator[None]:
-    """Raise Interrupted at the first signal, even in a command that writes or sends. For the time in which the
-    command waits for a person's input and has no action in progress.
-    """
+    """Inside the block, raise Interrupted at the first signal, even in a command that writes or sends. The command
+    uses this block while it waits for a person's input and has no action in progress."""
     deferred_first, _signal_state.patient = _signal_state.patient, False
     try:
         raise_if_interrupt_pending()

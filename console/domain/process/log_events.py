@@ -16,7 +16,8 @@ _log = logging.getLogger(LOGGER_NAME)
 
 
 class LogEvent(StrEnum):
-    """The closed list of log events. `docs/worker.md` describes each event and its facts."""
+    """The closed list of log events, such as a failed call to a provider or a wait for a lease. `docs/worker.md`
+    describes each event and its facts."""
 
     PAYMENT_INITIATED = "payment_initiated"
     TOKEN_RECEIVED = "token_received"  # noqa: S105  # an event, no secret

@@ -1,1 +1,2 @@
-"""Values of the queues: the filter of a list of records."""
+"""Values of the queues: filters, sort orders and saved views of their lists, and the causes and disagreements of
+their records."""

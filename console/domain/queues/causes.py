@@ -1,4 +1,5 @@
-"""Groups the records of a queue by their cause: the code of their problem. No I/O."""
+"""Groups the records of a queue by their cause: the code of a record's last failed call, else of the reason of its
+work. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,5 @@
-"""Disagreements: records for which our database, the provider's last answer or notice, a reconciliation and the
-order have different states or amounts. A side that nobody has asked is not compared.
-"""
+"""Disagreements: records whose sides have different states or amounts. The sides are our database, the provider's
+last answer or notice, a reconciliation, and the order. A side that nobody has asked is not compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ _DISAGREEMENT_RULES = frozenset(AlertRule).union(*REASONS_BY_KIND.values())
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """The statements of the sides of a record (our record, the provider and the order).
+    """The states and amounts by which the sides of a record (our record, the provider, the order) disagree.
 
-    - `sides`: the sides of a payment that have made a statement, our record first; `differs` of a side has the
-      fields in which it differs. Empty for records of other kinds.
+    - `sides`: the sides of a payment that have stated a state or amount, our record first; `differs` of a side has
+      the fields that contradict our record. Empty for records of other kinds.
     - `rule`, `observed`, `expected`, `detected_at`: the stored values of the open case or alert about the record;
       None if there is none.
     """
@@ -33,8 +32,9 @@ class Disagreement:
 
 
 def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: datetime) -> Disagreement:
-    """Return the states and amounts that the sides of a record have. `open_alerts` are the open alerts and cases
-    about the record; the one that is the reason of its work comes first, then the oldest.
+    """Return the states and amounts of the record's sides, and one open alert or case about their disagreement. Of
+    `open_alerts` (all that are open for this record) the alert with the reason of the record's work is used,
+    otherwise the oldest.
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
     found = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]

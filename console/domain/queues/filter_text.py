@@ -40,7 +40,7 @@ _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=",
 _AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mhdw])\.\.([0-9]{1,4})([mhdw]))")
 _DAY_PATTERN_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _SINCE_PATTERN = re.compile(rf"(>=|<=|=)?({_DAY_PATTERN_TEXT})(?:\.\.({_DAY_PATTERN_TEXT}))?")
-_CURRENCY_OF_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
+_CURRENCY_BY_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
 _FIRST_SINCE_YEAR, _LAST_SINCE_YEAR = 1970, 2999
 _DURATION_BY_UNIT: Mapping[str, timedelta] = {
     "w": timedelta(weeks=1),
@@ -51,7 +51,7 @@ _DURATION_BY_UNIT: Mapping[str, timedelta] = {
 
 
 class InvalidFilterValue(ValueError):
-    """The value of a filter operator isn't valid."""
+    """The value of an operator in a typed filter, such as `amount:abc`, isn't valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,8 @@ def parse_filter(text: str) -> ParsedFilter:
 
 
 def add_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
-    """Return the filter with the condition of an operator (in NFKC form); None if the word is no operator. Raises
-    InvalidFilterValue if the operator's value can't be understood.
-    """
+    """Return the filter with the condition that the operator `word` (such as `amount:>50000`, in NFKC form)
+    states; None if the word is no operator. Raises InvalidFilterValue if the operator's value is invalid."""
     match = _OPERATOR_PATTERN.fullmatch(word)
     parse = _PARSER_BY_OPERATOR.get(match[1].lower()) if match else None
     return parse(record_filter, match[2]) if match and parse else None
@@ -98,7 +97,7 @@ def format_filter(record_filter: RecordFilter) -> str:
 
 
 def _format_operators(record_filter: RecordFilter) -> Iterator[str]:
-    for name, field_name in _SET_FIELDS.items():
+    for name, field_name in _FIELD_BY_SET_OPERATOR.items():
         values = getattr(record_filter, field_name)
         if values:
             yield f"{name}:{','.join(sorted(str(value) for value in values))}"
@@ -129,12 +128,13 @@ def _add_providers(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 
 def list_known_providers() -> tuple[str, ...]:
-    """Return the names of the providers of records: that of credit checks, then the payment providers."""
+    """Return the names of all providers: first that of the credit checks, then those of payments."""
     return (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
 
 
 def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
-    """Also accept a certainty or a work state for a state: people type `status:unknown`."""
+    """Return the filter with the states in `text`, the value of the operator `status:`. A certainty or a work
+    state in this text becomes a condition on the certainty or work, because people type `status:unknown`."""
     codes = _parse_codes(text, FILTER_STATES | set(Certainty) | set(WorkState))
     return replace(
         record_filter,
@@ -191,7 +191,7 @@ def parse_amount(text: str) -> AmountRange:
     if match is None:
         raise InvalidFilterValue
     comparison, sign, bound, lowest, highest, suffix = match.groups()
-    currency = _CURRENCY_OF_SIGN.get(sign, sign) or suffix
+    currency = _CURRENCY_BY_SIGN.get(sign, sign) or suffix
     if (sign and suffix) or (currency is not None and currency not in MINOR_DIGITS_BY_CURRENCY):
         raise InvalidFilterValue
     if bound is None:
@@ -263,7 +263,7 @@ _PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] =
 }
 """The function that adds the condition of an operator to a filter, by the operator's name."""
 FILTER_OPERATORS = tuple(_PARSER_BY_OPERATOR)
-_SET_FIELDS: Mapping[str, str] = {
+_FIELD_BY_SET_OPERATOR: Mapping[str, str] = {
     "kind": "kinds",
     "provider": "providers",
     "status": "states",
@@ -286,10 +286,10 @@ def _format_amount(amount: AmountRange) -> str:
 
 def _format_age(age: AgeRange) -> str:
     if age.at_least is not None and age.at_most is not None:
-        return f"{_format_length(age.at_least)}..{_format_length(age.at_most)}"
+        return f"{_format_duration(age.at_least)}..{_format_duration(age.at_most)}"
     if age.at_least is not None:
-        return f">{_format_length(age.at_least)}"
-    return f"<{_format_length(age.at_most or timedelta())}"
+        return f">{_format_duration(age.at_least)}"
+    return f"<{_format_duration(age.at_most or timedelta())}"
 
 
 def _format_since(days: SinceDays) -> str:
@@ -298,7 +298,7 @@ def _format_since(days: SinceDays) -> str:
     return f">={days.first}" if days.first is not None else f"<={days.last}"
 
 
-def _format_length(length: timedelta) -> str:
+def _format_duration(length: timedelta) -> str:
     """Return a length of time with the largest unit of which it is a multiple: `2d`, `36h`."""
     unit = next((unit for unit, one in _DURATION_BY_UNIT.items() if length >= one and not length % one), "m")
     return f"{length // _DURATION_BY_UNIT[unit]}{unit}"

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from console.domain.access.permissions import is_same_person
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
-from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY
+from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, WorkState
@@ -48,7 +48,7 @@ class AmountRange:
         if self.currency not in (None, currency):
             return None
         scale = 10 ** MINOR_DIGITS_BY_CURRENCY[currency]
-        lowest, highest = 0, LARGEST_MINOR
+        lowest, highest = 0, LARGEST_AMOUNT_MINOR
         if self.lowest is not None:
             exact = self.lowest * scale
             lowest = int(exact.to_integral_value(ROUND_CEILING))
@@ -74,7 +74,7 @@ class AgeRange:
     at_least: timedelta | None = None
     at_most: timedelta | None = None
 
-    def instants(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+    def compute_instants(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """Return the condition at `now` as bounds of the last change: its earliest and its latest allowed instant;
         None for no bound.
         """
@@ -120,7 +120,7 @@ class RecordFilter:
     kinds: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        """True if there is a condition."""
+        """True if the filter has at least one condition."""
         return self._has_condition
 
     @property
@@ -132,7 +132,7 @@ class RecordFilter:
         """Return the bounds of the last change that the age and the days allow at `now`: its earliest and its latest
         instant; None for no bound.
         """
-        earliest, latest = self.age.instants(now) if self.age is not None else (None, None)
+        earliest, latest = self.age.compute_instants(now) if self.age is not None else (None, None)
         if self.since is not None and self.since.first is not None:
             begin = get_start_of_day(self.since.first)
             earliest = begin if earliest is None else max(earliest, begin)
@@ -167,7 +167,7 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
             lambda one: record_filter.amount is None or _is_amount_in(one, record_filter.amount),
             lambda one: not record_filter.restricts_since or _is_since_in(one.state_since, record_filter, now),
         )
-    ) and is_owner(record_filter.owner, owner)
+    ) and fulfils_owner_condition(record_filter.owner, owner)
 
 
 def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:
@@ -182,7 +182,7 @@ def _make_value_check(
     return lambda record: not values or value_of(record) in values
 
 
-def is_owner(owner_condition: str | None, owner: str | None) -> bool:
+def fulfils_owner_condition(owner_condition: str | None, owner: str | None) -> bool:
     """True if a record taken by `owner` (None: by nobody) fulfils the filter's condition `owner_condition` on the
     owner (None: no condition).
     """
@@ -194,14 +194,14 @@ def is_owner(owner_condition: str | None, owner: str | None) -> bool:
 
 
 def get_record_kind(record: FilteredRecord) -> str:
-    """Return the kind of the record, as in RECORD_KINDS."""
+    """Return the kind of the record, one of RECORD_KINDS, such as `payment`."""
     if isinstance(record, CreditCheck):
         return "credit-check"
     return type(record).__name__.lower()
 
 
 def get_certainty(record: FilteredRecord) -> Certainty:
-    """Return the stored certainty of the record; an order is always known."""
+    """Return the stored certainty of the record. An order has no certainty; it counts as KNOWN."""
     return Certainty.KNOWN if isinstance(record, Order) else record.certainty
 
 

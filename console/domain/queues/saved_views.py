@@ -122,9 +122,8 @@ def fold_name(name: str) -> str:
 
 
 def make_name_claim(name: str, person: str | None) -> str:
-    """Return the unique value of a view that isn't deleted: two views of the same person, or two of the team
-    (`person` None), never have equal names.
-    """
+    """Return the unique value of a view that isn't deleted, made from its compared name and its owner (`person`;
+    None: the team). A unique index on it prevents two views of one owner with equal names."""
     scope = "" if person is None else person.strip().casefold()
     return sha256(f"{scope}\n{fold_name(name)}".encode()).hexdigest()
 
@@ -147,8 +146,8 @@ def _is_printable(text: str) -> bool:
 
 
 def parse_view(content: ViewContent, person: str | None) -> ParsedView:
-    """Read the content of a view for the person who looks at it. In the stored filter, a word that is no operator
-    is a problem: it isn't searched, because a newer program may have meant it as a condition. The condition
+    """Parse the content of a view for the person who opens it. In the stored filter, a word that is no operator is
+    a problem: it isn't searched, because a newer program may have meant it as a condition. The condition
     `owner:me` is a problem if `person` is None.
     """
     parts = content.filter.split()
@@ -163,14 +162,15 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
 
 
 def split_filter(text: str) -> tuple[str, str]:
-    """Return the operators of a typed filter, and its other words, each as one text."""
+    """Return the operators of a typed filter as one text, and all its other words as a second text."""
     parts = text.split()
     operators = [part for part in parts if _OPERATOR_PATTERN.fullmatch(part)]
     return " ".join(operators), " ".join(part for part in parts if not _OPERATOR_PATTERN.fullmatch(part))
 
 
-def find_by_name(views: Iterable[SavedView], name: str) -> SavedView | None:
-    """Return the view with this name: an own one before one of the team; None if there is none."""
+def find_view_by_name(views: Iterable[SavedView], name: str) -> SavedView | None:
+    """Return the view with this name, without regard to width and case; a person's own view comes before a view of
+    the team. None if there is none."""
     folded = fold_name(name)
     named = [view for view in views if fold_name(view.name) == folded]
     return min(named, key=lambda view: view.is_team, default=None)

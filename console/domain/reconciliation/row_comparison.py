@@ -1,4 +1,4 @@
-"""Compare a row of a provider's history with the stored payment. The result depends only on these two."""
+"""Compare a row of a provider's history with the stored payment. The functions use no other data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ RULE_OF_VERDICT = {
     ReconciliationVerdict.MISSING_THERE: MISSING_THERE_RULE,
 }
 CLOCK_TOLERANCE = timedelta(minutes=5)
-_SENT_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})
+_SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})
 
 
 class Consequence(StrEnum):
@@ -52,13 +52,12 @@ class ComparedRow:
 
 
 MATCHED_ROW = ComparedRow(ReconciliationVerdict.MATCHED)
-_STATE_CASE = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.CASE)
+_STATE_CASE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.CASE)
 
 
 def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
-    """Compare a row about a payment with the stored payment that has the row's id. `payment` is None if no such
-    payment is stored.
-    """
+    """Compare a row about a payment in a provider's history with the stored payment that has the row's id;
+    `payment` is None if no such payment is stored. Return the verdict and what follows from it."""
     if payment is None:
         return (
             ComparedRow(ReconciliationVerdict.IMPORTED, Consequence.IMPORT)
@@ -71,11 +70,11 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
 def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     money = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
     if money and row.provider_payment_id not in (None, payment.provider_payment_id):
-        return _STATE_CASE  # our payment id was paid twice at the provider
+        return _STATE_CASE_ROW  # our payment id was paid twice at the provider
     if row.amount != Money(payment.captured_minor if money else payment.asked_minor, payment.currency):
         return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
     if payment.state is PaymentState.REVERSED:
-        return MATCHED_ROW if _has_newer_report(payment, row.at) else _STATE_CASE
+        return MATCHED_ROW if _has_newer_report(payment, row.at) else _STATE_CASE_ROW
     if not money:
         return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
     is_settled = payment.state is PaymentState.COMPLETED and payment.certainty is Certainty.KNOWN
@@ -83,13 +82,14 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
 
 
 def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
-    """Compare the payment with a row that says that the payment is unpaid. The row is true for its own time: if the
-    payment was paid later, or the provider's stored statement is newer, the payment doesn't contradict the row.
+    """Compare the stored payment with a row of a provider's history which states that the payment is unpaid. A row
+    is true for its own time only: it doesn't contradict a payment that was paid later, or a newer statement of
+    the provider.
     """
     if payment.state in ENDED_UNPAID_STATES or payment.state is PaymentState.REVERSED:
         return MATCHED_ROW
     if payment.state in PAID_STATES:
-        return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _STATE_CASE
+        return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _STATE_CASE_ROW
     if row.state in WAITING_STATES or _has_newer_report(payment, row.at):
         return MATCHED_ROW
     return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
@@ -100,9 +100,8 @@ def _has_newer_report(payment: Payment, at: datetime) -> bool:
 
 
 def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, source: ReportSource) -> bool:
-    """True if the report would change the payment. The report comes from `source` and was true at the instant
-    `at`.
-    """
+    """True if the report, which came from `source` and was true at the instant `at`, would change the payment's
+    state, booked amount or certainty."""
     effect = compute_report_effect(payment, report, at, source)
     if effect.unknown is not None:
         return payment.error_code != effect.unknown or payment.certainty is not Certainty.UNKNOWN
@@ -129,7 +128,7 @@ def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mappi
 
 def _may_match(refund: Refund, at: datetime) -> bool:
     sent_at, reported_at = refund.first_sent_at, refund.told_at
-    if refund.state not in _SENT_STATES or sent_at is None:
+    if refund.state not in _SENT_REFUND_STATES or sent_at is None:
         return False
     was_completed_before = (
         refund.state is RefundState.COMPLETED and reported_at is not None and reported_at + CLOCK_TOLERANCE < at
@@ -145,12 +144,12 @@ def format_missing_refund(refund: Refund) -> str:
 
 
 def format_own_state(payment: Payment | None) -> str | None:
-    """Return state and amount of the stored payment as a short text; None if there is no payment."""
+    """Return state and amount of the stored payment as a short text for a difference; None if there is no payment."""
     if payment is None:
         return None
     return f"{payment.state.value} {payment.captured_minor or payment.asked_minor} {payment.currency}"
 
 
 def format_provider_state(row: HistoryRow) -> str:
-    """Return state and amount of the provider's row as a short text."""
+    """Return state and amount of a row of the provider's history as a short text for a difference."""
     return f"{row.word} {row.amount.minor} {row.amount.currency}"

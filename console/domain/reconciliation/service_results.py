@@ -13,9 +13,8 @@ from console.domain.tasks.records import Alert, ReconciliationDifference, Reconc
 
 
 class RunState(StrEnum):
-    """State of a reconciliation run. `RESUMABLE`: the run was interrupted; the next request for the same days
-    continues it.
-    """
+    """State of a reconciliation run: RUNNING, DONE, FAILED, or RESUMABLE: it was interrupted, and the next request
+    for the same days continues it."""
 
     RUNNING = "running"
     RESUMABLE = "resumable"
@@ -44,8 +43,9 @@ screen.
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRunItem:
-    """One reconciliation run. `matched` to `different_amount` are numbers of payments at the time of their
-    comparison; `reason` is the error code of a failed run.
+    """One reconciliation run in a list of runs. The counts `matched`, `imported`, `missing_there`,
+    `different_state` and `different_amount` are numbers of payments at the time of their comparison. `reason`
+    is the error code of a failed run.
     """
 
     id: int
@@ -65,14 +65,14 @@ class ReconciliationRunItem:
     reason: str | None = None
 
     @property
-    def differ(self) -> int:
+    def differing_count(self) -> int:
         """The number of payments whose state or amount differs from the provider's."""
         return self.different_state + self.different_amount
 
     @property
-    def rows(self) -> int:
-        """The number of compared payments."""
-        return self.matched + self.imported + self.missing_there + self.differ
+    def compared_count(self) -> int:
+        """The number of payments that the run has compared, including imported and missing ones."""
+        return self.matched + self.imported + self.missing_there + self.differing_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ class ReconciledFile:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRunDetails:
-    """A reconciliation run with its files. `refused` is the number of rejected rows, `case` the open case about them.
-    `open_cases` is the number of payments that wait for a person, at most 1,000. `newer` and `older` are the ids of
-    the next and the previous run.
+    """A reconciliation run with the provider's files that it read. `refused` is the number of rejected rows,
+    `case` the open case about them. `open_cases` is the number of payments that wait for a person, at most
+    1,000. `newer` and `older` are the ids of the next and the previous run; None if there is none.
     """
 
     item: ReconciliationRunItem
@@ -107,13 +107,12 @@ class ReconciliationRunDetails:
     newer: int | None = None
     older: int | None = None
 
-    def count(self, part: str) -> int:
-        """Return the number of differences that the filter `part` of `VERDICTS_OF_PART` shows. Raises KeyError for an
-        unknown filter.
-        """
+    def count_differences(self, part: str) -> int:
+        """Return the number of differences in the tab `part` of the list, a key of `VERDICTS_OF_PART`. Raises
+        KeyError for another text."""
         item = self.item
         of_part = {
-            PART_DIFFER: item.differ,
+            PART_DIFFER: item.differing_count,
             PART_ONLY_OURS: item.missing_there,
             PART_ONLY_THEIRS: item.imported,
             PART_REFUSED: self.refused,

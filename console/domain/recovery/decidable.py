@@ -23,7 +23,7 @@ def is_decidable_check(check: CreditCheck) -> bool:
 
 
 def find_refetch_refusal(check: CreditCheck) -> str | None:
-    """Return the reason for which the parts of a credit check can't be read again; None if they can be."""
+    """Return the reason for which the missing parts of a credit check can't be re-fetched; None if they can be."""
     if check.state is CheckState.ERROR:
         return "not_bought"
     if check.state is not CheckState.SUCCESS:
@@ -60,9 +60,8 @@ def is_decidable_refund(refund: Refund) -> bool:
 
 
 def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, is_approval: bool) -> str | None:
-    """Return the reason for which the person of this name can't approve (`is_approval`) or reject a refund; None if
-    the person can. If `person` is None, only the refund is judged.
-    """
+    """Return the reason for which the person of this name can't approve (`is_approval`) or reject a refund at the
+    instant `now`; None if the person can. If `person` is None, only the refund is checked."""
     if refund.state is not RefundState.REQUESTED or refund.certainty is not Certainty.KNOWN:
         return "refund_decided"
     if person is not None and is_same_person(person, refund.maker):
@@ -76,8 +75,7 @@ def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, 
 
 def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
     """Return the reason for which the person of this name can't withdraw a refund; None if the person can. If
-    `person` is None, only the refund is judged.
-    """
+    `person` is None, only the refund is checked."""
     if person is not None and not is_same_person(person, refund.maker):
         return "refund_not_maker"
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
@@ -91,8 +89,7 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
 
 def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
     """Return the states through which a decision changes a payment from `state` to `target`, each step in the
-    transition table; empty if there is no such path.
-    """
+    table `PAYMENT_TRANSITIONS`; empty if there is no such path."""
     if target is PaymentState.REVERSED and state in WAITING_STATES | ENDED_UNPAID_STATES:
         return ()  # nothing was paid that could be reversed
     return find_payment_path(state, target)

@@ -65,22 +65,23 @@ class ChoiceRule:
 # Rules
 
 
-def _find_running_reason(facts: ChoiceFacts) -> str | None:
+def _find_call_running_reason(facts: ChoiceFacts) -> str | None:
     return ErrorCode.IN_PROGRESS if facts.is_call_running else None
 
 
-def _find_running_or_leased_reason(facts: ChoiceFacts) -> str | None:
+def _find_call_running_or_leased_reason(facts: ChoiceFacts) -> str | None:
     return ErrorCode.IN_PROGRESS if facts.is_call_running or facts.is_leased else None
 
 
 def _find_probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
-    """Return the reason that excludes a probe: for an unknown record if an operation runs or the record's lease is
-    held, for a known record only if an operation runs. None if the probe isn't excluded.
-    """
-    return _find_running_or_leased_reason(facts) if _is_unknown(facts.record) else _find_running_reason(facts)
+    """Return the reason that excludes a probe because other work on the record is in progress: a call to the
+    provider or, for a record with an unknown outcome, also a held lease. None if there is no such work."""
+    return (
+        _find_call_running_or_leased_reason(facts) if _is_unknown(facts.record) else _find_call_running_reason(facts)
+    )
 
 
-def _find_cannot_ask_reason(facts: ChoiceFacts) -> str | None:
+def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
     if facts.can_ask is QuestionPossibility.NOT_SET_UP and _can_call_provider(facts.record):
         return "provider_not_set_up"
     if facts.can_ask is not QuestionPossibility.NO_CALL or not _is_unknown(facts.record):
@@ -120,9 +121,9 @@ def _make_decided_payment_rule(target: PaymentState) -> RefusalFinder:
 
 
 def _make_proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> RefusalFinder:
-    """Return a rule about decisions for the state `target` that need two people. It refuses the decision of a person
-    who has already made the first one, because another person must confirm it. With `excludes_other_proposals`, it
-    also refuses `target` while a first decision for another state is open.
+    """Return a rule about a decision for the state `target` that needs two people. It refuses the decision of a
+    person who has already proposed this state, because another person must confirm it. With
+    `excludes_other_proposals`, it also refuses the decision while a proposal of another state is open.
     """
 
     def check(facts: ChoiceFacts) -> str | None:
@@ -177,9 +178,8 @@ def _can_call_provider(record: RecoverableRecord) -> bool:
 
 
 def _needs_document(facts: ChoiceFacts) -> bool:
-    """True if the provider's statement doesn't decide the record's outcome, so that documents and two people are
-    needed.
-    """
+    """True if the provider's last statement doesn't decide the record's outcome (there is none, NOT_FOUND or
+    OTHER_AMOUNT), so that a decision needs documents and two people."""
     return facts.statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
 
 
@@ -203,7 +203,7 @@ def _find_reversible_warning(facts: ChoiceFacts) -> str | None:
     return "warning.may_be_reversed" if until is not None and facts.now < until else None
 
 
-def _list_evidence_of_state(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
+def _list_decision_evidence(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
     """Return the possible evidence for a decision: the provider's answer if it states the outcome, otherwise
     documents.
     """
@@ -212,11 +212,11 @@ def _list_evidence_of_state(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
 
 # The table
 
-_TAKE_RULE = ChoiceRule("take", "take", (_find_taken_by_other_reason,))
-_NOTE_RULE = ChoiceRule("note", "note")
+_TAKE_CHOICE_RULE = ChoiceRule("take", "take", (_find_taken_by_other_reason,))
+_NOTE_CHOICE_RULE = ChoiceRule("note", "note")
 
 
-_SILENT_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
+_INCONCLUSIVE_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
 _AGREEING_STATEMENTS: Mapping[PaymentState, tuple[ProviderStatement, ...]] = {
     PaymentState.COMPLETED: (ProviderStatement.PAID,),
     PaymentState.PAYMENT_FAILED: (ProviderStatement.FAILED, ProviderStatement.EXPIRED),
@@ -229,7 +229,7 @@ def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bo
     """Return True if the provider's recent statement contradicts the decision that a payment has the state `target`.
     The decision table refuses such a decision: the service would ask the provider again and follow its answer.
     """
-    return statement not in (*_AGREEING_STATEMENTS[target], *_SILENT_STATEMENTS)
+    return statement not in (*_AGREEING_STATEMENTS[target], *_INCONCLUSIVE_STATEMENTS)
 
 
 def _make_decision_rule(
@@ -237,15 +237,16 @@ def _make_decision_rule(
     rules: tuple[RefusalFinder, ...],
     effect: Callable[[ChoiceFacts], DecisionEffect | None],
 ) -> ChoiceRule:
-    """Return the row of the decision that a payment or a refund has the state `target`."""
+    """Return the row of the decision table for the decision that a payment or refund has the state `target`.
+    `rules` exclude the decision, `effect` computes its effect."""
     return ChoiceRule(
-        f"resolve.{target}", "resolve", rules, _list_evidence_of_state, _needs_document, effect, target.value
+        f"resolve.{target}", "resolve", rules, _list_decision_evidence, _needs_document, effect, target.value
     )
 
 
 def _make_payment_decision_rule(target: PaymentState) -> ChoiceRule:
     rules = (
-        _find_running_or_leased_reason,
+        _find_call_running_or_leased_reason,
         _make_decided_payment_rule(target),
         lambda facts: "provider_says_otherwise" if is_decision_denied(target, facts.statement) else None,
         _make_proposed_already_rule(target.value, excludes_other_proposals=True),
@@ -257,16 +258,16 @@ def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
     rules = (
         _find_decided_refund_reason,
         _find_not_set_up_reason,
-        _find_running_or_leased_reason,
+        _find_call_running_or_leased_reason,
         _make_proposed_already_rule(target.value, excludes_other_proposals=False),
     )
     return _make_decision_rule(target, rules, lambda facts: choice_effects.compute_refund_effect(facts, target))
 
 
-_MOVE_ORDER_RULE = ChoiceRule(
+_MOVE_ORDER_CHOICE_RULE = ChoiceRule(
     "move_order", "probe", (_find_not_movable_reason,), effect=choice_effects.compute_order_move_effect
 )
-_REFUND_RULE = ChoiceRule(
+_REFUND_CHOICE_RULE = ChoiceRule(
     "refund",
     "refund_request",
     (_find_no_refund_reason,),
@@ -275,26 +276,26 @@ _REFUND_RULE = ChoiceRule(
 )
 
 
-def _list_evidence_of_read(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
+def _list_read_evidence(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
     return (EvidenceKind.READ,)
 
 
-RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
+CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     "credit-check": (
         ChoiceRule(
-            "probe", "probe", (_find_probe_in_progress_reason, _find_cannot_ask_reason), _list_evidence_of_read
+            "probe", "probe", (_find_probe_in_progress_reason, _find_unanswerable_probe_reason), _list_read_evidence
         ),
         ChoiceRule(
             "refetch",
             "refetch",
-            (_find_not_refetchable_reason, _find_not_set_up_reason, _find_running_or_leased_reason),
-            _list_evidence_of_read,
+            (_find_not_refetchable_reason, _find_not_set_up_reason, _find_call_running_or_leased_reason),
+            _list_read_evidence,
         ),
         ChoiceRule(
             "resolve.success",
             "resolve",
-            (_find_decided_check_reason, _find_not_set_up_reason, _find_running_or_leased_reason),
-            _list_evidence_of_read,
+            (_find_decided_check_reason, _find_not_set_up_reason, _find_call_running_or_leased_reason),
+            _list_read_evidence,
             effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
             target="success",
         ),
@@ -303,7 +304,7 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "resolve",
             (
                 _find_decided_check_reason,
-                _find_running_or_leased_reason,
+                _find_call_running_or_leased_reason,
                 _make_proposed_already_rule("error", excludes_other_proposals=False),
             ),
             lambda _facts: DOCUMENT_EVIDENCE,
@@ -312,48 +313,51 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "error",
         ),
         ChoiceRule("buy", "purchase", (_find_claimed_reason, _find_not_set_up_reason)),
-        _TAKE_RULE,
-        _NOTE_RULE,
+        _TAKE_CHOICE_RULE,
+        _NOTE_CHOICE_RULE,
     ),
     "payment": (
         ChoiceRule(
-            "probe", "probe", (_find_running_or_leased_reason, _find_cannot_ask_reason), _list_evidence_of_read
+            "probe",
+            "probe",
+            (_find_call_running_or_leased_reason, _find_unanswerable_probe_reason),
+            _list_read_evidence,
         ),
-        _MOVE_ORDER_RULE,
+        _MOVE_ORDER_CHOICE_RULE,
         _make_payment_decision_rule(PaymentState.COMPLETED),
         _make_payment_decision_rule(PaymentState.PAYMENT_FAILED),
         _make_payment_decision_rule(PaymentState.REVERSED),
-        _REFUND_RULE,
-        _TAKE_RULE,
-        _NOTE_RULE,
+        _REFUND_CHOICE_RULE,
+        _TAKE_CHOICE_RULE,
+        _NOTE_CHOICE_RULE,
     ),
     "order": (
         ChoiceRule(
             "probe",
             "probe",
-            (_find_no_payment_reason, _find_running_or_leased_reason, _find_cannot_ask_reason),
-            _list_evidence_of_read,
+            (_find_no_payment_reason, _find_call_running_or_leased_reason, _find_unanswerable_probe_reason),
+            _list_read_evidence,
         ),
-        _MOVE_ORDER_RULE,
+        _MOVE_ORDER_CHOICE_RULE,
         ChoiceRule("resolve", "resolve", (_get_order_decided_by_payments_reason,)),
-        _TAKE_RULE,
-        _NOTE_RULE,
+        _TAKE_CHOICE_RULE,
+        _NOTE_CHOICE_RULE,
     ),
     "refund": (
         ChoiceRule(
-            "probe", "probe", (_find_probe_in_progress_reason, _find_cannot_ask_reason), _list_evidence_of_read
+            "probe", "probe", (_find_probe_in_progress_reason, _find_unanswerable_probe_reason), _list_read_evidence
         ),
         _make_refund_decision_rule(RefundState.COMPLETED),
         _make_refund_decision_rule(RefundState.FAILED),
-        _REFUND_RULE,
-        _TAKE_RULE,
-        _NOTE_RULE,
+        _REFUND_CHOICE_RULE,
+        _TAKE_CHOICE_RULE,
+        _NOTE_CHOICE_RULE,
     ),
 }
 
 
 def get_record_kind(record: RecoverableRecord) -> str:
-    """Return the record's kind, a key of `RULES_OF_KIND`."""
+    """Return the kind of the record, such as `payment`, by which CHOICE_RULES_BY_KIND has its choices."""
     if isinstance(record, CreditCheck):
         return "credit-check"
     if isinstance(record, Order):
@@ -362,22 +366,20 @@ def get_record_kind(record: RecoverableRecord) -> str:
 
 
 def list_all_choices(facts: ChoiceFacts) -> tuple[DecisionChoice, ...]:
-    """Return all choices that the table has for this kind of record. An excluded choice has `allowed` False and a
-    reason.
-    """
-    return tuple(_make_choice(row, facts) for row in RULES_OF_KIND[get_record_kind(facts.record)])
+    """Return all choices that the table has for the kind of the record in `facts`. An excluded choice has
+    `allowed` False and a reason."""
+    return tuple(_make_choice(row, facts) for row in CHOICE_RULES_BY_KIND[get_record_kind(facts.record)])
 
 
 def find_choice(facts: ChoiceFacts, what: str) -> DecisionChoice:
-    """Return the choice with the name `what`, such as `resolve.success`, for this record. Raises KeyError if the
-    table has no such choice for the record's kind.
-    """
-    rows = {row.what: row for row in RULES_OF_KIND[get_record_kind(facts.record)]}
+    """Return the choice `what`, such as `resolve.success`, for the record in `facts`, allowed or excluded. Raises
+    KeyError if the table has no such choice for the record's kind."""
+    rows = {row.what: row for row in CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]}
     return _make_choice(rows[what], facts)
 
 
 def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
-    right = "resolve_second" if _is_second(row, facts) else row.right
+    right = "resolve_second" if _is_second_decision(row, facts) else row.right
     plain = DecisionChoice(
         row.what,
         True,
@@ -390,23 +392,24 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
     reason = next((code for rule in row.rules if (code := rule(facts)) is not None), None)
     if reason is not None:
         return replace(
-            plain, allowed=False, reason=f"reason.{reason}", facts=_make_facts_of_reason(reason, facts), effect=None
+            plain, allowed=False, reason=f"reason.{reason}", facts=_make_reason_facts(reason, facts), effect=None
         )
     if facts.person is None or has_right(facts.person, right):
-        return _stop_by_switch(plain, facts)
+        return _exclude_stopped_choice(plain, facts)
     lacks = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
     return replace(plain, allowed=False, reason=f"reason.{lacks}", facts={"needs": plain.who})
 
 
-def _stop_by_switch(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
-    """Return the choice as it is while a read-only switch is on: excluded if the switch stops it."""
+def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
+    """Return the choice excluded, if the read-only switch of `facts` stops it; otherwise unchanged."""
     if facts.read_only is None or not is_action_stopped(choice.what, facts.read_only):
         return choice
     return replace(choice, allowed=False, reason=SWITCH_REASON, facts=make_switch_facts(facts.read_only), effect=None)
 
 
-def _make_facts_of_reason(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
-    """Return the facts that the sentence of the reason names."""
+def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
+    """Return the facts that the sentence about an excluded choice contains, such as the holder of a lease.
+    `reason` is the wording code without `reason.`."""
     if reason == "taken" and facts.taken is not None:
         return {"holder": facts.taken.person, "until": facts.taken.until}
     if reason == ErrorCode.IN_PROGRESS and facts.holder is not None:
@@ -420,12 +423,17 @@ _UNANSWERABLE_PROBE_REASONS = frozenset(
 
 
 def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
-    """Return the action `name` of a screen, and whether it is possible now, by the rules of this table. The
-    action `resolve` is possible if at least one choice is. Otherwise its reason is the first of these that
-    exists: the acting person has proposed the decision; a call or decision is running; the reason of the proposed
-    choice; the outcome is known; the reason of the first choice.
+    """Return the action `name` of a screen, and tell if it is possible now by the rules of the decision table. The
+    action `resolve` is possible if at least one decision is.
+
+    If no decision is possible, the action has the first of these reasons that exists:
+
+    - the acting person has already proposed the decision, or a call or decision is in progress
+    - the reason that excludes the proposed decision
+    - the outcome is still expected, or is known
+    - the reason that excludes the first decision of the table
     """
-    every = RULES_OF_KIND[get_record_kind(facts.record)]
+    every = CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]
     rows = [row for row in every if row.what == name or row.what.startswith(f"{name}.")]
     choices = [_make_choice(row, facts) for row in rows]
     possible = next((choice for choice in choices if choice.allowed), None)
@@ -434,24 +442,26 @@ def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     if name == "probe" and choices[0].reason in _UNANSWERABLE_PROBE_REASONS:
         if facts.person is not None and not has_right(facts.person, "probe"):
             return AllowedAction(name, False, "reason.role", {"needs": choices[0].who})
-        return AllowedAction(name, True)  # to ask is always free; the answer says that nobody can be asked
+        return AllowedAction(name, True)  # a probe costs nothing; its answer says that the provider can't be asked
     by_reason = {choice.reason: choice for choice in reversed(choices)}
     telling = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
     target = facts.proposed.state if facts.proposed is not None else None
     proposed = [choice for row, choice in zip(rows, choices, strict=True) if target and row.target == target]
     refused = next(
         (by_reason[reason] for reason in telling if reason in by_reason),
-        proposed[0] if proposed else _find_settled_choice(by_reason) or choices[0],
+        proposed[0] if proposed else _find_choice_without_decision(by_reason) or choices[0],
     )
     return AllowedAction(name, False, refused.reason, refused.facts)
 
 
-def _find_settled_choice(by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
-    """Return the choice that says why nothing can be decided: the outcome is still expected, or known."""
+def _find_choice_without_decision(by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
+    """Return the excluded choice whose reason is that the record's outcome is still expected, or else that it is
+    known; None if no choice has such a reason. `by_reason` has the excluded choices by their wording code."""
     reasons = ("reason.outcome_expected", "reason.outcome_known")
     return next((by_reason[reason] for reason in reasons if reason in by_reason), None)
 
 
-def _is_second(row: ChoiceRule, facts: ChoiceFacts) -> bool:
-    """True if a first person has proposed this choice and the acting person would confirm it as the second person."""
+def _is_second_decision(row: ChoiceRule, facts: ChoiceFacts) -> bool:
+    """True if a first person has proposed the decision of this row and it needs a second person; a person who
+    makes the decision now is then the second one."""
     return facts.proposed is not None and facts.proposed.state == row.target and row.needs_second_person(facts)

@@ -104,9 +104,8 @@ def _find_order_change(order: Order | None, paid: Payment, *, covered: bool) -> 
 
 
 def _get_unchanged_order(order: Order | None) -> tuple[str, str] | None:
-    """Return the order's present state as the state before and after, because the payment's state is only confirmed;
-    None without an order.
-    """
+    """Return the order's present state twice, as its state before and after a decision that leaves the order
+    unchanged; None without an order."""
     return None if order is None else (order.state, order.state)
 
 

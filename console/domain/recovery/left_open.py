@@ -13,7 +13,8 @@ OPERATION_KIND = "operation"
 
 
 class LeftReason(StrEnum):
-    """Reasons for which a piece of work counts as left open, in the order in which the list shows them."""
+    """Reason for which a piece of work counts as left open, such as an operation that has not ended, a taken
+    record, or a draft. The list shows the reasons in this order."""
 
     OPERATION = "operation"
     """The person began an operation. It is still running, or its outcome is unknown."""

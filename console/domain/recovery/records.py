@@ -16,7 +16,8 @@ RecoverableRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
 
 class EvidenceKind(StrEnum):
-    """Kinds of evidence for a decision, the strongest first."""
+    """Kind of evidence for a decision, the strongest first: the provider's answer to a read, its settlement
+    report, a file with a page of its website, a letter or mail."""
 
     READ = "read"
     """The provider's answer to a question that the service sends itself."""
@@ -29,7 +30,8 @@ class EvidenceKind(StrEnum):
 
 
 class ProviderStatement(StrEnum):
-    """The provider's last statement about a record. NOTHING: there is no statement, or it is too old."""
+    """The provider's last statement about a record: it is paid (PAID, or with another amount OTHER_AMOUNT),
+    waiting, failed, expired or not found. NOTHING: there is no statement, or it is too old."""
 
     NOTHING = "nothing"
     PAID = "paid"
@@ -52,7 +54,7 @@ class QuestionPossibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenProposal:
-    """A first person's proposal that a record has the state `state`; the proposal waits for a second person."""
+    """A first person's proposal, waiting for a second person, that a record has the state `state`."""
 
     state: str
     person: str
@@ -124,9 +126,8 @@ class ChoiceFacts:
 
 @dataclass(frozen=True, slots=True)
 class DecisionEffect:
-    """Effect of a choice, as pairs of a value before and after the choice. `order` is the order's state and `money`
-    the parts of the payment's money; None if the record has no order or no payment.
-    """
+    """Effect of a choice, as pairs (value before the choice, value after it). `order` has the order's states and
+    `money` the parts of the payment's money; None if the record has no order or no payment."""
 
     state: tuple[str, str]
     certainty: tuple[str, str]

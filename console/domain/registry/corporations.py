@@ -36,7 +36,8 @@ class CloseCause(StrEnum):
 
 
 class ProcessCode(StrEnum):
-    """The event that created a row of the registry, by the publisher's code (`process`)."""
+    """The event by which the publisher made the present row of a corporation, such as a new name or a merger. The
+    values are the publisher's codes (`process`)."""
 
     NEW = "01"
     NAME = "11"
@@ -63,7 +64,7 @@ class Corporation:
     """The present facts of one corporation, as the publisher publishes them.
 
     `number` has 13 digits. `name` is empty only if `name_image_id` is set: then the publisher has the name as an
-    image, because no character set has its characters; the same holds for the street and `address_image_id`.
+    image, because no character set has its characters; the same applies to `street` and `address_image_id`.
     `post_code` has 7 digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is
     the day of the event `process`. `is_hidden` is True if the publisher excludes the corporation from search
     (`hihyoji`); a search by its number still finds it.
@@ -160,7 +161,8 @@ class ImportProgress:
 
 
 class ChangedFact(StrEnum):
-    """A fact of a corporation that changed between two states of the registry."""
+    """Fact of a corporation that differs between two states of the registry: it is new or deleted; its name,
+    address or successor has changed; or it was closed or reopened."""
 
     NEW = "new"
     NAME = "name"
@@ -185,9 +187,8 @@ class CorporationChange:
 
 
 class ComparableFacts(Protocol):
-    """The facts of a corporation whose changes the program reports to people: those of a `Corporation`, or a stored
-    part of them.
-    """
+    """Interface of the facts of a corporation whose changes the program reports to people. A `Corporation` and the
+    stored `WatchedFacts` have these facts."""
 
     @property
     def name(self) -> str: ...

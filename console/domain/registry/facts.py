@@ -50,9 +50,8 @@ class CorporationFacts:
 
     @property
     def offered_successor(self) -> Corporation | None:
-        """The last successor: the corporation for which a credit check should be bought in place of this one. None if
-        there is no successor, or if the last one is closed too.
-        """
+        """The last successor, for which a person should buy a credit check in place of the merged corporation.
+        None if there is no successor, or if the last one is closed too."""
         last = self.successors[-1].corporation if self.successors else None
         return last if last is not None and last.closure is None else None
 
@@ -74,11 +73,11 @@ def find_other_names(names: Iterable[str | None], corporation: Corporation) -> t
     """
     if not corporation.name:
         return ()
-    official_spelling = _spell_plainly(corporation.name)
-    return tuple(dict.fromkeys(name for name in names if name and _spell_plainly(name) != official_spelling))
+    official_spelling = _normalise_name(corporation.name)
+    return tuple(dict.fromkeys(name for name in names if name and _normalise_name(name) != official_spelling))
 
 
-def _spell_plainly(name: str) -> str:
+def _normalise_name(name: str) -> str:
     text = "".join(unicodedata.normalize("NFKC", name).casefold().split())
     for abbreviation, legal_form in _LEGAL_FORM_BY_ABBREVIATION.items():
         text = text.replace(abbreviation, legal_form)

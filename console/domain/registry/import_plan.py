@@ -1,4 +1,4 @@
-"""Choose the files that are imported next from the publisher's files in a folder."""
+"""Selects the next files to import among the publisher's files in a folder. No I/O."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -41,12 +41,13 @@ def parse_file_name(name: str) -> PublishedFile | None:
 
 
 def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:
-    """Return the files to import now, together; empty if the registry in use has everything. `status` is the registry
-    in use, None if there is none.
+    """Return the files to import together now; empty if the registry in use has everything. `status` is the
+    registry in use, None if there is none.
 
-    The differences that follow the registry in use are chosen, up to the first missing day. If they don't reach the
-    newest whole files, those are chosen with the differences that follow them. If the folder has only differences
-    after a missing day, the first of them is returned: its import fails, and the error has the missing days.
+    Return the differences that follow the registry in use, up to the first missing day. If they don't reach the
+    newest whole files, return these whole files and the differences that follow them. If the folder has only
+    differences after a missing day, return the first of them: its import fails, and the error has the missing
+    days.
     """
     differences = sorted(file for file in files if file.is_difference)
     following = _list_following_differences(differences, status.registry_date) if status else []
@@ -60,7 +61,8 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
 
 
 def _list_following_differences(differences: Sequence[PublishedFile], reached: date) -> list[PublishedFile]:
-    """Return the differences after the day `reached`, up to the first missing day."""
+    """Return the differences of the days after `reached` (the day of the registry's contents), oldest first, up to
+    the first missing day."""
     following: list[PublishedFile] = []
     for file in differences:
         if file.day > reached:
@@ -80,7 +82,8 @@ def _choose_whole_files(files: Collection[PublishedFile]) -> list[PublishedFile]
 
 
 def _can_complete_whole(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
-    """True if the registry in use was made from other whole files of the same day, so that these add prefectures."""
+    """True if the registry in use is of the day of `whole_files` and was made without at least one of these files,
+    so that an import of them adds prefectures."""
     if status is None or whole_files[0].day != status.registry_date:
         return False
     return not {file.name for file in whole_files} <= {file.name for file in status.files}

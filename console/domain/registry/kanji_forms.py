@@ -30,11 +30,11 @@ _COMMON_KANJI = """
 灣湾 齋齊斎斉 內内 戶戸 飮飲 顏顔 產産 敎教 靑青 淸清 旣既 吳呉 悅悦 銳鋭 閱閲 脫脱 說説 稅税 姬姫
 尙尚 查査 絕絶 冊册 決决 沒没 況况 涼凉 卻却 隸隷 攜携 窗窓 綫線 韵韻 稾稿
 """
-_NAME_KANJI = """
+_GIVEN_NAME_KANJI = """
 堯尭 巖嵓巌 晉晋 檜桧 槇槙 豬猪 禰祢 祿禄 穰穣 萠萌 遙遥 凛凜 亙亘 瑤瑶 燿耀 熈凞煕熙 晄晃 皋皐
 聰聡 彥彦 鼡鼠 迺廼 曻昇 昻昂 莵菟兔兎 稟禀 冱冴 冲沖 珎珍 莓苺 朖朗 毗毘
 """
-_OTHER_KANJI = """
+_KANJI_OUTSIDE_COMMON_LIST = """
 俱倶 俠侠 儘侭 剝剥 吞呑 啞唖 噓嘘 嚙囓齧噛 囊嚢 塡填 壺壷 姸妍 屛屏 幷并 廏廐厩 彎弯 搔掻 攪撹
 攢攅 曺曹 枡桝 棊棋 櫨枦 檮梼 濤涛 瀆涜 灌潅 濾沪 焰焔 煙烟 爾尓 眾衆 礪砺 禱祷 穎頴 竈竃 竪豎
 筍笋 簞箪 籠篭 籤籖 糧粮 繡繍 繫繋 翆翠 耻恥 脈脉 臈﨟臘 艫舮 萊莱 蔣蒋 蕊蕋蘂 薀蘊 藪籔薮 蘆芦
@@ -53,7 +53,7 @@ _SURNAME_KANJI = """
 
 COMPARISON_FORM_BY_KANJI = {
     ord(kanji): group[-1]
-    for group in f"{_COMMON_KANJI}{_NAME_KANJI}{_OTHER_KANJI}{_SURNAME_KANJI}".split()
+    for group in f"{_COMMON_KANJI}{_GIVEN_NAME_KANJI}{_KANJI_OUTSIDE_COMMON_LIST}{_SURNAME_KANJI}".split()
     for kanji in group[:-1]
 }
 """Code point of a kanji → the kanji under which it is compared. A kanji that is its own comparison form is absent."""

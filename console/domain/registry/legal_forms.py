@@ -53,8 +53,8 @@ _FORM_BY_ABBREVIATION = dict(
 _LEGAL_FORMS = frozenset(map(fold_text, f"{_FORMS_SPELT_OUT}{_FORMS_IN_KANA}".split()))
 _USUAL_FORMS = ("株式会社", "有限会社", "合同会社")  # Looked for first; no longer form begins or ends with them.
 _FORM_LENGTHS = sorted(set(map(len, _LEGAL_FORMS)), reverse=True)
-_FIRST_CHARACTERS = frozenset(form[0] for form in _LEGAL_FORMS)
-_LAST_CHARACTERS = frozenset(form[-1] for form in _LEGAL_FORMS)
+_FIRST_CHARACTERS_OF_FORMS = frozenset(form[0] for form in _LEGAL_FORMS)
+_LAST_CHARACTERS_OF_FORMS = frozenset(form[-1] for form in _LEGAL_FORMS)
 _ENGLISH_FORM_PATTERN = re.compile(
     rf"(?i)[\s.,]+(?:{_ENGLISH_FORMS})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+"
 )
@@ -88,24 +88,26 @@ def _write_out_abbreviation(match: re.Match[str]) -> str:
 
 
 def remove_english_form(text: str) -> str:
-    """Return an English name without Co., Ltd., Inc., K.K. and the like; unchanged if nothing else is in it."""
+    """Return an English name without its legal form (Co., Ltd., Inc., K.K. and others). Return a text unchanged
+    that consists of a legal form only."""
     return _ENGLISH_FORM_PATTERN.sub("", text) or text
 
 
 def remove_form(folded: str) -> str:
-    """Return a folded name without the legal form at its beginning and end; unchanged if nothing else is in it."""
+    """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return a
+    text unchanged that consists of legal forms only."""
     bare = folded
     if folded.startswith(_USUAL_FORMS):
         bare = folded[4:]
-    elif bare[:1] in _FIRST_CHARACTERS:
+    elif bare[:1] in _FIRST_CHARACTERS_OF_FORMS:
         bare = next((bare[length:] for length in _FORM_LENGTHS if bare[:length] in _LEGAL_FORMS), bare)
     if bare.endswith(_USUAL_FORMS):
         bare = bare[:-4]
-    elif bare[-1:] in _LAST_CHARACTERS:
+    elif bare[-1:] in _LAST_CHARACTERS_OF_FORMS:
         bare = next((bare[:-length] for length in _FORM_LENGTHS if bare[-length:] in _LEGAL_FORMS), bare)
     return bare or folded
 
 
 def is_legal_form(folded: str) -> bool:
-    """True if the folded text is nothing but a legal form."""
+    """True if the text, in comparison form (see `fold_text`), is a legal form without a name."""
     return folded in _LEGAL_FORMS

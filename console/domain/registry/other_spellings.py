@@ -22,17 +22,18 @@ _LONG_VOWELS = {
 """Spelling of a long vowel in readings, by the kana before it: ケイ for ケー, トウ for トー."""
 _VOWEL_BY_KANA = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in row}
 _LONG_MARK_PATTERN = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
-_MAX_READINGS = 4
-"""Each other spelling costs a search."""
+_MAX_LONG_VOWEL_SPELLINGS = 4
+"""Largest number of spellings with other long vowels that are tried, because each costs a search."""
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _POSSESSIVE_PARTICLE_PATTERN = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
-_KANJI_OF_DIGITS = str.maketrans("123456789", "一二三四五六七八九")
+_KANJI_BY_DIGIT = str.maketrans("123456789", "一二三四五六七八九")
 
 
 def list_other_spellings(text: str) -> Iterator[str]:
-    """Yield the other spellings of a text, the most probable first; none if it has only one."""
+    """Yield other spellings of a text, the most probable first: long vowel marks as vowels, another particle
+    between kanji (乃, 之, ノ), kanji for digits. Yield nothing if the text has no other spelling."""
     plain = unicodedata.normalize("NFKC", text)
-    others = (*_list_readings_of_marks(plain), *_list_possessives(plain), plain.translate(_KANJI_OF_DIGITS))
+    others = (*_list_long_vowel_spellings(plain), *_list_particle_spellings(plain), plain.translate(_KANJI_BY_DIGIT))
     known = {fold_text(plain)}
     for other in others:
         form = fold_text(other)
@@ -41,15 +42,16 @@ def list_other_spellings(text: str) -> Iterator[str]:
             yield other
 
 
-def _list_readings_of_marks(plain: str) -> Iterator[str]:
-    """Yield the text with its long vowel marks written as vowels: all of them, then fewer and fewer."""
+def _list_long_vowel_spellings(plain: str) -> Iterator[str]:
+    """Yield the text with its long vowel marks (ー) replaced by vowels: first all marks, then fewer of them; at
+    most `_MAX_LONG_VOWEL_SPELLINGS` texts."""
     kana = plain.translate(_TO_KATAKANA)
     first, *others = _LONG_MARK_PATTERN.split(kana)
     vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first, *others)[:-1]]
-    for choice in islice(product((True, False), repeat=len(others)), _MAX_READINGS):
+    for choice in islice(product((True, False), repeat=len(others)), _MAX_LONG_VOWEL_SPELLINGS):
         written = (vowel if is_vowel else "ー" for vowel, is_vowel in zip(vowels, choice, strict=True))
         yield first + "".join(f"{vowel}{part}" for vowel, part in zip(written, others, strict=True))
 
 
-def _list_possessives(plain: str) -> Iterator[str]:
+def _list_particle_spellings(plain: str) -> Iterator[str]:
     return (_POSSESSIVE_PARTICLE_PATTERN.sub(sign, plain) for sign in "乃之ノ")

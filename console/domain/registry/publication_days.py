@@ -29,7 +29,7 @@ def list_publication_days_between(after: date, before: date) -> list[date]:
 
 
 def is_publication_day(day: date) -> bool:
-    """True if the publisher certainly publishes a difference of this day."""
+    """True if the publisher certainly publishes a difference of this day: it is a working day of Japanese offices."""
     is_new_year = (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3)
     return day.weekday() < _SATURDAY and not is_new_year and day not in _list_national_holidays(day.year)
 

@@ -24,8 +24,9 @@ _VOICING_MARKS = frozenset("\uff9e\uff9f\u3099\u309a\u309b\u309c")
 _SPACING_VOICING_MARKS = {0x309B: 0x3099, 0x309C: 0x309A}
 
 
-class _Folding(dict[int, str]):
-    """Translation table of `str.translate`, filled with a character when it first occurs."""
+class _FoldingTable(dict[int, str]):
+    """Translation table for `str.translate` that maps a character to its comparison form. An entry is computed
+    when its character first occurs."""
 
     def __missing__(self, code: int) -> str:
         composed = unicodedata.normalize("NFKC", chr(code))
@@ -42,7 +43,7 @@ def _fold_character(character: str) -> str:
     return character.lower().translate(_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_FORM_BY_KANJI)
 
 
-_CHARACTER_FOLDING = _Folding()
+_CHARACTER_FOLDING = _FoldingTable()
 
 
 def fold_text(text: str) -> str:
@@ -54,19 +55,21 @@ def fold_text(text: str) -> str:
     return text.translate(_CHARACTER_FOLDING)
 
 
-class _FoldingOfLines(dict[int, str]):
-    """As `_Folding`, but line breaks remain."""
+class _LineFoldingTable(dict[int, str]):
+    """Translation table for `str.translate` that maps a character to its comparison form and keeps line breaks, so
+    that many texts can be translated as lines of one text."""
 
     def __missing__(self, code: int) -> str:
         folded = self[code] = "\n" if code == ord("\n") else _CHARACTER_FOLDING[code]
         return folded
 
 
-_FOLDING_OF_LINES = _FoldingOfLines()
+_FOLDING_OF_LINES = _LineFoldingTable()
 
 
-def _fold_all(texts: Sequence[str]) -> list[str]:
-    """Return the comparison forms of many texts, faster than one by one."""
+def _fold_texts(texts: Sequence[str]) -> list[str]:
+    """Return the comparison form of each of the texts. One translation of all texts together is faster than
+    `fold_text` for each."""
     together = "\n".join(texts)
     if not _VOICING_MARKS.isdisjoint(together) or together.count("\n") >= len(texts):
         return list(map(fold_text, texts))
@@ -78,32 +81,33 @@ _KA_BETWEEN_KANJI_PATTERN = re.compile(r"(?<![ァ-ヺー])[ヶケヵカ](?![ァ-
 _VU_SYLLABLES = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "ボ"}
 _VU_SYLLABLE_PATTERN = re.compile("|".join(_VU_SYLLABLES))
 _ITERATION_MARK_PATTERN = re.compile(r"(.)([々ヽヾ])")
-_MARKS_OF_READINGS = frozenset("ヶケヵカヴゔ々ゝゞヽヾけ")
+_CONTEXT_DEPENDENT_CHARACTERS = frozenset("ヶケヵカヴゔ々ゝゞヽヾけ")
 # カ and ケ are in most readings, between other kana.
-_KANA_AS_TYPED = "ァ-ヺーぁ-ゖｦ-ﾝ"
+_KANA_RANGES = "ァ-ヺーぁ-ゖｦ-ﾝ"
 _SECOND_READING_PATTERN = re.compile(
-    rf"[ヴゔ々ゝゞヽヾ]|(?<![{_KANA_AS_TYPED}])[ヶケヵカけかゕゖｶｹ㋕㋘](?![{_KANA_AS_TYPED}])"
+    rf"[ヴゔ々ゝゞヽヾ]|(?<![{_KANA_RANGES}])[ヶケヵカけかゕゖｶｹ㋕㋘](?![{_KANA_RANGES}])"
 )
 
 
 def list_readings(text: str) -> tuple[str, ...]:
-    """Return the folded text, and a second reading if neighbours of a character permit one."""
+    """Return the comparison form of the text and, if the reading of a character depends on its neighbours, the
+    comparison form of the second reading."""
     folded = fold_text(text)
     if not has_second_reading(text) or _SECOND_READING_PATTERN.search(text) is None:
         return (folded,)
-    second = _read_by_neighbours(text)
+    second = _make_second_reading(text)
     return (folded,) if second == folded else (folded, second)
 
 
 def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return `list_readings` of each of many texts, faster than one by one."""
+    """Return the result of `list_readings` for each of the texts; this is faster than one call for each text."""
     return [
         list_readings(text) if has_second_reading(text) and _SECOND_READING_PATTERN.search(text) else (folded,)
-        for text, folded in zip(texts, _fold_all(texts), strict=True)
+        for text, folded in zip(texts, _fold_texts(texts), strict=True)
     ]
 
 
-def _read_by_neighbours(text: str) -> str:
+def _make_second_reading(text: str) -> str:
     kana = unicodedata.normalize("NFKC", text).translate(_TO_KATAKANA)
     kana = _VU_SYLLABLE_PATTERN.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
     kana = _ITERATION_MARK_PATTERN.sub(_repeat_kana, _ITERATION_MARK_PATTERN.sub(_repeat_kana, kana))
@@ -111,10 +115,9 @@ def _read_by_neighbours(text: str) -> str:
 
 
 def has_second_reading(text: str) -> bool:
-    """True if the text may have a second reading, because it has a character whose reading depends on its
-    neighbours. A part of the text can have another second reading, because it has fewer neighbours.
-    """
-    return not _MARKS_OF_READINGS.isdisjoint(text)
+    """True if the text has a character whose reading can depend on its neighbours. Only then does `list_readings`
+    look for a second reading."""
+    return not _CONTEXT_DEPENDENT_CHARACTERS.isdisjoint(text)
 
 
 def _repeat_kana(match: re.Match[str]) -> str:
@@ -131,23 +134,22 @@ _ADDRESS_UNIT_PATTERN = re.compile(r"(?<=\d)(?:丁目?|番地の|番地|番|号|
 
 
 def fold_address(text: str) -> str:
-    """Return the comparison form of an address or a part of one. 3丁目1番2号, ３－１－２ and 三丁目1-2 are all 3-1-2;
-    other text is folded as a name is.
-    """
-    digits = _BLOCK_IN_KANJI_PATTERN.sub(_write_in_digits, unicodedata.normalize("NFKC", text))
-    blocks = _ADDRESS_UNIT_PATTERN.sub(_divide_blocks, _HYPHEN_AFTER_DIGIT_PATTERN.sub("/", digits))
-    return "-".join(block if block in _SMALL_NUMBERS else list_readings(block)[-1] for block in blocks.split("/"))
+    """Return the comparison form of an address or a part of one. Block numbers are joined by hyphens: 3丁目1番2号,
+    ３－１－２ and 三丁目1-2 all become 3-1-2. All other text gets the comparison form of a name."""
+    digits = _BLOCK_IN_KANJI_PATTERN.sub(_convert_kanji_number, unicodedata.normalize("NFKC", text))
+    blocks = _ADDRESS_UNIT_PATTERN.sub(_replace_block_unit, _HYPHEN_AFTER_DIGIT_PATTERN.sub("/", digits))
+    return "-".join(block if block in _BLOCK_NUMBERS else list_readings(block)[-1] for block in blocks.split("/"))
 
 
-_SMALL_NUMBERS = frozenset(map(str, range(1000)))
+_BLOCK_NUMBERS = frozenset(map(str, range(1000)))
 """Most blocks of an address; they are their own comparison form."""
 
 
-def _divide_blocks(unit: re.Match[str]) -> str:
+def _replace_block_unit(unit: re.Match[str]) -> str:
     return "/" if unit[1] else ""
 
 
-def _write_in_digits(match: re.Match[str]) -> str:
+def _convert_kanji_number(match: re.Match[str]) -> str:
     tens, ten, ones = match.groups()
     if not ten:
         return _KANJI_DIGITS[tens] if tens else ""

@@ -1,6 +1,5 @@
-"""The facts of a corporation that the program watches, and their changes: as stored JSON, and as the short text of an
-alert.
-"""
+"""The facts of a corporation whose changes the program reports to people: as values, as stored JSON, and as the
+short text of an alert."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -22,10 +21,10 @@ CORPORATION_KIND = "corporation"
 """Kind of the subject of these alerts. The subject's id is the corporation number as an integer."""
 QUEUE_NAME = "companies"
 """Name of the queue of changed corporations."""
-EXPECTED_RESPONSES = "acknowledgement|renewal"
+EXPECTED_RESPONSE_TEXT = "acknowledgement|renewal"
 """Text `expected` of these alerts: an acknowledgement or a renewed credit check settles them."""
 PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
-_LONGEST_TEXT_CHARACTERS = 255
+_LONGEST_OBSERVED_CHARACTERS = 255
 _NAME_LENGTHS = (150, 60, 40, 24)
 """Lengths (characters) to which names and addresses are cut, one after the other, until the text of an alert fits."""
 
@@ -47,8 +46,9 @@ class WatchedFacts:
 
 @dataclass(frozen=True, slots=True)
 class CompanyChange:
-    """A change of a corporation with records of ours, and the open alert about it: the facts before and now, those
-    that differ, and the date of the registry that has the present ones.
+    """A change of a corporation for which there are records here: the facts that people have been told (`before`),
+    the present facts (`after`), the date of the registry that has the present facts, and the id of the open
+    alert about the change.
     """
 
     number: str
@@ -59,12 +59,12 @@ class CompanyChange:
 
     @property
     def changed(self) -> frozenset[ChangedFact]:
-        """The facts that differ."""
+        """The facts in which `before` and `after` differ."""
         return find_changes(self.before, self.after)
 
 
 def make_watched_facts(corporation: Corporation) -> WatchedFacts:
-    """Return the watched facts of a corporation."""
+    """Return those facts of a corporation whose changes the program reports to people."""
     return WatchedFacts(
         corporation.name,
         corporation.address,
@@ -77,7 +77,7 @@ def make_watched_facts(corporation: Corporation) -> WatchedFacts:
 
 
 def find_changes(before: WatchedFacts, after: WatchedFacts) -> frozenset[ChangedFact]:
-    """Return the facts in which two states of a corporation differ."""
+    """Return the facts in which the states `before` and `after` of one corporation differ."""
     if after.is_deleted:
         return frozenset() if before.is_deleted else frozenset({ChangedFact.DELETED})
     restored = {ChangedFact.REOPENED} if before.is_deleted else set()
@@ -85,7 +85,8 @@ def find_changes(before: WatchedFacts, after: WatchedFacts) -> frozenset[Changed
 
 
 def clear_closure(facts: WatchedFacts) -> WatchedFacts:
-    """Return the facts of a corporation before its closure, as far as they are known."""
+    """Return the facts without closure and successor, as they were before the corporation was closed. The other
+    facts stay, because earlier values of them aren't known."""
     return replace(facts, closure=None, successor=None)
 
 
@@ -97,7 +98,7 @@ def compute_subject_id(number: str) -> int:
 
 
 def format_number_of_subject(subject_id: int) -> str:
-    """Return the corporation number of an alert's subject."""
+    """Return the corporation number (13 digits) for the subject id of an alert about a changed corporation."""
     return f"{subject_id:013d}"
 
 
@@ -105,7 +106,7 @@ def format_number_of_subject(subject_id: int) -> str:
 
 
 def make_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
-    """Return the facts as a JSON object. Facts that a corporation seldom has are left out if it doesn't have them."""
+    """Return the facts as a JSON object. The image ids and the deletion are left out if the corporation has none."""
     closed = facts.closure and {"date": facts.closure.day.isoformat(), "cause": facts.closure.cause.name.lower()}
     stored: dict[str, object] = {
         "name": facts.name,
@@ -122,7 +123,7 @@ def make_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
 
 
 def format_facts(facts: WatchedFacts) -> str:
-    """Return the facts as JSON text."""
+    """Return the facts as JSON text, in which form the database stores them."""
     return json.dumps(make_facts_object(facts), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -158,14 +159,15 @@ def _require_text(value: object) -> str:
 
 
 def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
-    """Return the changes as the text `observed` of an alert: parts with codes, dates and names, the closing of the
-    corporation first. Names and addresses are cut where the text would be too long for its column.
+    """Return the changes as the text `observed` of an alert: parts with codes, dates and names, that about the
+    closure first. `successor_name` is the name of the corporation into which the changed one was merged. Names
+    and addresses are cut if the text would be too long for its column.
     """
-    texts = (_join_parts(before, after, successor_name, length) for length in _NAME_LENGTHS)
-    return next((text for text in texts if len(text) <= _LONGEST_TEXT_CHARACTERS), "")
+    texts = (_join_changes(before, after, successor_name, length) for length in _NAME_LENGTHS)
+    return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")
 
 
-def _join_parts(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
+def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
     changed = find_changes(before, after)
     parts = [_format_closing_part(changed, after, _shorten_part(successor_name, length))]
     if ChangedFact.NAME in changed:
@@ -179,7 +181,8 @@ def _join_parts(before: WatchedFacts, after: WatchedFacts, successor_name: str, 
 
 
 def _format_closing_part(changed: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
-    """Return the part about a closing, a merger, their undoing or a deletion; "" if none of them happened."""
+    """Return the part of an alert's text that says that the corporation was closed, merged, reopened or deleted,
+    or that its successor changed; "" if none of these is in `changed`."""
     if ChangedFact.DELETED in changed:
         return "company deleted"
     if ChangedFact.REOPENED in changed:
@@ -195,6 +198,7 @@ def _format_closing_part(changed: Collection[ChangedFact], after: WatchedFacts, 
 
 
 def _shorten_part(text: str, length: int) -> str:
-    """Return the text without the characters that separate parts, cut to `length` characters."""
+    """Return a name or address for the text of an alert: cut to `length` characters, and with full-width
+    characters in place of the characters that separate the parts of this text."""
     plain = text.replace(";", "；").replace(PAIR_SEPARATOR, "｜")
     return plain if len(plain) <= length else f"{plain[: length - 1]}…"

@@ -16,8 +16,9 @@ CLOSE_KIND = "daily-close"
 Facts = Mapping[str, object]
 
 
-class OpenClosePoint(StrEnum):
-    """Reasons for which a close is not final yet."""
+class NotFinalReason(StrEnum):
+    """Reasons for which a daily close is not final yet: the day isn't over, an outcome is still unknown, or the
+    day isn't reconciled."""
 
     DAY_RUNNING = "day_running"
     STILL_UNKNOWN = "still_unknown"
@@ -26,13 +27,13 @@ class OpenClosePoint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DailyCloseMoney:
-    """Numbers and sums of one currency.
+    """Numbers and sums of the payments and refunds of one currency in a daily close.
 
     - `captured`: payments that were paid on the day, without reversed ones and those whose outcome is unknown
     - `refunded`: refunds that were completed on the day
     - `reversed`: payments that were reversed on the day, whenever they were paid
     - `unknown_opening`, `unknown_closing`: payments and refunds whose outcome nobody knew at the first instant of the
-      day, and at the first instant after it; their sums are in none of the others
+      day, and at the first instant after it; they are in none of the other sums
     """
 
     currency: str
@@ -44,19 +45,20 @@ class DailyCloseMoney:
 
     @property
     def net_minor(self) -> int:
-        """Captured less refunded, in minor units."""
+        """The captured sum less the refunded sum, in minor units."""
         return self.captured.minor - self.refunded.minor
 
     def get_sum(self, name: str) -> CountAndSum:
-        """Return the number and sum with this name, which is one of DAILY_SUM_NAMES."""
+        """Return the field `name`, one of DAILY_SUM_NAMES."""
         value: CountAndSum = getattr(self, name)
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownRecord:
-    """A payment or refund whose outcome was unknown at an instant, since `since`. `settled_at` is the time at which
-    the outcome was written later, None if it is unknown still.
+    """A payment or refund whose outcome was unknown at the instant for which a close lists it, such as the end of
+    the day. It was unknown since `since`; `settled_at` is the time at which the outcome was written later, None
+    if it is still unknown.
     """
 
     kind: str
@@ -69,7 +71,7 @@ class UnknownRecord:
 
     @property
     def name(self) -> str:
-        """Kind and id, such as `payment 17`."""
+        """Kind and id of the record, such as `payment 17`."""
         return f"{self.kind} {self.id}"
 
 
@@ -92,16 +94,16 @@ class CloseReconciliation:
 
     @property
     def difference_count(self) -> int:
-        """Number of all differences, with those that are not listed."""
+        """The number of all differences of the reconciliation, including those that aren't listed."""
         return self.imported + self.missing_there + self.different_state + self.different_amount + self.refused
 
 
 @dataclass(frozen=True, slots=True)
 class DailyCloseChange:
-    """A difference between the first close of the day and this one. `what` is a sum of DAILY_SUM_NAMES (with its
-    currency), `unknown` (a record that was added to or removed from the records with an unknown outcome) or
-    `reconciliation`. The values are texts for `unknown` and `reconciliation`; None if one of the two closes has
-    no value.
+    """A difference between the first close of a day and a later close of this day. `what` is a sum of
+    DAILY_SUM_NAMES (with its currency), `unknown` (a record that was added to or removed from the records with
+    an unknown outcome) or `reconciliation`. The values are texts for `unknown` and `reconciliation`; None if
+    one of the two closes has no value.
     """
 
     what: str
@@ -112,7 +114,8 @@ class DailyCloseChange:
 
 @dataclass(frozen=True, slots=True)
 class FirstClose:
-    """The first written close of the day: its time and its person."""
+    """The first close of the day that was written to a file: the time at which, and the person by whom, it was
+    written."""
 
     at: datetime
     person: str
@@ -129,7 +132,7 @@ class DailyClose:
     money: tuple[DailyCloseMoney, ...]
     unknown: tuple[UnknownRecord, ...]
     reconciliation: CloseReconciliation | None
-    open_points: tuple[OpenClosePoint, ...]
+    open_points: tuple[NotFinalReason, ...]
     read_at: datetime
     first: FirstClose | None = None
     changes: tuple[DailyCloseChange, ...] = ()
@@ -140,13 +143,14 @@ class DailyClose:
         return not self.open_points
 
     def add_changes(self, changes: tuple[DailyCloseChange, ...]) -> "DailyClose":
-        """Return the close with these changes since the first close of the day."""
+        """Return a copy of the close that has `changes`, the changes since the first close of the day."""
         return replace(self, changes=changes)
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenDailyClose:
-    """A written close: the path of its file, its size in bytes, its SHA-256, and the close itself."""
+    """A daily close that was written to a file: the path of the file, its size in bytes, its SHA-256, and the
+    close itself."""
 
     file: str
     bytes: int
@@ -160,7 +164,8 @@ def make_close_subject(provider: str, day: date) -> str:
 
 
 def make_close_facts(close: DailyClose) -> Facts:
-    """Return the facts of a close that its audit entry stores, so that a later close can be compared with it."""
+    """Return the facts of a close that its audit entry stores. `compare_close_facts` compares a later close with
+    them."""
     run = close.reconciliation
     return {
         "money": {
@@ -174,13 +179,14 @@ def make_close_facts(close: DailyClose) -> Facts:
 
 
 def format_reconciliation(run: CloseReconciliation) -> str:
-    """Return the counts of a reconciliation as text: agreeing payments / differences."""
+    """Return two counts of a reconciliation as text: the payments that agree / the differences, such as `120 / 3`."""
     return f"{run.matched} / {run.difference_count}"
 
 
 def compare_close_facts(first: Facts, now: Facts) -> tuple[DailyCloseChange, ...]:
-    """Return the changes since the first close: the changed sums per currency, then the added and removed records
-    with an unknown outcome, then the reconciliation.
+    """Return the changes from the facts `first` of the day's first close to the facts `now` of a later close: the
+    changed sums per currency, then the added and removed records with an unknown outcome, then the
+    reconciliation.
     """
     changes = []
     before, after = (_read_sums(facts) for facts in (first, now))
@@ -206,7 +212,8 @@ def compare_close_facts(first: Facts, now: Facts) -> tuple[DailyCloseChange, ...
 
 
 def _read_sums(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
-    """Return the sums of stored facts by currency and name. A sum that this version doesn't know is left out."""
+    """Return the sums in the stored facts of a close, by currency and name of the sum. A name that this version
+    doesn't know is left out."""
     money = facts.get("money")
     return {
         (str(currency), name): CountAndSum(int(sums[name][0]), int(sums[name][1]))

@@ -1,4 +1,4 @@
-"""Figures of all reports in one object, for programs that read all reports with one command."""
+"""The figures of all reports in one object, for other programs that read them with one command."""
 
 from dataclasses import dataclass
 

@@ -63,7 +63,7 @@ class ProviderSuccess:
     read_at: datetime
 
 
-def get_state_group(status: str, certainty: str) -> str:
+def get_provider_day_field(status: str, certainty: str) -> str:
     """Return the name of the field of `ProviderDay` that counts payments of this state and certainty."""
     if certainty != Certainty.KNOWN:
         return "unknown"

@@ -10,9 +10,8 @@ AGE_CLASSES = ("hour", "four_hours", "day", "three_days", "older")
 
 @dataclass(frozen=True, slots=True)
 class QueueAges:
-    """The records of one queue by class of age (see AGE_CLASSES). `undated` records have no known age. `is_complete`
-    is False if the queue has more records than are counted.
-    """
+    """The numbers of records of one queue by class of age (see AGE_CLASSES). `undated` is the number of records
+    without a known age. `is_complete` is False if the queue has more records than are counted."""
 
     queue: str
     counts: tuple[int, ...]
@@ -26,7 +25,8 @@ class QueueAges:
 
 @dataclass(frozen=True, slots=True)
 class QueueAgeReport:
-    """For each queue, how long its records have been in their present state at the instant `read_at`."""
+    """Report of the waiting times in the queues at the instant `read_at`: for each queue, the numbers of its
+    records by the time since which they have had their present state."""
 
     queues: tuple[QueueAges, ...]
     read_at: datetime

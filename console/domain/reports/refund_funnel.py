@@ -11,7 +11,7 @@ OTHER_ENDINGS = ("rejected", "withdrawn", "expired", "failed")
 
 @dataclass(frozen=True, slots=True)
 class CountAndSum:
-    """A number of refunds and their sum in minor units of one currency."""
+    """A number of payments or refunds, and the sum of their amounts in minor units of one currency."""
 
     count: int = 0
     minor: int = 0
@@ -34,8 +34,9 @@ class RefundFunnel:
     failed: CountAndSum
     unknown: CountAndSum
 
-    def step(self, name: str) -> CountAndSum:
-        """Return the field with this name."""
+    def get_step(self, name: str) -> CountAndSum:
+        """Return the number and sum of the refunds that reached the step or ending `name`, one of FUNNEL_STEPS or
+        OTHER_ENDINGS."""
         value: CountAndSum = getattr(self, name)
         return value
 

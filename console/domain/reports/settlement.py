@@ -18,7 +18,8 @@ class SettlementDay:
 
     @property
     def net_minor(self) -> int:
-        """Amount that the provider owes for the day: payments less refunds; negative if the refunds are larger."""
+        """The amount in minor units that the provider owes us for the day: payments less refunds; negative if the
+        refunds are larger."""
         return self.paid_minor - self.refunded_minor
 
 
@@ -36,7 +37,8 @@ class SettlementSeries:
 
 @dataclass(frozen=True, slots=True)
 class SettlementReport:
-    """The report about the money of each day. Amounts of different currencies are never added."""
+    """The report about the money of each day, with one series for each provider and currency. Amounts of different
+    currencies are never added."""
 
     period: Period
     series: tuple[SettlementSeries, ...]

@@ -1,4 +1,5 @@
-"""Times for which outcomes stayed unknown, per kind of record, and the schedule of the program's probes."""
+"""The report of the time to truth: how long outcomes were unknown, per kind of record, beside the schedule of the
+program's probes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +7,12 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from console.domain.reports.periods import Period
-from console.domain.tasks.retry_schedules import PAYMENT_PROBES, PURCHASE_PROBES, REFUND_PROBES
+from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, PURCHASE_PROBE_WAITS, REFUND_PROBE_WAITS
 
 PROBE_SCHEDULES: Mapping[str, Sequence[timedelta]] = {
-    "credit-check": PURCHASE_PROBES,
-    "payment": PAYMENT_PROBES,
-    "refund": REFUND_PROBES,
+    "credit-check": PURCHASE_PROBE_WAITS,
+    "payment": PAYMENT_PROBE_WAITS,
+    "refund": REFUND_PROBE_WAITS,
 }
 """The waits between the automatic probes of a record whose outcome is unknown, by kind."""
 
@@ -57,12 +58,11 @@ class TimeToTruthReport:
     read_at: datetime
 
 
-def summarize(
+def compute_time_to_truth(
     kind: str, unknowns: Iterable[UnknownOutcome], schedule: timedelta, now: datetime, *, is_complete: bool = True
 ) -> TimeToTruth:
-    """Return the figures of one kind of record at the instant `now`. `schedule` is the time from the first to the
-    last automatic probe.
-    """
+    """Return the figures about the unknown outcomes of one kind of record at the instant `now`. `schedule` is the
+    time from the first to the last automatic probe. `is_complete` is False if not all operations were read."""
     cases = list(unknowns)
     times = sorted(case.settled_at - case.started_at for case in cases if case.settled_at is not None)
     ages = [now - case.started_at for case in cases if case.settled_at is None]

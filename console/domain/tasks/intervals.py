@@ -9,13 +9,13 @@ from console.domain.tasks.records import ScheduledTask
 
 TASK_LEASE_PREFIX = "task_"
 """Prefix of the lease names of the worker's tasks; the name of the task follows."""
-OVERDUE_GRACE = timedelta(seconds=90)
+OVERDUE_GRACE_PERIOD = timedelta(seconds=90)
 """Shortest delay after which a task counts as overdue. After a worker was killed, its lease expires within half of
 this time.
 """
-LONGEST_RUN = timedelta(minutes=15)
+LONGEST_RUN_TIME = timedelta(minutes=15)
 """Time after which a run of a task that hasn't ended counts as hanging."""
-LONGEST_BACK_OFF = timedelta(minutes=15)
+LONGEST_WAIT_AFTER_FAILURES = timedelta(minutes=15)
 MAX_CONSECUTIVE_FAILURES = 2
 """Number of consecutive failed runs of a task up to which no alert is raised."""
 BATCH_SIZE = 200
@@ -37,7 +37,7 @@ class Interval:
 
     @property
     def every(self) -> timedelta:
-        """The interval as a duration."""
+        """The interval `seconds` as a timedelta."""
         return timedelta(seconds=self.seconds)
 
 
@@ -89,18 +89,16 @@ def get_interval(name: str) -> Interval:
     return INTERVAL_OF_TASK.get(name, USUAL_INTERVAL)
 
 
-def wait_after_failures(every: timedelta, failures: int) -> timedelta:
+def compute_wait_after_failures(every: timedelta, failures: int) -> timedelta:
     """Return the wait until the next run of a task with the interval `every` after `failures` consecutive failed
-    runs. The wait doubles with each failure and is not yet divided by the time scale.
-    """
-    return min(every * (1 << min(failures, 20)), max(every, LONGEST_BACK_OFF))
+    runs. The wait doubles with each failure up to a limit. It isn't divided by the time scale yet."""
+    return min(every * (1 << min(failures, 20)), max(every, LONGEST_WAIT_AFTER_FAILURES))
 
 
 def compute_longest_wait(every: timedelta) -> timedelta:
     """Return the longest wait between two runs of a task with the interval `every`. If the stored time of the next
-    run is later than that, a desk whose clock was ahead wrote this time.
-    """
-    return max(every, LONGEST_BACK_OFF)
+    run is farther away, a desk whose clock was ahead wrote it."""
+    return max(every, LONGEST_WAIT_AFTER_FAILURES)
 
 
 def is_running(task: ScheduledTask) -> bool:
@@ -110,10 +108,10 @@ def is_running(task: ScheduledTask) -> bool:
 
 def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
     """True if an alert about the task must be raised: the task's due time passed longer ago than its interval (at
-    least `OVERDUE_GRACE`), a run hangs, or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed.
+    least `OVERDUE_GRACE_PERIOD`), a run hangs, or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed.
     """
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True
     if is_running(task) and task.begun_at is not None:
-        return now - scale.scale_delta(max(LONGEST_RUN, 2 * task.every)) > task.begun_at
-    return now - scale.scale_delta(max(OVERDUE_GRACE, task.every)) > task.next_at
+        return now - scale.scale_delta(max(LONGEST_RUN_TIME, 2 * task.every)) > task.begun_at
+    return now - scale.scale_delta(max(OVERDUE_GRACE_PERIOD, task.every)) > task.next_at

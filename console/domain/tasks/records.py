@@ -52,8 +52,9 @@ class Saga:
 
 
 class AlertRule(StrEnum):
-    """Rules that an order and its payments must fulfil. If an order breaks a rule, an alert is raised. Each value is
-    the rule's id.
+    """Rules that an order and its payments must fulfil; if an order breaks one, an alert is raised. The rules are
+    broken by a paid payment whose order is still pending, by a paid order without a successful payment, and by
+    a payment that was paid too late. Each value is the rule's id.
     """
 
     PAID_UNNOTICED = "A"
@@ -107,7 +108,8 @@ class AlertItem:
 
 
 class ReconciliationVerdict(StrEnum):
-    """Result of the comparison of a payment with the provider's history."""
+    """Result of the comparison of a payment with the provider's history: equal, imported because it was missing
+    here, missing at the provider, or different in state or amount. REFUSED: a row of the history was rejected."""
 
     MATCHED = "matched"
     IMPORTED = "imported"
@@ -162,7 +164,7 @@ class ReconcileReport:
 
 
 class BulkAction(StrEnum):
-    """Actions of a bulk run. None of them moves money."""
+    """Actions that a bulk run can execute on its records: probe, re-fetch, take or note. None of them moves money."""
 
     PROBE = "probe"
     REFETCH = "refetch"
@@ -207,12 +209,12 @@ class BulkRun:
 
     @property
     def name(self) -> str:
-        """The name of the run on screen, such as `BS-7`."""
+        """The name of the bulk run on screen, such as `BS-7`."""
         return format_run_name(self.id)
 
 
 def format_run_name(run_id: int) -> str:
-    """Return the name of the bulk run with this id."""
+    """Return the name that the screens show for the bulk run with this id, such as `BS-7`."""
     return f"BS-{run_id}"
 
 

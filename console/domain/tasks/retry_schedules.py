@@ -1,6 +1,5 @@
-"""Schedules of automatic attempts: the wait before each attempt. After the last attempt of a schedule whose last wait
-isn't repeated, the record waits for a person.
-"""
+"""Schedules of automatic attempts: the wait before each attempt. If the last attempt of a schedule fails, the
+record waits for a person; some schedules repeat their last wait instead and never end."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,27 +9,27 @@ from console.domain.clock import TimeScale
 _SECOND, _MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
-PURCHASE_PROBES: Sequence[timedelta] = (
+PURCHASE_PROBE_WAITS: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY,
 )  # fmt: skip
-PAYMENT_PROBES: Sequence[timedelta] = PURCHASE_PROBES
-PAYMENT_POLLS: Sequence[timedelta] = (
+PAYMENT_PROBE_WAITS: Sequence[timedelta] = PURCHASE_PROBE_WAITS
+PAYMENT_POLL_WAITS: Sequence[timedelta] = (
     10 * _SECOND, 20 * _SECOND, 30 * _SECOND, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR,
     6 * _HOUR, _DAY, _DAY, _DAY,
 )  # fmt: skip
-REFUND_PROBES: Sequence[timedelta] = (
+REFUND_PROBE_WAITS: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY, _DAY, _DAY,
 )  # fmt: skip
-PAYMENT_TIMEOUTS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR)
+PAYMENT_TIMEOUT_WAITS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR)
 """Waits between the attempts to end an expired payment while its outcome isn't known; the last wait is repeated."""
-INCOMPLETE_REFETCHES: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
+INCOMPLETE_REFETCH_WAITS: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
 
-REFUND_POLLS: Sequence[timedelta] = (30 * _SECOND, 2 * _MINUTE, 10 * _MINUTE, *(24 * (_HOUR,)), _DAY)
-SLOW_REFUND_POLLS: Sequence[timedelta] = (*(24 * (_HOUR,)), _DAY)
-"""Waits between the polls of an accepted refund: SLOW_REFUND_POLLS for a provider that needs hours to complete
-refunds, REFUND_POLLS for a provider that needs minutes. The last wait is repeated.
+REFUND_POLL_WAITS: Sequence[timedelta] = (30 * _SECOND, 2 * _MINUTE, 10 * _MINUTE, *(24 * (_HOUR,)), _DAY)
+SLOW_REFUND_POLL_WAITS: Sequence[timedelta] = (*(24 * (_HOUR,)), _DAY)
+"""Waits between the polls of an accepted refund: SLOW_REFUND_POLL_WAITS for a provider that needs hours to complete
+refunds, REFUND_POLL_WAITS for a provider that needs minutes. The last wait is repeated.
 """
-REFUND_SENDINGS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY)
+REFUND_SENDING_WAITS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY)
 """Waits between the attempts to send an approved refund that could not be sent. Each attempt uses the same
 idempotency key.
 """
@@ -54,7 +53,6 @@ def compute_next_attempt_time(
 def compute_next_attempt_time_endlessly(
     schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
 ) -> datetime:
-    """Return the instant at which the next attempt is due, after `attempts` attempts, for a schedule whose last wait
-    is repeated.
-    """
+    """Return the instant at which the next attempt is due after `attempts` attempts, for a schedule that repeats
+    its last wait and so never ends."""
     return now + scale.scale_delta(schedule[min(attempts, len(schedule) - 1)])

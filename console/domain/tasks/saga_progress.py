@@ -1,4 +1,4 @@
-"""Progress of a saga, step by step, for display. It is computed from the saga's record alone."""
+"""Progress of a saga, step by step, for display. It is computed from the saga's row alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ undoes its steps. UNDONE_FACT: the times at which steps were undone.
 
 class StepState(StrEnum):
     """State of one step of a saga, for display. CURRENT: the saga does this step next; WAITING: it does it at a
-    later instant; OPEN: it does it after other steps; SKIPPED: it will not do it."""
+    later instant; OPEN: it does it after other steps; STUCK: it can't do it until a person has removed the
+    cause; SKIPPED: it will not do it; DONE and UNDONE: it has done it, or undone it again.
+    """
 
     DONE = "done"
     CURRENT = "current"
@@ -48,7 +50,7 @@ class SagaProgress:
 
     @property
     def current(self) -> SagaStep | None:
-        """The step that the saga does next; None if the saga has ended."""
+        """The step that the saga does next (its state is CURRENT, WAITING or STUCK); None if the saga has ended."""
         present_states = (StepState.CURRENT, StepState.WAITING, StepState.STUCK)
         return next((step for step in self.steps if step.state in present_states), None)
 
@@ -61,9 +63,8 @@ def make_saga_progress(saga: Saga, names: Sequence[str], now: datetime) -> SagaP
 
 
 def _make_step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:
-    """Return the saga's step `name` with its state; `is_later` is True if the step comes after the saga's present
-    step.
-    """
+    """Return the step `name` of the saga with its state, for display. `is_later` is True if the step comes after
+    the saga's present step."""
     done_at, undone = read_step_times(saga, DONE_FACT), read_step_times(saga, UNDONE_FACT)
     if name in undone:
         return SagaStep(name, StepState.UNDONE, undone[name])

@@ -10,9 +10,8 @@ COLLEAGUE, INVENTED_APPROVER = "op-c", "lead-d"
 
 
 class TrainingState(StrEnum):
-    """The state of an incident for one person. An incident in the state WRONG keeps this state until the person
-    starts it again.
-    """
+    """The state of an incident of the training for one person: not begun, open, right or wrong. An incident in the
+    state WRONG keeps this state until the person starts it again."""
 
     NOT_BEGUN = "not_begun"
     OPEN = "open"
@@ -21,9 +20,8 @@ class TrainingState(StrEnum):
 
 
 class Verdict(StrEnum):
-    """Result of the check of an incident: the comparison of the simulated provider's ledger with the console's
-    records.
-    """
+    """Result of the check of a person's treatment of an incident, made by a comparison of the simulated provider's
+    ledger with the console's records: RIGHT, LEFT_OPEN, or a mistake such as REFUNDED_TWICE."""
 
     RIGHT = "right"
     LEFT_OPEN = "left_open"
@@ -55,9 +53,9 @@ def get_training_state(verdict: Verdict) -> TrainingState:
 class TrainingIncident:
     """One incident of the training as one person sees it.
 
-    `facts` are the numbers and amounts of the situation, which its sentence contains; empty before it is begun.
-    `verdict` is None before the first check of this attempt. `attempts` counts how often the person has begun it.
-    `is_solved` stays True once an attempt was right.
+    `facts` are the numbers and amounts in the sentence about the incident; empty before the person starts it.
+    `verdict` is None before the first check of this attempt. `attempts` counts how often the person has started
+    the incident. `is_solved` stays True once an attempt was right.
     """
 
     key: str
@@ -71,7 +69,8 @@ class TrainingIncident:
 
 @dataclass(frozen=True, slots=True)
 class TrainingScore:
-    """The score of one person: solved incidents, those solved at the first attempt, attempts, and all incidents."""
+    """The score of one person as numbers of incidents: solved, solved at the first attempt, and all; and the
+    number of attempts."""
 
     person: str
     solved: int

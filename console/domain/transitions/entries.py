@@ -1,6 +1,6 @@
-"""Table of the audit entries which report that a record has entered its present state or certainty. If a database
-of an older version is upgraded, `state_since` gets the time of the newest of these entries. The demo sets the
-same column of its records by these entries.
+"""Table of the audit actions that report the entry of a record into a state or an unknown outcome. When a database
+of an older version is upgraded, `state_since` of a record gets the time of its newest such audit entry. The
+demo sets this column of its records in the same way.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _PAYMENT_BOOKED_ACTIONS = (AuditAction.PAYMENT_BOOKED, AuditAction.PAYMENT_IMPOR
 UNKNOWN_OUTCOME_KEY = "unknown"
 """Key of the actions that report an unknown outcome, whatever the state is."""
 
-ENTERING_ACTIONS: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = {
+ACTIONS_BY_ENTERED_STATE: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = {
     "credit-check": {
         UNKNOWN_OUTCOME_KEY: (AuditAction.CREDIT_CHECK_UNKNOWN, AuditAction.CREDIT_CHECK_PURCHASE_LAPSED),
         "success": (AuditAction.CREDIT_CHECK_BOUGHT,),

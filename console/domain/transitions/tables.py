@@ -48,7 +48,7 @@ REFUND_TRANSITIONS: Mapping[RefundState, frozenset[RefundState]] = {
 }
 OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
 """States of an open refund. At most one refund of a payment is in one of these states."""
-HOLDING_REFUND_STATES = OPEN_REFUND_STATES | {RefundState.SUBMITTED}
+RESERVING_REFUND_STATES = OPEN_REFUND_STATES | {RefundState.SUBMITTED}
 """States in which a refund's amount is reserved on its payment."""
 ENDED_REFUND_STATES = frozenset(state for state, targets in REFUND_TRANSITIONS.items() if not targets)
 
@@ -86,10 +86,9 @@ def require_check_transition(state: CheckState, target: CheckState) -> None:
         raise ForbiddenTransition(f"credit check {state} -> {target}")
 
 
-def list_sources_of_operation(target: OperationState) -> tuple[str, ...]:
-    """Return the states from which an operation may change to `target`. Each UPDATE compares the stored state with
-    these states in its WHERE clause.
-    """
+def list_earlier_operation_states(target: OperationState) -> tuple[str, ...]:
+    """Return the states from which an operation may change to `target`. An UPDATE of the journal compares the
+    stored state with them in its WHERE clause."""
     return tuple(source.value for source, targets in OPERATION_TRANSITIONS.items() if target in targets)
 
 

@@ -12,9 +12,10 @@ from console.domain.views.company_actions import RENEW_ACTION, CompanyAction
 
 @dataclass(frozen=True, slots=True)
 class ChangedCompanyItem:
-    """A changed corporation in the queue, with its explanation and the open alert about it. `related` has the
-    corporations into which it was merged and those merged into it, and tells which of them have records here; None if
-    this desk has no registry, or if the caller doesn't need it. `actions` are those of `list_actions`.
+    """A changed corporation in the queue, with its explanation and the open alert about the change. `related` has
+    the corporations into which it was merged and those merged into it, and tells which of them have records
+    here; None if this desk has no registry, or if the caller doesn't need it. `actions` are those that
+    `list_actions` returns for the change.
     """
 
     change: CompanyChange
@@ -25,9 +26,8 @@ class ChangedCompanyItem:
 
     @property
     def renewal(self) -> CompanyAction:
-        """The first action `renew` of `actions`. It renews a credit check, or has the reason for which none can
-        be renewed. Raises StopIteration if `actions` was not read.
-        """
+        """The first action `renew` in `actions`: it renews a credit check, or has the reason for which none can be
+        renewed. Raises StopIteration if `actions` was not read."""
         return next(action for action in self.actions if action.action == RENEW_ACTION)
 
     @property

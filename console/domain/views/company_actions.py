@@ -13,9 +13,9 @@ ACKNOWLEDGE_ACTION, RENEW_ACTION, OPEN_SUCCESSOR_ACTION = "acknowledge", "renew"
 
 @dataclass(frozen=True, slots=True)
 class CompanyAction:
-    """An action on a changed corporation. `command` is the terminal's command. If the action isn't possible now,
-    `reason` is the wording code of the reason, with `facts`. `client_id` is the client for whom a credit check is
-    renewed.
+    """An action on a changed corporation. `command` is the terminal command that does it. If the action isn't
+    possible now, `reason` is the wording code of the reason, with `facts`. `client_id` is the client for whom a
+    credit check is renewed; None for the other actions.
     """
 
     action: str

@@ -24,7 +24,7 @@ class NoticeProof(StrEnum):
 
 
 class SharedFact(StrEnum):
-    """A fact in which a candidate equals a notice exactly."""
+    """A fact of a notice that a candidate (a payment or order here) has exactly alike."""
 
     NUMBER = "number"
     AMOUNT = "amount"
@@ -54,7 +54,8 @@ class UnmatchedNotice:
 
 @dataclass(frozen=True, slots=True)
 class NoticeCandidate:
-    """A record of ours that shares facts with a notice. The program only shows it: it never chooses one."""
+    """A payment or order here that shares facts with a notice. The program only shows it; a person decides if the
+    notice belongs to it."""
 
     record: Order | Payment
     shared: tuple[SharedFact, ...]
@@ -63,8 +64,8 @@ class NoticeCandidate:
 @dataclass(frozen=True, slots=True)
 class UnmatchedNoticeItem:
     """A notice in the queue with its explanation and the open cases about it; the case that reports that the
-    notice matches no record comes first. `candidates` are the records of ours that share its number, or its
-    amount and day; None if they were not read.
+    notice matches no record comes first. `candidates` are the payments and orders here that have the notice's
+    number, or its amount and day; None if they were not read.
     """
 
     notice: UnmatchedNotice
@@ -74,7 +75,7 @@ class UnmatchedNoticeItem:
 
     @property
     def since(self) -> datetime:
-        """The time at which the notice came (UTC)."""
+        """The time (UTC) at which the notice was received."""
         return self.notice.received_at
 
 

@@ -1,6 +1,5 @@
-"""Requests to AlarmBox with a valid access token. After an answer with status 401 a request is repeated once with a
-newer token.
-"""
+"""Requests to AlarmBox with a valid access token. If AlarmBox answers a request with status 401, the request is
+sent once more with a newer token."""
 
 import logging
 from dataclasses import replace
@@ -19,7 +18,7 @@ from console.providers.http.transport import HttpTransport
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_REFRESH_BEFORE_END = timedelta(minutes=5)
+_REFRESH_BEFORE_EXPIRY = timedelta(minutes=5)
 
 
 class AlarmBoxRequestSender:
@@ -42,9 +41,9 @@ class AlarmBoxRequestSender:
         self._clock = clock
 
     def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
-        """Send the request and return its outcome; `convert_answer` converts the answer into the outcome. An answer
-        with status 401 means that AlarmBox did nothing: the request is then sent once more with a newer token. Raises
-        no Exception.
+        """Send the request and return its outcome, which `convert_answer` makes from the HTTP answer. A status 401
+        means that AlarmBox did nothing: the request is then sent once more with a newer token. Raises no
+        Exception.
         """
         try:
             pair = self._get_usable_pair()
@@ -65,7 +64,7 @@ class AlarmBoxRequestSender:
         return the stored pair while it is valid, otherwise raise the renewal's error.
         """
         pair = self._tokens.find_current_pair()
-        if pair is not None and self._is_valid(pair, _REFRESH_BEFORE_END):
+        if pair is not None and self._is_valid(pair, _REFRESH_BEFORE_EXPIRY):
             return pair
         try:
             return self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=pair)
@@ -95,8 +94,9 @@ def _make_request_headers(request: SingleRequest, pair: TokenPair) -> dict[str, 
 
 
 def _make_missing_token_outcome(error: Exception, *, has_effect: bool) -> Outcome[T]:
-    """Return the outcome of a request that wasn't sent, because no access token was available: AUTH, RATE_LIMITED, or
-    the outcome of `make_unsent_outcome`.
+    """Return the outcome of a request that wasn't sent, because `error` left it without an access token: AUTH for
+    refused credentials, RATE_LIMITED if AlarmBox gave no token because of too many requests, otherwise the
+    outcome of `make_unsent_outcome`.
     """
     if isinstance(error, CredentialsRefused):
         return Outcome(OutcomeClass.AUTH, error.reason, SendingCertainty.NO)

@@ -30,7 +30,7 @@ PURCHASE_BUDGET_SECONDS = 45.0
 READ_TIMEOUT_SECONDS = 60.0
 READ_BUDGET_SECONDS = 90.0
 PDF_BUDGET_SECONDS = 120.0
-_CHECKS_PATH = "/ps/v1/credit_checks"
+_CREDIT_CHECKS_PATH = "/ps/v1/credit_checks"
 # Base64 needs 4/3 of the size; the rest is for the report fields and for a server that escapes each `/`.
 _LARGEST_PDF_ANSWER_BYTES = LARGEST_PDF_BYTES * 4 // 3 + 5 * MEBIBYTE
 
@@ -46,7 +46,7 @@ class AlarmBoxReader:
 
     @property
     def capabilities(self) -> CreditCheckCapabilities:
-        """AlarmBox's features."""
+        """The features of AlarmBox as a provider of credit checks."""
         return CreditCheckCapabilities(
             identifies_by_number=True,
             gives_verdict=True,
@@ -65,7 +65,7 @@ class AlarmBoxReader:
         """
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
-        request = _make_read_request(f"{_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
+        request = _make_read_request(f"{_CREDIT_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
         return self._sender.send(request, make_detail_converter(credit_check_id))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
@@ -74,7 +74,7 @@ class AlarmBoxReader:
         """
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
-        path = f"{_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
+        path = f"{_CREDIT_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
         request = _make_read_request(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
         return self._sender.send(request, make_pdf_converter(credit_check_id))
 
@@ -84,7 +84,7 @@ class AlarmBoxReader:
         """
         if not self._has_list_call:
             return make_unsent_outcome("no_list_call", has_effect=False)
-        path = f"{_CHECKS_PATH}?corporation_number={quote(corporation_number, safe='')}"
+        path = f"{_CREDIT_CHECKS_PATH}?corporation_number={quote(corporation_number, safe='')}"
         return self._sender.send(
             _make_read_request(path, READ_BUDGET_SECONDS, MEBIBYTE), make_list_converter(corporation_number)
         )
@@ -132,7 +132,7 @@ def _make_purchase_request(request: PurchaseRequest) -> SingleRequest:
     body = json.dumps({k: v for k, v in fields.items() if v is not None}, ensure_ascii=False).encode("utf-8")
     return SingleRequest(
         "POST",
-        _CHECKS_PATH,
+        _CREDIT_CHECKS_PATH,
         PURCHASE_READ_TIMEOUT_SECONDS,
         PURCHASE_BUDGET_SECONDS,
         MEBIBYTE,

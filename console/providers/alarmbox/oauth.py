@@ -25,7 +25,7 @@ OAUTH_SCOPE = "read credit_check:create"
 _READ_TIMEOUT_SECONDS = 15.0
 _BUDGET_SECONDS = 25.0
 _TOKEN_PATTERN = re.compile(r"[\x21-\x7e]{1,4096}")  # valid in a header: no blanks, no line ends
-_LONGEST_LIFE_SECONDS = 10 * 366 * 86_400
+_LONGEST_LIFETIME_SECONDS = 10 * 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,8 @@ class AlarmBoxConfig:
 
 
 class AlarmBoxOAuth:
-    """Calls to AlarmBox's `/oauth`. This class stores no tokens: the TokenStore stores each new pair before it is
-    used.
-    """
+    """Calls to AlarmBox's `/oauth`. This class stores no tokens: its caller, a TokenStore, stores each new token
+    pair before the pair is used."""
 
     def __init__(self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateLimiter, clock: Clock) -> None:
         self._config = config
@@ -151,14 +150,15 @@ def _is_token(value: object) -> TypeGuard[str]:
 
 
 def _parse_lifetime_seconds(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LONGEST_LIFE_SECONDS:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LONGEST_LIFETIME_SECONDS:
         return None
     return value
 
 
 def _require_refusal(answer: HttpAnswer) -> None:
-    """Return without an error if the answer refuses this refresh token or code. Raise CredentialsRefused or
-    TokenUnavailable for any other answer.
+    """Do nothing if the answer refuses the refresh token or the authorisation code that was sent. For any other
+    answer raise CredentialsRefused (the OAuth client is refused) or TokenUnavailable (AlarmBox gives no token
+    now, or the answer isn't usable).
     """
     if answer.status == 429:
         raise TokenUnavailable("rate_limited")

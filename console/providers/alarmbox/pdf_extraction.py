@@ -15,8 +15,8 @@ from console.providers.http.response_classes import UnusableAnswer
 LARGEST_PDF_BYTES = 32 << 20
 _PIECE_BYTES = 256 << 10
 _END_MARK_WITHIN_BYTES = 1024
-_FIELD_NAME = b'"pdf_file_data"'
-_ESCAPE_BYTES = 6
+_PDF_FIELD_NAME = b'"pdf_file_data"'
+_LONGEST_ESCAPE_BYTES = 6
 _STRING_START_PATTERN = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
 
 
@@ -30,42 +30,41 @@ class PdfTextPosition:
 
     @property
     def decoded_bytes(self) -> int:
-        """Number of bytes to which the Base64 text decodes. If the text has JSON escapes, the real number is
-        smaller.
-        """
+        """Number of bytes that the Base64 text contains after decoding. If the text has JSON escapes, the true
+        number is smaller."""
         padding = self.body.count(b"=", max(self.start, self.end - 2), self.end)
         return (self.end - self.start) // 4 * 3 - padding
 
     @property
     def placeholder(self) -> str:
-        """The short text that `split_pdf` puts in the place of the PDF."""
+        """The short text by which `split_pdf` replaces the PDF's Base64 text."""
         return f"<pdf {self.decoded_bytes} bytes>"
 
 
 def split_pdf(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
-    """Return the body with a short text in the place of the PDF, and the position of the PDF's Base64 text.
+    """Return the body with a short text in place of the PDF's Base64 text, and the position of this Base64 text.
 
-    The position is None if the field is missing or isn't a string. Raises UnusableAnswer `pdf_twice` if the body has
-    two such fields, because it is unclear which field is valid.
+    The position is None if the field is missing or isn't a string. Raises UnusableAnswer `pdf_twice` if the body
+    has two such fields, because it is unclear which field is valid.
     """
-    start = _find_value_start(body, body.find(_FIELD_NAME))
+    start = _find_pdf_text_start(body, body.find(_PDF_FIELD_NAME))
     end = -1 if start is None else body.find(b'"', start)
     if start is None or end < 0 or (end > start and body[end - 1] == ord("\\")):
         return body, None  # not a string, incomplete, or not Base64: the JSON parser or the caller reports it
-    if body.find(_FIELD_NAME, end) >= 0:
+    if body.find(_PDF_FIELD_NAME, end) >= 0:
         raise UnusableAnswer("pdf_twice")
     pdf = PdfTextPosition(body, start, end)
     return body[:start] + pdf.placeholder.encode("ascii") + body[end:], pdf
 
 
-def _find_value_start(body: bytes, key_start: int) -> int | None:
-    """Return the position in `body` at which the field's text begins; None if the field is missing or isn't a string.
-    `key_start` is the position of the field's name. A name after a backslash is part of another text and isn't
-    counted.
+def _find_pdf_text_start(body: bytes, key_start: int) -> int | None:
+    """Return the position in `body` at which the Base64 text of the PDF begins. `key_start` is the position of the
+    field's name, -1 if the body has no such name. Return None if the field is missing or isn't a string; a name
+    after a backslash is part of another text and isn't a field.
     """
     if key_start < 0 or body[key_start - 1 : key_start] == b"\\":
         return None
-    opening = _STRING_START_PATTERN.match(body, key_start + len(_FIELD_NAME))
+    opening = _STRING_START_PATTERN.match(body, key_start + len(_PDF_FIELD_NAME))
     return opening.end() if opening else None
 
 
@@ -123,14 +122,13 @@ def _decode_pieces(texts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _iterate_text_pieces(pdf: PdfTextPosition, has_escapes: bool) -> Iterator[bytes]:
-    r"""Yield the Base64 text in pieces. JSON escapes in the text (a server may write `\/`) are resolved; a piece
-    never ends within an escape.
-    """
+    r"""Yield the Base64 text of the PDF in pieces. If `has_escapes`, JSON escapes in the text (a server may write
+    `\/`) are resolved; a piece never ends within an escape."""
     position = pdf.start
     while position < pdf.end:
         piece_end = min(position + _PIECE_BYTES, pdf.end)
         if has_escapes and piece_end < pdf.end:
-            escape_start = pdf.body.rfind(b"\\", piece_end - _ESCAPE_BYTES, piece_end)
+            escape_start = pdf.body.rfind(b"\\", piece_end - _LONGEST_ESCAPE_BYTES, piece_end)
             piece_end = escape_start if escape_start > position else piece_end
         piece = pdf.body[position:piece_end]
         yield json.loads('"' + piece.decode("ascii") + '"').encode("ascii") if has_escapes else piece

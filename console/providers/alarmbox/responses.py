@@ -7,9 +7,9 @@ from console.domain.records import CheckReport
 from console.providers.alarmbox.pdf_extraction import decode_pdf, split_pdf
 from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http.response_classes import (
-    LIST_STATUSES,
-    PURCHASE_STATUSES,
-    READ_STATUSES,
+    LIST_STATUS_CLASSES,
+    PURCHASE_STATUS_CLASSES,
+    READ_STATUS_CLASSES,
     AnswerConverter,
     UnusableAnswer,
     format_storable,
@@ -23,50 +23,48 @@ _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
-    """Return the function that converts the answer to a purchase into an outcome. A success must have AlarmBox's id,
-    and must not have another corporation number than the requested one.
-    """
+    """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success without
+    AlarmBox's id, or with another corporation number than `corporation_number`, is UNKNOWN."""
 
     def read(body: bytes) -> CheckReport:
-        report = _read_report(_get_check(split_pdf(body)[0]))
+        report = _read_report(_get_credit_check(split_pdf(body)[0]))
         if report.corporation_number not in (None, corporation_number):
             raise UnusableAnswer("other_number")
         return report
 
-    return make_answer_converter(PURCHASE_STATUSES, read, make_evidence_text)
+    return make_answer_converter(PURCHASE_STATUS_CLASSES, read, make_evidence_text)
 
 
 def make_detail_converter(credit_check_id: int) -> AnswerConverter[CheckReport]:
-    """Return the function that converts an answer with the report of a credit check into an outcome. A PDF in the
-    answer is ignored.
-    """
+    """Return the function that converts AlarmBox's answer with the report of a credit check into an outcome. A
+    report with another id than `credit_check_id` is UNKNOWN; a PDF in the answer is ignored."""
 
     def read(body: bytes) -> CheckReport:
-        return _read_own_report(credit_check_id, _get_check(split_pdf(body)[0]))
+        return _read_own_report(credit_check_id, _get_credit_check(split_pdf(body)[0]))
 
-    return make_answer_converter(READ_STATUSES, read, make_evidence_text)
+    return make_answer_converter(READ_STATUS_CLASSES, read, make_evidence_text)
 
 
 def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
-    """Return the function that converts an answer with a report and its PDF into an outcome. An answer
-    about another credit check than `credit_check_id`, or with an incomplete PDF, can't be used.
-    """
+    """Return the function that converts AlarmBox's answer with a report and its PDF into an outcome. A report with
+    another id than `credit_check_id`, or an incomplete PDF, is UNKNOWN."""
 
     def read(body: bytes) -> PdfAnswer:
         body_without_pdf, pdf = split_pdf(body)
-        check = _get_check(body_without_pdf)
+        check = _get_credit_check(body_without_pdf)
         report = _read_own_report(credit_check_id, check)
         file_data = check.get("pdf_file_data")
         if pdf is not None and file_data == pdf.placeholder:
             return PdfAnswer(report, decode_pdf(pdf))
         raise UnusableAnswer("pdf_not_base64" if isinstance(file_data, str) else "pdf_missing")
 
-    return make_answer_converter(READ_STATUSES, read, make_evidence_text)
+    return make_answer_converter(READ_STATUS_CLASSES, read, make_evidence_text)
 
 
 def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:
-    """Return the function that converts a list of purchases into an outcome with the reports of this corporation
-    number. One unreadable report makes the whole list unusable, because it could be a report of this number.
+    """Return the function that converts AlarmBox's list of purchases into an outcome with the reports of
+    `corporation_number`. One unreadable report makes the outcome UNKNOWN, because it could be a report of this
+    number.
     """
 
     def read(body: bytes) -> tuple[CheckReport, ...]:
@@ -78,7 +76,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
             raise UnusableAnswer("no_number")
         return tuple(report for report in reports if report.corporation_number == corporation_number)
 
-    return make_answer_converter(LIST_STATUSES, read, make_evidence_text)
+    return make_answer_converter(LIST_STATUS_CLASSES, read, make_evidence_text)
 
 
 def make_evidence_text(body: bytes) -> str:
@@ -89,7 +87,7 @@ def make_evidence_text(body: bytes) -> str:
         return format_storable(body.partition(b'"pdf_file_data"')[0])
 
 
-def _get_check(body: bytes) -> dict[str, object]:
+def _get_credit_check(body: bytes) -> dict[str, object]:
     check = parse_object(body).get("credit_check")
     if not isinstance(check, dict):
         raise UnreadableJson("no credit check")
@@ -104,8 +102,9 @@ def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckRep
 
 
 def _read_report(check: object) -> CheckReport:
-    """Read the report of a credit check. Only the id is required; any other field with a wrong type or form counts as
-    missing. Raises UnusableAnswer or UnreadableJson.
+    """Read the report of a credit check from a JSON object of AlarmBox. Only the id is required; any other field
+    with a wrong type or form counts as missing. Raises UnusableAnswer for a wrong id, UnreadableJson if `check`
+    is no JSON object.
     """
     if not isinstance(check, dict):
         raise UnreadableJson("no credit check")
@@ -132,16 +131,14 @@ def _read_id(value: object) -> int:
 
 
 def _read_number(value: object) -> str | None:
-    """Return the corporation number of an answer as text; None if it is missing. The caller compares the number with
-    the requested one.
-    """
+    """Return the corporation number in a report of AlarmBox as text, unchecked; None if it is missing. The caller
+    compares it with the requested number."""
     return None if value is None or value == "" else str(value)
 
 
 def _read_name(value: object) -> str | None:
-    """Return the complete company name of an answer; None if it is missing. An unpaired surrogate, which JSON allows
-    and the database can't store, becomes `?`.
-    """
+    """Return the complete company name in a report of AlarmBox; None if it is missing. An unpaired surrogate,
+    which JSON allows and the database can't store, becomes `?`."""
     if not isinstance(value, str) or not value.strip():
         return None
     return value.encode("utf-8", "replace").decode()

@@ -74,7 +74,7 @@ class AlertKafka:
         return self._producer
 
     def close(self) -> None:
-        """Discard the producer, together with the messages that it has not delivered."""
+        """Discard the producer and the events that it has not delivered."""
         self._producer = None
 
 

@@ -62,11 +62,10 @@ def decrypt_text(encrypted: str, key: bytes) -> str:
 
 
 def decrypt_padded(sealed: str, key: bytes) -> tuple[bytes, bool]:
-    """Return the decrypted bytes without padding, and True if the padding was valid. Raises nothing, so that a caller
-    can do all its other checks even after a fault.
+    """Return the decrypted bytes without padding, and True if the padding was valid. An invalid padding isn't
+    removed. For a ciphertext that can't be decrypted return empty bytes and False.
 
-    For a message that can't be decrypted the function returns empty bytes and False. An invalid padding isn't
-    removed.
+    The function raises no exception, so that a caller can do all its other checks even after a fault.
     """
     try:
         data = unhexlify(sealed)

@@ -41,7 +41,7 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
         extract_ciphertext(body), derive_key(merchant.response_key, merchant.response_salt)
     )
     evidence = make_storable_text(plaintext)
-    hint, signed_parts, received_signature = _read_signed_parts(plaintext)
+    payment_id, signed_parts, received_signature = _read_signed_parts(plaintext)
     computed_signature = compute_signature(merchant.response_hash_key, *signed_parts)
     checks = (
         are_signatures_equal(computed_signature, received_signature),
@@ -50,16 +50,16 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
         signed_parts[:1] == (merchant.merch_id,),
     )
     if not all(checks):
-        return _make_refused_callback(hint, evidence, sha256)
+        return _make_refused_callback(payment_id, evidence, sha256)
     return _make_genuine_callback(plaintext, signed_parts, evidence, sha256)
 
 
 def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], object]:
-    """Return our payment id (the merchant's id of the payment), the signed parts in order, and the received
-    signature. If the text can't be read, the parts are empty and the signature is None; the id is None unless it was
-    read before the fault.
+    """Return from a decrypted callback: our payment id (`merchTxnId`), the parts that are signed (in the order of
+    the signature), and the received signature. If the text can't be read, the parts are empty and the signature
+    is None; the id is None unless it was read before the fault.
     """
-    hint: str | None = None
+    payment_id: str | None = None
     try:
         message = _read_payment_fields(plaintext)
         pay_details, payment_mode, merchant = (
@@ -67,21 +67,21 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
             get_object(message, "payModeSpecificData"),
             get_object(message, "merchDetails"),
         )
-        hint = parse_id(merchant.get("merchTxnId"))
-        ids = [parse_id(value) for value in (merchant.get("merchId"), pay_details.get("atomTxnId"), hint)]
+        payment_id = parse_id(merchant.get("merchTxnId"))
+        ids = [parse_id(value) for value in (merchant.get("merchId"), pay_details.get("atomTxnId"), payment_id)]
         ids_present = [value for value in ids if value is not None]
         total = parse_rupees(pay_details.get("totalAmount"))
         if len(ids_present) != len(ids) or total is None:
-            return hint, (), None
+            return payment_id, (), None
         payment_values = (
             format_decimal(total),
             get_code(message),
             read_sub_channel(payment_mode),
             read_bank_id(payment_mode),
         )
-        return hint, (*ids_present, *payment_values), pay_details.get("signature")
+        return payment_id, (*ids_present, *payment_values), pay_details.get("signature")
     except (UnusableAnswer, UnreadableJson):
-        return hint, (), None
+        return payment_id, (), None
 
 
 def _read_payment_fields(plaintext: bytes) -> Fields:
@@ -95,13 +95,14 @@ def _read_payment_fields(plaintext: bytes) -> Fields:
 def _make_genuine_callback(
     plaintext: bytes, signed_parts: tuple[str, ...], evidence: str, sha256: str
 ) -> SignedCallback:
-    """Return the SignedCallback for a callback with a valid signature. Its status code decides the outcome; if
-    other parts can't be read, the outcome is UNKNOWN and the callback still counts as genuine.
+    """Return the SignedCallback for a callback with a valid signature. The signed status code decides the outcome.
+    If the payment's report is needed and can't be read, the outcome is UNKNOWN and the callback still counts as
+    genuine.
     """
     _, atom_id, order, _, code, *_ = signed_parts
     event_id = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()
-    judgement = find_verdict(AtomCall.PAYMENT, code)
-    report, kind, reason = None, judgement.kind, judgement.reason
+    verdict = find_verdict(AtomCall.PAYMENT, code)
+    report, kind, reason = None, verdict.kind, verdict.reason
     if code in PAYMENT_CODES:
         try:
             report = read_report(_read_payment_fields(plaintext), order)
@@ -112,5 +113,5 @@ def _make_genuine_callback(
     return SignedCallback(True, order, event_id, kind, reason, report, evidence, sha256)
 
 
-def _make_refused_callback(hint: str | None, evidence: str, sha256: str) -> SignedCallback:
-    return SignedCallback(False, hint, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)
+def _make_refused_callback(payment_id: str | None, evidence: str, sha256: str) -> SignedCallback:
+    return SignedCallback(False, payment_id, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)

@@ -30,7 +30,12 @@ from console.providers.atom.request_bodies import (
     make_refund_text,
     make_verification_text,
 )
-from console.providers.atom.responses import read_payment, read_refund, read_refund_status, read_token
+from console.providers.atom.responses import (
+    make_payment_reader,
+    make_refund_reader,
+    make_refund_status_reader,
+    make_token_reader,
+)
 from console.providers.atom.signing import find_ist_day
 from console.providers.atom.status_codes import AtomCall
 from console.providers.http.rate_limiter import RateLimiter
@@ -42,7 +47,7 @@ T = TypeVar("T")
 
 __all__ = ["Atom", "AtomConfig", "AtomMerchant", "AtomReader", "AtomUrls", "make_atom_adapter"]
 
-_LONGEST_PROVIDER_ID = 64
+_LONGEST_PROVIDER_ID_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +95,14 @@ class AtomReader:
         if not _is_payable(amount):
             return make_unsent_outcome("bad_amount", has_effect=False)
         text = make_verification_text(merchant, question.merchant_payment_id, amount, day)
-        read = read_payment(merchant.merch_id, question)
+        read = make_payment_reader(merchant.merch_id, question)
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Ask Atom for the state of one of our refunds. The answer has the state as words in its field `remarks`."""
         if not _has_valid_ids(order):
             return make_unsent_outcome("bad_id", has_effect=False)
-        text, read = make_refund_status_text(self._sender.merchant, order), read_refund_status(order)
+        text, read = make_refund_status_text(self._sender.merchant, order), make_refund_status_reader(order)
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read))
 
     def parse_callback(self, body: bytes) -> SignedCallback:
@@ -119,13 +124,12 @@ class AtomReader:
 
 
 class Atom(AtomReader):
-    """All calls to Atom, also those that move money. If a refund was sent again with the same idempotency key, Atom
-    could execute it twice, so each refund is sent only once.
-    """
+    """All calls to Atom, also those that move money. Atom could execute a refund twice that is sent again with the
+    same idempotency key, so the adapter sends each refund only once."""
 
     @property
     def merchant_id(self) -> str:
-        """Our merchant id at Atom."""
+        """The id by which Atom knows our shop (merchant)."""
         return self._sender.merchant.merch_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
@@ -136,7 +140,9 @@ class Atom(AtomReader):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not _is_payable(request.amount):
             return make_unsent_outcome("bad_amount", has_effect=True)
-        return self._sender.send(AtomCall.AUTH, make_auth_text(self._sender.merchant, request), read_token(request))
+        return self._sender.send(
+            AtomCall.AUTH, make_auth_text(self._sender.merchant, request), make_token_reader(request)
+        )
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Request a refund. The outcome of a request that Atom accepts is PENDING."""
@@ -144,7 +150,9 @@ class Atom(AtomReader):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not _is_payable(order.amount):
             return make_unsent_outcome("bad_amount", has_effect=True)
-        return self._sender.send(AtomCall.REFUND, make_refund_text(self._sender.merchant, order), read_refund(order))
+        return self._sender.send(
+            AtomCall.REFUND, make_refund_text(self._sender.merchant, order), make_refund_reader(order)
+        )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
         """Return FAILED_DEFINITE `not_supported` without sending anything: Atom has no call that cancels. A payment
@@ -173,7 +181,7 @@ def _find_india_day(question: PaymentQuestion) -> date | None:
 
 def _has_valid_ids(order: RefundOrder) -> bool:
     own_ids_valid = is_id(order.key) and is_id(order.merchant_payment_id)
-    return own_ids_valid and is_id(order.provider_payment_id, _LONGEST_PROVIDER_ID)
+    return own_ids_valid and is_id(order.provider_payment_id, _LONGEST_PROVIDER_ID_CHARACTERS)
 
 
 def _is_payable(amount: Money) -> bool:

@@ -23,7 +23,7 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
 BUDGET_SECONDS = 45.0
 _REQUEST_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-# The other secret fields are masked before, by `mask_text`, after the answer is decrypted.
+# `make_storable_text` masks the other secret fields when the answer is decrypted.
 _HIDDEN_FIELDS = ("password",)
 
 
@@ -42,24 +42,26 @@ class AtomUrls:
         TXNVERIFICATION.
         """
         main_host = "https://payment1.atomtech.in"
-        return cls._from_hosts(main_host, "https://payment.atomtech.in", main_host, verification)
+        return cls._make_from_origins(main_host, "https://payment.atomtech.in", main_host, verification)
 
     @classmethod
     def make_uat_urls(cls, verification: Verification = Verification.V1) -> Self:
         """Return the URLs of Atom's test environment (UAT). `verification` is the version of the call
         TXNVERIFICATION.
         """
-        return cls._from_hosts("https://paynetzuat.atomtech.in", *("https://caller.atomtech.in",) * 2, verification)
+        return cls._make_from_origins(
+            "https://paynetzuat.atomtech.in", *("https://caller.atomtech.in",) * 2, verification
+        )
 
     @classmethod
     def from_origin(cls, origin: str, verification: Verification = Verification.V1) -> Self:
         """Return URLs that have the same origin (`https://host[:port]`) for all calls. `verification` is the version
         of the call TXNVERIFICATION.
         """
-        return cls._from_hosts(*(origin.rstrip("/"),) * 3, verification)
+        return cls._make_from_origins(*(origin.rstrip("/"),) * 3, verification)
 
     @classmethod
-    def _from_hosts(
+    def _make_from_origins(
         cls, main_host: str, refund_host: str, refund_status_host: str, verification: Verification
     ) -> Self:
         version = "/v2" if verification is Verification.V2 else ""
@@ -71,7 +73,7 @@ class AtomUrls:
         )
 
     def map_by_call(self) -> Mapping[AtomCall, str]:
-        """Return a mapping from each call to its URL."""
+        """Return the URL of each call to Atom, by call."""
         return {
             AtomCall.AUTH: self.auth,
             AtomCall.PAYMENT: self.verification,

@@ -14,7 +14,7 @@ from console.providers.http.strict_json import UnreadableJson, parse_object, req
 
 Fields = dict[str, object]
 _MAX_FIELDS = 16
-_LONGEST_EVIDENCE = 65_536
+_LONGEST_EVIDENCE_CHARACTERS = 65_536
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Names of fields with data of the payer or a card, or secrets. All other fields of an answer are stored as evidence.
 _MASKED_FIELDS_PATTERN = re.compile(
@@ -36,9 +36,8 @@ def extract_ciphertext(body: bytes) -> str:
 
 
 def parse_decrypted(plaintext: bytes) -> Fields:
-    """Return the JSON object of a decrypted text; numbers with a fraction become Decimal. Raises UnreadableJson
-    if the text isn't such an object.
-    """
+    """Return the JSON object in a decrypted message of Atom; numbers with a fraction become Decimal. Raises
+    UnreadableJson if the message isn't a JSON object or the database can't store one of its texts."""
     fields = parse_object(plaintext, _parse_decimal)
     require_storable(fields)
     return fields
@@ -52,11 +51,10 @@ def _parse_decimal(text: str) -> Decimal:
 
 
 def make_storable_text(plaintext: bytes) -> str:
-    """Return the part of a decrypted message that may be stored: its JSON, in which `***` replaces payer data and
-    secrets.
-    """
+    """Return a decrypted message of Atom as text that may be stored: its JSON, in which `***` replaces payer data
+    and secrets; for a message that isn't JSON, only its size."""
     try:
-        return encode_json(_mask_value(parse_decrypted(plaintext)))[:_LONGEST_EVIDENCE]
+        return encode_json(_mask_value(parse_decrypted(plaintext)))[:_LONGEST_EVIDENCE_CHARACTERS]
     except (UnreadableJson, RecursionError):
         return f"{len(plaintext)} bytes, no JSON"
 
@@ -74,9 +72,8 @@ def _mask_field(name: str, value: object) -> object:
 
 
 def get_object(fields: Fields, name: str) -> Fields:
-    """Return the JSON object `name` of a message; empty if it is missing. Raises UnreadableJson if the value isn't an
-    object.
-    """
+    """Return the JSON object in the field `name`; empty if the field is missing. Raises UnreadableJson if its
+    value isn't a JSON object."""
     value = fields.get(name)
     if value is None:
         return {}
@@ -86,9 +83,8 @@ def get_object(fields: Fields, name: str) -> Fields:
 
 
 def get_code(fields: Fields, name: str = "statusCode") -> str:
-    """Return the status code of a message in upper case; `name` is the field with the code. Raises UnreadableJson if
-    there is no code.
-    """
+    """Return the status code of an Atom message in upper case: the value of the field `name` in `responseDetails`.
+    Raises UnreadableJson if there is no code."""
     code = get_object(fields, "responseDetails").get(name)
     if not isinstance(code, str) or not _ID_PATTERN.fullmatch(code.strip()):
         raise UnreadableJson("no code")
@@ -96,9 +92,8 @@ def get_code(fields: Fields, name: str = "statusCode") -> str:
 
 
 def parse_id(value: object) -> str | None:
-    """Return an id as text, from a number or a text; None if it is missing. Raises UnusableAnswer `bad_id` for any
-    other value.
-    """
+    """Return an id in an Atom message as text, from a number or a text; None if it is missing. Raises
+    UnusableAnswer `bad_id` for any other value."""
     if value is None or value == "":
         return None
     text = str(value) if type(value) in (int, str) else ""
@@ -108,9 +103,8 @@ def parse_id(value: object) -> str | None:
 
 
 def parse_rupees(value: object) -> Money | None:
-    """Return an amount in rupees, exact to the paisa; None if it is missing. Raises UnusableAnswer `bad_amount` for
-    an invalid amount.
-    """
+    """Return an amount in an Atom message, in rupees and exact to the paisa; None if it is missing. Raises
+    UnusableAnswer `bad_amount` for an invalid amount."""
     if value is None:
         return None
     try:

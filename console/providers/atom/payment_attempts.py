@@ -15,7 +15,7 @@ from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.result_codes import CodeOutcome, make_unknown_verdict
 
-Attempt: TypeAlias = tuple[CodeOutcome, PaymentReport | None]
+AttemptVerdict: TypeAlias = tuple[CodeOutcome, PaymentReport | None]
 
 # Priority of an attempt by its outcome class: a success first, then an attempt that can still succeed, then an
 # unknown one; a failure decides only if there is none of these.
@@ -31,9 +31,8 @@ _CLASS_PRIORITY = (
 
 
 def read_attempts(instrument: object) -> list[Fields]:
-    """Return all attempts in an answer, which has a list of attempts or a single one. Raises UnreadableJson if an
-    attempt isn't a JSON object.
-    """
+    """Return all attempts in Atom's answer; `instrument` is a list of attempts or a single attempt. Raises
+    UnreadableJson if an attempt isn't a JSON object."""
     rows = instrument if isinstance(instrument, list) else [instrument]
     attempts = [row for row in rows if isinstance(row, dict)]
     if len(attempts) != len(rows):
@@ -41,24 +40,24 @@ def read_attempts(instrument: object) -> list[Fields]:
     return attempts
 
 
-def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuestion) -> Attempt | None:
-    """Return the verdict and the report of one attempt; None if the attempt belongs to another payment or another
-    merchant.
+def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuestion) -> AttemptVerdict | None:
+    """Return the outcome (class and reason) and the report of one attempt; None if the attempt belongs to another
+    payment or another merchant.
 
-    An unreadable attempt gets an UNKNOWN verdict and no report; the other attempts of the answer still count.
+    An unreadable attempt has the class UNKNOWN and no report; the other attempts of the answer still count.
     """
     try:
         merchant = get_object(attempt, "merchDetails")
         if parse_id(merchant.get("merchId")) not in (None, merch_id) or _is_other_payment(merchant, question):
             return None
-        return _read_own_attempt(attempt, question)
+        return _read_own_attempt_verdict(attempt, question)
     except UnusableAnswer as error:
         return make_unknown_verdict(error.reason), None
     except UnreadableJson:
         return make_unknown_verdict("unreadable"), None
 
 
-def _read_own_attempt(attempt: Fields, question: PaymentQuestion) -> Attempt:
+def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> AttemptVerdict:
     code = get_code(attempt)
     if code not in PAYMENT_CODES:
         return find_verdict(AtomCall.PAYMENT, code), None
@@ -72,12 +71,12 @@ def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
     return parse_id(merchant.get("merchTxnId")) not in (None, question.merchant_payment_id)
 
 
-def choose_deciding_attempt(attempts: Sequence[Attempt], question: PaymentQuestion) -> Attempt:
+def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: PaymentQuestion) -> AttemptVerdict:
     """Return the attempt that decides the payment's state: a successful one; otherwise one that can still succeed;
     otherwise an unknown one; a failed one last. The provider's ids of the other successful attempts are in
     `further_captures` of its report.
 
-    The verdict is unknown (reason `other_payment`) if the payment was captured under another provider id than that
+    The class is UNKNOWN (reason `other_payment`) if the payment was captured under another provider id than that
     of the attempts.
     """
     payment_id = question.provider_payment_id
@@ -86,41 +85,41 @@ def choose_deciding_attempt(attempts: Sequence[Attempt], question: PaymentQuesti
         return make_unknown_verdict("other_payment"), None
     ranked_attempts = sorted(
         relevant_attempts,
-        key=lambda attempt: (_CLASS_PRIORITY.index(attempt[0].kind), _read_payment_id(attempt) != payment_id),
+        key=lambda attempt: (_CLASS_PRIORITY.index(attempt[0].kind), _get_reported_payment_id(attempt) != payment_id),
     )
-    judgement, report = ranked_attempts[0]
-    if report is None or judgement.kind is not OutcomeClass.SUCCEEDED:
-        return judgement, report
+    verdict, report = ranked_attempts[0]
+    if report is None or verdict.kind is not OutcomeClass.SUCCEEDED:
+        return verdict, report
     if payment_id is not None and report.provider_payment_id not in (None, payment_id):
         return make_unknown_verdict("other_payment"), report
     further_ids = {
-        _read_payment_id(attempt) for attempt in ranked_attempts[1:] if attempt[0].kind is OutcomeClass.SUCCEEDED
+        _get_reported_payment_id(attempt)
+        for attempt in ranked_attempts[1:]
+        if attempt[0].kind is OutcomeClass.SUCCEEDED
     } - {
         None,
-        _read_payment_id(ranked_attempts[0]),
+        _get_reported_payment_id(ranked_attempts[0]),
     }
-    return judgement, replace(report, further_captures=tuple(sorted(filter(None, further_ids))))
+    return verdict, replace(report, further_captures=tuple(sorted(filter(None, further_ids))))
 
 
-def _is_relevant(attempt: Attempt, payment_id: str | None) -> bool:
-    """True if the attempt counts for the payment's state. If the payment was captured under `payment_id`, another
-    attempt counts only if it was successful.
-    """
+def _is_relevant(attempt: AttemptVerdict, payment_id: str | None) -> bool:
+    """True if the attempt counts for the payment's state. `payment_id` is the provider's id under which the
+    payment was captured; None if it isn't known. An attempt with another id counts only if it was successful."""
     return (
         payment_id is None
-        or _read_payment_id(attempt) in (None, payment_id)
+        or _get_reported_payment_id(attempt) in (None, payment_id)
         or attempt[0].kind is OutcomeClass.SUCCEEDED
     )
 
 
-def _read_payment_id(attempt: Attempt) -> str | None:
+def _get_reported_payment_id(attempt: AttemptVerdict) -> str | None:
     return attempt[1].provider_payment_id if attempt[1] else None
 
 
 def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
-    """Read the report of an attempt whose status code is in PAYMENTS. Raises UnusableAnswer or UnreadableJson for
-    wrong contents.
-    """
+    """Read the report of an attempt whose status code is in PAYMENT_CODES. Raises UnusableAnswer or UnreadableJson
+    for wrong contents."""
     code, pay_details, payment_mode = (
         get_code(attempt),
         get_object(attempt, "payDetails"),
@@ -146,9 +145,8 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
 
 
 def read_sub_channel(payment_mode: Fields) -> str:
-    """Return the payment channel (`subChannel`): the first element if it is a list, otherwise the whole text; empty
-    if it is missing. Raises UnreadableJson for any other value.
-    """
+    """Return the payment channel in Atom's field `subChannel`, which is a text or a list with the channel as its
+    first element; empty if it is missing. Raises UnreadableJson for any other value."""
     value = payment_mode.get("subChannel")
     channel = (value[0] if value else None) if isinstance(value, list) else value
     if not isinstance(channel, str | None) or len(channel or "") > 64:

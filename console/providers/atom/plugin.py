@@ -103,9 +103,8 @@ def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "At
 
 
 def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str | None) -> "AtomUrls":
-    """Return the URLs of all calls to Atom: those of the environment, or the URL that the profile sets for a call. If
-    `origin` is given, it replaces the origin of each URL.
-    """
+    """Return the URLs of all calls to Atom: those of the environment (production or test), or the URL that the
+    profile sets for a call. If `origin` is given, it replaces the origin of each URL."""
     from console.providers.atom.client import AtomUrls
 
     form = merchant.verification
@@ -118,7 +117,7 @@ def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str 
     return AtomUrls(**addresses)
 
 
-def _find_state(provider_word: str) -> PaymentState | None:
+def _find_payment_state(provider_word: str) -> PaymentState | None:
     from console.providers.atom.status_codes import PAYMENT_CODES
 
     row = PAYMENT_CODES.get(provider_word)
@@ -190,6 +189,6 @@ PLUGIN = ProviderPlugin(
     ),
     read_settings=_read_settings,
     make_adapter=_make_adapter,
-    find_payment_state=_find_state,
+    find_payment_state=_find_payment_state,
     find_refund_state=_find_refund_state,
 )

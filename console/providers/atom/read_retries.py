@@ -29,7 +29,7 @@ class RetryLimits:
     longest_pause: float = 60.0
     longest_total: float = 20.0
 
-    def pause(self, request_count: int, chance: float) -> float:
+    def compute_pause(self, request_count: int, chance: float) -> float:
         """Return the seconds to wait after the request number `request_count` (the first is 1); `chance` is a random
         number from 0 to 1.
         """
@@ -43,8 +43,9 @@ NO_RETRIES = RetryLimits(most_requests=1)
 def ask_with_retries(
     ask: Callable[[], Outcome[T]], retry_limits: RetryLimits, clock: Clock, scale: TimeScale
 ) -> Outcome[T]:
-    """Call `ask` until its outcome isn't a temporary fault or a limit is reached; return the last outcome. `ask` must
-    be a read, which has no effect at the provider.
+    """Call `ask`, which sends a read to the provider, until its outcome isn't a temporary fault or a limit of
+    `retry_limits` is reached. Return the last outcome. `ask` must have no effect at the provider, because it
+    may be called several times.
     """
     deadline, earlier_retries = (
         clock.monotonic() + scale.scale_seconds(retry_limits.longest_total),
@@ -53,7 +54,7 @@ def ask_with_retries(
     for request_count in range(1, retry_limits.most_requests):
         with tracing.add_log_facts(retries=str(earlier_retries + request_count - 1)):
             outcome = ask()
-        pause = scale.scale_seconds(retry_limits.pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
+        pause = scale.scale_seconds(retry_limits.compute_pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
         if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)

@@ -1,6 +1,5 @@
-"""Texts of the requests to Atom, before encryption. An amount is written in the same form in the message and in the
-signature.
-"""
+"""Texts of the requests to Atom, before encryption. An amount has the same text in the message and in the
+signature."""
 
 import base64
 import json
@@ -17,7 +16,7 @@ CURRENCY = "INR"
 
 
 class Verification(StrEnum):
-    """Version of the call TXNVERIFICATION that Atom has set up for a merchant."""
+    """Version of the call TXNVERIFICATION (a question about a payment) that Atom has set up for a merchant."""
 
     V1 = "v1"
     V2 = "v2"
@@ -44,7 +43,8 @@ class AtomMerchant:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Secret values that must be removed from stored texts, in each form in which they are sent."""
+        """Secret values that are removed from texts before these are stored; a secret that is sent in two forms is
+        included in both."""
         keys = (self.request_key, self.request_salt, self.response_key, self.response_salt)
         hashes = (self.request_hash_key, self.response_hash_key)
         return (*keys, *hashes, encode_base64(self.password), self.password)
@@ -52,7 +52,7 @@ class AtomMerchant:
 
 @dataclass(frozen=True, slots=True)
 class ExactNumber:
-    """A JSON number that is written with exactly the digits of `text`."""
+    """A number that `encode_json` writes into JSON with exactly the digits of `text`."""
 
     text: str
 
@@ -64,7 +64,7 @@ def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
     pay_details = {"amount": format_decimal(request.amount), "product": merchant.product}
     corporation = request.corporation_number
     customer = {"custEmail": request.payer_email, "custMobile": request.payer_mobile}
-    return _make_instrument(
+    return _make_request_text(
         headDetails={"version": "OTSv1.1", "api": "AUTH", "platform": "FLASH"},
         merchDetails={
             "merchId": merchant.merch_id,
@@ -99,9 +99,9 @@ def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Mo
         parts = (merchant.merch_id, merchant.password, merch_txn_id, amount_text, CURRENCY, "TXNVERIFICATION")
         request_signature = compute_signature(merchant.request_hash_key, *parts)
         header, password = _make_header("TXNVERIFICATION"), {"password": merchant.password}
-    return _make_instrument(
+    return _make_request_text(
         headDetails=header,
-        merchDetails={"merchId": _make_number(merchant.merch_id), **password, **own},
+        merchDetails={"merchId": _make_id_value(merchant.merch_id), **password, **own},
         payDetails={**pay_details, "signature": request_signature},
     )
 
@@ -114,15 +114,15 @@ def make_refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
     merchant_id = order.merchant_payment_id
     parts = (merchant.merch_id, merchant.password, merchant_id, amount_text, CURRENCY, "REFUNDINIT")
     product = {"prodName": merchant.product, "prodRefundId": order.key, "prodRefundAmount": ExactNumber(amount_text)}
-    return _make_instrument(
+    return _make_request_text(
         headDetails=_make_header("REFUNDINIT"),
         merchDetails={
-            "merchId": _make_number(merchant.merch_id),
+            "merchId": _make_id_value(merchant.merch_id),
             "password": merchant.password,
             "merchTxnId": merchant_id,
         },
         payDetails={
-            "atomTxnId": _make_number(order.provider_payment_id),
+            "atomTxnId": _make_id_value(order.provider_payment_id),
             "signature": compute_signature(merchant.request_hash_key, *parts),
             "prodDetails": [product],
             "txnCurrency": CURRENCY,
@@ -135,11 +135,11 @@ def make_refund_status_text(merchant: AtomMerchant, order: RefundOrder) -> str:
     """Return the text of a REFUNDSTATUS request, which asks Atom for all refunds of a payment. Its password is in
     Base64; the request isn't signed.
     """
-    return _make_instrument(
+    return _make_request_text(
         headDetails={"api": "REFUNDSTATUS", "source": "OTS_ARS"},
-        merchDetails={"merchId": _make_number(merchant.merch_id), "password": encode_base64(merchant.password)},
+        merchDetails={"merchId": _make_id_value(merchant.merch_id), "password": encode_base64(merchant.password)},
         payDetails={
-            "atomTxnId": _make_number(order.provider_payment_id),
+            "atomTxnId": _make_id_value(order.provider_payment_id),
             "prodDetails": [{"prodName": merchant.product}],
         },
     )
@@ -154,14 +154,15 @@ def _make_header(api: str) -> dict[str, str]:
     return {"api": api, "source": "OTS"}
 
 
-def _make_number(digits: str) -> ExactNumber | str:
+def _make_id_value(digits: str) -> ExactNumber | str:
     """Return an id as a JSON number with the same digits. An id that isn't a valid JSON number stays a text."""
     is_json_number = digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0")
     return ExactNumber(digits) if is_json_number else digits
 
 
-def _make_instrument(**parts: Mapping[str, object]) -> str:
-    """Return the message to Atom as JSON; parts without fields are left out."""
+def _make_request_text(**parts: Mapping[str, object]) -> str:
+    """Return the text of a request to Atom: a JSON object `payInstrument` with the given parts; parts without
+    fields are left out."""
     return encode_json({"payInstrument": {name: fields for name, fields in parts.items() if fields}})
 
 

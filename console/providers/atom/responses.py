@@ -60,8 +60,9 @@ AnswerReader = Callable[[Fields], VerdictAndContent[T]]
 
 
 def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T]) -> AnswerConverter[T]:
-    """Return the function that converts an answer to `call` into an outcome. A status 2xx is decided by
-    `read_content` from the answer decrypted with `key`, every other HTTP status by the table of statuses.
+    """Return the function that converts an answer to `call` into an outcome. An answer with status 2xx is
+    decrypted with `key`, and `read_content` decides its outcome; the table of HTTP statuses decides every other
+    answer.
 
     The evidence is the decrypted text without secrets. No ciphertext is stored, because equal texts have equal
     ciphertexts.
@@ -103,10 +104,9 @@ def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
     return make_storable_text(body) if body.lstrip().startswith(b"{") else format_storable(body)
 
 
-def read_token(request: PaymentRequest) -> AnswerReader[StartedPayment]:
-    """Return the function that reads an AUTH answer. The payer needs the token to open the payment page, so without a
-    token no payment can exist.
-    """
+def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
+    """Return the function that reads an AUTH answer, which has the token of the payment page. The payer needs the
+    token to open the page, so without a token no payment can exist."""
 
     def read(message: Fields) -> VerdictAndContent[StartedPayment]:
         fields = message if "responseDetails" in message else get_object(message, "payInstrument")
@@ -122,7 +122,7 @@ def read_token(request: PaymentRequest) -> AnswerReader[StartedPayment]:
     return read
 
 
-def read_payment(merch_id: str, question: PaymentQuestion) -> AnswerReader[PaymentReport]:
+def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReader[PaymentReport]:
     """Return the function that reads a TXNVERIFICATION answer, which has the payment's attempts. Without any attempt
     the outcome is NOT_FOUND. If all attempts belong to other payments, the answer is unusable.
     """
@@ -140,7 +140,7 @@ def read_payment(merch_id: str, question: PaymentQuestion) -> AnswerReader[Payme
     return read
 
 
-def read_refund(order: RefundOrder) -> AnswerReader[RefundReport]:
+def make_refund_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
     """Return the function that reads a REFUNDINIT answer. The refund counts as accepted only if the answer's entry
     with our idempotency key confirms it, for our payment and our amount.
     """
@@ -152,11 +152,11 @@ def read_refund(order: RefundOrder) -> AnswerReader[RefundReport]:
             return find_verdict(AtomCall.REFUND, code), None
         pay_details = get_object(fields, "payDetails")
         own_entries = [
-            row for row in _require_object_rows(pay_details.get("prodDetails")) if _read_key(row) == order.key
+            row for row in _list_objects(pay_details.get("prodDetails")) if _read_refund_key(row) == order.key
         ]
         if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS_CODE:
             raise UnusableAnswer("refund_not_confirmed")
-        return _find_refund_verdict(pay_details, own_entries[0], order), _make_report(
+        return _find_refund_verdict(pay_details, own_entries[0], order), _make_refund_report(
             order, own_entries[0], "REFUND INITIATED", RefundState.SUBMITTED
         )
 
@@ -164,7 +164,8 @@ def read_refund(order: RefundOrder) -> AnswerReader[RefundReport]:
 
 
 def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> CodeOutcome:
-    """Return ACCEPTED_VERDICT, or an UNKNOWN verdict if the entry has another payment or amount than `order`."""
+    """Return ACCEPTED_VERDICT for Atom's entry about our refund, or the class UNKNOWN if the answer has another
+    payment or amount than `order`."""
     check_currency(pay_details)
     if parse_id(pay_details.get("atomTxnId")) not in (None, order.provider_payment_id):
         return make_unknown_verdict("other_payment")
@@ -175,7 +176,7 @@ def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOr
     return ACCEPTED_VERDICT if amounts == {order.amount} else make_unknown_verdict("other_amount")
 
 
-def read_refund_status(order: RefundOrder) -> AnswerReader[RefundReport]:
+def make_refund_status_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
     """Return the function that reads a REFUNDSTATUS answer. The remark of our refund decides its state; the status
     code of the whole answer tells nothing about the refund.
     """
@@ -188,8 +189,8 @@ def read_refund_status(order: RefundOrder) -> AnswerReader[RefundReport]:
         if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, order.provider_payment_id):
             raise UnusableAnswer("other_payment")
         listed = list(_iterate_refunds(fields.get("refundStatusDetails")))
-        own_entries = [row for row in listed if _read_key(row) == order.key]
-        if not own_entries and not all(map(_read_key, listed)):
+        own_entries = [row for row in listed if _read_refund_key(row) == order.key]
+        if not own_entries and not all(map(_read_refund_key, listed)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
         if not own_entries:
             return find_verdict(AtomCall.REFUND_STATUS, "OTS0401"), None
@@ -207,16 +208,15 @@ def _read_remark_verdict(own_entry: Fields, order: RefundOrder) -> VerdictAndCon
     row = find_remark_verdict(own_entry.get("remarks"))
     if row is None:
         raise UnusableAnswer("unlisted_state")
-    report = _make_report(order, own_entry, str(own_entry["remarks"]).strip().upper(), row[1])
+    report = _make_refund_report(order, own_entry, str(own_entry["remarks"]).strip().upper(), row[1])
     return row[0] if _is_same_amount(own_entry.get("refundAmt"), order.amount) else make_unknown_verdict(
         "other_amount"
     ), report
 
 
 def _is_same_amount(listed_sum: object, amount: Money) -> bool:
-    """True if `listed_sum` is equal to `amount`: a text or number in rupees, or a number in paise, as one published
-    sample of Atom has it.
-    """
+    """True if `listed_sum` from Atom's list of refunds equals `amount`. It is a text or number in rupees, or a
+    number in paise, as one published sample of Atom has it."""
     if isinstance(listed_sum, str):
         return parse_rupees(listed_sum) == amount
     if isinstance(listed_sum, bool) or not isinstance(listed_sum, int | Decimal):
@@ -224,16 +224,16 @@ def _is_same_amount(listed_sum: object, amount: Money) -> bool:
     return listed_sum in (Decimal(amount.minor), Decimal(amount.minor) / 100)
 
 
-def _make_report(order: RefundOrder, entry: Fields, provider_word: str, state: RefundState) -> RefundReport:
-    """Return the report of our refund. Its amount is that of `order`; the caller compares this amount with the
-    answer.
-    """
+def _make_refund_report(order: RefundOrder, entry: Fields, provider_word: str, state: RefundState) -> RefundReport:
+    """Return the report of our refund. `entry` is Atom's entry about it, `provider_word` Atom's word for its
+    state. The report has the amount of `order`; the caller compares it with the amount in the answer."""
     number = parse_id(entry.get("refundTxnId"))
     return RefundReport(order.key, number, provider_word, state, order.amount, order.provider_payment_id)
 
 
 def _iterate_refunds(value: object) -> Iterator[Fields]:
-    """Yield all refunds in an answer's list, which has one of two forms. Raises UnreadableJson for any other form."""
+    """Yield the refunds in `refundStatusDetails` of Atom's answer, which is a list of refunds or has such lists in
+    its objects. Raises UnreadableJson for any other form."""
     if isinstance(value, list):
         for item in value:
             yield from _iterate_refunds(item)
@@ -247,8 +247,8 @@ def _iterate_refunds(value: object) -> Iterator[Fields]:
         raise UnreadableJson("no refund")
 
 
-def _read_key(row: Fields) -> str:
-    """Return the idempotency key of a refund in an answer's list; empty if there is no key."""
+def _read_refund_key(row: Fields) -> str:
+    """Return the idempotency key (`prodRefundId`) of a refund that Atom lists; empty if there is none."""
     key = row.get("prodRefundId")
     return str(key) if type(key) in (str, int) else ""
 
@@ -261,6 +261,6 @@ def _require_only_payment(message: Fields) -> Fields:
     return rows[0]
 
 
-def _require_object_rows(value: object) -> list[Fields]:
+def _list_objects(value: object) -> list[Fields]:
     rows = value if isinstance(value, list) else []
     return [row for row in rows if isinstance(row, dict)]

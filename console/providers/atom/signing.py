@@ -25,7 +25,7 @@ class AmountFormat(StrEnum):
 
 
 def compute_signature(hash_key: str, *parts: str) -> str:
-    """Return the lower-case hex of HMAC-SHA512 over the concatenated parts."""
+    """Return Atom's signature of a message: HMAC-SHA512 over the concatenated parts, as lower-case hex."""
     return hmac.digest(hash_key.encode(), "".join(parts).encode(), "sha512").hex()
 
 

@@ -44,14 +44,14 @@ class FailureCause(StrEnum):
     OTHER = "other"
 
 
-_SIGNATURE_REFUSED = make_denied_verdict("signature_refused")
-_CREDENTIALS_REFUSED = make_denied_verdict("credentials_refused")
-_MERCHANT_REFUSED = make_denied_verdict("merchant_refused")
-_PROVIDER_ERROR = make_unknown_verdict("provider_error")
+_SIGNATURE_REFUSED_VERDICT = make_denied_verdict("signature_refused")
+_CREDENTIALS_REFUSED_VERDICT = make_denied_verdict("credentials_refused")
+_MERCHANT_REFUSED_VERDICT = make_denied_verdict("merchant_refused")
+_PROVIDER_ERROR_VERDICT = make_unknown_verdict("provider_error")
 _DENIED_CODES: Mapping[str, CodeOutcome] = {
-    "OTS0506": _SIGNATURE_REFUSED,
-    "OTS0522": _CREDENTIALS_REFUSED,
-    "OTS0451": _MERCHANT_REFUSED,
+    "OTS0506": _SIGNATURE_REFUSED_VERDICT,
+    "OTS0522": _CREDENTIALS_REFUSED_VERDICT,
+    "OTS0451": _MERCHANT_REFUSED_VERDICT,
 }
 _BAD_REQUEST_CODES = ("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510")
 _PAGE_ERROR_CODES = tuple(f"OTS{number:04}" for number in range(601, 642))
@@ -80,8 +80,8 @@ _READ_CODES: Mapping[str, CodeOutcome] = {
     **_DENIED_CODES,
     **dict.fromkeys(_BAD_REQUEST_CODES, make_unknown_verdict("bad_question")),
     "OTS0401": NOT_FOUND_VERDICT,
-    "OTS0951": _PROVIDER_ERROR,
-    "OTS0501": _PROVIDER_ERROR,
+    "OTS0951": _PROVIDER_ERROR_VERDICT,
+    "OTS0501": _PROVIDER_ERROR_VERDICT,
 }
 
 VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, CodeOutcome]] = {
@@ -91,7 +91,7 @@ VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, CodeOutcome]] = {
         **_DENIED_CODES,
         **dict.fromkeys((*_BAD_REQUEST_CODES, "OTS0637", "OTS0638", "OTS0641"), make_refused_verdict("bad_request")),
         "OTS0401": make_refused_verdict("no_such_payment"),
-        "OTS0951": _PROVIDER_ERROR,
+        "OTS0951": _PROVIDER_ERROR_VERDICT,
     },
     AtomCall.AUTH: {
         **dict.fromkeys(("OTS0600", *_PAGE_ERROR_CODES), make_refused_verdict("bad_request")),
@@ -110,22 +110,22 @@ REFUND_REMARKS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "REFUND REJECTED": (make_refused_verdict("refund_rejected"), RefundState.FAILED),
 }
 
-_HTTP_STATUSES: Mapping[AtomCall, Mapping[int, CodeOutcome]] = {
+_VERDICT_BY_HTTP_STATUS: Mapping[AtomCall, Mapping[int, CodeOutcome]] = {
     AtomCall.AUTH: {
         400: make_refused_verdict("bad_request"),
-        401: _CREDENTIALS_REFUSED,
+        401: _CREDENTIALS_REFUSED_VERDICT,
         402: make_refused_verdict("no_token_made"),
-        403: _MERCHANT_REFUSED,
+        403: _MERCHANT_REFUSED_VERDICT,
     },
-    AtomCall.REFUND: {401: _CREDENTIALS_REFUSED, 403: _MERCHANT_REFUSED},
+    AtomCall.REFUND: {401: _CREDENTIALS_REFUSED_VERDICT, 403: _MERCHANT_REFUSED_VERDICT},
     AtomCall.PAYMENT: {
-        401: _CREDENTIALS_REFUSED,
-        403: _MERCHANT_REFUSED,
+        401: _CREDENTIALS_REFUSED_VERDICT,
+        403: _MERCHANT_REFUSED_VERDICT,
         429: make_rate_limited_verdict("rate_limited"),
     },
     AtomCall.REFUND_STATUS: {
-        401: _CREDENTIALS_REFUSED,
-        403: _MERCHANT_REFUSED,
+        401: _CREDENTIALS_REFUSED_VERDICT,
+        403: _MERCHANT_REFUSED_VERDICT,
         429: make_rate_limited_verdict("rate_limited"),
     },
 }
@@ -139,26 +139,25 @@ _FAILURE_CAUSES: Mapping[str, FailureCause] = {
 
 
 def find_verdict(call: AtomCall, code: str) -> CodeOutcome:
-    """Return the verdict of a status code in the answer to `call`; UNKNOWN for a code that isn't listed."""
+    """Return class and reason of the outcome that a status code means in the answer to `call`; UNKNOWN for a code
+    that isn't listed."""
     return VERDICTS_BY_CALL[call].get(code, UNLISTED_VERDICT)
 
 
 def find_status_verdict(call: AtomCall, status: int) -> CodeOutcome:
-    """Return the verdict of an answer to `call` with an HTTP status other than 2xx; UNKNOWN for a status that isn't
-    listed.
-    """
+    """Return class and reason of the outcome of an answer to `call` with an HTTP status other than 2xx; UNKNOWN
+    for a status that isn't listed."""
     if 300 <= status < 400:
         return make_unknown_verdict("redirect")
-    return _HTTP_STATUSES[call].get(status, make_unknown_verdict(f"http_{status}"))
+    return _VERDICT_BY_HTTP_STATUS[call].get(status, make_unknown_verdict(f"http_{status}"))
 
 
 def find_remark_verdict(text: object) -> tuple[CodeOutcome, RefundState] | None:
-    """Return the verdict and the refund state that Atom's remark about a refund means; None for an unlisted remark.
-    Blanks at both ends and upper or lower case are ignored.
-    """
+    """Return class and reason of the outcome, and the refund state, that Atom's remark about a refund means; None
+    for an unlisted remark. Blanks at both ends and upper or lower case are ignored."""
     return REFUND_REMARKS.get(text.strip().upper()) if isinstance(text, str) else None
 
 
 def find_failure_cause(reason: str) -> FailureCause:
-    """Return the part that staff should examine after an outcome with this reason."""
+    """Return the part that staff should examine after a call to Atom whose outcome has this reason."""
     return FailureCause.SYSTEM if reason.startswith("http_5") else _FAILURE_CAUSES.get(reason, FailureCause.OTHER)

@@ -68,12 +68,12 @@ class TokenStore(Protocol):
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         """Return a token pair newer than `outdated_pair` (None: any stored pair is newer). Only one desk at a
-        time asks the provider.
+        time, the holder of a lease, asks the provider.
 
-        The desk that holds the lease reads the stored pair again and returns it if it is newer than
-        `outdated_pair`. Otherwise the desk calls `exchange` and stores the new pair before it returns it. If
-        `exchange` returns None, the desk returns the stored pair if this pair has become newer meanwhile, or
-        raises CredentialsRefused. A TokenUnavailable of `exchange` is raised to the caller.
+        This desk reads the stored pair again and returns it if it is newer than `outdated_pair`. Otherwise it
+        calls `exchange` and stores the new pair before it returns it. If `exchange` returns None, the desk returns
+        the stored pair if this pair has become newer meanwhile, otherwise it raises CredentialsRefused. A
+        TokenUnavailable of `exchange` is raised to the caller.
         """
         ...
 
@@ -102,7 +102,8 @@ class AuthorisationCalls(Protocol):
         ...
 
     def make_authorize_url(self, state: str | None = None) -> str:
-        """Return the URL of the page on which a person authorises this console. It contains `state`."""
+        """Return the URL of the page on which a person authorises this console. The provider returns `state`
+        unchanged with the code; None: the URL has no state."""
         ...
 
     def exchange_code(self, code: str) -> TokenPair:

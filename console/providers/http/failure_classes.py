@@ -8,8 +8,8 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
 
 class TransportFailure(Exception):
-    """A call without a complete answer. `kind` is the outcome class that a call that costs money gets, `reason` a
-    stable code; `sent` tells if the request can have reached the provider.
+    """A call without a complete answer. `kind` is the outcome class for a call that costs money, `reason` a stable
+    code; `sent` tells if the request can have reached the provider.
 
     `status` is the HTTP status if the headers of an answer were received, otherwise None. It has no influence on
     `kind`.
@@ -30,18 +30,19 @@ class AddressNotAllowed(OSError):
 
 
 class AnswerTooLarge(Exception):
-    """The body of an answer exceeded its size limit while it was read."""
+    """The body of an HTTP answer exceeded its size limit while it was read."""
 
 
 FailureRow: TypeAlias = tuple[str, SendingCertainty, tuple[type[BaseException], ...], str]
 
 
 def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, SendingCertainty]:
-    """Return outcome class, reason and `sent` for an exception that ended a call that costs money. The first matching
-    row of the table decides.
+    """Return the outcome class, the reason, and the certainty of sending for an exception that ended a call that
+    costs money. The first row of the table that matches the exception or one of its causes decides; without a
+    match the class is UNKNOWN and the reason `unclassified`.
 
-    A row matches if the exception or any of its causes matches. The rows with `sent` NO come first, so they have
-    priority over the exceptions that wrap them.
+    The rows for requests that certainly weren't sent come first, because later rows match the exceptions that wrap
+    the causes of such failures.
     """
     chain = tuple(_list_causes(error))
     for reason, sent, types, words in _make_failure_rows():
@@ -54,9 +55,9 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sending
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the exception and its causes, outermost first.
 
-    `__context__` is not followed: it is the exception that was being handled at the time, not a cause. With it, a
-    connection reset after sending could be classified as a host name that wasn't resolved (`sent` NO), and lead to a
-    second purchase.
+    `__context__` is not followed: it is the exception that was being handled at the time, not a cause. A
+    connection reset after sending could otherwise be classified as a host name that wasn't resolved (`sent` NO),
+    and a person would buy a second time.
     """
     visited_ids: set[int] = set()
     open_exceptions = [error]
@@ -72,8 +73,9 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
 
 @cache
 def _make_failure_rows() -> tuple[FailureRow, ...]:
-    """Return the table of exceptions with their reasons; earlier rows have priority. The libraries of the exceptions
-    are imported only after a failure, so that the program starts faster.
+    """Return the table of exceptions. Each row has the reason, the certainty of sending, the types of exceptions,
+    and a text that the exception must contain ("": any). The libraries of the exceptions are imported only
+    after a failure, so that the program starts faster.
     """
     import http.client
     import json

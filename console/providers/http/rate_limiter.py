@@ -4,7 +4,8 @@ from typing import Protocol
 
 
 class RateLimiter(Protocol):
-    """Keeps a minimum time between the starts of two calls to a provider, for all desks together."""
+    """Interface of a rate limiter: it keeps a minimum time between the starts of two calls to a provider, for all
+    desks together."""
 
     def wait_for_start(self) -> None:
         """Reserve the next free start time for a call and wait until this time. A call that hangs after its start

@@ -54,10 +54,10 @@ class SingleCallAdapter(HTTPAdapter):
 
 
 class _GuardedConnection:
-    """Connection that opens its socket through the SocketGuard, and tells the guard before the first byte of the
-    request is sent.
+    """Connection that opens its socket through the SocketGuard, and tells the guard that the first byte of the
+    request will be sent now.
 
-    The request that opens a tunnel through a proxy isn't counted: the request to the provider is sent only after the
+    Bytes that open a tunnel through a proxy aren't reported: the request to the provider is sent only after the
     tunnel is open.
     """
 
@@ -78,12 +78,12 @@ class _GuardedConnection:
         if self.sock is None:
             self.connect()
         if not self._in_tunnel:
-            self._socket_guard.note_first_byte()
+            self._socket_guard.record_first_byte()
         super().send(data)  # type: ignore[misc]  # method of the library
 
 
 class _PlainConnection(_GuardedConnection, HTTPConnection):
-    """A guarded connection without TLS."""
+    """An HTTP connection without TLS whose socket the SocketGuard opens."""
 
     def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,7 +91,7 @@ class _PlainConnection(_GuardedConnection, HTTPConnection):
 
 
 class _TlsConnection(_GuardedConnection, HTTPSConnection):
-    """A guarded connection with TLS."""
+    """An HTTPS connection whose socket the SocketGuard opens."""
 
     def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

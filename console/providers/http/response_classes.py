@@ -1,6 +1,5 @@
-"""Conversion of an HTTP answer into an outcome: tables of HTTP statuses, and a function for the body of an answer
-with status 2xx.
-"""
+"""Conversion of an HTTP answer into an outcome: tables with the outcome class of each HTTP status, and a function
+that reads the body of an answer with status 2xx."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -14,7 +13,7 @@ AnswerConverter = Callable[[HttpAnswer], Outcome[T]]
 StatusTable = Mapping[int, OutcomeClass]
 
 # A status that isn't in a table is UNKNOWN, for example 408, 409, 425 and every 3xx and 5xx.
-PURCHASE_STATUSES: StatusTable = {
+PURCHASE_STATUS_CLASSES: StatusTable = {
     400: OutcomeClass.FAILED_DEFINITE,  # validation
     401: OutcomeClass.AUTH,
     403: OutcomeClass.FAILED_DEFINITE,  # contract or scope
@@ -22,15 +21,15 @@ PURCHASE_STATUSES: StatusTable = {
     422: OutcomeClass.FAILED_DEFINITE,  # validation
     429: OutcomeClass.RATE_LIMITED,
 }
-READ_STATUSES: StatusTable = {
+READ_STATUS_CLASSES: StatusTable = {
     401: OutcomeClass.AUTH,
     403: OutcomeClass.FAILED_DEFINITE,  # not permitted, or the viewing period is over
     404: OutcomeClass.NOT_FOUND,
     429: OutcomeClass.RATE_LIMITED,
 }
-LIST_STATUSES: StatusTable = {401: OutcomeClass.AUTH, 429: OutcomeClass.RATE_LIMITED}
+LIST_STATUS_CLASSES: StatusTable = {401: OutcomeClass.AUTH, 429: OutcomeClass.RATE_LIMITED}
 
-_EVIDENCE_CHARACTERS = 65_536
+_LONGEST_EVIDENCE_CHARACTERS = 65_536
 
 
 TOO_MANY_REQUESTS = 429
@@ -69,17 +68,17 @@ class UnusableAnswer(Exception):
 
 def format_storable(body: bytes) -> str:
     """Return the part of an answer's body that may be stored: its text, at most 65,536 characters."""
-    return body[: 4 * _EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_EVIDENCE_CHARACTERS]
+    return body[: 4 * _LONGEST_EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_LONGEST_EVIDENCE_CHARACTERS]
 
 
 def make_answer_converter(
     table: StatusTable, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = format_storable
 ) -> AnswerConverter[T]:
-    """Return a function that converts an HTTP answer into an outcome: by `read` for status 2xx, by the table for
-    every other status.
+    """Return a function that converts an HTTP answer into an outcome: `read` reads the body for status 2xx,
+    `table` has the outcome class of every other status.
 
-    `read` raises UnusableAnswer or UnreadableJson if the body contains no answer to the request; the outcome is then
-    UNKNOWN. `evidence` returns the part of the body that may be stored.
+    `read` raises UnusableAnswer or UnreadableJson if the body contains no answer to the request; the outcome is
+    then UNKNOWN. `evidence` returns the part of the body that may be stored.
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:

@@ -19,7 +19,12 @@ from console.providers.http.transport import MEBIBYTE, HttpTransport, TransportF
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_FAILURE_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED, OutcomeClass.UNKNOWN)
+_LOGGED_OUTCOME_CLASSES = (
+    OutcomeClass.FAILED_DEFINITE,
+    OutcomeClass.AUTH,
+    OutcomeClass.RATE_LIMITED,
+    OutcomeClass.UNKNOWN,
+)
 _RECORD_ID_PATTERN = re.compile(r"/(?!v\d+(?:/|$))[^/]*\d[^/]*")
 """Matches the parts of a URL path that identify a record. They are removed from the log, which has only the kind of
 call.
@@ -29,8 +34,8 @@ call.
 @dataclass(frozen=True, slots=True)
 class SingleRequest:
     """One HTTP request to a provider. `has_effect`: the request costs money or has another effect at the provider.
-    `read_timeout` and `budget_seconds` (the whole call) are real seconds; `largest_answer_bytes` is the largest
-    answer in bytes.
+    `read_timeout` (the longest wait for the next bytes of the answer) and `budget_seconds` (the whole call) are
+    real seconds; `largest_answer_bytes` is the size limit of the answer.
     """
 
     method: str
@@ -74,14 +79,14 @@ def send_once(
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for the rate gate, send the request, and convert the answer into an outcome with `convert_answer`. Raises
-    no Exception.
+    """Wait for the rate limiter `gate`, send the request, and convert the answer into an outcome with
+    `convert_answer`. Raises no Exception.
 
-    `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call without
-    an answer is UNKNOWN, unless the transport knows that no byte was sent.
+    `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call
+    without an answer is UNKNOWN, unless the transport knows that no byte was sent.
     """
     outcome = _send_once(transport, gate, request, convert_answer, headers, secrets, hidden_fields)
-    if outcome.kind in _FAILURE_CLASSES:
+    if outcome.kind in _LOGGED_OUTCOME_CLASSES:
         log_fields = {"class": outcome.kind, "reason": outcome.reason, "status": outcome.status, "sent": outcome.sent}
         call = f"{request.method} {_RECORD_ID_PATTERN.sub('/…', request.path.partition('?')[0])}"
         log_events.write_event(LogEvent.API_CALL_FAILED, call=call, retries=tracing.get_retry_count(), **log_fields)

@@ -1,6 +1,5 @@
-"""Guard of one call's socket and time limit. The guard connects only to allowed addresses, ends the call at its time
-limit even if the server sends slowly, and knows if a byte of the request can have been sent.
-"""
+"""Guard of one call's socket and time limit. The guard connects only to allowed addresses, ends the call at its
+time limit even if the server sends slowly, and records if a byte of the request can have been sent."""
 
 import select
 import socket
@@ -46,7 +45,7 @@ class SocketGuard:
         self._resolve = resolve or socket.getaddrinfo
         self._lock = RLock()  # a signal handler may call `interrupt` while the same thread holds it
         self._handle: socket.socket | None = None
-        self._timer = Timer(budget, self._end_budget)
+        self._timer = Timer(budget, self._handle_budget_end)
         self._timer.daemon = True
         self.has_begun = self.is_budget_over = self.is_interrupted = self.has_shut_down_socket = False
         self._timer.start()
@@ -82,7 +81,7 @@ class SocketGuard:
         the request is then not sent.
         """
         answer: Future[Sequence[tuple[Any, ...]]] = Future()
-        Thread(target=self._look_up, args=(answer, host, port), daemon=True).start()
+        Thread(target=self._run_resolver, args=(answer, host, port), daemon=True).start()
         addresses = self._await_result(answer, self._clock.monotonic() + self._compute_time_left(timeout))
         if not all(self._is_allowed(row[4][0]) for row in addresses):
             raise AddressNotAllowed(f"{host} leads where it may not")
@@ -91,9 +90,8 @@ class SocketGuard:
     def _await_result(
         self, answer: "Future[Sequence[tuple[Any, ...]]]", deadline: float
     ) -> Sequence[tuple[Any, ...]]:
-        """Wait for the resolver's result in short steps, so that an interrupt ends the wait. Raises TimeoutError at
-        the deadline, and the resolver's own error.
-        """
+        """Wait for the resolver's addresses in short steps, so that an interrupt ends the wait. Raises
+        TimeoutError after `deadline` (monotonic seconds), or the resolver's own error."""
         while True:
             seconds_left = deadline - self._clock.monotonic()
             try:
@@ -105,7 +103,7 @@ class SocketGuard:
                 if seconds_left <= _POLL_SECONDS:
                     raise
 
-    def _look_up(self, answer: "Future[Sequence[tuple[Any, ...]]]", host: str, port: int) -> None:
+    def _run_resolver(self, answer: "Future[Sequence[tuple[Any, ...]]]", host: str, port: int) -> None:
         try:
             answer.set_result(self._resolve(host, port, 0, socket.SOCK_STREAM))
         except BaseException as error:  # passed on to the waiting thread
@@ -115,7 +113,7 @@ class SocketGuard:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(self._compute_time_left(timeout))
-            self._keep_handle(sock)
+            self._store_duplicate_handle(sock)
             sock.connect(address)
             self._require_time()
         except BaseException:
@@ -124,10 +122,9 @@ class SocketGuard:
             raise
         return sock
 
-    def _keep_handle(self, sock: socket.socket) -> None:
-        """Keep a duplicate handle of the socket. TLS takes over the original handle; a shutdown of the duplicate
-        still ends the connection.
-        """
+    def _store_duplicate_handle(self, sock: socket.socket) -> None:
+        """Store a duplicate handle of the socket. TLS takes over the original handle; a shutdown of the duplicate
+        still ends the connection."""
         with self._lock:
             self._require_time()
             self._handle = sock.dup()
@@ -138,7 +135,7 @@ class SocketGuard:
                 self._handle.close()
                 self._handle = None
 
-    def note_first_byte(self) -> None:
+    def record_first_byte(self) -> None:
         """Record that the first byte of the request is about to be sent. Raises TimeoutError if the budget is over or
         the process was asked to end.
         """
@@ -168,23 +165,22 @@ class SocketGuard:
             self.is_interrupted = True
             self._shut_down()
 
-    def _end_budget(self) -> None:
+    def _handle_budget_end(self) -> None:
         with self._lock:
             self.is_budget_over = True
             self._shut_down()
 
     def _shut_down(self) -> None:
-        """Shut the socket down, which ends all waits on it. Do nothing if the server has closed its side: no call
-        waits then, and the server's data can still be read.
-        """
-        if self._handle is None or _has_ended(self._handle):
+        """Shut the socket down, so that every wait for it ends. Do nothing if the server has closed its side of
+        the connection: nothing waits then, and the server's data can still be read."""
+        if self._handle is None or _has_server_closed(self._handle):
             return
         self.has_shut_down_socket = True
         with suppress(OSError):  # not connected, or closed by the peer
             self._handle.shutdown(socket.SHUT_RDWR)
 
 
-def _has_ended(handle: socket.socket) -> bool:
+def _has_server_closed(handle: socket.socket) -> bool:
     """True if the server has closed its side of the connection, so that all its data has arrived. False if the
     operating system can't tell.
     """

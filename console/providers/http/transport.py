@@ -115,9 +115,8 @@ class HttpTransport:
     def _prepare_request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> "PreparedRequest":
-        """Return the request in the form in which it is sent. Raises ValueError if the library would change its URL,
-        which must be the origin plus `path`.
-        """
+        """Return the request in the form in which it is sent. Raises ValueError if `path` has characters that
+        aren't allowed, or if the library `requests` would change the URL."""
         from requests import Request
 
         url = f"{self._base}{path}"
@@ -141,8 +140,7 @@ class HttpTransport:
 
     def _is_allowed(self, address: str) -> bool:
         """True if the program may connect to this IP address. With a configured proxy every address is allowed,
-        because the proxy is trusted; without a proxy the URL's rules decide.
-        """
+        because the proxy is trusted; otherwise only the addresses that `BaseUrl.admits_address` allows."""
         return self._proxy is not None or self._base.admits_address(address)
 
     def _make_timeouts(self, read: float) -> tuple[float, float]:
@@ -151,8 +149,8 @@ class HttpTransport:
 
 def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:
     """Read the complete body of an answer. Raises AnswerTooLarge for a body of more than `limit` bytes. Raises
-    TimeoutError if the guard shut the socket down while a body without a stated length was read, because this body
-    may be incomplete.
+    TimeoutError if the guard shut the socket down and the answer doesn't state the length of its body, because
+    the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
     has_length = response.raw.chunked or response.raw.length_remaining is not None
@@ -171,8 +169,9 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) ->
 
 
 def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | None) -> TransportFailure:
-    """Return the failure that `classify_exception` finds, corrected by the guard's facts: if no byte of the request
-    was sent yet, `sent` is NO; otherwise an interrupt or a spent budget replaces the reason.
+    """Return the failure for an exception: the result of `classify_exception`, corrected by the guard's facts. If
+    no byte of the request was sent yet, `sent` is NO. Otherwise an interrupt or the end of the time budget
+    replaces the reason. `status` is the HTTP status; None if no answer has begun.
     """
     kind, reason, sent = classify_exception(error)
     cause = (

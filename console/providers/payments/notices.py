@@ -13,12 +13,11 @@ from console.domain.provider_outcome import OutcomeClass
 
 @dataclass(frozen=True, slots=True)
 class SignedCallback:
-    """Content of a signed callback. Unless `has_valid_signature` is True, nothing in it may be used as a
-    fact.
+    """Content of a signed callback. Unless `has_valid_signature` is True, nothing in it may be used as a fact.
 
     - `merchant_payment_id`: our id of the payment that the callback names, also if the signature isn't valid; the
       services then read this payment from the provider. None if the id can't be read.
-    - `event_id`: the same for each repetition of a callback; empty if the callback isn't genuine.
+    - `event_id`: the same for each repetition of a callback; empty if the signature isn't valid.
     - `kind`, `reason`: class and reason as in an Outcome.
     - `report`: None if the callback contains no payment state.
     - `evidence`: the text that may be stored. `sha256` (hex): digest of the body as received.
@@ -36,7 +35,8 @@ class SignedCallback:
 
 @runtime_checkable
 class CallbackReader(Protocol):
-    """The additional method of a payment provider whose notices are signed callbacks."""
+    """Protocol of an adapter that reads signed callbacks. The adapter of a payment provider whose notices are
+    signed has this protocol in addition to PaymentReader."""
 
     def parse_callback(self, body: bytes) -> SignedCallback:
         """Parse a callback's body and check its signature. The times of the result are whole seconds. No content

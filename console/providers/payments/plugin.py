@@ -1,4 +1,4 @@
-"""Plugin of a payment provider: one object with all that this program knows about the provider."""
+"""Plugin of a payment provider: one object with the settings, the adapter and the notice readers of the provider."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:  # types alone: every start imports this module
 
 @dataclass(frozen=True, slots=True)
 class AdapterArguments(Generic[ProviderSettingsT]):
-    """Arguments with which a plugin makes its adapter. `own_settings`: the provider's own settings. `url`: origin
-    that replaces the provider's real origin; None: no replacement.
+    """Arguments with which a plugin makes its adapter. `own_settings`: the settings of this provider alone. `url`:
+    origin that replaces the provider's real origin; None: no replacement. `gate`: the rate limiter of the
+    provider's calls.
 
-    `secrets`: all secrets that the provider needs, by their name without the provider's prefix (`API_KEY`); they are
-    hidden in `repr`.
+    `secrets`: all secrets that the provider needs, by their name without the provider's prefix (`API_KEY`); they
+    are hidden in `repr`.
     """
 
     own_settings: ProviderSettingsT
@@ -53,7 +54,7 @@ class HintReader(Generic[ProviderSettingsT]):
 
 
 class RowIndex(Protocol):
-    """Index of the rows of a provider's history that a reconciliation has read so far. It finds repeated rows."""
+    """Interface of an index of the history rows that a reconciliation has read so far. It finds repeated rows."""
 
     def add_row(self, row: HistoryRow) -> bool:
         """Add a row to the index; return False if the same row was added before."""
@@ -85,11 +86,12 @@ download address has expired) and `daily_file.late.<name>` (the time at which a 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
     """A payment provider with its settings and its adapter. The program imports the module of each plugin at every
-    start, so this module imports its adapter only when one of the functions below is called.
+    start, so such a module imports its adapter only when one of the functions below is called.
 
     `make_adapter` makes the adapter without sending anything; it raises ConsoleError `bad_profile` for an invalid
     URL. `find_payment_state` returns the payment state for one of the provider's own words, `find_refund_state` the
     refund state; both return None for an unknown word.
+
     `hints` must be set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES,
     and only then; `words` then has the sentences of DAILY_FILE_WORDS. Callbacks are read by the adapter itself
     (`CallbackReader`).
@@ -116,5 +118,5 @@ def find_plugin(name: str) -> ProviderPlugin[Any] | None:
     payment provider.
     """
     return next(
-        (plugin for plugin in provider_registry.list_registered_parts(ProviderPlugin) if plugin.name == name), None
+        (plugin for plugin in provider_registry.list_providers_as(ProviderPlugin) if plugin.name == name), None
     )

@@ -110,7 +110,8 @@ class PaymentProvider(PaymentReader, Protocol):
 
     @property
     def merchant_id(self) -> str:
-        """Our merchant id at this provider. It isn't secret, and is part of a payment's identity."""
+        """The id by which this provider knows our shop (merchant). It isn't secret, and is part of a payment's
+        identity."""
         ...
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:

@@ -1,6 +1,4 @@
-"""Meaning of the codes in a payment provider's answers: the outcome's class and reason, and the state of the
-payment.
-"""
+"""The outcome (class and reason) that a code in a payment provider's answer means, and the state of the payment."""
 
 from dataclasses import dataclass
 
@@ -10,9 +8,8 @@ from console.domain.provider_outcome import OutcomeClass
 
 @dataclass(frozen=True, slots=True)
 class CodeOutcome:
-    """Class and reason of the outcome that a provider's code means. `reason` is a stable code that the screens show
-    as a sentence.
-    """
+    """Class and reason of the outcome that a provider's code means; functions and tables call it a verdict.
+    `reason` is a stable code that the screens show as a sentence."""
 
     kind: OutcomeClass
     reason: str
@@ -20,9 +17,8 @@ class CodeOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PaymentCodeMeaning:
-    """Meaning of a provider's code for a payment's state. `is_final`: the provider will not change the state any
-    more.
-    """
+    """Meaning of a provider's code for a payment: class and reason of the outcome (`verdict`), and the payment's
+    state. `is_final`: the provider will not change the state any more."""
 
     verdict: CodeOutcome
     state: PaymentState
@@ -30,31 +26,30 @@ class PaymentCodeMeaning:
 
 
 def make_unknown_verdict(reason: str) -> CodeOutcome:
-    """Return an UNKNOWN verdict with this reason: the answer proves neither success nor failure."""
+    """Return the outcome class UNKNOWN with this reason: the provider's answer proves neither success nor failure."""
     return CodeOutcome(OutcomeClass.UNKNOWN, reason)
 
 
 def make_refused_verdict(reason: str) -> CodeOutcome:
-    """Return a FAILED_DEFINITE verdict with this reason: certainly nothing happened. For a read it means that the
-    provider reports a failure of the payment or refund.
-    """
+    """Return the outcome class FAILED_DEFINITE with this reason: certainly nothing happened at the provider. For a
+    read it means that the provider reports a failure of the payment or refund."""
     return CodeOutcome(OutcomeClass.FAILED_DEFINITE, reason)
 
 
 def make_denied_verdict(reason: str) -> CodeOutcome:
-    """Return an AUTH verdict with this reason: the provider refused the credentials, the signature or the contract,
-    and nothing happened.
-    """
+    """Return the outcome class AUTH with this reason: the provider refused the credentials, the signature or the
+    contract, and nothing happened."""
     return CodeOutcome(OutcomeClass.AUTH, reason)
 
 
 def make_rate_limited_verdict(reason: str) -> CodeOutcome:
-    """Return a RATE_LIMITED verdict with this reason: nothing happened, and a later request may succeed."""
+    """Return the outcome class RATE_LIMITED with this reason: nothing happened, and a later request may succeed."""
     return CodeOutcome(OutcomeClass.RATE_LIMITED, reason)
 
 
 def make_pending_verdict(reason: str) -> CodeOutcome:
-    """Return a PENDING verdict with this reason: the provider has begun, and its result isn't final yet."""
+    """Return the outcome class PENDING with this reason: the provider has accepted the request, and its result
+    isn't final yet."""
     return CodeOutcome(OutcomeClass.PENDING, reason)
 
 

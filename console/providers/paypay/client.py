@@ -29,11 +29,11 @@ from console.providers.payments.provider import NotFoundRule, PaymentCapabilitie
 from console.providers.paypay.responses import (
     is_id,
     is_valid_amount,
+    make_payment_reader,
     make_paypay_converter,
+    make_refund_reader,
+    make_started_payment_reader,
     read_nothing,
-    read_payment,
-    read_refund,
-    read_started,
 )
 from console.providers.paypay.result_codes import PayPayCall
 from console.providers.paypay.signing import PayPayKey, make_authorization
@@ -50,7 +50,7 @@ MAX_PARALLEL_CALLS = 2
 REFUND_WINDOW_DAYS = 365
 MAX_REFUNDS = 50
 _CONTENT_TYPE = "application/json;charset=UTF-8"
-_LONGEST_TEXT = 255
+_LONGEST_DESCRIPTION_CHARACTERS = 255
 # Fields whose values are removed from the evidence. `code` isn't listed: at PayPay it is the result code, not an
 # OAuth code.
 _HIDDEN_FIELDS = ("password",)
@@ -90,9 +90,8 @@ class PayPayRequestSender:
         self._slots = BoundedSemaphore(MAX_PARALLEL_CALLS)
 
     def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
-        """Wait for the rate gate, sign and send the request, and return its outcome; `convert_answer` converts the
-        answer. Raises no Exception.
-        """
+        """Wait for the rate limiter, sign and send the request, and return its outcome, which `convert_answer`
+        makes from the HTTP answer. Raises no Exception."""
         with self._slots:
             try:
                 self._gate.wait_for_start()
@@ -101,9 +100,8 @@ class PayPayRequestSender:
             return self._send_signed(request, convert_answer)
 
     def _send_signed(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
-        """Sign and send the request. The signature contains the time, so it is made only after the wait for the rate
-        gate.
-        """
+        """Sign the request and send it without a wait. The caller has already waited for the rate limiter, because
+        the signature contains the time."""
         key = self.config.key
         try:
             headers = self._make_headers(request)
@@ -137,7 +135,7 @@ class PayPayRequestSender:
 
 
 class _ImmediateRateLimiter:
-    """A rate gate that doesn't wait, for a request that has already waited for the real rate gate."""
+    """A rate limiter that never waits, for a request that has already waited for the provider's rate limiter."""
 
     def wait_for_start(self) -> None:
         return None
@@ -156,7 +154,7 @@ class PayPayReader:
 
     @property
     def capabilities(self) -> PaymentCapabilities:
-        """PayPay's features and limits."""
+        """The features and limits of PayPay as a payment provider."""
         return PaymentCapabilities(
             currency="JPY",
             allows_partial_refunds=True,
@@ -178,7 +176,9 @@ class PayPayReader:
             return make_unsent_outcome("bad_id", has_effect=False)
         path = "/v2/codes/payments" if question.by_code else "/v2/payments"
         read_question = _make_bodyless_request("GET", f"{path}/{question.merchant_payment_id}")
-        return self._sender.send(read_question, make_paypay_converter(PayPayCall.PAYMENT, read_payment(question)))
+        return self._sender.send(
+            read_question, make_paypay_converter(PayPayCall.PAYMENT, make_payment_reader(question))
+        )
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Read the details of one refund by our idempotency key."""
@@ -187,7 +187,9 @@ class PayPayReader:
         status_question = _make_bodyless_request(
             "GET", f"/v2/refunds/{order.key}?paymentId={order.provider_payment_id}"
         )
-        return self._sender.send(status_question, make_paypay_converter(PayPayCall.REFUND_STATUS, read_refund(order)))
+        return self._sender.send(
+            status_question, make_paypay_converter(PayPayCall.REFUND_STATUS, make_refund_reader(order))
+        )
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
         """Return PayPay's limit for refunds: 23:59:59 in Japan on the 365th day after the payment."""
@@ -205,7 +207,7 @@ class PayPay(PayPayReader):
 
     @property
     def merchant_id(self) -> str:
-        """Our merchant id at PayPay."""
+        """The id by which PayPay knows our shop (merchant)."""
         return self._sender.config.merchant_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
@@ -218,13 +220,13 @@ class PayPay(PayPayReader):
             "merchantPaymentId": request.merchant_payment_id,
             "amount": {"amount": request.amount.minor, "currency": request.amount.currency},
             "codeType": "ORDER_QR",
-            "orderDescription": request.description[:_LONGEST_TEXT] or None,
+            "orderDescription": request.description[:_LONGEST_DESCRIPTION_CHARACTERS] or None,
             "isAuthorization": False,
             "requestedAt": int(request.requested_at.timestamp()),
         }
         return self._sender.send(
             _make_post_request("/v2/codes", fields),
-            make_paypay_converter(PayPayCall.CREATE_CODE, read_started(request)),
+            make_paypay_converter(PayPayCall.CREATE_CODE, make_started_payment_reader(request)),
         )
 
     def delete_code(self, handle: str) -> Outcome[None]:
@@ -249,10 +251,11 @@ class PayPay(PayPayReader):
             "paymentId": order.provider_payment_id,
             "amount": {"amount": order.amount.minor, "currency": order.amount.currency},
             "requestedAt": int(order.requested_at.timestamp()),
-            "reason": order.reason[:_LONGEST_TEXT] or None,
+            "reason": order.reason[:_LONGEST_DESCRIPTION_CHARACTERS] or None,
         }
         return self._sender.send(
-            _make_post_request("/v2/refunds", fields), make_paypay_converter(PayPayCall.REFUND, read_refund(order))
+            _make_post_request("/v2/refunds", fields),
+            make_paypay_converter(PayPayCall.REFUND, make_refund_reader(order)),
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
@@ -287,13 +290,12 @@ def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest
 
 
 def _make_bodyless_request(method: str, path: str) -> SingleRequest:
-    """Build a request without a body. Every method except GET has an effect, so `has_effect` is True for such a
-    request.
-    """
+    """Build a request without a body. `has_effect` is True unless `method` is GET."""
     return SingleRequest(method, path, SHORT_TIMEOUT_SECONDS, SHORT_BUDGET_SECONDS, has_effect=method != "GET")
 
 
 def _find_time_after_days(paid_at: datetime, days: int, at: time) -> datetime:
-    """Return the time of day `at` in Japan, `days` Japanese calendar days after the payment."""
+    """Return the instant at the time of day `at` in Japan, `days` Japanese calendar days after the day of the
+    payment (`paid_at`)."""
     day = paid_at.astimezone(JST).date() + timedelta(days=days)
     return datetime.combine(day, at, JST)

@@ -81,7 +81,7 @@ def _make_adapter(arguments: AdapterArguments[PayPaySettings]) -> "PaymentProvid
     return make_paypay_adapter(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
 
 
-def _find_state(provider_word: str) -> PaymentState | None:
+def _find_payment_state(provider_word: str) -> PaymentState | None:
     from console.providers.paypay.result_codes import PAYMENT_STATE_MEANINGS
 
     row = PAYMENT_STATE_MEANINGS.get(provider_word)
@@ -171,7 +171,7 @@ PLUGIN = ProviderPlugin(
     ),
     read_settings=_read_settings,
     make_adapter=_make_adapter,
-    find_payment_state=_find_state,
+    find_payment_state=_find_payment_state,
     find_refund_state=_find_refund_state,
     hints=HintReader(
         networks=lambda own_settings: own_settings.webhook_sources,

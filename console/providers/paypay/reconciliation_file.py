@@ -52,7 +52,7 @@ _READ_COLUMNS = (
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _YEN_PATTERN = re.compile(r"-?[1-9][0-9]{0,10}")
 _FORMULA_PREFIXES = ("=", "+", "@", "\t", "\r")
-_LONGEST_METHOD = 64
+_LONGEST_METHOD_CHARACTERS = 64
 _FILE_NAME_PATTERN = re.compile(r"transaction_([A-Za-z0-9]+)_([0-9]{8})000000_([0-9]{8})235959_v2\.csv")
 
 
@@ -61,7 +61,7 @@ class InvalidDailyFile(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class FileName:
+class DailyFileName:
     """Parts of a daily file's name: the merchant id, and the first and the last day in Japan."""
 
     merchant: str
@@ -69,11 +69,11 @@ class FileName:
     last_day: date
 
 
-def parse_file_name(url: str) -> FileName | None:
+def parse_file_name(url: str) -> DailyFileName | None:
     """Parse the name of the daily file in a URL; None for a URL without such a name."""
     try:
         match = _FILE_NAME_PATTERN.fullmatch(urlsplit(url).path.rpartition("/")[2])
-        return FileName(match[1], _parse_day(match[2]), _parse_day(match[3])) if match else None
+        return DailyFileName(match[1], _parse_day(match[2]), _parse_day(match[3])) if match else None
     except ValueError:
         return None
 
@@ -83,12 +83,11 @@ def _parse_day(text: str) -> date:
 
 
 class DailyFileReader:
-    """Reads a merchant's daily file of the day `day`, line by line. `index` stores the accepted rows and finds
-    repeated ones.
-    """
+    """Reads the lines of a merchant's daily file of the day `day` as history rows. `index` stores the accepted
+    rows and finds repeated ones."""
 
     def __init__(self, stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> None:
-        """Read the header. Raises InvalidDailyFile if the first line isn't the header of PayPay's daily file."""
+        """Read the first line of `stream`. Raises InvalidDailyFile if it isn't the header of PayPay's daily file."""
         self._stream, self._merchant, self._day, self._index = stream, merchant, day, index
         self._header = _read_header(stream)
 
@@ -145,7 +144,7 @@ class DailyFileReader:
         amount = _parse_amount(cells[_AMOUNT_COLUMN], negative=refund is not None)
         at = _parse_instant(cells[_TIME_COLUMN])
         _require_condition(at.astimezone(JST).date() == self._day, "other_day")
-        method = cells[_METHOD_COLUMN][:_LONGEST_METHOD] or None
+        method = cells[_METHOD_COLUMN][:_LONGEST_METHOD_CHARACTERS] or None
         return HistoryRow(
             key, payment_id, merchant_payment_id, state, cells[_STATE_COLUMN], at, amount, refund, method
         )
@@ -178,9 +177,8 @@ def _skip_line(stream: BinaryIO) -> None:
 
 
 def _parse_amount(text: str, *, negative: bool) -> Money:
-    """Return the amount in whole yen without its sign. In the file the amount of a refund is negative, the amount of
-    a payment positive. Raises _RefusedLine `amount` for any other text.
-    """
+    """Return the amount in a cell (whole yen) without its sign. `negative` is True for a refund, whose amount is
+    negative in the file. Raises _RefusedLine `amount` for any other text or sign."""
     _require_condition(_YEN_PATTERN.fullmatch(text) and text.startswith("-") == negative, "amount")
     return Money(int(text.removeprefix("-")), "JPY")
 
@@ -219,9 +217,8 @@ def fetch_daily_file(
 
 
 def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
-    """Convert the answer with the daily file into an outcome. The evidence is the file's size and hash, not its
-    content.
-    """
+    """Convert the HTTP answer with the daily file into an outcome. A body that isn't such a file makes it UNKNOWN.
+    The evidence is the file's size and hash, not its content."""
     evidence = f"recon file, {len(answer.body)} bytes"
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"

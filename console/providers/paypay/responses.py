@@ -57,9 +57,8 @@ _LAST_EPOCH = 253_402_300_799  # the end of the year 9999
 
 
 def make_paypay_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:
-    """Return the function that converts an answer to `call` into an outcome: a success by `read_content`, every
-    other answer by the table of result codes.
-    """
+    """Return the function that converts an answer to `call` into an outcome: `read_content` reads the data of a
+    success, the table of result codes decides every other answer."""
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         content, verdict = _read_content_and_verdict(call, answer, read_content)
@@ -83,7 +82,7 @@ def _read_content_and_verdict(
         return None, make_unknown_verdict("redirect")
     try:
         envelope = parse_object(answer.body)
-        code = _require_code(envelope)
+        code = _require_result_code(envelope)
         if (answer.status, code) not in SUCCESSFUL_ANSWERS[call]:
             return None, find_verdict(call, answer.status, code)
         return read_content(envelope.get("data"))
@@ -105,14 +104,14 @@ def make_evidence_text(answer: HttpAnswer) -> str:
     )
 
 
-def read_started(request: PaymentRequest) -> DataReader[StartedPayment]:
+def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPayment]:
     """Return the function that reads the answer with a created payment code. The code must be for the requested
     payment and amount.
     """
 
     def read(value: object) -> tuple[StartedPayment, CodeOutcome]:
         data = _require_object(value)
-        _require_same(data.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
+        _require_equal(data.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
         if _parse_amount(data.get("amount")) != request.amount:
             raise UnusableAnswer("other_amount")
         started_payment = StartedPayment(
@@ -128,11 +127,11 @@ def read_started(request: PaymentRequest) -> DataReader[StartedPayment]:
 
 
 def read_nothing(_: object) -> tuple[None, CodeOutcome]:
-    """Return None and the verdict of a success, because the answer to this call has no data."""
+    """Return None and ANSWERED_VERDICT (success), for calls whose answer has no data."""
     return None, ANSWERED_VERDICT
 
 
-def read_payment(question: PaymentQuestion) -> DataReader[PaymentReport]:
+def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
     """Return the function that reads the details of a payment. Ids and amount may be missing (an unpaid code has no
     ids), but must not differ from those of `question`.
     """
@@ -143,7 +142,7 @@ def read_payment(question: PaymentQuestion) -> DataReader[PaymentReport]:
         if row is None:
             raise UnusableAnswer("unlisted_state")
         if data.get("merchantPaymentId") is not None:
-            _require_same(data["merchantPaymentId"], question.merchant_payment_id, "other_id")
+            _require_equal(data["merchantPaymentId"], question.merchant_payment_id, "other_id")
         payment_id = None if data.get("paymentId") is None else _require_id(data["paymentId"])
         if question.provider_payment_id is not None and payment_id not in (None, question.provider_payment_id):
             raise UnusableAnswer("other_payment")
@@ -166,7 +165,7 @@ def read_payment(question: PaymentQuestion) -> DataReader[PaymentReport]:
     return read
 
 
-def read_refund(order: RefundOrder) -> DataReader[RefundReport]:
+def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
     """Return the function that reads the details of a refund. The answer must contain our idempotency key, the
     payment's id and the amount of `order`.
     """
@@ -174,8 +173,8 @@ def read_refund(order: RefundOrder) -> DataReader[RefundReport]:
     def read(value: object) -> tuple[RefundReport, CodeOutcome]:
         data = _require_object(value)
         report = _read_refund_report(data)
-        _require_same(report.key, order.key, "other_id")
-        _require_same(report.provider_payment_id, order.provider_payment_id, "other_payment")
+        _require_equal(report.key, order.key, "other_id")
+        _require_equal(report.provider_payment_id, order.provider_payment_id, "other_payment")
         verdict, _ = REFUND_STATES[report.provider_state]
         return report, verdict if report.amount == order.amount else make_unknown_verdict("other_amount")
 
@@ -199,7 +198,8 @@ def _read_refund_report(data: Fields) -> RefundReport:
 
 
 def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
-    """Read all refunds in the details of a payment: empty if there are none, None if any of them can't be read."""
+    """Read all refunds in PayPay's details of a payment. Return an empty tuple if there are none, None if any of
+    them can't be read."""
     if value is None:
         return ()
     try:
@@ -211,7 +211,7 @@ def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
         return None
 
 
-def _require_code(envelope: Fields) -> str:
+def _require_result_code(envelope: Fields) -> str:
     code = _require_object(envelope.get("resultInfo")).get("code")
     if not isinstance(code, str) or not _RESULT_CODE_PATTERN.fullmatch(code):
         raise UnreadableJson("no code")
@@ -236,7 +236,7 @@ def _require_id(value: object) -> str:
     return value
 
 
-def _require_same(value: object, expected: str, reason: str) -> None:
+def _require_equal(value: object, expected: str, reason: str) -> None:
     if value is None:
         raise UnusableAnswer("no_id")
     if value != expected:
@@ -244,7 +244,8 @@ def _require_same(value: object, expected: str, reason: str) -> None:
 
 
 def _parse_amount(value: object) -> Money:
-    """Read an amount in whole yen. Raises UnusableAnswer for any other value, also for 3300.0, "3300" and true."""
+    """Read an amount in whole yen from a PayPay answer. Raises UnusableAnswer for any other value, also for
+    3300.0, "3300" and true."""
     fields = value if isinstance(value, dict) else {}
     minor = fields.get("amount")
     if type(minor) is not int or minor > LARGEST_AMOUNT:
@@ -258,9 +259,8 @@ def _parse_amount(value: object) -> Money:
 
 
 def parse_instant(value: object) -> datetime | None:
-    """Convert seconds since 1970 to a time (UTC). None for 0, by which PayPay means "not yet", and for invalid
-    values.
-    """
+    """Convert PayPay's time, in seconds since 1970, to an instant (UTC). None for 0, by which PayPay means "not
+    yet", and for invalid values."""
     if type(value) is not int or not 0 < value <= _LAST_EPOCH:
         return None
     return datetime.fromtimestamp(value, UTC)

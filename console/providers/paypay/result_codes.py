@@ -44,7 +44,7 @@ SUCCESSFUL_ANSWERS: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
 }
 """HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
-# For every answer that has no row in CALL_VERDICTS. If a read is refused, see `_read_verdict`.
+# For every answer that has no row in CALL_VERDICTS. If a read is refused, see `_convert_verdict_for_read`.
 COMMON_VERDICTS: Mapping[tuple[int, str], CodeOutcome] = {
     (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,
     (400, "INVALID_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
@@ -93,14 +93,13 @@ CALL_VERDICTS: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
 
 
 def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
-    """Return the verdict of an answer to `call` that isn't one of SUCCESSFUL_ANSWERS; UNKNOWN for a result code
-    that isn't listed.
-    """
+    """Return class and reason of the outcome of an answer to `call` that isn't one of SUCCESSFUL_ANSWERS, by its
+    HTTP status and result code; UNKNOWN for a result code that isn't listed."""
     if call_verdict := CALL_VERDICTS.get((call, status, code)):
         return call_verdict
     common_verdict = COMMON_VERDICTS.get((status, code))
     if common_verdict and call in READ_CALLS:
-        return _read_verdict(common_verdict)
+        return _convert_verdict_for_read(common_verdict)
     if common_verdict:
         return common_verdict
     if call is PayPayCall.PAYMENT and status == 404:
@@ -108,21 +107,20 @@ def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
     return make_unknown_verdict(f"http_{status}") if status >= 500 else UNLISTED_VERDICT
 
 
-def _read_verdict(common_verdict: CodeOutcome) -> CodeOutcome:
-    """Convert a verdict of COMMON_VERDICTS for a read: if PayPay refuses a read, this tells nothing about the
-    record.
-    """
+def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
+    """Convert an outcome of COMMON_VERDICTS for a read. A refused read becomes UNKNOWN, because the refusal tells
+    nothing about the record."""
     if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
         return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")
     return UNLISTED_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict
 
 
-_NOT_PAID_YET = make_pending_verdict("not_paid_yet")
+_NOT_PAID_YET_VERDICT = make_pending_verdict("not_paid_yet")
 
 PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
-    "CREATED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),
-    "AUTHORIZED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),
-    "REAUTHORIZING": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),
+    "CREATED": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
+    "AUTHORIZED": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
+    "REAUTHORIZING": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
     "COMPLETED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "REFUNDED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "FAILED": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),

@@ -25,13 +25,13 @@ def read_notice(body: bytes) -> Hint:
     if not isinstance(kind, str) or not 1 <= len(kind) <= 64 or not kind.isprintable():
         raise UnreadableJson("no type")
     if kind == "Transaction":
-        return _read_transaction(fields)
+        return _read_transaction_hint(fields)
     if kind == "file.created" and fields.get("fileType") == "transaction_recon":
-        return _read_recon_file(fields)
+        return _read_file_hint(fields)
     return OtherHint(kind)
 
 
-def _read_transaction(fields: dict[str, object]) -> Hint:
+def _read_transaction_hint(fields: dict[str, object]) -> Hint:
     state = fields.get("state")
     if not isinstance(state, str):
         raise UnreadableJson("no state")
@@ -48,7 +48,7 @@ def _read_transaction(fields: dict[str, object]) -> Hint:
     )
 
 
-def _read_recon_file(fields: dict[str, object]) -> Hint:
+def _read_file_hint(fields: dict[str, object]) -> Hint:
     url, event = fields.get("path"), fields.get("notification_id")
     if not isinstance(url, str) or not isinstance(event, str) or not _ID_PATTERN.fullmatch(event):
         raise UnreadableJson("no file")
@@ -56,7 +56,8 @@ def _read_recon_file(fields: dict[str, object]) -> Hint:
 
 
 def _compute_event_id(*parts: object) -> str:
-    """Return a digest of these values that identifies an event; the digest is the same for each repetition."""
+    """Return a digest of `parts` as the id of an event. A repeated notice has the same parts, so it gets the same
+    id."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 

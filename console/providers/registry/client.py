@@ -42,7 +42,8 @@ _OUTCOME_CLASS_BY_STATUS: StatusTable = {
 
 @dataclass(frozen=True, slots=True)
 class RegistryConfig:
-    """Address (None: the publisher's) and application id of the Web-API."""
+    """URL of the Web-API (None: the publisher's own), and the application id by which the publisher knows this
+    console; the id is hidden in `repr`."""
 
     url: str | None
     application_id: str = field(repr=False)
@@ -57,7 +58,8 @@ class RegistryApi:
         self._gate = gate
 
     def read_difference(self, day: date, divide: int = 1) -> Outcome[DifferencePart]:
-        """Read one part (from 1) of the rows that were updated on this day."""
+        """Read the part number `divide` (from 1) of the rows that were updated on the day. The outcome has the
+        number of all parts."""
         period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(divide)}
         request = self._make_request("diff", period, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert = make_answer_converter(
@@ -66,9 +68,8 @@ class RegistryApi:
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
-        """Read the present rows of up to MAX_NUMBERS corporation numbers, without earlier facts. A number that
-        isn't assigned is left out.
-        """
+        """Read the present rows of up to MAX_NUMBERS corporation numbers, without earlier facts of the
+        corporations. A number that isn't assigned is missing in the result."""
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
         wanted = frozenset(numbers)
@@ -86,5 +87,5 @@ class RegistryApi:
 
 
 def _make_empty_evidence(_: bytes) -> str:
-    """Keep no text of an answer as evidence: it is public, and no decision depends on it."""
+    """Return no text of the answer as evidence: the answer is public, and no decision depends on it."""
     return ""

@@ -1,5 +1,5 @@
-"""Reads answers of the Web-API in CSV: a line with the day of the last update, the number of all rows, the number of
-this part and of all parts; then the rows with 30 fields.
+"""Reads answers of the registry's Web-API in CSV. The first line has the day of the last update, the number of all
+rows, the number of this part and the number of all parts; then follow the rows with 30 fields.
 
 The answers come from outside: every contradiction to the specification raises UnusableAnswer or UnreadableJson.
 """
@@ -17,7 +17,7 @@ from console.providers.http.strict_json import UnreadableJson
 FIELDS_PER_ROW = 30
 MAX_PARTS = 500
 """Largest accepted number of parts (2,000 rows each) of one day; the publisher's limit is 99,999."""
-_LONGEST_FIELD = 1_000
+_LONGEST_FIELD_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,10 @@ class DifferencePart:
 
 
 def read_part(body: bytes, divide: int) -> DifferencePart:
-    """Read the answer to a request for the part `divide`."""
+    """Read the answer to a request for the part number `divide` of a day's rows. Raises UnusableAnswer if the
+    answer is another part or its counts contradict each other, UnreadableJson if it can't be read."""
     head, lines = _read_lines(body)
-    updated_on, rows, number, parts = _read_head(head)
+    updated_on, rows, number, parts = _read_first_line(head)
     if number != divide:
         raise UnusableAnswer("other_part")
     if parts > MAX_PARTS:
@@ -49,9 +50,10 @@ def read_part(body: bytes, divide: int) -> DifferencePart:
 
 
 def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporation, ...]:
-    """Read the answer to a request for these corporation `numbers`; deleted corporations are left out."""
+    """Read the answer to a request for the corporation `numbers`. Deleted corporations are left out. Raises
+    UnusableAnswer if a row has another number or a count is wrong, UnreadableJson if the answer can't be read."""
     head, lines = _read_lines(body)
-    _, rows, _, _ = _read_head(head)
+    _, rows, _, _ = _read_first_line(head)
     if rows != len(lines):
         raise UnusableAnswer("other_count")
     found: dict[str, Corporation] = {}
@@ -65,7 +67,8 @@ def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporatio
 
 
 def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
-    """Return the fields of the first line, and the other lines."""
+    """Return the fields of an answer's first line, and its other lines as texts. Raises UnreadableJson if the
+    answer isn't UTF-8 or is XML."""
     try:
         first, *lines = body.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as cause:
@@ -75,7 +78,7 @@ def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
     return first.split(","), lines
 
 
-def _read_head(head: list[str]) -> tuple[date, int, int, int]:
+def _read_first_line(head: list[str]) -> tuple[date, int, int, int]:
     texts = [text.strip('"') for text in head]
     if len(texts) != 4 or not all(text.isascii() and text.isdigit() and len(text) <= 9 for text in texts[1:]):
         raise UnreadableJson("no head")
@@ -90,7 +93,7 @@ def _split_line(line: str) -> list[str]:
         raise UnreadableJson("not CSV") from cause
     if len(rows) != 1 or len(rows[0]) != FIELDS_PER_ROW:
         raise UnreadableJson("not 30 fields")
-    if not rows[0][1].isdigit() or max(map(len, rows[0])) > _LONGEST_FIELD:
+    if not rows[0][1].isdigit() or max(map(len, rows[0])) > _LONGEST_FIELD_CHARACTERS:
         raise UnreadableJson("not a row")
     return rows[0]
 
@@ -103,7 +106,8 @@ def _read_day(text: str) -> date:
 
 
 def _read_corporation(fields: list[str]) -> Corporation:
-    """Return the corporation of a row. The numbers are the positions of the fields in the specification, from 0."""
+    """Return the corporation that the 30 fields of a row state. Raises UnreadableJson for a value that the
+    specification doesn't allow."""
     if not is_well_formed(fields[1]) or not (fields[6] or fields[7]):
         raise UnreadableJson("not a corporation")
     closed = fields[18]

@@ -14,7 +14,7 @@ from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.reason import ForeignText
-from console.domain.service_results import AccountDone, AccountsApplied
+from console.domain.service_results import AccountResult, AccountsApplied
 from console.domain.setting_problems import SettingProblem
 from console.services.access.account_file import ROLES_ASKING_WORKER, AccountEntry, make_file_error, read_entries
 from console.services.guarded.request_ids import RequestIds
@@ -63,12 +63,12 @@ class _AccountChange:
             and self.stored.asks_worker != self.entry.asks_worker
         )
 
-    def make_result(self, *, has_passwords: bool) -> AccountDone:
+    def make_result(self, *, has_passwords: bool) -> AccountResult:
         """Return the result for this person that the command prints: created, updated, disabled or unchanged, and
         whether the password was set. `has_passwords` is False on an SQLite database, which has no accounts."""
         change = "disabled" if self.entry.is_disabled else "updated" if self.stored else "created"
         password_state = "none" if not has_passwords else "set" if self.password else "kept"
-        return AccountDone(
+        return AccountResult(
             self.entry.person,
             change if self.has_changed or self.password else "unchanged",
             password_state,

@@ -26,7 +26,7 @@ from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import (
     CHANGE_RULE,
     CORPORATION_KIND,
-    EXPECTED_RESPONSES,
+    EXPECTED_RESPONSE_TEXT,
     WatchedFacts,
     clear_closure,
     compute_subject_id,
@@ -301,7 +301,7 @@ class ChangedCompanies:
             compute_subject_id(number),
             None,
             observed,
-            EXPECTED_RESPONSES,
+            EXPECTED_RESPONSE_TEXT,
             self._context.now(),
         )
         if alert is None:

@@ -18,7 +18,7 @@ from console.domain.alerts.clock_drift import (
     LONGEST_MEASUREMENT_SECONDS,
     compute_clock_drift,
     compute_subject_id,
-    format_expected,
+    format_expected_drift,
     format_observed_drift,
 )
 from console.domain.clock import SystemClock
@@ -80,7 +80,14 @@ class ClockDriftAlerts:
         now = self._context.now()
         for desk, observed in new.items():
             alerts.raise_alert(
-                tx.conn, ALERT_RULE, CLOCK_KIND, compute_subject_id(desk), None, observed, format_expected(), now
+                tx.conn,
+                ALERT_RULE,
+                CLOCK_KIND,
+                compute_subject_id(desk),
+                None,
+                observed,
+                format_expected_drift(),
+                now,
             )
         for alert_id in ended:
             alerts.resolve(tx.conn, alert_id, now)

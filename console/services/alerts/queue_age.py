@@ -9,7 +9,7 @@ from console.domain.alerts.queue_age import (
     ALERT_RULE,
     QUEUE_KIND,
     compute_subject_id,
-    format_expected,
+    format_expected_age,
     format_observed_age,
 )
 from console.services.process.context import ServiceContext
@@ -56,7 +56,7 @@ class QueueAgeAlerts:
     def _write_alerts(self, tx: Transaction, old: Mapping[str, datetime], ended: list[int]) -> None:
         now = self._context.now()
         for name, since in old.items():
-            observed, expected = format_observed_age(name, since), format_expected(AGE_LIMITS[name])
+            observed, expected = format_observed_age(name, since), format_expected_age(AGE_LIMITS[name])
             alerts.raise_alert(
                 tx.conn, ALERT_RULE, QUEUE_KIND, compute_subject_id(name), None, observed, expected, now
             )

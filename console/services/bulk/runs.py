@@ -16,7 +16,7 @@ from console.domain.error_reasons import InProgressReason, NotAllowedReason, Usa
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.records import Person
-from console.domain.recovery.decision_table import RULES_OF_KIND, get_record_kind
+from console.domain.recovery.decision_table import CHOICE_RULES_BY_KIND, get_record_kind
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.annotations.notes import require_valid_note
@@ -283,9 +283,10 @@ def _parse_bulk_action(name: str) -> BulkAction:
 
 def _make_bulk_rows(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
     for record in chosen:
-        if record.kind not in RULES_OF_KIND:
+        if record.kind not in CHOICE_RULES_BY_KIND:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.RECORD_KIND_WITHOUT_BULK, "allowed": sorted(RULES_OF_KIND)}
+                ErrorCode.USAGE,
+                {"problem": UsageProblem.RECORD_KIND_WITHOUT_BULK, "allowed": sorted(CHOICE_RULES_BY_KIND)},
             )
     return [BulkRow(0, record.kind, record.id, record.expected_version) for record in chosen]
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from console.domain.bulk.records import (
     DISCARDED_REASON,
     NOT_DONE_FILTER,
-    BulkItem,
-    BulkLine,
     BulkPlan,
     BulkProgress,
+    BulkRowWithRecord,
+    BulkRunItem,
     RowForecast,
     RowResult,
     get_row_outcome,
@@ -43,7 +43,7 @@ class BulkRunReader:
             self._context.find_reading_person(conn)
             return require_run(conn, run_id)
 
-    def read_item(self, run_id: int) -> BulkItem:
+    def read_item(self, run_id: int) -> BulkRunItem:
         """Return the bulk run of this id with the present holder of its lease. Raises not_found if there is none."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -55,7 +55,7 @@ class BulkRunReader:
             self._context.find_reading_person(conn)
             return bulk.list_latest_runs(conn, max(1, min(limit, 1_000)))
 
-    def list_overview(self) -> tuple[BulkItem, ...]:
+    def list_overview(self) -> tuple[BulkRunItem, ...]:
         """Return the unfinished bulk runs of all makers, newest first, then the newest finished ones, newest
         first. Discarded runs are left out."""
         with self._context.database.read() as conn:
@@ -100,7 +100,7 @@ class BulkRunReader:
 
     def list_lines(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = ROWS_PER_PAGE
-    ) -> tuple[BulkLine, ...]:
+    ) -> tuple[BulkRowWithRecord, ...]:
         """Return the rows of the bulk run that `list_rows` returns for these arguments, each with the present
         state of its record."""
         rows = self.list_rows(run_id, result_filter, after_position, limit)
@@ -110,7 +110,8 @@ class BulkRunReader:
             stored = [record for record in found if record is not None]
             named = iter(complete_with_corporations(self._context, conn, stored))
         return tuple(
-            BulkLine(row, None if record is None else next(named)) for row, record in zip(rows, found, strict=True)
+            BulkRowWithRecord(row, None if record is None else next(named))
+            for row, record in zip(rows, found, strict=True)
         )
 
     def make_plan(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
@@ -142,6 +143,8 @@ class BulkRunReader:
             yield [row for row in page if row.result is None]
 
 
-def _read_run_with_holder(conn: Connection, run: BulkRun) -> BulkItem:
+def _read_run_with_holder(conn: Connection, run: BulkRun) -> BulkRunItem:
     """Return the bulk run with the holder of its lease; the holder is None unless the run is in the state running."""
-    return BulkItem(run, leases.find_holder(conn, make_lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None)
+    return BulkRunItem(
+        run, leases.find_holder(conn, make_lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None
+    )

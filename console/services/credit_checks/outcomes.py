@@ -23,7 +23,11 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
-from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, compute_next_attempt_time
+from console.domain.tasks.retry_schedules import (
+    INCOMPLETE_REFETCH_WAITS,
+    PURCHASE_PROBE_WAITS,
+    compute_next_attempt_time,
+)
 from console.providers.credit_checks.provider import CreditCheckCapabilities
 from console.services.guarded.action import record_reading_lapse
 from console.services.guarded.operation import find_journal_state
@@ -92,7 +96,7 @@ def write_success(
     """Set the credit check to the final state success, and schedule the re-fetch of its detail and PDF. `facts`
     are added to the audit entry."""
     now = context.now()
-    at = compute_next_attempt_time(INCOMPLETE_REFETCHES, 0, now, context.scale)
+    at = compute_next_attempt_time(INCOMPLETE_REFETCH_WAITS, 0, now, context.scale)
     credit_checks.change_record(
         tx.conn,
         record,
@@ -180,7 +184,9 @@ def write_unknown(
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
     elif capabilities.finds_purchases:
         work = Work(
-            WorkState.SCHEDULED, compute_next_attempt_time(PURCHASE_PROBES, 0, now, context.scale), WorkReason.UNKNOWN
+            WorkState.SCHEDULED,
+            compute_next_attempt_time(PURCHASE_PROBE_WAITS, 0, now, context.scale),
+            WorkReason.UNKNOWN,
         )
     credit_checks.change_record(
         tx.conn,

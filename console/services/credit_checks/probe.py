@@ -19,7 +19,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
-from console.domain.tasks.retry_schedules import PURCHASE_PROBES, compute_next_attempt_time
+from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
@@ -168,7 +168,7 @@ class CreditCheckProbes:
         if current is None:
             return
         now, attempts = self._context.now(), record.work.attempt + 1
-        at = compute_next_attempt_time(PURCHASE_PROBES, attempts, now, self._context.scale)
+        at = compute_next_attempt_time(PURCHASE_PROBE_WAITS, attempts, now, self._context.scale)
         work = Work(WorkState.SCHEDULED, at, WorkReason.UNKNOWN, attempts)
         if at is None:
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)

@@ -7,7 +7,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, WorkState
-from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, compute_next_attempt_time
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader, PdfAnswer
 from console.services.credit_checks import outcomes
 from console.services.guarded.operation import OWN_FAULT_CODES
@@ -131,7 +131,7 @@ class CheckReadings:
         now = self._context.now()
         work = Work()
         if record.incomplete and not record.viewing_over:
-            at = compute_next_attempt_time(INCOMPLETE_REFETCHES, attempts, now, self._context.scale)
+            at = compute_next_attempt_time(INCOMPLETE_REFETCH_WAITS, attempts, now, self._context.scale)
             work = Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE, attempts)
             if at is None:
                 work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.REFETCHES_ENDED, attempts)

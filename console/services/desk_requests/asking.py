@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from console.domain.desk_requests.records import (
-    CONFIRMED_ACTIONS,
+    ACTIONS_WITH_PASSWORD,
     LARGEST_FILE_BYTES,
     LONGEST_ARGUMENTS_BYTES,
-    PRESENCE_SECONDS,
+    PRESENCE_LEASE_SECONDS,
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
@@ -74,7 +74,7 @@ class RemoteRequestIds(RequestIds):
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
         without a CommandForm only reads: this desk runs it by calling `act`.
 
-        For a command of CONFIRMED_ACTIONS the person types the password again. For some other commands only the
+        For a command of ACTIONS_WITH_PASSWORD the person types the password again. For some other commands only the
         worker knows that they need the password: it refuses them with `password_needed`, and this desk repeats the
         request with the password. Raises worker_away if no worker is present or takes the request in time (then
         nothing was sent), not_allowed (reasons `password_needed`, `password_wrong`), outcome_unknown (reason
@@ -85,9 +85,9 @@ class RemoteRequestIds(RequestIds):
             return act()
         request, file = self._make_request(command, request_id, arguments)
         with self._context.database.read() as conn:
-            if presence.find_newest_worker(conn, PRESENCE_SECONDS) is None:
+            if presence.find_newest_worker(conn, PRESENCE_LEASE_SECONDS) is None:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
-        password = read_typed_password() if command in CONFIRMED_ACTIONS else None
+        password = read_typed_password() if command in ACTIONS_WITH_PASSWORD else None
         value: T
         try:
             value = self._store_request_and_wait(request, file, password, progress)

@@ -2,7 +2,7 @@
 longer needs because a worker acts for its person."""
 
 from console.domain.clock import TimeScale
-from console.domain.desk_requests.records import PRESENCE_SECONDS, AliveWorker, LeftoverCredentials
+from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, AliveWorker, LeftoverCredentials
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import DeskNews, FeedMark
@@ -17,7 +17,7 @@ def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | Non
     """Return the worker whose presence lease was renewed last; None if no worker is present. Needs one short read
     of the database."""
     with database.read() as conn:
-        return presence.find_newest_worker(conn, scale.scale_lease_seconds(PRESENCE_SECONDS))
+        return presence.find_newest_worker(conn, scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS))
 
 
 def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:

@@ -13,10 +13,10 @@ from typing import Any
 
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import (
+    ACTIONS_WITH_PASSWORD,
     AUDIT_ACTION,
-    CONFIRMED_ACTIONS,
     PRESENCE_LEASE_NAME,
-    PRESENCE_SECONDS,
+    PRESENCE_LEASE_SECONDS,
     SILENT_WORKER_SECONDS,
     TakenDeskRequest,
 )
@@ -70,11 +70,11 @@ class RequestExecutor:
         self.clock, self.scale = context.clock, context.scale
 
     def announce_presence(self) -> None:
-        """Acquire or renew this worker's presence lease for PRESENCE_SECONDS, by which desks see that the worker
-        is running. Also release the desk requests of workers that have ended, so that other workers can take
+        """Acquire or renew this worker's presence lease for PRESENCE_LEASE_SECONDS, by which desks see that the
+        worker is running. Also release the desk requests of workers that have ended, so that other workers can take
         them.
         """
-        context, seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_SECONDS)
+        context, seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS)
         lease = self._presence_lease
         if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
             self._release_requests_of_ended_workers(lease.token, seconds)
@@ -258,7 +258,7 @@ class RequestExecutor:
             return CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR))
 
     def _run_command(self, taken: TakenDeskRequest) -> object:
-        if taken.action in CONFIRMED_ACTIONS:
+        if taken.action in ACTIONS_WITH_PASSWORD:
             require_confirmation()
         with self._read_arguments(taken) as arguments:
             call = CommandCall(arguments, lambda step: self._keep_latest_step(taken, step), taken.request_id)

@@ -407,7 +407,7 @@ class HealthChecks:
         return {
             "ok": not active_test_switches,
             "on": ", ".join(active_test_switches) or "-",
-            "failpoints": ", ".join(failpoint_names.ALL_NAMES),
+            "failpoints": ", ".join(failpoint_names.ALL_FAILPOINTS),
         }
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from console.domain.audit.actions import AuditAction
-from console.domain.payments.provider_registry import NoticeKind, list_registered_parts
+from console.domain.payments.provider_registry import NoticeKind, list_providers_as
 from console.domain.payments.records import PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.process import correlation as tracing
@@ -61,12 +61,12 @@ class NoticeReceiver:
         self._signed_notices = SignedNoticeHandler(context)
         self._hints = {
             plugin.name: HintHandler(context, plugin, plugin.hints, payment_probes)
-            for plugin in list_registered_parts(ProviderPlugin)
+            for plugin in list_providers_as(ProviderPlugin)
             if plugin.hints
         }
         self._callbacks = {
             plugin.name: CallbackHandler(context, plugin.name, payment_providers, payment_probes)
-            for plugin in list_registered_parts(ProviderPlugin)
+            for plugin in list_providers_as(ProviderPlugin)
             if plugin.notice_source is NoticeKind.CALLBACKS
         }
         self._handlers: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}

@@ -25,7 +25,7 @@ from console.domain.payments.report_rules import (
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
-from console.domain.tasks.retry_schedules import PAYMENT_PROBES, compute_next_attempt_time
+from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns, order_status, timeout_start
@@ -285,7 +285,7 @@ def _choose_next_work(
     if must_set_order_paid:
         return Work(
             WorkState.SCHEDULED,
-            compute_next_attempt_time(PAYMENT_PROBES, 0, now, context.scale),
+            compute_next_attempt_time(PAYMENT_PROBE_WAITS, 0, now, context.scale),
             payment_work.MOVE_ORDER_REASON,
         )
     if is_case_opened or effect.unknown is not None:

@@ -6,7 +6,7 @@ from console.domain.payments.consistency import NOTICED_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Work, WorkReason, WorkState
-from console.domain.tasks.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, compute_next_attempt_time
+from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -35,7 +35,7 @@ def make_probe_work(context: ServiceContext, payment: Payment) -> Work:
         return payment.work
     return Work(
         WorkState.SCHEDULED,
-        compute_next_attempt_time(PAYMENT_PROBES, 0, context.now(), context.scale),
+        compute_next_attempt_time(PAYMENT_PROBE_WAITS, 0, context.now(), context.scale),
         UNKNOWN_REASON,
     )
 
@@ -51,7 +51,7 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
     if state in NOTICED_STATES:
         return Work(
             WorkState.SCHEDULED,
-            compute_next_attempt_time(PAYMENT_PROBES, 0, context.now(), context.scale),
+            compute_next_attempt_time(PAYMENT_PROBE_WAITS, 0, context.now(), context.scale),
             CONFIRM_REASON,
         )
     return Work()
@@ -63,7 +63,7 @@ def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
     attempt = payment.work.attempt if payment.work.reason == POLL_REASON else 0
     if attempt and payment.work.state is WorkState.SCHEDULED:
         return payment.work
-    at = compute_next_attempt_time(PAYMENT_POLLS, attempt, context.now(), context.scale)
+    at = compute_next_attempt_time(PAYMENT_POLL_WAITS, attempt, context.now(), context.scale)
     return Work(WorkState.SCHEDULED, at, POLL_REASON, attempt) if at else Work()
 
 

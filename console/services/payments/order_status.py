@@ -8,7 +8,7 @@ from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_order_move_refusal
-from console.domain.tasks.retry_schedules import PAYMENT_PROBES, compute_next_attempt_time
+from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
@@ -165,7 +165,7 @@ def _plan_next_attempt(context: ServiceContext, tx: Transaction, payment_id: int
     if current is None or current.work.reason != payment_work.MOVE_ORDER_REASON:
         return
     attempt = current.work.attempt + 1
-    at = compute_next_attempt_time(PAYMENT_PROBES, attempt, context.now(), context.scale)
+    at = compute_next_attempt_time(PAYMENT_PROBE_WAITS, attempt, context.now(), context.scale)
     work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER_REASON, attempt)
     if at is None:
         work = Work(WorkState.NEEDS_REVIEW, None, NOT_MOVED_RULE, attempt)

@@ -17,7 +17,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
-from console.domain.tasks.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, compute_next_attempt_time
+from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.guarded.leases import hold_lease
@@ -253,7 +253,7 @@ class PaymentProbes:
         if current.work.reason == payment_work.MOVE_ORDER_REASON:
             return
         attempt = current.work.attempt + 1
-        schedule = PAYMENT_POLLS if current.work.reason == payment_work.POLL_REASON else PAYMENT_PROBES
+        schedule = PAYMENT_POLL_WAITS if current.work.reason == payment_work.POLL_REASON else PAYMENT_PROBE_WAITS
         at = compute_next_attempt_time(schedule, attempt, context.now(), context.scale)
         work = Work(WorkState.SCHEDULED, at, current.work.reason, attempt)
         if at is None:

@@ -20,7 +20,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty
 from console.domain.tasks.records import Saga
-from console.domain.tasks.retry_schedules import PAYMENT_TIMEOUTS
+from console.domain.tasks.retry_schedules import PAYMENT_TIMEOUT_WAITS
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments import account_limits as account_money
@@ -96,7 +96,9 @@ class PaymentTimeouts:
             ),  # never undone: a payment for a cancelled order opens a case for people
             EffectStep(RELEASE_STEP, self._release_stock),
         )
-        plan = SagaPlan(PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, steps, PAYMENT_TIMEOUTS, self._open_stuck_case)
+        plan = SagaPlan(
+            PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, steps, PAYMENT_TIMEOUT_WAITS, self._open_stuck_case
+        )
         self._sagas = SagaRunner(context, plan)
 
     def list_tasks(self) -> tuple[DueTask, ...]:

@@ -20,7 +20,7 @@ from console.domain.payments.provider_registry import (
     find_provider,
     get_time_zone,
     list_provider_names,
-    list_registered_parts,
+    list_providers_as,
 )
 from console.domain.process import interrupts
 from console.domain.reconciliation import row_comparison
@@ -86,7 +86,7 @@ class ReconciliationService:
         row_applier = HistoryRowApplier(context, imports)
         self._files = {
             plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
-            for plugin in list_registered_parts(ProviderPlugin)
+            for plugin in list_providers_as(ProviderPlugin)
             if plugin.daily_files
         }
         self._provider_rows = ProviderHistoryComparison(context, row_applier, imports, probe_refund)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from console.domain.access.read_only import STOPPED_ACTIONS, ReadOnlySwitch, find_stopping_switch
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.payments import OPEN_REFUND, explain_payment
+from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment
 from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -101,7 +101,7 @@ class RelatedRecords:
         """True if a read-only switch could stop the record's next step, so that the switches must be read."""
         action = explain_record(record, self._context.now()).next_step.action
         is_approved = isinstance(record, Refund) and record.state is RefundState.APPROVED
-        return is_approved or action == OPEN_REFUND or action in STOPPED_ACTIONS
+        return is_approved or action == OPEN_REFUND_ACTION or action in STOPPED_ACTIONS
 
     def _can_find_purchases(self) -> bool:
         """True if the provider of credit checks has a call that finds a purchase with an unknown outcome. Also

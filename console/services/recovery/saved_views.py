@@ -25,7 +25,7 @@ from console.domain.queues.saved_views import (
     ViewContent,
     ViewCount,
     clean_name,
-    find_by_name,
+    find_view_by_name,
     is_storable,
     parse_view,
 )
@@ -61,7 +61,7 @@ class SavedViewService:
         may not read.
         """
         views = self.list_views()
-        view = find_by_name(views, name) or next((one for one in views if str(one.id) == name.strip()), None)
+        view = find_view_by_name(views, name) or next((one for one in views if str(one.id) == name.strip()), None)
         if view is None:
             raise _make_not_found_error(name)
         return view

@@ -17,10 +17,10 @@ from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import (
-    REFUND_POLLS,
-    REFUND_PROBES,
-    REFUND_SENDINGS,
-    SLOW_REFUND_POLLS,
+    REFUND_POLL_WAITS,
+    REFUND_PROBE_WAITS,
+    REFUND_SENDING_WAITS,
+    SLOW_REFUND_POLL_WAITS,
     compute_next_attempt_time,
     compute_next_attempt_time_endlessly,
 )
@@ -201,7 +201,7 @@ def _write_known_state(
 def choose_poll_schedule(capabilities: PaymentCapabilities | None) -> Sequence[timedelta]:
     """Return the waiting times between the polls of an accepted refund. `capabilities` are the provider's; None if
     the caller doesn't have them."""
-    return SLOW_REFUND_POLLS if capabilities is not None and capabilities.has_slow_refunds else REFUND_POLLS
+    return SLOW_REFUND_POLL_WAITS if capabilities is not None and capabilities.has_slow_refunds else REFUND_POLL_WAITS
 
 
 def mark_refund_failed(
@@ -234,7 +234,7 @@ def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund,
     `error_code`.
     """
     now, attempt = context.now(), refund.work.attempt
-    at = compute_next_attempt_time(REFUND_SENDINGS, attempt, now, context.scale)
+    at = compute_next_attempt_time(REFUND_SENDING_WAITS, attempt, now, context.scale)
     work = Work(WorkState.SCHEDULED, at, SUBMISSION_REASON, attempt + 1)
     if at is None:
         work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, attempt + 1)
@@ -279,7 +279,9 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
     stored in the column `error_code`.
     """
     now = context.now()
-    work = Work(WorkState.SCHEDULED, compute_next_attempt_time(REFUND_PROBES, 0, now, context.scale), UNKNOWN_REASON)
+    work = Work(
+        WorkState.SCHEDULED, compute_next_attempt_time(REFUND_PROBE_WAITS, 0, now, context.scale), UNKNOWN_REASON
+    )
     if cause in ANSWER_MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
     elif cause == NO_LONGER_STORED_REASON:

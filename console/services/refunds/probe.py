@@ -17,7 +17,7 @@ from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import (
-    REFUND_PROBES,
+    REFUND_PROBE_WAITS,
     SLOW_REFUND_AGE,
     compute_next_attempt_time,
     compute_next_attempt_time_endlessly,
@@ -207,7 +207,7 @@ class RefundProbes:
         """Return the work that probes the refund at the next time of the schedule; after the last probe of the
         schedule, the work needs_review."""
         attempts = refund.work.attempt + 1
-        at = compute_next_attempt_time(REFUND_PROBES, attempts, self._context.now(), self._context.scale)
+        at = compute_next_attempt_time(REFUND_PROBE_WAITS, attempts, self._context.now(), self._context.scale)
         if at is None:
             return Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
         return Work(WorkState.SCHEDULED, at, UNKNOWN_REASON, attempts)

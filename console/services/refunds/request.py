@@ -362,7 +362,7 @@ class RefundRequests:
         self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, aside: SetAside | None
     ) -> tuple[tuple[RiskSignal, ...], int]:
         """Return the risk signals of the request with the maker's comments, and the number of the payer's refunds
-        within PAYER_HISTORY. Raises the errors of the rules. `refund_facts` are the facts for the rules;
+        within PAYER_HISTORY_PERIOD. Raises the errors of the rules. `refund_facts` are the facts for the rules;
         `aside` is the set-aside to refund, if any.
         """
         context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment

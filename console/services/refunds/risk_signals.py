@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from console.domain.payments import provider_registry
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.limits import PAYER_HISTORY
+from console.domain.payments.limits import PAYER_HISTORY_PERIOD
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import RiskSignal
 from console.services.refunds.rules import RefundFacts
@@ -19,7 +19,7 @@ from console.store.refunds import refunds
 
 RecordT = TypeVar("RecordT", Payment, Refund)
 
-LOOK_BACK_PERIOD = PAYER_HISTORY
+LOOK_BACK_PERIOD = PAYER_HISTORY_PERIOD
 FREQUENT_REFUND_COUNT = 3
 SIMILAR_AMOUNT_PERCENT = 1
 DOUBLE_CHARGE_PERIOD = timedelta(hours=1)

@@ -272,7 +272,7 @@ def find_second_checker_reasons(
 ) -> tuple[str, ...]:
     """Return the names of the limits and conditions by which a refund of `amount_minor` (minor units) that nobody has
     requested yet needs a second approver; () if one is enough. `payer_refund_count` is the number of the payer's
-    refunds within PAYER_HISTORY; `now` is the time by the database's clock.
+    refunds within PAYER_HISTORY_PERIOD; `now` is the time by the database's clock.
     """
     payment, refund_limits = facts.payment, facts.limits
     checker_facts = CheckerFacts(

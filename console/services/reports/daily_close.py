@@ -15,7 +15,7 @@ from console.domain.reports.daily_close import (
     DailyClose,
     DailyCloseMoney,
     FirstClose,
-    OpenClosePoint,
+    NotFinalReason,
     UnknownRecord,
     compare_close_facts,
     make_close_facts,
@@ -109,11 +109,11 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
 
 def _list_open_points(
     day: date, at_end: tuple[UnknownRecord, ...], run: CloseReconciliation | None, now: datetime
-) -> tuple[OpenClosePoint, ...]:
+) -> tuple[NotFinalReason, ...]:
     points = {
-        OpenClosePoint.DAY_RUNNING: now < get_end_of_day(day),
-        OpenClosePoint.STILL_UNKNOWN: any(record.settled_at is None for record in at_end),
-        OpenClosePoint.NOT_RECONCILED: run is None,
+        NotFinalReason.DAY_RUNNING: now < get_end_of_day(day),
+        NotFinalReason.STILL_UNKNOWN: any(record.settled_at is None for record in at_end),
+        NotFinalReason.NOT_RECONCILED: run is None,
     }
     return tuple(point for point, is_open in points.items() if is_open)
 

@@ -10,7 +10,7 @@ from console.domain.reports.provider_success import (
     ProviderDay,
     ProviderSeries,
     ProviderSuccess,
-    get_state_group,
+    get_provider_day_field,
 )
 from console.services.alerts import provider_outage
 from console.store.alerts import alerts
@@ -38,7 +38,7 @@ def _read_provider_series(conn: Connection, provider: str, period: Period) -> Pr
     counts = {day: Counter[str]() for day in period.days}
     rows = store.count_payments_by_state(conn, provider, period)
     for row in rows:
-        counts[row.day][get_state_group(row.status, row.certainty)] += row.count
+        counts[row.day][get_provider_day_field(row.status, row.certainty)] += row.count
     days = tuple(ProviderDay(day, **count) for day, count in counts.items())
     return ProviderSeries(provider, days, sum(row.count for row in rows) < store.MAX_PAYMENTS)
 

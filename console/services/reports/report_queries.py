@@ -10,7 +10,7 @@ from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, DAYS_OF_REFUND
 from console.domain.reports.queue_ages import QueueAgeReport
 from console.domain.reports.refund_funnel import RefundFunnelReport
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
-from console.domain.reports.time_to_truth import PROBE_SCHEDULES, TimeToTruthReport, summarize
+from console.domain.reports.time_to_truth import PROBE_SCHEDULES, TimeToTruthReport, compute_time_to_truth
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.queues.queues import QUEUE_NAMES
@@ -73,5 +73,5 @@ def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> Tim
     for kind, waits in PROBE_SCHEDULES.items():
         unknowns, is_complete = time_to_truth.read_unknown_outcomes(conn, kind, period)
         schedule = scale.scale_delta(sum(waits, timedelta()))
-        kinds.append(summarize(kind, unknowns, schedule, now, is_complete=is_complete))
+        kinds.append(compute_time_to_truth(kind, unknowns, schedule, now, is_complete=is_complete))
     return TimeToTruthReport(period, tuple(kinds), now)

@@ -26,8 +26,8 @@ from console.domain.tasks.intervals import (
     TASK_LEASE_PREFIX,
     Interval,
     compute_longest_wait,
+    compute_wait_after_failures,
     get_interval,
-    wait_after_failures,
 )
 from console.domain.tasks.records import ScheduledTask
 from console.services.audit import refusals
@@ -95,7 +95,9 @@ class _TaskRun:
         """Return the time of the task's next run, counted from `now` and not from the time in the row, which a
         wrong clock may have stored."""
         if self.error is not None:
-            return now + context.scale.scale_delta(wait_after_failures(self.interval.every, self.task.failures + 1))
+            return now + context.scale.scale_delta(
+                compute_wait_after_failures(self.interval.every, self.task.failures + 1)
+            )
         if self.stop():
             return now  # due immediately, so that another worker continues
         is_batch_full = 0 < self.interval.batch <= self.record_count

@@ -4,7 +4,7 @@ the console's own columns of work, and those empty columns whose value comes fro
 from collections.abc import Iterator
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
-from console.domain.payments.provider_registry import ProviderTraits, list_registered_parts
+from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
 from console.domain.payments.records import OrderState
 from console.domain.records import WorkState
 from console.domain.transitions.tables import ORDER_TRANSITIONS
@@ -68,7 +68,7 @@ def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]
 
 
 _FILL_RULES = (
-    *(rule for provider in list_registered_parts(ProviderTraits) for rule in _make_provider_fill_rules(provider)),
+    *(rule for provider in list_providers_as(ProviderTraits) for rule in _make_provider_fill_rules(provider)),
     _make_fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
 )
 

@@ -8,13 +8,13 @@ amount, amount set aside above the account's limit, set-aside row, order. For re
 from collections.abc import Iterable, Mapping
 
 from console.domain.access.permissions import WORKER
-from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY
+from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.consistency import ENDED_UNPAID_STATES
-from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, list_registered_parts
-from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState
+from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, list_providers_as
+from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
-from console.domain.transitions.tables import HOLDING_REFUND_STATES, SET_ASIDE_TRANSITIONS
+from console.domain.transitions.tables import RESERVING_REFUND_STATES, SET_ASIDE_TRANSITIONS
 from console.store.constraints import limits as limit_rules
 from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
@@ -137,7 +137,7 @@ _PAYMENT_INSERT_RULES = (
         "a payment begins without money",
     ),
     TriggerRule(
-        f"NEW.asked_minor BETWEEN 0 AND {LARGEST_MINOR} AND NEW.account_minor BETWEEN 0 AND NEW.asked_minor"
+        f"NEW.asked_minor BETWEEN 0 AND {LARGEST_AMOUNT_MINOR} AND NEW.account_minor BETWEEN 0 AND NEW.asked_minor"
         f" AND CAST(NEW.currency AS BINARY) IN ({', '.join(sorted(map(repr, MINOR_DIGITS_BY_CURRENCY)))})",
         "a price is 0 to 10^15 minor units of a known currency",
     ),
@@ -165,14 +165,14 @@ _PAYMENT_UPDATE_RULES = (
         f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_START_CALL)})",
         "a payer's time is never made shorter",
     ),
-    TriggerRule(is_allowed_step_sql(PAYMENT_STEPS, "status"), "no such step of a payment"),
+    TriggerRule(is_allowed_step_sql(PAYMENT_TRANSITIONS, "status"), "no such step of a payment"),
     state_since.make_server_rule("status", "certainty"),
     CERTAINTY_RULE,
     WORK_STATE_RULE,
     _LATE_AFTER_RULE,
     _LINK_RULE,
     TriggerRule(
-        f"NEW.captured_minor <= {LARGEST_MINOR} AND LEAST({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)},"
+        f"NEW.captured_minor <= {LARGEST_AMOUNT_MINOR} AND LEAST({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)},"
         " NEW.account_minor) >= 0"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
         "captured is what is left, reserved, refunded and set aside, none below zero",
@@ -230,7 +230,7 @@ _PAYMENT_UPDATE_RULES = (
     TriggerRule(
         implies_sql(
             f"({_make_increase_sql('reserved_minor')} < 0)",
-            f"NEW.reserved_minor >= {_make_refund_sum_sql(HOLDING_REFUND_STATES)}",
+            f"NEW.reserved_minor >= {_make_refund_sum_sql(RESERVING_REFUND_STATES)}",
         ),
         "what open refunds hold stays reserved",
     ),
@@ -244,7 +244,7 @@ FIRST_NOTICE_RESULTS = (*FINAL_NOTICE_RESULTS, "announced", "queued", "refused",
 """Results (column `done`) that a notice may have when it is inserted."""
 _QUEUED_RESULT = "'queued'"
 _HINT_PROVIDERS = tuple(
-    provider.name for provider in list_registered_parts(ProviderTraits) if provider.notice_source is NoticeKind.HINTS
+    provider.name for provider in list_providers_as(ProviderTraits) if provider.notice_source is NoticeKind.HINTS
 )
 """Providers whose notices may be queued again. Such a notice only makes the console query the payment, whose state
 may have changed since the last query.
@@ -265,7 +265,7 @@ _OPEN_SET_ASIDES_SUM = sum_sql(
 _SET_ASIDE_INSERT_RULES = (
     TriggerRule(
         f"NEW.status = 'open' AND NEW.refund_id IS NULL AND NEW.version = 1 AND NEW.amount_minor BETWEEN 1 AND"
-        f" {LARGEST_MINOR}",
+        f" {LARGEST_AMOUNT_MINOR}",
         "what is set aside begins open",
     ),
     TriggerRule(

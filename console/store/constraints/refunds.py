@@ -13,18 +13,18 @@ In one transaction these rules expect the statements in this order:
 from collections.abc import Mapping
 
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
-from console.domain.money import LARGEST_MINOR
+from console.domain.money import LARGEST_AMOUNT_MINOR
 from console.domain.payments.limits import (
     CHECKER_AGE,
     CHECKER_PAYER,
     CHECKER_TODAY,
-    PAYER_HISTORY,
+    PAYER_HISTORY_PERIOD,
     PROVIDER_CONDITION_PREFIX,
 )
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
-from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES, REFUND_TRANSITIONS
+from console.domain.transitions.tables import ENDED_REFUND_STATES, REFUND_TRANSITIONS, RESERVING_REFUND_STATES
 from console.store.constraints import limits, state_since
 from console.store.constraints.sql_expressions import (
     CERTAINTY_RULE,
@@ -73,7 +73,7 @@ _IS_APPROVED = "(OLD.status = 'requested' AND NEW.status = 'approved')"
 _IS_RETURNED_TO_APPROVED = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
 _OTHER_REFUNDS_SUM = sum_sql(
     "r.refund_amount",
-    f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {make_state_list_sql(HOLDING_REFUND_STATES)}",
+    f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {make_state_list_sql(RESERVING_REFUND_STATES)}",
 )
 """SQL expression: the sum (minor units) that the payment's other refunds reserve on the payment."""
 _VOTE_SQL = (
@@ -155,7 +155,7 @@ _MAKER_SUM_TODAY = aggregate_sql(
 _PAYER_REFUND_COUNT = aggregate_sql(
     "COUNT(*)",
     "payments p JOIN payments q ON q.payer_ref = p.payer_ref JOIN refunds r ON r.payment_id = q.id"
-    f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG} - INTERVAL {PAYER_HISTORY.days} DAY"
+    f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG} - INTERVAL {PAYER_HISTORY_PERIOD.days} DAY"
     f" AND {_HAS_EFFECT}",
 )
 _EXCEEDED_CONDITION = exists_sql(
@@ -187,7 +187,7 @@ INSERT_RULES = (
         "a refund begins as a request, undecided and unsent",
     ),
     WORK_STATE_RULE,
-    TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_MINOR}", "a refund is of one minor unit to 10^15"),
+    TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_AMOUNT_MINOR}", "a refund is of one minor unit to 10^15"),
     TriggerRule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
     TriggerRule(
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.created_at)) <= {LARGEST_LAG_SECONDS} * 1000000",

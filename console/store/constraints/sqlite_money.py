@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator, Mapping
 
 from sqlalchemy import Connection
 
-from console.domain.money import LARGEST_MINOR
-from console.domain.payments.states import PAYMENT_STEPS, RefundState
+from console.domain.money import LARGEST_AMOUNT_MINOR
+from console.domain.payments.states import PAYMENT_TRANSITIONS, RefundState
 from console.domain.transitions.tables import (
     ENDED_REFUND_STATES,
-    HOLDING_REFUND_STATES,
     ORDER_TRANSITIONS,
     REFUND_TRANSITIONS,
+    RESERVING_REFUND_STATES,
     SET_ASIDE_TRANSITIONS,
 )
 from console.store.constraints import sqlite_worker, state_since
@@ -71,12 +71,12 @@ _REFUND_INSERT_RULES: TriggerRules = (
         " AND NEW.provider_refund_key IS NULL AND NEW.refund_txn_id IS NULL",
         "a refund begins as a request, undecided and unsent",
     ),
-    TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_MINOR}", "a refund is of one minor unit to 10^15"),
+    TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_AMOUNT_MINOR}", "a refund is of one minor unit to 10^15"),
     TriggerRule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
     TriggerRule(
         exists_sql(
             "payments p WHERE p.id = NEW.payment_id AND p.currency = NEW.currency AND p.reserved_minor ="
-            f" NEW.refund_amount + {_make_refund_sum_sql(HOLDING_REFUND_STATES, 'NEW.payment_id')}"
+            f" NEW.refund_amount + {_make_refund_sum_sql(RESERVING_REFUND_STATES, 'NEW.payment_id')}"
         ),
         "a refund has its own sum reserved of its own payment before",
     ),
@@ -134,7 +134,7 @@ _PAYMENT_INSERT_RULES: TriggerRules = (
         + " AND ".join(f"NEW.{name} = 0" for name in _SUM_COLUMNS),
         "a payment begins without money",
     ),
-    TriggerRule(f"NEW.asked_minor BETWEEN 0 AND {LARGEST_MINOR}", "a price is 0 to 10^15 minor units"),
+    TriggerRule(f"NEW.asked_minor BETWEEN 0 AND {LARGEST_AMOUNT_MINOR}", "a price is 0 to 10^15 minor units"),
 )
 _PAYMENT_UPDATE_RULES: TriggerRules = (
     VERSION_RULE,
@@ -146,10 +146,11 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
         f"{unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
         "the provider's number is set once",
     ),
-    TriggerRule(is_allowed_step_sql(PAYMENT_STEPS), "no such step of a payment"),
+    TriggerRule(is_allowed_step_sql(PAYMENT_TRANSITIONS), "no such step of a payment"),
     state_since.make_sqlite_rule("status", "certainty"),
     TriggerRule(
-        f"min({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)}) >= 0 AND NEW.captured_minor <= {LARGEST_MINOR}"
+        f"min({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)}) >= 0"
+        f" AND NEW.captured_minor <= {LARGEST_AMOUNT_MINOR}"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
         "captured is what is left, reserved, refunded and set aside, none below zero",
     ),
@@ -157,7 +158,7 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
     TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
     TriggerRule(
         "NEW.reserved_minor >= OLD.reserved_minor OR "
-        f"NEW.reserved_minor >= {_make_refund_sum_sql(HOLDING_REFUND_STATES, 'OLD.id')}",
+        f"NEW.reserved_minor >= {_make_refund_sum_sql(RESERVING_REFUND_STATES, 'OLD.id')}",
         "what open refunds hold stays reserved",
     ),
     TriggerRule(
@@ -195,7 +196,7 @@ _PAYMENT_EVENT_UPDATE_RULES: TriggerRules = (
     ),
 )  # fmt: skip
 _SET_ASIDE_INSERT_RULE = TriggerRule(
-    f"NEW.amount_minor BETWEEN 1 AND {LARGEST_MINOR}", "a set-aside is of one minor unit to 10^15"
+    f"NEW.amount_minor BETWEEN 1 AND {LARGEST_AMOUNT_MINOR}", "a set-aside is of one minor unit to 10^15"
 )
 _SET_ASIDE_UPDATE_RULES: TriggerRules = (
     TriggerRule(

@@ -261,7 +261,7 @@ def _make_days_condition(kind: str, days: DayRange) -> ColumnElement[bool]:
     conditions = [_make_between_condition(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
     if kind == credit_checks.CREDIT_CHECK_KIND:
         is_foreign = check_table.c.created_at.is_(None)
-        local = [at.replace(tzinfo=None) for at in (one.astimezone(JST) for one in days.instants())]
+        local = [at.replace(tzinfo=None) for at in (one.astimezone(JST) for one in days.compute_instants())]
         in_utc = _make_between_condition(check_table.c.purchased_at, ForeignInstant, first, end)
         in_japan = _make_between_condition(check_table.c.purchased_at, ForeignInstant, *local)
         conditions.append(
@@ -286,7 +286,7 @@ def _make_between_condition(
 
 
 def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
-    first, end = days.instants()
+    first, end = days.compute_instants()
     return convert_to_naive_utc(first), convert_to_naive_utc(end)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exist
 
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Operation, OperationState
-from console.domain.transitions.tables import list_sources_of_operation
+from console.domain.transitions.tables import list_earlier_operation_states
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import is_live, lease_clock_id, make_lease_expiry_sql
@@ -182,7 +182,7 @@ def settle_operation(
     state FAILED, proves that the answer comes from a desk with the store key.
     """
     settled = _END_OPERATION.where(
-        operations.c.id == operation_id, operations.c.state.in_(list_sources_of_operation(state))
+        operations.c.id == operation_id, operations.c.state.in_(list_earlier_operation_states(state))
     )
     values = _make_ending_values(state, outcome, now, answer_key)
     return conn.execute(settled.values(fence=operations.c.fence + 1), values).rowcount == 1

@@ -13,7 +13,7 @@ from sqlalchemy import insert as into
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.records import Payment
-from console.domain.payments.states import PAYMENT_STEPS, PaymentState
+from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.transitions import tables as states
 from console.store.database import compare_and_swap
@@ -232,7 +232,7 @@ def follow_path(
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     for before, after in pairwise((payment.state, *path)):
-        states.require_transition(PAYMENT_STEPS, before, after)
+        states.require_transition(PAYMENT_TRANSITIONS, before, after)
     version = payment.version
     for step in path[:-1]:
         compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {"status": step})

@@ -18,7 +18,7 @@ from console.domain.queues.filters import (
     NO_OWNER,
     AmountRange,
     RecordFilter,
-    is_owner,
+    fulfils_owner_condition,
 )
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
 from console.domain.records import Certainty, CheckState, WorkState
@@ -139,7 +139,9 @@ def _make_owner_condition(
     taken = owners.get(kind, {})
     if owner_condition == NO_OWNER:
         return id_column.not_in(sorted(taken))
-    return id_column.in_(sorted(record for record, owner in taken.items() if is_owner(owner_condition, owner)))
+    return id_column.in_(
+        sorted(record for record, owner in taken.items() if fulfils_owner_condition(owner_condition, owner))
+    )
 
 
 # -- order

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.bulk.records import (
     NOT_DONE_FILTER,
-    BulkItem,
-    BulkLine,
     BulkPlan,
     BulkProgress,
+    BulkRowWithRecord,
+    BulkRunItem,
     ForecastKind,
     RowForecast,
 )
@@ -143,7 +143,7 @@ class BulkProgressPage(QWidget):
         self.setLayout(make_column(self._box, self.progress, self.tally, line, self.table, gap=8))
         self._filter_rows()
 
-    def show_item(self, item: BulkItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
+    def show_item(self, item: BulkRunItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
         """Show the state, the progress and the results of the run `item`; `runs_here` is True if this window
         executes it."""
         context = self._context
@@ -265,13 +265,13 @@ def _make_plan_columns(context: WindowContext, action: BulkAction) -> list[Colum
 
 
 def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
-    def make_result_cell(line: BulkLine) -> StateCell:
+    def make_result_cell(line: BulkRowWithRecord) -> StateCell:
         return bulk_words.make_result_cell(line.row, action, context)
 
-    def make_present_state_cell(line: BulkLine) -> StateCell:
+    def make_present_state_cell(line: BulkRowWithRecord) -> StateCell:
         return bulk_words.make_record_state_cell(line.record, context)
 
-    def format_reason(line: BulkLine) -> str:
+    def format_reason(line: BulkRowWithRecord) -> str:
         return bulk_words.format_bulk_row_reason(line.row, context)
 
     longest = max(

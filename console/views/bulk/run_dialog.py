@@ -9,7 +9,7 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.bulk.records import BulkItem, BulkProgress
+from console.domain.bulk.records import BulkProgress, BulkRunItem
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import BulkProgressPage
 from console.views.pages.permission_buttons import bind_button_to_worker
@@ -137,12 +137,12 @@ class BulkRunDialog(DialogFrame):
             return
         self._is_reading, run_id = True, self.run.id
 
-        def read(services: "Console") -> tuple[BulkItem, BulkProgress]:
+        def read(services: "Console") -> tuple[BulkRunItem, BulkProgress]:
             return services.bulk.read_item(run_id), services.bulk.count_results(run_id)
 
         self._context.run_read(read, self._show_progress, self._show_progress_failure, owner=self)
 
-    def _show_progress(self, answer: tuple[BulkItem, BulkProgress]) -> None:
+    def _show_progress(self, answer: tuple[BulkRunItem, BulkProgress]) -> None:
         item, bulk_progress = answer
         self._is_reading, self.run = False, item.run
         if self.outcome is None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.annotations.mentions import Mention
-from console.domain.bulk.records import BulkItem
+from console.domain.bulk.records import BulkRunItem
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.person_state.drafts import Draft
 from console.domain.records import LeaseHolder, WorkState
@@ -65,7 +65,7 @@ class UnfinishedWorkLists(NamedTuple):
     each record of which these rows have only kind and id ("payment 17"), the number by which people know it."""
 
     works: tuple[UnfinishedWork, ...]
-    runs: tuple[BulkItem, ...]
+    runs: tuple[BulkRunItem, ...]
     holders: tuple[LeaseOrTake, ...]
     own_items: tuple[LeftOpen, ...]
     mentions: tuple[Mention, ...]
@@ -322,7 +322,7 @@ class UnfinishedWorkDialog(DialogFrame):
         sentence = ""
         if isinstance(item, UnfinishedWork):
             sentence = words.format_next_step(item.next_step, self._context)
-        elif isinstance(item, BulkItem):
+        elif isinstance(item, BulkRunItem):
             sentence = bulk_words.make_run_status(item, self._context).words
         elif isinstance(item, OwnRequest):
             sentence = request_words.format_worker_answer(item, self._context)
@@ -385,7 +385,7 @@ class UnfinishedWorkDialog(DialogFrame):
             self.accept()
             record, operation = item.record, OperationRoute(item.operation.id)
             self._context.navigate(case_words.make_record_route(record) if record is not None else operation)
-        elif isinstance(item, BulkItem):
+        elif isinstance(item, BulkRunItem):
             from console.views.bulk.dialog import BulkDialog
 
             self.accept()
@@ -414,7 +414,7 @@ class UnfinishedWorkDialog(DialogFrame):
     def _find_draft(self, item: LeftOpen) -> Draft | None:
         return self._context.own_state.find_draft(item.name) if item.reason is LeftReason.DRAFT else None
 
-    def _find_run(self, item: LeftOpen) -> BulkItem | None:
+    def _find_run(self, item: LeftOpen) -> BulkRunItem | None:
         is_run = item.reason is LeftReason.BULK_RUN
         return next((one for one in self.runs.all_rows if is_run and str(one.run.id) == item.id), None)
 
@@ -519,16 +519,16 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 def _make_run_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_creation_time(item: BulkItem) -> str:
+    def format_creation_time(item: BulkRunItem) -> str:
         return wording.format_moment(item.run.made_at, context.now())
 
-    def format_action(item: BulkItem) -> str:
+    def format_action(item: BulkRunItem) -> str:
         return translate(f"bulk.action.{item.run.action.value}")
 
-    def format_progress(item: BulkItem) -> str:
+    def format_progress(item: BulkRunItem) -> str:
         return translate("bulk.progress", done=item.run.done, of=item.run.size)
 
-    def format_state(item: BulkItem) -> str:
+    def format_state(item: BulkRunItem) -> str:
         return bulk_words.make_run_status(item, context).words
 
     longest_state = max(

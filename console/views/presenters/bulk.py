@@ -7,8 +7,8 @@ from typing import NamedTuple
 from console.domain.bulk.records import (
     DISCARDED_REASON,
     STILL_UNKNOWN,
-    BulkItem,
     BulkPlan,
+    BulkRunItem,
     ForecastKind,
     RowForecast,
     get_row_outcome,
@@ -114,7 +114,7 @@ def format_result_counts(counts: Mapping[str, int], action: BulkAction, context:
 
 
 def make_run_status(
-    item: BulkItem, context: WindowContext, counts: Mapping[str, int] | None = None, *, runs_here: bool = False
+    item: BulkRunItem, context: WindowContext, counts: Mapping[str, int] | None = None, *, runs_here: bool = False
 ) -> RunStatusContent:
     """Return the sentence and the icon for the state of a bulk run. `counts` are the numbers of rows by the name
     of their result; None if they weren't read. `runs_here` is True if this window executes the run."""
@@ -146,7 +146,7 @@ def has_run_ended(run: BulkRun) -> bool:
     return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED_REASON_CODE)
 
 
-def _format_run_status(item: BulkItem, context: WindowContext) -> str:
+def _format_run_status(item: BulkRunItem, context: WindowContext) -> str:
     run = item.run
     code, actor = split_reason(run.reason)
     if run.state == "running" and item.holder is not None:

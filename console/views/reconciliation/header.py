@@ -65,9 +65,9 @@ class RunHeader(Surface):
         self.state.show_text(cell.word, "text" if cell.tone == "good" else cell.tone)
         self.when.show_text(words.format_run_times(item, context))
         counts = {
-            "rows": item.rows,
+            "rows": item.compared_count,
             "agree": item.matched,
-            "differ": item.differ,
+            "differ": item.differing_count,
             "only_ours": item.missing_there,
             "only_theirs": item.imported,
             "refused": view.refused,

@@ -218,7 +218,7 @@ class ReconcilePage(Page):
         self.view = view
         self.run_head.show_run(view)
         for number, part in enumerate(VERDICTS_OF_PART):
-            self.tabs.set_count(number, wording.format_count(view.count(part)))
+            self.tabs.set_count(number, wording.format_count(view.count_differences(part)))
         self._show_run_widgets(visible=True)
         self.show_state_bar("run", make_run_state_bar(view, self.context), above=True)
         self._read_rows(view)
@@ -318,7 +318,7 @@ class ReconcilePage(Page):
         self._show_position()
 
     def _show_position(self) -> None:
-        at, total = self.table.current_row, self.view.count(self.current_tab_name) if self.view else 0
+        at, total = self.table.current_row, self.view.count_differences(self.current_tab_name) if self.view else 0
         has_current = at >= 0 and self.current_difference is not None
         words_ = (
             self.context.translate("queue.position", position=at + 1, total=wording.format_count(total))

@@ -58,8 +58,8 @@ def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
     bars = tuple(
         Bar(
             context.translate(f"reports.refund_funnel.{name}"),
-            report_words.format_count_and_sum(funnel.step(name), funnel.currency, context.language),
-            (BarPart(float(funnel.step(name).count), _get_style_of_step(name)),),
+            report_words.format_count_and_sum(funnel.get_step(name), funnel.currency, context.language),
+            (BarPart(float(funnel.get_step(name).count), _get_style_of_step(name)),),
         )
         for name in _STEP_AND_ENDING_NAMES
     )
@@ -100,7 +100,7 @@ REPORT_DEFINITION: ReportDefinition[RefundFunnelReport] = ReportDefinition(
     _make_chart_content,
     _make_funnel_columns,
     lambda report: [
-        _TableRow(funnel.currency, name, funnel.step(name), funnel.requested.count)
+        _TableRow(funnel.currency, name, funnel.get_step(name), funnel.requested.count)
         for funnel in report.funnels
         for name in _STEP_AND_ENDING_NAMES
     ],

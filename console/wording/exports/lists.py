@@ -4,7 +4,7 @@ on."""
 from collections.abc import Callable
 from datetime import date
 
-from console.domain.bulk.records import BulkLine, get_row_outcome
+from console.domain.bulk.records import BulkRowWithRecord, get_row_outcome
 from console.domain.exports.tables import CellKind, ExportColumn
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import SetAsideItem
@@ -79,14 +79,16 @@ def make_alert_columns(context: TextContext) -> ExportColumns:
 def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
     """Return the columns of the results of a bulk run that performed this action."""
 
-    def format_result(line: BulkLine) -> str:
+    def format_result(line: BulkRowWithRecord) -> str:
         name = get_row_outcome(line.row.result, line.row.reason) or "none"
         return bulk_words.result_word(name, action, context)
 
-    def apply_to_record(value: Callable[[RecoverableRecord], str | None]) -> Callable[[BulkLine], str | None]:
+    def apply_to_record(
+        value: Callable[[RecoverableRecord], str | None],
+    ) -> Callable[[BulkRowWithRecord], str | None]:
         return lambda line: None if line.record is None else value(line.record)
 
-    def read_amount(line: BulkLine) -> tuple[int | None, str | None]:
+    def read_amount(line: BulkRowWithRecord) -> tuple[int | None, str | None]:
         return (None, None) if line.record is None else record_words.compute_signed_amount(line.record)
 
     def format_state(record: RecoverableRecord) -> str:
@@ -126,9 +128,9 @@ def make_run_columns(context: TextContext) -> ExportColumns:
         make_day_column("export.column.to_day", lambda item: item.to_day),
         make_text_column(context, "column.provider", lambda item: record_words.provider_word(item.provider, context)),
         make_text_column(context, "column.state", lambda item: context.translate(f"reconcile.state.{item.state}")),
-        make_count_column("rows", lambda item: item.rows),
+        make_count_column("rows", lambda item: item.compared_count),
         make_count_column("agree", lambda item: item.matched),
-        make_count_column("differ", lambda item: item.differ),
+        make_count_column("differ", lambda item: item.differing_count),
         make_count_column("only_ours", lambda item: item.missing_there),
         make_count_column("only_theirs", lambda item: item.imported),
         make_text_column(context, "column.who", lambda item: check_words.get_actor_name(item.asked_by, context)),

@@ -140,15 +140,15 @@ def _make_refund_funnel_columns(context: TextContext) -> ExportColumns:
     def read_share(row: Any) -> float | None:
         funnel, name = row
         requested = funnel.requested.count
-        return 100 * funnel.step(name).count / requested if requested else None
+        return 100 * funnel.get_step(name).count / requested if requested else None
 
     return (
         make_text_column(
             context, "reports.refund_funnel.step", lambda row: context.translate(f"reports.refund_funnel.{row[1]}")
         ),
-        make_number_column(context, "reports.count", lambda row: row[0].step(row[1]).count),
+        make_number_column(context, "reports.count", lambda row: row[0].get_step(row[1]).count),
         _make_percent_column(context, "reports.share", read_share),
-        make_amount_column(context, "column.amount", lambda row: (row[0].step(row[1]).minor, row[0].currency)),
+        make_amount_column(context, "column.amount", lambda row: (row[0].get_step(row[1]).minor, row[0].currency)),
         make_currency_column(context, lambda row: str(row[0].currency)),
     )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.explanations.refunds import FINAL_REASONS, explain_refund
+from console.domain.explanations.refunds import FINAL_REFUSAL_REASONS, explain_refund
 from console.domain.money import Money
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
@@ -90,7 +90,7 @@ RULES = {
         f"refused for good: {reason}": (
             replace(SENT, state=R.FAILED, error_code=reason), "failed", "failed", "final", None, NOBODY,
         )
-        for reason in sorted(FINAL_REASONS)
+        for reason in sorted(FINAL_REFUSAL_REASONS)
     },
     "for a person": (replace(SENT, work=PERSON), "submitted", "person", "resolve", MADE, PEOPLE),
     "contradicted": (

@@ -18,7 +18,7 @@ from console.domain.payments.report_rules import (
     compute_report_effect,
     is_end_of_unknown_outcome,
 )
-from console.domain.payments.states import PAYMENT_STEPS, PaymentState
+from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.transitions.tables import require_transition
 
@@ -52,7 +52,7 @@ def after(payment: Payment, told: Fact) -> Payment:
     news = compute_report_effect(payment, report, at, way)
     state = payment.state
     for step in news.path:
-        require_transition(PAYMENT_STEPS, state, step)
+        require_transition(PAYMENT_TRANSITIONS, state, step)
         assert step is not state
         state = step
     return written(payment, news, state, report, at)

@@ -9,7 +9,12 @@ from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR, WORKE
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
-from console.domain.recovery.decision_table import RULES_OF_KIND, find_allowed_action, find_choice, list_all_choices
+from console.domain.recovery.decision_table import (
+    CHOICE_RULES_BY_KIND,
+    find_allowed_action,
+    find_choice,
+    list_all_choices,
+)
 from console.domain.recovery.records import (
     ChoiceFacts,
     EvidenceKind,
@@ -41,7 +46,7 @@ APPROVERS = Person("lead-b", frozenset({APPROVER}), may_buy=True)
 
 def test_every_kind_has_taking_and_noting() -> None:
     """They are offered for whatever record, and to nobody who only reads."""
-    for kind, rows in RULES_OF_KIND.items():
+    for kind, rows in CHOICE_RULES_BY_KIND.items():
         assert {"take", "note", "probe"} <= {row.what for row in rows}, kind
     auditor = ChoiceFacts(CHECK, NOW, Person("aud-e", frozenset({AUDITOR}), may_buy=False))
     assert not any(one.allowed for one in list_all_choices(auditor))

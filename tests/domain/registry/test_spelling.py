@@ -13,7 +13,7 @@ from console.domain.registry.legal_forms import remove_form, write_out_forms
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import PREFECTURES, find_prefecture_code
 from console.domain.registry.spelling import (
-    _read_by_neighbours,
+    _make_second_reading,
     fold_address,
     fold_text,
     has_second_reading,
@@ -67,8 +67,8 @@ def test_different_names_stay_different(group: list[str]) -> None:
 def test_each_kanji_has_one_comparison_form() -> None:
     tables = (
         kanji_forms._COMMON_KANJI,
-        kanji_forms._NAME_KANJI,
-        kanji_forms._OTHER_KANJI,
+        kanji_forms._GIVEN_NAME_KANJI,
+        kanji_forms._KANJI_OUTSIDE_COMMON_LIST,
         kanji_forms._SURNAME_KANJI,
     )
     groups = " ".join(tables).split()
@@ -131,8 +131,8 @@ def test_no_second_reading_is_overlooked(text: str) -> None:
     """What saves the work of a second reading looks at the text as it is typed. A row is taken out of the index by
     the readings with which it was put in, so they stay.
     """
-    if has_second_reading(text) and _read_by_neighbours(text) != fold_text(text):
-        assert list_readings(text) == (fold_text(text), _read_by_neighbours(text))
+    if has_second_reading(text) and _make_second_reading(text) != fold_text(text):
+        assert list_readings(text) == (fold_text(text), _make_second_reading(text))
 
 
 @given(NAMES, st.data())

@@ -8,14 +8,14 @@ import pytest
 from console.domain.clock import TimeScale
 from console.domain.tasks.intervals import (
     INTERVAL_OF_TASK,
-    LONGEST_BACK_OFF,
-    LONGEST_RUN,
-    OVERDUE_GRACE,
+    LONGEST_RUN_TIME,
+    LONGEST_WAIT_AFTER_FAILURES,
+    OVERDUE_GRACE_PERIOD,
     USUAL_INTERVAL,
     compute_longest_wait,
+    compute_wait_after_failures,
     get_interval,
     is_overdue,
-    wait_after_failures,
 )
 from console.domain.tasks.records import ScheduledTask
 
@@ -43,14 +43,14 @@ def test_an_unnamed_task_has_the_usual_interval() -> None:
 @pytest.mark.parametrize("every", [timedelta(seconds=5), MINUTE, HOUR])
 def test_back_off_grows_within_its_bound(every: timedelta) -> None:
     """Each wait is at least the one before, none longer than any task may wait; a rare task is not hurried."""
-    waits = [wait_after_failures(every, failures) for failures in range(60)]
+    waits = [compute_wait_after_failures(every, failures) for failures in range(60)]
     assert waits == sorted(waits)
     assert every <= waits[0]
-    assert waits[-1] == compute_longest_wait(every) == max(every, LONGEST_BACK_OFF)
+    assert waits[-1] == compute_longest_wait(every) == max(every, LONGEST_WAIT_AFTER_FAILURES)
 
 
 @pytest.mark.parametrize(
-    ("every", "allowed"), [(timedelta(seconds=5), OVERDUE_GRACE), (MINUTE, OVERDUE_GRACE), (HOUR, HOUR)]
+    ("every", "allowed"), [(timedelta(seconds=5), OVERDUE_GRACE_PERIOD), (MINUTE, OVERDUE_GRACE_PERIOD), (HOUR, HOUR)]
 )
 @pytest.mark.parametrize("scale", [REAL, FAST])
 def test_a_task_is_overdue_by_its_interval_again(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
@@ -63,8 +63,8 @@ def test_a_task_is_overdue_by_its_interval_again(every: timedelta, allowed: time
 def test_a_run_that_does_not_end_is_overdue() -> None:
     """By its beginning, whatever its row says of the next run; one that has ended is not."""
     begun = task(begun_at=AT + HOUR)
-    assert not is_overdue(begun, AT + HOUR + LONGEST_RUN, REAL)
-    assert is_overdue(begun, AT + HOUR + LONGEST_RUN + MINUTE, REAL)
+    assert not is_overdue(begun, AT + HOUR + LONGEST_RUN_TIME, REAL)
+    assert is_overdue(begun, AT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
     ended = task(begun_at=AT - HOUR, ended_at=AT - MINUTE)
     assert not is_overdue(ended, AT, REAL)
 
@@ -89,6 +89,6 @@ def test_how_long_a_run_may_take() -> None:
 
 def test_when_failing_tasks_run_again() -> None:
     """Twice as long after each failure, a quarter of an hour at most; a killed worker's task is not late for 90 s."""
-    assert [wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
-    assert timedelta(seconds=90) == OVERDUE_GRACE
+    assert [compute_wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
+    assert timedelta(seconds=90) == OVERDUE_GRACE_PERIOD
     assert [is_overdue(task(failures=failures), AT, REAL) for failures in (0, 2, 3)] == [False, False, True]

@@ -14,10 +14,10 @@ from console.domain.provider_outcome import Outcome
 from console.domain.provider_outcome import OutcomeClass as Kind
 from console.providers.atom.responses import (
     make_atom_converter,
-    read_payment,
-    read_refund,
-    read_refund_status,
-    read_token,
+    make_payment_reader,
+    make_refund_reader,
+    make_refund_status_reader,
+    make_token_reader,
 )
 from console.providers.atom.status_codes import (
     PAYMENT_CODES,
@@ -48,10 +48,10 @@ STATES = [v for v in VECTORS["states"] if v["domain"].startswith("ndps")]
 ORDER = ATOM_ORDER
 Fields = dict[str, Any]
 READERS: dict[AtomCall, Callable[[Any], Any]] = {
-    AtomCall.AUTH: read_token(ATOM_REQUEST),
-    AtomCall.PAYMENT: read_payment("317157", ATOM_QUESTION),
-    AtomCall.REFUND: read_refund(ORDER),
-    AtomCall.REFUND_STATUS: read_refund_status(ORDER),
+    AtomCall.AUTH: make_token_reader(ATOM_REQUEST),
+    AtomCall.PAYMENT: make_payment_reader("317157", ATOM_QUESTION),
+    AtomCall.REFUND: make_refund_reader(ORDER),
+    AtomCall.REFUND_STATUS: make_refund_status_reader(ORDER),
 }
 F, U, N, A, L, P, S = (
     Kind.FAILED_DEFINITE,
@@ -94,7 +94,7 @@ def attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | Non
 
 
 def verified(*attempts: Fields, question: PaymentQuestion = ATOM_QUESTION) -> Outcome[PaymentReport]:
-    read = read_payment("317157", question)
+    read = make_payment_reader("317157", question)
     return make_atom_converter(AtomCall.PAYMENT, response_key(), read)(
         answer(200, sealed({"payInstrument": list(attempts)}))
     )

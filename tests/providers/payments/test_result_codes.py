@@ -12,7 +12,7 @@ PROVIDERS = Path(console.__file__).parent / "providers"
 MAKERS = {
     "CodeOutcome": 1, "make_unknown_verdict": 0, "make_refused_verdict": 0, "make_denied_verdict": 0,
     "make_rate_limited_verdict": 0, "make_pending_verdict": 0, "UnusableAnswer": 0, "make_unsent_outcome": 0,
-    "_require_same": 2,
+    "_require_equal": 2,
 }  # fmt: skip
 
 

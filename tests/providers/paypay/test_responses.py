@@ -14,11 +14,11 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
 from console.domain.provider_outcome import OutcomeClass as Kind
 from console.providers.paypay.responses import (
+    make_payment_reader,
     make_paypay_converter,
+    make_refund_reader,
+    make_started_payment_reader,
     read_nothing,
-    read_payment,
-    read_refund,
-    read_started,
 )
 from console.providers.paypay.result_codes import (
     CALL_VERDICTS,
@@ -47,12 +47,12 @@ ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "paypay"]
 STATES = [v for v in VECTORS["states"] if v["domain"].startswith("paypay")]
 ORDER, PAID = PAYPAY_ORDER, "04212345678901234567"
 READERS: dict[PayPayCall, Callable[[Any], Any]] = {
-    PayPayCall.CREATE_CODE: read_started(PAYPAY_REQUEST),
+    PayPayCall.CREATE_CODE: make_started_payment_reader(PAYPAY_REQUEST),
     PayPayCall.DELETE_CODE: read_nothing,
-    PayPayCall.PAYMENT: read_payment(PAYPAY_QUESTION),
+    PayPayCall.PAYMENT: make_payment_reader(PAYPAY_QUESTION),
     PayPayCall.CANCEL: read_nothing,
-    PayPayCall.REFUND: read_refund(ORDER),
-    PayPayCall.REFUND_STATUS: read_refund(ORDER),
+    PayPayCall.REFUND: make_refund_reader(ORDER),
+    PayPayCall.REFUND_STATUS: make_refund_reader(ORDER),
 }
 PAYMENT: dict[str, Any] = {
     "paymentId": PAID,
@@ -335,7 +335,7 @@ def test_unreadable_is_unknown(call: PayPayCall, body: bytes) -> None:
 
 
 def payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTION) -> Outcome[PaymentReport]:
-    return make_paypay_converter(PayPayCall.PAYMENT, read_payment(question))(
+    return make_paypay_converter(PayPayCall.PAYMENT, make_payment_reader(question))(
         answer(200, envelope("SUCCESS", PAYMENT | change))
     )
 

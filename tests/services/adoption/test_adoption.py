@@ -153,7 +153,7 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
     """At one step after the other: each run does what is left while rows come in, and the outcome is sound."""
     legacy.make(database, list(legacy.many(60, doubled=0.2, odd=0.2)))
     before, broken = rows_of(database), []
-    for name in failpoint_names.ADOPTION_NAMES:
+    for name in failpoint_names.ADOPTION_FAILPOINTS:
         with adoption(home, url, FAILPOINT=f"{name}:1:raise") as service, suppress(failpoints.FailpointReached):
             service.run()
             broken.append(name)

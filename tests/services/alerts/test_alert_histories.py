@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from console.domain.payments.records import OrderState
-from console.domain.payments.states import PAYMENT_STEPS, PaymentState, find_payment_path
+from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState, find_payment_path
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.services.alerts.evaluate import AlertRules
 from console.services.process.context import WORKER, ServiceContext, act_as
@@ -78,7 +78,7 @@ class Story:
     def step(self, choice: int) -> None:
         """One payment goes on to a state that may follow."""
         paying = self._one(choice)
-        ways = sorted(PAYMENT_STEPS[PaymentState(paying.state)]) if paying else []
+        ways = sorted(PAYMENT_TRANSITIONS[PaymentState(paying.state)]) if paying else []
         if paying and ways:
             self._go(paying, ways[choice // 7 % len(ways)])
 
@@ -88,7 +88,7 @@ class Story:
             self.add(0)
         paying = self._one(choice)
         assert paying is not None
-        if choice % 3 == 0 and PaymentState.EXPIRED in PAYMENT_STEPS[PaymentState(paying.state)]:
+        if choice % 3 == 0 and PaymentState.EXPIRED in PAYMENT_TRANSITIONS[PaymentState(paying.state)]:
             self._go(paying, PaymentState.EXPIRED)
         for state in find_payment_path(PaymentState(paying.state), PaymentState.PAYMENT_SUCCESS):
             self._go(paying, state)

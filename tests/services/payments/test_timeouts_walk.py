@@ -9,7 +9,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import OrderState, Payment
-from console.domain.process.failpoint_names import SAGA_NAMES
+from console.domain.process.failpoint_names import SAGA_FAILPOINTS
 from console.sandbox.control.client import SandboxError
 from console.services.payments import timeouts as payment_timeouts
 from console.services.payments.timeouts import can_still_be_paid
@@ -89,7 +89,7 @@ class Walk:
 
 def sweep_broken(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sweep, in half of the cases broken off at some point, as if its process had died."""
-    point = walk.dice.choice([*SAGA_NAMES, *([None] * len(SAGA_NAMES))])
+    point = walk.dice.choice([*SAGA_FAILPOINTS, *([None] * len(SAGA_FAILPOINTS))])
     reach = walk.scene.context.failpoints.reach
 
     def passed(name: str) -> None:

@@ -64,8 +64,8 @@ def test_a_run_with_its_evidence(days: Days) -> None:
     days.scene.context.write(lambda tx: alerts.raise_alert(tx.conn, *raised))
     view = seen(days, first or 0)
     item = view.item
-    assert (item.state, item.rows, item.matched, item.differ) == (RunState.DONE, 6, 2, 2)
-    assert {part: view.count(part) for part in VERDICTS_OF_PART} == {
+    assert (item.state, item.compared_count, item.matched, item.differing_count) == (RunState.DONE, 6, 2, 2)
+    assert {part: view.count_differences(part) for part in VERDICTS_OF_PART} == {
         "all": 4,
         "differ": 2,
         "only_ours": 1,

@@ -17,7 +17,7 @@ from console.app import Console
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
-from console.domain.reports.daily_close import DailyClose, DailyCloseMoney, OpenClosePoint
+from console.domain.reports.daily_close import DailyClose, DailyCloseMoney, NotFinalReason
 from console.domain.reports.refund_funnel import CountAndSum
 from console.sandbox import start_sandbox
 from console.services.exports.pdf_document import write_pdf_document
@@ -103,7 +103,7 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
         submitted = sum(row.refund_amount for row in rows if row.status == "submitted" and row.certainty == "known")
         assert accepted_there <= money.refunded.minor + submitted + money.unknown_closing.minor
         assert money.net_minor == money.captured.minor - money.refunded.minor
-        assert (OpenClosePoint.STILL_UNKNOWN in close.open_points) == bool(unknown)
+        assert (NotFinalReason.STILL_UNKNOWN in close.open_points) == bool(unknown)
 
 
 def plant_day(rows: Rows) -> None:
@@ -167,8 +167,8 @@ def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.
         ("payment 8", None),
         ("refund 33", NOW),
     ]
-    assert close.open_points == (OpenClosePoint.STILL_UNKNOWN, OpenClosePoint.NOT_RECONCILED)
-    assert console.reports.read_daily_close("paypay", TODAY).open_points[0] is OpenClosePoint.DAY_RUNNING
+    assert close.open_points == (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
+    assert console.reports.read_daily_close("paypay", TODAY).open_points[0] is NotFinalReason.DAY_RUNNING
     assert close.is_complete
     monkeypatch.setattr(store, "MAX_OPERATIONS", 3)
     assert not console.reports.read_daily_close("paypay", YESTERDAY).is_complete
@@ -191,15 +191,15 @@ def test_when_a_close_is_final(console: Console, place: Place) -> None:
     plant_run(rows, place, "failed")
     plant_run(rows, place, "done", YESTERDAY - DAY)
 
-    def points() -> tuple[OpenClosePoint, ...]:
+    def points() -> tuple[NotFinalReason, ...]:
         return console.reports.read_daily_close("paypay", YESTERDAY).open_points
 
-    assert points() == (OpenClosePoint.STILL_UNKNOWN, OpenClosePoint.NOT_RECONCILED)
+    assert points() == (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
     plant_run(rows, place, "done", matched=1, missing_there=1)
     run = place.sql("SELECT max(id) FROM reconciliations")[0][0]
     difference = {"run_id": run, "row_key": "P-1", "verdict": "missing_there", "payment_id": 1}
     rows.insert("reconciliation_rows", {**difference, "ours": "completed 3300 JPY", "case_opened": 1})
-    assert points() == (OpenClosePoint.STILL_UNKNOWN,)
+    assert points() == (NotFinalReason.STILL_UNKNOWN,)
     place.sql("UPDATE payments SET certainty = 'known', status = 'expired' WHERE id = 2")
     assert points() == ()
     close = console.reports.read_daily_close("paypay", YESTERDAY)

@@ -9,7 +9,7 @@ import pytest
 from console.app import Console
 from console.domain.reports.refund_funnel import CountAndSum
 from console.domain.reports.settlement import SettlementDay
-from console.domain.reports.time_to_truth import UnknownOutcome, compute_percentile, summarize
+from console.domain.reports.time_to_truth import UnknownOutcome, compute_percentile, compute_time_to_truth
 from console.store.reports import queue_ages, refund_funnel, settlement, time_to_truth
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -81,7 +81,7 @@ def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytes
     rows.insert("approvals", {**vote, "subject_id": str(rejected), "action": "refund.resolve"})
     report = console.reports.read_refund_funnel()
     yen, rupees = report.funnels
-    steps = {name: yen.step(name) for name in yen.__slots__ if name != "currency"}
+    steps = {name: yen.get_step(name) for name in yen.__slots__ if name != "currency"}
     assert steps == {
         "requested": CountAndSum(8, 9_500),
         "approved": CountAndSum(5, 6_500),
@@ -165,5 +165,7 @@ def test_a_percentile_is_one_of_the_times(count: int, percent: int, place: int) 
     """The smallest time that so many percent don't exceed: no time between two others is invented."""
     assert compute_percentile([number * SECOND for number in range(1, count + 1)], percent) == place * SECOND
     assert compute_percentile([], percent) is None
-    late = summarize("payment", [UnknownOutcome(NOW - HOUR, NOW), UnknownOutcome(NOW - 2 * HOUR, NOW)], HOUR, NOW)
+    late = compute_time_to_truth(
+        "payment", [UnknownOutcome(NOW - HOUR, NOW), UnknownOutcome(NOW - 2 * HOUR, NOW)], HOUR, NOW
+    )
     assert late.late == 1, "a time of exactly the schedule is in time"

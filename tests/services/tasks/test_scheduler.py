@@ -9,7 +9,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.domain.service_results import TaskRun
-from console.domain.tasks.intervals import INTERVAL_OF_TASK, LONGEST_RUN, TASK_LEASE_PREFIX, get_interval
+from console.domain.tasks.intervals import INTERVAL_OF_TASK, LONGEST_RUN_TIME, TASK_LEASE_PREFIX, get_interval
 from console.domain.tasks.records import Alert, ScheduledTask
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.services.process.heartbeat import Heartbeat
@@ -304,7 +304,7 @@ def test_a_task_that_hangs_is_told(tasks: Tasks, hand_clock: HandClock) -> None:
 
     def hang() -> int:
         if not seen:
-            for _ in range(LONGEST_RUN // timedelta(seconds=30) + 4):
+            for _ in range(LONGEST_RUN_TIME // timedelta(seconds=30) + 4):
                 hand_clock.at += timedelta(seconds=30)
                 tasks.beat()
             tasks.made().run_due()

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 import console
-from console.domain.payments.states import PAYMENT_STEPS
+from console.domain.payments.states import PAYMENT_TRANSITIONS
 from console.domain.transitions import tables as states
 from console.store.access import grants
 from console.store.constraints import credit_checks as guard_checks
@@ -396,7 +396,7 @@ def test_transitions_come_from_the_tables() -> None:
         forbidden.CHECKS: states.CREDIT_CHECK_TRANSITIONS,
         "operations": states.OPERATION_TRANSITIONS,
         "orders": states.ORDER_TRANSITIONS,
-        "payments": PAYMENT_STEPS,
+        "payments": PAYMENT_TRANSITIONS,
         "refunds": states.REFUND_TRANSITIONS,
         "set_asides": states.SET_ASIDE_TRANSITIONS,
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from console.domain.payments.states import PAYMENT_STEPS
+from console.domain.payments.states import PAYMENT_TRANSITIONS
 from console.domain.transitions import tables as states
 from console.store.constraints import sqlite_money as sqlite_constraints
 from console.store.database.engine import Database
@@ -185,7 +185,7 @@ def test_transitions_come_from_the_tables() -> None:
     }
     tables: Mapping[str, Mapping[Any, Collection[Any]]] = {
         "refunds": states.REFUND_TRANSITIONS,
-        "payments": PAYMENT_STEPS,
+        "payments": PAYMENT_TRANSITIONS,
         "orders": states.ORDER_TRANSITIONS,
         "set_asides": states.SET_ASIDE_TRANSITIONS,
     }

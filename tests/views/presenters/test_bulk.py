@@ -11,7 +11,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import Certainty
 from console.domain.recovery import decision_table as recovery_choices
 from console.domain.recovery.decidable import find_refetch_refusal
-from console.domain.recovery.decision_table import RULES_OF_KIND
+from console.domain.recovery.decision_table import CHOICE_RULES_BY_KIND
 from console.domain.tasks.records import BulkAction, BulkRow
 from console.services.bulk import actions as bulk_acts
 from console.services.bulk import eligibility as bulk_judging
@@ -23,12 +23,16 @@ from tests.views.invented_payments import payment
 def reasons() -> set[str]:
     """What the rules of the table and the service's own judgement can answer."""
     rules = {
-        rule for rows in RULES_OF_KIND.values() for row in rows if row.what in set(BulkAction) for rule in row.rules
+        rule
+        for rows in CHOICE_RULES_BY_KIND.values()
+        for row in rows
+        if row.what in set(BulkAction)
+        for rule in row.rules
     }
     sources = [inspect.getsource(rule) for rule in rules if rule.__name__ != "<lambda>"]
     sources += [
         inspect.getsource(getattr(recovery_choices, name))
-        for name in ("_find_running_or_leased_reason", "_find_running_reason")
+        for name in ("_find_call_running_or_leased_reason", "_find_call_running_reason")
     ]
     sources.append(inspect.getsource(find_refetch_refusal))
     codes = {

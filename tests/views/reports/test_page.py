@@ -20,7 +20,7 @@ from console.domain.reports.daily_close import (
     DailyCloseChange,
     DailyCloseMoney,
     FirstClose,
-    OpenClosePoint,
+    NotFinalReason,
     UnknownRecord,
     WrittenDailyClose,
 )
@@ -236,7 +236,7 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     nothing, one = CountAndSum(), CountAndSum(2, 6_600)
     money = (DailyCloseMoney("JPY", one, nothing, nothing, nothing, _ONE), DailyCloseMoney("INR", *(nothing,) * 5))
     unknown = (UnknownRecord("payment", 8, "ORD-8", "JPY", 9_900, NOW),)
-    points = (OpenClosePoint.STILL_UNKNOWN, OpenClosePoint.NOT_RECONCILED)
+    points = (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
     changes = (DailyCloseChange("captured", "JPY", nothing, one), DailyCloseChange("unknown", before="refund 3"))
     first = FirstClose(NOW, "fin-d")
     reports = Closes(DailyClose("atom", NOW.date(), money, unknown, None, points, NOW, first, changes))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-from console.domain.transitions.entries import ENTERING_ACTIONS, UNKNOWN_OUTCOME_KEY
+from console.domain.transitions.entries import ACTIONS_BY_ENTERED_STATE, UNKNOWN_OUTCOME_KEY
 from console.store.migrations.ddl_helpers import (
     LEGACY_TABLE,
     add_hidden_column,
@@ -54,7 +54,7 @@ def _backfill(kind: str, table: sa.Table) -> Iterator[sa.Update]:
     is_undated = columns.state_since == EPOCH_START
     if table.name == LEGACY_TABLE:
         is_undated = sa.and_(is_undated, columns.operation_id.is_not(None))
-    for state, actions in ENTERING_ACTIONS[kind].items():
+    for state, actions in ACTIONS_BY_ENTERED_STATE[kind].items():
         entered_at = (
             sa.select(sa.func.max(entries.at))
             .where(
