@@ -367,7 +367,7 @@ class Console:
         return (
             NoCache()
             if url is None
-            else IdempotencyCache(url, self._context.database_id, self._context.settings.store_key)
+            else IdempotencyCache(url, self._context.database_id, self._context.settings.read_store_key)
         )
 
     @cached_property

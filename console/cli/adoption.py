@@ -61,9 +61,9 @@ class AdoptDatabaseCommand:
 
 
 def _require_adoptable(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
-    """Raise the error with which `db adopt` would refuse this plan; return if it would run. `may_convert` is the
-    option `--convert`: the command may change columns. The error's detail contains the whole plan; without
-    `--json`, the lines of the plan are first written to stderr.
+    """Raise the error with which `db adopt` would refuse this plan; return if it would execute the plan.
+    `may_convert` is the option `--convert`: the command may change columns. The error's detail contains the
+    whole plan; without `--json`, the lines of the plan are first written to stderr.
     """
     from console.services.adoption.adopt import find_adoption_refusal
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, any_value_json
+from console.cli.json_output.results import JsonObject, build_any_value_json
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 
@@ -75,9 +75,8 @@ def build_backup_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
 
 
 def build_verified_backup_json(backup: "VerifiedBackup") -> JsonObject:
-    """Return the answer of `db restore --check` as a JSON object. `store_key` is the result of the comparison with
-    this desk's store key (`VerifiedBackup`).
-    """
+    """Return the answer of `db restore --check` as a JSON object. `store_key` compares this desk's store key with
+    the backup's: `same`, `missing` (this desk has none) or `unused` (the backup needs none)."""
     return {**build_backup_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
 
@@ -92,7 +91,7 @@ def build_restore_result_json(restored: "RestoreResult", translator: Translator)
         "spool": restored.spool,
         "documents_restored": restored.documents,
         "schema_before": restored.schema_before,
-        "missing": [any_value_json(facts, translator) for facts in restored.missing],
+        "missing": [build_any_value_json(facts, translator) for facts in restored.missing],
     }
 
 

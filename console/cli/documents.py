@@ -29,11 +29,11 @@ def _list_versions(console: "Console", args: Namespace, _: AnswerWriter) -> tupl
     return console.pdfs.list_versions(parse_row_id(_CREDIT_CHECK_KIND, args.id))
 
 
-def _versions_json(versions: tuple[Document, ...], translate: Translate) -> JsonObject:
+def _build_document_list_json(versions: tuple[Document, ...], translate: Translate) -> JsonObject:
     return {"documents": [build_document_json(version, translate) for version in versions]}
 
 
-def _version_lines(versions: tuple[Document, ...], translator: Translator) -> Lines:
+def _format_document_list_lines(versions: tuple[Document, ...], translator: Translator) -> Lines:
     return format_document_table(versions, translator)
 
 
@@ -88,7 +88,7 @@ def _format_saved_pdf_lines(saved: "SavedPdf", translator: Translator) -> Lines:
 
 
 DOCUMENT_COMMANDS: Mapping[str, Command] = {
-    "documents list": ServiceCommand(_list_versions, _versions_json, _version_lines),
+    "documents list": ServiceCommand(_list_versions, _build_document_list_json, _format_document_list_lines),
     "documents save": ServiceCommand(_save_pdf, _build_saved_pdf_json, _format_saved_pdf_lines),
     "documents compare": ServiceCommand(_compare_versions, _build_comparison_json, _format_comparison_lines),
 }

@@ -43,7 +43,7 @@ def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> Record
 
 def _build_shown_record_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
     data = cli_json.build_record_view_json(answer.view, translate)
-    return data if answer.pack is None else {**data, "pack": cli_json.any_value_json(answer.pack, translate)}
+    return data if answer.pack is None else {**data, "pack": cli_json.build_any_value_json(answer.pack, translate)}
 
 
 def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:
@@ -92,5 +92,5 @@ def _format_bundle_lines(written: "WrittenBundle", translator: Translator) -> It
     yield from (translator("pack.left_out", name=name) for name in written.left_out)
 
 
-EVIDENCE_COMMAND = ServiceCommand(_write_bundle, cli_json.any_value_json, _format_bundle_lines)
+EVIDENCE_COMMAND = ServiceCommand(_write_bundle, cli_json.build_any_value_json, _format_bundle_lines)
 SHOW_COMMAND = ServiceCommand(_show_record, _build_shown_record_json, _format_shown_record_lines)

@@ -128,7 +128,8 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
     except VersionRequest:
         damage = _find_damaged_installation()
         writer.write_answer(
-            lambda: _versions_json(damage), lambda: _version_lines(PROGRAM_NAME, damage, writer.translator)
+            lambda: _build_version_json(damage),
+            lambda: _format_version_lines(PROGRAM_NAME, damage, writer.translator),
         )
         return
     from console.cli.command_table import COMMANDS_WITH_EFFECTS, find_command, is_long_running
@@ -141,7 +142,7 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
         command.run(args, writer)
 
 
-def _versions_json(damage: "InstallationComparison | None") -> "JsonObject":
+def _build_version_json(damage: "InstallationComparison | None") -> "JsonObject":
     from console.services.monitoring.versions import read_versions
 
     versions: JsonObject = {**read_versions()}
@@ -150,7 +151,7 @@ def _versions_json(damage: "InstallationComparison | None") -> "JsonObject":
     return versions
 
 
-def _version_lines(program: str, damage: "InstallationComparison | None", translator: Translator) -> list[str]:
+def _format_version_lines(program: str, damage: "InstallationComparison | None", translator: Translator) -> list[str]:
     lines = [f"{program} {__version__}"]
     if damage is not None:
         lines += [

@@ -31,7 +31,7 @@ def _import_payment(console: "Console", args: Namespace, _: AnswerWriter) -> Pay
 
 def _format_imported_payment_lines(record: Payment, translator: Translator) -> Iterator[str]:
     yield translator("cli.payment.imported", id=record.id, number=record.merchant_payment_id)
-    yield from cli_text.explained_record(record, translator)
+    yield from cli_text.format_explained_record(record, translator)
 
 
 def _set_order_paid(console: "Console", args: Namespace, _: AnswerWriter) -> Order:
@@ -40,10 +40,10 @@ def _set_order_paid(console: "Console", args: Namespace, _: AnswerWriter) -> Ord
 
 def _format_paid_order_lines(record: Order, translator: Translator) -> Iterator[str]:
     yield translator(f"verdict.order_{record.state.value}")
-    yield from cli_text.explained_record(record, translator)
+    yield from cli_text.format_explained_record(record, translator)
 
 
 PAYMENT_COMMANDS: Mapping[str, Command] = {
-    "payment import": ServiceCommand(_import_payment, cli_json.record_json, _format_imported_payment_lines),
-    "payment move-order": ServiceCommand(_set_order_paid, cli_json.record_json, _format_paid_order_lines),
+    "payment import": ServiceCommand(_import_payment, cli_json.build_record_json, _format_imported_payment_lines),
+    "payment move-order": ServiceCommand(_set_order_paid, cli_json.build_record_json, _format_paid_order_lines),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.cli.alerts.alerts import build_alert_json
-from console.cli.json_output.records import instant_json
+from console.cli.json_output.records import format_instant_for_json
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
@@ -67,7 +67,7 @@ def _build_reconciliation_report_json(answer: ReportWithPaymentNumbers, translat
         "dry_run": report.run_id is None,
         "reconciliation": report.run_id,
         "evidence": report.evidence_id,
-        "ended_at": instant_json(report.ended_at),
+        "ended_at": format_instant_for_json(report.ended_at),
     }
 
 

@@ -38,7 +38,7 @@ def _find_corporations(console: "Console", args: Namespace, _: AnswerWriter) -> 
     return console.registry.search_corporations(" ".join(args.text), args.prefecture, args.limit)
 
 
-def _matches_json(matches: "RegistryMatches", translate: Translate) -> JsonObject:
+def _build_matches_json(matches: "RegistryMatches", translate: Translate) -> JsonObject:
     from console.cli.json_output.registry import build_registry_matches_json
 
     return build_registry_matches_json(matches, translate)
@@ -92,8 +92,9 @@ def _format_registry_status_lines(status: "RegistryStatus | None", translator: T
 
 @dataclass(frozen=True, slots=True)
 class _RegistryChanges:
-    """The value that the command `registry changes` returns: the changes since a day, of all corporations
-    (`is_about_all`) or of those with records of ours. `status` is None without a registry.
+    """The value that the command `registry changes` returns: the changes since a day, either of all corporations
+    (`is_about_all`) or only of corporations of which this database has records. `status` is None without a
+    registry.
     """
 
     since: date
@@ -173,7 +174,7 @@ class _ImportProgressWriter:
 
 
 REGISTRY_COMMANDS: dict[str, Command] = {
-    "registry find": ServiceCommand(_find_corporations, _matches_json, _format_registry_matches_lines),
+    "registry find": ServiceCommand(_find_corporations, _build_matches_json, _format_registry_matches_lines),
     "registry import": ServiceCommand(_import_files, _build_registry_status_json, _format_registry_status_lines),
     "registry status": ServiceCommand(_read_status, _build_registry_status_json, _format_registry_status_lines),
     "registry changes": ServiceCommand(_read_changes, _build_registry_changes_json, _format_registry_changes_lines),

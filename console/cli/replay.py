@@ -1,5 +1,5 @@
-"""The command `replay`: give the recorded answers of an evidence pack to this version of the program, and report
-the answers to which it gives another outcome than the pack has.
+"""The command `replay`. It gives the recorded answers of an evidence pack to this version of the program, and reports
+the answers from which this version derives another outcome than the pack has.
 
 The adapters of the providers connect to a local server (`console/sandbox/recorded_answers.py`), which sends the
 recorded answers. No provider, no database and no setting of this desk is used.
@@ -28,7 +28,7 @@ from console.domain.records import PurchaseRequest
 if TYPE_CHECKING:
     from console.providers.credit_checks.provider import CreditCheckProvider
     from console.providers.payments.provider import PaymentProvider
-    from console.sandbox.recorded_answers import AnswerPlayer
+    from console.sandbox.recorded_answers import RecordedAnswerServer
     from console.services.evidence.recorded_calls import RecordedCall
     from console.settings.settings import Settings
 
@@ -95,16 +95,16 @@ def replay(pack: Path) -> ReplayResult:
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     played, differences = 0, []
-    with _open_replay_adapters() as players:
+    with _open_replay_adapters() as adapters:
         try:
             journal = read_journal(pack)
-            prepared = [(call, players.prepare(call)) for call in journal.calls]
+            prepared = [(call, adapters.prepare_call(call)) for call in journal.calls]
         except MALFORMED_PACK_ERRORS as error:
             raise MalformedPack from error
-        for call, question in prepared:
-            if question is None:
+        for call, send_call in prepared:
+            if send_call is None:
                 continue
-            outcome = players.ask(call, question)
+            outcome = adapters.repeat_call(call, send_call)
             played += 1
             if (outcome.kind.name, outcome.reason) != (call.outcome, call.reason):
                 differences.append(ReplayDifference(call, outcome.kind.name, outcome.reason))
@@ -114,66 +114,67 @@ def replay(pack: Path) -> ReplayResult:
 class _ReplayAdapters:
     """The adapters of this version, connected to the local server that sends recorded answers."""
 
-    def __init__(self, player: "AnswerPlayer", settings: "Settings") -> None:
-        self._player, self._settings = player, settings
+    def __init__(self, answer_server: "RecordedAnswerServer", settings: "Settings") -> None:
+        self._answer_server, self._settings = answer_server, settings
 
-    def prepare(self, call: "RecordedCall") -> _CallFunction | None:
+    def prepare_call(self, call: "RecordedCall") -> _CallFunction | None:
         """Return a function that makes the recorded call again; None if the call can't be made again. Raises one
-        of MALFORMED_PACK_ERRORS if the record in the pack has values that no call could have.
-        """
+        of MALFORMED_PACK_ERRORS if the pack has values that a call can't have."""
         if call.status is None or call.body is None:
             return None
         if call.provider == CREDIT_CHECK_PROVIDER:
-            return _prepare_credit_check_call(self._credit_check_adapter(), call)
-        return _prepare_payment_call(self._find_payment_adapter(call), call)
+            return _prepare_credit_check_call(self._make_credit_check_adapter(), call)
+        return _prepare_payment_call(self._make_payment_adapter(call), call)
 
-    def ask(self, call: "RecordedCall", question: _CallFunction) -> Outcome[Any]:
-        """Let the server send the recorded answer, make the call again with the function `question`, and return
-        its outcome.
-        """
+    def repeat_call(self, call: "RecordedCall", send_call: _CallFunction) -> Outcome[Any]:
+        """Let the server send the recorded answer of `call`, make the call again with `send_call`, and return the
+        outcome."""
         from console.sandbox.recorded_answers import RecordedAnswer, encode_as_sent
 
         status, body = call.status or 0, call.body or b""
         body = body if call.reason == _NOT_DECRYPTED_REASON else encode_as_sent(call.provider, body)
-        self._player.answer = RecordedAnswer(status, call.headers, body)
-        return question()
+        self._answer_server.answer = RecordedAnswer(status, call.headers, body)
+        return send_call()
 
-    def _credit_check_adapter(self) -> "CreditCheckProvider":
+    def _make_credit_check_adapter(self) -> "CreditCheckProvider":
         from console.providers.alarmbox.client import make_alarmbox_adapter
         from console.providers.alarmbox.oauth import AlarmBoxConfig
 
-        config = AlarmBoxConfig(self._player.url, "replay", "replay", find_purchases=True)
+        config = AlarmBoxConfig(self._answer_server.url, "replay", "replay", find_purchases=True)
         return make_alarmbox_adapter(
-            config, tokens=_FixedToken(), gate=_UnlimitedGate(), clock=SystemClock(), scale=TimeScale(1.0)
+            config, tokens=_FixedTokenStore(), gate=_UnlimitedRateLimiter(), clock=SystemClock(), scale=TimeScale(1.0)
         )
 
-    def _find_payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
+    def _make_payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
         from console.providers.payments.plugin import AdapterArguments, find_plugin
-        from console.sandbox.recorded_answers import find_merchant_in
+        from console.sandbox.recorded_answers import find_credentials_in_answer
 
         plugin = find_plugin(call.provider)
         if plugin is None:
             return None
         arguments = AdapterArguments(
             own_settings=self._settings.get_provider_settings(plugin),
-            url=self._player.url,
-            secrets={**self._settings.read_secrets(plugin.name), **find_merchant_in(call.provider, call.body or b"")},
-            gate=_UnlimitedGate(),
+            url=self._answer_server.url,
+            secrets={
+                **self._settings.read_secrets(plugin.name),
+                **find_credentials_in_answer(call.provider, call.body or b""),
+            },
+            gate=_UnlimitedRateLimiter(),
             clock=SystemClock(),
             scale=TimeScale(1.0),
         )
         return plugin.make_adapter(arguments)
 
 
-class _UnlimitedGate:
+class _UnlimitedRateLimiter:
     """A rate limiter that lets every call start without a wait."""
 
     def wait_for_start(self) -> None:
         return None
 
 
-class _FixedToken:
-    """A token store with one invented token, which is never refreshed."""
+class _FixedTokenStore:
+    """A token store that always returns one invented token."""
 
     def find_current_pair(self) -> Any:
         from console.providers.credit_checks.tokens import TokenPair
@@ -187,17 +188,17 @@ class _FixedToken:
 @contextmanager
 def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
     from console.sandbox.environment import credentials
-    from console.sandbox.recorded_answers import AnswerPlayer
+    from console.sandbox.recorded_answers import RecordedAnswerServer
     from console.settings.provider_access import list_required_secret_names
     from console.settings.settings import Settings
 
-    # A provider that the sandbox doesn't simulate has no credentials there; any word serves: nobody checks it.
+    # The sandbox has no credentials of a provider that it doesn't simulate. Any text works: the server checks none.
     names = [name for provider in list_provider_names() for name in list_required_secret_names(provider)]
     secrets = {f"CONSOLE_SECRET_{name}": str(getattr(credentials, name, "replay")) for name in names}
-    with AnswerPlayer().running() as player, tempfile.TemporaryDirectory(prefix="replay-") as home:
+    with RecordedAnswerServer().running() as answer_server, tempfile.TemporaryDirectory(prefix="replay-") as home:
         providers = (CREDIT_CHECK_PROVIDER, *list_provider_names())
-        urls = {f"CONSOLE_{provider.upper()}_URL": player.url for provider in providers}
-        yield _ReplayAdapters(player, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
+        urls = {f"CONSOLE_{provider.upper()}_URL": answer_server.url for provider in providers}
+        yield _ReplayAdapters(answer_server, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
 
 
 def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _CallFunction | None:
@@ -225,8 +226,8 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
     number = _require_text(payment["merchant_payment_id"])
     if call.call in _CALLS_THAT_READ_PAYMENT or call.call == _CANCEL_CALL:
         day = paid_at.astimezone(get_time_zone(call.provider)).date() if paid_at else None
-        question = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
-        return lambda: adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
+        send_call = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
+        return lambda: adapter.cancel(send_call) if call.call == _CANCEL_CALL else adapter.read_payment(send_call)
     if call.call == _START_CALL:
         start = PaymentRequest(number, amount, begun_at or _parse_instant(payment["created_at"]))
         return lambda: adapter.start(start)

@@ -135,7 +135,7 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
     from console.sandbox.alarmbox.companies import make_company_furigana, make_company_name
     from console.sandbox.registry import close_company, make_company_row, merge_company, rename_company
     from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
-    from console.sandbox.registry.rows import FULL_WIDTH
+    from console.sandbox.registry.rows import FULL_WIDTH_TABLE
 
     source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     rows = []
@@ -146,7 +146,7 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
         row = make_company_row(number, make_company_name(number), furigana=make_company_furigana(number))._replace(
             prefecture_name=prefecture.name,
             city_name=city.name,
-            street_number=TOWN_NAMES[town] + street.translate(FULL_WIDTH),
+            street_number=TOWN_NAMES[town] + street.translate(FULL_WIDTH_TABLE),
             prefecture_code=prefecture.code,
             city_code=city.code,
             post_code=f"{city.post_prefix}{town + 1:02d}",

@@ -1,6 +1,5 @@
-"""A provider that gives recorded answers: every request gets the answer that was set last, whatever the request
-is.
-"""
+"""A local HTTP server in place of a provider. It answers every request with the recorded answer that was set last,
+whatever the request is."""
 
 import re
 import threading
@@ -14,29 +13,29 @@ from urllib.parse import urlencode
 from console.sandbox.atom.crypto import encrypt_text
 from console.sandbox.environment import credentials
 
-_MERCHANT_PATTERN = re.compile(rb'"merchId":\s*"?(\d{1,18})')
+_MERCHANT_ID_PATTERN = re.compile(rb'"merchId":\s*"?(\d{1,18})')
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """HTTP status, headers and body that an AnswerPlayer sends."""
+    """HTTP status, headers and body that a RecordedAnswerServer sends."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
 
-class AnswerPlayer:
+class RecordedAnswerServer:
     """An HTTP server on a free port of 127.0.0.1. `answer` is the answer to every request until it is replaced."""
 
     def __init__(self) -> None:
         self.answer = RecordedAnswer(500)
-        player = self
+        answer_server = self
 
         class Handler(BaseHTTPRequestHandler):
             def _send_recorded_answer(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                answer = player.answer
+                answer = answer_server.answer
                 self.send_response_only(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
@@ -54,10 +53,10 @@ class AnswerPlayer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @contextmanager
-    def running(self) -> "Iterator[AnswerPlayer]":
-        """Serve until the block ends."""
+    def running(self) -> "Iterator[RecordedAnswerServer]":
+        """Answer requests in a thread of its own until the block ends."""
         serve = partial(self._server.serve_forever, poll_interval=0.02)
-        thread = threading.Thread(target=serve, name="answer-player")
+        thread = threading.Thread(target=serve, name="recorded-answers")
         thread.start()
         try:
             yield self
@@ -78,7 +77,8 @@ def encode_as_sent(provider: str, body: bytes) -> bytes:
     return urlencode(form).encode()
 
 
-def find_merchant_in(provider: str, body: bytes) -> dict[str, str]:
-    """Return the credentials that the answer names, as the adapter compares them: Atom repeats the merchant's id."""
-    found = _MERCHANT_PATTERN.search(body) if provider == "atom" else None
+def find_credentials_in_answer(provider: str, body: bytes) -> dict[str, str]:
+    """Return the credentials that a provider's recorded answer contains, by name: for Atom the merchant id
+    (`MERCH_ID`), which Atom's adapter compares with its own. The result is empty for another provider."""
+    found = _MERCHANT_ID_PATTERN.search(body) if provider == "atom" else None
     return {"MERCH_ID": found[1].decode()} if found else {}

@@ -37,7 +37,7 @@ class AlertSettings:
 
     def require_usable(self, get_secret: Callable[[str], str | None]) -> str:
         """Check that the configured publisher can work, and return the key that signs the webhook's messages (""
-        for Kafka). `get_secret` returns a secret by its name.
+        for Kafka). `get_secret` returns a secret by its name, None if it is missing.
 
         Raises bad_profile if the key is missing or too short, or if Kafka support isn't installed.
         """

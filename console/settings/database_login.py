@@ -36,13 +36,13 @@ class SignIn(HiddenSecrets):
     """The database account with which this process signs in at its database server. SQLite has no accounts and
     needs no sign-in.
 
-    `sign_in_reason` says why a person must sign in: no account is stored (`none`), or the database has refused the
-    account (`refused`). It is None if no person must sign in.
+    `sign_in_reason` says why a person must sign in: `none` (no account is stored) or `refused` (the database has
+    refused the account). It is None if no person must sign in.
     """
 
     def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:
-        """`url` is the configured database URL. `operator` is the operator's name in the settings; it is the name
-        of the account if the URL contains none."""
+        """`url` is the configured database URL. `operator` is the operator's name in the settings; if the URL
+        contains no name of an account, the account has this name."""
         match = _SERVER_URL_PATTERN.fullmatch(url)
         self.is_server = match is not None
         self._url, self._configured_operator, self._secrets = url, operator, secrets
@@ -54,8 +54,8 @@ class SignIn(HiddenSecrets):
 
     @property
     def database_address(self) -> str:
-        """The address of the database server as `host:port/database`, which people see and under which the keyring
-        stores the account. Empty on SQLite."""
+        """The address of the database server as `host:port/database`. People see this address, and the keyring's
+        entries of the account contain it. "" on SQLite."""
         url_parts = self._url_parts
         host, port = (url_parts.get("host") or "127.0.0.1").lower(), url_parts.get("port") or "3306"
         return f"{host}:{port}/{unquote(url_parts.get('database') or '')}" if self.is_server else ""
@@ -125,8 +125,8 @@ class SignIn(HiddenSecrets):
         )
 
     def make_url_with_password(self, password: str) -> str:
-        """Return the URL for the same account with another password. The caller uses it to check a password that a
-        person has entered."""
+        """Return the database URL for the same account with another password, so that the caller can check a
+        password that a person has entered."""
         return self._make_account_url((self.user or "", password))
 
     # -- sign-in and sign-out
@@ -141,8 +141,8 @@ class SignIn(HiddenSecrets):
         self._entered_account, self._account_in_use = (user, password), None
 
     def handle_database_error(self, error: ConsoleError) -> None:
-        """Stop using the current account if this error says that the database has refused it; then a person must
-        sign in again. Other errors are ignored."""
+        """If the error says that the database has refused the account, stop using the account, so that a person
+        must sign in again. Other errors are ignored."""
         if error.detail.get("problem") != SettingProblem.ACCESS_DENIED:
             return
         if self._entered_account is None:
@@ -175,8 +175,8 @@ class SignIn(HiddenSecrets):
             return False
 
     def sign_out(self) -> bool:
-        """Delete this database's entries in the keyring, and require a new sign-in in this process. Return True if
-        the keyring had such an entry. Raises bad_profile if the keyring fails."""
+        """Delete the keyring's entries of this database's account, and require a new sign-in in this process.
+        Return True if the keyring had such an entry. Raises bad_profile if the keyring fails."""
         user = self.user
         self._entered_account, self._account_in_use, self._has_signed_out = None, None, True
         entries = (
@@ -195,8 +195,8 @@ class SignIn(HiddenSecrets):
         return (user, password) if user and password else None
 
     def _read_stored_account(self) -> DatabaseAccount | None:
-        """Return the name and password from the keyring: of the account that the settings name, otherwise of the
-        account that has signed in last. Return None if they aren't stored."""
+        """Return the name and password from the keyring: those of the account whose name is configured, otherwise
+        of the account that has signed in last. Return None if they aren't stored."""
         user = self._find_expected_user() or self._read_last_user()
         password = self._secrets.read_entry(self._make_password_entry_name(user), PASSWORD_NAME) if user else None
         return (user, password) if user and password is not None else None

@@ -1,5 +1,5 @@
-"""Files that get their name only when they are complete. Until then, other processes can't find the file under
-this name, and it disappears if the writing fails."""
+"""Files that get their name only when they are complete. Until then, other processes can't find a file under its
+final name; if the writing fails, the file is deleted."""
 
 import errno
 import hashlib
@@ -38,7 +38,7 @@ class DraftFile:
         if self.temporary is None:
             os.link(f"/proc/self/fd/{self.file.fileno()}", self.final, src_dir_fd=0, follow_symlinks=True)
         else:
-            _name_file(self.temporary, self.final)
+            _give_final_name(self.temporary, self.final)
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def _create_draft(final: Path) -> tuple[int, Path | None]:
     return os.open(temporary, flags, 0o600), temporary
 
 
-def _name_file(temporary: Path, final: Path) -> None:
+def _give_final_name(temporary: Path, final: Path) -> None:
     try:
         final.hardlink_to(temporary)
     except FileExistsError:

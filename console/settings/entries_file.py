@@ -25,14 +25,14 @@ JsonValue: TypeAlias = Any
 
 
 class UnreadableFile(Exception):
-    """The content of the file can't be used, because it is damaged, comes from a newer program, or can be changed
-    by another account. A `decode` function (see EntriesFile) raises this error too."""
+    """Raised if the content of an EntriesFile can't be used, because it is damaged, comes from a newer program, or
+    can be changed by another account. A `decode` function (see EntriesFile) may raise this error too."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEntries:
-    """The values in the file, by name. If the file could not be used, there are no values, and `set_aside` is the
-    path to which the file was renamed."""
+    """The values in an EntriesFile, by name. If the file could not be used, there are no values, and `set_aside`
+    is the path to which the file was renamed."""
 
     values: Mapping[str, JsonValue] = field(default_factory=dict)
     set_aside: Path | None = None
@@ -56,8 +56,8 @@ class EntriesFile:
         self._encode, self._decode = encode, decode
 
     def read(self) -> StoredEntries:
-        """Return the values; none if the file is missing or can't be used. Raises storage_full if a file that
-        can't be used can't be renamed either."""
+        """Return the values. There are none if the file is missing or can't be used; a file that can't be used is
+        renamed. Raises storage_full if it can't be renamed."""
         try:
             return StoredEntries(self._read_values())
         except UnreadableFile:
@@ -111,8 +111,8 @@ class EntriesFile:
         return values
 
     def _write_values(self, values: Mapping[str, JsonValue]) -> None:
-        """Replace the file by a new one with these values and mode 0600. The new content is on the disk before the
-        replacement. Raises storage_full."""
+        """Replace the file by a new one with these values and mode 0600. The new content is written to the disk
+        (fsync) before the replacement. Raises storage_full."""
         import tempfile  # imported here, so that the first frame of a window doesn't wait for it
 
         table = {"version": FORMAT_VERSION, "values": dict(values)}
@@ -137,8 +137,8 @@ class EntriesFile:
 
 
 def _require_unshared_file(status: os.stat_result) -> None:
-    """Raise UnreadableFile if an account other than the current user and the administrator can change the file
-    with this status."""
+    """Raise UnreadableFile if the file with this status can be changed by an account other than the current user
+    and the administrator."""
     if os.name == "nt":
         return
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid()):

@@ -49,9 +49,9 @@ def is_open_to_others(path: Path) -> bool:
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold a lock during the block, so that only one process of the desk is inside. `path` is the file of the
-    lock. Another process waits for at most 30 seconds; the operating system releases the lock if the process
-    ends. Raises storage_full if the lock can't be acquired.
+    """Hold a lock during the block, so that only one process of the desk at a time executes the block. `path` is
+    the file of the lock. Another process waits for at most 30 seconds; the operating system releases the lock
+    if the process ends. Raises storage_full if the lock can't be acquired.
     """
     import sqlite3
 

@@ -37,8 +37,8 @@ _SETTING_NAME_BY_KEY: Mapping[str, str] = {
 
 
 def read_profile(file: Path) -> dict[str, RawSetting]:
-    """Return the settings in the file by the name of the setting; none if the file is missing. Raises bad_profile
-    with file, line and key."""
+    """Return the settings in the profile file, by the name of the setting; an empty dictionary if the file is
+    missing. Raises bad_profile with file, line and key."""
     content = _read_bytes(file)
     if content is None:
         return {}
@@ -66,8 +66,8 @@ def _read_bytes(file: Path) -> bytes | None:
 def _require_own_file(
     file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
 ) -> None:
-    """Check that only the current user or the administrator can write to the file or folder with this status.
-    Raises bad_profile with `problem` otherwise.
+    """Check that only the current user or the administrator can write to the profile file or its folder, which has
+    this `status`. Raises bad_profile with `problem` otherwise.
 
     A folder with the sticky bit is accepted, because in it an account can't replace the files of another account.
     """

@@ -116,8 +116,8 @@ def _add_prefix(provider: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def get_setting_name_by_profile_key() -> Mapping[str, str]:
-    """Return the profile file's keys for all providers, each with the name of its setting. This name is that of
-    the environment variable without `CONSOLE_`, or the key itself if no environment variable exists."""
+    """Return the keys that the profile file can have about providers, each with the name of its setting. This name
+    is that of the environment variable without `CONSOLE_`, or the key itself if no environment variable exists."""
     keys: dict[str, str] = {}
     for name, access in get_access_by_provider().items():
         own_keys = {f"{name}.{key}": f"{name}.{key}" for key in access.keys}
@@ -129,8 +129,8 @@ def get_setting_name_by_profile_key() -> Mapping[str, str]:
 
 
 def spacing_seconds(url: str | None, seconds: float) -> float:
-    """Return the shortest time between two calls in seconds: 0 for a provider on this machine, otherwise
-    `seconds`."""
+    """Return the shortest time between two calls to the provider at `url`, in seconds: 0 for a provider on this
+    machine, otherwise `seconds`."""
     return 0.0 if url is not None and is_loopback(url) else seconds
 
 

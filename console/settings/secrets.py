@@ -81,7 +81,7 @@ class HiddenSecrets:
 
 class SecretStore(HiddenSecrets):
     """Reads the secrets of a desk by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the
-    keyring, and has the URLs that may contain a password."""
+    keyring. It also stores the configured URLs that may contain a password."""
 
     def __init__(
         self,
@@ -140,43 +140,44 @@ class SecretStore(HiddenSecrets):
 
     def read_entry(self, entry: str, variable: str) -> str | None:
         """Return the value of an entry in the keyring; None if there is no such entry or no keyring. Raises
-        bad_profile if the keyring can't be read; the error names the environment variable for the secret
-        `variable`.
+        bad_profile if the keyring can't be read; the error names the environment variable of the secret
+        `variable`, which can be set instead.
         """
         backend = self._require_keyring(variable)
-        with _keyring_errors(variable):
+        with _convert_keyring_errors(variable):
             return backend.get_password(self.keyring_service, entry) if backend else None
 
     def store_entry(self, entry: str, value: str, variable: str) -> None:
         """Store an entry in the keyring. Raises bad_profile if there is no keyring, or if it refuses the entry;
-        the error names the environment variable for the secret `variable`."""
+        the error names the environment variable of the secret `variable`, which can be set instead."""
         backend = self._require_keyring(variable)
         if backend is None:
             raise make_bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
-        with _keyring_errors(variable):
+        with _convert_keyring_errors(variable):
             backend.set_password(self.keyring_service, entry, value)
 
     def delete_entry(self, entry: str, variable: str) -> bool:
         """Delete an entry in the keyring. Return True if it existed. Raises bad_profile if the keyring refuses;
-        the error names the environment variable for the secret `variable`."""
+        the error names the environment variable of the secret `variable`, which can be set instead."""
         backend = self._require_keyring(variable)
         if backend is None or self.read_entry(entry, variable) is None:
             return False
-        with _keyring_errors(variable):
+        with _convert_keyring_errors(variable):
             backend.delete_password(self.keyring_service, entry)
         return True
 
-    def store_key(self, *, may_create: bool) -> str:
-        """Return the store key, which encrypts stored tokens and spooled answers, from the environment variable or
-        the keyring. With `may_create`, a missing key is created in the keyring.
+    def read_store_key(self, *, may_create: bool) -> str:
+        """Return the store key, which encrypts stored tokens and spooled answers. It is read from the environment
+        variable or the keyring. With `may_create`, a missing key is created in the keyring.
 
         Raises bad_profile if the key is missing or has fewer than 16 characters.
         """
         return self._read_key(STORE_KEY_NAME, may_create=may_create)
 
     def read_draft_key(self) -> str:
-        """Return the draft key. It encrypts data that the window stores on this desk for its person, such as
-        drafts, from the environment variable or the keyring. A missing key is created in the keyring.
+        """Return the draft key, which encrypts the data that the window stores on this desk for its person, such
+        as drafts. It is read from the environment variable or the keyring; a missing key is created in the
+        keyring.
 
         Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.
         """
@@ -194,12 +195,12 @@ class SecretStore(HiddenSecrets):
         return self.read_entry(name, name)
 
     def _require_keyring(self, variable: str) -> Keyring | None:
-        with _keyring_errors(variable):
+        with _convert_keyring_errors(variable):
             return self._open_keyring()
 
     def _find_or_create_key(self, name: str) -> str | None:
-        """Return the key with this name from the keyring; create it if it is missing. A lock ensures that only one
-        process of the desk creates it. Return None if there is no keyring."""
+        """Return the key with this name from the keyring; create it if it is missing. A lock prevents two
+        processes of the desk from creating it twice. Return None if there is no keyring."""
         import secrets
 
         if self._require_keyring(name) is None:
@@ -212,9 +213,9 @@ class SecretStore(HiddenSecrets):
 
 
 @contextmanager
-def _keyring_errors(variable: str) -> Iterator[None]:
+def _convert_keyring_errors(variable: str) -> Iterator[None]:
     """Convert each exception that the keyring raises in the block to bad_profile. The error names the environment
-    variable for the secret `variable`, which may be set instead."""
+    variable of the secret `variable`, which can be set instead."""
     try:
         yield
     except Exception as cause:  # the type of the exception depends on the backend
@@ -222,9 +223,9 @@ def _keyring_errors(variable: str) -> Iterator[None]:
 
 
 def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the name and value of each secret. `variables` are the environment variables without their prefix; if
-    a name ends in `_FILE`, the value is read from that file. Raises bad_profile if a secret is set twice, or if
-    its file can't be read.
+    """Yield the name and value of each secret. `variables` are the environment variables without the prefix
+    `CONSOLE_SECRET_`; if a name ends in `_FILE`, the value is read from the file that the variable names.
+    Raises bad_profile if a secret is set twice, or if its file can't be read.
     """
     for name, value in variables.items():
         if not name.endswith(_FILE_VARIABLE_SUFFIX):

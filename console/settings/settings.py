@@ -116,7 +116,7 @@ class Settings:
         """The URL of the optional Redis cache, which may contain a password; None without a cache."""
         return self.secrets.find_environment_url("REDIS_URL") or None
 
-    def provider_url(self, provider: str) -> str | None:
+    def get_provider_url(self, provider: str) -> str | None:
         """Return the origin (scheme, host and port) that is configured for a provider; None if its own hosts are
         used."""
         return self.provider_urls[provider]
@@ -134,24 +134,26 @@ class Settings:
     def is_enabled(self, provider: str) -> bool:
         """Return True if the provider has a configured origin, or all secrets that enable it. This may read the
         keyring."""
-        return self.provider_url(provider) is not None or all(map(self.secret, list_credential_names(provider)))
+        return self.get_provider_url(provider) is not None or all(
+            map(self.read_secret, list_credential_names(provider))
+        )
 
     def list_missing_secret_names(self, provider: str) -> tuple[str, ...]:
         """Return the names of the environment variables for the secrets that the provider needs and that are
         missing. This may read the keyring."""
         return tuple(
-            f"CONSOLE_SECRET_{name}" for name in list_required_secret_names(provider) if not self.secret(name)
+            f"CONSOLE_SECRET_{name}" for name in list_required_secret_names(provider) if not self.read_secret(name)
         )
 
     def read_secrets(self, provider: str) -> dict[str, str]:
         """Return all secrets that a provider needs, by name without the provider's prefix (`API_KEY`). A missing
         secret is "". This may read the keyring."""
         return {
-            name.removeprefix(f"{provider.upper()}_"): self.secret(name) or ""
+            name.removeprefix(f"{provider.upper()}_"): self.read_secret(name) or ""
             for name in list_required_secret_names(provider)
         }
 
-    def secret(self, name: str) -> str | None:
+    def read_secret(self, name: str) -> str | None:
         """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`) from the environment variables, otherwise
         from the keyring; None if it is missing.
 
@@ -164,8 +166,8 @@ class Settings:
         )
 
     def list_credential_variables(self) -> tuple[str, ...]:
-        """Return the names of the environment variables that contain a provider's secret, a key that signs
-        notices, or the store key."""
+        """Return the names of those environment variables that are set and contain a provider's secret, a key that
+        signs notices, or the store key."""
         names = self.secrets.list_environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(
@@ -177,22 +179,22 @@ class Settings:
         bad_profile if the keyring can't be read."""
         return tuple(name for name in _list_credential_names() if self.secrets.read_entry(name, name))
 
-    def store_key(self) -> str:
+    def read_store_key(self) -> str:
         """Return the store key, which encrypts stored tokens and spooled answers; it has at least 16 characters.
         For an SQLite database, a missing key is created in the keyring.
 
         Raises bad_profile if the key is missing and can't be created.
         """
-        return self.secrets.store_key(may_create=self.database_path is not None)
+        return self.secrets.read_store_key(may_create=self.database_path is not None)
 
     def read_draft_key(self) -> str:
         """Return the key that encrypts the data that the window stores on this desk for its person, such as
-        drafts. With an SQLite database it is the store key, with a database server a key of this desk alone. A
-        missing key is created in the keyring.
+        drafts. With an SQLite database this is the store key, with a database server a key which only this desk
+        has. A missing key is created in the keyring.
 
         Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.
         """
-        return self.store_key() if self.database_path is not None else self.secrets.read_draft_key()
+        return self.read_store_key() if self.database_path is not None else self.secrets.read_draft_key()
 
     def knows_client(self, client_id: str) -> bool:
         """Return True if the text has the form of a client id and is one of the configured clients. If no clients
@@ -220,8 +222,8 @@ def _list_credential_names() -> tuple[str, ...]:
 
 
 def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | None] = find_system_keyring) -> Settings:
-    """Read the settings as `Settings.load` does. `keyring` returns the keyring of the operating system, None if
-    there is none."""
+    """Read the settings from `env` and from `profile.toml` in the home folder, as `Settings.load` does. `keyring`
+    returns the keyring of the operating system, None if there is none."""
     home = _get_home_folder(env)
     setting_source = _SettingSource(env, read_profile(home / "profile.toml"))
     default_database = home / "console.db"
@@ -320,7 +322,7 @@ def _list_remote_providers(settings: Settings) -> list[str]:
     return [
         name
         for name in get_access_by_provider()
-        if not settings.is_on_loopback(name) and (settings.provider_url(name) or name in prefixes)
+        if not settings.is_on_loopback(name) and (settings.get_provider_url(name) or name in prefixes)
     ]
 
 

@@ -53,7 +53,7 @@ class RawSetting:
 
     def parse_operator(self) -> str:
         """Return the name of an operator: 1 to 32 letters, digits, dots, underscores and hyphens. Raises
-        bad_profile."""
+        bad_profile for any other text."""
         if not _OPERATOR_PATTERN.fullmatch(self.text):
             raise self.make_error(SettingProblem.BAD_OPERATOR)
         return self.text

@@ -13,10 +13,10 @@ from console.domain.views.any_record import QueueItem
 from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
-from console.wording.exports.records import record_columns
+from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.exports.titles import format_about_lines, format_list_title
-from console.wording.records import kind_of
+from console.wording.records import get_record_kind
 from console.wording.text_context import TextContext
 
 if TYPE_CHECKING:
@@ -110,13 +110,13 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
     if name not in QUEUE_NAMES:
         allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _COMPANY_QUEUE]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed})
-    columns = record_columns(context, lambda item: item.record)
+    columns = make_record_columns(context, lambda item: item.record)
     return _ExportList(columns, lambda: _read_queue_pages(services, request))
 
 
 def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> RowPages:
     def is_wanted(item: QueueItem) -> bool:
-        is_chosen = request.chosen is None or (kind_of(item.record), item.record.id) in request.chosen
+        is_chosen = request.chosen is None or (get_record_kind(item.record), item.record.id) in request.chosen
         return is_chosen and (request.matches is None or request.matches(item))
 
     after: str | None = None
@@ -162,14 +162,14 @@ def _make_lookup_list(services: ExportReadServices, request: ExportRequest, cont
         }
         yield from of_part.values() if not request.part else (of_part[request.part],)
 
-    return _ExportList(record_columns(context, lambda record: record), read_pages)
+    return _ExportList(make_record_columns(context, lambda record: record), read_pages)
 
 
 def _make_search_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> RowPages:
         yield tuple(services.lookup.search(request.subject, _MAX_SEARCH_RESULTS).records)
 
-    return _ExportList(record_columns(context, lambda record: record), read_pages)
+    return _ExportList(make_record_columns(context, lambda record: record), read_pages)
 
 
 def _make_companies_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

@@ -36,7 +36,7 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
     from console.services.credit_checks.provider_tokens import CallRefuser
 
     settings = context.settings
-    url = settings.provider_url("alarmbox") or PRODUCTION_URL
+    url = settings.get_provider_url("alarmbox") or PRODUCTION_URL
     config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
     return make_alarmbox_adapter(
         config, tokens=CallRefuser(), gate=CallRefuser(), clock=context.clock, scale=context.scale
@@ -57,18 +57,18 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter, DatabaseTokenStore
 
     settings = context.settings
-    client_id, secret = settings.secret("ALARMBOX_CLIENT_ID"), settings.secret("ALARMBOX_CLIENT_SECRET")
+    client_id, secret = settings.read_secret("ALARMBOX_CLIENT_ID"), settings.read_secret("ALARMBOX_CLIENT_SECRET")
     if not client_id or not secret:
         variable = "CONSOLE_SECRET_ALARMBOX_CLIENT_ID" if not client_id else "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET"
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.SETTING_MISSING})
     config = AlarmBoxConfig(
-        base_url=settings.provider_url("alarmbox") or PRODUCTION_URL,
+        base_url=settings.get_provider_url("alarmbox") or PRODUCTION_URL,
         client_id=client_id,
         client_secret=secret,
         find_purchases=settings.alarmbox_find_purchases,
         redirect_uri=settings.alarmbox_redirect_uri or OUT_OF_BAND_REDIRECT_URI,
     )
-    tokens = DatabaseTokenStore(context, "alarmbox", settings.secret("ALARMBOX_REFRESH_TOKEN"), context.cipher)
+    tokens = DatabaseTokenStore(context, "alarmbox", settings.read_secret("ALARMBOX_REFRESH_TOKEN"), context.cipher)
     adapter = make_alarmbox_adapter(
         config,
         tokens=tokens,
@@ -116,13 +116,13 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     id. Sends nothing. May read the keyring.
     """
     settings = context.settings
-    application_id = None if context.asks_worker else settings.secret("REGISTRY_APPLICATION_ID")
+    application_id = None if context.asks_worker else settings.read_secret("REGISTRY_APPLICATION_ID")
     if not application_id:
         return None
     from console.providers.registry.client import RegistryApi, RegistryConfig
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter
 
-    url = settings.provider_url("registry")
+    url = settings.get_provider_url("registry")
     gate = DatabaseRateLimiter(context, "registry", spacing_seconds(url, REGISTRY_SPACING_SECONDS))
     return RegistryApi(RegistryConfig(url, application_id), gate=gate, clock=context.clock, scale=context.scale)
 
@@ -132,7 +132,7 @@ def open_publisher(context: "ServiceContext") -> "Publisher | None":
     bad_profile for a missing or invalid setting.
     """
     alerts = context.settings.alerts
-    key = alerts.require_usable(context.settings.secret)
+    key = alerts.require_usable(context.settings.read_secret)
     if alerts.webhook is not None:
         from console.providers.alerts.webhook import AlertWebhook
 

@@ -14,8 +14,8 @@ def format_alert_rule(alert: Alert, context: TextContext) -> str:
 
 
 def format_alert_value(text: str, context: TextContext, other: str | None = None) -> str:
-    """Return the observed or the expected value of an alert as words and formatted amounts. `text` is the stored
-    value; `other` is the other one of the two values, in which the currency may be found."""
+    """Return the stored observed or expected value `text` of an alert as words and formatted amounts. `other` is
+    the second of these two values, in which the currency may be found."""
     return wording.finding_text(text, context.language, other)
 
 

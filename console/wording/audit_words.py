@@ -21,8 +21,8 @@ def subject_text(entry: AuditEntry, language: str) -> str:
 
 
 def record_text(kind: str, id: int | str, language: str, number: str = "") -> str:
-    """Return the text that names a record: its kind and its id; for a payment or an order its kind and `number`.
-    Return "" for an unknown kind."""
+    """Return the text that names a record: a text with the id for a credit check, a refund or a bulk run; for
+    another kind its word and `number`, if there is one. Return "" for an unknown kind."""
     if id and kind in _TEXT_KEY_BY_NUMBERED_KIND:
         return wording.translate(_TEXT_KEY_BY_NUMBERED_KIND[kind], language, id=id)
     if kind == "bulk-run" and str(id).isdecimal():
@@ -33,8 +33,8 @@ def record_text(kind: str, id: int | str, language: str, number: str = "") -> st
 
 
 def format_record_reference_with_number(kind: str, id: int | str, language: str, number: str) -> str:
-    """Return the text that names a record in a list from which the record can't be opened. A credit check also has
-    its corporation number, a refund the number of its payment (`number`)."""
+    """Return the text that names a record, for a list from which the record can't be opened: as `record_text`, and
+    for a credit check also its corporation number, for a refund the number of its payment (`number`)."""
     text = record_text(kind, id, language, number)
     if not number or kind not in _TEXT_KEY_BY_NUMBERED_KIND:
         return text

@@ -27,7 +27,6 @@ from console.wording import findings
 from console.wording.formats import (
     NO_VALUE,
     TimeStyle,
-    age_parts,
     format_amount,
     format_bytes,
     format_count,
@@ -36,13 +35,14 @@ from console.wording.formats import (
     format_moment,
     format_number,
     shorten_id,
+    split_age,
 )
 from console.wording.japanese import join_around_fact
 
 __all__ = [
-    "LANGUAGES", "translate", "has_sentence", "error_message", "format_amounts", "state_word", "badge_word",
-    "provider_name", "audit_entry_sentence", "format_age", "finding_text", "placeholder_names",
-    "NO_VALUE", "TimeStyle", "age_parts", "format_amount", "format_bytes", "format_count", "format_duration",
+    "LANGUAGES", "translate", "has_sentence", "error_message", "convert_amounts", "state_word", "get_badge_word",
+    "provider_name", "audit_entry_sentence", "format_age", "finding_text", "list_placeholder_names",
+    "NO_VALUE", "TimeStyle", "split_age", "format_amount", "format_bytes", "format_count", "format_duration",
     "format_day", "format_instant", "format_moment", "format_number", "shorten_id",
 ]  # fmt: skip
 
@@ -103,7 +103,7 @@ def error_message(error: ConsoleError, language: str) -> str:
     """Return the message that people read about an error: what happened, the effect on the money, and the next
     step. If several texts fit the error, the most specific one is used."""
     key = next(filter(has_sentence, _list_message_keys(error)), f"error.{error.code}")
-    return translate(key, language, **format_amounts(error.detail))
+    return translate(key, language, **convert_amounts(error.detail))
 
 
 def format_error_event(code: str, language: str) -> str:
@@ -118,10 +118,10 @@ def format_error_event(code: str, language: str) -> str:
 
 
 def _list_message_keys(error: ConsoleError) -> Iterator[str]:
-    """Yield the wording keys that an error's message may have, the most specific first. Each begins with
-    `error.{code}`. Then follow: `newer`; `unknown`, for a record with an unknown outcome; one of the facts
-    `source`, `reason`, `problem` and `state`, with or without a hint or the kind of record; the kind of record;
-    nothing.
+    """Yield the wording keys under which the message of an error is searched, the most specific first. Each is
+    `error.{code}`, followed by one of these: `newer`; `unknown` (a credit check with an unknown outcome); the
+    value of the fact `source`, `reason`, `problem` or `state`, with or without the error's hint or kind of
+    record; the kind of record; nothing.
     """
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True:
@@ -164,7 +164,7 @@ def _list_subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
     return (record_kind,) if record_kind else ()
 
 
-def format_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
+def convert_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
     """Return the facts with each amount (an integer in minor units) converted to Money, if the facts contain a
     known currency. The fact `minor` is also returned as `amount`."""
     currency = facts.get("currency")
@@ -200,7 +200,7 @@ def cause_text(cause: str | None, translate: Callable[[str], str]) -> str:
     return next((translate(key) for key in keys if has_sentence(key)), cause)
 
 
-def badge_word(name: str, language: str) -> str:
+def get_badge_word(name: str, language: str) -> str:
     """Return the word on a badge. `name` is the key of the badge in the design tokens, such as
     `certainty.unknown`."""
     return translate(f"state.{name}", language)
@@ -218,7 +218,7 @@ def audit_entry_sentence(entry: "TimelineEntry", language: str) -> str:
     key = next(filter(has_sentence, keys), None)
     if key is None:
         return translate("timeline.other", language, what=entry.what)
-    facts = dict(format_amounts(entry.detail))
+    facts = dict(convert_amounts(entry.detail))
     precise_reason = f"{facts.get('reason')}.{facts.get('refusal')}"
     if has_sentence(f"refusal.{precise_reason}"):
         facts["reason"] = precise_reason
@@ -226,8 +226,8 @@ def audit_entry_sentence(entry: "TimelineEntry", language: str) -> str:
 
 
 def finding_text(text: str, language: str, other: str | None = None) -> str:
-    """Return a stored value of an alert (`observed` or `expected`) as words and formatted amounts. `other` is the
-    other one of the two values, in which the currency may be found."""
+    """Return the stored value `text` of an alert (`observed` or `expected`) as words and formatted amounts.
+    `other` is the second of these two values, in which the currency may be found."""
 
     def translate_fact(key: str, **facts: object) -> str:
         return translate(key, language, **facts)
@@ -239,7 +239,7 @@ def format_age(age: timedelta | None, language: str) -> str:
     """Return an age with its unit in a language, such as `26 h` or `26 時間`; – for an unknown age."""
     if age is None:
         return NO_VALUE
-    number, unit = age_parts(age)
+    number, unit = split_age(age)
     return f"{number} {translate(unit, language)}"
 
 
@@ -254,7 +254,7 @@ def format_duration(duration: timedelta, language: str) -> str:
     return " ".join(parts)
 
 
-def placeholder_names(template: str) -> frozenset[str]:
+def list_placeholder_names(template: str) -> frozenset[str]:
     """Return the names of the facts in the placeholders of a sentence."""
     fields = (field for _, field, _, _ in string.Formatter().parse(template) if field)
     return frozenset(field.partition(".")[0] for field in fields)
@@ -262,7 +262,7 @@ def placeholder_names(template: str) -> frozenset[str]:
 
 @cache
 def _list_cached_placeholder_names(template: str) -> frozenset[str]:
-    return placeholder_names(template)
+    return list_placeholder_names(template)
 
 
 def has_all_facts(template: str, facts: Mapping[str, object]) -> bool:
@@ -308,9 +308,10 @@ class _SentenceFormatter(string.Formatter):
         return translate(key, self._language, **facts)
 
     def _format_code(self, families: str, value: object) -> str:
-        """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `families` are
-        prefixes of wording keys, separated by `|`; the wording key is `family.code`, or the family with the
-        code in place of `*`. The first key that has a text is used; without one, the code itself is returned.
+        """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `families` are the
+        text after the `@`: beginnings of wording keys, separated by `|`. A wording key is `family.code`, or the
+        family with the code in place of `*`. The first key that has a text is used; without one, the code
+        itself is returned.
         """
         code = _make_readable_value(value)
         for family in families.split("|"):

@@ -6,9 +6,9 @@ from console.domain.records import CreditCheck
 from console.wording.text_context import TextContext
 
 
-def state_key(record: CreditCheck, *, derived: bool = True) -> str:
-    """Return the design tokens' key of the badge that shows the state of a credit check. With `derived`, the badge
-    of a credit check with missing parts says "incomplete"."""
+def get_state_key(record: CreditCheck, *, derived: bool = True) -> str:
+    """Return the key, in the design tokens, of the badge that shows the state of a credit check. With `derived`,
+    the badge of a credit check with missing parts says "incomplete"."""
     return find_state_badge(record, derived=derived)
 
 

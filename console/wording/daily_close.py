@@ -89,7 +89,7 @@ def format_daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
 
 
 def format_change_lines(close: DailyClose, language: str) -> Iterator[str]:
-    """Yield one line for each change since the day was closed for the first time."""
+    """Yield one line for each change of a daily close since the day was closed for the first time."""
     for change in close.changes:
         before, after = format_change_values(change, language)
         yield translate(
@@ -103,27 +103,28 @@ def get_sum_name(name: str, language: str) -> str:
 
 
 def record_name(record: UnknownRecord, language: str) -> str:
-    """Return the kind and id of a record whose outcome was unknown at the end of the day."""
+    """Return the kind and id of a record whose outcome was unknown at the end of the day of a daily close."""
     return f"{translate(f'kind.{record.kind}', language)} {record.id}"
 
 
 def format_settled_outcome(record: UnknownRecord, language: str) -> str:
-    """Return a text which says when the outcome of a record became known, or that it is still unknown."""
+    """Return a text which says when the outcome of a record that was unknown at the end of the day became known,
+    or that it is still unknown."""
     if record.settled_at is None:
         return translate("close.unknown.still", language)
     return translate("close.unknown.settled", language, at=format_instant(record.settled_at))
 
 
 def get_change_name(change: DailyCloseChange, language: str) -> str:
-    """Return the name of what has changed since the day was closed for the first time: a sum with its currency, or
-    another field of the daily close."""
+    """Return the name of the value that has changed since the day was closed for the first time: a sum with its
+    currency, or another field of the daily close."""
     if change.currency:
         return f"{change.currency} {get_sum_name(change.what, language)}"
     return translate(f"close.change.{change.what}", language)
 
 
 def format_change_values(change: DailyCloseChange, language: str) -> tuple[str, str]:
-    """Return two texts: the value before and the value after a change."""
+    """Return the old and the new value of a daily close's change, as texts."""
 
     def format_text(value: CountAndSum | str | None) -> str:
         if isinstance(value, CountAndSum):

@@ -27,21 +27,22 @@ def _format_sides(payment: Payment, disagreement: Disagreement, language: str) -
             yield wording.translate(
                 "difference.of_side",
                 language,
-                side=_side_name(side, payment, language),
+                side=_get_side_name(side, payment, language),
                 field=wording.translate(f"field.{field}", language),
                 theirs=_format_side_value(side, field, language),
                 ours=_format_side_value(disagreement.sides[0], field, language),
             )
 
 
-def _side_name(side: ComparedSide, payment: Payment, language: str) -> str:
+def _get_side_name(side: ComparedSide, payment: Payment, language: str) -> str:
     if side.name == "order":
         return wording.translate("difference.order", language)
     return wording.provider_name(payment.provider, language)
 
 
 def _format_side_value(side: ComparedSide, field: str, language: str) -> str:
-    """Return the value of one field as the provider or the order has it (`side`); – if the value is missing."""
+    """Return the value of `field` (amount, refunded, currency or state) on one compared side: our record, the
+    provider or the order. Return – if the value is missing."""
     match field:
         case "amount" if side.minor is not None and side.currency is not None:
             return wording.format_amount(side.minor, side.currency)

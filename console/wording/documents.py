@@ -22,7 +22,8 @@ def difference_text(difference: PageDifference, language: str) -> str:
 
 
 def format_page_difference_line(difference: PageDifference, language: str) -> str:
-    """Return a difference as one line: its sign, the number of its page, and the sentence about it."""
+    """Return a difference between two versions of a page as one line: its sign, the number of the page, and the
+    sentence about the difference."""
     text = difference_text(difference, language)
     return translate(
         "compare.line", language, sign=DIFFERENCE_SIGNS[difference.kind], page=difference.page + 1, text=text

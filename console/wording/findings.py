@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.provider_outcome import OutcomeClass
-from console.wording.formats import age_parts, format_amount
+from console.wording.formats import format_amount, split_age
 
 Translate: TypeAlias = Callable[..., str]
 """A function that returns the sentence of a wording key in one language, like `catalogue.translate`."""
@@ -160,7 +160,7 @@ def _format_phrase(name: str, match: re.Match[str], translate: Translate, curren
     if "at" in facts:
         facts["at"] = datetime.fromisoformat(str(facts["at"]))
     if name == "within":
-        number, unit = age_parts(timedelta(seconds=int(str(facts["seconds"]))))
+        number, unit = split_age(timedelta(seconds=int(str(facts["seconds"]))))
         facts = {"age": f"{number} {translate(unit)}"}
     if name == "queue_since":
         facts["queue"] = translate(f"queue.{facts['queue']}.title")
@@ -170,12 +170,12 @@ def _format_phrase(name: str, match: re.Match[str], translate: Translate, curren
 
 def _translate_codes_and_amounts(part: str, translate: Translate, currency: str | None) -> str:
     """Return a part of a finding with codes replaced by words, and with formatted amounts. A number is an amount
-    only if a currency follows, or if it follows a state or a provider's word."""
+    only if a currency stands after it, or if a state or a provider's word stands before it."""
     word, _, rest = part.partition(" ")
     if word.islower() and word.isalpha():
         word = format_code(word, translate)
     elif _PROVIDER_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_WORDS_OF_TWO_KINDS:
-        word = _provider_word(word, translate)
+        word = _format_provider_word(word, translate)
     follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", rest)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
     text = f"{word} {rest}".strip()
@@ -183,7 +183,7 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
     return _CODE_PATTERN.sub(lambda code: format_code(code[0], translate), text)
 
 
-def _provider_word(code: str, translate: Translate) -> str:
+def _format_provider_word(code: str, translate: Translate) -> str:
     """Return the text for a provider's state with the provider's code beside it, such as `failed (OTS0600)`; the
     code alone if it has no text."""
     words = translate("finding.provider_state", code=code)

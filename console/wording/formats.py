@@ -40,8 +40,8 @@ def format_day(day: date | None) -> str:
     return NO_VALUE if day is None else day.isoformat()
 
 
-def age_parts(age: timedelta) -> tuple[int, str]:
-    """Return an age as a whole number and the wording key of the unit: seconds below one minute, minutes below one
+def split_age(age: timedelta) -> tuple[int, str]:
+    """Return an age as a whole number and the wording key of its unit: seconds below one minute, minutes below one
     hour, hours below two days, otherwise days."""
     seconds = max(0, int(age.total_seconds()))
     for unit, size, limit in (("seconds", 1, 60), ("minutes", 60, 3_600), ("hours", 3_600, 172_800)):

@@ -13,11 +13,11 @@ _JAPANESE_END_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]$")
 
 
 def join_around_fact(before: str, after: str) -> str:
-    """Join two pieces of a Japanese sentence. One space stands between a Japanese and a Latin letter, none between
-    two Japanese letters.
+    """Join two pieces of a Japanese sentence: with one space between a Japanese and a Latin letter, with none
+    between two Japanese letters.
 
-    One of the pieces is a fact (the value of a placeholder), so it is not known before the sentence is built
-    whether it ends with a Japanese or a Latin letter, such as 会社名 or PDF.
+    One of the pieces is a fact (the value of a placeholder). Whether it ends with a Japanese or a Latin letter,
+    such as 会社名 or PDF, is known only when the sentence is built.
     """
     if _SPACE_NEEDED_PATTERN.fullmatch(before[-1:] + after[:1]):
         return f"{before} {after}"

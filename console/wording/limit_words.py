@@ -7,7 +7,8 @@ from console.wording import catalogue as wording
 
 
 def format_name(name: str, language: str) -> str:
-    """Return the name of the limit `name`."""
+    """Return the name that people read for a limit of refunds or a condition for a second approver; `name` is its
+    code."""
     if name.startswith(PROVIDER_CONDITION_PREFIX):
         provider = name.removeprefix(PROVIDER_CONDITION_PREFIX)
         provider_name = wording.translate(f"provider.{provider}", language)
@@ -16,7 +17,8 @@ def format_name(name: str, language: str) -> str:
 
 
 def format_value(name: str, value: int, currency: str, language: str) -> str:
-    """Return the value of the limit `name` with its unit: an amount of the currency, a duration, days, or refunds."""
+    """Return a limit's value with its unit. The limit's code `name` decides if the value is an amount of the
+    currency in minor units, seconds, days, or a number of refunds."""
     match get_limit_unit(name):
         case LimitUnit.SECONDS:
             return wording.format_duration(timedelta(seconds=value), language)

@@ -56,7 +56,7 @@ def split_phrases(text: str) -> tuple[str, ...]:
         return ()
     inner_spaces = {match.start() for match in _INNER_SPACE_PATTERN.finditer(text)}
     places = [place for place in range(len(text)) if place not in inner_spaces]
-    ends = [places[end] for end in _phrase_ends("".join(text[place] for place in places))]
+    ends = [places[end] for end in _find_phrase_ends("".join(text[place] for place in places))]
     return tuple(text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
 
 
@@ -74,7 +74,7 @@ def _load_phrase_parser() -> "Parser":
     return load_default_japanese_parser()
 
 
-def _phrase_ends(text: str) -> Iterator[int]:
+def _find_phrase_ends(text: str) -> Iterator[int]:
     """Yield the positions in a text at which one phrase ends and the next begins. The text has no spaces beside
     Japanese letters."""
     end = 0
@@ -89,8 +89,8 @@ def _phrase_ends(text: str) -> Iterator[int]:
 
 
 def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
-    """Return True if a phrase may end before the letter `text[place]`. `is_found` is True if the parser has found
-    an end there."""
+    """Return True if a phrase may end before the letter `text[place]`. `is_found` is True if the phrase parser has
+    found an end there."""
     before, after = text[place - 1], text[place]
     if after in _CHARACTERS_NOT_AT_LINE_START or before in _OPENING_BRACKETS or after.isspace():
         return False

@@ -61,12 +61,12 @@ def _format_side(text: str | None, item: DifferenceItem, context: TextContext, *
     kind = "refund" if match["refund"] else "payment"
     word = match["word"]
     if word == "refunded":
-        return context.translate("reconcile.side.refunded", amount=_amount_text(match, item))
+        return context.translate("reconcile.side.refunded", amount=_format_side_amount(match, item))
     if is_ours and wording.has_sentence(f"state.{kind}.{word}"):
         word = wording.state_word(kind, word, context.language)
     elif not is_ours:
         word = _translate_history_word(word, context)
-    amount = _amount_text(match, item)
+    amount = _format_side_amount(match, item)
     key = "reconcile.side.refund" if match["refund"] else "reconcile.side.payment"
     return context.translate(key, id=match["refund"], word=word, amount=amount)
 
@@ -78,7 +78,8 @@ def _translate_history_word(word: str, context: TextContext) -> str:
 
 
 def format_history_word(item: DifferenceItem, context: TextContext) -> str:
-    """Return the state in the provider's own word if `format_provider_side` shows ours in its place; otherwise ""."""
+    """Return the provider's own word for the payment's state in the provider's history, if `format_provider_side`
+    shows our word instead; otherwise ""."""
     match = _SIDE_PATTERN.fullmatch(item.found.theirs or "")
     if match is None or item.found.verdict is ReconciliationVerdict.REFUSED:
         return ""
@@ -86,21 +87,19 @@ def format_history_word(item: DifferenceItem, context: TextContext) -> str:
     return word if _translate_history_word(word, context) != word else ""
 
 
-def _amount_text(side: re.Match[str], item: DifferenceItem) -> str:
+def _format_side_amount(side: re.Match[str], item: DifferenceItem) -> str:
     return wording.format_amount(int(side["minor"]), side["currency"] or _get_currency(item))
 
 
 def format_amount_difference(item: DifferenceItem) -> str:
-    """Return the difference of the amounts (see `compute_amount_difference`) as text; "" if the difference is 0."""
+    """Return the provider's amount minus our amount as text, for a refund the reverse; "" if the difference is 0."""
     minor, currency = compute_amount_difference(item)
     return wording.format_amount(minor, currency) if minor else ""
 
 
 def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
-    """Return the difference of the amounts in minor units, and the currency: the provider's amount minus our
-    amount, for a refund the reverse. A missing amount counts as 0; the difference is 0 if the program could not
-    read the provider's row.
-    """
+    """Return the provider's amount minus our amount in minor units, for a refund the reverse; and the currency. A
+    missing amount counts as 0; the difference is 0 if the program could not read the provider's row."""
     ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
     if item.found.verdict is ReconciliationVerdict.REFUSED or (ours is None and theirs is None):
         return 0, _get_currency(item)
@@ -111,7 +110,7 @@ def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
 
 
 def cause_text(item: DifferenceItem, context: TextContext) -> str:
-    """Return a text which says why a person must look at the difference, or that no person must."""
+    """Return a text about a difference which says why a person must look at it, or that no person must."""
     if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(f"reconcile.row.{get_unreadable_reason_code(item)}")
     if item.case is not None:
@@ -123,8 +122,8 @@ def cause_text(item: DifferenceItem, context: TextContext) -> str:
 
 
 def _is_refund(side: re.Match[str]) -> bool:
-    """Return True if the matched text describes a refund: it contains the id of our refund, or a time (which only
-    the refunds of a provider have), or the word `refunded`."""
+    """Return True if `side`, the match of one side's stored text, describes a refund: it contains the id of our
+    refund, or a time (which only the refunds of a provider have), or the word `refunded`."""
     return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
 
 

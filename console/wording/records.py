@@ -18,7 +18,7 @@ from console.wording.text_context import TextContext
 ShownRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
 
-def kind_of(record: ShownRecord) -> str:
+def get_record_kind(record: ShownRecord) -> str:
     """Return the kind of a record, such as "credit-check"."""
     match record:
         case CreditCheck():
@@ -30,27 +30,29 @@ def kind_of(record: ShownRecord) -> str:
     return "refund"
 
 
-def state_key(record: ShownRecord, *, derived: bool = True) -> str:
-    """Return the design tokens' key of the badge that shows the state of a record, such as `payment.completed`.
-    With `derived`, the badge of a payment with refunds says "refunded" or "partly refunded", and that of a
-    credit check with missing parts says "incomplete".
+def get_state_key(record: ShownRecord, *, derived: bool = True) -> str:
+    """Return the key, in the design tokens, of the badge that shows the state of a record, such as
+    `payment.completed`. With `derived`, the badge of a payment with refunds says "refunded" or "partly
+    refunded", and that of a credit check with missing parts says "incomplete".
     """
     return find_state_badge(record, derived=derived)
 
 
 def get_certainty_key(record: ShownRecord, now: datetime) -> str:
-    """Return the design tokens' key of the badge that shows the certainty of a record at the instant `now`."""
+    """Return the key, in the design tokens, of the badge that shows the certainty of a record at the instant
+    `now`, such as `certainty.unknown`."""
     return f"certainty.{explain_record(record, now).certainty}"
 
 
-def work_key(record: ShownRecord, now: datetime) -> str:
-    """Return the design tokens' key of the badge that shows the next step of a record at the instant `now`."""
+def get_work_key(record: ShownRecord, now: datetime) -> str:
+    """Return the key, in the design tokens, of the badge that shows the next step (the work) of a record at the
+    instant `now`."""
     return f"work.{explain_record(record, now).work}"
 
 
-def unanswered_side_word(payment: Payment) -> str:
-    """Return the last part of the wording key `record.side.…` for the provider of a payment whose state the provider
-    hasn't reported. If the outcome is unknown, the provider was asked in vain."""
+def get_unanswered_side_word(payment: Payment) -> str:
+    """Return the last part of the wording key `record.side.…` for a payment whose state the provider hasn't
+    reported: `no_answer` if the payment's outcome is unknown, otherwise `never_asked_short`."""
     return "no_answer" if payment.certainty is Certainty.UNKNOWN else "never_asked_short"
 
 
@@ -100,7 +102,7 @@ def compute_signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
 
 def differs_in_amount(record: ShownRecord, now: datetime) -> bool:
     """Return True if our payment, the provider and the order disagree about the amount of a payment. For an order,
-    return True if this is so for one of its payments; for other records, return False."""
+    return True if they disagree about one of its payments; for other records, return False."""
     if isinstance(record, Order):
         payments = record.relations.payments if record.relations is not None else ()
         return any(_has_payment_amount_difference(payment, record, payment.relations, now) for payment in payments)
@@ -144,7 +146,8 @@ def provider_name(record: ShownRecord, context: TextContext) -> str:
 
 
 def mask_payer(text: str | None) -> str:
-    """Return the reference of a payer with all characters but the last four replaced by "****"; "" for None."""
+    """Return the reference of a payer with all characters but the last four replaced by "****"; a masked reference
+    is returned unchanged. Return "" for None."""
     return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
 
 
@@ -166,8 +169,8 @@ def company_name(record: ShownRecord, context: TextContext) -> str:
 
 
 def format_company_or_title(record: ShownRecord, context: TextContext) -> str:
-    """Return the first of these that is known: the name of the record's company, its corporation number, the title
-    of the record."""
+    """Return the name of the record's company; if it is unknown, the corporation number; without a corporation
+    number, the title of the record."""
     number = get_corporation_number(record)
     return company_name(record, context) or (wording.format_number(number) if number else title(record, context))
 
@@ -179,15 +182,16 @@ def cause_text(record: ShownRecord, context: TextContext) -> str:
 
 
 def began_at(record: ShownRecord) -> datetime | None:
-    """Return the instant at which the record was created. A credit check without this instant returns that of its
-    purchase, None if neither is stored."""
+    """Return the instant at which the record was created. For a credit check without this instant, return that of
+    its purchase; None if neither is stored."""
     if isinstance(record, CreditCheck):
         return record.created_at or record.purchased_at
     return record.created_at
 
 
 def refund_reason(refund: Refund, context: TextContext) -> str:
-    """Return the reason of a refund as text (see `format_reason_line`)."""
+    """Return the reason of a refund as text: the word for the reason's code, and the requester's own text if there
+    is one."""
     return format_reason_line(refund.reason_code, refund.reason, context)
 
 

@@ -100,7 +100,7 @@ def format_queue_total(queue: QueueAges, language: str) -> str:
 
 
 def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
-    """Yield one line per queue: its total, and the number of its records in each range of ages."""
+    """Yield one line per queue: the number of its records, and the number in each range of ages."""
     for queue in report.queues:
         parts = [
             f"{translate(f'reports.age.{name}', language)} {format_count(count)}"

@@ -62,7 +62,7 @@ def format_step_detail(step: SagaStep, language: str) -> str:
 
 def reason_text(code: str | None, language: str) -> str:
     """Return the text for the code of the reason why a saga's step waits or the saga has ended; "" for None. If
-    sagas have no own text for the code, the text of a refusal or a cause with this code is used, otherwise a
+    the texts of sagas don't have the code, the text of a refusal or a cause with this code is used, otherwise a
     general one.
     """
     if code is None:

@@ -12,7 +12,7 @@ def format_search_problem(problem: SearchProblem, translate: Callable[..., str])
 
 
 def format_missing_records_note(group: FoundRecords, translate: Callable[..., str]) -> str:
-    """Return sentences about the found records that a list leaves out; "" if it has all of them."""
+    """Return sentences which say that a list of found records doesn't contain all matches; "" if it contains all."""
     notes = []
     if group.has_more:
         notes.append(translate("search.more", n=len(group.records)))

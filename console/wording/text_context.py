@@ -18,7 +18,8 @@ class TextContext(Protocol):
     def language(self) -> str: ...
 
     def translate(self, key: str, /, **facts: object) -> str:
-        """Return the text of a wording key in this language, with its placeholders replaced by `facts`."""
+        """Return the text of a wording key in the language of this context, with its placeholders replaced by
+        `facts`."""
 
     def now(self) -> datetime:
         """Return the current instant, in UTC."""

@@ -20,7 +20,10 @@ _AUDIT_SOURCE = "audit_log"
 
 def format_timeline(timeline: TimelinePage, language: str) -> str:
     """Return the timeline of a record as plain text: a header about the record, then one line per event."""
-    lines = [*header_lines(timeline, language), *(event_line(event, timeline, language) for event in timeline.events)]
+    lines = [
+        *format_header_lines(timeline, language),
+        *(format_event_line(event, timeline, language) for event in timeline.events),
+    ]
     if not timeline.events:
         lines.append(wording.translate("story.empty", language))
     if timeline.next_cursor is not None:
@@ -28,10 +31,10 @@ def format_timeline(timeline: TimelinePage, language: str) -> str:
     return "\n".join(mask_text(entry, timeline.hidden) for entry in lines) + "\n"
 
 
-def header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
-    """Yield the lines above the events of a timeline: the record's name, its states, its official name if known,
-    and an empty line."""
-    facts = wording.format_amounts(timeline.facts)
+def format_header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
+    """Yield the lines above the events of a record's timeline: the record's name, its states, its official name if
+    known, and an empty line."""
+    facts = wording.convert_amounts(timeline.facts)
     kind = wording.translate(f"kind.{timeline.kind}", language)
     # People know an order and a payment by their numbers, other records by their ids.
     key = "story.title_of" if timeline.kind in ("order", "payment") and "amount" in facts else "story.title"
@@ -49,10 +52,10 @@ def _format_states(timeline: TimelinePage, language: str) -> Iterator[str]:
         yield wording.state_word(timeline.kind, str(state), language)
         return
     for name in (badge, f"certainty.{certainty}", f"work.{work}"):
-        yield wording.badge_word(str(name), language)
+        yield wording.get_badge_word(str(name), language)
 
 
-def event_line(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
+def format_event_line(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
     """Return an event of a timeline as one line: instant, person, sentence, and in brackets the operation and the
     evidence. Example: `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`."""
     who = wording.translate("who.worker", language) if event.who == "worker" else event.who
@@ -81,7 +84,7 @@ def _get_record_name(event: TimelineEvent, timeline: TimelinePage, language: str
 
 def format_event_sentence(event: TimelineEvent, language: str) -> str:
     """Return a sentence about an event of a timeline; the sentence doesn't name the event's record."""
-    facts = wording.format_amounts(event.facts)
+    facts = wording.convert_amounts(event.facts)
     if facts.get("reason") == "answered":  # it says no more than the outcome
         facts = {**facts, "reason": None}
     if event.step in _EVENT_KINDS_WITH_SENTENCE and event.source != _AUDIT_SOURCE:

@@ -25,7 +25,8 @@ def format_situation(incident: TrainingIncident, language: str) -> str:
 
 
 def format_verdict(incident: TrainingIncident, language: str) -> str:
-    """Return a sentence which says why the incident is open, right or wrong; "" before the first check."""
+    """Return a sentence about the last check of an invented incident: why the incident is open, right or wrong.
+    Return "" before the first check."""
     if incident.verdict is None:
         return ""
     return translate(f"training.verdict.{incident.verdict}", language, **_make_readable_facts(incident.facts))

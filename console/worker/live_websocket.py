@@ -58,7 +58,7 @@ def read_tokens(console: Console) -> tuple[bytes, ...]:
     """
     hashes = []
     for name in LIVE_TOKEN_NAMES:
-        token = console.settings.secret(name)
+        token = console.settings.read_secret(name)
         if token and len(token) < MIN_TOKEN_CHARACTERS:
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE,

@@ -76,20 +76,20 @@ def _answers(reader: Reader) -> Mapping[str, Shape]:
     found = {name: _answer(reader, name, command) for name, command in COMMANDS.items()}
     found["demo"] = _written(DemoCommand(program.main))
     found[HELP] = Obj({"help": Typed(str)}, {"help"})
-    found[VERSION] = reader.call(Const(program._versions_json), [], {})
+    found[VERSION] = reader.call(Const(program._build_version_json), [], {})
     return {definition_name(name): shape for name, shape in found.items()}
 
 
 def _answer(reader: Reader, name: str, command: Any) -> Shape:
     if not isinstance(command, ServiceCommand):
         return _written(command)
-    shape = reader.call(Const(command.json_of), [_value_of(command)], {})
+    shape = reader.call(Const(command.build_json), [_value_of(command)], {})
     return _with_repetition(shape) if _takes_request_id(name) else shape
 
 
 def _value_of(command: "ServiceCommand[Any]") -> Shape:
-    """Return the type of the value that the service call returns; if it is not declared, what `json_of` takes."""
-    call, make = command.call_service, command.json_of
+    """Return the type of the value that the service call returns; if it is not declared, what `build_json` takes."""
+    call, make = command.call_service, command.build_json
     returned = (
         hints_of(call).get("return") if isinstance(call, FunctionType) and call.__name__ != "<lambda>" else None
     )

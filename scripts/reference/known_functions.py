@@ -33,7 +33,7 @@ from scripts.reference.shapes import merge as merge_objects
 def _attributes(reader: Reader, args: list[Shape], computed: dict[str, Shape]) -> Shape:
     source, names = args[0], args[1]
     assert isinstance(names, Const), names
-    work = reader.returned(records.work_json, Typed(Work))
+    work = reader.returned(records.build_work_json, Typed(Work))
     fields: dict[str, Shape] = {}
     for name in names.value:
         if name in computed:
@@ -58,7 +58,7 @@ def _record(reader: Reader, args: list[Shape], _: dict[str, Shape]) -> Shape:
 
 def record_shape(reader: Reader, kind: type) -> Obj:
     """Return the object of a record, with the fields of its explanation (null if its relations weren't read)."""
-    shape = reader.inline(code_of(records.record_json), [Typed(kind)], {}, hints_of(records.record_json))
+    shape = reader.inline(code_of(records.build_record_json), [Typed(kind)], {}, hints_of(records.build_record_json))
     fields = merge_objects([shape])
     return Obj(fields.fields, fields.required, name=f"record.{kind.__name__}")
 
@@ -130,11 +130,11 @@ def _got(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
 
 
 KNOWN_FUNCTIONS: Mapping[Any, Special] = {
-    records.attributes_json: _attributes,
+    records.build_attributes_json: _attributes,
     records.build_record_fields_json: _record_fields,
-    records.record_json: _record,
-    records.any_value_json: _same,
-    records.instant_json: _same,
+    records.build_record_json: _record,
+    records.build_any_value_json: _same,
+    records.format_instant_for_json: _same,
     format_instant: _of_type(datetime),
     getattr: _got,
     asdict: _dumped,

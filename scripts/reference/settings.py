@@ -171,7 +171,7 @@ def _readers(setting: Setting) -> str:
         return "all"
     if setting.module.startswith("console.providers."):
         return _package(setting.module)
-    in_group = "alerts" if setting.module.endswith(".alerts") else "provider_url"
+    in_group = "alerts" if setting.module.endswith(".alerts") else "get_provider_url"
     name = _field_by_name().get(setting.name) or _ATTRIBUTE_BY_NAME.get(setting.name, in_group)
     return ", ".join(sorted(_packages_by_attribute().get(name, {"settings"})))
 

@@ -202,7 +202,7 @@ class SchemaWriter:
         return self._defined(name, lambda: self._object(shape))
 
     def _write_type(self, hint: Any) -> Schema:
-        """Return the schema of a type as `any_value_json` writes its values."""
+        """Return the schema of a type as `build_any_value_json` writes its values."""
         if hint in (Any, object):
             return {}
         if typing.get_origin(hint) is Literal:
@@ -225,7 +225,7 @@ class SchemaWriter:
             return {"type": "object"} | ({"additionalProperties": values} if values else {})
         if not _is(kind, str) and _is(kind, Collection):
             return {"type": "array"} | ({"items": self.write(one_of([Typed(arg) for arg in args]))} if args else {})
-        return {"type": "string"}  # as `any_value_json` writes a value of any other class
+        return {"type": "string"}  # as `build_any_value_json` writes a value of any other class
 
     def _defined(self, name: str, make: Callable[[], Schema]) -> Schema:
         """Describe `name` once, also if its description refers to itself."""

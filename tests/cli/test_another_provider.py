@@ -71,7 +71,7 @@ def test_it_is_enabled_by_its_settings(tmp_path: Path) -> None:
     assert Settings.load(given).list_missing_secret_names("kaede") == ("CONSOLE_SECRET_KAEDE_NOTICE_KEY",)
     (tmp_path / "profile.toml").write_text('[kaede]\nurl = "https://api.kaede-pay.example"\nspacing_seconds = 3\n')
     told = Settings.load(env)
-    assert told.provider_url("kaede") == "https://api.kaede-pay.example"
+    assert told.get_provider_url("kaede") == "https://api.kaede-pay.example"
     assert told.provider_settings["kaede"].spacing_seconds == 3  # type: ignore[attr-defined]  # its own settings
     for line in ('url = "https://evil.example"', "spacing_seconds = -1", "colour = 1"):
         (tmp_path / "profile.toml").write_text(f"[kaede]\n{line}\n")

@@ -49,7 +49,7 @@ def through_json(value: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_credit_check_has_the_promised_fields() -> None:
     """Names, types and instants of a credit check are those that programs rely on."""
-    encoded = through_json(cli_json.record_json(CHECK, translate))
+    encoded = through_json(cli_json.build_record_json(CHECK, translate))
     promised = {
         "kind": "credit-check", "id": 17, "corporation_number": "1180301018771", "client_id": "1",
         "state": "success", "certainty": "known", "credit_check_id": 12345, "company_name": "架空商事",
@@ -64,12 +64,12 @@ def test_a_credit_check_has_the_promised_fields() -> None:
 
 def test_work_without_a_reason_says_null() -> None:
     """No reason is null, not an empty sentence."""
-    assert cli_json.work_json(r.Work(), translate)["reason"] is None
+    assert cli_json.build_work_json(r.Work(), translate)["reason"] is None
 
 
 def test_an_operation_has_the_promised_fields() -> None:
     """An operation names its subject as an object."""
-    encoded = through_json(cli_json.record_json(OPERATION, translate))
+    encoded = through_json(cli_json.build_record_json(OPERATION, translate))
     promised = {
         "kind": "operation",
         "id": "op-1",
@@ -146,17 +146,17 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
 def test_facts_of_an_error_are_plain_values() -> None:
     """Records, instants, sets and unknown objects in a detail become JSON; a record looks as always."""
     encoded = through_json(
-        cli_json.any_value_json(
+        cli_json.build_any_value_json(
             {"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, translate
         )
     )
-    assert encoded["record"] == through_json(cli_json.record_json(CHECK, translate))
+    assert encoded["record"] == through_json(cli_json.build_record_json(CHECK, translate))
     assert (encoded["since"], encoded["clients"], encoded["state"]) == (TEXT, ["1"], "error")
 
 
 def test_long_facts_are_cut() -> None:
     """Ten megabytes that somebody pasted don't come back."""
-    assert len(cli_json.any_value_json("9" * 10_000_000, translate)) < 3_000
+    assert len(cli_json.build_any_value_json("9" * 10_000_000, translate)) < 3_000
 
 
 def test_the_object_is_one_line_of_utf8_whatever_was_typed() -> None:

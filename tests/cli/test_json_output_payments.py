@@ -64,12 +64,12 @@ def test_an_order_has_the_promised_fields() -> None:
         "kind": "order", "id": 3, "merch_txn_id": "ORD-1", "corporation_number": "1180301018771", "state": "pending",
         "currency": "JPY", "total_minor": 3300, "payment_ids": [5], "version": 1,
     }  # fmt: skip
-    assert promised.items() <= told(cli_json.record_json(ORDER, translate)).items()
+    assert promised.items() <= told(cli_json.build_record_json(ORDER, translate)).items()
 
 
 def test_a_payment_has_the_promised_fields() -> None:
     """The payer is masked, whatever else is told."""
-    encoded = told(cli_json.record_json(PAYMENT, translate))
+    encoded = told(cli_json.build_record_json(PAYMENT, translate))
     promised = {
         "kind": "payment", "id": 5, "order_id": 3, "provider": "paypay", "merchant_payment_id": "ORD-1",
         "provider_payment_id": "0421", "corporation_number": "1180301018771", "payer": "****1234",
@@ -90,7 +90,7 @@ def test_a_payer_is_masked(payer: str | None, shown: str | None) -> None:
 
 def test_a_refund_has_the_promised_fields() -> None:
     """Maker, checkers and both keys are there from the first moment."""
-    encoded = told(cli_json.record_json(REFUND, translate))
+    encoded = told(cli_json.build_record_json(REFUND, translate))
     promised = {
         "kind": "refund", "id": 9, "payment_id": 5, "amount_minor": 1000, "currency": "JPY", "state": "requested",
         "certainty": "unknown", "maker": "op-a", "checkers": ["lead-b"], "provider_refund_key": None,
@@ -174,7 +174,7 @@ def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
 
 def test_records_in_a_refusal_are_masked_too() -> None:
     """What stands in the way is told as everywhere."""
-    assert told(cli_json.any_value_json({"record": PAYMENT}, translate))["record"]["payer"] == "****1234"
+    assert told(cli_json.build_any_value_json({"record": PAYMENT}, translate))["record"]["payer"] == "****1234"
 
 
 def test_ids_as_they_are_typed() -> None:

@@ -52,7 +52,7 @@ def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[CheckSa
 
 def test_columns_stand_under_each_other() -> None:
     """A Japanese character takes two places; nothing trails behind the last column."""
-    lines = list(cli_text.aligned_lines([("a", "与信", "x"), ("bbb", "ok", ""), ("", "", "y")]))
+    lines = list(cli_text.format_aligned_lines([("a", "与信", "x"), ("bbb", "ok", ""), ("", "", "y")]))
     assert lines == ["a    与信  x", "bbb  ok", "           y"]
-    assert list(cli_text.aligned_lines([])) == []
-    assert list(cli_text.aligned_lines([("a\nb", "c")])) == ["a b  c"]
+    assert list(cli_text.format_aligned_lines([])) == []
+    assert list(cli_text.format_aligned_lines([("a\nb", "c")])) == ["a b  c"]

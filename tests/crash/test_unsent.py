@@ -119,7 +119,7 @@ class Stage:
             return self.sandbox.control.count_charges(subject)
         if action == "submit":
             return len(self.sandbox.control.payments_control.read_refunds())
-        return len(self.sandbox.payment_ledger.payments())
+        return len(self.sandbox.payment_ledger.list_payments())
 
     def await_lapse(self) -> None:
         """Until the dead process's leases have run out."""

@@ -216,7 +216,7 @@ def test_where_atom_is(tmp_path: Path) -> None:
     def urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
         told = settings(tmp_path, profile, ATOM | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {}))
         own = told.get_provider_settings(ATOM_PLUGIN)
-        return atom_urls(own, make_merchant(own, told.read_secrets("atom")), told.provider_url("atom"))
+        return atom_urls(own, make_merchant(own, told.read_secrets("atom")), told.get_provider_url("atom"))
 
     assert urls("") == AtomUrls.make_production_urls()
     assert urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.make_uat_urls(Verification.V2)

@@ -51,9 +51,9 @@ def problem_of(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]
 def test_a_secret_is_given_to_who_asks_by_name(full: dict[str, str]) -> None:
     """The values are there, each under its own name, and the password reaches the database."""
     settings = with_keyring(full, None)
-    assert settings.secret("ALARMBOX_CLIENT_SECRET") == CANARY
-    assert settings.store_key() == CANARY
-    assert settings.secret("ALARMBOX_CLIENT_ID") is None
+    assert settings.read_secret("ALARMBOX_CLIENT_SECRET") == CANARY
+    assert settings.read_store_key() == CANARY
+    assert settings.read_secret("ALARMBOX_CLIENT_ID") is None
     assert CANARY in settings.database_url
     assert CANARY in (settings.redis_url or "")
 
@@ -94,10 +94,10 @@ def test_the_environment_comes_before_the_keyring(env: dict[str, str]) -> None:
     """A given secret wins, an empty one counts as not given, and the keyring fills the gap."""
     keyring = DrawerKeyring({"ALARMBOX_CLIENT_ID": "kept"})
     given = env | {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "given"}
-    assert with_keyring(given, keyring).secret("ALARMBOX_CLIENT_ID") == "given"
+    assert with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "given"
     assert keyring.asked == []
     given["CONSOLE_SECRET_ALARMBOX_CLIENT_ID"] = ""
-    assert with_keyring(given, keyring).secret("ALARMBOX_CLIENT_ID") == "kept"
+    assert with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "kept"
 
 
 def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
@@ -119,7 +119,7 @@ def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) 
 def test_a_name_is_a_name(env: dict[str, str]) -> None:
     """Asking for something that can't be a secret's name is a mistake in the program, told at once."""
     with pytest.raises(ValueError, match="not the name"):
-        with_keyring(env, None).secret("alarmbox client id")
+        with_keyring(env, None).read_secret("alarmbox client id")
 
 
 def test_a_keyring_that_cannot_be_read_is_said(env: dict[str, str]) -> None:
@@ -127,10 +127,10 @@ def test_a_keyring_that_cannot_be_read_is_said(env: dict[str, str]) -> None:
     keyring = LockedKeyring()
     settings = with_keyring(env, keyring)
     with pytest.raises(ConsoleError) as caught:
-        settings.store_key()
+        settings.read_store_key()
     assert problem_of(caught) == ("bad_profile", "keyring_failed")
     with pytest.raises(ConsoleError) as caught:
-        settings.secret("ALARMBOX_CLIENT_ID")
+        settings.read_secret("ALARMBOX_CLIENT_ID")
     assert problem_of(caught) == ("bad_profile", "keyring_failed")
     assert keyring.kept == {}
 
@@ -138,16 +138,16 @@ def test_a_keyring_that_cannot_be_read_is_said(env: dict[str, str]) -> None:
 def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
     """An embedded database without a key gets one in the keyring, and the next command finds the same."""
     keyring = DrawerKeyring()
-    key = with_keyring(env, keyring).store_key()
+    key = with_keyring(env, keyring).read_store_key()
     assert len(key) >= 32
-    assert with_keyring(env, keyring).store_key() == key == keyring.kept["STORE_KEY"]
+    assert with_keyring(env, keyring).read_store_key() == key == keyring.kept["STORE_KEY"]
 
 
 def test_many_at_once_make_one_store_key(env: dict[str, str]) -> None:
     """Whoever loses the race for the first key takes the winner's."""
     keyring = DrawerKeyring()
     with ThreadPoolExecutor(8) as pool:
-        keys = list(pool.map(lambda _: with_keyring(env, keyring).store_key(), range(16)))
+        keys = list(pool.map(lambda _: with_keyring(env, keyring).read_store_key(), range(16)))
     assert set(keys) == {keyring.kept["STORE_KEY"]}
 
 
@@ -156,7 +156,7 @@ def test_without_a_key_and_a_place_for_it(env: dict[str, str], keyring: Keyring 
     """No keyring, or a database shared by several desks: no key is made up, the desk says what is missing."""
     shared = env | ({"CONSOLE_DATABASE_URL": "mysql+pymysql://a:b@h/db"} if keyring else {})
     with pytest.raises(ConsoleError) as caught:
-        with_keyring(shared, keyring).store_key()
+        with_keyring(shared, keyring).read_store_key()
     assert problem_of(caught) == ("bad_profile", "store_key_missing")
     assert caught.value.detail["variable"] == "CONSOLE_SECRET_STORE_KEY"
 
@@ -166,10 +166,10 @@ def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, eno
     """A shorter key is refused wherever it came from; the keyring is not asked instead."""
     settings = with_keyring(env | {"CONSOLE_SECRET_STORE_KEY": key}, DrawerKeyring())
     if enough:
-        assert settings.store_key() == key
+        assert settings.read_store_key() == key
         return
     with pytest.raises(ConsoleError) as caught:
-        settings.store_key()
+        settings.read_store_key()
     assert problem_of(caught) == ("bad_profile", "store_key_short")
 
 
@@ -178,7 +178,7 @@ def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_pat
     (tmp_path / "store-key.lock").mkdir()
     keyring = DrawerKeyring()
     with pytest.raises(ConsoleError) as caught:
-        with_keyring(env, keyring).store_key()
+        with_keyring(env, keyring).read_store_key()
     assert caught.value.code == "storage_full"
     assert keyring.kept == {}
 
@@ -188,7 +188,7 @@ def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
     code = (
         "from console.settings.settings import Settings\n"
         "from console.domain.errors import ConsoleError\n"
-        "try: print(Settings.load().store_key())\n"
+        "try: print(Settings.load().read_store_key())\n"
         "except ConsoleError as error: print(error.code, error.detail['problem'])\n"
     )
     env = {

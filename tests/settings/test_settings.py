@@ -34,7 +34,9 @@ def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
     assert settings.database_path == tmp_path / "console.db"
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
     assert settings.documents_url == f"file://{tmp_path}/documents"
-    assert (settings.operator, settings.clients, settings.provider_url("alarmbox"), settings.redis_url) == (None,) * 4
+    assert (settings.operator, settings.clients, settings.get_provider_url("alarmbox"), settings.redis_url) == (
+        None,
+    ) * 4
     assert (settings.time_scale, settings.uses_leases, settings.failpoint) == (1.0, True, None)
     assert settings.environment == "production"
     assert list(tmp_path.iterdir()) == []
@@ -95,13 +97,13 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
     assert settings.documents_url == f"file://{tmp_path}/papers"
     assert settings.redis_url == "redis://127.0.0.1:6379/0"
     assert settings.environment == "test"
-    assert (settings.provider_url("alarmbox"), settings.alarmbox_find_purchases) == (LOOPBACK, True)
+    assert (settings.get_provider_url("alarmbox"), settings.alarmbox_find_purchases) == (LOOPBACK, True)
     assert (settings.alarmbox_spacing_seconds, settings.alarmbox_test_account) == (0.5, True)
-    assert (settings.provider_url("paypay"), settings.provider_url("atom")) == (
+    assert (settings.get_provider_url("paypay"), settings.get_provider_url("atom")) == (
         "https://paypay.example",
         "https://atom.example:8443",
     )
-    assert settings.provider_url("registry") == "https://api.houjin-bangou.nta.go.jp"
+    assert settings.get_provider_url("registry") == "https://api.houjin-bangou.nta.go.jp"
     assert settings.registry_folder == tmp_path / "registry-files"
     assert (settings.receiver_bind, settings.receiver_port) == ("::1", 9000)
     assert settings.receiver_trusted_proxies == ("10.0.0.0/8",)
@@ -162,7 +164,7 @@ def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: 
     variable = f"CONSOLE_{section.upper()}_URL"
     (tmp_path / "profile.toml").unlink()
     if name == "url":
-        assert Settings.load(env | {variable: url}).provider_url(section) == url
+        assert Settings.load(env | {variable: url}).get_provider_url(section) == url
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: 
 def test_a_file_names_the_providers_own_hosts(env: dict[str, str], tmp_path: Path, section: str, url: str) -> None:
     """Of every environment, and this machine."""
     (tmp_path / "profile.toml").write_text(f'[{section}]\nurl = "{url}"\n')
-    assert Settings.load(env).provider_url(section) is not None
+    assert Settings.load(env).get_provider_url(section) is not None
 
 
 @pytest.mark.parametrize(
@@ -472,7 +474,7 @@ def test_provider_urls(env: dict[str, str], text: str, origin: str | None) -> No
     if origin is None:
         assert refusal(given)["variable"] == "CONSOLE_ALARMBOX_URL"
     else:
-        assert Settings.load(given).provider_url("alarmbox") == origin
+        assert Settings.load(given).get_provider_url("alarmbox") == origin
 
 
 def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> None:

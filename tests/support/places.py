@@ -146,7 +146,9 @@ class Place(ABC):
         extra = {"TIME_SCALE": f"{settings.time_scale:g}"}
         if settings.alarmbox_find_purchases:
             extra["ALARMBOX_FIND_PURCHASES"] = "1"
-        told = environment(settings.home, settings.provider_url("alarmbox") or "", **self.facts(person, 0), **extra)
+        told = environment(
+            settings.home, settings.get_provider_url("alarmbox") or "", **self.facts(person, 0), **extra
+        )
         with open_console(Settings.load(told), console._context.clock, console._credit_check_adapter) as other:
             yield other
 

@@ -18,7 +18,7 @@ from console.wording.catalogue import (
     LANGUAGES,
     error_message,
     get_program_sentences,
-    placeholder_names,
+    list_placeholder_names,
     read_sentences,
     translate,
 )
@@ -55,7 +55,7 @@ def test_providers_bring_their_words_in_both_languages() -> None:
 
 def test_both_languages_ask_for_the_same_facts() -> None:
     """A fact that one language shows is shown by the other."""
-    assert [key for key in JA if placeholder_names(JA[key]) != placeholder_names(EN[key])] == []
+    assert [key for key in JA if list_placeholder_names(JA[key]) != list_placeholder_names(EN[key])] == []
 
 
 def test_a_fuller_sentence_stands_beside_a_plain_one() -> None:
@@ -63,7 +63,9 @@ def test_a_fuller_sentence_stands_beside_a_plain_one() -> None:
     fuller = [key for key in JA if key.endswith(".full")]
     assert [key for key in fuller if key.removesuffix(".full") not in JA] == []
     assert [
-        key for key in fuller if placeholder_names(JA[key]) <= placeholder_names(JA[key.removesuffix(".full")])
+        key
+        for key in fuller
+        if list_placeholder_names(JA[key]) <= list_placeholder_names(JA[key.removesuffix(".full")])
     ] == []
 
 
@@ -83,7 +85,7 @@ def test_words_of_states_are_those_of_the_look() -> None:
     tokens = json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8"))
     badges = tokens["badges"]
     assert {name: (badge["ja"], badge["en"]) for name, badge in badges.items()} == {
-        name: (wording.badge_word(name, "ja"), wording.badge_word(name, "en")) for name in badges
+        name: (wording.get_badge_word(name, "ja"), wording.get_badge_word(name, "en")) for name in badges
     }
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.domain.money import Money
-from console.wording.catalogue import placeholder_names, read_sentences, translate
+from console.wording.catalogue import list_placeholder_names, read_sentences, translate
 from console.wording.japanese import JAPANESE_LETTER_RANGES, join_around_fact
 from tests.wording.test_glossary import terms
 
@@ -98,7 +98,7 @@ def test_a_fact_has_its_spaces(fact: object) -> None:
     for key, text in WORDS.items():
         if "://" in text:
             continue
-        sentence = translate(key, "ja", **dict.fromkeys(placeholder_names(text), fact))
+        sentence = translate(key, "ja", **dict.fromkeys(list_placeholder_names(text), fact))
         assert touching.search(COMMAND.sub("¤", sentence)) is None, (key, sentence)
 
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
 from console.cli.process.command import Command, open_console_with_passwords
 from console.cli.process.output import AnswerWriter
 from console.cli.process.password import ask_secret_at_terminal, is_stdin_terminal, read_stdin_line
@@ -45,7 +45,7 @@ def build_authorisation_json(done: "CompletedAuthorisation", translate: Translat
     """Return the answer of `provider authorise` as a JSON object: the provider, the time at which the access token
     expires, and the number of token pairs stored so far. It contains no token.
     """
-    return attributes_json(done, _AUTHORISATION_FIELDS, translate)
+    return build_attributes_json(done, _AUTHORISATION_FIELDS, translate)
 
 
 def format_authorisation_lines(done: "CompletedAuthorisation", translator: Translator) -> Lines:

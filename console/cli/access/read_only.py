@@ -4,10 +4,10 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.access.read_only import EVERYTHING_SCOPE
 
@@ -29,7 +29,7 @@ def _set_switch(console: "Console", args: Namespace, _: AnswerWriter) -> "ReadOn
 
 def build_read_only_switch_json(switch: "ReadOnlySwitch", translate: Translate) -> JsonObject:
     """Return a read-only switch as a JSON object."""
-    return attributes_json(switch, _SWITCH_FIELDS, translate)
+    return build_attributes_json(switch, _SWITCH_FIELDS, translate)
 
 
 def build_read_only_switch_list_json(switches: "Sequence[ReadOnlySwitch]", translate: Translate) -> JsonObject:
@@ -43,7 +43,7 @@ def format_read_only_switch_list_lines(switches: "Sequence[ReadOnlySwitch]", tra
     """
     rows = [_make_read_only_switch_row(switch, translator) for switch in switches if switch.is_on]
     if rows:
-        yield from aligned_lines(rows)
+        yield from format_aligned_lines(rows)
     else:
         yield translator("status.writes_on")
 
@@ -52,7 +52,7 @@ def format_read_only_switch_lines(switch: "ReadOnlySwitch", translator: Translat
     """Yield the answer of `read-only on` and `read-only off` as text."""
     yield translator("cli.read_only.on" if switch.is_on else "cli.read_only.off", scope=switch.scope)
     if switch.is_on:
-        yield from aligned_lines([_make_read_only_switch_row(switch, translator)])
+        yield from format_aligned_lines([_make_read_only_switch_row(switch, translator)])
 
 
 def _make_read_only_switch_row(switch: "ReadOnlySwitch", translator: Translator) -> tuple[str, ...]:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 
 class SignInCommand:
-    """The command `sign-in`. It asks for database account and password, lets the database check them, and stores them
-    in the keyring.
-    """
+    """The command `sign-in`. It asks the person for database account and password, lets the database check them,
+    and stores them in the keyring."""
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Read account and password, sign in, and write the person's name, roles and database as the answer.
@@ -113,8 +112,9 @@ def _require_accounts(settings: "Settings") -> None:
 
 
 def _require_keyring(settings: "Settings") -> None:
-    """Check that a password can be stored, before the person types it. Raises ConsoleError `usage` if the environment
-    already names an account and password, which would be used instead, and `bad_profile` if there is no keyring.
+    """Check that the database password can be stored, before the person types it. Raises ConsoleError `usage` if
+    the environment already names an account and password, which would be used instead, and `bad_profile` if
+    there is no keyring.
     """
     _require_accounts(settings)
     if settings.sign_in.has_configured_account():
@@ -154,9 +154,8 @@ def _read_password(writer: AnswerWriter, user: str) -> str:
 
 
 def _read_line(writer: AnswerWriter, key: str) -> str:
-    """Ask with the sentence of the wording key `key`, and return the line that the person enters. Raises ConsoleError
-    `usage` without a terminal, because a program must give the account as an argument.
-    """
+    """Show the person the question of the wording key `key`, and return the line that the person enters. Raises
+    ConsoleError `usage` without a terminal, because a program must give the account as an argument."""
     if writer.is_json or not is_stdin_terminal():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME})
     try:

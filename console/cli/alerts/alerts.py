@@ -6,10 +6,10 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output.records import COLUMN_GAP, TableRow, aligned_lines
+from console.cli.text_output.records import COLUMN_GAP, TableRow, format_aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -48,7 +48,7 @@ def build_alert_json(record: "Alert", translate: Translate) -> JsonObject:
     `why` a sentence about the changed registry data.
     """
     subject = {"kind": record.subject_kind, "id": record.subject_id, "number": record.number}
-    fields = {**attributes_json(record, _ALERT_FIELDS, translate), "subject": subject}
+    fields = {**build_attributes_json(record, _ALERT_FIELDS, translate), "subject": subject}
     number = _find_corporation_number(record)
     if number is None:
         return fields
@@ -78,7 +78,7 @@ def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -
     if not alerts:
         yield translator("alerts_screen.empty")
     for line, record in zip(
-        aligned_lines(_make_alert_row(record, translator) for record in alerts), alerts, strict=True
+        format_aligned_lines(_make_alert_row(record, translator) for record in alerts), alerts, strict=True
     ):
         yield line
         observed = wording.finding_text(record.observed, translator.language, record.expected)

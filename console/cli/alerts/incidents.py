@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.cli.alerts.alerts import build_alert_json, format_alert_list_lines
-from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output.records import COLUMN_GAP, aligned_lines
+from console.cli.text_output.records import COLUMN_GAP, format_aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.calendar_days import JST
 from console.domain.error_reasons import UsageProblem
@@ -93,17 +93,18 @@ def build_incident_json(incident: "Incident", translate: Translate) -> JsonObjec
     from console.wording import incident_words  # imported here: other commands need no incident
 
     return {
-        **attributes_json(incident, _INCIDENT_FIELDS, translate),
+        **build_attributes_json(incident, _INCIDENT_FIELDS, translate),
         "cause": {"kind": incident.cause.kind, "id": incident.cause.id},
         "rule_id": incident.main_alert.rule_id,
         "alerts": [build_alert_json(alert, translate) for alert in incident.alerts],
-        "records": [attributes_json(record, _AFFECTED_RECORD_FIELDS, translate) for record in incident.records],
+        "records": [build_attributes_json(record, _AFFECTED_RECORD_FIELDS, translate) for record in incident.records],
         "record_count": incident.extent.records,
         "sums": dict(incident.extent.sums or {}),
         "playbook": [translate(key) for key in incident_words.list_playbook_keys(incident)],
         "because": incident_words.format_end_reason(incident, translate),
         "steps": [
-            {**attributes_json(step, _INCIDENT_STEP_FIELDS, translate), "note": step.words} for step in incident.steps
+            {**build_attributes_json(step, _INCIDENT_STEP_FIELDS, translate), "note": step.words}
+            for step in incident.steps
         ],
     }
 
@@ -119,7 +120,7 @@ def format_incident_list_lines(incidents: "Sequence[Incident]", translator: Tran
 
     if not incidents:
         yield translator("incident.none")
-    yield from aligned_lines(
+    yield from format_aligned_lines(
         (
             str(incident.id),
             translator(f"incident.{incident.state}"),

@@ -61,7 +61,7 @@ _MAX_VALUE_CHARACTERS = 2_000
 _EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 
 
-def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
+def build_record_json(value: AnyRecord, translate: Translate) -> JsonObject:
     """Return a record as the JSON object of its kind, with the explanation of its present state. The fields of the
     explanation are null if the related records were not read. The payer of a payment is masked.
     """
@@ -84,7 +84,7 @@ def build_record_fields_json(value: AnyRecord, translate: Translate) -> JsonObje
     }
     if not isinstance(value, Operation):
         computed["registry_name"] = _build_registry_name_json(value)
-    return {"kind": KIND_BY_TYPE[kind], **attributes_json(value, names, translate, **computed)}
+    return {"kind": KIND_BY_TYPE[kind], **build_attributes_json(value, names, translate, **computed)}
 
 
 def _build_registry_name_json(record: CreditCheck | Order | Payment | Refund) -> JsonObject | None:
@@ -97,7 +97,9 @@ def _build_registry_name_json(record: CreditCheck | Order | Payment | Refund) ->
     return {"name": entry.corporation.name, "registry_date": entry.registry_date.isoformat()}
 
 
-def attributes_json(value: object, names: Iterable[str], translate: Translate, **computed: object) -> JsonObject:
+def build_attributes_json(
+    value: object, names: Iterable[str], translate: Translate, **computed: object
+) -> JsonObject:
     """Return a JSON object with the attributes of `value` that `names` lists, in this order. A value in `computed`
     replaces the attribute of the same name.
     """
@@ -108,35 +110,35 @@ def attributes_json(value: object, names: Iterable[str], translate: Translate, *
 
 
 def _build_attribute_json(value: object, translate: Translate) -> Any:
-    """Return the value of an attribute as JSON. Unlike in `any_value_json`, text is not cut."""
+    """Return the value of an attribute as JSON. Unlike in `build_any_value_json`, text is not cut."""
     match value:
         case Work():
-            return work_json(value, translate)
+            return build_work_json(value, translate)
         case str() if not isinstance(value, Enum):
             return value
-    return any_value_json(value, translate)
+    return build_any_value_json(value, translate)
 
 
-def instant_json(at: datetime | None) -> str | None:
+def format_instant_for_json(at: datetime | None) -> str | None:
     """Return an instant as text such as `2026-11-20T03:20:01Z` (UTC); None for None."""
     return None if at is None else format_instant(at)
 
 
-def work_json(work: Work, translate: Translate) -> JsonObject:
+def build_work_json(work: Work, translate: Translate) -> JsonObject:
     """Return a record's work (its next step) as JSON. The field `reason` is a sentence for people, `reason_code`
     the code for programs.
     """
     reason = None if work.reason is None else translate(f"work.reason.{work.reason}")
     return {
         "state": work.state.value,
-        "at": instant_json(work.at),
+        "at": format_instant_for_json(work.at),
         "reason": reason,
         "reason_code": work.reason,
         "attempt": work.attempt,
     }
 
 
-def any_value_json(value: object, translate: Translate) -> Any:
+def build_any_value_json(value: object, translate: Translate) -> Any:
     """Return any value of an error's detail, of a timeline entry or of an audit entry as JSON. A record becomes
     the JSON object of its kind; text is cut to 2,000 characters.
     """
@@ -144,21 +146,23 @@ def any_value_json(value: object, translate: Translate) -> Any:
         case None | bool() | int() | float():
             return value
         case CreditCheck() | Operation() | Order() | Payment() | Refund():
-            return record_json(value, translate)
+            return build_record_json(value, translate)
         case datetime():
             return format_instant(value)
         case Enum():
-            return any_value_json(value.value, translate)
+            return build_any_value_json(value.value, translate)
         case str():
             return value if len(value) <= _MAX_VALUE_CHARACTERS else value[:_MAX_VALUE_CHARACTERS] + "…"
         case Mapping():
-            return {str(key): any_value_json(part, translate) for key, part in value.items()}
+            return {str(key): build_any_value_json(part, translate) for key, part in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [any_value_json(part, translate) for part in value]
+            return [build_any_value_json(part, translate) for part in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return {field.name: any_value_json(getattr(value, field.name), translate) for field in fields(value)}
+            return {
+                field.name: build_any_value_json(getattr(value, field.name), translate) for field in fields(value)
+            }
         case _:
-            return any_value_json(str(value), translate)
+            return build_any_value_json(str(value), translate)
 
 
 def build_next_step_json(step: "NextStep", translate: Translate) -> JsonObject:
@@ -208,14 +212,14 @@ def build_badges_json(
 
 def build_document_json(item: Document, translate: Translate) -> JsonObject:
     """Return a stored PDF as a JSON object, without its content; the field `bytes` is its size."""
-    return attributes_json(item, ("path", "sha256", "bytes", "current", "fetched_at"), translate)
+    return build_attributes_json(item, ("path", "sha256", "bytes", "current", "fetched_at"), translate)
 
 
 def build_timeline_entry_json(entry: TimelineEntry, translate: Translate) -> JsonObject:
     """Return one entry of a timeline as a JSON object."""
-    return attributes_json(entry, ("at", "who", "what", "detail", "result"), translate, who=entry.actor)
+    return build_attributes_json(entry, ("at", "who", "what", "detail", "result"), translate, who=entry.actor)
 
 
 def build_evidence_item_json(item: EvidenceItem, translate: Translate) -> JsonObject:
     """Return an item of evidence as a JSON object, without its content."""
-    return attributes_json(item, ("id", "at", "source", "sha256", "summary", "who"), translate)
+    return build_attributes_json(item, ("id", "at", "source", "sha256", "summary", "who"), translate)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from console.cli.json_output.records import (
     JsonObject,
     Translate,
-    any_value_json,
-    attributes_json,
+    build_any_value_json,
+    build_attributes_json,
     build_badges_json,
     build_document_json,
     build_explanation_json,
     build_record_fields_json,
-    instant_json,
-    record_json,
-    work_json,
+    build_record_json,
+    build_work_json,
+    format_instant_for_json,
 )
 from console.domain.records import AuditEntry, CreditCheck
 
@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
 
     AnyQueueItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
-__all__ = ["JsonObject", "Translate", "attributes_json", "any_value_json", "instant_json", "record_json", "work_json"]
+__all__ = [
+    "JsonObject",
+    "Translate",
+    "build_attributes_json",
+    "build_any_value_json",
+    "format_instant_for_json",
+    "build_record_json",
+    "build_work_json",
+]
 
 
 def format_json_line(payload: JsonObject) -> bytes:
@@ -53,12 +61,12 @@ def build_lookup_json(result: "LookupResult", translate: Translate) -> JsonObjec
     """Return the answer of the command `lookup` as JSON: the records of a corporation number, by kind."""
     return {
         "corporation_number": result.corporation_number,
-        "credit_checks": [record_json(check, translate) for check in result.credit_checks],
-        "orders": [record_json(item, translate) for item in result.orders],
-        "payments": [record_json(item, translate) for item in result.payments],
-        "refunds": [record_json(item, translate) for item in result.refunds],
+        "credit_checks": [build_record_json(check, translate) for check in result.credit_checks],
+        "orders": [build_record_json(item, translate) for item in result.orders],
+        "payments": [build_record_json(item, translate) for item in result.payments],
+        "refunds": [build_record_json(item, translate) for item in result.refunds],
         "corporation": build_corporation_json(result.corporation),
-        "totals": [attributes_json(totals, _COMPANY_TOTAL_FIELDS, translate) for totals in result.totals],
+        "totals": [build_attributes_json(totals, _COMPANY_TOTAL_FIELDS, translate) for totals in result.totals],
     }
 
 
@@ -91,7 +99,7 @@ def build_purchase_json(answer: PurchaseAnswer, translate: Translate) -> JsonObj
     """Return the answer of the command `purchase` as JSON: the credit check, and the registry data of its
     corporation.
     """
-    return {**record_json(answer.record, translate), "corporation": build_corporation_json(answer.corporation)}
+    return {**build_record_json(answer.record, translate), "corporation": build_corporation_json(answer.corporation)}
 
 
 def build_queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
@@ -102,7 +110,7 @@ def build_queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject
         **build_record_fields_json(item.record, translate),
         **build_explanation_json(item.explanation, translate),
         "badges": build_badges_json(item.record, item.explanation, translate),
-        "since": instant_json(item.since),
+        "since": format_instant_for_json(item.since),
         "taken_by": item.owner,
         **({"disagreement": _build_disagreement_json(item.disagreement, translate)} if item.disagreement else {}),
     }
@@ -112,16 +120,15 @@ _DISAGREEMENT_SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "curren
 
 
 def _build_disagreement_json(disagreement: "Disagreement", translate: Translate) -> JsonObject:
-    """Return the differences between our record, the provider and the order as JSON: the state and amounts of each
-    of these sides that has stated one, and the open alert about the record.
-    """
+    """Return the differences between our record, the provider and the order as JSON: in `sides` the state and
+    amounts that each of them has, and the open alert about the record."""
     names = ("rule", "observed", "expected", "detected_at")
     return {
         "sides": [
-            {"side": side.name, **attributes_json(side, _DISAGREEMENT_SIDE_FIELDS, translate)}
+            {"side": side.name, **build_attributes_json(side, _DISAGREEMENT_SIDE_FIELDS, translate)}
             for side in disagreement.sides
         ],
-        **attributes_json(disagreement, names, translate),
+        **build_attributes_json(disagreement, names, translate),
     }
 
 
@@ -147,14 +154,14 @@ def _build_unmatched_notice_json(item: "UnmatchedNoticeItem", translate: Transla
     """
     return {
         "kind": "notice",
-        **attributes_json(item.notice, _NOTICE_FIELDS, translate),
+        **build_attributes_json(item.notice, _NOTICE_FIELDS, translate),
         "alert_ids": [case.id for case in item.cases],
         "candidates": [
             {**build_record_fields_json(one.record, translate), "shared": [fact.value for fact in one.shared]}
             for one in item.candidates or ()
         ],
         **build_explanation_json(item.explanation, translate),
-        "since": instant_json(item.since),
+        "since": format_instant_for_json(item.since),
     }
 
 
@@ -182,7 +189,7 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
         else [],
         **build_explanation_json(item.explanation, translate),
         "actions": [_build_company_action_json(action, translate) for action in item.actions],
-        "since": instant_json(item.since),
+        "since": format_instant_for_json(item.since),
     }
 
 
@@ -218,7 +225,7 @@ def build_refetch_json(result: "RefetchResult", translate: Translate) -> JsonObj
     PDFs.
     """
     return {
-        **record_json(result.record, translate),
+        **build_record_json(result.record, translate),
         "changed": list(result.changed),
         "documents": [build_document_json(item, translate) for item in result.documents],
     }
@@ -228,13 +235,13 @@ def build_resolution_json(result: "ResolveResult", translate: Translate) -> Json
     """Return the answer of the command `resolve` as JSON: the record. The field `awaiting` is `second_person` while a
     second person must still agree.
     """
-    return {**record_json(result.record, translate), "awaiting": result.awaiting}
+    return {**build_record_json(result.record, translate), "awaiting": result.awaiting}
 
 
 def build_audit_page_json(entries: Iterable[AuditEntry], translate: Translate) -> JsonObject:
     """Return the answer of the command `audit list` as JSON: the audit entries."""
     names = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
-    return {"entries": [attributes_json(entry, names, translate) for entry in entries]}
+    return {"entries": [build_attributes_json(entry, names, translate) for entry in entries]}
 
 
 def build_health_checks_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonObject:
@@ -248,7 +255,7 @@ def build_health_checks_json(checks: "Iterable[HealthCheck]", translate: Transla
                 "ok": check.ok,
                 "message": translate(check.message, **check.facts),
                 "next": translate(check.next, **check.facts) if check.next else "",
-                "facts": any_value_json(check.facts, translate),
+                "facts": build_any_value_json(check.facts, translate),
             }
             for check in checks
         ]

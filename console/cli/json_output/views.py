@@ -5,15 +5,15 @@ and the fields of its kind. A view is a record with the data of its screen.
 from console.cli.json_output.records import (
     JsonObject,
     Translate,
-    any_value_json,
+    build_any_value_json,
     build_badges_json,
     build_document_json,
     build_evidence_item_json,
     build_explanation_json,
     build_record_fields_json,
+    build_record_json,
     build_timeline_entry_json,
-    instant_json,
-    record_json,
+    format_instant_for_json,
 )
 from console.cli.json_output.registry import build_corporation_json
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
@@ -44,7 +44,8 @@ def _build_badges_json(view: AnyRecordDetails, translate: Translate) -> JsonObje
 
 
 def _build_kind_fields(view: AnyRecordDetails, translate: Translate) -> JsonObject:
-    """Return, as JSON, the fields that the answer has only for this kind of record."""
+    """Return, as JSON, those fields of the command `show` that only records of this kind have, such as the refunds
+    of an order."""
     match view:
         case CreditCheckDetails():
             return _build_credit_check_fields(view, translate)
@@ -74,19 +75,19 @@ def _build_timeout_saga_json(saga: SagaProgress, translate: Translate) -> JsonOb
         "state": record.state.value,
         "step": current.name if current else None,
         "reason": record.reason,
-        "begun_at": instant_json(record.begun_at),
-        "next_at": instant_json(record.next_at),
-        "ended_at": instant_json(record.ended_at),
+        "begun_at": format_instant_for_json(record.begun_at),
+        "next_at": format_instant_for_json(record.next_at),
+        "ended_at": format_instant_for_json(record.ended_at),
         "attempts": record.attempts,
-        "steps": [any_value_json(step, translate) for step in saga.steps],
+        "steps": [build_any_value_json(step, translate) for step in saga.steps],
     }
 
 
 def _build_credit_check_fields(view: CreditCheckDetails, translate: Translate) -> JsonObject:
     return {
         "documents": [build_document_json(item, translate) for item in view.documents],
-        "asked_at": instant_json(view.last_answer_at),
-        "history": [record_json(older, translate) for older in view.history],
+        "asked_at": format_instant_for_json(view.last_answer_at),
+        "history": [build_record_json(older, translate) for older in view.history],
         **_build_attributes_json(view, translate, "actions", "holder"),
     }
 
@@ -95,4 +96,4 @@ def _build_attributes_json(view: AnyRecordDetails, translate: Translate, *names:
     """Return a JSON object with the attributes of a view that `names` lists. A record among them becomes the JSON
     object of its kind.
     """
-    return {name: any_value_json(getattr(view, name), translate) for name in names}
+    return {name: build_any_value_json(getattr(view, name), translate) for name in names}

@@ -68,15 +68,15 @@ def _may_search_registry(text: str, invalid: ConsoleError) -> bool:
 
 
 def _build_search_json(result: "SearchResult", translate: Translate) -> JsonObject:
-    from console.cli.lookup.search_json import search_json
+    from console.cli.lookup.search_json import build_search_json
 
-    return search_json(result, translate)
+    return build_search_json(result, translate)
 
 
 def _format_search_lines(result: "SearchResult", translator: Translator) -> Lines:
-    from console.cli.lookup.search_lines import search_lines
+    from console.cli.lookup.search_lines import format_search_lines
 
-    return search_lines(result, translator)
+    return format_search_lines(result, translator)
 
 
 def _build_lookup_json(result: "LookupResult | RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
@@ -85,10 +85,10 @@ def _build_lookup_json(result: "LookupResult | RegistryMatches | SearchResult", 
     if isinstance(result, LookupResult):
         return cli_json.build_lookup_json(result, translate)
     nothing = cli_json.build_lookup_json(LookupResult("", ()), translate)
-    return {**nothing, "corporation_number": None, **_matches_json(result, translate)}
+    return {**nothing, "corporation_number": None, **_build_matches_json(result, translate)}
 
 
-def _matches_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+def _build_matches_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
     from console.domain.registry.corporations import RegistryMatches
 
     if isinstance(result, RegistryMatches):

@@ -3,7 +3,7 @@ the found records.
 """
 
 from console.cli.alerts.alerts import build_alert_json
-from console.cli.json_output.records import JsonObject, Translate, record_json
+from console.cli.json_output.records import JsonObject, Translate, build_record_json
 from console.cli.json_output.registry import build_registry_matches_json
 from console.domain.lookup.query import SearchQuery
 from console.domain.lookup.results import SearchResult
@@ -12,19 +12,19 @@ from console.domain.queues.filter_text import format_filter
 _LIST_NAME_BY_KIND = {"payment": "payments", "refund": "refunds", "credit-check": "credit_checks", "order": "orders"}
 
 
-def search_json(result: SearchResult, translate: Translate) -> JsonObject:
+def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
     """Return the result of a search as JSON. `more` names the lists that don't contain all matches, `partial`
     those for which only the newest records were searched. `exact` is the record whose id was searched for.
     """
     records = {
-        _LIST_NAME_BY_KIND[kind]: [record_json(record, translate) for record in group.records]
+        _LIST_NAME_BY_KIND[kind]: [build_record_json(record, translate) for record in group.records]
         for kind, group in result.groups.items()
     }
     exact = None if result.exact is None else {"kind": result.exact[0], "id": result.exact[1]}
     return {
         **build_registry_matches_json(result.companies, translate),
         **records,
-        "operations": [record_json(operation, translate) for operation in result.operations],
+        "operations": [build_record_json(operation, translate) for operation in result.operations],
         "alerts": [build_alert_json(alert, translate) for alert in result.alerts],
         "exact": exact,
         "more": [_LIST_NAME_BY_KIND[kind] for kind, group in result.groups.items() if group.has_more],

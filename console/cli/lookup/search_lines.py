@@ -12,7 +12,7 @@ from console.domain.lookup.results import FoundRecords, SearchResult
 from console.wording.search import format_missing_records_note, format_search_problem
 
 
-def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
+def format_search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
     """Yield the result of a search as text: the answer of the command `find`, and of `lookup` for a text that
     isn't a corporation number.
     """

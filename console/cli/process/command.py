@@ -21,7 +21,7 @@ from console.domain.process import interrupts
 if TYPE_CHECKING:
     from console.app import Console
 
-T = TypeVar("T")
+ValueT = TypeVar("ValueT")
 
 _MAX_PROVIDER_ID_LENGTH = 64
 
@@ -35,15 +35,15 @@ class Command(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceCommand(Generic[T]):
+class ServiceCommand(Generic[ValueT]):
     """A command that makes one service call and writes the returned value as text or JSON.
 
-    `call_service` makes the call; `json_of` and `lines_of` make the JSON object or the text lines of the value.
+    `call_service` makes the call. `build_json` returns the JSON object of the value, `format_lines` its text lines.
     """
 
-    call_service: "Callable[[Console, Namespace, AnswerWriter], T]"
-    json_of: Callable[[T, Translate], JsonObject]
-    lines_of: Callable[[T, Translator], Lines]
+    call_service: "Callable[[Console, Namespace, AnswerWriter], ValueT]"
+    build_json: Callable[[ValueT, Translate], JsonObject]
+    format_lines: Callable[[ValueT, Translator], Lines]
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Open the services, make the call and write the returned value. If the request id was used by an earlier
@@ -60,8 +60,8 @@ class ServiceCommand(Generic[T]):
                     writer.write_error(refusal)
                 return
             with interrupts.defer_while_printing():
-                completed: T = add_related_records_to_answer(console, value)
-                data, lines = self.json_of, self.lines_of
+                completed: ValueT = add_related_records_to_answer(console, value)
+                data, lines = self.build_json, self.format_lines
                 writer.write_answer(
                     lambda: repeated_answer.mark_json(data(completed, writer.translator)),
                     lambda: repeated_answer.add_note(lines(completed, writer.translator)),

@@ -93,7 +93,7 @@ class AnswerWriter:
         elif self.is_json:
             from console.cli.json_output import results as cli_json
 
-            detail = cli_json.any_value_json(error.detail, self.translator)
+            detail = cli_json.build_any_value_json(error.detail, self.translator)
             body = {"code": error.code, "message": message, "detail": detail}
             self._write_json({"ok": False, "error": body}, error.exit_status)
         elif not self.has_answered:

@@ -4,10 +4,10 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from console.cli.json_output.records import JsonObject, Translate, attributes_json
+from console.cli.json_output.records import JsonObject, Translate, build_attributes_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.recovery.left_open import LeftOpen
 from console.wording import audit_words
@@ -33,13 +33,13 @@ def _list_left_open(console: "Console", _: Namespace, __: AnswerWriter) -> _Left
 
 
 def _build_left_open_json(left_open: _LeftOpenList, translate: Translate) -> JsonObject:
-    return {"items": [attributes_json(item, _LEFT_OPEN_FIELDS, translate) for item in left_open.items]}
+    return {"items": [build_attributes_json(item, _LEFT_OPEN_FIELDS, translate) for item in left_open.items]}
 
 
 def _format_left_open_lines(left_open: _LeftOpenList, translator: Translator) -> Lines:
     if not left_open.items:
         return [translator("dialog.unfinished.own_empty")]
-    return aligned_lines(
+    return format_aligned_lines(
         (
             translator(f"left_open.{item.reason.value}"),
             _format_subject(item, left_open.numbers, translator),

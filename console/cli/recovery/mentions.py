@@ -6,10 +6,10 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.records import JsonObject, Translate, attributes_json
+from console.cli.json_output.records import JsonObject, Translate, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.annotations.mentions import MENTION_KIND, Mention
 from console.domain.links.link import Link, format_link
@@ -31,7 +31,7 @@ def _build_mention_json(mention: Mention, translate: Translate) -> JsonObject:
     """Return a mention as a JSON object; `kind` and `record` are kind and id of the record that has the note."""
     note = mention.note
     return {
-        **attributes_json(mention, ("id", "person", "at", "done_at", "how"), translate),
+        **build_attributes_json(mention, ("id", "person", "at", "done_at", "how"), translate),
         "kind": note.kind,
         "record": note.subject_id,
         "note": note.words,
@@ -47,7 +47,7 @@ def _build_mention_list_json(mentions: Sequence[Mention], translate: Translate) 
 def _format_mention_list_lines(mentions: Sequence[Mention], translator: Translator) -> Lines:
     if not mentions:
         return [translator("mention.none")]
-    return aligned_lines(
+    return format_aligned_lines(
         (
             str(mention.id),
             f"{translator(f'kind.{mention.note.kind}')} {mention.note.subject_id}",

@@ -54,6 +54,6 @@ def _parse_evidence(argument: str) -> str | Path:
 
 
 OUTCOME_COMMANDS: Mapping[str, Command] = {
-    "probe": ServiceCommand(_probe_record, cli_json.record_json, cli_text.format_probe_lines),
+    "probe": ServiceCommand(_probe_record, cli_json.build_record_json, cli_text.format_probe_lines),
     "resolve": ServiceCommand(_resolve_record, cli_json.build_resolution_json, cli_text.format_resolution_lines),
 }

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from console.cli.json_output import results as cli_json
-from console.cli.json_output.records import JsonObject, Translate, instant_json
+from console.cli.json_output.records import JsonObject, Translate, format_instant_for_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.recovery.saved_views import (
     build_saved_view_json,
     build_saved_view_list_json,
-    count_views,
     format_saved_view_list_lines,
     format_view_problem_lines,
+    list_views_with_counts,
 )
 from console.cli.text_output import results as cli_text
-from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -62,14 +62,13 @@ def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "Q
     if args.name is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(QUEUE_NAMES)})
     if args.name == SAVED_VIEWS_WORD:
-        return count_views(console, args, writer)
+        return list_views_with_counts(console, args, writer)
     return _read_named_queue(console, args)
 
 
 def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
-    """Return a page of a saved view. Raises ConsoleError `usage` if the arguments also name a queue, a filter or
-    an order.
-    """
+    """Return a page of a saved view. Raises ConsoleError `usage` if the arguments also name a queue, a filter or a
+    sort order, or group by cause."""
     if args.name is not None or args.filter or args.sort or args.by_cause:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
     view = console.saved_views.find_view(args.view)
@@ -115,9 +114,8 @@ def parse_queue_filter(text: str) -> RecordFilter:
 
 
 def _parse_queue_order(text: str) -> QueueOrder:
-    """Return the order of a typed text; the default order of the queue for "". Raises ConsoleError `usage` for an
-    unknown column.
-    """
+    """Return the sort order of a typed text; the default sort order of queues for "". Raises ConsoleError `usage`
+    for an unknown column."""
     order = parse_order(text) if text else DEFAULT_ORDER
     if order is None:
         raise ConsoleError(
@@ -151,7 +149,7 @@ def _build_cause_group_json(group: CauseGroup, translate: Translate) -> JsonObje
         "text": wording.cause_text(group.cause, translate),
         "count": group.count,
         "sums_minor": dict(group.sums_minor),
-        "since": instant_json(group.oldest),
+        "since": format_instant_for_json(group.oldest),
         "filter": f"cause:{group.cause or NO_CAUSE}",
     }
 
@@ -176,11 +174,10 @@ def _format_queue_page_lines(page: "AnyPage", translator: Translator) -> Lines:
 
 def _format_cause_page_lines(page: CausePage, translator: Translator) -> Iterator[str]:
     """Yield a line for each cause: the number of its records, the sums of their amounts by currency, and the
-    filter with which the command lists them.
-    """
+    option `--filter` with which `queue` lists them."""
     if not page.groups:
         yield translator(f"queue.{page.queue}.empty")
-    yield from aligned_lines(
+    yield from format_aligned_lines(
         (
             wording.format_count(group.count),
             wording.cause_text(group.cause, translator) or wording.NO_VALUE,

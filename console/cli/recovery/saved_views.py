@@ -4,11 +4,11 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.records import instant_json
-from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.json_output.records import format_instant_for_json
+from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output.records import COLUMN_GAP, aligned_lines
+from console.cli.text_output.records import COLUMN_GAP, format_aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -24,7 +24,7 @@ _SAVED_VIEW_FIELDS = ("id", "name", "maker", "version", "changed_by", "changed_a
 _VIEW_CONTENT_FIELDS = ("queue", "filter", "words", "sort", "columns", "by_cause")
 
 
-def count_views(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[ViewCount, ...]:
+def list_views_with_counts(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[ViewCount, ...]:
     """Return all saved views that the acting person may see, each with the number of its records."""
     return console.saved_views.count_views()
 
@@ -36,9 +36,8 @@ def _save_view(console: "Console", args: Namespace, _: AnswerWriter) -> SavedVie
 
 
 def _parse_view_content(args: Namespace) -> ViewContent:
-    """Return the content of a view from the arguments. Raises ConsoleError `usage` for a filter or an order that
-    can't be understood, so that the person corrects it before the view is saved.
-    """
+    """Return the content of a saved view from the arguments. Raises ConsoleError `usage` for a filter or a sort
+    order that can't be understood, so that the person corrects it before the view is saved."""
     operators, words = split_filter(args.filter)
     columns = tuple(key for key in args.columns.split(",") if key)
     content = ViewContent(args.queue, operators, words, args.sort, columns, args.by_cause)
@@ -76,9 +75,9 @@ def _make_view_command(act: "Callable[[Console, Namespace, int], SavedView]") ->
 def build_saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
     """Return a saved view as a JSON object. `link` is the link that shows the view in the window."""
     return {
-        **attributes_json(view, _SAVED_VIEW_FIELDS, translate),
+        **build_attributes_json(view, _SAVED_VIEW_FIELDS, translate),
         "team": view.is_team,
-        **attributes_json(view.content, _VIEW_CONTENT_FIELDS, translate),
+        **build_attributes_json(view.content, _VIEW_CONTENT_FIELDS, translate),
         "link": format_link(Link("view", str(view.id))),
     }
 
@@ -93,7 +92,7 @@ def build_saved_view_list_json(counts: Sequence[ViewCount], translate: Translate
                 **build_saved_view_json(one.view, translate),
                 "count": one.count,
                 "capped": one.is_capped,
-                "since": instant_json(one.oldest),
+                "since": format_instant_for_json(one.oldest),
                 "problems": list(one.problems),
             }
             for one in counts
@@ -107,7 +106,7 @@ def format_saved_view_list_lines(counts: Sequence[ViewCount], translator: Transl
     """
     if not counts:
         yield translator("view.none")
-    lines = aligned_lines(
+    lines = format_aligned_lines(
         (
             str(one.view.id),
             wording.NO_VALUE if one.count is None else wording.format_count(one.count, is_capped=one.is_capped),
@@ -141,7 +140,7 @@ def _make_saved_view_cells(view: SavedView, translator: Translator) -> tuple[str
 
 
 VIEW_COMMANDS: Mapping[str, Command] = {
-    "views list": ServiceCommand(count_views, build_saved_view_list_json, format_saved_view_list_lines),
+    "views list": ServiceCommand(list_views_with_counts, build_saved_view_list_json, format_saved_view_list_lines),
     "views save": ServiceCommand(_save_view, build_saved_view_json, _format_saved_view_lines),
     **{
         f"views {name}": ServiceCommand(_make_view_command(act), build_saved_view_json, _format_saved_view_lines)

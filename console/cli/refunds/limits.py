@@ -5,10 +5,10 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Translator
 
 if TYPE_CHECKING:
@@ -31,13 +31,12 @@ def build_limit_json(limit: "Limit", translate: Translate) -> JsonObject:
     still agree to a proposed value.
     """
     awaiting = None if limit.proposed is None else "second_person"
-    return {**attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaiting}
+    return {**build_attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaiting}
 
 
 def build_limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> JsonObject:
-    """Return the answer of `limits list` as a JSON object. Conditions without a value are in a list of their own, so
-    that each entry of `limits` has one.
-    """
+    """Return the answer of `limits list` as a JSON object: in `limits` the limits that have a value, in `not_set`
+    those that have none."""
     return {
         "limits": [build_limit_json(limit, translate) for limit in limits if limit.value is not None],
         "not_set": [build_limit_json(limit, translate) for limit in limits if limit.value is None],
@@ -46,7 +45,7 @@ def build_limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> Js
 
 def format_limit_list_lines(limits: "Sequence[Limit]", translator: Translator) -> Iterator[str]:
     """Yield the answer of `limits list` as text, one line per limit."""
-    yield from aligned_lines(_make_limit_row(limit, translator) for limit in limits)
+    yield from format_aligned_lines(_make_limit_row(limit, translator) for limit in limits)
 
 
 def _make_limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:

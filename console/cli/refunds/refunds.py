@@ -32,9 +32,8 @@ def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Ref
 
 
 def _approve_refund(console: "Console", args: Namespace, writer: AnswerWriter) -> Refund:
-    """Approve a refund. If it has no cooling-off period, it is also sent, and the steps of the sending are shown as
-    progress.
-    """
+    """Approve a refund. A refund without a cooling-off period is also sent; the steps of the sending are shown as
+    progress."""
 
     def show_progress(step: str) -> None:
         writer.show_progress("sending" if step == "asking" else step)
@@ -53,20 +52,19 @@ def _withdraw_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Re
 
 
 def _format_decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
-    """Yield a refund after a command as text: its state, the number of approvals it still needs, the time at which
-    it will be sent, and its explanation.
-    """
+    """Yield a refund as text after the command that changed it: its state, the number of approvals it still needs,
+    the time at which it will be sent, and its explanation."""
     yield translator(f"cli.refund.{record.state.value}", id=record.id)
     missing_checkers = record.checkers_needed - len(record.checkers)
     if record.state.value == "requested":
         yield translator("cli.refund.checkers", n=missing_checkers, by=record.decide_by)
     if record.state.value == "approved" and record.sends_after is not None:
         yield translator("cli.refund.sends_after", at=record.sends_after)
-    yield from cli_text.explained_record(record, translator)
+    yield from cli_text.format_explained_record(record, translator)
 
 
 def _make_refund_command(act: RefundCall) -> Command:
-    data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.record_json
+    data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.build_record_json
     lines: Callable[[Refund, Translator], Lines] = _format_decision_lines
     return ServiceCommand(act, data, lines)
 

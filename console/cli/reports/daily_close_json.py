@@ -1,6 +1,6 @@
 """Build the JSON object of the daily close. Other programs depend on the names and types of the fields."""
 
-from console.cli.json_output.records import JsonObject, instant_json
+from console.cli.json_output.records import JsonObject, format_instant_for_json
 from console.domain.calendar_days import format_instant
 from console.domain.reports.daily_close import (
     DAILY_SUM_NAMES,
@@ -50,7 +50,7 @@ def _build_unknown_record_json(record: UnknownRecord) -> JsonObject:
         "currency": record.currency,
         "amount_minor": record.minor,
         "since": format_instant(record.since),
-        "settled_at": instant_json(record.settled_at),
+        "settled_at": format_instant_for_json(record.settled_at),
     }
 
 

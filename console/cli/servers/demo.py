@@ -88,7 +88,7 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
     with (
         home as folder,
         start_sandbox() as sandbox,
-        _replaced_environment(_make_demo_variables(Path(folder), sandbox, has_fast_clock)),
+        _replace_environment(_make_demo_variables(Path(folder), sandbox, has_fast_clock)),
     ):
         from console.cli.process.command import open_console_with_passwords
 
@@ -140,10 +140,9 @@ def _make_demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -
 
 
 @contextlib.contextmanager
-def _replaced_environment(variables: dict[str, str]) -> Iterator[None]:
-    """Within the block, replace the CONSOLE_ environment variables of the person (except the language) by those of
-    the demo.
-    """
+def _replace_environment(variables: dict[str, str]) -> Iterator[None]:
+    """During the block, replace the person's CONSOLE_ environment variables (except the language) by the variables
+    of the demo."""
     variables_before = dict(os.environ)
     for name in variables_before:
         if name.startswith("CONSOLE_") and name != "CONSOLE_LANGUAGE":
@@ -184,8 +183,7 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
 
 def _publish_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> demo_registry.DemoRegistry:
     """Publish a corporation registry at the simulated publisher, and return it. It contains the companies of all
-    sample records. The companies of the newest valid credit checks get changes.
-    """
+    sample records and changes of some companies: those of the newest valid credit checks."""
     today = SystemClock().now().astimezone(JST).date()
     live = [
         sample.number
@@ -205,13 +203,14 @@ def render_pdf(report: CheckReport, revision: int) -> bytes:
     from console.sandbox.alarmbox import pdf
 
     bought = report.purchase_date.isoformat() if report.purchase_date else ""
-    return pdf.report_pdf(
+    return pdf.make_report_pdf(
         report.corporation_number or "", report.credit_check_id, revision, bought, str(report.result)
     )
 
 
 def make_sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
-    """Return a purchased credit check in the form in which the sandbox stores it."""
+    """Return the sample's purchased credit check as the fields with which the sandbox registers it
+    (`register_checks`)."""
     return {
         "credit_check_id": report.credit_check_id,
         "corporation_number": report.corporation_number,
@@ -229,9 +228,8 @@ def make_sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, 
 def _build_demo_answer_json(
     home: Path, sandbox: "Sandbox", samples: "Sequence[CheckSample]", payments: "Sequence[PaymentSample]"
 ) -> dict[str, Any]:
-    """Return the JSON object of the command's answer. `provider_screen` lists the purchases whose outcome is
-    unknown here and which AlarmBox's own screen would show.
-    """
+    """Return the JSON object of the answer of `demo`. `provider_screen` lists the purchases whose outcome is
+    unknown in the demo's database, and which AlarmBox's own screen would show."""
     unknown_checks = (s for s in samples if s.status == "pending" and s.report and s.journal)
     screen_rows = [
         {"id": s.id, "corporation_number": s.number, "credit_check_id": s.report.credit_check_id}

@@ -5,7 +5,7 @@ they were settled.
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.records import instant_json
+from console.cli.json_output.records import format_instant_for_json
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
 from console.cli.process.stop_signals import handle_sigterm_as_interrupt
@@ -79,7 +79,7 @@ def _build_training_incident_json(incident: "TrainingIncident", language: str) -
         "facts": dict(incident.facts),
         "attempts": incident.attempts,
         "solved": incident.is_solved,
-        "checked_at": instant_json(incident.checked_at),
+        "checked_at": format_instant_for_json(incident.checked_at),
     }
 
 

@@ -4,7 +4,7 @@ order), and the risk signals of a refund.
 
 from collections.abc import Iterable, Iterator
 
-from console.cli.text_output.records import TableRow, aligned_lines
+from console.cli.text_output.records import TableRow, format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
@@ -20,7 +20,7 @@ def format_money_table(money: MoneyParts, translator: Translator) -> Lines:
     """
     parts = {"paid": money.captured} | {part: getattr(money, part) for part in _MONEY_PART_NAMES}
     rows = [(part, amount) for part, amount in parts.items() if amount or part == "paid"]
-    return aligned_lines(
+    return format_aligned_lines(
         (translator(f"money.part.{part}"), wording.format_amount(amount, money.currency)) for part, amount in rows
     )
 
@@ -29,12 +29,12 @@ def format_compared_states_table(compared: Iterable[ComparedSide], payment: Paym
     """Return the states of `payment` here, at its provider and in its order as aligned lines, each with the time
     at which the state was learnt.
     """
-    return aligned_lines(_make_compared_side_row(side, payment, translator) for side in compared)
+    return format_aligned_lines(_make_compared_side_row(side, payment, translator) for side in compared)
 
 
 def _make_compared_side_row(side: ComparedSide, payment: Payment, translator: Translator) -> TableRow:
     return (
-        _side_name(side, payment.provider, translator),
+        _get_side_name(side, payment.provider, translator),
         _get_state_word(side, payment, translator),
         wording.NO_VALUE if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
         wording.format_instant(side.asked or side.since, "short"),
@@ -42,7 +42,7 @@ def _make_compared_side_row(side: ComparedSide, payment: Payment, translator: Tr
     )
 
 
-def _side_name(side: ComparedSide, provider: str, translator: Translator) -> str:
+def _get_side_name(side: ComparedSide, provider: str, translator: Translator) -> str:
     if side.name in ("ours", "order"):
         return translator(f"record.side.{side.name}")
     return translator("money.side.gateway", provider=wording.provider_name(provider, translator.language))
@@ -50,15 +50,14 @@ def _side_name(side: ComparedSide, provider: str, translator: Translator) -> str
 
 def _get_state_word(side: ComparedSide, payment: Payment, translator: Translator) -> str:
     """Return the word for the state on one compared side: this program's word for our payment and the order, the
-    provider's own word for the provider. Without an answer of the provider, it says the same as the window.
-    """
+    provider's own word for the provider. For a missing record or answer, return the text that says so."""
     if not side.there:
         return translator("money.side.no_order" if side.name == "order" else "record.side.not_found")
     if side.name == "ours" and side.state:
         return translator(f"state.payment.{side.state}")
     if side.name == "order" and side.state:
         return translator(f"state.order.{side.state}")
-    return side.word or side.state or translator(f"record.side.{payment_words.unanswered_side_word(payment)}")
+    return side.word or side.state or translator(f"record.side.{payment_words.get_unanswered_side_word(payment)}")
 
 
 def format_risk_signal_lines(signals: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.views.unmatched_notices import UnmatchedNotice, UnmatchedNoticeItem
 from console.wording import catalogue as wording
@@ -13,7 +13,7 @@ def format_notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Transl
     """Return one line for each notice: its sender, payment number, type, amount, time, and how its sender is
     proven (signature, address or not at all).
     """
-    return aligned_lines(_make_notice_cells(item.notice, translator) for item in items)
+    return format_aligned_lines(_make_notice_cells(item.notice, translator) for item in items)
 
 
 def _make_notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple[str, ...]:

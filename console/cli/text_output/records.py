@@ -19,7 +19,7 @@ TableRow: TypeAlias = Sequence[str]
 COLUMN_GAP = "  "
 
 
-def aligned_lines(rows: Iterable[TableRow]) -> Iterator[str]:
+def format_aligned_lines(rows: Iterable[TableRow]) -> Iterator[str]:
     """Yield the rows as lines with aligned columns. A wide East Asian character counts as two columns."""
     cells = [[cell.replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(_measure_display_width, column)) for column in zip(*cells, strict=True)]
@@ -48,7 +48,7 @@ def _get_badge_words(record: CreditCheck | Order | Payment | Refund, translator:
     return state, translator(f"state.certainty.{explanation.certainty}"), work
 
 
-def _check_row(record: CreditCheck, translator: Translator) -> TableRow:
+def _make_check_row(record: CreditCheck, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         wording.format_number(record.corporation_number),
@@ -83,7 +83,7 @@ def _make_payment_row(record: Payment, translator: Translator) -> TableRow:
     )
 
 
-def _refund_row(record: Refund, translator: Translator) -> TableRow:
+def _make_refund_row(record: Refund, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         _get_payment_number(record),
@@ -102,17 +102,17 @@ def _get_payment_number(record: Refund) -> str:
     return f"#{record.payment_id}" if payment is None else payment.merchant_payment_id
 
 
-def _operation_row(record: Operation, translator: Translator) -> TableRow:
+def _make_operation_row(record: Operation, translator: Translator) -> TableRow:
     action, state = translator(f"operation.{record.action}"), translator(f"state.operation.{record.state.value}")
     return (record.id, action, state, record.operator, wording.format_instant(record.started_at))
 
 
 _COLUMNS_AND_ROW_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]] = {
-    CreditCheck: ("record number client state certainty work result day corporation", _check_row),
+    CreditCheck: ("record number client state certainty work result day corporation", _make_check_row),
     Order: ("record order number state certainty work amount day", _make_order_row),
     Payment: ("record provider reference state certainty work amount left day", _make_payment_row),
-    Refund: ("record payment amount state certainty work maker checkers", _refund_row),
-    Operation: ("record what state who when", _operation_row),
+    Refund: ("record payment amount state certainty work maker checkers", _make_refund_row),
+    Operation: ("record what state who when", _make_operation_row),
 }
 """For each kind of record: the columns of its table, and the function that returns the cells of a record."""
 
@@ -143,16 +143,16 @@ def _has_name_column(records: Sequence[AnyRecord]) -> bool:
     return any(isinstance(record, Order | Payment | Refund) and record.registry_entry for record in records)
 
 
-def record_table(record: AnyRecord, translator: Translator) -> Lines:
+def format_record_table(record: AnyRecord, translator: Translator) -> Lines:
     """Return one record as the lines of a table."""
     return format_table_of_one_kind((record,), translator)
 
 
-def explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]:
+def format_explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]:
     """Yield one record as a table, and below it the explanation of its present state. Without an explanation,
     yield the command that shows the record.
     """
-    yield from record_table(record, translator)
+    yield from format_record_table(record, translator)
     if isinstance(record, Operation):
         return
     explanation = explain_present_state(record)
@@ -183,7 +183,7 @@ def format_table_of_one_kind(records: Sequence[AnyRecord], translator: Translato
     columns, _ = _COLUMNS_AND_ROW_BY_TYPE[type(records[0])]
     if _has_name_column(records):
         columns += " corporation"
-    return aligned_lines(
+    return format_aligned_lines(
         ([translator(f"column.{column}") for column in columns.split()], *_make_rows_of_one_kind(records, translator))
     )
 
@@ -191,10 +191,10 @@ def format_table_of_one_kind(records: Sequence[AnyRecord], translator: Translato
 def format_list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
     """Return one line per record. If all records are of one kind, the lines have the columns of that kind."""
     if len({type(record) for record in records}) == 1:
-        return aligned_lines(_make_rows_of_one_kind(records, translator))
+        return format_aligned_lines(_make_rows_of_one_kind(records, translator))
     has_names = any(not isinstance(record, Operation) and record.registry_entry for record in records)
     names = ((_format_company_name(record, translator),) if has_names else () for record in records)
-    return aligned_lines(
+    return format_aligned_lines(
         (*_make_any_kind_row(record, translator), *name) for record, name in zip(records, names, strict=True)
     )
 
@@ -237,7 +237,7 @@ def _format_subject(record: CreditCheck | Order | Payment | Refund) -> str:
 
 
 def format_document_table(stored_documents: Iterable[Document], translator: Translator) -> Iterator[str]:
-    return aligned_lines(
+    return format_aligned_lines(
         (
             translator(f"record.document.{'current' if item.current else 'older'}"),
             translator("cli.document", path=item.path, size=item.bytes, at=item.fetched_at),

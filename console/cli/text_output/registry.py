@@ -5,7 +5,7 @@ Each text ends with a line that names the source.
 from collections.abc import Iterable, Iterator
 
 from console.cli.json_output.records import AnyRecord
-from console.cli.text_output.records import TableRow, aligned_lines, format_section_lines
+from console.cli.text_output.records import TableRow, format_aligned_lines, format_section_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import CreditCheck
 from console.domain.registry.corporations import (
@@ -49,7 +49,7 @@ def _format_facts_lines(
         yield translator("corporation.unknown_number", day=facts.registry_date.isoformat())
     else:
         names = [record.company_name for record in records if isinstance(record, CreditCheck)]
-        yield from aligned_lines(_make_fact_rows(facts, facts.corporation, names, translator))
+        yield from format_aligned_lines(_make_fact_rows(facts, facts.corporation, names, translator))
     yield format_registry_source(facts.registry_date, translator)
 
 
@@ -108,7 +108,7 @@ def format_registry_matches_lines(matches: RegistryMatches, translator: Translat
         return
     if matches.items:
         yield translator("corporation.found", n=len(matches.items))
-        yield from aligned_lines(_make_registry_match_row(match, translator) for match in matches.items)
+        yield from format_aligned_lines(_make_registry_match_row(match, translator) for match in matches.items)
     else:
         yield translator("corporation.none_found")
     yield format_registry_source(matches.registry_date, translator)
@@ -134,7 +134,7 @@ def format_registry_status_lines(status: RegistryStatus | None, translator: Tran
         yield translator("corporation.absent")
         return
     yield translator("corporation.status", day=status.registry_date.isoformat(), n=status.rows)
-    yield from aligned_lines(
+    yield from format_aligned_lines(
         (
             translator("corporation.file.difference" if file.is_difference else "corporation.file.whole"),
             file.day.isoformat(),
@@ -152,10 +152,10 @@ def format_registry_status_lines(status: RegistryStatus | None, translator: Tran
 
 def format_corporation_changes_lines(changes: Iterable[CorporationChange], translator: Translator) -> Lines:
     """Return the changes of corporations as lines: day, number, name, and each changed value before and after."""
-    return aligned_lines(_change_row(change, translator) for change in changes)
+    return format_aligned_lines(_make_change_row(change, translator) for change in changes)
 
 
-def _change_row(change: CorporationChange, translator: Translator) -> TableRow:
+def _make_change_row(change: CorporationChange, translator: Translator) -> TableRow:
     corporation = change.after or change.before
     name = wording.NO_VALUE if corporation is None else official_name(corporation, translator)
     facts = (_format_changed_fact(fact, change, translator) for fact in sorted(change.facts))

@@ -9,9 +9,9 @@ from console.cli.json_output.results import AuditExport
 from console.cli.text_output.records import (
     COLUMN_GAP,
     TableRow,
-    aligned_lines,
-    explained_record,
+    format_aligned_lines,
     format_document_table,
+    format_explained_record,
     format_list_of_any_kind,
     format_section_lines,
     format_table_of_one_kind,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     AnyQueuePage = QueuePage | ChangedCompanyPage | UnmatchedNoticePage
     AnyQueueItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
 
-__all__ = ["aligned_lines", "explained_record"]
+__all__ = ["format_aligned_lines", "format_explained_record"]
 
 # -- one record
 
@@ -41,7 +41,7 @@ def format_purchase_lines(record: CreditCheck, translator: Translator) -> Iterat
     sentence that names them.
     """
     yield translator("cli.bought", id=record.id)
-    yield from explained_record(record, translator)
+    yield from format_explained_record(record, translator)
     if record.incomplete:
         yield translator("cli.bought.incomplete", missing=record.incomplete, id=record.id)
 
@@ -49,7 +49,7 @@ def format_purchase_lines(record: CreditCheck, translator: Translator) -> Iterat
 def format_refetch_lines(result: "RefetchResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `refetch` as text: the changed fields, the credit check and its PDFs."""
     yield translator("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
-    yield from explained_record(result.record, translator)
+    yield from format_explained_record(result.record, translator)
     yield from format_section_lines(
         "record.tab.documents", format_document_table(result.documents, translator), translator
     )
@@ -58,7 +58,7 @@ def format_refetch_lines(result: "RefetchResult", translator: Translator) -> Ite
 def format_probe_lines(record: AnyRecord, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `probe` as text: the record after the probe."""
     yield translator("cli.probed")
-    yield from explained_record(record, translator)
+    yield from format_explained_record(record, translator)
 
 
 def format_resolution_lines(result: "ResolveResult", translator: Translator) -> Iterator[str]:
@@ -66,7 +66,7 @@ def format_resolution_lines(result: "ResolveResult", translator: Translator) -> 
     agree.
     """
     yield translator("next.second_person" if result.awaiting else "cli.resolved")
-    yield from explained_record(result.record, translator)
+    yield from format_explained_record(result.record, translator)
 
 
 def format_refused_record_lines(record: object, translator: Translator) -> Lines:
@@ -75,7 +75,7 @@ def format_refused_record_lines(record: object, translator: Translator) -> Lines
     """
     if type(record) not in KIND_BY_TYPE or getattr(record, "relations", None) is None:
         return ()
-    return ("", *explained_record(cast("AnyRecord", record), translator))
+    return ("", *format_explained_record(cast("AnyRecord", record), translator))
 
 
 def format_record_view_lines(record_view: "AnyRecordDetails", translator: Translator) -> Lines:
@@ -158,7 +158,8 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
 
 
 def _format_next_page_options(page: "AnyQueuePage") -> str:
-    """Return the options of the command `queue` with which the next page has the same filter and order."""
+    """Return the options `--filter` and `--sort` of this page as text, so that the command for the next page has
+    the same filter and sort order. Return "" if the page has neither."""
     from console.domain.views.any_record import QueuePage
 
     choice = {"filter": page.filter, "sort": page.sort} if isinstance(page, QueuePage) else {}
@@ -176,7 +177,7 @@ def _format_queue_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
 
         return format_notice_lines(page.items, translator)
     changes = (item.change for item in page.items)
-    return aligned_lines((wording.format_number(change.number), change.after.name) for change in changes)
+    return format_aligned_lines((wording.format_number(change.number), change.after.name) for change in changes)
 
 
 def _format_source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
@@ -219,10 +220,10 @@ def format_audit_page_lines(entries: Sequence[AuditEntry], translator: Translato
     """Return the answer of the command `audit list` as text: one line per audit entry."""
     if not entries:
         return (translator("audit_screen.empty"),)
-    return aligned_lines(_audit_row(entry, translator.language) for entry in entries)
+    return format_aligned_lines(_make_audit_row(entry, translator.language) for entry in entries)
 
 
-def _audit_row(entry: AuditEntry, language: str) -> TableRow:
+def _make_audit_row(entry: AuditEntry, language: str) -> TableRow:
     kind, _, id = entry.subject.partition(" ")
     subject = audit_words.format_record_reference_with_number(kind, id, language, entry.number) or wording.NO_VALUE
     facts = subject, audit_words.action_text(entry, language), audit_words.format_audit_result(entry, language)

@@ -13,9 +13,8 @@ Lines = Iterable[str]
 
 
 class Translator:
-    """Returns sentences in the language of this command. Until the settings are read, this is the language of
-    CONSOLE_LANGUAGE or else of the operating system; after that, the language of the settings.
-    """
+    """Returns sentences in the language of one command. Until the settings are read, this is the language of
+    CONSOLE_LANGUAGE or else of the operating system; after that, the language of the settings."""
 
     def __init__(self) -> None:
         from console.settings.settings import detect_system_language
@@ -31,13 +30,13 @@ class Translator:
         return wording.translate(key, self.language, **facts)
 
     def audit_entry_sentence(self, entry: "TimelineEntry") -> str:
-        """Return an entry of a timeline as one line."""
+        """Return the sentence that describes an audit entry in a timeline."""
         from console.wording import catalogue as wording
 
         return wording.audit_entry_sentence(entry, self.language)
 
     def error_message(self, error: ConsoleError) -> str:
-        """Return the sentence about an error."""
+        """Return the sentence about an error: what happened, the effect on the money, and the next step."""
         from console.wording import catalogue as wording
 
         return wording.error_message(error, self.language)

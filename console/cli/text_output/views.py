@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from console.cli.text_output import money as cli_text_money
 from console.cli.text_output.records import (
-    aligned_lines,
+    format_aligned_lines,
     format_document_table,
     format_explanation_lines,
+    format_record_table,
     format_section_lines,
     format_table_of_one_kind,
-    record_table,
 )
 from console.cli.text_output.registry import format_facts_section
 from console.cli.text_output.translator import Translator
@@ -28,7 +28,7 @@ def format_view_lines(view: AnyRecordDetails, translator: Translator) -> Iterato
     """Yield the answer of the command `show` as text: record, explanation, next step, the sections of the record's
     kind, timeline and evidence.
     """
-    yield from record_table(view.record, translator)
+    yield from format_record_table(view.record, translator)
     yield ""
     yield from format_explanation_lines(view.explanation, translator)
     yield from format_facts_section(view.corporation, (view.record,), translator)
@@ -42,7 +42,8 @@ def format_view_lines(view: AnyRecordDetails, translator: Translator) -> Iterato
 
 
 def _format_kind_sections(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
-    """Yield the sections that the answer has only for this kind of record."""
+    """Yield those sections of the command `show` that only records of this kind have, such as the refunds of an
+    order."""
     match view:
         case CreditCheckDetails():
             yield from format_section_lines(
@@ -72,7 +73,7 @@ def _format_kind_sections(view: AnyRecordDetails, translator: Translator) -> Ite
             yield from format_section_lines(
                 "money.strip", cli_text_money.format_money_table(view.money, translator), translator
             )
-            yield from format_section_lines("cli.payments", record_table(view.payment, translator), translator)
+            yield from format_section_lines("cli.payments", format_record_table(view.payment, translator), translator)
             yield from format_section_lines(
                 "cli.refund.against", cli_text_money.format_risk_signal_lines(view.against, translator), translator
             )
@@ -88,7 +89,7 @@ def _format_saga_lines(sagas: Iterable[SagaProgress], translator: Translator) ->
             saga_wording.format_saga_time(saga, language),
         )
         yield " · ".join(heading)
-        yield from aligned_lines(
+        yield from format_aligned_lines(
             (
                 f"  {saga_wording.get_step_mark(step)}",
                 saga_wording.get_step_name(step, language),
@@ -100,13 +101,13 @@ def _format_saga_lines(sagas: Iterable[SagaProgress], translator: Translator) ->
 
 
 def _format_timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:
-    return aligned_lines(
+    return format_aligned_lines(
         (wording.format_instant(entry.at), entry.actor, translator.audit_entry_sentence(entry)) for entry in entries
     )
 
 
 def _format_evidence_table(items: Iterable[EvidenceItem], language: str) -> Iterator[str]:
-    return aligned_lines(
+    return format_aligned_lines(
         (
             wording.format_instant(item.at),
             item.who,

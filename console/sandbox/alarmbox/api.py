@@ -226,7 +226,7 @@ def make_credit_check_fields(check: StoredCheck) -> JsonObject:
 
 
 def _make_pdf_content(check: StoredCheck) -> bytes:
-    return pdf.report_pdf(check.number, check.id, check.revision, check.purchased.isoformat(), str(check.result))
+    return pdf.make_report_pdf(check.number, check.id, check.revision, check.purchased.isoformat(), str(check.result))
 
 
 def _make_not_found_reply() -> HttpReply:
@@ -236,7 +236,7 @@ def _make_not_found_reply() -> HttpReply:
 def _read_requested_number(request: HttpRequest) -> str:
     """Return the corporation number of a purchase request.
 
-    Raises `RequestRefused` for a request that AlarmBox calls invalid.
+    Raises `RequestRefused`, 400 or 422, for a request that AlarmBox would refuse.
     """
     if request.read_media_type() != "application/json":
         raise RequestRefused(make_error_reply(400, "Content-Type must be application/json"))

@@ -73,17 +73,16 @@ VERDICT_BY_TEST_NUMBER = {"0000000000001": "ok", "0000000000002": "hold", "00000
 def make_company_name(number: str) -> str:
     """Return the invented company name for a corporation number. The same number always gets the same name."""
     prefix, suffix = LEGAL_FORMS[_derive_random_bytes("name", number)[3] % len(LEGAL_FORMS)]
-    return prefix + "".join(_name_words(number)) + suffix
+    return prefix + "".join(_choose_name_words(number)) + suffix
 
 
 def make_company_furigana(number: str) -> str:
-    """Return the reading of the company's name in katakana, without the legal form, as the corporation registry has
-    it.
-    """
-    return "".join(FURIGANA_BY_WORD[word] for word in _name_words(number))
+    """Return the katakana reading of the invented company name for a corporation number. The reading is without
+    the legal form, as in the corporation registry."""
+    return "".join(FURIGANA_BY_WORD[word] for word in _choose_name_words(number))
 
 
-def _name_words(number: str) -> tuple[str, str, str]:
+def _choose_name_words(number: str) -> tuple[str, str, str]:
     seed = _derive_random_bytes("name", number)
     return (
         INVENTED_WORDS[seed[0] % len(INVENTED_WORDS)],
@@ -101,7 +100,8 @@ def get_credit_verdict(number: str) -> str:
 
 
 def make_news_items(number: str, last_day: date) -> list[JsonObject]:
-    """Return up to three invented news items about the company, from the year before `last_day`, newest first."""
+    """Return up to three invented news items about the company with this corporation number, from the year before
+    `last_day`, newest first."""
     seed = _derive_random_bytes("infos", number)
     days = sorted(last_day - timedelta(days=1 + seed[n] + seed[n + 3] % 100) for n in range(seed[9] % 4))
     return [_make_news_item(day, seed[10 + n]) for n, day in enumerate(reversed(days))]

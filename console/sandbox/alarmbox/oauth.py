@@ -85,7 +85,8 @@ class TokenIssuer:
             return code
 
     def issue_token_pair(self, form: dict[str, str]) -> TokenPair:
-        """Return a new token pair in exchange for the authorization code or refresh token in a form.
+        """Return a new token pair in exchange for the authorization code or refresh token in `form`, the fields of
+        a token request.
 
         Raises `RequestRefused` with an OAuth error if the OAuth client, the code or the refresh token is unknown
         or not valid.
@@ -144,7 +145,7 @@ class TokenIssuer:
             pair.previous_pair = None
 
     def make_token_answer(self, pair: TokenPair) -> JsonObject:
-        """Return the JSON fields of the token endpoint's answer with this pair."""
+        """Return the JSON fields of the answer in which the token endpoint sends this pair."""
         return {
             "access_token": pair.access_token,
             "token_type": "Bearer",
@@ -188,7 +189,7 @@ class TokenIssuer:
         return self._issue_pair(old_pair.client_id, old_pair.scope, old_pair)
 
     def _require_pair_to_refresh(self, form: dict[str, str]) -> TokenPair:
-        """Return the pair of the refresh token in a form.
+        """Return the token pair that has the refresh token in `form`, the fields of a token request.
 
         Raises `RequestRefused`, 400 `invalid_grant`, if the refresh token is unknown, revoked or of another OAuth
         client.

@@ -9,7 +9,7 @@ LINES_PER_PAGE = 40
 BLOCK_BYTES = 1 << 20
 
 
-def report_pdf(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
+def make_report_pdf(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
     """Return the report of a credit check as a two-page PDF in ASCII. Another revision has another text and so
     another hash.
     """

@@ -16,11 +16,16 @@ from console.sandbox.atom.requests import (
     read_message_contents,
     read_object_field,
     read_payment_query,
-    read_refund,
     read_refund_query,
-    read_token,
+    read_refund_request,
+    read_token_request,
 )
-from console.sandbox.atom.responses import attempt_answer, make_marked_id, refund_answer, refund_status
+from console.sandbox.atom.responses import (
+    make_attempt_contents,
+    make_marked_id,
+    make_refund_answer,
+    make_refund_status_answer,
+)
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused
@@ -58,7 +63,7 @@ class SimulatedAtom:
 
     def _make_auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
-        new_token = read_token(merchant, data)
+        new_token = read_token_request(merchant, data)
         return self._make_call(
             merchant, "auth", lambda: self._create_payment(merchant, new_token), new_token.merchant_payment_id
         )
@@ -103,11 +108,13 @@ class SimulatedAtom:
     def _make_payment_status_call(self, merchant: AtomMerchant, query: PaymentQuery) -> ProviderCall:
         def act() -> HttpReply:
             with self._payment_ledger.lock:
-                payment = self._own_payment(merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.number))
+                payment = self._get_payment_if_own(
+                    merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.number)
+                )
                 if payment is None or payment.id is None or not _matches_query(payment, query):
                     raise merchant.make_refusal("OTS0401")
                 attempts = [
-                    attempt_answer(attempt_payment) for attempt_payment in (*payment.earlier_attempts, payment)
+                    make_attempt_contents(attempt_payment) for attempt_payment in (*payment.earlier_attempts, payment)
                 ]
             is_list = self._state.settings.atom_list or len(attempts) > 1
             return merchant.make_encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
@@ -115,17 +122,19 @@ class SimulatedAtom:
         return self._make_call(merchant, "verification", act, query.number)
 
     def _make_refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
-        payment = self._own_payment(merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id))
+        payment = self._get_payment_if_own(
+            merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
+        )
 
         def act() -> HttpReply:
             with self._payment_ledger.lock:
-                current_payment = self._own_payment(
+                current_payment = self._get_payment_if_own(
                     merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
                 )
                 if current_payment is None or not current_payment.refunds:
                     raise merchant.make_refusal("OTS0401")
                 settings = self._state.settings
-                answer = refund_status(
+                answer = make_refund_status_answer(
                     current_payment, in_paise=settings.atom_refund_paise, as_list=settings.atom_status_list
                 )
             return merchant.make_encrypted_reply(answer)
@@ -139,18 +148,17 @@ class SimulatedAtom:
         api_name = read_object_field(read_message_contents(data), "headDetails").get("api")
         if api_name != "REFUNDINIT":
             raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
-        new_refund = read_refund(merchant, data)
-        act = self._refund_action(merchant, new_refund)
+        new_refund = read_refund_request(merchant, data)
+        act = self._make_refund_action(merchant, new_refund)
         return self._make_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
 
-    def _refund_action(self, merchant: AtomMerchant, new_refund: RefundRequest) -> Callable[[], HttpReply]:
-        """Return a function that executes a refund request. Each accepted request is another refund, even if its
-        `prodRefundId` was used before.
-        """
+    def _make_refund_action(self, merchant: AtomMerchant, new_refund: RefundRequest) -> Callable[[], HttpReply]:
+        """Return a function that executes a refund request and returns Atom's answer. Each accepted request makes
+        new refunds, even if its `prodRefundId` was used before."""
 
         def act() -> HttpReply:
             with self._payment_ledger.lock:
-                payment = self._own_payment(
+                payment = self._get_payment_if_own(
                     merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
                 )
                 if payment is None or payment.merchant_payment_id != new_refund.number or not payment.is_captured:
@@ -162,18 +170,18 @@ class SimulatedAtom:
                     for name, key, amount in new_refund.products
                 ]
                 return merchant.make_encrypted_reply(
-                    refund_answer(payment, accepted, new_refund.amount), charge=accepted[0].serial
+                    make_refund_answer(payment, accepted, new_refund.amount), charge=accepted[0].serial
                 )
 
         return act
 
-    def _own_payment(self, merchant: AtomMerchant, payment: Payment | None) -> Payment | None:
+    def _get_payment_if_own(self, merchant: AtomMerchant, payment: Payment | None) -> Payment | None:
         return payment if payment and payment.merchant == merchant.merch_id else None
 
     def _make_call(
         self, merchant: AtomMerchant, name: str, act: Callable[[], HttpReply], number: str, payment: str | None = None
     ) -> ProviderCall:
-        answer = _answer_with_code(merchant, name)
+        answer = _make_code_reply_function(merchant, name)
         return ProviderCall(
             PROVIDER_NAME,
             f"{PROVIDER_NAME}_{name}",
@@ -185,10 +193,9 @@ class SimulatedAtom:
         )
 
 
-def _answer_with_code(merchant: AtomMerchant, name: str) -> Callable[[str, JsonObject], HttpReply]:
-    """Return a function that makes an answer with a given status code, for faults. The function's argument `more` may
-    have another HTTP status.
-    """
+def _make_code_reply_function(merchant: AtomMerchant, name: str) -> Callable[[str, JsonObject], HttpReply]:
+    """Return a function that makes an answer to the call `name` with a given status code of Atom. Faults call it.
+    Its second argument has the `fields` of the fault's rule; the field `status` sets the HTTP status."""
 
     def answer(code: str, more: JsonObject) -> HttpReply:
         if name == "auth":

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 KEY_DERIVATION_ROUNDS = 65_536
 INITIALIZATION_VECTOR = bytes(range(16))
-BLOCK_BYTES = 16
+AES_BLOCK_BYTES = 16
 
 
 class DecryptionFailed(ValueError):
@@ -18,9 +18,8 @@ class DecryptionFailed(ValueError):
 
 @lru_cache(maxsize=256)
 def derive_key(key: str, salt: str) -> bytes:
-    """Derive the AES key from a key text and a salt text, whose characters are used and not decoded. The derivation
-    takes tens of milliseconds; the results are cached.
-    """
+    """Derive the AES key from a key text and a salt text. Both are used as UTF-8 text, not decoded from hex or
+    Base64. The derivation takes tens of milliseconds; the results are cached."""
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
@@ -34,7 +33,7 @@ def encrypt_text(text: str, key: str, salt: str) -> str:
     from cryptography.hazmat.primitives.ciphers.modes import CBC
     from cryptography.hazmat.primitives.padding import PKCS7
 
-    padder = PKCS7(BLOCK_BYTES * 8).padder()
+    padder = PKCS7(AES_BLOCK_BYTES * 8).padder()
     padded_text = padder.update(text.encode()) + padder.finalize()
     encryptor = Cipher(AES(derive_key(key, salt)), CBC(INITIALIZATION_VECTOR)).encryptor()
     return (encryptor.update(padded_text) + encryptor.finalize()).hex().upper()
@@ -53,7 +52,7 @@ def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
     try:
         decryptor = Cipher(AES(derive_key(key, salt)), CBC(INITIALIZATION_VECTOR)).decryptor()
         padded_text = decryptor.update(bytes.fromhex(encrypted_text)) + decryptor.finalize()
-        unpadder = PKCS7(BLOCK_BYTES * 8).unpadder()
+        unpadder = PKCS7(AES_BLOCK_BYTES * 8).unpadder()
         return (unpadder.update(padded_text) + unpadder.finalize()).decode()
     except ValueError:
         raise DecryptionFailed from None

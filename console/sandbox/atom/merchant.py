@@ -117,12 +117,13 @@ class AtomMerchants:
             self._merchants[merchant.merch_id] = merchant
 
     @property
-    def newest_id(self) -> str:
+    def newest_merchant_id(self) -> str:
         """Id of the merchant that was registered last."""
         return list(self._merchants)[-1]
 
     def find_merchant_of_form(self, body: bytes) -> AtomMerchant | None:
-        """Return the merchant that the form of an answer names; None if the form names none or an unknown one."""
+        """Return the merchant whose id is in the form of an encrypted answer (`merchId=…`); None if the form has
+        no id or an unknown one."""
         match = re.match(rb"merchId=([^&]+)&", body)
         return self.find_merchant(match[1].decode("ascii", "replace")) if match else None
 

@@ -62,8 +62,8 @@ def read_message_contents(data: JsonObject) -> JsonObject:
     return read_object_field(data, "payInstrument")
 
 
-def read_token(merchant: AtomMerchant, data: JsonObject) -> TokenRequest:
-    """Read an AUTH request.
+def read_token_request(merchant: AtomMerchant, data: JsonObject) -> TokenRequest:
+    """Read and check an AUTH request, which requests the token of a payment page.
 
     Raises `RequestRefused`: 401 for wrong credentials, 400 for wrong contents.
     """
@@ -107,8 +107,8 @@ def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int 
 
 
 def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) -> PaymentQuery:
-    """Read a TXNVERIFICATION request. In version 2 (`v2`) a request has neither header nor password, and its
-    signature covers fewer fields.
+    """Read and check a TXNVERIFICATION request, which requests the state of a payment. In version 2 (`v2`) such a
+    request has neither header nor password, and its signature covers fewer fields.
 
     Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """
@@ -135,8 +135,8 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
     )
 
 
-def read_refund(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
-    """Read a REFUNDINIT request.
+def read_refund_request(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
+    """Read and check a REFUNDINIT request, which requests a refund of a payment.
 
     Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """
@@ -159,7 +159,8 @@ def read_refund(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
 
 
 def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
-    """Read a REFUNDSTATUS request and return Atom's payment id. The password in this request is in Base64.
+    """Read and check a REFUNDSTATUS request, which requests the states of a payment's refunds. Return Atom's
+    payment id. The password in this request is in Base64.
 
     Raises `RequestRefused` with Atom's status code for wrong credentials or contents.
     """

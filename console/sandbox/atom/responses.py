@@ -17,9 +17,8 @@ STATUS_FETCHED_MESSAGE = "REFUND STATUS FETCHED SUCCESSFULLY"
 
 
 def make_marked_id(text: str | None) -> str | None:
-    """Return an id with the mark JSON_NUMBER_MARK in front, because of which `write_json` writes the id as a JSON
-    number. None for None or an empty id.
-    """
+    """Return an id with JSON_NUMBER_MARK in front, so that `write_json` writes the id as a JSON number. None for
+    None or an empty id."""
     return JSON_NUMBER_MARK + text if text else None
 
 
@@ -29,8 +28,8 @@ def make_bank_transaction_number(payment: Payment) -> str | None:
     return f"00{payment.id}1119" if at_bank and payment.id else None
 
 
-def attempt_answer(payment: Payment) -> JsonObject:
-    """Return the contents of one attempt to pay, in the form of the answer to TXNVERIFICATION."""
+def make_attempt_contents(payment: Payment) -> JsonObject:
+    """Return the contents that the answer to TXNVERIFICATION has about one attempt to pay."""
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
         "merchDetails": {
@@ -57,7 +56,7 @@ def _find_description(payment: Payment) -> str | None:
     return "TRANSACTION IS SUCCESSFUL" if payment.is_captured else None
 
 
-def refund_answer(payment: Payment, refunds: list[Refund], total: int) -> JsonObject:
+def make_refund_answer(payment: Payment, refunds: list[Refund], total: int) -> JsonObject:
     """Return the contents of the answer to REFUNDINIT, for one request's accepted refunds and their total in
     paise.
     """
@@ -81,11 +80,11 @@ def refund_answer(payment: Payment, refunds: list[Refund], total: int) -> JsonOb
     return {"payInstrument": {"payDetails": pay_fields, "responseDetails": make_response_details("OTS0000")}}
 
 
-def refund_status(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObject:
+def make_refund_status_answer(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObject:
     """Return the contents of the answer to REFUNDSTATUS. `in_paise`: amounts are in paise instead of rupees.
     `as_list`: the field `refundStatusDetails` is a list instead of an object.
     """
-    rows = [_refund_row(refund, in_paise=in_paise) for refund in payment.refunds]
+    rows = [_make_refund_row(refund, in_paise=in_paise) for refund in payment.refunds]
     details = [{"prodName": payment.details["product"], "refundStatus": rows}]
     return {
         "payInstrument": {
@@ -96,7 +95,7 @@ def refund_status(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObj
     }
 
 
-def _refund_row(refund: Refund, *, in_paise: bool) -> JsonObject:
+def _make_refund_row(refund: Refund, *, in_paise: bool) -> JsonObject:
     return {
         "refundTxnId": make_marked_id(refund.id),
         "refundAmt": refund.amount_minor if in_paise else make_marked_rupees(refund.amount_minor),
@@ -162,7 +161,8 @@ def compute_callback_signature(key: str, data: JsonObject) -> str:
 
 
 def _format_plain_text(value: object) -> str:
-    """Return a value as it is written in the message. A float, which only tests insert, gets two decimals."""
+    """Return a value of a callback as the text that the signature covers: the text that is written in the message.
+    A float, which only tests insert, gets two decimals."""
     return (
         format_amount(round(value * 100)) if isinstance(value, float) else str(value).removeprefix(JSON_NUMBER_MARK)
     )

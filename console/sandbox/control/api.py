@@ -25,9 +25,8 @@ OutageStarter = Callable[[float | None], None]
 
 
 class ControlApi:
-    """The endpoints of one sandbox's control API. `outage` is a function that begins an outage of the given seconds;
-    None ends the outage.
-    """
+    """The endpoints of one sandbox's control API. `set_outage` is a function that begins an outage of the given
+    seconds; with None it ends the outage."""
 
     def __init__(
         self,
@@ -127,7 +126,7 @@ class ControlApi:
             return (
                 state.holds.count_held_calls(call, number) >= calls
                 and charged >= charges
-                and state.call_log.call_count(call) >= requests
+                and state.call_log.count_calls(call) >= requests
                 and state.payment_ledger.refund_count >= refunds
                 and state.notices_ended >= notices
             )

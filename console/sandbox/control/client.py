@@ -69,8 +69,9 @@ class SandboxControl:
     def read_requests(
         self, call: str | None = None, number: str | None = None, after: int = 0
     ) -> list[dict[str, Any]]:
-        """Return the requests that the simulated providers received, in sequence: only those of this call and number,
-        unless None, and with a sequence number `seq` above `after`.
+        """Return the requests that the simulated providers received, in sequence. `call` and `number` restrict
+        them to one name of a call and one subject (such as a corporation number). Only requests with a sequence
+        number `seq` above `after` are returned.
         """
         query = {"call": call, "number": number, "after": after}
         return list(self._call_sandbox("GET", "requests", query=query)["requests"])
@@ -81,7 +82,8 @@ class SandboxControl:
         self._call_sandbox("POST", "reset", {"keep_tokens": keep_tokens})
 
     def change_settings(self, **settings: Any) -> dict[str, Any]:
-        """Change settings of the sandbox (docs/sandbox.md lists them); return the state."""
+        """Change settings of the sandbox (docs/sandbox.md lists them); return the sandbox's state, as `read_state`
+        does."""
         return self._call_sandbox("POST", "config", settings)
 
     def register_client(self, client_id: str, client_secret: str, refresh_token: str | None = None) -> None:
@@ -95,7 +97,8 @@ class SandboxControl:
         return list(self._call_sandbox("POST", "checks", {"checks": list(checks)})["credit_checks"])
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:
-        """Let held calls continue, all or those of this call and number. Return the number of released calls."""
+        """Let held calls continue: all, or those with this name and this subject (such as a corporation number).
+        Return the number of released calls."""
         return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
     def wait_until_reached(self, seconds: float = 10.0, **expected_counts: Any) -> bool:
@@ -109,14 +112,17 @@ class SandboxControl:
         return bool(answer["reached"])
 
     def publish_registry(self, rows: int, seed: int, day: date, planted: Iterable[RegistryRow] = ()) -> None:
-        """Publish another whole corporation registry: that of `write_whole` with the same arguments."""
+        """Publish another whole corporation registry: the rows `planted`, then `rows` invented corporations, which
+        are the same for the same arguments. Differences that were published before are removed."""
         planted_rows = [row._asdict() for row in planted]
         body = {"rows": rows, "seed": seed, "day": day.isoformat(), "planted": planted_rows}
         self._call_sandbox("POST", "registry/whole", body)
 
     def publish_difference(self, day: date, rows: int = 0, changes: Iterable[RegistryRow] = ()) -> int:
-        """Publish the differences of a day: those of `write_difference` with the same arguments. Return their number
-        of rows.
+        """Publish the corporations that changed on `day`: `rows` invented rows, and the rows `changes`. Return the
+        number of rows.
+
+        Raises `SandboxError` unless `day` is after all days that are published.
         """
         body = {"day": day.isoformat(), "rows": rows, "changes": [row._asdict() for row in changes]}
         return int(self._call_sandbox("POST", "registry/differences", body)["rows"])
@@ -127,7 +133,8 @@ class SandboxControl:
         return int(self._call_sandbox("POST", "tokens/revoke")["revoked"])
 
     def expire_tokens(self) -> int:
-        """Make all access tokens of the simulated AlarmBox expire; a refresh gives a new one. Return their number."""
+        """Make all access tokens of the simulated AlarmBox expire; a refresh gives a new one. Return the number of
+        these access tokens."""
         return int(self._call_sandbox("POST", "tokens/expire")["expired"])
 
     def begin_outage(self, seconds: float) -> None:

@@ -41,18 +41,19 @@ class SentNotice:
 
 
 class NoticeConnection:
-    """Replaces the connection of a notice when a fault is applied. The sender has already read the answer and
-    closed the real connection, so nothing can be written.
+    """The connection that the fault of a notice gets in place of a caller's connection. Its methods have no
+    effect, because the sender of the notice has already read the receiver's answer and closed the real
+    connection.
     """
 
     def write(self, data: bytes) -> bool:
         return True
 
     def close(self) -> None:
-        """Do nothing: no connection is open."""
+        """Do nothing: the connection on which the notice was sent is closed already."""
 
     def reset(self) -> None:
-        """Do nothing: no connection is open."""
+        """Do nothing: the connection on which the notice was sent is closed already."""
 
     def is_caller_disconnected(self) -> bool:
         return False
@@ -75,7 +76,6 @@ class NoticeSender:
             self.addresses: dict[str, str] = {}
             self._sequence_numbers = count(1)
             self._sent_notices: deque[SentNotice] = deque(maxlen=MAX_LOGGED_NOTICES)
-            self._try_count = 0
             self._state.notices_ended = 0
 
     def set_address(self, provider: str, address: str | None) -> None:
@@ -167,11 +167,6 @@ class NoticeSender:
             sent = [asdict(each) for each in self._sent_notices]
             return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": sent}
 
-    def try_count(self) -> int:
-        """Return the number of notices whose sending has begun."""
-        with self._lock:
-            return self._try_count
-
     def _apply_fault(self, exchange: CallInProgress) -> None:
         try:
             exchange.instruction.kind.apply(exchange)
@@ -198,7 +193,6 @@ class NoticeSender:
                 notice.signature_manner,
             )
             self._sent_notices.append(sent_notice)
-            self._try_count += 1
         self._state.holds.notify_waiters()
         try_count = 1 + (self._state.settings.notice_retries if notice.provider == "paypay" else 0)
         for try_number in range(try_count if address else 0):

@@ -15,14 +15,14 @@ class PaymentClient:
     def register_payment(
         self, provider: str, number: str, amount_minor: int, state: str = "paid", **more_fields: Any
     ) -> dict[str, Any]:
-        """Register a payment that was begun outside of the sandbox; return it."""
+        """Register a payment with the merchant's payment id `number`, as if it was begun outside of the sandbox;
+        return the payment. docs/sandbox.md lists the further fields."""
         body = {"provider": provider, "number": number, "amount_minor": amount_minor, "state": state, **more_fields}
         return self._call_sandbox("POST", "payments", body)
 
     def move_payment(self, provider: str, number: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
-        """Change the state of a payment (to paid, failed, expired, reversed, …) in place of the payer or the bank;
-        return the payment.
-        """
+        """Change the state of the payment with the merchant's payment id `number` (to paid, failed, expired,
+        reversed, …) in place of the payer or the bank; return the payment."""
         return self._call_sandbox(
             "POST", "payments/move", {"provider": provider, "number": number, "to": new_state, **more_fields}
         )
@@ -35,8 +35,7 @@ class PaymentClient:
 
     def read_ledger(self, provider: str | None = None, number: str | None = None) -> dict[str, Any]:
         """Return `payments` with their refunds, and the total amounts captured, accepted for refund, refunded and
-        reversed.
-        """
+        reversed: of all payments, or of one provider or one merchant's payment id (`number`)."""
         return self._call_sandbox("GET", "payments", query={"provider": provider, "number": number})
 
     def read_payment(self, provider: str, number: str) -> dict[str, Any]:
@@ -66,15 +65,15 @@ class PaymentClient:
         return list(self._call_sandbox("GET", "notices")["sent"])
 
     def send_notice(self, provider: str, number: str, times: int = 1) -> int:
-        """Send a notice about a payment's current state `times` times; return the number of notices that are sent. It
-        is 0 if no address is set for the provider.
-        """
+        """Send `times` notices about the current state of the payment with the merchant's payment id `number`.
+        Return the number of notices that are sent: 0 if no address is set for the provider."""
         body = {"provider": provider, "number": number, "times": times}
         return int(self._call_sandbox("POST", "notices/send", body)["handed_in"])
 
     def compose_notice(self, provider: str, number: str, **more_fields: Any) -> tuple[str, bytes]:
-        """Return the media type and the body of a notice about a payment, which the caller sends itself. `fields` and
-        `manner` change the notice.
+        """Return the media type and the body of a notice about the payment with the merchant's payment id
+        `number`, which the caller sends itself. The further field `fields` replaces parts of the notice's
+        contents; `manner` selects its encryption and signature.
         """
         answer = self._call_sandbox(
             "POST", "notices/compose", {"provider": provider, "number": number, **more_fields}

@@ -52,13 +52,14 @@ class PaymentControl:
         query = request.query
         with self._payment_ledger.lock:
             payments = [
-                p.export_json() for p in self._payment_ledger.payments(query.get("provider"), query.get("number"))
+                p.export_json()
+                for p in self._payment_ledger.list_payments(query.get("provider"), query.get("number"))
             ]
         sum_fields = ("captured_minor", "accepted_minor", "refunded_minor", "reversed_minor")
         return make_json_reply({"payments": payments} | {name: sum(p[name] for p in payments) for name in sum_fields})
 
     def _read_refunds(self, request: HttpRequest) -> HttpReply:
-        refunds = self._payment_ledger.refunds(request.query.get("key"), request.query.get("payment"))
+        refunds = self._payment_ledger.list_refunds(request.query.get("key"), request.query.get("payment"))
         return make_json_reply({"total": len(refunds), "refunds": [refund.export_json() for refund in refunds]})
 
     # -- payments
@@ -102,9 +103,10 @@ class PaymentControl:
         self._payment_ledger.move_refund(refund, fields.get("state", "completed"))
 
     def _find_newest_merchant(self, provider: str) -> str:
-        return {"paypay": self._state.paypay_keys.newest_merchant_id, "atom": self._state.atom_merchants.newest_id}[
-            provider
-        ]
+        return {
+            "paypay": self._state.paypay_keys.newest_merchant_id,
+            "atom": self._state.atom_merchants.newest_merchant_id,
+        }[provider]
 
     def _move_payment(self, request: HttpRequest) -> HttpReply:
         """Change the state of a payment in place of the payer, the bank or a timeout, and send the provider's notice
@@ -154,7 +156,9 @@ class PaymentControl:
         """
         body = request.read_json()
         refunds = [
-            r for r in self._payment_ledger.refunds(str(body["key"])) if body.get("provider") in (None, r.provider)
+            r
+            for r in self._payment_ledger.list_refunds(str(body["key"]))
+            if body.get("provider") in (None, r.provider)
         ]
         if not refunds:
             raise ValueError("no such refund")
@@ -169,16 +173,16 @@ class PaymentControl:
         return make_json_reply(self._notice_sender.export_json())
 
     def _send_notice(self, request: HttpRequest) -> HttpReply:
-        """Send a notice about a payment's current state `times` times, even if the state hasn't changed."""
+        """Send notices about a payment's current state, even if the state hasn't changed. The request's field
+        `times` is their number."""
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._find_payment(body))
         are_sent = [self._notice_sender.send_in_thread(notice) for _ in range(int(body.get("times", 1)))]
         return make_json_reply({"handed_in": sum(are_sent)})
 
     def _compose_notice(self, request: HttpRequest) -> HttpReply:
-        """Answer with a notice that the caller sends itself. `fields` replace parts of the notice's contents;
-        `manner` selects its encryption and signature.
-        """
+        """Answer with a notice that the caller sends itself. The request's field `fields` replaces parts of the
+        notice's contents; `manner` selects its encryption and signature."""
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._find_payment(body))
         notice = notice.replace_fields(
@@ -187,9 +191,8 @@ class PaymentControl:
         return make_json_reply({"media_type": notice.media_type, "body": notice.body.decode()})
 
     def _publish_recon_file(self, request: HttpRequest) -> HttpReply:
-        """Answer with the URL of PayPay's reconciliation file of a Japanese day. Also send the notice about the file,
-        unless `notify` is False.
-        """
+        """Answer with the URL of PayPay's reconciliation file of a Japanese day. Also send the notice about the
+        file, unless the request's field `notify` is False."""
         body = request.read_json()
         day = date.fromisoformat(body["date"])
         merchant = str(body.get("merchant") or self._state.paypay_keys.newest_merchant_id)

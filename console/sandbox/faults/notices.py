@@ -14,7 +14,7 @@ from console.sandbox.rules.holds import HoldEnding
 from console.sandbox.rules.registry import NOTICE_CALLS, register_fault
 
 CALLBACK_CALLS = ("atom_callback",)
-TIME_FIELDS = ("paid_at", "authorized_at", "merchTxnDate", "txnInitDate", "txnCompleteDate")
+NOTICE_TIME_FIELDS = ("paid_at", "authorized_at", "merchTxnDate", "txnInitDate", "txnCompleteDate")
 OVERTAKING_SECONDS = 30.0
 HUGE_BODY_BYTES = 10 << 20
 
@@ -88,7 +88,7 @@ _register_changed_contents(
 _register_changed_contents(
     "notice_future",
     "times of a year that has not come",
-    _make_field_change(TIME_FIELDS, lambda text: "2099" + text[4:]),
+    _make_field_change(NOTICE_TIME_FIELDS, lambda text: "2099" + text[4:]),
 )
 _register_changed_contents(
     "notice_other_state",

@@ -16,15 +16,14 @@ PAYMENT_PROVIDER_CALLS = (*PAYPAY_CALLS, *ATOM_CALLS)
 REFUND_CALLS = ("paypay_refund", "atom_refund")
 REFUND_STATUS_CALLS = ("paypay_refund_details", "atom_refund_status")
 PAYMENT_STATUS_CALLS = ("paypay_payment", "atom_verification")
-ECHOING_CALLS = (*PAYMENT_STATUS_CALLS, *REFUND_CALLS, *REFUND_STATUS_CALLS)
+CALLS_THAT_REPEAT_IDS = (*PAYMENT_STATUS_CALLS, *REFUND_CALLS, *REFUND_STATUS_CALLS)
 AMOUNT_FIELDS = ("amount", "totalAmount", "totalRefundAmount", "prodRefundAmount", "refundAmt")
 ValueChange = Callable[[Any], Any]
 
 
 def change_fields(data: Any, names: tuple[str, ...], change: ValueChange) -> None:
-    """Replace every value of a field with one of these names, at any depth of `data`. A value that is None, an object
-    or a list isn't replaced.
-    """
+    """Replace every value of a field with one of these names by the result of `change`, at any depth of `data`. A
+    value that is None, an object or a list isn't replaced."""
     for name, value in list(data.items()) if isinstance(data, dict) else []:
         if isinstance(value, dict | list):
             change_fields(value, names, change)
@@ -39,7 +38,7 @@ def _register_changed_answer(
     answer_description: str,
     names: tuple[str, ...],
     change: ValueChange,
-    calls: tuple[str, ...] = ECHOING_CALLS,
+    calls: tuple[str, ...] = CALLS_THAT_REPEAT_IDS,
 ) -> None:
     """Register a fault that changes the fields with these names in the correct answer. `answer_description` describes
     the answer that the caller gets.
@@ -150,7 +149,8 @@ def set_fields(exchange: CallInProgress) -> None:
 
 
 def set_at_path(data: Any, path: list[str], value: Any) -> None:
-    """Set the value at this path of field names and list indexes; do nothing if the path doesn't exist."""
+    """Set a field at this path of field names and list indexes. The path ends with the field's name, which may be
+    new. Do nothing if another part of the path doesn't exist."""
     name, *rest = path
     if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and rest:
         set_at_path(data[int(name)], rest, value)
@@ -160,7 +160,7 @@ def set_at_path(data: Any, path: list[str], value: Any) -> None:
         data[name] = value
 
 
-@register_fault("no_data", "a success without contents", "happens", ECHOING_CALLS)
+@register_fault("no_data", "a success without contents", "happens", CALLS_THAT_REPEAT_IDS)
 def remove_contents(exchange: CallInProgress) -> None:
     def change(data: JsonObject) -> None:
         if "payInstrument" in data:

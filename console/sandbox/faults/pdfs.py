@@ -12,7 +12,7 @@ from console.sandbox.faults.responses import change_checks
 from console.sandbox.http.messages import JsonObject
 from console.sandbox.rules.registry import PDF_CALLS, register_fault
 
-CONTENT_MARK = "@the file goes here@"
+PDF_PLACEHOLDER = "@the file goes here@"
 EXECUTABLE_BYTES = (
     b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
 )
@@ -106,8 +106,8 @@ def answer_huge_pdf(exchange: CallInProgress) -> None:
     if reply.status != 200:
         exchange.send_reply(reply)
         return
-    marked_reply = reply.change_data(lambda data: data["credit_check"].update(pdf_file_data=CONTENT_MARK))
-    before, after = marked_reply.body.split(CONTENT_MARK.encode())
+    marked_reply = reply.change_data(lambda data: data["credit_check"].update(pdf_file_data=PDF_PLACEHOLDER))
+    before, after = marked_reply.body.split(PDF_PLACEHOLDER.encode())
     size = exchange.instruction.size or 500_000_000
     length = len(before) + pdf.compute_large_pdf_base64_length(size) + len(after)
     exchange.stream_reply(reply, length, chain([before], pdf.make_large_pdf_base64(size), [after]))
@@ -119,4 +119,4 @@ def _cut_to_first_half(content: bytes) -> bytes:
 
 def _make_pdf_of_revision(check: JsonObject, revision: int) -> bytes:
     number, check_id = check["corporation_number"], check["credit_check_id"]
-    return pdf.report_pdf(number, check_id, revision, check["purchase_date"], str(check["result"]))
+    return pdf.make_report_pdf(number, check_id, revision, check["purchase_date"], str(check["result"]))

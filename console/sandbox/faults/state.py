@@ -19,9 +19,9 @@ from console.sandbox.rules.rules import FaultRulebook
 
 
 class SandboxState:
-    """State of one sandbox, which the simulated providers and the control interface use in several threads: clock,
-    settings, charges, payments, keys and tokens, the faults to simulate, calls on hold, and the log of calls.
-    Each of its parts has a lock of its own.
+    """State of one sandbox, which the simulated providers and the control API use in several threads: clock,
+    settings, charges, payments, keys and tokens, fault rules, held calls, and the log of calls. Each part of
+    the state has a lock of its own.
     """
 
     def __init__(self, get_time: Callable[[], datetime] = get_machine_time) -> None:
@@ -68,9 +68,8 @@ class SandboxState:
         self.payment_ledger.record_fault(charge_id, fault)
 
     def is_too_fast(self, provider: str) -> bool:
-        """Return True if less than the setting `spacing_seconds` has passed since the last accepted call to this
-        provider. Otherwise record this call as accepted and return False.
-        """
+        """Return True if less than the setting `spacing_seconds` has passed since the last accepted call to a
+        provider. Otherwise record the present call as accepted and return False."""
         with self._pace_lock:
             now = time.monotonic()
             if now < self._next_start.get(provider, 0.0):

@@ -149,13 +149,13 @@ def answer_garbage(exchange: CallInProgress) -> None:
 
 @register_fault("redirect", "302 to another address (`to`)", "nothing", option_names=("to",))
 def answer_redirect(exchange: CallInProgress) -> None:
-    exchange.send_reply(_redirect_reply(exchange))
+    exchange.send_reply(_make_redirect_reply(exchange))
 
 
 @register_fault("redirect_after_charge", "302 to another address (`to`)", "happens", option_names=("to",))
 def answer_redirect_after_charge(exchange: CallInProgress) -> None:
     exchange.execute_call()
-    exchange.send_reply(_redirect_reply(exchange))
+    exchange.send_reply(_make_redirect_reply(exchange))
 
 
 @register_fault(
@@ -172,5 +172,5 @@ def _make_status_reply(exchange: CallInProgress) -> HttpReply:
     return reply if exchange.instruction.body is None else reply.replace_body(exchange.instruction.body.encode())
 
 
-def _redirect_reply(exchange: CallInProgress) -> HttpReply:
-    return HttpReply(302, headers=(("Location", exchange.instruction.changed_value or REDIRECT_PATH),))
+def _make_redirect_reply(exchange: CallInProgress) -> HttpReply:
+    return HttpReply(302, headers=(("Location", exchange.instruction.redirect_target or REDIRECT_PATH),))

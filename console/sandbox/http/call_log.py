@@ -15,9 +15,10 @@ SECRET_PATH_PREFIXES = ("/oauth/", "/ots/", "/paypay/recon/")
 
 @dataclass(slots=True)
 class LoggedCall:
-    """One logged request. `seq` is its sequence number. `monotonic` is the time in monotonic seconds, to measure the
-    time between calls. `connection` is the number of the connection, `turn` the number of the request within the
-    connection. `status` is None until an answer has begun.
+    """One logged request. `seq` is its sequence number. `monotonic` is the time in monotonic seconds, to measure
+    the time between calls. `connection` is the number of the connection, `turn` the number of the request
+    within the connection. `call` and `number` are the name and the subject of the provider call that the
+    request makes. `status` is None until an answer has begun.
     """
 
     seq: int
@@ -71,7 +72,7 @@ class CallLog:
             entry.call, entry.number = call, number
             self._counts[call] += 1
 
-    def call_count(self, call: str | None = None) -> int:
+    def count_calls(self, call: str | None = None) -> int:
         with self._lock:
             return self._counts[call] if call else self._counts.total()
 

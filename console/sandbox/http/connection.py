@@ -23,7 +23,7 @@ class SandboxServer(ThreadingHTTPServer):
 
     answer_request: Callable[[HttpRequest, "SandboxConnection"], None]
 
-    def reset_after_request(self, request: socket.socket) -> None:
+    def mark_for_reset(self, request: socket.socket) -> None:
         """Mark the connection, so that it is closed by a TCP reset after its request has ended."""
         raise NotImplementedError  # the listener overrides it; its module imports this one
 
@@ -115,7 +115,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE_OPTION)
         except OSError:
             return  # the caller has closed it first
-        self.server.reset_after_request(self.connection)
+        self.server.mark_for_reset(self.connection)
 
     def is_caller_disconnected(self) -> bool:
         try:

@@ -143,7 +143,7 @@ class Listener(SandboxServer):
             self._connections_to_reset.discard(request)
         (self.close_request if must_reset else super().shutdown_request)(request)
 
-    def reset_after_request(self, request: socket.socket) -> None:
+    def mark_for_reset(self, request: socket.socket) -> None:
         """Mark a connection, so that it is closed without a shutdown after its request. Because the connection's
         linger time is 0, the operating system then sends a TCP reset.
         """

@@ -68,9 +68,9 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """One HTTP answer. `encoder` has made `body` from `data`. `ledger_entry_id` is the id of the charge, payment
-    or refund in the sandbox's ledger that the answer reports. It is None if the answer reports none, or if a
-    simulated fault has changed the answer.
+    """One HTTP answer. `data` is the content of `body` before encoding; `encoder` encodes it again after a fault
+    has changed it. `ledger_entry_id` is the id of the charge, payment or refund in the sandbox's ledger that
+    the answer reports. It is None if the answer reports none, or if a simulated fault has changed the answer.
     """
 
     status: int = 200
@@ -82,8 +82,9 @@ class HttpReply:
     encoder: Callable[[JsonObject], bytes] = encode_json
 
     def make_head_bytes(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
-        """Return the status line and the headers. `length` is the Content-Length in bytes; None: the body's length.
-        Some faults pass another length; with a negative one there is no Content-Length.
+        """Return the status line and the headers, with the headers `extra` at the end. `length` is the
+        Content-Length in bytes; None: the body's length. Some faults pass another length; with a negative one
+        there is no Content-Length.
         """
         size = len(self.body) if length is None else length
         lines = [

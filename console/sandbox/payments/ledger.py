@@ -12,7 +12,7 @@ from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.messages import JsonObject
 from console.sandbox.payments.states import WORDS_BY_PROVIDER, ProviderStateWords
 
-FIRST_SERIAL = 900_000_001  # far above the ids of credit checks, so that the two never overlap
+FIRST_REFUND_SERIAL = 900_000_001  # far above the ids of credit checks, so that the two never overlap
 
 
 @dataclass(slots=True)
@@ -52,8 +52,8 @@ class Refund:
 @dataclass(slots=True)
 class Payment:
     """One payment at a simulated provider; amounts are in minor units (yen, paise). `merchant_payment_id` is the
-    merchant's payment id; `id` is the provider's, None until the payer begins to pay. `earlier_attempts` has earlier
-    attempts.
+    merchant's payment id; `id` is the provider's, None until the payer begins to pay. `earlier_attempts` has a
+    copy of the payment for each attempt to pay before the current one.
     """
 
     provider: str
@@ -130,7 +130,7 @@ class PaymentLedger:
 
     def delete_all(self) -> None:
         with self.lock:
-            self._serials = count(FIRST_SERIAL)
+            self._serials = count(FIRST_REFUND_SERIAL)
             self._payments: dict[tuple[str, str], Payment] = {}
             self._payment_by_provider_id: dict[tuple[str, str], Payment] = {}
             self._refunds: dict[int, Refund] = {}
@@ -146,14 +146,14 @@ class PaymentLedger:
     def find_payment(self, provider: str, number: str) -> Payment | None:
         """Return the payment of a provider with this merchant's payment id (`number`); None if it is unknown."""
         with self.lock:
-            return self._execute_due(self._payments.get((provider, number)))
+            return self._execute_due_changes(self._payments.get((provider, number)))
 
     def find_by_provider_id(self, provider: str, provider_id: str) -> Payment | None:
         """Return the payment of a provider with this provider's payment id; None if it is unknown."""
         with self.lock:
-            return self._execute_due(self._payment_by_provider_id.get((provider, provider_id)))
+            return self._execute_due_changes(self._payment_by_provider_id.get((provider, provider_id)))
 
-    def payments(self, provider: str | None = None, number: str | None = None) -> list[Payment]:
+    def list_payments(self, provider: str | None = None, number: str | None = None) -> list[Payment]:
         """Return payments in the sequence in which they were added: all, or those of one provider or with one
         merchant's payment id (`number`).
         """
@@ -167,10 +167,10 @@ class PaymentLedger:
                 return [payment for payment in candidates if payment is not None]
             matching = [payment for payment in self._payments.values() if provider in (None, payment.provider)]
             for payment in matching:
-                self._execute_due(payment)
+                self._execute_due_changes(payment)
             return matching
 
-    def refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
+    def list_refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
         """Return refunds in the sequence in which they were accepted: all, or those with the merchant's refund id
         `key` or of the payment `payment`. Two refunds may have the same `key`.
         """
@@ -242,10 +242,11 @@ class PaymentLedger:
         requested_at: int = 0,
         product: str | None = None,
     ) -> Refund:
-        """Record an accepted refund. The provider's routes have checked the request before."""
+        """Record an accepted refund, after the provider's routes have checked the request. `key` is the merchant's
+        refund id; `requested_at` is in seconds since 1970."""
         with self.lock:
             provider_words = payment.provider_words
-            state = provider_words.refund_state("completed" if self._settings.refund_at_once else "accepted")
+            state = provider_words.get_refund_state("completed" if self._settings.refund_at_once else "accepted")
             refund = Refund(next(self._serials), payment.provider, key, str(next(self._refund_ids)),
                             payment.merchant_payment_id, amount_minor, payment.currency, state,
                             self._clock.now(), reason, requested_at, product)  # fmt: skip
@@ -270,7 +271,7 @@ class PaymentLedger:
         Raises `ValueError` for an unknown word.
         """
         with self.lock:
-            refund.state = WORDS_BY_PROVIDER[refund.provider].refund_state(new_state)
+            refund.state = WORDS_BY_PROVIDER[refund.provider].get_refund_state(new_state)
         self._on_change()
         return refund
 
@@ -297,7 +298,7 @@ class PaymentLedger:
 
     def _assign_id(self, payment: Payment) -> None:
         numbers = self._payment_id_counters[payment.provider]
-        ids = (payment.provider_words.payment_id(number) for number in numbers)
+        ids = (payment.provider_words.make_payment_id(number) for number in numbers)
         payment.id = next(
             payment_id for payment_id in ids if (payment.provider, payment_id) not in self._payment_by_provider_id
         )
@@ -308,10 +309,9 @@ class PaymentLedger:
         payment.captured_at = payment.captured_at or self._clock.now()
         payment.captured_minor, payment.reversed_minor = payment.amount_minor, 0
 
-    def _execute_due(self, payment: Payment | None) -> Payment | None:
-        """Execute those refunds and the cancellation of the payment that are due, unless only the control API may
-        execute them (setting `settle_by_hand`). Return the payment.
-        """
+    def _execute_due_changes(self, payment: Payment | None) -> Payment | None:
+        """Execute the payment's cancellation and refunds that were accepted at least `settle_seconds` (a setting)
+        ago. Do nothing if only the control API may execute them (setting `settle_by_hand`). Return the payment."""
         if payment is None or self._settings.settle_by_hand:
             return payment
         due_time = self._clock.now() - timedelta(seconds=self._settings.settle_seconds)
@@ -319,5 +319,5 @@ class PaymentLedger:
             self.move_payment(payment, "failed")
         for refund in payment.refunds:
             if refund.state in payment.provider_words.accepted_states and refund.accepted_at <= due_time:
-                refund.state = payment.provider_words.refund_state("completed")
+                refund.state = payment.provider_words.get_refund_state("completed")
         return payment

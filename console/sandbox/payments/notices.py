@@ -33,8 +33,8 @@ class SimulatedNotice:
 
 @dataclass(frozen=True, slots=True)
 class NoticeCall(ProviderCall):
-    """The sending of a notice, in the form in which rules and faults handle it. `deliver_notice` sends a given
-    notice.
+    """The sending of a notice as a provider call, so that fault rules can match it. `deliver_notice` sends the
+    notice that a fault passes to it.
 
     `handled_count` is the number of notices that the sandbox had handled when this call was created.
     """

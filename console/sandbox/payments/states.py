@@ -36,7 +36,7 @@ class ProviderStateWords:
         """
         return _get_provider_word(word, self.payment_words)
 
-    def refund_state(self, word: str) -> str:
+    def get_refund_state(self, word: str) -> str:
         """Return the provider's refund state for a common word (`completed` → REFUNDED or REFUND PROCESSED). The
         provider's own word is accepted, too.
 
@@ -44,7 +44,7 @@ class ProviderStateWords:
         """
         return _get_provider_word(word, self.refund_words)
 
-    def payment_id(self, number: int) -> str:
+    def make_payment_id(self, number: int) -> str:
         return f"{number:0{self.id_digits}d}"
 
 

@@ -12,13 +12,13 @@ from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject
 from console.sandbox.payments.ledger import Payment
 from console.sandbox.paypay.reconciliation_file import ReconciliationFiles
 from console.sandbox.paypay.refunds import RefundIntake
-from console.sandbox.paypay.requests import ID_PATTERN, CodeRequest, read_code, read_refund
+from console.sandbox.paypay.requests import ID_PATTERN, CodeRequest, read_code_request, read_refund_request
 from console.sandbox.paypay.responses import (
     make_code_data,
     make_payment_data,
+    make_refund_data,
     make_result_refusal,
     make_result_reply,
-    refund_data,
 )
 from console.sandbox.paypay.state import PayPayState
 from console.sandbox.paypay.time_limits import cancel_last_second
@@ -52,7 +52,7 @@ class SimulatedPayPay:
 
     def _make_create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
-        new_code = read_code(request)
+        new_code = read_code_request(request)
         return self._make_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
 
     def _create_code(self, merchant: str, new_code: CodeRequest) -> HttpReply:
@@ -75,7 +75,8 @@ class SimulatedPayPay:
     def _make_delete_code_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         payment = next(
-            (p for p in self._payment_ledger.payments(PROVIDER_NAME) if p.details.get("codeId") == match[1]), None
+            (p for p in self._payment_ledger.list_payments(PROVIDER_NAME) if p.details.get("codeId") == match[1]),
+            None,
         )
 
         def act() -> HttpReply:
@@ -98,7 +99,7 @@ class SimulatedPayPay:
         def act() -> HttpReply:
             if not re.fullmatch(ID_PATTERN, number):
                 raise make_result_refusal("DYNAMIC_QR_BAD_REQUEST")
-            payment = self._own_payment(merchant, number)
+            payment = self._find_own_payment(merchant, number)
             if payment is None or payment.state == "GONE" or "codeId" not in payment.details:
                 raise make_result_refusal("DYNAMIC_QR_PAYMENT_NOT_FOUND")
             return make_result_reply("SUCCESS", make_payment_data(payment))
@@ -109,7 +110,7 @@ class SimulatedPayPay:
         merchant = self._state.paypay_keys.require_merchant(request)
 
         def act() -> HttpReply:
-            payment = self._own_payment(merchant, match[1])
+            payment = self._find_own_payment(merchant, match[1])
             if payment is None or payment.id is None or "codeId" in payment.details:
                 raise make_result_refusal("RESOURCE_NOT_FOUND")
             return make_result_reply("SUCCESS", make_payment_data(payment))
@@ -121,7 +122,7 @@ class SimulatedPayPay:
 
         def act() -> HttpReply:
             with self._payment_ledger.lock:
-                payment = self._own_payment(merchant, match[1])
+                payment = self._find_own_payment(merchant, match[1])
                 if payment is None:
                     raise make_result_refusal("RESOURCE_NOT_FOUND")
                 self._accept_cancellation(payment)
@@ -152,7 +153,7 @@ class SimulatedPayPay:
         if payment.state in ("AUTHORIZED", "REAUTHORIZING"):
             self._payment_ledger.move_payment(payment, "failed")
 
-    def _own_payment(self, merchant: str, number: str) -> Payment | None:
+    def _find_own_payment(self, merchant: str, number: str) -> Payment | None:
         payment = self._payment_ledger.find_payment(PROVIDER_NAME, number)
         return payment if payment and payment.merchant == merchant else None
 
@@ -160,7 +161,7 @@ class SimulatedPayPay:
 
     def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
-        new_refund = read_refund(request)
+        new_refund = read_refund_request(request)
         payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
         number = payment.merchant_payment_id if payment else None
         return self._make_call(
@@ -178,14 +179,14 @@ class SimulatedPayPay:
             refund = self._refund_intake.find_refund(merchant, match[1], payment_id)
             if refund is None:
                 raise make_result_refusal("NO_SUCH_REFUND_ORDER")
-            return make_result_reply("SUCCESS", refund_data(*refund))
+            return make_result_reply("SUCCESS", make_refund_data(*refund))
 
         return self._make_call("refund_details", act, match[1], payment.merchant_payment_id if payment else None)
 
     # -- reconciliation file
 
     def _make_recon_file_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
-        file = self.recon_files.file_of_url(match[1], request.query.get("sig", ""))
+        file = self.recon_files.require_file_of_url(match[1], request.query.get("sig", ""))
         return self._make_call("recon", lambda: HttpReply(200, self.recon_files.make_content(file), "text/csv"))
 
     def _make_call(
@@ -198,10 +199,11 @@ class SimulatedPayPay:
             number,
             payment=payment or number,
             too_fast_reply=RATE_LIMIT_REPLY,
-            answer_with_code=_answer_with_code,
+            answer_with_code=_make_code_reply,
         )
 
 
-def _answer_with_code(code: str, more: JsonObject) -> HttpReply:
-    """Return an answer with a given result code, for faults. `more` may have another HTTP status or code id."""
+def _make_code_reply(code: str, more: JsonObject) -> HttpReply:
+    """Return an answer with a given result code; faults call this function. `more` has the `fields` of the fault's
+    rule: `status` sets the HTTP status, `codeId` the code id."""
     return make_result_reply(code, status=more.get("status"), code_id=more.get("codeId"))

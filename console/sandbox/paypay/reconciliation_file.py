@@ -46,7 +46,7 @@ class ReconciliationFiles:
         expiry_epoch = int((self._state.clock.now() + URL_LIFETIME).timestamp())
         return f"/paypay/recon/{name}?sig={expiry_epoch}-{self._sign_name(name, expiry_epoch)}"
 
-    def file_of_url(self, name: str, signature: str) -> ReconciliationFile:
+    def require_file_of_url(self, name: str, signature: str) -> ReconciliationFile:
         """Return the reconciliation file that a signed URL names.
 
         Raises `RequestRefused`, 403, if the signature is invalid or has expired.
@@ -67,22 +67,22 @@ class ReconciliationFiles:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMN_TITLES)
-        for _, row in sorted(self._make_sorted_rows(file), key=lambda line: line[0]):
+        for _, row in sorted(self._make_dated_rows(file), key=lambda line: line[0]):
             writer.writerow(row)
         return text.getvalue().encode("cp932", "replace")
 
-    def _make_sorted_rows(self, file: ReconciliationFile) -> list[tuple[datetime, list[str]]]:
+    def _make_dated_rows(self, file: ReconciliationFile) -> list[tuple[datetime, list[str]]]:
         rows = []
-        for payment in self._state.payment_ledger.payments("paypay"):
+        for payment in self._state.payment_ledger.list_payments("paypay"):
             if payment.merchant == file.merchant and payment.id is not None:
-                rows += _file_lines(payment, failures=self._state.settings.paypay_recon_failures)
+                rows += _make_payment_rows(payment, failures=self._state.settings.paypay_recon_failures)
         return [(at, row) for at, row in rows if at.astimezone(JST).date() == file.day]
 
     def _sign_name(self, name: str, expiry_epoch: int) -> str:
         return hashlib.sha256(f"{self._signing_key}:{name}:{expiry_epoch}".encode()).hexdigest()[:32]
 
 
-def _file_lines(payment: Payment, *, failures: bool) -> list[tuple[datetime, list[str]]]:
+def _make_payment_rows(payment: Payment, *, failures: bool) -> list[tuple[datetime, list[str]]]:
     lines = []
     if payment.captured_at:
         lines.append(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from console.sandbox.http.messages import HttpReply
 from console.sandbox.payments.ledger import Payment, Refund
 from console.sandbox.paypay.requests import RefundRequest
-from console.sandbox.paypay.responses import make_result_refusal, make_result_reply, refund_data
+from console.sandbox.paypay.responses import make_refund_data, make_result_refusal, make_result_reply
 from console.sandbox.paypay.state import PayPayState
 from console.sandbox.paypay.time_limits import refund_last_second
 
@@ -50,7 +50,7 @@ class RefundIntake:
                     requested_at=new_refund.requested_at,
                 )
                 known_refund = payment, refund
-            return make_result_reply("SUCCESS", refund_data(*known_refund), charge=known_refund[1].serial)
+            return make_result_reply("SUCCESS", make_refund_data(*known_refund), charge=known_refund[1].serial)
 
     def _require_payment(self, merchant: str, new_refund: RefundRequest) -> Payment:
         payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)

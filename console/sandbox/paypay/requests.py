@@ -37,8 +37,8 @@ class RefundRequest:
     reason: str | None
 
 
-def read_code(request: HttpRequest) -> CodeRequest:
-    """Read a request for a payment code.
+def read_code_request(request: HttpRequest) -> CodeRequest:
+    """Read and check a request for a payment code.
 
     Raises `RequestRefused` with PayPay's result code for an invalid request.
     """
@@ -51,8 +51,8 @@ def read_code(request: HttpRequest) -> CodeRequest:
     return CodeRequest(body["merchantPaymentId"], _require_yen(body["amount"], "DYNAMIC_QR_BAD_REQUEST"), details)
 
 
-def read_refund(request: HttpRequest) -> RefundRequest:
-    """Read a request for a refund.
+def read_refund_request(request: HttpRequest) -> RefundRequest:
+    """Read and check a request for a refund.
 
     Raises `RequestRefused` with PayPay's result code for an invalid request.
     """

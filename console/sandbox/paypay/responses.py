@@ -113,7 +113,7 @@ def make_payment_data(payment: Payment) -> JsonObject:
     if payment.id is None:
         return {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
     refunded = payment.is_captured and payment.refunded_minor > 0
-    refunds = [refund_data(payment, refund) for refund in payment.refunds]
+    refunds = [make_refund_data(payment, refund) for refund in payment.refunds]
     return {
         "paymentId": payment.id,
         "status": "REFUNDED" if refunded else payment.state,
@@ -139,7 +139,7 @@ def _make_revert_data(payment: Payment) -> JsonObject | None:
     return {"acceptedAt": at, "merchantRevertId": payment.merchant_payment_id, "requestedAt": at, "reason": None}
 
 
-def refund_data(payment: Payment, refund: Refund) -> JsonObject:
+def make_refund_data(payment: Payment, refund: Refund) -> JsonObject:
     """Return the data of PayPay's answers to "refund" and "refund details"."""
     return {
         "status": refund.state,

@@ -1,15 +1,14 @@
-"""Makes the rows of a difference that change a corporation, from the corporation's row before the change: for tests
-that plant changes, and for the invented differences.
-"""
+"""Functions that return a corporation's row after a change, from the row before it. Tests use them for differences
+with known changes; `invent_changes` uses them for random changes."""
 
 import random
 from collections.abc import Iterator
 from datetime import date, timedelta
 
 from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
-from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow, complete_number
+from console.sandbox.registry.rows import FULL_WIDTH_TABLE, RegistryRow, complete_number
 from console.sandbox.registry.special_rows import close_row, merge_into
-from console.sandbox.registry.whole import FIRST_DAY, InventedRegistry
+from console.sandbox.registry.whole import FIRST_ASSIGNMENT_DAY, InventedRegistry
 from console.sandbox.registry.words import FIRST_WORDS, SECOND_WORDS
 
 LEGAL_FORMS = ("株式会社", "有限会社", "合同会社", "医療法人社団", "宗教法人")
@@ -60,8 +59,8 @@ def invent_changes(
     registry: InventedRegistry, rows: int, day: date, untouched: frozenset[str] = frozenset()
 ) -> Iterator[RegistryRow]:
     """Yield `rows` rows of a difference of this day: new corporations, and changes of corporations of `registry`.
-    Each corporation changes once. For a quarter of the renamed or moved corporations, a superseded row (latest =
-    0) comes before the changed one. The corporation numbers in `untouched` are left out.
+    Each corporation changes once, and no corporation whose number is in `untouched`. For a quarter of the
+    renamed or moved corporations, a superseded row (latest = 0) comes before the changed one.
     """
     source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
     changed = _draw_positions(registry.rows, rows * 3 // 4, source)
@@ -72,7 +71,7 @@ def invent_changes(
             yield _invent_new_row(day, made, source)
             made += 1
             continue
-        row = registry.row_at(position)
+        row = registry.make_row_at(position)
         if row.corporate_number in untouched:
             continue
         for told in _draw_change(row, registry, position, day, source)[: rows - made]:
@@ -81,7 +80,8 @@ def invent_changes(
 
 
 def _draw_positions(total: int, count: int, source: random.Random) -> Iterator[int]:
-    """Yield up to `count` different positions in ascending order, one of each of `count` equal parts."""
+    """Yield up to `count` random positions below `total` in ascending order: one from each of `count` equal
+    ranges."""
     step = max(total // max(count, 1), 1)
     return (start + source.randrange(step) for start in range(0, total - step + 1, step))
 
@@ -89,7 +89,10 @@ def _draw_positions(total: int, count: int, source: random.Random) -> Iterator[i
 def _draw_change(
     row: RegistryRow, registry: InventedRegistry, position: int, day: date, source: random.Random
 ) -> list[RegistryRow]:
-    """Return the rows of one change of a corporation, the one in force last."""
+    """Return the rows of one random change of a corporation: the changed row, sometimes with a superseded row
+    (latest = 0) before it. `position` is the corporation's position in `registry`; `source` makes the random
+    numbers.
+    """
     if row.close_date:
         return [reopen_company(row, day)]
     following = registry.make_number_at(position + 1) if position + 1 < registry.rows else None
@@ -98,7 +101,7 @@ def _draw_change(
     street = (
         f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
     )
-    moved = move_company(row, street.translate(FULL_WIDTH), day)
+    moved = move_company(row, street.translate(FULL_WIDTH_TABLE), day)
     form = next((each for each in LEGAL_FORMS if row.name.startswith(each)), "")
     renamed = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
     if kind in (0, 1):
@@ -112,7 +115,11 @@ def _draw_change(
         return [delete_company(row, day)]
     if kind == 5:
         return [row._replace(correct="1", update_date=day.isoformat(), furigana=first.kana + second.kana)]
-    return [_change_row(row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH) + "商号抹消")]
+    return [
+        _change_row(
+            row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH_TABLE) + "商号抹消"
+        )
+    ]
 
 
 def _invent_new_row(day: date, index: int, source: random.Random) -> RegistryRow:
@@ -124,7 +131,7 @@ def _invent_new_row(day: date, index: int, source: random.Random) -> RegistryRow
     since = (day - timedelta(days=source.randrange(1, 9))).isoformat()
     form, kind = source.choice((("株式会社", "301"), ("合同会社", "305")))
     return RegistryRow(
-        corporate_number=complete_number(f"98{(day - FIRST_DAY).days % 10_000:04d}{index:06d}"),
+        corporate_number=complete_number(f"98{(day - FIRST_ASSIGNMENT_DAY).days % 10_000:04d}{index:06d}"),
         update_date=day.isoformat(),
         change_date=since,
         assignment_date=since,
@@ -134,7 +141,7 @@ def _invent_new_row(day: date, index: int, source: random.Random) -> RegistryRow
         prefecture_name=prefecture.name,
         city_name=city.name,
         street_number=f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}－{source.randrange(1, 40)}".translate(
-            FULL_WIDTH
+            FULL_WIDTH_TABLE
         ),
         prefecture_code=prefecture.code,
         city_code=city.code,

@@ -14,9 +14,9 @@ from console.sandbox.registry.whole import BLOCK_ROWS, InventedRegistry
 
 Encoding = Literal["utf-8", "shift_jis"]
 _CODEC_BY_ENCODING = {"utf-8": "utf-8", "shift_jis": "cp932"}
-_LINE_ENDS = {"utf-8": "\n", "shift_jis": "\r\n"}
+_LINE_END_BY_ENCODING = {"utf-8": "\n", "shift_jis": "\r\n"}
 # The edition in Shift_JIS has characters of JIS levels 1 and 2 only; others are replaced by the usual form.
-_USUAL_FORMS = str.maketrans("髙﨑", "高崎")
+_USUAL_KANJI_TABLE = str.maketrans("髙﨑", "高崎")
 _PGP_SIGNATURE = (
     b"-----BEGIN PGP SIGNATURE-----\n\ninvented by the sandbox: it signs nothing\n-----END PGP SIGNATURE-----\n"
 )
@@ -72,15 +72,16 @@ def write_difference(
 
 
 def write_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:
-    """Write blocks of lines into `<name>.csv` of the new file `<name>.zip`, beside a signature, and return its path.
-    The same lines give the same bytes.
-    """
-    path, codec, line_end = folder / f"{name}.zip", _CODEC_BY_ENCODING[encoding], _LINE_ENDS[encoding]
+    """Write the new file `<name>.zip` and return its path. It contains `<name>.csv` with these blocks of lines,
+    and an invented signature. The same lines give the same bytes."""
+    path, codec, line_end = folder / f"{name}.zip", _CODEC_BY_ENCODING[encoding], _LINE_END_BY_ENCODING[encoding]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open(_make_zip_entry(f"{name}.csv"), "w", force_zip64=True) as csv_file:
             for block in blocks:
                 text = line_end.join(block) + line_end
-                csv_file.write((text.translate(_USUAL_FORMS) if encoding == "shift_jis" else text).encode(codec))
+                csv_file.write(
+                    (text.translate(_USUAL_KANJI_TABLE) if encoding == "shift_jis" else text).encode(codec)
+                )
         archive.writestr(_make_zip_entry(f"{name}.csv.asc"), _PGP_SIGNATURE)
     return path
 
@@ -102,7 +103,8 @@ def _split_into_blocks(lines: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _make_whole_blocks(first: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
-    """Yield the rows `first`, then those of the registry, with continuous sequence numbers."""
+    """Yield blocks of lines: those of the rows `first`, then those of the registry, with continuous sequence
+    numbers."""
     if not first:
         return registry.iterate_blocks()
     others = enumerate(registry.iterate_lines(), start=len(first) + 1)

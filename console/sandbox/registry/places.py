@@ -28,15 +28,16 @@ class Prefecture(NamedTuple):
     cities: tuple[City, ...]
 
 
-def _read_table(table: str) -> Iterator[Prefecture]:
-    """Read the prefectures: a code of two digits begins each, its cities follow."""
+def _parse_prefectures(table: str) -> Iterator[Prefecture]:
+    """Yield the prefectures of a text table. An entry begins with the prefecture's code of two digits, names and
+    weight; its cities follow."""
     for entry in re.split(r"\s(?=\d\d\s\S+[都道府県]\s)", table.strip()):
         code, name, romaji, weight, *cities = entry.split()
         yield Prefecture(code, name, romaji, int(weight), tuple(City(*city.split(":")) for city in cities))
 
 
 PREFECTURES = tuple(
-    _read_table(
+    _parse_prefectures(
         """
     01 北海道 Hokkaido 225 札幌市中央区:101:06000:Chuo_ku,Sapporo_shi 函館市:202:04000:Hakodate_shi
         旭川市:204:07000:Asahikawa_shi

@@ -11,12 +11,13 @@ from console.sandbox.registry.rows import RegistryRow
 from console.sandbox.registry.whole import InventedRegistry
 
 FIRST_WHOLE_DAY = date(2026, 10, 30)
-FIRST_ROWS = 1_000
+FIRST_WHOLE_ROWS = 1_000
 
 
 @dataclass(slots=True)
 class _Publications:
-    """A whole registry with planted rows before it, and the rows of the differences since, by day."""
+    """A whole registry, the planted rows that come before its own rows, and the rows of each difference published
+    after it, by day."""
 
     whole: InventedRegistry
     planted: tuple[RegistryRow, ...] = ()
@@ -28,7 +29,7 @@ class _Publications:
 
 
 class PublishedRegistry:
-    """The publications of one sandbox. After a start: `FIRST_ROWS` invented corporations and no difference."""
+    """The publications of one sandbox. After a start: `FIRST_WHOLE_ROWS` invented corporations and no difference."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -36,22 +37,24 @@ class PublishedRegistry:
 
     def reset(self) -> None:
         """Publish the first registry (that of the start) again, without differences."""
-        self._current = _Publications(InventedRegistry(FIRST_ROWS, 1, FIRST_WHOLE_DAY))
+        self._current = _Publications(InventedRegistry(FIRST_WHOLE_ROWS, 1, FIRST_WHOLE_DAY))
 
     @property
     def last_day(self) -> date:
-        """The day up to which everything is published."""
+        """The day of the newest publication: of the last difference, or of the whole registry if no difference is
+        published."""
         return self._current.last_day
 
     def publish_whole(self, rows: int, seed: int, day: date, planted: Iterable[RegistryRow] = ()) -> None:
-        """Publish another whole registry; its differences begin anew. It is that of `write_whole` with the same
-        arguments.
-        """
+        """Publish another whole registry: the rows `planted`, then `rows` invented corporations, which are the
+        same for the same arguments. The differences of the earlier registry are removed."""
         self._current = _Publications(InventedRegistry(rows, seed, day), tuple(planted))
 
     def publish_difference(self, day: date, rows: int, changes: Sequence[RegistryRow] = ()) -> int:
-        """Publish a difference of this day: that of `write_difference` with the same arguments. Return its number of
-        rows. Raises ValueError for a day that isn't after the days published before.
+        """Publish the corporations that changed on `day`: `rows` invented rows, and the rows `changes`. Return the
+        number of rows.
+
+        Raises ValueError unless `day` is after all days that are published.
         """
         with self._lock:
             current = self._current
@@ -62,7 +65,7 @@ class PublishedRegistry:
             current.days[day] = told
             return len(told)
 
-    def list_rows_between(self, first: date, last: date) -> Iterator[RegistryRow]:
+    def iterate_rows_between(self, first: date, last: date) -> Iterator[RegistryRow]:
         """Yield the rows of the registry's daily difference files from `first` to `last`, both included, the oldest
         day first.
         """
@@ -75,13 +78,13 @@ class PublishedRegistry:
         """Return the rows about a corporation number, the oldest first; the last one is in force."""
         current = self._current
         position = current.whole.find_position(number)
-        rows = [] if position is None else [current.whole.row_at(position)]
+        rows = [] if position is None else [current.whole.make_row_at(position)]
         rows += [row for row in current.planted if row.corporate_number == number]
         rows += [row for day in sorted(current.days) for row in current.days[day] if row.corporate_number == number]
         return rows
 
-    def list_rows_in_force(self) -> Iterator[RegistryRow]:
-        """Yield the row in force of each corporation that is not deleted."""
+    def iterate_newest_rows(self) -> Iterator[RegistryRow]:
+        """Yield the newest row of each corporation, also of a deleted one (its process is 99)."""
         current = self._current
         changed = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
         for row in chain(current.planted, current.whole.iterate_rows()):

@@ -4,7 +4,7 @@ from datetime import date
 from functools import cache
 from typing import NamedTuple
 
-FULL_WIDTH = {ord("0") + digit: ord("０") + digit for digit in range(10)} | {ord("-"): ord("－")}
+FULL_WIDTH_TABLE = {ord("0") + digit: ord("０") + digit for digit in range(10)} | {ord("-"): ord("－")}
 """A table for `str.translate` that converts digits and hyphens to the full-width forms in addresses."""
 QUOTED_FIELDS = frozenset({6, 9, 10, 11, 16, 21, 24, 25, 26, 27, 28})
 """Fields (from 0) that the files have in quotation marks if they aren't empty: the texts."""
@@ -85,9 +85,8 @@ def format_line(row: RegistryRow) -> str:
 
 @cache
 def get_digit_weights() -> tuple[int, ...]:
-    """Return, for each number of two digits (00 to 99), the amount modulo 9 that these digits add to the sum of a
-    check digit.
-    """
+    """Return, for each pair of digits (00 to 99), the value modulo 9 that the pair adds to the weighted sum from
+    which the check digit of a corporation number is computed."""
     return tuple((2 * (pair // 10) + pair % 10) % 9 for pair in range(100))
 
 

@@ -1,20 +1,27 @@
-"""The rows of a registry that differ from that of an ordinary open company."""
+"""Makes the special rows of an invented registry: rows that differ from the row of an ordinary open company."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
 
 from console.sandbox.registry.places import PREFECTURES
-from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow
-from console.sandbox.registry.words import FIRST_WORDS, FOREIGN_NAMES, LOCAL_NAMES, SECOND_WORDS, STATE_NAMES
+from console.sandbox.registry.rows import FULL_WIDTH_TABLE, RegistryRow
+from console.sandbox.registry.words import (
+    FIRST_WORDS,
+    FOREIGN_NAMES,
+    MUNICIPAL_BODY_NAMES,
+    SECOND_WORDS,
+    STATE_BODY_NAMES,
+)
 
-SPECIAL_SHARE = 8_192
+SPECIAL_DRAW_LIMIT = 8_192
 """A row is special if its random number of 16 bits is below this: one of eight."""
-LONGEST_NAME = 150
+MAX_NAME_LENGTH = 150
 
 
-def alter_row(row: RegistryRow, draw: int, following: str | None, day: date) -> RegistryRow:
-    """Return the special row that `draw` (from 0 to below SPECIAL_SHARE) chooses, made from an ordinary one.
-    `following` is the number of the next row of the registry, into which a corporation can be merged.
+def make_special_row(row: RegistryRow, draw: int, following: str | None, day: date) -> RegistryRow:
+    """Return a special row made from an ordinary one. `draw` (from 0 to below SPECIAL_DRAW_LIMIT) selects the change.
+    `following` is the corporation number of the next row, into which the corporation can be merged; None for
+    the last row of the registry.
     """
     choice, rest = draw % len(_ALTERATIONS), draw // len(_ALTERATIONS)
     if choice == 0 and following:
@@ -23,18 +30,20 @@ def alter_row(row: RegistryRow, draw: int, following: str | None, day: date) -> 
 
 
 def merge_into(row: RegistryRow, successor: str, day: date) -> RegistryRow:
-    """Return the row of a corporation that was merged into `successor` before `day`."""
+    """Return the row of a corporation that was merged into the corporation number `successor` on or before `day`."""
     closed = close_row(row, "11", _compute_day_before(day, int(row.corporate_number[-3:]), row.assignment_date))
     return closed._replace(process="71", successor_corporate_number=successor, change_cause=make_merger_cause(closed))
 
 
 def make_merger_cause(row: RegistryRow) -> str:
-    """Return the text about a merger (`changeCause`) of a row that has the successor's day in `close_date`."""
-    return f"{row.close_date}、{row.prefecture_name}{row.city_name}の法人に合併し解散".translate(FULL_WIDTH)
+    """Return the text (`changeCause`) which says that the row's corporation was merged and dissolved on its
+    `close_date`."""
+    return f"{row.close_date}、{row.prefecture_name}{row.city_name}の法人に合併し解散".translate(FULL_WIDTH_TABLE)
 
 
 def close_row(row: RegistryRow, cause: str, closed: str) -> RegistryRow:
-    """Return the row of a corporation that was closed on the day `closed` (YYYY-MM-DD)."""
+    """Return the row of a corporation that was closed on the day `closed` (YYYY-MM-DD). `cause` is a code of
+    `closeCause`."""
     return row._replace(
         process="21",
         close_date=closed,
@@ -49,7 +58,7 @@ def _compute_day_before(day: date, draw: int, assigned: str) -> str:
 
 
 def _make_closing_alteration(cause: str) -> "_Alteration":
-    """Return a function that closes a corporation for this cause."""
+    """Return a function that returns a corporation's row closed for this cause (a code of `closeCause`)."""
     return lambda row, draw, day: close_row(row, cause, _compute_day_before(day, draw, row.assignment_date))
 
 
@@ -88,7 +97,7 @@ def _add_foreign_address(row: RegistryRow, draw: int, _day: date) -> RegistryRow
     name, kana, english, address = FOREIGN_NAMES[draw % len(FOREIGN_NAMES)]
     abroad = row._replace(
         process="13" if row.process == "12" else row.process,
-        name=f"{name}{row.corporate_number[-4:]}".translate(FULL_WIDTH),
+        name=f"{name}{row.corporate_number[-4:]}".translate(FULL_WIDTH_TABLE),
         furigana=kana,
         kind="401",
         address_outside=address,
@@ -106,7 +115,7 @@ def _add_foreign_address(row: RegistryRow, draw: int, _day: date) -> RegistryRow
 def _make_public_body(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     """Return the row of a body of the state or of a municipality."""
     is_state = draw % 2 == 0
-    names = STATE_NAMES if is_state else LOCAL_NAMES
+    names = STATE_BODY_NAMES if is_state else MUNICIPAL_BODY_NAMES
     name, kana = names[draw % len(names)]
     first = FIRST_WORDS[draw * 3 % len(FIRST_WORDS)]
     return row._replace(name=first.text + name, furigana=first.kana + kana, kind="101" if is_state else "201")
@@ -117,7 +126,7 @@ def _give_one_word_name(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     first = FIRST_WORDS[draw % len(FIRST_WORDS)]
     if draw % 50 == 0:
         words = "".join(FIRST_WORDS[(draw + n) % len(FIRST_WORDS)].text for n in range(90))
-        return row._replace(name=("株式会社" + words)[:LONGEST_NAME], kind="301", furigana="")
+        return row._replace(name=("株式会社" + words)[:MAX_NAME_LENGTH], kind="301", furigana="")
     return row._replace(name=f"株式会社{first.text}", kind="301", furigana=first.kana)
 
 

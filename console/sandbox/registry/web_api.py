@@ -1,8 +1,9 @@
 """The simulated Web-API of the corporation registry, version 4: `/4/num`, `/4/diff`, `/4/name`.
 
-It follows the publisher's specification (法人番号システム Web-API, Ver.4): at most 2,000 rows an answer, further ones
-by `divide`; errors in the request are 400 with a code and a text as CSV; an unknown application id is 404, one that
-asks too often 403, both without a body. The codes 013 and 030 are the publisher's; the others are the sandbox's.
+It follows the publisher's specification (法人番号システム Web-API, Ver.4). An answer has at most 2,000 rows; the
+parameter `divide` selects a further part. An error in the request is answered 400 with a code and a text as CSV, an
+unknown application id 404, too frequent requests 403; the last two without a body. The codes 013 and 030 are the
+publisher's; the others are the sandbox's.
 """
 
 import re
@@ -15,13 +16,13 @@ from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, RequestRefused
 from console.sandbox.registry.published import PublishedRegistry
-from console.sandbox.registry.rows import FIELD_NAMES, FULL_WIDTH, RegistryRow, complete_number, format_line
+from console.sandbox.registry.rows import FIELD_NAMES, FULL_WIDTH_TABLE, RegistryRow, complete_number, format_line
 
 PROVIDER_NAME = "registry"
 ROWS_PER_ANSWER = 2_000
-MAX_NUMBERS = 10
-LONGEST_PERIOD = timedelta(days=50)
-FIRST_DIFFERENCE = date(2015, 12, 1)
+MAX_NUMBERS_PER_REQUEST = 10
+MAX_DIFFERENCE_PERIOD = timedelta(days=50)
+FIRST_DIFFERENCE_DAY = date(2015, 12, 1)
 
 _CSV, _XML, _HTML = "application/csv", "application/xml", "text/html"
 _CORPORATION_KINDS_BY_CODE: Mapping[str, frozenset[str]] = {
@@ -30,12 +31,12 @@ _CORPORATION_KINDS_BY_CODE: Mapping[str, frozenset[str]] = {
     "03": frozenset({"301", "302", "303", "304", "305", "399"}),
     "04": frozenset({"401", "499"}),
 }
-_HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
-_IGNORED_IN_NAMES = str.maketrans("", "", "・\u3000 ")
+_HIRAGANA_TO_KATAKANA_TABLE = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_REMOVE_FROM_NAMES_TABLE = str.maketrans("", "", "・\u3000 ")
 
 
 class SimulatedRegistry:
-    """The simulated Web-API of a PublishedRegistry. `routes` returns its addresses."""
+    """The simulated Web-API, which answers with the rows of a PublishedRegistry."""
 
     def __init__(self, published: PublishedRegistry) -> None:
         self._published = published
@@ -48,10 +49,10 @@ class SimulatedRegistry:
         )
 
     def _make_num_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
-        query = _require_known_id(request)
+        query = _require_valid_query(request)
         numbers = query.get("number", "").split(",")
-        _require_valid(len(numbers) <= MAX_NUMBERS, "011", "法人番号は10件以内で指定してください。")
-        _require_valid(
+        _refuse_unless(len(numbers) <= MAX_NUMBERS_PER_REQUEST, "011", "法人番号は10件以内で指定してください。")
+        _refuse_unless(
             all(re.fullmatch("[0-9]{13}", number) and complete_number(number[1:]) == number for number in numbers),
             "010",
             "法人番号に誤りがあります。",
@@ -65,24 +66,24 @@ class SimulatedRegistry:
         return self._make_call("registry_num", answer, numbers[0])
 
     def _make_diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
-        query = _require_known_id(request)
+        query = _require_valid_query(request)
         first, last = _read_day(query, "from"), _read_day(query, "to")
-        _require_valid(first >= FIRST_DIFFERENCE, "013", "取得期間開始日は2015-12-01以降を指定してください。")
-        _require_valid(first <= last, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
-        _require_valid(last - first < LONGEST_PERIOD, "031", "取得期間は50日以内で指定してください。")
-        filters = _make_filter(query)
+        _refuse_unless(first >= FIRST_DIFFERENCE_DAY, "013", "取得期間開始日は2015-12-01以降を指定してください。")
+        _refuse_unless(first <= last, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
+        _refuse_unless(last - first < MAX_DIFFERENCE_PERIOD, "031", "取得期間は50日以内で指定してください。")
+        filters = _make_place_and_kind_filter(query)
         return self._make_call(
             "registry_diff",
-            lambda: self._make_reply(query, filter(filters, self._published.list_rows_between(first, last))),
+            lambda: self._make_reply(query, filter(filters, self._published.iterate_rows_between(first, last))),
         )
 
     def _make_name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
-        query = _require_known_id(request)
+        query = _require_valid_query(request)
         matches = _make_name_filter(query)
-        filters = _make_filter(query)
+        filters = _make_place_and_kind_filter(query)
 
         def answer() -> HttpReply:
-            rows = self._published.list_rows_in_force()
+            rows = self._published.iterate_newest_rows()
             return self._make_reply(query, (row for row in rows if matches(row) and filters(row)))
 
         return self._make_call("registry_name", answer)
@@ -91,12 +92,13 @@ class SimulatedRegistry:
         return ProviderCall(PROVIDER_NAME, name, answer, number, too_fast_reply=_make_error(403))
 
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
-        """Return the part `divide` (from 1) of the rows in the asked form, with the numbers of all rows and parts."""
+        """Return the answer with one part of the rows, in the format that the query's `type` names. The query's
+        `divide` is the number of the part, from 1. The answer's head has the numbers of all rows and all parts."""
         divide = query.get("divide", "1")
-        _require_valid(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
+        _refuse_unless(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
         found = list(rows)
         parts = -(-len(found) // ROWS_PER_ANSWER)
-        _require_valid(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
+        _refuse_unless(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
         start = (int(divide) - 1) * ROWS_PER_ANSWER
         part = [
             row._replace(sequence_number=str(number))
@@ -132,17 +134,20 @@ _ANSWER_WRITER_BY_TYPE: Mapping[str, Callable[[tuple[str, ...], list[RegistryRow
 }
 
 
-def _require_known_id(request: HttpRequest) -> Mapping[str, str]:
-    """Return the query of a request with a known application id and a valid form of the answer (`type`)."""
+def _require_valid_query(request: HttpRequest) -> Mapping[str, str]:
+    """Return the query of a request.
+
+    Raises `RequestRefused`: 404 for an unknown application id, 400 for an unknown format of the answer (`type`).
+    """
     query = request.query
     if query.get("id") != REGISTRY_APPLICATION_ID:
         raise RequestRefused(_make_error(404))
-    _require_valid(query.get("type") in _ANSWER_WRITER_BY_TYPE, "004", "応答形式に誤りがあります。")
+    _refuse_unless(query.get("type") in _ANSWER_WRITER_BY_TYPE, "004", "応答形式に誤りがあります。")
     return query
 
 
-def _require_valid(is_right: bool, code: str, text: str) -> None:
-    if not is_right:
+def _refuse_unless(is_valid: bool, code: str, text: str) -> None:
+    if not is_valid:
         raise RequestRefused(_make_error(400, f"{code},{text}"))
 
 
@@ -158,12 +163,13 @@ def _read_day(query: Mapping[str, str], name: str) -> date:
         raise RequestRefused(_make_error(400, f"012,{name}に誤りがあります。")) from None
 
 
-def _make_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
-    """Return a function that is True for a row in the place and of the kinds that the query names."""
+def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
+    """Return a function that is True for a row whose prefecture or city (`address`) and kind of corporation
+    (`kind`) the query names. A missing parameter excludes no row."""
     place = query.get("address", "")
     kinds = query.get("kind", "").split(",") if query.get("kind") else []
-    _require_valid(all(kind in _CORPORATION_KINDS_BY_CODE for kind in kinds), "016", "法人種別に誤りがあります。")
-    _require_valid(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
+    _refuse_unless(all(kind in _CORPORATION_KINDS_BY_CODE for kind in kinds), "016", "法人種別に誤りがあります。")
+    _refuse_unless(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
     chosen = frozenset[str]().union(*(_CORPORATION_KINDS_BY_CODE[kind] for kind in kinds))
 
     def filters(row: RegistryRow) -> bool:
@@ -174,12 +180,13 @@ def _make_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
 
 
 def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
-    """Return a function that is True for a row that the search by name finds: `mode` 1 compares beginnings, 2 parts;
-    `target` 1 ignores differences of writing, 2 none, 3 compares English names. `close` 0 leaves out closed ones.
+    """Return a function that is True for a row that a search by name finds. `mode` 1 compares the beginning of the
+    name, 2 any part of it. `target` 1 ignores differences of writing, 2 compares exactly, 3 compares English
+    names. `close` 0 leaves out closed corporations.
     """
     mode, target = query.get("mode", "1"), query.get("target", "1")
-    _require_valid(bool(query.get("name")), "020", "商号又は名称を指定してください。")
-    _require_valid(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
+    _refuse_unless(bool(query.get("name")), "020", "商号又は名称を指定してください。")
+    _refuse_unless(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
     normalize = _NORMALIZER_BY_MODE[target]
     wanted = normalize(query["name"])
 
@@ -194,7 +201,10 @@ def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]
 
 _NORMALIZER_BY_MODE: Mapping[str, Callable[[str], str]] = {
     "1": lambda text: (
-        text.translate(FULL_WIDTH).translate(_HIRAGANA_TO_KATAKANA).translate(_IGNORED_IN_NAMES).upper()
+        text.translate(FULL_WIDTH_TABLE)
+        .translate(_HIRAGANA_TO_KATAKANA_TABLE)
+        .translate(_REMOVE_FROM_NAMES_TABLE)
+        .upper()
     ),
     "2": lambda text: text,
     "3": lambda text: text.upper().replace(",", "").replace(" ", ""),

@@ -1,4 +1,4 @@
-"""A whole registry of invented corporations, row by row from a seed, without storing any of them."""
+"""A whole registry of invented corporations. Each row is computed from a seed when it is read; none is stored."""
 
 import csv
 import random
@@ -10,13 +10,13 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES, Prefecture
-from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow, format_line, get_digit_weights
-from console.sandbox.registry.special_rows import SPECIAL_SHARE, alter_row, merge_into
+from console.sandbox.registry.rows import FULL_WIDTH_TABLE, RegistryRow, format_line, get_digit_weights
+from console.sandbox.registry.special_rows import SPECIAL_DRAW_LIMIT, make_special_row, merge_into
 from console.sandbox.registry.words import BUILDING_KINDS, BUILDING_NAMES, FIRST_WORDS, SECOND_WORDS
 
-FIRST_DAY = date(2015, 10, 5)
+FIRST_ASSIGNMENT_DAY = date(2015, 10, 5)
 """The day on which the publisher assigned the first numbers: those of all corporations that existed."""
-CHAIN_PERIOD = 200
+ROWS_PER_MERGER_CHAIN = 200
 """In each group of this number of rows there is a chain of mergers: three rows after one another, of which the first
 is merged into the second, and the second into the third. The third corporation is open.
 """
@@ -24,7 +24,7 @@ MAX_ROWS_PER_SEGMENT = 1_000_000
 BLOCK_ROWS = 512
 _DRAWS_PER_ROW = 8
 _HIGHEST_DRAW_WITHOUT_FURIGANA = 6_000  # of 65,536: one of eleven has none
-_CHAIN_PLACES = (1, 2, 3)
+_MERGER_CHAIN_PLACES = (1, 2, 3)
 
 # Prefix and suffix of the name, and the kind; each as often as it stands here.
 _LEGAL_FORMS = (
@@ -61,9 +61,9 @@ class _Segment(NamedTuple):
 
 
 class InventedRegistry:
-    """A registry of `rows` invented corporations on the day `day`: the same for the same arguments. `prefecture` (a
-    code of two digits) limits it to one prefecture. Positions count from 0. Rows are in the order of the published
-    files: by prefecture, then by number.
+    """A registry of `rows` invented corporations on the day `day`; equal arguments give equal rows. `prefecture`
+    (a code of two digits) limits it to one prefecture. Positions count from 0. Rows are in the order of the
+    published files: by prefecture, then by number.
 
     Raises ValueError if a prefecture would get more than nine million rows.
     """
@@ -101,12 +101,12 @@ class InventedRegistry:
                     return position
         return None
 
-    def row_at(self, position: int) -> RegistryRow:
+    def make_row_at(self, position: int) -> RegistryRow:
         """Return the row at this position."""
         return RegistryRow(*next(csv.reader(self.iterate_lines(position, position + 1))))
 
     def iterate_rows(self) -> Iterator[RegistryRow]:
-        """Yield every row."""
+        """Yield every row, in the order of the positions."""
         return map(RegistryRow._make, csv.reader(self.iterate_lines()))
 
     def iterate_lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
@@ -125,17 +125,18 @@ class InventedRegistry:
                 first = following
 
     def _make_block_lines(self, segment: _Segment, start: int, stop: int) -> list[str]:
-        """Return the lines of rows of a segment that are in one block. Each value of a row is chosen by one random
-        number of 16 bits. The loop has no call for an ordinary row: it makes millions of them.
+        """Return the lines of a segment's rows from `start` to before `stop`, which must be in one block. Eight
+        random numbers of 16 bits select the values of a row. The loop calls no function for an ordinary row,
+        because it makes millions of them.
         """
         block, offset = divmod(start, BLOCK_ROWS)
         name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
         source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
         draws = iter(array("H", source.randbytes(BLOCK_ROWS * _DRAWS_PER_ROW * 2))[offset * _DRAWS_PER_ROW :])
         places, streets, dates, forms = (
-            _make_places(segment.prefecture),
-            self._make_streets,
-            self._make_dates,
+            _make_place_fields(segment.prefecture),
+            self._street_endings,
+            self._date_fields,
             _LEGAL_FORMS,
         )
         place_count, street_count, date_count, form_count = len(places), len(streets), len(dates), len(forms)
@@ -165,7 +166,7 @@ class InventedRegistry:
                 f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place}'
                 f'{streets[e % street_count]}",,{codes},,,,,,,{assigned},1,,,,,{kana},0'
             )
-            if g < SPECIAL_SHARE or position % CHAIN_PERIOD in _CHAIN_PLACES:
+            if g < SPECIAL_DRAW_LIMIT or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_PLACES:
                 line = self._make_special_line(line, position, g)
             lines.append(line)
         return lines
@@ -173,28 +174,32 @@ class InventedRegistry:
     def _make_special_line(self, line: str, position: int, draw: int) -> str:
         row = RegistryRow(*next(csv.reader((line,))))
         following = self.make_number_at(position) if position < self.rows else None
-        if position % CHAIN_PERIOD in _CHAIN_PLACES:
-            is_end = following is None or position % CHAIN_PERIOD == _CHAIN_PLACES[-1]
+        if position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_PLACES:
+            is_end = following is None or position % ROWS_PER_MERGER_CHAIN == _MERGER_CHAIN_PLACES[-1]
             return line if following is None or is_end else format_line(merge_into(row, following, self.day))
-        return format_line(alter_row(row, draw, following, self.day))
+        return format_line(make_special_row(row, draw, following, self.day))
 
     @cached_property
-    def _make_streets(self) -> list[str]:
-        """Return the ends of addresses: block, lot and house in full-width digits, some with a building."""
+    def _street_endings(self) -> list[str]:
+        """The ends of addresses from which each row gets one: block, lot and house in full-width digits, some with
+        a building."""
         source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
         return [_draw_street(source) for _ in range(4_093)]
 
     @cached_property
-    def _make_dates(self) -> list[tuple[str, str]]:
-        """Return process, correction, day of update and day of change, as fields of a line; and the day of
-        assignment.
-        """
+    def _date_fields(self) -> list[tuple[str, str]]:
+        """The dates from which each row gets a pair. The first text has the CSV fields process, correction, day of
+        update and day of change; the second is the day of assignment."""
         source = random.Random(f"{self.seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
-        return [self._draw_dates(source) for _ in range(4_093)]
+        return [self._draw_date_fields(source) for _ in range(4_093)]
 
-    def _draw_dates(self, source: random.Random) -> tuple[str, str]:
-        days = max((self.day - FIRST_DAY).days, 1)
-        assigned = FIRST_DAY if source.random() < 0.6 else FIRST_DAY + timedelta(days=source.randrange(days))
+    def _draw_date_fields(self, source: random.Random) -> tuple[str, str]:
+        days = max((self.day - FIRST_ASSIGNMENT_DAY).days, 1)
+        assigned = (
+            FIRST_ASSIGNMENT_DAY
+            if source.random() < 0.6
+            else FIRST_ASSIGNMENT_DAY + timedelta(days=source.randrange(days))
+        )
         process = source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
         changed = assigned
         if process != "01":
@@ -205,7 +210,7 @@ class InventedRegistry:
 
 
 def _split_total(total: int, weights: list[int]) -> list[int]:
-    """Split `total` by the weights into whole numbers with the same sum."""
+    """Split `total` in proportion to the weights into whole numbers whose sum is `total`."""
     whole, done, parts = sum(weights), 0, []
     reached = 0
     for weight in weights:
@@ -216,8 +221,9 @@ def _split_total(total: int, weights: list[int]) -> list[int]:
 
 
 @cache
-def _make_places(prefecture: Prefecture) -> list[tuple[str, str]]:
-    """Return the beginnings of addresses, as fields of a line, with the fields that depend on them."""
+def _make_place_fields(prefecture: Prefecture) -> list[tuple[str, str]]:
+    """Return the places of a prefecture, each as two texts of CSV fields: prefecture, city and the beginning of
+    the street; and the codes of prefecture and city with the postcode."""
     return [
         (
             f'"{prefecture.name}","{city.name}","{town}',
@@ -229,10 +235,10 @@ def _make_places(prefecture: Prefecture) -> list[tuple[str, str]]:
 
 
 def _make_numbers_of_rows(segment: _Segment, start: int, stop: int) -> list[str]:
-    """Return the numbers of the rows from `start` to before `stop` of a segment, in ascending order."""
+    """Return the corporation numbers of a segment's rows from `start` to before `stop`, in ascending order."""
     lead = f"{segment.check_digit}99{segment.prefecture.code}"
     pairs, stride = get_digit_weights(), segment.stride
-    # What the last eight digits must add to the sum (a remainder of 9), so that the segment's check digit is right.
+    # The value that the last eight digits must add to the sum (a remainder of 9), so that the check digit is right.
     needed = 9 - segment.check_digit - pairs[99] - pairs[int(segment.prefecture.code)]
     return [
         f"{lead}{middle:06d}{_ENDINGS[(needed - pairs[high] - pairs[low // 100] - pairs[low % 100]) % 9][choice]}"
@@ -266,4 +272,4 @@ def _draw_street(source: random.Random) -> str:
     )
     if source.random() < 0.2:
         text += f"{source.choice(BUILDING_NAMES)}{source.choice(BUILDING_KINDS)}{source.randrange(1, 12)}階"
-    return text.translate(FULL_WIDTH)
+    return text.translate(FULL_WIDTH_TABLE)

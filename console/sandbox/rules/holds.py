@@ -48,7 +48,8 @@ class HeldCalls:
         self.change_condition = Condition()
 
     def hold_call(self, call: str, number: str | None, fault: str, seconds: float | None) -> HoldEnding:
-        """Hold the calling thread for `seconds`, or until a release (None); return the event that ended the wait."""
+        """Hold the calling thread for `seconds`, or until a release (None); return the event that ended the wait.
+        The held call is listed with its name `call`, its subject `number` and the action `fault` that holds it."""
         hold = HeldBackCall(next(self._ids), call, number, fault)
         with self.change_condition:
             if self._closed.is_set():
@@ -62,7 +63,8 @@ class HeldCalls:
         return hold.ending
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:
-        """Let held calls continue, all or those of this call and number. Return the number of released calls."""
+        """Let held calls continue: all, or those with this name and this subject (such as a corporation number).
+        Return the number of released calls."""
         return self._end_calls(HoldEnding.RELEASED, lambda hold: hold.concerns(call, number))
 
     def drop_calls(self) -> int:

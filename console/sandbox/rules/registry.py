@@ -39,7 +39,7 @@ FaultFunction = Callable[[Any], None]
 """Function that answers one provider call with a fault. Its argument is a `CallInProgress`; the type isn't named
 here, because the module `console.sandbox.faults.exchange` imports this module.
 """
-P = TypeVar("P", bound=FaultFunction)
+FaultFunctionT = TypeVar("FaultFunctionT", bound=FaultFunction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ def register_fault(
     *,
     argument_rule: ArgumentRule = "none",
     option_names: tuple[str, ...] = (),
-) -> Callable[[P], P]:
+) -> Callable[[FaultFunctionT], FaultFunctionT]:
     """Return a decorator that adds a function to the table of faults under this name; `answer_description` describes
     the answer that the caller gets.
     """
 
-    def register(perform: P) -> P:
+    def register(perform: FaultFunctionT) -> FaultFunctionT:
         FAULTS[name] = FaultKind(
             name, answer_description, effect, frozenset(calls), argument_rule, option_names, perform
         )

@@ -31,7 +31,7 @@ class FaultInstruction:
     seconds: float | None = None
     size: int | None = None
     body: str | None = None
-    changed_value: str | None = None
+    redirect_target: str | None = None
     fields: JsonObject = field(default_factory=dict)
 
     @property
@@ -206,13 +206,13 @@ def parse_action(action: str) -> tuple[FaultKind, str]:
     return kind, argument
 
 
-TYPES_BY_SETTING: dict[str, tuple[type, ...]] = {
+TYPES_BY_RULE_SETTING: dict[str, tuple[type, ...]] = {
     "nth": (int,), "times": (int, type(None)), "seed": (int,), "size": (int, type(None)),
     "credit_check_id": (int, type(None)), "rate": (int, float), "seconds": (int, float, type(None)),
     "per_number": (bool,), "fields": (dict,), "actions": (list, tuple), "action": (str,), "mode": (str,),
 }  # fmt: skip
-TEXT_TYPES = (str, type(None))
-SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
+DEFAULT_RULE_SETTING_TYPES = (str, type(None))
+RULE_SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
 
 
 def read_rule(body: JsonObject) -> FaultRule:
@@ -222,7 +222,7 @@ def read_rule(body: JsonObject) -> FaultRule:
     Raises `InvalidRule` if a setting of the rule is unknown or has an invalid value.
     """
     settings: dict[str, Any] = dict(body)
-    if unknown := settings.keys() - SETTING_NAMES:
+    if unknown := settings.keys() - RULE_SETTING_NAMES:
         raise InvalidRule(f"not understood: {', '.join(sorted(unknown))}")
     if settings.get("times") == "always":
         settings["times"] = None
@@ -231,7 +231,7 @@ def read_rule(body: JsonObject) -> FaultRule:
     if settings.get("mode") == "random":
         settings.setdefault("times", None)
     for name, value in settings.items():
-        if not isinstance(value, TYPES_BY_SETTING.get(name, TEXT_TYPES)) or (
+        if not isinstance(value, TYPES_BY_RULE_SETTING.get(name, DEFAULT_RULE_SETTING_TYPES)) or (
             isinstance(value, bool) and name != "per_number"
         ):
             raise InvalidRule(f"{name} has the wrong type")

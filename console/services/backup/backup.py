@@ -343,7 +343,7 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
     if manifest.store_key is None:
         return "unused"
     try:
-        key = settings.secrets.store_key(may_create=False)
+        key = settings.secrets.read_store_key(may_create=False)
     except ConsoleError:
         return "missing"
     if Cipher(key).fingerprint != manifest.store_key:

@@ -215,7 +215,7 @@ class _PackDraft:
         """Read each event of the timeline once, and write it as JSON to `event_lines` and as text to the file of
         each language in `texts`."""
         for language, text in texts.items():
-            lines = self._texts.header_lines(self._timeline, language)
+            lines = self._texts.format_header_lines(self._timeline, language)
             encoded = [pack_text.encode_line(line, self._timeline) for line in lines]
             self.titles[language] = encoded[0]
             text.writelines(encoded)
@@ -223,7 +223,7 @@ class _PackDraft:
         def events() -> Iterator[object]:
             for event in self._iterate_events():
                 for language, text in texts.items():
-                    line = self._texts.event_line(event, self._timeline, language)
+                    line = self._texts.format_event_line(event, self._timeline, language)
                     text.write(pack_text.encode_line(line, self._timeline))
                 yield self._plain_values.make_event_fields(event)
 

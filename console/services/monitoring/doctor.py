@@ -224,7 +224,7 @@ class HealthChecks:
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
         try:
-            self._settings.store_key()
+            self._settings.read_store_key()
         except ConsoleError:
             self._raise_worker_read_error()
             raise
@@ -271,7 +271,7 @@ class HealthChecks:
     def _check_alarmbox(self) -> _CheckFacts:
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
-        url, is_enabled = self._settings.provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
+        url, is_enabled = self._settings.get_provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
         if not is_enabled:
             self._raise_worker_read_error()
         elif not self._is_authorised_at_alarmbox():
@@ -281,7 +281,7 @@ class HealthChecks:
     def _is_authorised_at_alarmbox(self) -> bool:
         """True if this console has stored AlarmBox tokens or a first refresh token. Also True if the database
         can't be read, because another check reports that."""
-        if self._settings.secret("ALARMBOX_REFRESH_TOKEN"):
+        if self._settings.read_secret("ALARMBOX_REFRESH_TOKEN"):
             return True
         try:
             migrate.ensure_schema(self._database)
@@ -294,7 +294,7 @@ class HealthChecks:
         """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if it
         is not configured.
         """
-        facts: dict[str, object] = {"provider": name, "url": self._settings.provider_url(name)}
+        facts: dict[str, object] = {"provider": name, "url": self._settings.get_provider_url(name)}
         if self._asks_worker is True:
             return HealthCheck(name, True, "doctor.gateway.unneeded", "", facts)
         try:
@@ -366,7 +366,7 @@ class HealthChecks:
         """
         from console.store.alerts import alerts, outbox
 
-        self._settings.alerts.require_usable(self._settings.secret)
+        self._settings.alerts.require_usable(self._settings.read_secret)
         with self._database.read() as conn:
             counts, unpublished = (
                 outbox.count_unpublished(conn),

@@ -77,7 +77,7 @@ def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[A
     """Return our merchant id at the provider, which the daily files contain; `""` if this desk has no merchant id.
     May read the keyring.
     """
-    return context.settings.secret(f"{provider.upper()}_{files.merchant_id_credential}") or ""
+    return context.settings.read_secret(f"{provider.upper()}_{files.merchant_id_credential}") or ""
 
 
 def encrypt_download_address(context: ServiceContext, url: str) -> str:

@@ -193,7 +193,7 @@ class SignedNoticeHandler:
         if source not in self._keys:
             if not SOURCE_NAME_PATTERN.fullmatch(source) or len(self._keys) >= 64:
                 return None
-            self._keys[source] = self._context.settings.secret(f"NOTICE_{source.upper()}_KEY") or None
+            self._keys[source] = self._context.settings.read_secret(f"NOTICE_{source.upper()}_KEY") or None
         return self._keys[source]
 
     # Content

@@ -23,7 +23,7 @@ def make_adapter_arguments(
     own = context.settings.get_provider_settings(plugin)
     return AdapterArguments(
         own_settings=own,
-        url=context.settings.provider_url(plugin.name),
+        url=context.settings.get_provider_url(plugin.name),
         secrets=context.settings.read_secrets(plugin.name),
         gate=CallRefuser() if context.asks_worker else DatabaseRateLimiter(context, plugin.name, own.spacing_seconds),
         clock=context.clock,

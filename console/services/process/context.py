@@ -244,7 +244,7 @@ class ServiceContext:
         Raises bad_profile if no store key is set on this desk, or if the key's fingerprint differs from the one in
         the database.
         """
-        cipher = Cipher(self.settings.store_key())
+        cipher = Cipher(self.settings.read_store_key())
         with self.database.read() as conn:
             fingerprint = migrate.read_meta(conn, STORE_KEY_FINGERPRINT_NAME)
         if fingerprint is None and not self.asks_worker:

@@ -253,7 +253,7 @@ class CommandPalette(QObject):
         rest = [record for record in self._matches if not (has_words and case_words.is_record_open(record))]
         groups.append(self._make_record_group("lookup.open_matters", open_records, shown))
         for kind in found.groups:
-            of_kind = [record for record in rest if case_words.kind_of(record) == kind]
+            of_kind = [record for record in rest if case_words.get_record_kind(record) == kind]
             groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown))
         groups += [self._make_alert_group(found), self._make_operation_group(found)]
         groups.append(self._make_all_records_group(found))
@@ -265,7 +265,7 @@ class CommandPalette(QObject):
         if result.exact is None:
             return []
         kind, record_id = result.exact
-        exact = [one for one in self._matches if (case_words.kind_of(one), one.id) == (kind, record_id)]
+        exact = [one for one in self._matches if (case_words.get_record_kind(one), one.id) == (kind, record_id)]
         if not exact:
             return [self._make_operation_group(result)]
         return [self._make_record_group(f"search.group.{kind}", exact, frozenset())]

@@ -145,7 +145,7 @@ def _make_refund_remark(
     approved it, the end of its cooling-off period, the maker's reason.
     """
     if refund.state not in _REFUND_STATES_BEFORE_SENDING:
-        badge = record_words.make_state_cell(case_words.state_key(refund), context.language)
+        badge = record_words.make_state_cell(case_words.get_state_key(refund), context.language)
         return badge.word, badge.shape, badge.tone
     count = count_reasons_against_refund(summary, now) if summary is not None else 0
     if count:

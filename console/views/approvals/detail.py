@@ -420,7 +420,7 @@ class ApprovalView(QScrollArea):
         title_ = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading=3)
         lines: list[QWidget] = []
         for refund in refunds:
-            badge = record_words.make_state_cell(case_words.state_key(refund), context.language)
+            badge = record_words.make_state_cell(case_words.get_state_key(refund), context.language)
             words = context.translate(
                 "approvals.earlier_line",
                 at=refund.created_at,

@@ -501,7 +501,7 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 
     def make_work_cell(work: UnfinishedWork) -> StateCell:
         state = WorkState.NEEDS_REVIEW.value
-        key = case_words.work_key(work.record, context.now()) if work.record else f"work.{state}"
+        key = case_words.get_work_key(work.record, context.now()) if work.record else f"work.{state}"
         return words.make_state_cell(key, context.language)
 
     return [

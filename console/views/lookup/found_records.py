@@ -84,7 +84,7 @@ class FoundRecordsPanel(QWidget):
         self.table.show_rows(records)
 
     def _make_row_group(self, record: ShownRecord, found: SearchResult) -> RowGroup:
-        kind = case_words.kind_of(record)
+        kind = case_words.get_record_kind(record)
         group = found.groups[kind]
         title = self._context.translate(f"search.group.{kind}")
         count = f"{len(group.records)}+" if group.has_more else str(len(group.records))
@@ -97,4 +97,4 @@ class FoundRecordsPanel(QWidget):
 
 
 def _make_record_key(record: ShownRecord) -> Hashable:
-    return case_words.kind_of(record), record.id
+    return case_words.get_record_kind(record), record.id

@@ -91,7 +91,7 @@ class LiveCheckPanel(Surface):
     def _make_live_check_section(self, record: CreditCheck) -> QWidget:
         context = self._context
         part = Surface(raised=True, edge="bottom")
-        keys = [words.state_key(record, derived=False)]
+        keys = [words.get_state_key(record, derived=False)]
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
         badges = make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None, gap=8)
@@ -166,7 +166,7 @@ class LiveCheckPanel(Surface):
         )
         buttons = []
         for record in records[:6]:
-            badge = words.make_state_cell(words.state_key(record), context.language)
+            badge = words.make_state_cell(words.get_state_key(record), context.language)
             day = wording.format_instant(record.created_at or record.purchased_at, "day")
             word = context.translate("lookup.earlier_line", day=day, id=record.id)
             tone = "text" if badge.tone == "good" else badge.tone

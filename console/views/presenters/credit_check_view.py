@@ -55,7 +55,7 @@ def make_compared_sides(
 
 def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSide:
     record = view.record
-    badge = words.make_state_cell(words.state_key(record, derived=False), context.language)
+    badge = words.make_state_cell(words.get_state_key(record, derived=False), context.language)
     since_instant = record.state_since
     changed_by = next((entry.actor for entry in reversed(view.timeline) if not words.is_opening_entry(entry)), None)
     version = context.translate("record.side.version", version=record.version)

@@ -18,8 +18,8 @@ from console.wording import timelines as story_words
 from console.wording.credit_checks import format_registry_name as format_registry_name
 from console.wording.credit_checks import get_actor_name as get_actor_name
 from console.wording.credit_checks import get_provider_or_registry_name as get_provider_or_registry_name
+from console.wording.credit_checks import get_state_key as get_state_key
 from console.wording.credit_checks import result_word as result_word
-from console.wording.credit_checks import state_key as state_key
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
 _OPENING_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
@@ -99,7 +99,7 @@ def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:
     age = compute_age(at, context.now())
     if age is None:
         return wording.NO_VALUE
-    number, unit = wording.age_parts(age)
+    number, unit = wording.split_age(age)
     return AgeCell(str(number), context.translate(unit))
 
 
@@ -109,7 +109,7 @@ def format_spoken_age(at: datetime | None, context: WindowContext) -> str:
     age = None if at is None else compute_age(at, context.now())
     if age is None:
         return ""
-    number, unit = wording.age_parts(age)
+    number, unit = wording.split_age(age)
     return context.translate(f"unit.spoken.{unit.removeprefix('unit.')}", n=number)
 
 

@@ -96,7 +96,7 @@ def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
     record = _find_answered_record(request)
     if record is None or isinstance(record, Operation):
         return context.translate("request.done")
-    state = record_words.make_state_cell(case_words.state_key(record), context.language).word
+    state = record_words.make_state_cell(case_words.get_state_key(record), context.language).word
     return context.translate("request.done_record", title=case_words.title(record, context), state=state)
 
 

@@ -26,14 +26,14 @@ from console.wording.records import format_marked_amount as format_marked_amount
 from console.wording.records import format_short_title as format_short_title
 from console.wording.records import get_certainty_key as get_certainty_key
 from console.wording.records import get_corporation_number as get_corporation_number
-from console.wording.records import kind_of as kind_of
+from console.wording.records import get_record_kind as get_record_kind
+from console.wording.records import get_state_key as get_state_key
+from console.wording.records import get_unanswered_side_word as get_unanswered_side_word
+from console.wording.records import get_work_key as get_work_key
 from console.wording.records import mask_payer as mask_payer
 from console.wording.records import provider_name as provider_name
 from console.wording.records import provider_word as provider_word
-from console.wording.records import state_key as state_key
 from console.wording.records import title as title
-from console.wording.records import unanswered_side_word as unanswered_side_word
-from console.wording.records import work_key as work_key
 
 RecordView: TypeAlias = CreditCheckDetails | OrderDetails | PaymentDetails | RefundDetails
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
@@ -87,7 +87,7 @@ _ICON_AND_TONE_BY_VERDICT: Mapping[str, tuple[str, Tone]] = {
 
 def make_record_ref(record: ShownRecord) -> RecordRef:
     """Return the kind and id of a record."""
-    return kind_of(record), record.id
+    return get_record_kind(record), record.id
 
 
 def get_subject_kind_and_id(record: ShownRecord | Operation) -> tuple[str, int | str]:
@@ -100,7 +100,7 @@ def make_record_route(
 ) -> RecordPageRoute:
     """Return the route to the page of a record. `trail` are the records of the list from which the page is opened,
     so that the page can step through them; `place` is the key of the sidebar entry to highlight."""
-    return make_route_to_record(kind_of(record), record.id, trail, place)
+    return make_route_to_record(get_record_kind(record), record.id, trail, place)
 
 
 def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:
@@ -120,14 +120,14 @@ def get_badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) 
     of its own.
     """
     explanation = explain_record(record, now)
-    return state_key(record, derived=derived), f"certainty.{explanation.certainty}", f"work.{explanation.work}"
+    return get_state_key(record, derived=derived), f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
 def get_page_badge_keys(view: RecordView) -> tuple[str, str, str]:
     """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
     the badge of the state shows the stored state, because the page lists missing parts separately."""
     explanation = view.explanation
-    state = state_key(view.record, derived=not isinstance(view, CreditCheckDetails))
+    state = get_state_key(view.record, derived=not isinstance(view, CreditCheckDetails))
     return state, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
@@ -138,7 +138,7 @@ def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
     """
     certainty = explain_record(record, now).certainty
     is_plain = certainty in (CertaintyBadge.KNOWN, CertaintyBadge.UNCONFIRMED, CertaintyBadge.OLD)
-    return state_key(record) if is_plain else f"certainty.{certainty}"
+    return get_state_key(record) if is_plain else f"certainty.{certainty}"
 
 
 # -- texts for lists

@@ -126,7 +126,7 @@ def format_operator_value(name: str, value: str, context: WindowContext) -> str:
             own_word = f"queue.filter.{name}.{value}"
             if is_known and wording.has_sentence(own_word):
                 return context.translate(own_word)
-            return wording.badge_word(f"{name}.{value}", context.language) if is_known else value
+            return wording.get_badge_word(f"{name}.{value}", context.language) if is_known else value
         case "cause":
             return _format_cause(value, context)
     return value

@@ -326,7 +326,7 @@ def make_probe_toast(
         return Toast(translate("dialog.probe.still_unknown"), title, shape=shape, tone=tone)
     if isinstance(after, CreditCheck):
         return Toast(translate("dialog.probe.known", state=after.state.value), title)
-    word = record_words.make_state_cell(case_words.state_key(after), context.language).word
+    word = record_words.make_state_cell(case_words.get_state_key(after), context.language).word
     return Toast(translate("case.probed", state=word), title)
 
 
@@ -347,7 +347,7 @@ def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
 
 
 def _make_moved_order_toast(context: WindowContext, order: Order) -> Toast:
-    word = record_words.make_state_cell(case_words.state_key(order), context.language).word
+    word = record_words.make_state_cell(case_words.get_state_key(order), context.language).word
     return Toast(context.translate("case.order_moved", state=word), case_words.title(order, context))
 
 

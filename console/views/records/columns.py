@@ -172,7 +172,7 @@ def _make_kind_column(table: _RecordColumnFactory) -> Column:
     return table.make_column(
         "kind",
         measure_column_width(longest, CELL_PADDING_PX),
-        lambda record: translate(f"kind.{case_words.kind_of(record)}"),
+        lambda record: translate(f"kind.{case_words.get_record_kind(record)}"),
     )
 
 
@@ -203,7 +203,7 @@ def _make_amount_column(table: _RecordColumnFactory) -> Column:
 
 def _make_state_column(table: _RecordColumnFactory) -> Column:
     longest_words = (table.find_longest_word(*_STATE_NAMES_BY_KIND[kind]) for kind in table.kinds)
-    return table.make_badge_column("state", max(longest_words, key=len), case_words.state_key)
+    return table.make_badge_column("state", max(longest_words, key=len), case_words.get_state_key)
 
 
 def _make_certainty_column(table: _RecordColumnFactory) -> Column:
@@ -217,7 +217,9 @@ def _make_certainty_column(table: _RecordColumnFactory) -> Column:
 def _make_work_column(table: _RecordColumnFactory) -> Column:
     awaiting = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
     longest = table.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting)
-    return table.make_badge_column("work", longest, lambda record: case_words.work_key(record, table.context.now()))
+    return table.make_badge_column(
+        "work", longest, lambda record: case_words.get_work_key(record, table.context.now())
+    )
 
 
 def _make_cause_column(table: _RecordColumnFactory) -> Column:

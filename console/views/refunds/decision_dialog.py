@@ -95,7 +95,7 @@ class _DecisionDialog(DialogFrame):
             label=context.translate(f"act.{self.name}", id=id),
             describe=lambda refund: Toast(
                 case_words.title(refund, context),
-                record_words.make_state_cell(case_words.state_key(refund), context.language).word,
+                record_words.make_state_cell(case_words.get_state_key(refund), context.language).word,
             ),
             attempt=(f"refund {self.name}", id, self._view.record.version, self._get_reason()),
             key=("refund", id),

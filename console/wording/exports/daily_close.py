@@ -51,7 +51,8 @@ def _make_table(
 
 
 def _make_money_table(close: DailyClose, context: TextContext) -> DocumentTable:
-    """Return the table of sums. A row is a pair: the money of one currency, and the name of a sum."""
+    """Return the table of sums of a daily close. Each of its rows is a pair: the money of one currency, and the
+    name of a sum."""
 
     def read_count(row: tuple[DailyCloseMoney, str]) -> int | None:
         money, name = row
@@ -88,8 +89,8 @@ def _make_unknown_table(close: DailyClose, context: TextContext) -> DocumentTabl
 
 
 def _make_difference_table(close: DailyClose, context: TextContext) -> DocumentTable:
-    """Return the table of the reconciliation's differences. It has no column for the cause, because the cause
-    changes when a case is resolved."""
+    """Return the table of the differences that the day's reconciliation found. It has no column for the cause,
+    because the cause changes when a case is resolved."""
     run = close.reconciliation
     return _make_table(
         context, "differences", make_difference_columns(context)[:-1], () if run is None else run.differences

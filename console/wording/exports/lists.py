@@ -38,7 +38,7 @@ ApprovalRow = Refund | WaitingProposal
 
 
 def make_audit_columns(context: TextContext) -> ExportColumns:
-    """Return the columns of audit entries."""
+    """Return the columns of the list of audit entries."""
 
     def format_who(entry: AuditEntry) -> str:
         return check_words.get_actor_name(entry.who, context)
@@ -56,7 +56,7 @@ def make_audit_columns(context: TextContext) -> ExportColumns:
 
 
 def make_alert_columns(context: TextContext) -> ExportColumns:
-    """Return the columns of open alerts."""
+    """Return the columns of the list of open alerts."""
 
     def format_observed(item: AlertItem) -> str:
         return alert_words.format_alert_value(item.alert.observed, context, item.alert.expected)
@@ -92,7 +92,7 @@ def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns
         return (None, None) if line.record is None else record_words.compute_signed_amount(line.record)
 
     def format_state(record: RecoverableRecord) -> str:
-        return wording.badge_word(bulk_words.get_record_state_key(record), context.language)
+        return wording.get_badge_word(bulk_words.get_record_state_key(record), context.language)
 
     return (
         make_number_column(context, "bulk.column.place", lambda line: line.row.position),
@@ -115,7 +115,7 @@ def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns
 
 
 def make_run_columns(context: TextContext) -> ExportColumns:
-    """Return the columns of reconciliation runs."""
+    """Return the columns of the list of reconciliation runs."""
 
     def make_day_column(key: str, value: Callable[[ReconciliationRunItem], date]) -> ExportColumn:
         return ExportColumn(context.translate(key), CellKind.DAY, value)
@@ -140,7 +140,7 @@ def make_run_columns(context: TextContext) -> ExportColumns:
 
 
 def make_difference_columns(context: TextContext) -> ExportColumns:
-    """Return the columns of the differences of a reconciliation run."""
+    """Return the columns of the list of differences that a reconciliation run has found."""
 
     def read_difference(item: DifferenceItem) -> tuple[int | None, str | None]:
         minor, currency = reconciliation_words.compute_amount_difference(item)
@@ -248,17 +248,17 @@ def _get_corporation_number(row: ApprovalRow) -> str | None:
 
 def _format_approval_state(row: ApprovalRow, context: TextContext) -> str:
     if isinstance(row, Refund):
-        return wording.badge_word(record_words.state_key(row), context.language)
+        return wording.get_badge_word(record_words.get_state_key(row), context.language)
     match row.kind:
         case "credit-check":
             return context.translate("dialog.resolve.as_error")
         case "operation":
             return context.translate("state.operation.failed")
-    return wording.badge_word(f"{row.kind}.{row.state}", context.language)
+    return wording.get_badge_word(f"{row.kind}.{row.state}", context.language)
 
 
 def make_company_columns(context: TextContext) -> ExportColumns:
-    """Return the columns of the corporations that a search in the corporation registry has found."""
+    """Return the columns of the list of corporations that a search in the corporation registry has found."""
 
     def translate(key: str, /, **facts: object) -> str:
         return context.translate(key, **facts)

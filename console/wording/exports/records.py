@@ -22,7 +22,7 @@ from console.wording.records import ShownRecord
 from console.wording.text_context import TextContext
 
 
-def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]) -> tuple[ExportColumn, ...]:
+def make_record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]) -> tuple[ExportColumn, ...]:
     """Return the columns of a list of records; `record_of` returns the record of a row. A cell is empty if the
     kind of record has no such value."""
 
@@ -30,10 +30,10 @@ def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]
         return lambda row: value(record_of(row))
 
     def make_badge_function(key: Callable[[ShownRecord], str]) -> Callable[[Any], str]:
-        return lambda row: wording.badge_word(key(record_of(row)), context.language)
+        return lambda row: wording.get_badge_word(key(record_of(row)), context.language)
 
     def kind_word(record: ShownRecord) -> str:
-        return context.translate(f"kind.{record_words.kind_of(record)}")
+        return context.translate(f"kind.{record_words.get_record_kind(record)}")
 
     return (
         make_text_column(context, "column.kind", apply_to_record(kind_word)),
@@ -52,14 +52,14 @@ def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]
         make_amount_column(context, "column.amount", apply_to_record(record_words.compute_signed_amount)),
         make_amount_column(context, "column.left", apply_to_record(_get_refundable_amount)),
         make_currency_column(context, apply_to_record(lambda record: record_words.compute_signed_amount(record)[1])),
-        make_text_column(context, "column.state", make_badge_function(record_words.state_key)),
+        make_text_column(context, "column.state", make_badge_function(record_words.get_state_key)),
         make_text_column(
             context,
             "column.certainty",
             make_badge_function(lambda one: record_words.get_certainty_key(one, context.now())),
         ),
         make_text_column(
-            context, "column.work", make_badge_function(lambda one: record_words.work_key(one, context.now()))
+            context, "column.work", make_badge_function(lambda one: record_words.get_work_key(one, context.now()))
         ),
         make_text_column(
             context, "column.cause", apply_to_record(lambda record: record_words.cause_text(record, context))

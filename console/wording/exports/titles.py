@@ -19,8 +19,8 @@ _LOOKUP_TITLE_KEYS = {
 
 
 def format_list_title(request: ExportRequest, context: TextContext) -> str:
-    """Return the title of an exported list, as on its screen. The title contains the subject of the request, such
-    as the searched text."""
+    """Return the title of an exported list, as on its screen. For some lists the title contains a part of the
+    request: a corporation number, a search text, or the id of a run."""
     subject = request.subject
     match request.name:
         case ListName.QUEUE:
@@ -56,8 +56,8 @@ def format_about_lines(
 
 
 def _format_filter(request: ExportRequest, context: TextContext) -> str:
-    """Return the text of the list's filter; "" for a list without a filter, and for a lookup, because its title
-    contains the searched number."""
+    """Return the text of the list's filter; "" for a list without a filter. It is also "" for a lookup, because
+    its title contains the searched number."""
     match request.name:
         case ListName.DIFFERENCES if request.part:
             return context.translate(f"reconcile.tab.{request.part}")

@@ -50,7 +50,7 @@ def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
 
 
 def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
-    invented = InventedRegistry(1_000, 1, FIRST_WHOLE_DAY).row_at(2)
+    invented = InventedRegistry(1_000, 1, FIRST_WHOLE_DAY).make_row_at(2)
     outcome = make_api(published.url).read_numbers([NUMBER, OTHER, invented.corporate_number])
     assert outcome.found is not None
     ours, theirs = outcome.found  # the other one is deleted

@@ -35,11 +35,11 @@ def test_all_results_occur() -> None:
 
 def test_a_reader_opens_the_report() -> None:
     """The report is a valid file of two pages that names its number, and each revision is another file."""
-    first = pdf.report_pdf("1180301018771", 100_001, 1, "2026-11-20", "ok")
+    first = pdf.make_report_pdf("1180301018771", 100_001, 1, "2026-11-20", "ok")
     cover, details = text_of(first)
     assert "1180301018771" in cover
     assert "report 100001.1" in details
-    assert first != pdf.report_pdf("1180301018771", 100_001, 2, "2026-11-20", "ok")
+    assert first != pdf.make_report_pdf("1180301018771", 100_001, 2, "2026-11-20", "ok")
 
 
 def test_cross_reference_table_is_right() -> None:

@@ -82,7 +82,7 @@ def test_a_repeated_execution_shows() -> None:
     till.book.move_payment(till.payment, "paid")
     refund = till.book.accept_refund(till.payment, "R", 6000)
     till.book.repeat_refund(refund.serial)
-    assert [entry.key for entry in till.book.refunds("R")] == ["R", "R"]
+    assert [entry.key for entry in till.book.list_refunds("R")] == ["R", "R"]
     assert (till.payment.accepted_refunds_minor, till.payment.remaining_minor) == (12_000, -2_000)
     assert till.book.refund_count == 2
 

@@ -109,7 +109,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding)
 def test_any_row_is_found_without_the_others(whole: list[RegistryRow]) -> None:
     registry = InventedRegistry(ROWS, 7, DAY)
     for position in (0, 1, 2, 511, 512, 3_333, ROWS - 1):
-        assert registry.row_at(position) == whole[position]
+        assert registry.make_row_at(position) == whole[position]
         assert registry.make_number_at(position) == whole[position].corporate_number
         assert registry.find_position(whole[position].corporate_number) == position
     assert registry.find_position("1180301018771") is None

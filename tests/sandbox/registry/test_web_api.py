@@ -19,7 +19,7 @@ from console.sandbox.registry import (
     make_company_row,
     rename_company,
 )
-from console.sandbox.registry.published import FIRST_ROWS, FIRST_WHOLE_DAY
+from console.sandbox.registry.published import FIRST_WHOLE_DAY, FIRST_WHOLE_ROWS
 from console.sandbox.registry.rows import FIELD_NAMES, complete_number
 from tests.sandbox.caller import Answer, Caller
 
@@ -145,7 +145,7 @@ def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
     assert [row.process for row in read_csv(ask(sandbox, "num", number=OURS.corporate_number))[1]] == ["99"]
     sandbox.control.reset()
     assert sandbox.registry.last_day == FIRST_WHOLE_DAY
-    assert len(list(sandbox.registry.list_rows_in_force())) == FIRST_ROWS
+    assert len(list(sandbox.registry.iterate_newest_rows())) == FIRST_WHOLE_ROWS
 
 
 def test_faults_apply_to_its_calls(sandbox: Sandbox) -> None:

@@ -538,7 +538,7 @@ def test_no_secret_is_in_a_pack(scene: Scene) -> None:
         whole = b"".join(parts(Path(written.file)).values())
     environment = scene.console.settings
     for name in ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "STORE_KEY", "ALARMBOX_CLIENT_SECRET"):
-        secret = environment.secret(name) if name != "STORE_KEY" else environment.store_key()
+        secret = environment.read_secret(name) if name != "STORE_KEY" else environment.read_store_key()
         assert secret, name
         assert secret.encode() not in whole, name
 

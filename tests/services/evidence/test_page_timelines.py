@@ -4,7 +4,7 @@ import pytest
 
 from console.domain.audit.actions import AuditAction
 from console.services.evidence.timeline import read_newest_events
-from console.wording.timelines import event_line, format_event_sentence_with_record
+from console.wording.timelines import format_event_line, format_event_sentence_with_record
 from tests.services.evidence.test_timeline import PAYER, refunded
 from tests.support.payment_desks import Scene
 
@@ -25,7 +25,7 @@ def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
             text = copied.as_text(language)
             for event in story.events:
                 assert format_event_sentence_with_record(event, story, language) in text
-                assert event_line(event, story, language) in text
+                assert format_event_line(event, story, language) in text
     kinds = {one.kind for one in stories["payment", payment.id].events}
     assert kinds == {"payment", "order", "refund"}
     assert {one.kind for one in stories["order", order].events} == kinds

@@ -201,7 +201,7 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
         used = console.settings
         assert used.database_path is not None
         assert tmp_path not in used.database_path.parents
-        assert used.secret("PAYPAY_API_KEY") not in (None, "a-real-key")
+        assert used.read_secret("PAYPAY_API_KEY") not in (None, "a-real-key")
         assert "http://127.0.0.1:1" not in used.provider_urls.values()
     url = "http://127.0.0.1:1"
     local = {f"CONSOLE_{name}_URL": url for name in ("ALARMBOX", "PAYPAY", "ATOM", "REGISTRY")}

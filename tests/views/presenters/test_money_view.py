@@ -130,7 +130,11 @@ def test_rupees_stay_rupees() -> None:
 )
 def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[str, str, str]) -> None:
     """Never merged, whatever the record is."""
-    axes = case_words.state_key(record), case_words.get_certainty_key(record, NOW), case_words.work_key(record, NOW)
+    axes = (
+        case_words.get_state_key(record),
+        case_words.get_certainty_key(record, NOW),
+        case_words.get_work_key(record, NOW),
+    )
     assert axes == keys
 
 
