@@ -162,8 +162,8 @@ class IncidentService:
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
     def hand_over(self, id: int, new_owner: str, note: str, *, request_id: str | None = None) -> Incident:
-        """Make `new_owner` the owner of the incident that has the alert `id`, with a note. Every person with the
-        right may do so, so that an incident does not stay with a person who is away. Raises usage without a
+        """Make `new_owner` the owner of the incident that has the alert `id`, with a note. The acting person
+        needn't be the owner, so that an incident doesn't stay with a person who is away. Raises usage without a
         note or for a person who can't be an owner, already_decided if the incident is closed, not_found,
         not_allowed.
         """

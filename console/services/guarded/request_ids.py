@@ -304,7 +304,7 @@ class RequestIds:
     ) -> CallAnswer:
         """Return the stored answer of the first call with this request id. If its outcome is unknown, return an
         answer with the present state of the record. Raises possible_repeat if the stored text can't be read and
-        the record gives no answer.
+        `find_answer` returns None. `epoch` is the epoch of the Redis server.
         """
         try:
             answer = answer_serialization.deserialize_answer(row.answer or "")

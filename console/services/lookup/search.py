@@ -61,8 +61,8 @@ class GlobalSearch:
         complete_groups: "GroupsCompleter",
         find_checks: Callable[..., Sequence[CreditCheck]],
     ) -> None:
-        """`complete_groups` returns groups of records, each record with its relations (facts of related rows), as
-        `Lookup._add_relations_to_groups` does; `find_checks` returns the credit checks that match a text."""
+        """`complete_groups` receives groups of records and returns the same groups, each record with its relations
+        (facts of related rows); `find_checks` returns the credit checks that match a text."""
         self._context = context
         self._add_relations_to_groups = complete_groups
         self._find_credit_checks = find_checks

@@ -48,7 +48,8 @@ PageReader = Callable[[Connection, PagePosition], Sequence[RecordT]]
 
 
 class OwnRecordComparison:
-    """Reads our payments and refunds, oldest first, and compares each with the provider's history or answer."""
+    """Reads our payments and refunds, oldest first, and compares each with the provider's history; for a provider
+    without a history, with its answer to a probe of the payment. The run stores the differences."""
 
     def __init__(
         self, context: ServiceContext, row_applier: HistoryRowApplier, payment_probes: PaymentProbes

@@ -363,7 +363,7 @@ def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: d
 
 
 def _close_proposals_and_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
-    """Close the open proposals and the open cases about the refund."""
+    """Close the open proposals of a person to settle the refund (see `approvals`), and the open cases about it."""
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
     cases.close_cases(tx.conn, REFUND_KIND, refund.id, context.now())
 

@@ -123,7 +123,8 @@ def _make_masked_text_columns(payer: str, *columns: str) -> Mapping[str, str]:
 
 
 def _make_is_own_sql(column: str) -> str:
-    """Return an SQL condition that is true if the value of the column `column` is the name of the reading account."""
+    """Return an SQL condition that is true if the value of the column `column` is the name of the database
+    account that runs the query."""
     return f"CAST(t.{column} AS BINARY) = {_ACCOUNT_SQL}"
 
 

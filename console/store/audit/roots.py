@@ -188,9 +188,10 @@ def _compute_json_digest(part: object) -> str:
 
 
 def find_first_root_fault(conn: Connection) -> tuple[int, str] | None:
-    """Check all stored roots of the audit trail. Return the smallest id of a faulty audit row, with the reason;
-    None if there is no fault. A reason `missing` or `replaced` (see `AuditVerificationResult`) is about a row
-    that a root stores as a head; `forged` is about a row of a root itself.
+    """Check all stored roots of the audit trail. A root is an audit row that stores the ids and hashes of other
+    rows, the heads (newest rows) of the chains. Return the smallest id of a faulty audit row, with the reason; None
+    if there is no fault. For the reasons `missing` and `replaced` (see `AuditVerificationResult`) this is the row
+    of a head; for `forged` it is the row of the root.
 
     Uses constant memory for any number of roots.
     """

@@ -112,8 +112,8 @@ def _read_open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRo
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
     """Return the reader's mark after it has read `rows`. `new_ids` are the ids of these rows that it had not read
-    before. Ids that were assigned at least OPEN_SECONDS ago are closed: the reader expects no further row up to
-    them, and its mark needs not list those that it has read.
+    before. An id that was assigned at least OPEN_SECONDS ago is closed: the reader expects no further row with this
+    id or a smaller one, so the mark doesn't list the closed ids that the reader has read.
     """
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed, closing, turned = (

@@ -317,8 +317,8 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: S
     afterwards.
 
     `proof` looks with a lock for the row that only the lost transaction can have written, so it waits for a COMMIT
-    that still runs. If the COMMIT never reached the server, the session `lost` holds its row locks until the
-    server notices that the connection is dead. Then this function kills that session and calls `proof` again.
+    that still runs. If the COMMIT never reached the server, the session `lost` still holds its row locks, and
+    `proof` waits in vain for the row. In that case this function kills the session and calls `proof` again.
     """
     conn.detach()
     conn.exec_driver_sql(_SHORT_LOCK_WAIT)

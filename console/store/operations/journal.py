@@ -162,7 +162,8 @@ def end_operation(
     """Write the outcome and the state of a `calling` operation. Return False if its fencing token isn't `fence`
     any more, because another process has declared the operation lapsed.
 
-    `answer_key` (the secret of the sending desk) is written only for the state FAILED.
+    `answer_key` is a secret of the desk that sent the call. It is written only for the state FAILED, which a
+    trigger of the database server accepts only together with this secret.
     """
     values = {"of": operation_id, "held": fence}
     return conn.execute(_END_OWN_CALL, values | _make_ending_values(state, outcome, now, answer_key)).rowcount == 1

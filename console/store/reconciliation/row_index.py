@@ -16,7 +16,8 @@ _REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND 
 
 
 class HistoryIndex:
-    """A temporary SQLite database of the history's rows; `close` deletes it. Only one thread may use it at a time."""
+    """A temporary SQLite database with the rows of a provider's history, which is compared with our records; `close`
+    deletes it. Only one thread may use it at a time."""
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)

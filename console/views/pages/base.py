@@ -496,7 +496,8 @@ class Page(QWidget):
 
     def show_state_bar(self, name: str, bar: NotificationBar | None, *, above: bool = False) -> None:
         """Show a notification bar about the state of the contents; None removes it. If the shown bar of this name
-        has the same sentence, keep it, so that a screen reader doesn't speak it again after each reading."""
+        has the same sentence, keep it, so that a screen reader doesn't speak it again each time the contents are
+        read. `above` is True if the bar stands above the contents, not below them."""
         shown = self._named_bars.get(name)
         if bar is None:
             self.hide_bar(name)

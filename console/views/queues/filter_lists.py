@@ -41,8 +41,9 @@ OfferedOperator = tuple[str, str]
 
 
 def list_operators(name: str, context: WindowContext) -> Iterator[OfferedOperator]:
-    """Yield the operators of the filter list `name`, each with its text. For the list "cause" nothing is yielded:
-    its operators depend on the queue (see `list_cause_operators`)."""
+    """Yield the conditions (such as "amount:>=50000JPY") that the drop-down list `name` of the filter offers, each
+    with its text. For the list "cause" nothing is yielded: its conditions depend on the queue (see
+    `list_cause_operators`)."""
     match name:
         case "provider":
             for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()):

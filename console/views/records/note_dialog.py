@@ -49,7 +49,8 @@ class NoteDialog(FormDialog):
         self.update_submit_button()
 
     def _name_draft(self, numbers: Mapping[str, str]) -> None:
-        """Give the draft the number by which people know the record, which was read after the dialog had opened."""
+        """Put the number by which people know the record into the title of the draft. `numbers` maps a record
+        ("payment 17") to its number; it was read after the dialog had opened."""
         number = numbers.get(f"{self._kind} {self._id}", "")
         self._draft.set_title(audit_words.record_text(self._kind, self._id, self.context.language, number))
 

@@ -68,7 +68,7 @@ class DesignTokens:
         return colours
 
     def get_font_families(self, purpose: FontPurpose) -> list[str]:
-        """Return the names of the font families for texts or for figures. A letter that the first family lacks is
+        """Return the names of the font families for texts or for numbers. A letter that the first family lacks is
         taken from a later one."""
         return list(self._raw["fonts"][purpose])
 
