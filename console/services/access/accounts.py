@@ -78,8 +78,8 @@ class _AccountChange:
         )
 
     def make_target_account(self, *, needs_tls: bool) -> DesiredAccount:
-        """Return the account that the server must have for this person once the accounts file is applied. `needs_tls`: the account may
-        only connect over TLS.
+        """Return the account that the server must have for this person once the accounts file is applied.
+        `needs_tls`: the account may only connect over TLS.
         """
         return DesiredAccount(
             name=self.entry.person.name,

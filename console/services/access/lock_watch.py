@@ -54,7 +54,8 @@ class LockWatch:
 class _ServerNode:
     """One node of the database server, on which the lock watch ends sessions that block others. A pass is one call
     of `end_blocking_sessions`. `_detected_at` maps the id of each prepared transaction to the time (monotonic
-    seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found a prepared transaction which blocked other sessions.
+    seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found a prepared
+    transaction which blocked other sessions.
     """
 
     def __init__(self, database: Database) -> None:

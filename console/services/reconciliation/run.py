@@ -346,8 +346,9 @@ class ReconciliationService:
     # Due task
 
     def run_due(self) -> int:
-        """Due task: continue the interrupted runs. Then start runs of the days whose daily file a provider has announced
-        by a notice; for a provider without daily files, of yesterday. Return the number of runs that ended without an error.
+        """Due task: continue the interrupted runs. Then start runs of the days whose daily file a provider has
+        announced by a notice; for a provider without daily files, of yesterday. Return the number of runs that ended
+        without an error.
         """
         return sum(self._run_as_due_task(*days) for days in iterate_until_stopped(self._find_due_days()))
 
