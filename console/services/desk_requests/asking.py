@@ -35,7 +35,7 @@ from console.services.guarded.request_ids import (
     return_no_answer,
 )
 from console.services.process.context import ServiceContext
-from console.services.process.passwords import connect_with_password, read_typed_password
+from console.services.process.passwords import connect_with_password, is_password_typed, read_typed_password
 from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
@@ -76,7 +76,8 @@ class RemoteRequestIds(RequestIds):
 
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. For some other commands only the
         worker knows that they need the password: it refuses them with `password_needed`, and this desk repeats the
-        request with the password. Raises worker_away if no worker is present or takes the request in time (then
+        request with the password. A password that the person has typed already, after such a refusal, is sent with
+        the first request. Raises worker_away if no worker is present or takes the request in time (then
         nothing was sent), not_allowed (reasons `password_needed`, `password_wrong`), outcome_unknown (reason
         `asked`) if the desk stops waiting without an answer, usage for a malformed request id or arguments that
         are too long, and the errors of the command.
@@ -87,7 +88,8 @@ class RemoteRequestIds(RequestIds):
         with self._context.database.read() as conn:
             if presence.find_newest_worker(conn, PRESENCE_LEASE_SECONDS) is None:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
-        password = read_typed_password() if command in ACTIONS_WITH_PASSWORD else None
+        needs_password = command in ACTIONS_WITH_PASSWORD or is_password_typed()
+        password = read_typed_password() if needs_password else None
         value: T
         try:
             value = self._store_request_and_wait(request, file, password, progress)

@@ -22,16 +22,25 @@ PasswordPrompt = Callable[[], str | None]
 """A function that asks the person for the password and returns it; it returns None if no person can be asked."""
 
 _password_reader: ContextVar[PasswordPrompt | None] = ContextVar("read_password", default=None)
+_is_password_typed: ContextVar[bool] = ContextVar("is_password_typed", default=False)
 
 
 @contextmanager
-def use_password_reader(read: PasswordPrompt) -> Iterator[None]:
-    """Within the block, use the function `read` in this thread to get passwords from the person."""
-    token = _password_reader.set(read)
+def use_password_reader(read: PasswordPrompt, *, is_typed: bool = False) -> Iterator[None]:
+    """Within the block, use the function `read` in this thread to get passwords from the person. `is_typed` is True
+    if the person has typed the password already, and `read` only returns it.
+    """
+    tokens = _password_reader.set(read), _is_password_typed.set(is_typed)
     try:
         yield
     finally:
-        _password_reader.reset(token)
+        _password_reader.reset(tokens[0])
+        _is_password_typed.reset(tokens[1])
+
+
+def is_password_typed() -> bool:
+    """Return True if this thread has a password that the person has typed already."""
+    return _is_password_typed.get()
 
 
 def read_typed_password() -> str:

@@ -599,7 +599,7 @@ def add_password(call: ActingCall[T], password: str) -> ActingCall[T]:
         if not passwords:  # the password is used: the caller of a second run must provide one
             return call(services, request_id)
         try:
-            with use_password_reader(lambda: passwords.pop() if passwords else None):
+            with use_password_reader(lambda: passwords.pop() if passwords else None, is_typed=True):
                 return call(services, request_id)
         finally:
             passwords.clear()

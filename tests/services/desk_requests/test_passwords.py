@@ -166,7 +166,10 @@ def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path
             checker.recovery.resolve("credit-check", record.id, "error", "second")
         assert (reason(needed), reason(wrong)) == (NEEDED, WRONG)
         assert [item.state for item in checker.lookup.find_records(number).credit_checks] == [CheckState.PENDING]
-        with typing(place, "lead-b"):
+        refusals = "SELECT count(*) FROM audit_log WHERE detail LIKE '%password_needed%'"
+        before = place.sql(refusals)
+        with use_password_reader(lambda: password_of(place, "lead-b"), is_typed=True):  # as the window does
             decided = checker.recovery.resolve("credit-check", record.id, "error", "second").record
+        assert place.sql(refusals) == before, "the first request has the password"
     assert isinstance(decided, CreditCheck)
     assert (decided.state, typed) == (CheckState.ERROR, ["wrong"])
