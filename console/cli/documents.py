@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from console.cli.json_output.records import build_document_json
 from console.cli.json_output.results import JsonObject, Translate
@@ -25,16 +25,29 @@ if TYPE_CHECKING:
 _CREDIT_CHECK_KIND = "credit-check"
 
 
-def _list_versions(console: "Console", args: Namespace, _: AnswerWriter) -> tuple[Document, ...]:
-    return console.pdfs.list_versions(parse_row_id(_CREDIT_CHECK_KIND, args.id))
+class _DocumentList(NamedTuple):
+    """The stored versions of a PDF, newest first, and the number of pages of each readable one by its SHA-256."""
+
+    versions: tuple[Document, ...]
+    page_counts: Mapping[str, int]
 
 
-def _build_document_list_json(versions: tuple[Document, ...], translate: Translate) -> JsonObject:
-    return {"documents": [build_document_json(version, translate) for version in versions]}
+def _list_versions(console: "Console", args: Namespace, _: AnswerWriter) -> _DocumentList:
+    record_id = parse_row_id(_CREDIT_CHECK_KIND, args.id)
+    return _DocumentList(console.pdfs.list_versions(record_id), console.pdfs.count_pages(record_id))
 
 
-def _format_document_list_lines(versions: tuple[Document, ...], translator: Translator) -> Lines:
-    return format_document_table(versions, translator)
+def _build_document_list_json(documents: _DocumentList, translate: Translate) -> JsonObject:
+    return {
+        "documents": [
+            build_document_json(version, translate) | {"pages": documents.page_counts.get(version.sha256)}
+            for version in documents.versions
+        ]
+    }
+
+
+def _format_document_list_lines(documents: _DocumentList, translator: Translator) -> Lines:
+    return format_document_table(documents.versions, translator, documents.page_counts)
 
 
 def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "DocumentComparison":

@@ -392,6 +392,8 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
     assert terminal.json("refetch", record, "--pdf").status == 0
     new, old = terminal.json("documents", "list", record).data["documents"]
     assert (new["current"], old["current"]) == (True, False)
+    assert (new["pages"], old["pages"]) == (2, 2)
+    assert terminal("documents", "list", record, LANGUAGE="en").out.decode().count("2 pages") == 2
     compared = terminal.json("documents", "compare", record).data
     assert set(compared) == {"old_pages", "new_pages", "differences", "pages_without_text", "cut"}
     assert (compared["old_pages"], compared["new_pages"], compared["cut"]) == (2, 2, False)

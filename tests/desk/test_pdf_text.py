@@ -8,9 +8,11 @@ from PySide6.QtGui import QAccessible
 
 from console.app import Console
 from console.sandbox.server import Sandbox
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.credit_checks.tabs import DocumentRow
 from console.views.documents.compare_page import PdfComparisonPage
 from console.views.documents.pdf_page import PdfPage
-from console.views.runtime.routes import PdfRoute
+from console.views.runtime.routes import CreditCheckRoute, PdfRoute
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person, save_as
 from tests.support.desks import NUMBERS
@@ -120,6 +122,11 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     assert documents is not None
     person.press("Esc")
     person.page(PdfPage)
+    person.opening.context.navigate(CreditCheckRoute(shown.route.record))
+    record = person.page(CreditCheckPage)
+    record.tabs.show_tab("documents")
+    table = record.tabs._document_table
+    person.until(lambda: [row.pages for row in table.all_rows if isinstance(row, DocumentRow)] == [2, 2])
     person.until(lambda: documents.new._child is None and documents.old._child is None)
 
 

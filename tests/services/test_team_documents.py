@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -57,6 +59,20 @@ def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> 
         assert _documents(console.health.run_all_checks())[0] is False
         assert list((tmp_path / "documents").iterdir()) == []
         assert console.credit_checks.read_credit_check(bought.id).record.pdf_file_path == bought.pdf_file_path
+
+
+def test_pages_of_each_version_are_counted(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Without an audit entry, because nothing of the PDF is shown; a file that isn't readable any more has none."""
+    with opened(tmp_path, sandbox) as console:
+        record = console.credit_checks.purchase(ASK)
+        (document,) = console.pdfs.list_versions(record.id)
+        entries = console.audit.list_entries(100)
+        assert console.pdfs.count_pages(record.id) == {document.sha256: 2}
+        file = Path(url2pathname(urlsplit(console.settings.documents_url).path), document.path)
+        file.chmod(0o600)
+        file.write_bytes(b"%PDF-1.4 cut off")
+        assert console.pdfs.count_pages(record.id) == {}
+        assert console.audit.list_entries(100) == entries
 
 
 def _documents(checks: Sequence[HealthCheck]) -> tuple[bool, object]:

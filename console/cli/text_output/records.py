@@ -236,11 +236,16 @@ def _format_subject(record: CreditCheck | Order | Payment | Refund) -> str:
     return f"{_get_payment_number(record)} {wording.format_amount(record.amount_minor, record.currency)}"
 
 
-def format_document_table(stored_documents: Iterable[Document], translator: Translator) -> Iterator[str]:
+def format_document_table(
+    stored_documents: Iterable[Document], translator: Translator, page_counts: Mapping[str, int] | None = None
+) -> Iterator[str]:
+    """Yield a line for each stored PDF. `page_counts` has the number of pages of PDFs by their SHA-256."""
+    counts = page_counts or {}
     return format_aligned_lines(
         (
             translator(f"record.document.{'current' if item.current else 'older'}"),
             translator("cli.document", path=item.path, size=item.bytes, at=item.fetched_at),
+            translator("cli.document_pages", n=counts[item.sha256]) if item.sha256 in counts else "",
         )
         for item in stored_documents
     )

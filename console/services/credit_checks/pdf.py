@@ -1,6 +1,9 @@
 """Open the PDFs of a credit check, to display one or to compare two versions. A child process with limited memory
 and time reads the files."""
 
+from collections.abc import Mapping
+from contextlib import closing
+
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Document
@@ -29,6 +32,18 @@ class CreditCheckPdfs:
         acting person has no right to read."""
         return self._views.list_documents(record_id)
 
+    def count_pages(self, record_id: int) -> Mapping[str, int]:
+        """Return the number of pages of each stored PDF of the credit check, by its SHA-256. A PDF whose pages can't
+        be read is left out. Raises not_found, documents_unreachable, and not_allowed if the acting person has no
+        right to read.
+        """
+        counts: dict[str, int] = {}
+        for document, content in self._views.iterate_pdf_contents(record_id):
+            count = _find_page_count(content)
+            if count is not None:
+                counts[document.sha256] = count
+        return counts
+
     def open_comparison(self, record_id: int, old: str | None = None, new: str | None = None) -> PdfComparison:
         """Return two opened versions of the credit check's PDF, to compare them. `old` and `new` are SHA-256
         hashes; without `new`, the newest version is used, and without `old`, the version before `new`. The
@@ -42,6 +57,17 @@ class CreditCheckPdfs:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_OLDER_VERSION})
         documents = [self.open_pages(record_id, versions[place].sha256) for place in (old_index, new_index)]
         return PdfComparison(*documents)
+
+
+def _find_page_count(content: bytes) -> int | None:
+    """Return the number of pages of a PDF; None if its pages can't be read."""
+    with closing(PdfDocument(content)) as pages:
+        try:
+            return pages.page_count()
+        except ConsoleError as error:
+            if error.code is not ErrorCode.PROVIDER_ANSWER_UNUSABLE:
+                raise
+            return None
 
 
 def _find_version_index(versions: tuple[Document, ...], sha256: str | None, otherwise: int, record_id: int) -> int:

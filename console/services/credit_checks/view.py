@@ -1,7 +1,7 @@
 """Read the data for the screen of one credit check: the record, its history, evidence, documents and allowed
 actions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
@@ -100,6 +100,21 @@ class CreditCheckDetailsReader:
         content = self._context.documents.read(path)
         self._reads.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, CREDIT_CHECK_KIND, record_id)
         return content
+
+    def iterate_pdf_contents(self, record_id: int) -> Iterator[tuple[Document, bytes]]:
+        """Yield each stored PDF of the credit check, newest first, with its content, for a caller that shows nothing
+        of the content: no audit entry is written. A PDF whose file is missing or altered is left out. Raises
+        not_found for an unknown credit check, documents_unreachable, and not_allowed if the acting person has no
+        right to read.
+        """
+        for document in self.list_documents(record_id):
+            try:
+                content = self._context.documents.read(document.path)
+            except ConsoleError as error:
+                if error.code is not ErrorCode.NOT_FOUND:
+                    raise
+            else:
+                yield document, content
 
     def list_documents(self, record_id: int) -> tuple[Document, ...]:
         """Return the stored PDFs of the credit check, newest first. Raises not_found, and not_allowed if the

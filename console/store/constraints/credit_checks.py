@@ -37,7 +37,7 @@ _LARGEST_LAG_SECONDS = 5
 """Largest accepted difference (seconds) between `superseded_at`, the instant of a renewal, and the server's clock."""
 
 _FIXED_COLUMNS = ("id", "client_id", "renews", "operation_id", "asked_at", "created_at", "dates_zone")
-_CONSOLE_COLUMNS = (
+_COLUMNS_OF_THE_CONSOLE = (
     "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code", "viewing_over",
     "incomplete_accepted", "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at",
     "created_at", "changed_at", "state_since", "version",
@@ -206,7 +206,7 @@ OTHERS_INSERT_RULES = (
 )
 OTHERS_UPDATE_RULES = (
     TriggerRule(
-        unchanged_sql(*_CONSOLE_COLUMNS),
+        unchanged_sql(*_COLUMNS_OF_THE_CONSOLE),
         "other applications write the original columns and the state of their own rows alone",
     ),
     TriggerRule(

@@ -27,7 +27,7 @@ from console.store.constraints.sql_expressions import (
 from console.store.schema.payments import orders
 
 ORDER_TABLE = orders.name
-_CONSOLE_COLUMNS = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
+_COLUMNS_OF_THE_CONSOLE = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
 _ORDER_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
 _CANNOT_BE_PAID = not_exists_sql(
     f"{_ORDER_PAYMENTS} AND (p.status IN {make_state_list_sql(WAITING_STATES | PAID_STATES)}"
@@ -37,7 +37,7 @@ _HAS_ENDED_UNPAID = exists_sql(f"{_ORDER_PAYMENTS} AND p.status IN {make_state_l
 _IS_REFUNDED_WHOLLY = (
     f"{sum_sql('p.captured_minor', _ORDER_PAYMENTS)} BETWEEN 1 AND {sum_sql('p.refunded_minor', _ORDER_PAYMENTS)}"
 )
-_CONSOLE_STATES = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
+_STATES_OF_THE_CONSOLE = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
 """States of an order that the console sets, because of the order's payments."""
 _STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
 
@@ -101,7 +101,7 @@ PEOPLE_UPDATE_RULES = (
         "an order is refunded when all of it went back",
     ),
     TriggerRule(
-        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _CONSOLE_STATES)}",
+        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _STATES_OF_THE_CONSOLE)}",
         "what is shipped the shop says",
     ),
 )
@@ -115,7 +115,7 @@ OTHERS_INSERT_RULES = (
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
 OTHERS_UPDATE_RULES = (
-    TriggerRule(unchanged_sql("id", *_CONSOLE_COLUMNS), "the shop writes its own columns alone"),
+    TriggerRule(unchanged_sql("id", *_COLUMNS_OF_THE_CONSOLE), "the shop writes its own columns alone"),
     _STATE_RULE,
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )

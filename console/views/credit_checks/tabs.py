@@ -1,7 +1,8 @@
 """The tabs of a credit check's page: timeline, documents, earlier credit checks of the corporation, notes, stored
 answers of the provider, and audit entries."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -35,12 +36,13 @@ _DOCUMENT_FETCH_AUDIT_ACTIONS = (
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
     """One row of the table of documents: a stored PDF of the credit check, or (`document` is None) the PDF that is
-    missing."""
+    missing. `pages` is the number of its pages; None if it isn't known."""
 
     key: str
     name: str
     state: StateCell
     document: Document | None = None
+    pages: int | None = None
 
 
 class CreditCheckTabs(RecordTabs):
@@ -56,6 +58,10 @@ class CreditCheckTabs(RecordTabs):
     comparison_requested = Signal(str)
 
     def __init__(self, context: WindowContext) -> None:
+        self._record_id: int | None = None
+        self._document_rows: list[DocumentRow] = []
+        self._page_counts: Mapping[str, int] = {}
+        self._counted_keys: set[str] = set()
         self._document_table = _make_document_table(context)
         self._compare_button = KeyButton(context.translate("action.compare"))
         self._attempts = TimelineList(context.translate("record.attempts"))
@@ -84,14 +90,17 @@ class CreditCheckTabs(RecordTabs):
         super().__init__(context, between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
         self._document_table.opened.connect(self.open_document)
         self._compare_button.clicked.connect(self.compare_document)
+        self.tabs.currentChanged.connect(self._read_page_counts)
         self._history.opened.connect(self.related_record_requested)
 
     def show_view(self, view: CreditCheckDetails) -> None:
         """Replace the contents of all tabs with those of `view`; the visible tab stays the same."""
         entries = [entry for entry in reversed(view.timeline) if not words.is_opening_entry(entry)]
         next_lines = make_planned_lines(view.record, self._context)
-        rows = _make_document_rows(view, self._context)
-        self._document_table.show_rows(rows)
+        if self._record_id != view.record.id:
+            self._page_counts, self._counted_keys = {}, set()
+        self._record_id, self._document_rows = view.record.id, _make_document_rows(view, self._context)
+        rows = self._show_document_rows()
         self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))
         self._compare_button.setVisible(len(view.documents) > 1)
         attempts = [entry for entry in entries if entry.what in _DOCUMENT_FETCH_AUDIT_ACTIONS]
@@ -102,6 +111,35 @@ class CreditCheckTabs(RecordTabs):
         self._viewing_over_words.show_rows(history)
         lines = [*next_lines, *(words.make_entry_timeline_line(entry, self._context) for entry in entries)]
         self.show_record(view, lines, [len(view.documents), len(history)])
+        self._read_page_counts()
+
+    def _show_document_rows(self) -> list[DocumentRow]:
+        """Show the table of documents with the known numbers of pages; return its rows."""
+        rows = [replace(row, pages=self._page_counts.get(row.key)) for row in self._document_rows]
+        self._document_table.show_rows(rows)
+        return rows
+
+    @Slot()
+    def _read_page_counts(self) -> None:
+        """If the tab of documents is open, count the pages of each PDF that wasn't counted yet. A child process
+        reads the files, so this isn't done for a page whose documents are not looked at."""
+        record_id = self._record_id
+        shas = {row.key for row in self._document_rows if row.document is not None}
+        if self.current_name != "documents" or record_id is None or shas <= self._counted_keys:
+            return
+        self._counted_keys = shas
+        self._context.run_read(
+            lambda services: services.pdfs.count_pages(record_id),
+            lambda counts: self._show_page_counts(record_id, counts),
+            lambda _: None,  # the table shows no number of pages
+            owner=self,
+            key=self,
+        )
+
+    def _show_page_counts(self, record_id: int, counts: Mapping[str, int]) -> None:
+        if record_id == self._record_id:
+            self._page_counts = counts
+            self._show_document_rows()
 
     @Slot()
     def compare_document(self) -> None:
@@ -148,6 +186,7 @@ def _make_document_table(context: WindowContext) -> StaticTable:
         forms = {
             "fetched": lambda: wording.format_instant(document.fetched_at)[:-4],
             "size": lambda: wording.format_bytes(document.bytes),
+            "pages": lambda: "" if row.pages is None else str(row.pages),
             "sha256": lambda: wording.shorten_id(document.sha256),
         }
         return forms[form]()
@@ -157,6 +196,7 @@ def _make_document_table(context: WindowContext) -> StaticTable:
         Column("state", translate("column.state"), 140, lambda row: row.state, "state"),
         Column("fetched", translate("column.fetched"), 176, lambda row: format_document(row, "fetched"), "data"),
         Column("size", translate("column.size"), 96, lambda row: format_document(row, "size"), "amount"),
+        Column("pages", translate("column.pages"), 80, lambda row: format_document(row, "pages"), "amount"),
         Column("sha256", translate("column.sha256"), 140, lambda row: format_document(row, "sha256"), "data"),
         Column(
             "source", translate("column.source"), 140, lambda _: words.CREDIT_CHECK_PROVIDER_NAME, is_stretched=True

@@ -35,17 +35,17 @@ WITHOUT = {
     "left_open": {"list_items"},
     "lookup": {
         "read_documents", "read_history", "read_notes", "find_records", "read_records", "find_similar_numbers",
-        "search",
+        "find_numbers", "search",
     },
     "mentions": {"list_open"},
     "notifications": {"list_events"},
     "notices": {"count", "read_item", "read_page"},
     "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "list_set_asides"},
-    "pdfs": {"open_pages", "open_comparison", "list_versions"},
+    "pdfs": {"open_pages", "open_comparison", "list_versions", "count_pages"},
     "pdf_copies": {"save"},  # a file of this desk and an audit entry
     "printouts": {"read_list", "audit_record_printout", "audit_pdf_printout"},  # an audit entry
-    "person_state": {"read", "change"},  # files of this desk
+    "person_state": {"read_entries", "change_entries"},  # files of this desk
     "people": {"list_people"},
     "scheduler": {"read_states"},
     "read_only": {"list_switches", "list_scopes"},

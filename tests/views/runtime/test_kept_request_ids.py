@@ -35,12 +35,12 @@ class Disk:
         attempts.state = state  # type: ignore[attr-defined]  # for `sent` below
         return attempts
 
-    def read(self) -> StoredEntries:
+    def read_entries(self) -> StoredEntries:
         return StoredEntries(dict(self.values))
 
-    def change(self, changes: dict[str, object]) -> StoredEntries:
+    def change_entries(self, changes: dict[str, object]) -> StoredEntries:
         self.values = {name: value for name, value in {**self.values, **changes}.items() if value is not None}
-        return self.read()
+        return self.read_entries()
 
 
 def sent(attempts: AttemptIds) -> str:
