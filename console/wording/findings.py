@@ -57,7 +57,8 @@ _PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
 
 
 def finding_text(text: str, translate: Translate, currency: str | None = None) -> str:
-    """Return a stored finding as words and formatted amounts, in the language of `translate`. `currency` is used
+    """Return a finding, the text that an alert stores about the detected or the expected values of its record, as
+    words and formatted amounts in the language of `translate`. `currency` is used
     for amounts that were stored without a currency; if it is None and the finding names no currency, these
     amounts are left out. A provider's own word for a state stays in the text.
     """

@@ -92,14 +92,16 @@ def _format_side_amount(side: re.Match[str], item: DifferenceItem) -> str:
 
 
 def format_amount_difference(item: DifferenceItem) -> str:
-    """Return the provider's amount minus our amount as text, for a refund the reverse; "" if the difference is 0."""
+    """Return the provider's amount minus our amount as text; for a refund, our amount minus the provider's. Return
+    "" if the difference is 0."""
     minor, currency = compute_amount_difference(item)
     return wording.format_amount(minor, currency) if minor else ""
 
 
 def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
-    """Return the provider's amount minus our amount in minor units, for a refund the reverse; and the currency. A
-    missing amount counts as 0; the difference is 0 if the program could not read the provider's row."""
+    """Return the provider's amount minus our amount in minor units, and the currency. For a refund it is our amount
+    minus the provider's. A missing amount counts as 0. The difference is 0 if the program could not read the
+    provider's row."""
     ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
     if item.found.verdict is ReconciliationVerdict.REFUSED or (ours is None and theirs is None):
         return 0, _get_currency(item)

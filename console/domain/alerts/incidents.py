@@ -156,8 +156,8 @@ class Incident:
 
     @property
     def main_alert(self) -> Alert:
-        """The alert that names the incident: an open one before a resolved one, then one of a rule about an order
-        before any other, then the oldest."""
+        """The alert whose text is the title of the incident: an open alert if there is one; among these, an alert of
+        a rule about orders if there is one; among these, the oldest."""
         return min(
             self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _ORDER_RULES, one.id)
         )

@@ -100,7 +100,8 @@ def list_readings(text: str) -> tuple[str, ...]:
 
 
 def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the result of `list_readings` for each of the texts; this is faster than one call for each text."""
+    """Return, for each of the texts, the forms by which the search compares it: one form, or two if a character can
+    be read in two ways (see `list_readings`). This is faster than one call of `list_readings` for each text."""
     return [
         list_readings(text) if has_second_reading(text) and _SECOND_READING_PATTERN.search(text) else (folded,)
         for text, folded in zip(texts, _fold_texts(texts), strict=True)

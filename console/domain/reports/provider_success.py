@@ -44,8 +44,8 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSeries:
-    """The days of one provider, oldest first. `is_complete` is False if there are more payments than a report
-    counts; then the oldest ones are missing.
+    """The numbers of payments of one provider for each day, oldest day first. `is_complete` is False if there are
+    more payments than a report counts; the oldest payments are then not counted.
     """
 
     provider: str

@@ -46,7 +46,8 @@ class HttpTransport:
     use settings from environment variables.
 
     - `proxy` (a URL) is used only if given.
-    - All durations are real seconds; the transport alone divides them by `scale`.
+    - Callers give all durations in real seconds; the transport divides each of them by `scale`, which makes tests
+      faster.
     - `trust` replaces the system's trusted roots, `resolve` the system's resolver of host names.
     - `private`: private networks that are allowed in addition to public addresses.
 

@@ -113,7 +113,8 @@ def _add_foreign_address(row: RegistryRow, draw: int, _day: date) -> RegistryRow
 
 
 def _make_public_body(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
-    """Return the row of a body of the state or of a municipality."""
+    """Return a copy of `row` whose corporation is a public body: of the state for an even `draw`, of a municipality
+    for an odd one. `draw` selects the name."""
     is_state = draw % 2 == 0
     names = STATE_BODY_NAMES if is_state else MUNICIPAL_BODY_NAMES
     name, kana = names[draw % len(names)]

@@ -23,8 +23,8 @@ from console.wording.text_context import TextContext
 
 
 def make_record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]) -> tuple[ExportColumn, ...]:
-    """Return the columns of a list of records; `record_of` returns the record of a row. A cell is empty if the
-    kind of record has no such value."""
+    """Return the columns of a list of records; `record_of` returns the record of a row. A cell is empty if
+    records of this kind have no value for the column."""
 
     def apply_to_record(value: Callable[[ShownRecord], Any]) -> Callable[[Any], Any]:
         return lambda row: value(record_of(row))
