@@ -3,6 +3,7 @@ and time reads the files."""
 
 from collections.abc import Mapping
 from contextlib import closing
+from itertools import islice
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -12,6 +13,8 @@ from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.store.documents.pdf_renderer import PdfDocument
 
 __all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfs"]
+
+_MAX_COUNTED_PDFS = 20  # a child process of its own reads each
 
 
 class CreditCheckPdfs:
@@ -33,12 +36,12 @@ class CreditCheckPdfs:
         return self._views.list_documents(record_id)
 
     def count_pages(self, record_id: int) -> Mapping[str, int]:
-        """Return the number of pages of each stored PDF of the credit check, by its SHA-256. A PDF whose pages can't
-        be read is left out. Raises not_found, documents_unreachable, and not_allowed if the acting person has no
-        right to read.
+        """Return the number of pages of the newest 20 stored PDFs of the credit check, by their SHA-256. A PDF whose
+        pages can't be read is left out. Raises not_found, documents_unreachable, and not_allowed if the acting
+        person has no right to read.
         """
         counts: dict[str, int] = {}
-        for document, content in self._views.iterate_pdf_contents(record_id):
+        for document, content in islice(self._views.iterate_pdf_contents(record_id), _MAX_COUNTED_PDFS):
             count = _find_page_count(content)
             if count is not None:
                 counts[document.sha256] = count
