@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from console.demo.samples import PaymentSample
     from console.sandbox import Sandbox
 
-PAYER_SECONDS, FAST_PAYER_SECONDS = 60.0, 10.0
+PAYER_DELAY_SECONDS, FAST_PAYER_DELAY_SECONDS = 60.0, 10.0
 PAID_BY_SIMULATED_PAYER_KIND = "pays_by_itself"
-LISTED_KINDS = (PAID_BY_SIMULATED_PAYER_KIND, "refund_asked", "refund_unknown", "contradicted", "complete")
+LISTED_PAYMENT_SAMPLE_KINDS = (
+    PAID_BY_SIMULATED_PAYER_KIND,
+    "refund_asked",
+    "refund_unknown",
+    "contradicted",
+    "complete",
+)
 """Kinds of sample payments of which the demo's answer lists one payment each."""
 
 
@@ -40,9 +46,9 @@ def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -
 
 
 def build_payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
-    """Return one JSON object for each kind in LISTED_KINDS: the newest sample payment of this kind."""
+    """Return one JSON object for each kind in LISTED_PAYMENT_SAMPLE_KINDS: the newest sample payment of this kind."""
     newest = {payment.kind: payment for payment in payments}
-    return [_build_payment_json(newest[kind]) for kind in LISTED_KINDS if kind in newest]
+    return [_build_payment_json(newest[kind]) for kind in LISTED_PAYMENT_SAMPLE_KINDS if kind in newest]
 
 
 def _build_payment_json(payment: "PaymentSample") -> dict[str, Any]:
@@ -57,11 +63,13 @@ def _build_payment_json(payment: "PaymentSample") -> dict[str, Any]:
 
 @contextlib.contextmanager
 def run_simulated_payer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, is_fast: bool) -> Iterator[None]:
-    """While the block runs, let a simulated payer pay one open payment: after PAYER_SECONDS, or after
-    FAST_PAYER_SECONDS if `is_fast`. If the block ends earlier, the payment is not made.
+    """While the block runs, let a simulated payer pay one open payment: after PAYER_DELAY_SECONDS, or after
+    FAST_PAYER_DELAY_SECONDS if `is_fast`. If the block ends earlier, the payment is not made.
     """
     open_payment = next((payment for payment in payments if payment.kind == PAID_BY_SIMULATED_PAYER_KIND), None)
-    timer = threading.Timer(FAST_PAYER_SECONDS if is_fast else PAYER_SECONDS, _set_paid, (sandbox, open_payment))
+    timer = threading.Timer(
+        FAST_PAYER_DELAY_SECONDS if is_fast else PAYER_DELAY_SECONDS, _set_payment_paid, (sandbox, open_payment)
+    )
     timer.daemon = True
     timer.start()
     try:
@@ -70,7 +78,7 @@ def run_simulated_payer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]",
         timer.cancel()
 
 
-def _set_paid(sandbox: "Sandbox", payment: "PaymentSample | None") -> None:
+def _set_payment_paid(sandbox: "Sandbox", payment: "PaymentSample | None") -> None:
     """Set the payment to paid at its simulated provider. An OSError is ignored, because the simulated provider may
     have ended already.
     """

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.sandbox import Sandbox
 
-_YEN_AMOUNTS = (1_980, 4_400, 7_700, 15_400)
-_DAYS_AGO = (2, 1)
+_PROVIDER_ONLY_YEN_AMOUNTS = (1_980, 4_400, 7_700, 15_400)
+_PREPARED_DAYS_AGO = (2, 1)
 """Number of days before today (in Japan) of the two prepared days. The older day is reconciled here; the person who
 uses the demo can reconcile the newer one.
 """
@@ -27,10 +27,10 @@ def prepare_reconciliation_days(
 ) -> None:
     """Prepare the demo's two days: register payments at the simulated provider and announce the daily files.
     Reconcile the older day as `operator`; the person who uses the demo can reconcile the newer one."""
-    days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _DAYS_AGO]
+    days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _PREPARED_DAYS_AGO]
     for day in days:
         _register_provider_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose
-        _announce_file(console, sandbox, day)
+        _announce_daily_file(console, sandbox, day)
     with console.acting_as(operator):
         console.reconciliation.run("paypay", days[0], days[0])
 
@@ -41,11 +41,14 @@ def _register_provider_only_payments(sandbox: "Sandbox", random_source: random.R
     """
     for serial in range(_PROVIDER_ONLY_PAYMENTS_PER_DAY):
         at = datetime.combine(day, time(16 + serial, random_source.randrange(60)), JST).astimezone(UTC)
-        number, minor = f"ORD-{day:%Y%m%d}-9{random_source.randrange(10**5):05d}", random_source.choice(_YEN_AMOUNTS)
+        number, minor = (
+            f"ORD-{day:%Y%m%d}-9{random_source.randrange(10**5):05d}",
+            random_source.choice(_PROVIDER_ONLY_YEN_AMOUNTS),
+        )
         sandbox.control.payments_control.register_payment("paypay", number, minor, "paid", at=at.isoformat())
 
 
-def _announce_file(console: "Console", sandbox: "Sandbox", day: date) -> None:
+def _announce_daily_file(console: "Console", sandbox: "Sandbox", day: date) -> None:
     """Announce the daily file of `day` to the console by a notice in PayPay's format."""
     url = sandbox.control.payments_control.publish_recon_file(day.isoformat(), must_notify=False)
     notice = {

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from console.sandbox import Sandbox
     from console.sandbox.registry import RegistryRow
 
-REGISTRY_ROWS = 200_000
-CHANGED_ROWS = 300
+REGISTRY_ROW_COUNT = 200_000
+CHANGED_ROW_COUNT = 300
 _CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
 """One in each group of this number of companies with records was closed, merged into the next one, or renamed before
 the registry's day.
 """
-_CHANGES_OF_EACH_KIND = 2
+_CHANGE_COUNT_OF_EACH_KIND = 2
 FileImporter = Callable[[Path, Callable[[], bool]], object]
 """A function that imports a file of the publisher; its second argument returns True if it must stop."""
 _log = logging.getLogger(__name__)
@@ -51,19 +51,19 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
     assigned, and a difference that changes some of the corporations `watched_numbers`."""
     changed_day = _find_publication_day_before(today)
     whole_day = _find_publication_day_before(changed_day)
-    companies = _make_companies(seed, whole_day, sorted(filter(_is_assigned, set(numbers))))
+    companies = _make_registry_companies(seed, whole_day, sorted(filter(_is_number_assigned, set(numbers))))
     by_number = {row.corporate_number: row for row in companies}
     watched = [
         row for number in dict.fromkeys(watched_numbers) if (row := by_number.get(number)) and not row.close_date
     ]
-    return DemoRegistry(seed, whole_day, changed_day, companies, _make_changes(changed_day, watched))
+    return DemoRegistry(seed, whole_day, changed_day, companies, _make_changed_companies(changed_day, watched))
 
 
 def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
     """Publish the registry at the sandbox, so that its simulated Web-API returns the same rows as the files."""
     published = sandbox.registry
-    published.publish_whole(REGISTRY_ROWS, registry.seed, registry.whole_day, registry.companies)
-    published.publish_difference(registry.changed_day, CHANGED_ROWS, registry.changes)
+    published.publish_whole(REGISTRY_ROW_COUNT, registry.seed, registry.whole_day, registry.companies)
+    published.publish_difference(registry.changed_day, CHANGED_ROW_COUNT, registry.changes)
 
 
 @contextlib.contextmanager
@@ -95,7 +95,7 @@ def _import_registry(
         whole = write_whole(
             files,
             registry.whole_day,
-            REGISTRY_ROWS,
+            REGISTRY_ROW_COUNT,
             registry.seed,
             planted=registry.companies,
             should_stop=stopping.is_set,
@@ -103,9 +103,9 @@ def _import_registry(
         difference = write_difference(
             files,
             registry.changed_day,
-            CHANGED_ROWS,
+            CHANGED_ROW_COUNT,
             registry.seed,
-            whole_rows=REGISTRY_ROWS,
+            whole_rows=REGISTRY_ROW_COUNT,
             changes=registry.changes,
         )
         for path in (whole, difference):  # one after the other: only then the difference's changes are told
@@ -116,7 +116,7 @@ def _import_registry(
             _log.warning("the demo has no corporation registry: %s", error.code)
 
 
-def _is_assigned(number: str) -> bool:
+def _is_number_assigned(number: str) -> bool:
     """True if the publisher could have assigned the number: 13 digits with the right check digit. Some sample
     records have another text on purpose."""
     return len(number) == DIGIT_COUNT and number.isdecimal() and is_well_formed(number)
@@ -129,7 +129,7 @@ def _find_publication_day_before(day: date) -> date:
     return day
 
 
-def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[RegistryRow, ...]":
+def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[RegistryRow, ...]":
     """Return one registry row for each number, with the name that the simulated AlarmBox has for it. Most
     companies are unchanged; some were renamed, closed or merged."""
     from console.sandbox.alarmbox.companies import make_company_furigana, make_company_name
@@ -162,14 +162,14 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
     return tuple(rows)
 
 
-def _make_changes(day: date, watched: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
+def _make_changed_companies(day: date, watched: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
     """Return the rows of the difference: of the first watched companies, some were renamed, moved, closed or
     merged on `day`."""
     from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [
-        watched[start : start + _CHANGES_OF_EACH_KIND]
-        for start in range(0, 4 * _CHANGES_OF_EACH_KIND, _CHANGES_OF_EACH_KIND)
+        watched[start : start + _CHANGE_COUNT_OF_EACH_KIND]
+        for start in range(0, 4 * _CHANGE_COUNT_OF_EACH_KIND, _CHANGE_COUNT_OF_EACH_KIND)
     ]
     renamed, moved, closed, merged = groups
     return (

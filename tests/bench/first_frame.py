@@ -39,12 +39,12 @@ def console() -> None:
     from PySide6.QtGui import QPaintEvent
 
     from console.cli.main import main
-    from console.views.frame.splash_window import FirstWindow
+    from console.views.frame.splash_window import MainWindow
 
-    paint = FirstWindow.paintEvent
+    paint = MainWindow.paintEvent
     told: list[QTimer] = []
 
-    def painted(window: FirstWindow, event: QPaintEvent) -> None:
+    def painted(window: MainWindow, event: QPaintEvent) -> None:
         paint(window, event)
         if not told:
             translate("frame")
@@ -53,7 +53,7 @@ def console() -> None:
             timer.start()
             told.append(timer)
 
-    FirstWindow.paintEvent = painted  # type: ignore[assignment, method-assign]  # so that the product itself stays as it is
+    MainWindow.paintEvent = painted  # type: ignore[assignment, method-assign]  # so that the product itself stays as it is
     main([])
 
 

@@ -50,7 +50,7 @@ class Stage:
         self.console: Console = self._left.enter_context(open_console(settings))
         self.runner = TaskRunner()
         self.context = WindowContext(settings, self.runner, SystemClock())
-        self.context.use_services(self.console)
+        self.context.store_services(self.console)
 
     def beside(self, url: str) -> Console:
         """Another database, open until the end."""

@@ -21,7 +21,7 @@ from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.companies_page import ChangedCompaniesPage
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
-from console.views.queues.tabs import QUEUE_TABS, QueueTabs
+from console.views.queues.tabs import QUEUE_TAB_NAMES, QueueTabs
 from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.routes import ChangedCompaniesRoute, HomeRoute, QueuesRoute, UnmatchedNoticesRoute
 from console.views.tables.columns import StateCell
@@ -82,10 +82,10 @@ def test_each_change_once(seats: Seats, sit: Sit, tmp_path: Path) -> None:
         cell = told[number]
         assert isinstance(cell, StateCell)
         assert cell.word == WORDS[index % 4]
-    person.until(lambda: person.opening.context.work_counts.find_count("companies") is not None)
-    place = QUEUE_TABS.index("companies")
+    person.until(lambda: person.opening.context.work_counts.find_queue_count("companies") is not None)
+    place = QUEUE_TAB_NAMES.index("companies")
     person.until(lambda: page.tabs.tabText(place).endswith(str(COUNT)))
-    review = person.opening.context.work_counts.find_count("review")
+    review = person.opening.context.work_counts.find_queue_count("review")
     assert review is not None
     beside_queues = person.frame.side.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert beside_queues == f"Queues, {COUNT + review.count}, Alt+2"
@@ -160,13 +160,13 @@ def _go_to(person: Person, page: ChangedCompaniesPage, number: str) -> None:
     rows = page.table.rows
     person.until(lambda: rows.rowCount() > 1)
     place = next(place for place, row in enumerate(page.table.all_rows) if row.change.number == number)
-    page.table.go_to(place)
+    page.table.go_to_row(place)
     person.until(lambda: page.current_change is not None and page.current_change.change.number == number)
 
 
 def test_the_tabs_lead_to_it_and_back(sit: Sit) -> None:
     """By the arrow keys, which go on where they are: the focus stays on the tabs of the page that opens."""
-    last, notices, companies = QUEUE_TABS[-3:]
+    last, notices, companies = QUEUE_TAB_NAMES[-3:]
     person = sit()
     person.frame.show_route(QueuesRoute(last))
     person.rest()
@@ -182,4 +182,4 @@ def test_the_tabs_lead_to_it_and_back(sit: Sit) -> None:
         tabs = person.page(page_class).findChild(QueueTabs)
         assert isinstance(tabs, QueueTabs)
         assert person.window.focusWidget() is tabs
-        assert tabs.currentIndex() == QUEUE_TABS.index(name)
+        assert tabs.currentIndex() == QUEUE_TAB_NAMES.index(name)

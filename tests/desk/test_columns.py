@@ -39,7 +39,7 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
 
     person.press("C")
     dialog = person.dialog(ColumnsDialog)
-    assert dialog.order[0] == "state"
+    assert dialog.ordered_keys[0] == "state"
     dialog.boxes["state"].setChecked(False)
     person.until(lambda: not dialog.act_button.isEnabled())
     dialog.boxes["cause"].setChecked(True)
@@ -48,7 +48,7 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     dialog.activateWindow()
     person.until(dialog.boxes["age"].hasFocus)
     person.press("Alt+Up")
-    person.until(lambda: dialog.order[0] == "age")
+    person.until(lambda: dialog.ordered_keys[0] == "age")
     assert dialog.boxes["age"].hasFocus()
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()

@@ -37,7 +37,7 @@ def heard() -> Iterator[list[Heard]]:
 def text_size() -> Iterator[None]:
     """The size of the text is that of the process."""
     yield
-    current_appearance().set_scale(1.0)
+    current_appearance().set_text_scale(1.0)
 
 
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
@@ -150,6 +150,6 @@ def _reconcile_yesterday(console: Console, sandbox: Sandbox) -> None:
     day = datetime.now(JST).date() - timedelta(days=1)
     at = datetime.combine(day, time(16), JST).astimezone(UTC)
     sandbox.control.payments_control.register_payment("paypay", FOREIGN_ORDER, 4_400, at=at.isoformat())
-    demo_reconciliation._announce_file(console, sandbox, day)
+    demo_reconciliation._announce_daily_file(console, sandbox, day)
     with console.acting_as("op-a"):
         console.reconciliation.run("paypay", day, day)

@@ -184,7 +184,7 @@ def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sand
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.rest()
-    page.table.go_to(page.table.current_row + 1)
+    page.table.go_to_row(page.table.current_row + 1)
     row = page.current_row
     assert row is not None
     crash(person)

@@ -15,7 +15,7 @@ from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
 from console.views.app.main import WindowOpener
 from console.views.audit.page import AuditPage
-from console.views.frame.splash_window import FirstWindow
+from console.views.frame.splash_window import MainWindow
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
 from console.views.pages.no_permission import NoRightPage
@@ -50,7 +50,7 @@ class Newcomer(Person):
         self.until(lambda: hasattr(self.opening, "frame"))
 
     @property
-    def window(self) -> FirstWindow:  # type: ignore[override]  # signing out brings another one
+    def window(self) -> MainWindow:  # type: ignore[override]  # signing out brings another one
         return self.opening.window
 
     def _open(self) -> Console:

@@ -125,7 +125,7 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
         names = {name for name in bundle.namelist() if name.startswith("packs/")}
     assert names == {f"packs/credit-check-{check.id}.zip" for check in lacking}
     assert verify_pack(tmp_path / "all.zip").is_intact
-    packs.write_to(str(tmp_path / "cancelled.zip"))
+    packs.write_bundle_to(str(tmp_path / "cancelled.zip"))
     packs.cancel()
     person.until(lambda: not packs.is_running)
     assert not (tmp_path / "cancelled.zip").exists()

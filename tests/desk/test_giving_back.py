@@ -197,7 +197,7 @@ def test_a_written_file_is_at_hand(
 def file_in_messages(person: Person, button: str) -> str:
     """Press this button at the newest message of the list that names a file; return what is copied then."""
     dialog = open_notices_dialog(person.frame)
-    dialog.table.go_to(next(row for row, notice in enumerate(dialog.table.all_rows) if notice.path))
+    dialog.table.go_to_row(next(row for row, notice in enumerate(dialog.table.all_rows) if notice.path))
     QGuiApplication.clipboard().clear()
     person.until(dialog.file_buttons.isVisible)
     person.control(button, dialog).press()
@@ -219,7 +219,7 @@ def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, pa
     assert file_in_messages(person, "Copy path") == str(tmp_path / "run.csv")
     context.show_toast("nothing written")
     dialog = open_notices_dialog(person.frame)
-    dialog.table.go_to(0)
+    dialog.table.go_to_row(0)
     assert not dialog.file_buttons.isVisible()
     dialog.reject()
 
@@ -242,14 +242,14 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     rows = dialog.own_items
     person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken", "taken"])
     assert not dialog.own_takes.give_button.isEnabled()
-    rows.go_to(next(row for row, item in enumerate(rows.all_rows) if item.kind == "payment"))
+    rows.go_to_row(next(row for row, item in enumerate(rows.all_rows) if item.kind == "payment"))
     person.until(dialog.own_takes.give_button.isEnabled)
     dialog.own_takes.give_button.click()
     person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken"])
     person.until(
         lambda: getattr(rows.rows.row_at(1), "kind", "") == "credit-check"
     )  # the table shows new rows a moment later
-    rows.go_to(1)
+    rows.go_to_row(1)
     person.until(dialog.own_takes.hand_over_button.isEnabled)
     dialog.own_takes.hand_over_button.click()
     handing = person.dialog(HandOverDialog)

@@ -84,7 +84,7 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
             done.append((name, (kind, id)))
         return name in ("take", "note")
 
-    monkeypatch.setattr(CollaborationActions, "run_action", take_or_note)
+    monkeypatch.setattr(CollaborationActions, "run_action_if_supported", take_or_note)
     return done
 
 

@@ -698,7 +698,7 @@ def at_admin(stage: Stage, tab: int) -> AdminPage:
 @case("FormDialog.send_call", dialog=ReadOnlySwitchDialog, trail=("read_only.on",), who="adm-f")
 def read_only_switch(stage: Stage) -> Press:
     page = at_admin(stage, 0)
-    page.switch_table.go_to(1 - stage.number)  # one provider, then everything
+    page.switch_table.go_to_row(1 - stage.number)  # one provider, then everything
     stage.person.rest()
     dialog = shown_dialog(stage, ReadOnlySwitchDialog, "O")
     fill(dialog.reason_field, "provider incident")
@@ -762,7 +762,7 @@ def rename_view(stage: Stage) -> Press:
     return ready(stage, dialog, stays=False)
 
 
-@case("ShownView.delete_view", trail=("view.deleted",))
+@case("ShownSavedView.delete_view", trail=("view.deleted",))
 def delete_view(stage: Stage) -> Press:
     """The menu's entry."""
     page = at_saved_view(stage)
@@ -771,7 +771,7 @@ def delete_view(stage: Stage) -> Press:
     return page_press(stage, button, "", lambda: "view" in page.list_bar_names())
 
 
-@case("ShownView._restore_view", trail=("view.restored",))
+@case("ShownSavedView._restore_view", trail=("view.restored",))
 def restore_view(stage: Stage) -> Press:
     page = at_saved_view(stage)
     page.shown_view.delete_view()

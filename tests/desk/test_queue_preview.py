@@ -45,7 +45,7 @@ def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sand
     names = [part.accessibleName() for part in page.preview.findChildren(QWidget)]
     assert any(name.startswith("ORDER, differs: State, Cancelled") for name in names), names
     for _ in range(2):  # both readings of the same record are answered
-        page.preview.show_item(page.current_row)
+        page.preview.show_queue_item(page.current_row)
     person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
     person.until(person.opening.runner.is_idle)
     assert sum("Last steps" in text for text in visible_labels(page)) == 1

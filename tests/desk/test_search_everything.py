@@ -6,7 +6,7 @@ from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox
 from console.views.admin.page import AdminPage
 from console.views.app.command_palette import CommandPalette
-from console.views.app.window_commands import MAX_USED_COMMANDS, WindowCommand, list_used_commands
+from console.views.app.window_commands import MAX_RECENT_COMMANDS, WindowCommand, list_recent_commands
 from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
 from console.views.runtime.routes import CreditCheckRoute, LookupRoute, OperationRoute
@@ -177,12 +177,12 @@ def test_commands(sit: Sit) -> None:
     search(person, palette, "Admin")
     person.press("Return")
     person.page(AdminPage)
-    assert list_used_commands(person.opening.context) == ["go.admin", "theme.dark"]
+    assert list_recent_commands(person.opening.context) == ["go.admin", "theme.dark"]
     palette = open_box(person)
     for name in [*palette._commands][:20]:
         if name.startswith("queue."):
             palette._open_result(palette._commands[name])
-    assert len(list_used_commands(person.opening.context)) <= MAX_USED_COMMANDS
+    assert len(list_recent_commands(person.opening.context)) <= MAX_RECENT_COMMANDS
     palette.box.close()
     palette = open_box(person)
     search(person, palette, "about this")

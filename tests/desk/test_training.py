@@ -45,7 +45,7 @@ def begin(person: Person, key: str, presses: int = 1) -> TrainingPage:
     person.until(lambda: page.current_incident is not None)
     place = next(place for place, row in enumerate(page.table.all_rows) if row.key == key)
     page.table.setFocus()
-    page.table.go_to(place)
+    page.table.go_to_row(place)
     person.press("S", presses)
     if presses > 1:
         page.begin_button.click()

@@ -11,7 +11,7 @@ from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.money.order_page import OrderPage
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
-from console.views.queues.tabs import QUEUE_TABS
+from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.runtime.routes import QueuesRoute, UnmatchedNoticesRoute
 from console.views.widgets.inputs import MultiLineEdit
 from tests.desk.conftest import Sit
@@ -45,8 +45,8 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> N
     person = sit()
     person.frame.show_route(QueuesRoute("review"))
     person.rest()
-    person.until(lambda: person.opening.context.work_counts.find_count("notices") is not None)
-    person.page(QueuesPage).tabs.setCurrentIndex(QUEUE_TABS.index("notices"))
+    person.until(lambda: person.opening.context.work_counts.find_queue_count("notices") is not None)
+    person.page(QueuesPage).tabs.setCurrentIndex(QUEUE_TAB_NAMES.index("notices"))
     person.until(lambda: isinstance(person.frame.current_route, UnmatchedNoticesRoute))
     page = person.page(UnmatchedNoticesPage)
     person.until(lambda: len(page.table.all_rows) == 2)

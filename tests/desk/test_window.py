@@ -209,10 +209,10 @@ def test_another_theme_and_text_size_at_once(sit: Sit) -> None:
         current_appearance().choose_theme(theme)
         person.rest()
         assert current_appearance().theme == theme
-    current_appearance().set_scale(2.0)
+    current_appearance().set_text_scale(2.0)
     person.rest()
     assert person.frame.top.height() > before
-    current_appearance().set_scale(1.0)
+    current_appearance().set_text_scale(1.0)
 
 
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
@@ -316,8 +316,8 @@ def picture(person: Person, name: str) -> None:
 def test_a_row_written_elsewhere_shows_up(seats: Seats, sit: Sit) -> None:
     """The window reads the feed of changes: counts follow without anybody asking."""
     person = sit()
-    assert person.opening.context.work_counts.find_count("error") is not None
-    before = person.opening.context.work_counts.find_count("pending")
+    assert person.opening.context.work_counts.find_queue_count("error") is not None
+    before = person.opening.context.work_counts.find_queue_count("pending")
     with seats.past_the_console() as tx:
         tx.conn.execute(
             text(
@@ -327,7 +327,7 @@ def test_a_row_written_elsewhere_shows_up(seats: Seats, sit: Sit) -> None:
         )
     assert person.opening.controller is not None
     person.opening.controller.background_refresh.run_due_tasks()
-    person.until(lambda: person.opening.context.work_counts.find_count("review") != before)
+    person.until(lambda: person.opening.context.work_counts.find_queue_count("review") != before)
 
 
 def test_home_leads_to_the_queues(sit: Sit, console: Console, sandbox: Sandbox) -> None:

@@ -12,5 +12,5 @@ from console.views.theme.theme import current_appearance, install_appearance
 def dressed(qapp: QApplication) -> Iterator[None]:
     install_appearance(qapp, theme="light")
     yield
-    current_appearance().set_scale(1.0)
+    current_appearance().set_text_scale(1.0)
     current_appearance().choose_theme("light")

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from PySide6.QtGui import QTextDocument
 
-from console.views.theme.mixed_font_text import keep_numbers_whole
+from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers
 from console.views.widgets.base import TextLabel
 from console.wording.line_breaks import remove_line_break_marks, split_phrases
 
@@ -51,7 +51,7 @@ def wrong_ends(label: TextLabel) -> list[str]:
 def _phrase_ends(text: str) -> frozenset[int]:
     """Return the places after which a line may end, as the number of characters before them without spaces."""
     ends, place = {0}, 0
-    for phrase in split_phrases(keep_numbers_whole(text)):
+    for phrase in split_phrases(prevent_line_ends_in_numbers(text)):
         place += len("".join(remove_line_break_marks(phrase).split()))
         ends.add(place)
     return frozenset(ends)

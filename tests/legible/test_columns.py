@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from console.views.pages.fitted_table import FittedTable
-from console.views.tables.columns import format_plain_text
+from console.views.tables.columns import format_cell_as_plain_text
 from tests.legible.tour import SCENES, LegibleStage
 from tests.shots.stage import Sight
 from tests.support.furnished import furnished
@@ -55,7 +55,7 @@ def faults_of(table: FittedTable) -> Iterator[str]:
                 yield f"{table.accessibleName()}: {column.key} has {width} px at {x} of {right}, needs {least}"
     naming = [column for place, column in columns if column.key in IDENTITY and not table.isColumnHidden(place)]
     for row in table.rows.iterate_loaded_rows():
-        if naming and not any(format_plain_text(column.cell(row)) for column in naming):
+        if naming and not any(format_cell_as_plain_text(column.cell(row)) for column in naming):
             yield f"{table.accessibleName()}: nothing names {row!r:.80}"
 
 

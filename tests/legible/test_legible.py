@@ -77,7 +77,7 @@ def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path) -> 
     drawn = sorted(random.sample(list(SCENES), 2 * len(SMALLER_SCALES)), key=list(SCENES).index)
     with looking(tmp_path / "desk", Sight(random.choice(["ja", "en"]), "light", 1280, 800)) as stage:
         for turn, name in enumerate(drawn):
-            current_appearance().set_scale(SMALLER_SCALES[turn // 2])
+            current_appearance().set_text_scale(SMALLER_SCALES[turn // 2])
             SCENES[name](stage)
         assert stage.found == []
 
@@ -116,7 +116,7 @@ def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path) -> No
         for route in (PaymentRoute(stage.desk.paid("refund_unknown")[-1].id), QueuesRoute("unknown")):
             stage.go(route)
             for scale in (1.5, 2.0, 1.0):
-                current_appearance().set_scale(scale)
+                current_appearance().set_text_scale(scale)
                 stage.settle()
                 assert find_faults() == [], (route, scale)
 

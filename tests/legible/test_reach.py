@@ -101,12 +101,12 @@ def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Pa
     grows once, because each change of its size costs as much as many screens.
     """
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
-        current_appearance().set_scale(1.0)
+        current_appearance().set_text_scale(1.0)
         wanted: dict[Route, set[str]] = {}
         for route in routes_of(stage):
             stage.go(route)
             wanted[route] = {control_name(control) for control in visible_controls(stage.window)}
-        current_appearance().set_scale(2.0)
+        current_appearance().set_text_scale(2.0)
         stage.settle()
         missing = []
         for route, names in reversed(wanted.items()):  # the first one is open while the text grows

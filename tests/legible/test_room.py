@@ -17,7 +17,7 @@ from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QUEUE_NAMES
-from console.views.records.action_bar import SHORTCUT_BY_ACTION
+from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import RecordPage
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -69,7 +69,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         assert alerts.one_line_words.accessibleName()
         assert alerts.card.isHidden()
         assert not alerts.table.rows.list_heading_rows()
-        current_appearance().set_scale(1.0)
+        current_appearance().set_text_scale(1.0)
         stage.settle()
         assert stage.frame.side.isVisible()
         assert not stage.frame.top.page_menu.isVisible()
@@ -101,7 +101,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
         payments = [stage.desk.paid(name)[-1].id for name in ("complete", "refund_unknown", "not_moved", "waiting")]
         routes = [*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)]
         for (width, scale), route in product(((1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)), routes):
-            current_appearance().set_scale(scale)
+            current_appearance().set_text_scale(scale)
             stage.window.resize(width, 800)
             stage.go(route)
             page = stage.find(RecordPage)
@@ -116,7 +116,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
                 assert button is not None
                 if not button.isVisible():
                     text = next(words for words in menu if words.startswith(button.text()))
-                    assert text.endswith(SHORTCUT_BY_ACTION[name]), where
+                    assert text.endswith(SHORTCUT_BY_RECORD_ACTION[name]), where
                     assert button.shown_reason in text, where
             assert len(shown) - 1 + len(menu) == len(names), where
             assert len(primary_buttons(stage.window)) <= 1, where

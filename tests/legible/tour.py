@@ -61,7 +61,7 @@ def looking(home: Path, sight: Sight) -> Iterator[LegibleStage]:
             yield stage
         finally:
             stage.close()
-            current_appearance().set_scale(1.0)  # after: each widget that still lives is polished anew
+            current_appearance().set_text_scale(1.0)  # after: each widget that still lives is polished anew
 
 
 def main() -> int:

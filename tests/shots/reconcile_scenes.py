@@ -31,7 +31,7 @@ def reconcile(stage: Stage) -> None:
     page = stage.find(ReconcilePage)
     stage.until(lambda: page.table.current_item is not None)
     for row in range(page.rows.rowCount()):
-        page.table.go_to(row)
+        page.table.go_to_row(row)
         if page.current_difference is not None and page.current_difference.action == "probe":
             break
     stage.shoot("reconcile")

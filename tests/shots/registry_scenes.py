@@ -54,7 +54,7 @@ def registry(stage: Stage) -> None:
     page = stage.find(AlertsPage)
     stage.until(lambda: page.table.current_item is not None)
     for row in range(page.table.rows.rowCount()):
-        page.table.go_to(row)
+        page.table.go_to_row(row)
         if page.current_incident is not None and page.current_incident.main_alert.rule_id == "corporation_changed":
             break
     stage.shoot("alerts-company-changed")

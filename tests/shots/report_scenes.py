@@ -17,9 +17,9 @@ def reports(stage: Stage) -> None:
         stage.shoot(f"report-{section.name}")
     with_picture = next(section for section in page.sections if isinstance(section, ChartSection))
     stage.go(ReportsRoute(with_picture.name))
-    with_picture.switch_view()
+    with_picture.toggle_chart_and_table()
     stage.shoot("report-table")
-    with_picture.switch_view()
+    with_picture.toggle_chart_and_table()
 
 
 REPORTS: Mapping[str, Scene] = {"reports": reports}

@@ -28,7 +28,7 @@ from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.first_tasks import ENDED_PREFERENCE, STARTED_PREFERENCE, FirstTask
+from console.views.runtime.first_tasks import FIRST_START_PREFERENCE, FIRST_TASKS_ENDED_PREFERENCE, FirstTask
 from console.views.runtime.routes import (
     AdminRoute,
     AuditRoute,
@@ -61,12 +61,12 @@ def first_tasks(stage: Stage) -> None:
     """Home of a person who has opened the window for the first time and looked at the help."""
     stage.go(HomeRoute())
     preferences, tasks = stage.opening.context.preferences, stage.opening.context.first_tasks
-    preferences.store(STARTED_PREFERENCE, int(stage.opening.context.now().timestamp()))
-    preferences.store(ENDED_PREFERENCE, None)
+    preferences.store(FIRST_START_PREFERENCE, int(stage.opening.context.now().timestamp()))
+    preferences.store(FIRST_TASKS_ENDED_PREFERENCE, None)
     tasks.mark_done(FirstTask.HELP)
     stage.find(FirstTasksPanel).buttons[FirstTask.SEARCH].setFocus()
     stage.shoot("first-tasks")
-    tasks.end_tasks()
+    tasks.dismiss_tasks()
 
 
 def queues(stage: Stage) -> None:

@@ -54,7 +54,7 @@ class Stage:
         self.window.show()
         self.until(lambda: self.opening.controller is not None)
         current_appearance().set_density(sight.density)
-        current_appearance().set_scale(sight.scale)
+        current_appearance().set_text_scale(sight.scale)
         current_appearance().choose_theme(sight.theme)
         self.settle()
 

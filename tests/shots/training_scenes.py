@@ -35,7 +35,7 @@ def training(stage: Stage) -> None:
         page.refresh("asked")
         stage.settle()
         for row, name in ((_WRONG_ROW, "training-wrong"), (_OPEN_ROW, "training-open")):
-            page.table.go_to(row)
+            page.table.go_to_row(row)
             stage.shoot(name)
         stage.go(HomeRoute())
         desk.training = None

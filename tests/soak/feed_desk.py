@@ -113,7 +113,7 @@ def main() -> None:
         context.change_operator(asked["account"])
         pulse = BackgroundRefresh(context, context)
         sitting = Sitting(context, pulse, asked)
-        context.use_services(console)
+        context.store_services(console)
         ready = QTimer()
         ready.setInterval(20)
         ready.timeout.connect(lambda: _when_it_has_read(ready, sitting))

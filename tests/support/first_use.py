@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from console.settings.person_files import make_preferences_file
-from console.views.runtime.first_tasks import ENDED_PREFERENCE
+from console.views.runtime.first_tasks import FIRST_TASKS_ENDED_PREFERENCE
 
 
 def note_earlier_use(home: Path, person: str) -> None:
@@ -11,4 +11,4 @@ def note_earlier_use(home: Path, person: str) -> None:
     them."""
     file = make_preferences_file(home, person)
     if not file.path.exists():
-        file.change({ENDED_PREFERENCE: True})
+        file.change({FIRST_TASKS_ENDED_PREFERENCE: True})

@@ -31,5 +31,5 @@ def the_look(dressed: QApplication) -> Iterator[Appearance]:
     ):
         current_appearance().density = "comfortable"
         current_appearance().scale = 1.0
-        current_appearance().set_scale(1.0)
+        current_appearance().set_text_scale(1.0)
         current_appearance().choose_theme("light")

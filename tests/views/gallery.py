@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.views.runtime.page_fetch import FetchedPage
-from console.views.tables.columns import Cell, Column, StateCell, make_check_column
+from console.views.tables.columns import Cell, Column, StateCell, make_check_box_column
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import ThemeName, tokens
@@ -29,7 +29,7 @@ from console.views.widgets.record_parts import (
     RecordSideStrip,
 )
 from console.views.widgets.sidebar import SideBar, SidebarEntry
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import ShortcutHintBar, StatusBar, StatusCellContent, TopBar
 from tests.support.inline_runner import InlineRunner
@@ -213,7 +213,7 @@ def rows() -> QWidget:
         return lambda item: StateCell.from_badge_key(item[int(key)], "ja", item[4] if extra else "")
 
     columns = [
-        make_check_column(),
+        make_check_box_column(),
         Column("what", "行の様子", 136, lambda item: item[0], is_muted=True),
         Column("order", "注文", 84, lambda item: "A-10442", "data"),
         Column("corporation", "法人", 172, lambda item: "みなも堂印刷", is_stretched=True),
@@ -237,7 +237,7 @@ def rows() -> QWidget:
     model.setParent(table)
     model.read_query(lambda cursor, limit: FetchedPage(items))
     model.set_row_selected(2)
-    table.go_to(3)
+    table.go_to_row(3)
     table.ring_row, table.hover_row = 3, 1
     table.mark_row("他の人が変更", "care")
     table.setFixedHeight(28 + 7 * 32)
@@ -313,10 +313,10 @@ def chrome() -> QWidget:
         shape="not_equal",
         tone="bad",
     )
-    form.set_actions(KeyButton("注文へ反映", "M", "primary"), KeyButton("状態確認", "P"))
-    tabs = Tabs("内訳")
+    form.show_action_widgets(KeyButton("注文へ反映", "M", "primary"), KeyButton("状態確認", "P"))
+    tabs = TabBar("内訳")
     for word, count in (("時系列", "8"), ("試行", "2"), ("返金", "0"), ("応答の控え（伏せ字）", "3")):
-        tabs.add(word, count)
+        tabs.add_tab(word, count)
     off = KeyButton("証跡付きで解決…", "E")
     off.disable_with_reason("必要な権限: 承認者 lead-b、lead-c")
     actions = Surface(raised=True, edge="top")
@@ -412,7 +412,7 @@ def sheet() -> QWidget:
 def render(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
     """One picture of everything in a theme."""
     current_appearance().choose_theme(theme)
-    current_appearance().set_scale(scale)
+    current_appearance().set_text_scale(scale)
     page = sheet()
     page.show()
     layout = page.layout()

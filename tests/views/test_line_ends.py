@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
-from console.views.theme.mixed_font_text import keep_numbers_whole, split_font_runs
+from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers, split_font_runs
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.wording.line_breaks import WORD_JOINER, keep_phrases_whole
@@ -41,8 +41,8 @@ def test_marks_take_no_room() -> None:
 
 def test_figures_keep_their_font() -> None:
     """A sum, a time and a number are the same pieces with marks around them as without."""
-    figures = {piece for piece, is_figure in split_font_runs(keep_numbers_whole(SENTENCE)) if is_figure}
-    marked = keep_phrases_whole(keep_numbers_whole(SENTENCE))
+    figures = {piece for piece, is_figure in split_font_runs(prevent_line_ends_in_numbers(SENTENCE)) if is_figure}
+    marked = keep_phrases_whole(prevent_line_ends_in_numbers(SENTENCE))
     assert {piece for piece, is_figure in split_font_runs(marked) if is_figure} == figures
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from console.demo.samples import payment_recipes as money_kinds
 from console.demo.samples.credit_check_factory import CLIENT_IDS, CheckSample, CheckSampleFactory, CompanyDescriber
-from console.demo.samples.credit_check_recipes import RECIPES
+from console.demo.samples.credit_check_recipes import CHECK_SAMPLE_RECIPES
 from console.demo.samples.credit_check_writer import PdfRenderer, write_samples
 from console.demo.samples.payment_factory import PaymentSample, PaymentSampleFactory
 
@@ -33,7 +33,7 @@ def generate_checks(
     """Return `count` sample credit checks, oldest first, with ids from 1. Each kind of situation occurs; all other
     samples are purchased and complete. `describe` returns the company of a corporation number."""
     factory = CheckSampleFactory(seed, now, describe)
-    samples = [sample for recipe in RECIPES for sample in recipe(factory)]
+    samples = [sample for recipe in CHECK_SAMPLE_RECIPES for sample in recipe(factory)]
     samples += [
         factory.make_purchased_check("complete", factory.pick_workday_instant(0, 760))
         for _ in range(count - len(samples))
@@ -53,7 +53,9 @@ def generate_payments(
     """
     bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
     drawn = CheckSampleFactory(seed, now, lambda number: (number, "ok"))
-    factory = PaymentSampleFactory(seed, now, bought or [drawn.make_next_number() for _ in range(count // 2)])
-    sample_list = [payment for recipe in money_kinds.RECIPES for payment in recipe(factory)]
+    factory = PaymentSampleFactory(
+        seed, now, bought or [drawn.make_next_corporation_number() for _ in range(count // 2)]
+    )
+    sample_list = [payment for recipe in money_kinds.PAYMENT_SAMPLE_RECIPES for payment in recipe(factory)]
     sample_list += [money_kinds.make_complete_payment(factory) for _ in range(count - len(sample_list))]
     return tuple(sorted(sample_list, key=lambda payment: payment.at))

@@ -13,7 +13,7 @@ from console.domain.corporation_number import compute_check_digit
 from console.domain.records import CheckReport, WorkReason
 
 CLIENT_IDS = ("1", "2", "3", "7", "42")
-FIRST_PROVIDER_ID = 20_001
+FIRST_PROVIDER_CHECK_ID = 20_001
 ONE_SECOND = timedelta(seconds=1)
 _BUYER_NAMES = ("op-a", "op-a", "op-a", "lead-b")
 _UNKNOWN_OUTCOME_CAUSES = ("read_timeout", "http_503", "connection_broken", "answer_cut", "http_500")
@@ -95,9 +95,9 @@ class CheckSampleFactory:
         self.now = now
         self._describe_company = describe
         self._numbers: set[str] = set()
-        self._provider_id = FIRST_PROVIDER_ID
+        self._provider_id = FIRST_PROVIDER_CHECK_ID
 
-    def make_next_number(self) -> str:
+    def make_next_corporation_number(self) -> str:
         """Return a new valid corporation number that no corporation has: its 12 digits after the check digit begin
         with 99, which is not the code of any registry office.
         """
@@ -135,7 +135,7 @@ class CheckSampleFactory:
         operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         who, client = self.random.choice(_BUYER_NAMES), self.random.choice(CLIENT_IDS)
         sample = CheckSample(
-            kind, self.make_next_number(), client, at, who, journal, status, operation_id=operation_id
+            kind, self.make_next_corporation_number(), client, at, who, journal, status, operation_id=operation_id
         )
         sample.events.append(
             SampleEvent(at, who, AuditAction.CREDIT_CHECK_PURCHASE_STARTED, {"operation": operation_id})
@@ -149,23 +149,23 @@ class CheckSampleFactory:
         add_purchase_events(sample)
         return sample
 
-    def make_unanswered_check(self, kind: str, at: datetime, charged: bool) -> CheckSample:
-        """Return a sample of a purchase to which the provider gave no answer; `charged` is True if the provider has
-        executed the purchase.
+    def make_unanswered_check(self, kind: str, at: datetime, is_charged: bool) -> CheckSample:
+        """Return a sample of a purchase to which the provider gave no answer; `is_charged` is True if the provider
+        has executed the purchase.
         """
         cause = self.random.choice(_UNKNOWN_OUTCOME_CAUSES)
         sample = self.make_begun_check(kind, at, ("unknown", "UNKNOWN", cause), "pending")
-        sample.values = make_review_columns(WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause)
-        sample.report = self.make_report(sample.number, at) if charged else None
+        sample.values = make_needs_review_columns(WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause)
+        sample.report = self.make_report(sample.number, at) if is_charged else None
         add_ending_event(sample, AuditAction.CREDIT_CHECK_UNKNOWN, cause, 31)
         return sample
 
 
-def make_review_columns(reason: str, **more: object) -> dict[str, Any]:
+def make_needs_review_columns(reason: str, **other_columns: object) -> dict[str, Any]:
     """Return the columns of a record whose work is `needs_review` for this reason, together with the columns
-    `more`.
+    `other_columns`.
     """
-    return {"work_state": "needs_review", "work_reason": reason, **more}
+    return {"work_state": "needs_review", "work_reason": reason, **other_columns}
 
 
 def add_purchase_events(sample: CheckSample) -> None:
@@ -188,10 +188,10 @@ def add_purchase_events(sample: CheckSample) -> None:
         )
 
 
-def add_ending_event(sample: CheckSample, what: AuditAction, reason: str, seconds: int) -> None:
+def add_ending_event(sample: CheckSample, audit_action: AuditAction, reason: str, seconds: int) -> None:
     """Add to the sample the audit entry and the answer of a purchase that was not completed. Both are `seconds`
-    after the beginning of the purchase; `what` is the action of the audit entry."""
+    after the beginning of the purchase; `audit_action` is the action of the audit entry."""
     at, (_, outcome, cause) = sample.begun_at + seconds * ONE_SECOND, sample.journal or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
     sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))
-    sample.events.append(SampleEvent(at, sample.buyer, what, reason=reason))
+    sample.events.append(SampleEvent(at, sample.buyer, audit_action, reason=reason))

@@ -12,14 +12,14 @@ from console.demo.samples.credit_check_factory import (
     SampleEvent,
     add_ending_event,
     add_purchase_events,
-    make_review_columns,
+    make_needs_review_columns,
 )
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS
 
-PART_NAMES = ("name", "result", "dates", "pdf")
+CHECK_PART_NAMES = ("name", "result", "dates", "pdf")
 _FAILED_PURCHASE_CAUSES = (
     ("http_422", "FAILED_DEFINITE"),
     ("http_404", "FAILED_DEFINITE"),
@@ -30,7 +30,7 @@ _FAILED_PURCHASE_CAUSES = (
     ("name_not_resolved", "FAILED_DEFINITE"),
     ("connect_timeout", "FAILED_DEFINITE"),
 )
-_MISSING_PARTS = (("pdf",), ("result",), ("name",), ("dates",), ("result", "pdf"), PART_NAMES)
+_MISSING_PART_COMBINATIONS = (("pdf",), ("result",), ("name",), ("dates",), ("result", "pdf"), CHECK_PART_NAMES)
 _MISSING_PART_CAUSES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut", "pdf_missing")
 
 
@@ -56,7 +56,7 @@ def _make_lapsed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 
 def _make_unknown_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     for turn in range(12):
-        yield factory.make_unanswered_check("unknown", factory.pick_instant_ago(20, 3_000), charged=turn % 2 == 0)
+        yield factory.make_unanswered_check("unknown", factory.pick_instant_ago(20, 3_000), is_charged=turn % 2 == 0)
 
 
 def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
@@ -64,7 +64,9 @@ def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     still agree.
     """
     for _ in range(3):
-        sample = factory.make_unanswered_check("half_decided", factory.pick_instant_ago(1_500, 4_000), charged=False)
+        sample = factory.make_unanswered_check(
+            "half_decided", factory.pick_instant_ago(1_500, 4_000), is_charged=False
+        )
         sample.proposed_by = "op-a"
         at = sample.begun_at + timedelta(hours=2)
         words = "提供元の画面を確認: 該当する購入なし (no such purchase on the provider's screen)"
@@ -76,9 +78,11 @@ def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 def _make_checks_with_unfit_answer(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases whose answer named another corporation number or contained no usable id."""
     for cause in ("other_number", "bad_id"):
-        sample = factory.make_unanswered_check("misfit", factory.pick_instant_ago(200, 2_000), charged=True)
+        sample = factory.make_unanswered_check("misfit", factory.pick_instant_ago(200, 2_000), is_charged=True)
         sample.journal = ("unknown", "UNKNOWN", cause)
-        sample.values = make_review_columns(WorkReason.ANSWER_DOES_NOT_FIT, certainty="unknown", error_code=cause)
+        sample.values = make_needs_review_columns(
+            WorkReason.ANSWER_DOES_NOT_FIT, certainty="unknown", error_code=cause
+        )
         yield sample
 
 
@@ -118,7 +122,7 @@ def _replace_number_and_client(
 
 def _make_decided_check(factory: CheckSampleFactory) -> CheckSample:
     """Return a purchase with an unknown outcome that two people have settled as not purchased."""
-    sample = factory.make_unanswered_check("decided_unbought", factory.pick_workday_instant(5, 90), charged=False)
+    sample = factory.make_unanswered_check("decided_unbought", factory.pick_workday_instant(5, 90), is_charged=False)
     sample.journal = ("failed", "FAILED_DEFINITE", "resolved_by_people")
     sample.status, sample.values = "error", {"error_code": "resolved_by_people"}
     at = sample.begun_at + timedelta(hours=20)
@@ -136,7 +140,7 @@ def _make_incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample
     """Yield purchased credit checks with missing parts: for each combination of missing parts, one at each attempt of
     the re-fetch schedule and one after its end.
     """
-    for missing in _MISSING_PARTS:
+    for missing in _MISSING_PART_COMBINATIONS:
         for attempts in range(len(INCOMPLETE_REFETCH_WAITS) + 1):
             yield _make_incomplete_check(factory, missing, attempts)
 
@@ -150,7 +154,7 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
     error_code = factory.random.choice(_MISSING_PART_CAUSES)
     sample.values = {"error_code": error_code, "work_attempts": attempts}
     if is_schedule_over:
-        sample.values |= make_review_columns(WorkReason.REFETCHES_ENDED)
+        sample.values |= make_needs_review_columns(WorkReason.REFETCHES_ENDED)
     else:
         sample.values |= {
             "work_state": "scheduled",
@@ -235,7 +239,7 @@ def _make_contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSamp
     """Yield credit checks whose known state the provider contradicts: the state stays, and a case is open."""
     for _ in range(2):
         sample = factory.make_purchased_check("contradicted", factory.pick_workday_instant(10, 100))
-        sample.values = make_review_columns(WorkReason.CONTRADICTED)
+        sample.values = make_needs_review_columns(WorkReason.CONTRADICTED)
         at = sample.begun_at + timedelta(days=2)
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_CONTRADICTED, {"observed": "http_404"}))
         sample.is_denied_by_provider = True
@@ -248,25 +252,25 @@ def _make_checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[Chec
     """
     for turn in range(6):
         sample = factory.make_purchased_check(
-            "by_other_bought", factory.pick_workday_instant(3, 60), PART_NAMES if turn % 2 else ("pdf",)
+            "by_other_bought", factory.pick_workday_instant(3, 60), CHECK_PART_NAMES if turn % 2 else ("pdf",)
         )
-        yield _make_foreign_check(sample, sample.number)
+        yield _make_check_of_other_program(sample, sample.number)
     for _ in range(3):
         sample = factory.make_begun_check(
             "by_other_open", factory.pick_workday_instant(3, 30), ("", None, None), "pending"
         )
-        yield _make_foreign_check(sample, sample.number)
+        yield _make_check_of_other_program(sample, sample.number)
     for spelling in (_convert_to_full_width, _insert_hyphens, _format_invoice_number):
         sample = factory.make_purchased_check("by_other_spelling", factory.pick_workday_instant(3, 60), ("pdf",))
-        yield _make_foreign_check(sample, spelling(sample.number))
+        yield _make_check_of_other_program(sample, spelling(sample.number))
     for text in ("架空商事", "12345", "1-2345-6789-O123"):
         sample = factory.make_begun_check(
             "no_number", factory.pick_workday_instant(3, 60), ("", None, None), "pending"
         )
-        yield _make_foreign_check(sample, text)
+        yield _make_check_of_other_program(sample, text)
 
 
-def _make_foreign_check(sample: CheckSample, written_number: str) -> CheckSample:
+def _make_check_of_other_program(sample: CheckSample, written_number: str) -> CheckSample:
     sample.journal, sample.operation_id = None, ""
     sample.number, sample.events, sample.answers = written_number, [], []
     return sample
@@ -299,7 +303,7 @@ def _make_duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]
         yield sample
 
 
-RECIPES: tuple[Callable[[CheckSampleFactory], Iterator[CheckSample]], ...] = (
+CHECK_SAMPLE_RECIPES: tuple[Callable[[CheckSampleFactory], Iterator[CheckSample]], ...] = (
     _make_running_checks, _make_lapsed_checks, _make_unknown_checks, _make_proposed_checks,
     _make_checks_with_unfit_answer, _make_failed_checks, _make_incomplete_checks,
     _make_checks_after_viewing_period, _make_renewed_checks, _make_checks_with_two_reports,

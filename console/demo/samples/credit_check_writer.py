@@ -41,10 +41,10 @@ TrailEvent = tuple[SampleEvent, str, int]
 PdfRenderer = Callable[[CheckReport, int], bytes]
 """A function that returns the PDF which the provider would return for a report and its revision (from 1)."""
 
-_RUNNING_LEASE_MS = 3_600_000
-_WRITER_THREADS = 8
-_PDF_DELAY = timedelta(seconds=4)
-_DEFAULT_COLUMNS = {
+_RUNNING_LEASE_DURATION_MS = 3_600_000
+_DOCUMENT_WRITER_THREADS = 8
+_PDF_FETCH_DELAY = timedelta(seconds=4)
+_DEFAULT_CHECK_COLUMN_VALUES = {
     "certainty": "known", "work_state": "none", "work_at": None, "work_reason": None, "work_attempts": 0,
     "error_code": None, "viewing_over": False, "superseded_at": None, "superseded_by": None, "renews": None,
     "duplicate_of": None,
@@ -67,7 +67,7 @@ def write_samples(
     )
 
     def write(tx: Transaction) -> None:
-        _write_in_transaction(tx, context, samples, people_of, reports)
+        _write_samples_in_transaction(tx, context, samples, people_of, reports)
         money_writer.write_samples(context, tx, payments)
         checks = ((event, CREDIT_CHECK_KIND, sample.id) for sample in samples for event in sample.events)
         _write_audit_trail(context, tx, [*checks, *money_writer.list_audit_events(payments)])
@@ -75,7 +75,7 @@ def write_samples(
     context.write(write)
 
 
-def _write_in_transaction(
+def _write_samples_in_transaction(
     tx: Transaction,
     context: ServiceContext,
     samples: Sequence[CheckSample],
@@ -87,7 +87,11 @@ def _write_in_transaction(
     renewed_ids = {sample.newer_sample.id: sample.id for sample in samples if sample.newer_sample}
     own_rows = [_make_check_row(sample, reports, renewed_ids) for sample in samples if sample.journal]
     insert_rows(tx, schema.credit_checks, own_rows)
-    insert_rows(tx, schema.credit_checks, [_make_foreign_row(sample) for sample in samples if not sample.journal])
+    insert_rows(
+        tx,
+        schema.credit_checks,
+        [_make_row_with_original_columns(sample) for sample in samples if not sample.journal],
+    )
     insert_rows(tx, schema.operations, [_make_operation_row(context, sample) for sample in samples if sample.journal])
     insert_rows(tx, schema.evidence, [row for sample in samples for row in _make_evidence_rows(sample)])
     insert_rows(tx, schema.documents, [row for sample in samples for row in _make_document_rows(sample, reports)])
@@ -101,12 +105,12 @@ def _store_documents(
     """Store the PDFs of all samples in several threads, because each thread waits for the disk. Return the stored
     documents of each sample, by the sample's id.
     """
-    with ThreadPoolExecutor(_WRITER_THREADS) as pool:
-        stored = pool.map(lambda sample: _store_documents_of(context, sample, render_pdf), samples)
+    with ThreadPoolExecutor(_DOCUMENT_WRITER_THREADS) as pool:
+        stored = pool.map(lambda sample: _store_documents_of_check(context, sample, render_pdf), samples)
         return dict(zip((sample.id for sample in samples), stored, strict=True))
 
 
-def _store_documents_of(
+def _store_documents_of_check(
     context: ServiceContext, sample: CheckSample, render_pdf: PdfRenderer
 ) -> list[StoredDocument]:
     """Store the PDFs of one sample, oldest first, and return the stored documents."""
@@ -124,8 +128,8 @@ def _make_check_row(
     changed_at = max((event.at for event in sample.events), default=sample.begun_at)
     is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
     row = (
-        _DEFAULT_COLUMNS
-        | _make_foreign_row(sample)
+        _DEFAULT_CHECK_COLUMN_VALUES
+        | _make_row_with_original_columns(sample)
         | {
             "status": sample.status,
             "pdf_file_path": stored[-1].path if stored else None,
@@ -149,10 +153,10 @@ def _make_check_row(
         }
     if sample.original_sample:
         row["duplicate_of"] = sample.original_sample.id
-    return row | {name: _convert_column_value(value) for name, value in sample.values.items()}
+    return row | {name: _convert_to_column_value(value) for name, value in sample.values.items()}
 
 
-def _make_foreign_row(sample: CheckSample) -> ColumnValues:
+def _make_row_with_original_columns(sample: CheckSample) -> ColumnValues:
     """Return the row of a sample as another application writes it: with only the original columns of the table."""
     report = sample.report if sample.status == "success" else None
     has_part = {part: report is not None and part not in sample.missing_parts for part in ("name", "result", "dates")}
@@ -173,7 +177,7 @@ def _make_foreign_row(sample: CheckSample) -> ColumnValues:
     }
 
 
-def _convert_column_value(value: object) -> object:
+def _convert_to_column_value(value: object) -> object:
     return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 
@@ -183,7 +187,7 @@ def _make_operation_row(context: ServiceContext, sample: CheckSample) -> ColumnV
     row = make_operation_row(
         context, subject, sample.operation_id, sample.number, sample.begun_at, journal, sample.buyer, seconds=3
     )
-    expires = boot_clock.read_uptime_ms() + _RUNNING_LEASE_MS if sample.is_running else 0
+    expires = boot_clock.read_uptime_ms() + _RUNNING_LEASE_DURATION_MS if sample.is_running else 0
     return row | {"client_id": int(sample.client), "lease_expires": expires}
 
 
@@ -200,7 +204,7 @@ def _make_document_rows(sample: CheckSample, reports: dict[int, list[StoredDocum
             "path": stored.path,
             "sha256": stored.sha256,
             "bytes": stored.bytes,
-            "fetched_at": convert_to_naive_utc(sample.begun_at + _PDF_DELAY + number * timedelta(days=9)),
+            "fetched_at": convert_to_naive_utc(sample.begun_at + _PDF_FETCH_DELAY + number * timedelta(days=9)),
         }
 
 

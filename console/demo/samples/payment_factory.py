@@ -18,7 +18,7 @@ ORDER_KIND, PAYMENT_KIND, REFUND_KIND = "order", "payment", "refund"
 REFUND_MAKER_NAMES = ("op-a", "op-a", "lead-b")
 CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 PAID_STATE_BY_PROVIDER = {"paypay": "COMPLETED", "atom": "OTS0000"}
-REFUND_REASONS = (
+REFUND_REASON_TEXTS = (
     "数量の誤りによる一部返金",
     "解約に伴う返金",
     "二重に支払われたため",
@@ -26,9 +26,9 @@ REFUND_REASONS = (
     "Wrong quantity was ordered",
     "Contract ended before the period",
 )
-_YEN_AMOUNTS = (3_300, 5_500, 12_800, 19_800, 33_000, 66_000, 98_000)
-_PAISE_AMOUNTS = (50_000, 120_050, 249_900, 1_500_000, 3_250_075)
-_REFERENCE_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAYMENT_YEN_AMOUNTS = (3_300, 5_500, 12_800, 19_800, 33_000, 66_000, 98_000)
+_PAYMENT_PAISE_AMOUNTS = (50_000, 120_050, 249_900, 1_500_000, 3_250_075)
+_REFUND_KEY_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _FIRST_REFUND_SERIAL, _FIRST_PAYPAY_SERIAL, _FIRST_ATOM_SERIAL = 40_001, 4_212_345_600_000_000_001, 21_000_000_000_001
 
 
@@ -136,12 +136,12 @@ class PaymentSample:
         }
 
     def add_event(
-        self, kind: str, at: datetime, who: str, what: AuditAction, reason: str | None = None, **detail: Any
+        self, kind: str, at: datetime, actor: str, audit_action: AuditAction, reason: str | None = None, **detail: Any
     ) -> None:
         """Add an audit event about the order (`kind` is ORDER_KIND) or the payment (PAYMENT_KIND); `detail` are the
         event's facts.
         """
-        self.events.append((kind, SampleEvent(at, who, what, detail, reason=reason)))
+        self.events.append((kind, SampleEvent(at, actor, audit_action, detail, reason=reason)))
 
 
 def _format_utc(at: datetime) -> str:
@@ -168,9 +168,9 @@ class PaymentSampleFactory:
         second = self.random.randrange(9 * 3600, 18 * 3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
-    def pick_instant_of_day(self, days: int, hour: int) -> datetime:
-        """Return a random instant within the hour `hour` (in Japan) of the day that is `days` days before today."""
-        day = (self.now.astimezone(JST) - timedelta(days=days)).date()
+    def pick_instant_of_day(self, days_ago: int, hour: int) -> datetime:
+        """Return a random instant within the hour `hour` (in Japan) of the day `days_ago` days before today."""
+        day = (self.now.astimezone(JST) - timedelta(days=days_ago)).date()
         second = hour * 3600 + self.random.randrange(3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
@@ -184,7 +184,8 @@ class PaymentSampleFactory:
         reference = f"ORD-{day}-{self._serial:06d}" if provider == "paypay" else f"ORD{day}{self._serial:06d}"
         sample = PaymentSample(
             kind, provider, self.random.choice(self.corporations), at, f"S-{100_000 + self._serial}", reference,
-            amount_minor or self.random.choice(_YEN_AMOUNTS if provider == "paypay" else _PAISE_AMOUNTS),
+            amount_minor
+            or self.random.choice(_PAYMENT_YEN_AMOUNTS if provider == "paypay" else _PAYMENT_PAISE_AMOUNTS),
             PaymentState.USER_PAYMENT, OrderState.PENDING,
             "created" if provider == "paypay" else "opened", operation_id=self._draw_uuid(),
         )  # fmt: skip
@@ -195,7 +196,7 @@ class PaymentSampleFactory:
             SampleAnswer(at + ONE_SECOND, "worker", f"{provider}.start", "HTTP 201 SUCCEEDED answered")
         )
         if provider == "atom":
-            sample.provider_payment_id = self._make_next_provider_id(provider)
+            sample.provider_payment_id = self._make_next_provider_payment_id(provider)
         return sample
 
     def make_paid_payment(
@@ -210,7 +211,9 @@ class PaymentSampleFactory:
         """Change the sample to a payment that was paid at the instant `at`: the provider reports it as paid, and its
         order is paid.
         """
-        sample.provider_payment_id = sample.provider_payment_id or self._make_next_provider_id(sample.provider)
+        sample.provider_payment_id = sample.provider_payment_id or self._make_next_provider_payment_id(
+            sample.provider
+        )
         sample.payer = f"PAYER-{self.random.randrange(10**8):08d}"
         sample.sandbox_state, sample.captured_minor = "paid", sample.amount_minor
         sample.status, sample.order_status = PaymentState.COMPLETED, OrderState.PAID
@@ -225,21 +228,26 @@ class PaymentSampleFactory:
         sample.add_event(ORDER_KIND, at + 6 * ONE_SECOND, "worker", AuditAction.ORDER_PAID, payment=None)
         self.add_answer(sample, at + 5 * ONE_SECOND, word, "SUCCEEDED answered")
 
-    def make_provider_columns(self, sample: PaymentSample, word: str, at: datetime) -> dict[str, Any]:
-        """Return the columns that store the provider's last answer about the payment; `word` is the provider's name
-        of the state.
+    def make_provider_columns(self, sample: PaymentSample, provider_state: str, at: datetime) -> dict[str, Any]:
+        """Return the columns that store the provider's last answer about the payment; `provider_state` is the
+        provider's name of the state.
         """
         return {
-            "provider_state": word,
+            "provider_state": provider_state,
             "told_at": at,
             "provider_refunded_minor": 0,
             "provider_minor": sample.amount_minor,
         }
 
-    def add_answer(self, sample: PaymentSample, at: datetime, word: str, outcome: str) -> None:
-        """Add an answer of the provider about the payment as evidence; `word` is the provider's name of the state."""
+    def add_answer(self, sample: PaymentSample, at: datetime, provider_state: str, outcome: str) -> None:
+        """Add an answer of the provider about the payment as evidence; `provider_state` is the provider's name of the
+        state."""
         body = json.dumps(
-            {"status": word, "merchantPaymentId": sample.merchant_payment_id, "paymentId": sample.provider_payment_id}
+            {
+                "status": provider_state,
+                "merchantPaymentId": sample.merchant_payment_id,
+                "paymentId": sample.provider_payment_id,
+            }
         )
         sample.answers.append(SampleAnswer(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body))
 
@@ -250,7 +258,7 @@ class PaymentSampleFactory:
         refund.
         """
         refund = RefundSample(
-            amount_minor, maker or self.random.choice(REFUND_MAKER_NAMES), at, self.random.choice(REFUND_REASONS)
+            amount_minor, maker or self.random.choice(REFUND_MAKER_NAMES), at, self.random.choice(REFUND_REASON_TEXTS)
         )
         facts: dict[str, Any] = {"payment": None, "minor": amount_minor, "currency": sample.currency, "radar": []}
         refund.events.append(SampleEvent(at, refund.maker, AuditAction.REFUND_REQUESTED, facts))
@@ -277,7 +285,7 @@ class PaymentSampleFactory:
         refund = self.add_approved_refund(sample, amount_minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
         refund.status, refund.journal, refund.operation_id = status, journal, self._draw_uuid()
-        refund.idempotency_key = "RFD-" + "".join(self.random.choice(_REFERENCE_CHARACTERS) for _ in range(26))
+        refund.idempotency_key = "RFD-" + "".join(self.random.choice(_REFUND_KEY_CHARACTERS) for _ in range(26))
         refund.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
         return refund
 
@@ -317,16 +325,20 @@ class PaymentSampleFactory:
         sample: PaymentSample,
         refund: RefundSample,
         at: datetime,
-        what: AuditAction,
+        audit_action: AuditAction,
         summary: str,
-        word: str = "",
+        provider_state: str = "",
         reason: str | None = None,
     ) -> None:
-        """Add the outcome of a refund's submission to the refund: an audit entry with the action `what`, and an
-        item of evidence. `word` is the provider's name of the state."""
+        """Add the outcome of a refund's submission to the refund: an audit entry with the action `audit_action`, and
+        an item of evidence. `provider_state` is the provider's name of the state."""
         facts = {"payment": None, "minor": refund.amount_minor, "currency": sample.currency}
-        refund.events.append(SampleEvent(at, "lead-b", what, facts, reason=reason))
-        body = json.dumps({"status": word, "merchantRefundId": refund.idempotency_key}) if word else ""
+        refund.events.append(SampleEvent(at, "lead-b", audit_action, facts, reason=reason))
+        body = (
+            json.dumps({"status": provider_state, "merchantRefundId": refund.idempotency_key})
+            if provider_state
+            else ""
+        )
         refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.refund", summary, body))
 
     def _make_provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
@@ -339,7 +351,7 @@ class PaymentSampleFactory:
             else str(_FIRST_REFUND_SERIAL + self.random.randrange(10**6))
         )
 
-    def _make_next_provider_id(self, provider: str) -> str:
+    def _make_next_provider_payment_id(self, provider: str) -> str:
         first = _FIRST_PAYPAY_SERIAL if provider == "paypay" else _FIRST_ATOM_SERIAL
         text = str(first + self._serial)
         return f"0{text}" if provider == "paypay" else text

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from console.demo.samples.credit_check_factory import ONE_SECOND, SampleAnswer, SampleEvent, make_review_columns
+from console.demo.samples.credit_check_factory import ONE_SECOND, SampleAnswer, SampleEvent, make_needs_review_columns
 from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, PaymentSample, PaymentSampleFactory
 from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import OrderState
@@ -14,7 +14,7 @@ _OrderState, _PaymentState, _RefundState = OrderState, PaymentState, RefundState
 PROVIDER_NAMES = ("paypay", "atom")
 
 
-def make_scheduled_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
+def make_scheduled_work_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
     """Return the columns of a record whose work is `scheduled` at the time `at` for this reason."""
     return {"work_state": "scheduled", "work_reason": reason, "work_at": at, "work_attempts": attempts}
 
@@ -25,7 +25,7 @@ def _make_waiting_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSam
         sample = factory.make_begun_payment(
             "pays_by_itself" if not turn else "waiting", factory.pick_instant_ago(0.2, 3), PROVIDER_NAMES[turn % 2]
         )
-        sample.values |= make_scheduled_columns(WorkReason.WAITING, factory.now + timedelta(seconds=20 + turn))
+        sample.values |= make_scheduled_work_columns(WorkReason.WAITING, factory.now + timedelta(seconds=20 + turn))
         yield sample
 
 
@@ -41,9 +41,9 @@ def _make_unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSam
         sample.sandbox_state = "created" if provider == "paypay" and turn % 2 else None
         sample.values = {"certainty": "unknown", "error_code": "read_timeout"}
         sample.values |= (
-            make_scheduled_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=5 + turn), 1)
+            make_scheduled_work_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=5 + turn), 1)
             if turn % 2
-            else make_review_columns(WorkReason.PROBES_ENDED)
+            else make_needs_review_columns(WorkReason.PROBES_ENDED)
         )
         sample.events.clear()
         at = sample.at + timedelta(seconds=31)
@@ -99,7 +99,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             _OrderState.CANCELLED,
             [event for event in late_payment.events if event[0] != ORDER_KIND],
         )
-        late_payment.order_values = make_review_columns(WorkReason.PAID_AFTER_CANCEL)
+        late_payment.order_values = make_needs_review_columns(WorkReason.PAID_AFTER_CANCEL)
         yield _add_case(
             late_payment,
             WorkReason.PAID_AFTER_CANCEL,
@@ -137,7 +137,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
 def _add_case(sample: PaymentSample, rule: str, observed: str, expected: str) -> PaymentSample:
     """Add an open case to the sample payment, and return the sample."""
     sample.case_texts = (rule, observed, expected)
-    sample.values |= make_review_columns(rule)
+    sample.values |= make_needs_review_columns(rule)
     sample.add_event(
         PAYMENT_KIND,
         sample.latest_event_at + timedelta(minutes=1),
@@ -206,7 +206,7 @@ def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[Paym
     refund = factory.add_approved_refund(sample, 220_000, factory.pick_instant_ago(10, 11))
     refund.values = {
         "sends_after": refund.at + timedelta(minutes=15),
-        **make_scheduled_columns(WorkReason.COOLING_OFF, factory.now),
+        **make_scheduled_work_columns(WorkReason.COOLING_OFF, factory.now),
     }
     refund.values["work_at"] = refund.values["sends_after"]
     yield sample
@@ -239,7 +239,7 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
     for provider in PROVIDER_NAMES:
         sample = factory.make_paid_payment("refund_sent", factory.pick_workday_instant(2, 30), provider)
         refund = factory.add_accepted_refund(sample, sample.amount_minor // 2, factory.pick_instant_ago(20, 60))
-        refund.values |= make_scheduled_columns(WorkReason.POLL, factory.now + timedelta(minutes=3))
+        refund.values |= make_scheduled_work_columns(WorkReason.POLL, factory.now + timedelta(minutes=3))
         yield sample
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
         sample = factory.make_paid_payment("refund_unknown", factory.pick_workday_instant(2, 30), provider)
@@ -254,9 +254,9 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
         at = refund.values["last_sent_at"] + timedelta(seconds=31)
         refund.values |= {"certainty": "unknown", "error_code": "read_timeout"}
         refund.values |= (
-            make_scheduled_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=4), 2)
+            make_scheduled_work_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=4), 2)
             if turn < 3
-            else make_review_columns(WorkReason.PROBES_ENDED)
+            else make_needs_review_columns(WorkReason.PROBES_ENDED)
         )
         factory.add_refund_outcome(
             sample, refund, at, AuditAction.REFUND_UNKNOWN, "UNKNOWN read_timeout", reason="read_timeout"
@@ -320,7 +320,7 @@ def make_complete_payment(factory: PaymentSampleFactory) -> PaymentSample:
     return sample
 
 
-RECIPES: tuple[Callable[[PaymentSampleFactory], Iterator[PaymentSample]], ...] = (
+PAYMENT_SAMPLE_RECIPES: tuple[Callable[[PaymentSampleFactory], Iterator[PaymentSample]], ...] = (
     _make_waiting_payments, _make_unknown_payments, _make_unpaid_payments, _make_disagreeing_payments,
     _make_reversed_payments, _make_payments_with_set_aside, _make_payments_with_request,
     _make_payments_with_decision, _make_payments_with_sent_refund, _make_refunded_payments, _make_fresh_payments,

@@ -31,10 +31,10 @@ from console.store.refunds.refunds import NewRefund
 from console.store.schema import core as schema
 from console.store.tasks import sagas
 
-_DECISION_PERIOD = timedelta(hours=72)
+_REFUND_DECISION_PERIOD = timedelta(hours=72)
 _PaymentState, _RefundState = PaymentState, RefundState
-_REQUEST_COLUMNS = ("checkers_needed", "sends_after")
-_SENT_COLUMNS = ("first_sent_at", "last_sent_at", "sent_count")
+_REFUND_REQUEST_COLUMNS = ("checkers_needed", "sends_after")
+_REFUND_SENDING_COLUMNS = ("first_sent_at", "last_sent_at", "sent_count")
 
 
 def write_samples(context: ServiceContext, tx: Transaction, samples: Sequence[PaymentSample]) -> None:
@@ -64,13 +64,13 @@ def list_audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[Sample
     for sample in samples:
         ids = {ORDER_KIND: sample.order_id or 0, PAYMENT_KIND: sample.id}
         for kind, event in sample.events:
-            yield _set_payment_id(event, sample.id), kind, ids[kind]
+            yield _replace_payment_id(event, sample.id), kind, ids[kind]
         for refund in sample.refunds:
             for event in refund.events:
-                yield _set_payment_id(event, sample.id), REFUND_KIND, refund.id
+                yield _replace_payment_id(event, sample.id), REFUND_KIND, refund.id
 
 
-def _set_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
+def _replace_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
     """If the facts of the event contain the payment, write the payment's id into them. Return the event. The id is
     unknown before the payment's row is written.
     """
@@ -180,11 +180,12 @@ def _book_on_account(conn: Connection, sample: PaymentSample) -> None:
 def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
     """Insert the refund, and move it through request, decision and submission up to its state."""
     payments.reserve_amount(conn, sample.id, refund.amount_minor, refund.at, from_set_aside=refund.from_set_aside)
-    request_columns = {name: refund.values[name] for name in _REQUEST_COLUMNS if name in refund.values}
+    request_columns = {name: refund.values[name] for name in _REFUND_REQUEST_COLUMNS if name in refund.values}
     new_refund = NewRefund(
         sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,
         _format_payment_at_request(sample, refund), "[]",
-        decide_by=refund.at + _DECISION_PERIOD, set_aside_id=sample.set_aside_id if refund.from_set_aside else None,
+        decide_by=refund.at + _REFUND_DECISION_PERIOD,
+        set_aside_id=sample.set_aside_id if refund.from_set_aside else None,
         **{"checkers_needed": 1, **request_columns},
     )  # fmt: skip
     refund.id = refunds.insert_refund(conn, new_refund, refund.at)
@@ -197,17 +198,17 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
 
 
 def _apply_decision(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
-    other_values = {name: value for name, value in refund.values.items() if name not in _REQUEST_COLUMNS}
+    other_values = {name: value for name, value in refund.values.items() if name not in _REFUND_REQUEST_COLUMNS}
     if refund.checkers:
-        _change_refund(conn, refund, {"status": _RefundState.APPROVED})
+        _update_refund_row(conn, refund, {"status": _RefundState.APPROVED})
     if refund.idempotency_key:
-        sent_columns = {name: other_values.pop(name) for name in _SENT_COLUMNS}
+        sent_columns = {name: other_values.pop(name) for name in _REFUND_SENDING_COLUMNS}
         key_columns = {"provider_refund_key": refund.idempotency_key, "operation_id": refund.operation_id}
-        _change_refund(conn, refund, {"status": _RefundState.SUBMITTING, **sent_columns, **key_columns})
+        _update_refund_row(conn, refund, {"status": _RefundState.SUBMITTING, **sent_columns, **key_columns})
     if refund.status not in (_RefundState.REQUESTED, _RefundState.APPROVED, _RefundState.SUBMITTING):
         other_values |= {"status": refund.status, "refund_txn_id": refund.provider_refund_number}
     if other_values:
-        _change_refund(conn, refund, other_values)
+        _update_refund_row(conn, refund, other_values)
     latest_event_at = refund.events[-1].at
     if refund.status is _RefundState.COMPLETED:
         payments.settle_refund(conn, sample.id, refund.amount_minor, latest_event_at)
@@ -215,7 +216,7 @@ def _apply_decision(conn: Connection, sample: PaymentSample, refund: RefundSampl
         payments.release_amount(conn, sample.id, refund.amount_minor, latest_event_at)
 
 
-def _change_refund(conn: Connection, refund: RefundSample, values: ColumnValues) -> None:
+def _update_refund_row(conn: Connection, refund: RefundSample, values: ColumnValues) -> None:
     record = refunds.find(conn, refund.id)
     if record is not None:
         refunds.change_refund(conn, record, refund.events[-1].at, **values)

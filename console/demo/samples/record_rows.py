@@ -33,7 +33,7 @@ def make_operation_row(
     number: str,
     at: datetime,
     journal: JournalState,
-    who: str = "worker",
+    operator_name: str = "worker",
     seconds: int = 2,
 ) -> ColumnValues:
     """Return the row of an operation that began on the record `subject` at the time `at`. If the operation is done or
@@ -50,7 +50,7 @@ def make_operation_row(
         "state": state,
         "idempotency_key": f"sample:{operation_id}",
         "fingerprint": operation_id.replace("-", ""),
-        "operator": who,
+        "operator": operator_name,
         "desk": context.spool.desk_id,
         "host": context.host,
         "process": 0,

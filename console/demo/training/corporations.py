@@ -14,9 +14,9 @@ from console.domain.registry.publication_days import is_publication_day
 if TYPE_CHECKING:
     from console.app import Console
 
-_MERGED_PAIRS = 20
-_MERGED_DAYS_AGO = 60
-_SEED = 20261120
+_MERGED_PAIR_COUNT = 20
+_MERGERS_DAYS_AGO = 60
+_REGISTRY_FILE_SEED = 20261120
 
 
 def make_invented_number() -> str:
@@ -34,15 +34,15 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     from console.sandbox.registry import make_company_row, merge_company, write_whole
 
     day = _find_last_publication_day()
-    pairs = [(make_invented_number(), make_invented_number()) for _ in range(_MERGED_PAIRS)]
+    pairs = [(make_invented_number(), make_invented_number()) for _ in range(_MERGED_PAIR_COUNT)]
     rows = [make_company_row(number, make_company_name(number)) for pair in pairs for number in pair]
     successors = dict(pairs)
-    merged_on = day - timedelta(days=_MERGED_DAYS_AGO)
+    merged_on = day - timedelta(days=_MERGERS_DAYS_AGO)
     planted = [
         merge_company(row, successors[row.corporate_number], merged_on) if row.corporate_number in successors else row
         for row in rows
     ]
-    console.registry.import_files([write_whole(folder, day, 0, _SEED, planted=planted)])
+    console.registry.import_files([write_whole(folder, day, 0, _REGISTRY_FILE_SEED, planted=planted)])
     return pairs
 
 

@@ -132,7 +132,7 @@ class SandboxWorld:
         request = RefundRequest(
             payment_id,
             str(amount),
-            self._get_text(f"training.reason.{reason_key}"),
+            self._translate(f"training.reason.{reason_key}"),
             intended_repeat=is_repeat,
             reason_code=RefundReason.RETURNED,
         )
@@ -148,11 +148,13 @@ class SandboxWorld:
 
     def decline_refund(self, refund_id: int) -> None:
         with self._console.acting_as(INVENTED_APPROVER):
-            self._console.refunds.reject(refund_id, self._get_text("training.reason.declined"))
+            self._console.refunds.reject(refund_id, self._translate("training.reason.declined"))
 
     def confirm_decision(self, kind: str, record_id: int, target_state: str) -> None:
         with self._console.acting_as(INVENTED_APPROVER):
-            self._console.recovery.resolve(kind, record_id, target_state, self._get_text("training.reason.confirmed"))
+            self._console.recovery.resolve(
+                kind, record_id, target_state, self._translate("training.reason.confirmed")
+            )
 
-    def _get_text(self, key: str) -> str:
+    def _translate(self, key: str) -> str:
         return translate(key, self._console.settings.language)

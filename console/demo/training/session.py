@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from console.domain.training.results import TrainingOverview
     from console.sandbox import Sandbox
 
-TRAINEE = "op-a"
+DEFAULT_TRAINEE_NAME = "op-a"
 """The person of a training at a desk whose profile names nobody."""
 APPROVER_PAUSE_SECONDS = 3.0
 
 
-def get_person_name(settings: Settings) -> str:
-    """Return the name under which the training stores its score: the person of the profile, or TRAINEE. Raises
-    bad_profile for the name of an invented person."""
-    name = settings.operator or TRAINEE
+def get_trainee_name(settings: Settings) -> str:
+    """Return the name under which the training stores its score: the person of the profile, or DEFAULT_TRAINEE_NAME.
+    Raises bad_profile for the name of an invented person."""
+    name = settings.operator or DEFAULT_TRAINEE_NAME
     if name in (COLLEAGUE, INVENTED_APPROVER):
         raise make_bad_profile_error("CONSOLE_OPERATOR", SettingProblem.BAD_OPERATOR)
     return name
@@ -61,7 +61,7 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
     """
     from console.sandbox import start_sandbox
 
-    person, run = get_person_name(settings), secrets.token_hex(8)
+    person, run = get_trainee_name(settings), secrets.token_hex(8)
     scores = ScoreFile(settings.home, person)
     home = tempfile.TemporaryDirectory(prefix="support-console-training-", ignore_cleanup_errors=True)
     with home as folder, start_sandbox() as sandbox:
@@ -90,9 +90,9 @@ def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOv
     """
     from console.sandbox import SandboxControl
 
-    scores = ScoreFile(settings.home, get_person_name(settings))
+    scores = ScoreFile(settings.home, get_trainee_name(settings))
     run = scores.read_training_run()
-    if not run or not _is_running(run):
+    if not run or not _is_training_running(run):
         return read_overview(scores, None)
     if must_check:
         database = Database(make_sqlite_url(Path(run["database"])))
@@ -104,7 +104,7 @@ def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOv
     return read_overview(scores, run["id"])
 
 
-def _is_running(run: Mapping[str, str]) -> bool:
+def _is_training_running(run: Mapping[str, str]) -> bool:
     """True if the training of the stored entry `run` is still running: its simulated providers answer, and its
     database exists. A killed training leaves its entry behind."""
     from console.sandbox import SandboxControl

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskRow:
+class DueTaskRow:
     """A row of the tab "tasks": a scheduled task of the worker. `is_overdue` is True if an alert about the task is
     due: its run is late or hangs, or several runs in a row have failed."""
 
@@ -48,7 +48,7 @@ _ICON_AND_TONE_BY_TASK_STATE: Mapping[str, tuple[str, Tone]] = {
 }
 
 
-def read_task_rows(services: "Console", now: datetime) -> tuple[TaskRow, ...] | None:
+def read_due_task_rows(services: "Console", now: datetime) -> tuple[DueTaskRow, ...] | None:
     """Read the tasks that have run at least once. The order is by state: overdue, failed, running, then waiting;
     within a state by name. Return None if the database doesn't let this person read them: on a server an
     administrator without another role reads no records and no tasks."""
@@ -59,7 +59,7 @@ def read_task_rows(services: "Console", now: datetime) -> tuple[TaskRow, ...] | 
         if refusal.code != ErrorCode.NOT_ALLOWED:
             raise
         return None
-    rows = [TaskRow(task, is_overdue(task, now, scale)) for task in states]
+    rows = [DueTaskRow(task, is_overdue(task, now, scale)) for task in states]
     return tuple(sorted(rows, key=lambda row: (list(_ICON_AND_TONE_BY_TASK_STATE).index(row.state), row.task.name)))
 
 
@@ -84,16 +84,16 @@ def make_health_check_columns(context: WindowContext) -> list[Column]:
     ]  # fmt: skip
 
 
-def make_task_columns(context: WindowContext) -> list[Column]:
+def make_due_task_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the tab with the worker's tasks: name, state, interval, the last and the next run,
     and the last error."""
     translate = context.translate
 
-    def make_state_cell(row: TaskRow) -> StateCell:
+    def make_state_cell(row: DueTaskRow) -> StateCell:
         shape, tone = _ICON_AND_TONE_BY_TASK_STATE[row.state]
         return StateCell(translate(f"admin.task.{row.state}"), shape, tone)
 
-    def make_last_run_cell(row: TaskRow) -> str:
+    def make_last_run_cell(row: DueTaskRow) -> str:
         return translate("admin.at", at=row.task.ended_at) if row.task.ended_at is not None else ""
 
     return [
@@ -109,7 +109,7 @@ def make_task_columns(context: WindowContext) -> list[Column]:
     ]  # fmt: skip
 
 
-def _format_last_error(row: TaskRow, context: WindowContext) -> str:
+def _format_last_error(row: DueTaskRow, context: WindowContext) -> str:
     """Return the error of the task's last run as a sentence; "" if that run succeeded."""
     return wording.format_error_event(row.task.error_code, context.language) if row.task.error_code else ""
 
@@ -121,7 +121,7 @@ def format_row_detail(row: object, context: WindowContext) -> str:
     if isinstance(row, HealthCheck):
         next_step = translate(row.next, **row.facts) if row.next else ""
         return "\n".join(filter(None, (translate(row.message, **row.facts), next_step)))
-    if isinstance(row, TaskRow) and row.task.error_code:
+    if isinstance(row, DueTaskRow) and row.task.error_code:
         event = _format_last_error(row, context)
         return translate("admin.task.error_detail", event=event, code=row.task.error_code, count=row.task.failures)
     return ""
@@ -137,4 +137,4 @@ def make_refund_reason_columns(context: WindowContext) -> list[Column]:
     ]  # fmt: skip
 
 
-REFUND_REASONS: tuple[RefundReason, ...] = tuple(RefundReason)
+ALL_REFUND_REASONS: tuple[RefundReason, ...] = tuple(RefundReason)

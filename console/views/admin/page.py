@@ -13,13 +13,13 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.payments.limits import Limit
 from console.domain.records import Person
 from console.views.admin.health_tabs import (
-    REFUND_REASONS,
-    TaskRow,
+    ALL_REFUND_REASONS,
+    DueTaskRow,
     format_row_detail,
+    make_due_task_columns,
     make_health_check_columns,
     make_refund_reason_columns,
-    make_task_columns,
-    read_task_rows,
+    read_due_task_rows,
 )
 from console.views.admin.limit_dialog import LimitDialog, format_limit_value, translate_limit_name
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog, translate_scope_name
@@ -32,7 +32,7 @@ from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -54,14 +54,14 @@ class _ReadOnlySwitchRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _AdminContents:
+class _AdminPageContents:
     """The data that the page reads from the services and shows. `limits` and `tasks` are None if the acting person
     may not read them."""
 
     scopes: tuple[_ReadOnlySwitchRow, ...]
     limits: tuple[Limit, ...] | None
     people: tuple[Person, ...]
-    tasks: tuple[TaskRow, ...] | None
+    tasks: tuple[DueTaskRow, ...] | None
 
 
 class AdminPage(Page):
@@ -84,9 +84,9 @@ class AdminPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.admin"), translate("admin.sentence"))
-        self.tabs = Tabs(translate("screen.admin"))
+        self.tabs = TabBar(translate("screen.admin"))
         for name in _ADMIN_TAB_NAMES:
-            self.tabs.add(translate(f"admin.tab.{name}"))
+            self.tabs.add_tab(translate(f"admin.tab.{name}"))
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
         self.switch_table = self._make_table("switches", _make_switch_columns(context), lambda row: row.name)
@@ -95,7 +95,7 @@ class AdminPage(Page):
         )
         self.people_table = self._make_table("people", _make_people_columns(context), lambda row: row.name)
         self.health_table = self._make_table("health", make_health_check_columns(context), lambda check: check.name)
-        self.task_table = self._make_table("tasks", make_task_columns(context), lambda row: row.task.name)
+        self.task_table = self._make_table("tasks", make_due_task_columns(context), lambda row: row.task.name)
         self.reason_table = self._make_table("reasons", make_refund_reason_columns(context), lambda reason: reason)
         self._tables = {
             "switches": self.switch_table,
@@ -162,11 +162,13 @@ class AdminPage(Page):
     def read_data(self, reason: str) -> None:
         may_see_limits, now = not self.context.find_missing_right_reason("limits"), self.context.now()
 
-        def read(services: "Console") -> _AdminContents:
+        def read(services: "Console") -> _AdminPageContents:
             switches = {switch.scope: switch for switch in services.read_only.list_switches()}
             scopes = tuple(_ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only.list_scopes())
             limits = services.limits.list_limits() if may_see_limits else None
-            return _AdminContents(scopes, limits, services.people.list_people(), read_task_rows(services, now))
+            return _AdminPageContents(
+                scopes, limits, services.people.list_people(), read_due_task_rows(services, now)
+            )
 
         self.context.run_read(read, self._show_contents, self.show_reading_failure, owner=self, key="admin")
         self.context.run_read(  # by itself, because a check may wait for a disk or a server
@@ -177,14 +179,14 @@ class AdminPage(Page):
             key="health",
         )
 
-    def _show_contents(self, contents: _AdminContents) -> None:
+    def _show_contents(self, contents: _AdminPageContents) -> None:
         self.hide_reading_failure()
         self._refused_tabs = frozenset(name for name in self._refusals if getattr(contents, name) is None)
         self.switch_table.show_rows(contents.scopes)
         self.limit_table.show_rows(contents.limits or ())
         self.people_table.show_rows(contents.people)
         self.task_table.show_rows(contents.tasks or ())
-        self.reason_table.show_rows(REFUND_REASONS)
+        self.reason_table.show_rows(ALL_REFUND_REASONS)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         set_switches = tuple(scope.switch for scope in contents.scopes if scope.switch is not None)
         self.context.update_connection_state(read_only_switches=set_switches)

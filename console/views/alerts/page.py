@@ -46,7 +46,7 @@ _MIN_VISIBLE_INCIDENT_ROWS = 4
 _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
 """Height of the card, as a part of the page's height."""
-_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
+_ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
 """Rules of alerts that an acknowledgement closes: the person confirms it, because it can't be taken back."""
 
 
@@ -319,7 +319,8 @@ class AlertsPage(Page):
         if own:
             self._run_incident_action(incident, "undo", _make_undo_acknowledgement_call(own))
         elif any(
-            alert.rule_id in _RULES_CLOSED_BY_ACKNOWLEDGEMENT for alert in self._list_unacknowledged_alerts(incident)
+            alert.rule_id in _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT
+            for alert in self._list_unacknowledged_alerts(incident)
         ):
             self.open_acknowledge_dialog()
         else:
@@ -332,7 +333,9 @@ class AlertsPage(Page):
         incident = self.current_incident
         alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
         if incident is not None and alerts:
-            main = next((alert for alert in alerts if alert.rule_id in _RULES_CLOSED_BY_ACKNOWLEDGEMENT), alerts[0])
+            main = next(
+                (alert for alert in alerts if alert.rule_id in _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT), alerts[0]
+            )
             item = replace(words.make_main_alert_item(incident), alert=main)
             AcknowledgeAlertsDialog(self.context, item, self.window(), alerts).open()
 

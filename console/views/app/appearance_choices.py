@@ -30,7 +30,7 @@ def apply_and_store_density(context: WindowContext, density: Density) -> None:
 
 def apply_and_store_text_size(context: WindowContext, percent: int) -> None:
     context.preferences.store("text_size", percent)
-    current_appearance().set_scale(percent / 100)
+    current_appearance().set_text_scale(percent / 100)
 
 
 def find_preferred_theme(preferences: Preferences) -> ThemeName | None:
@@ -50,7 +50,7 @@ def apply_preferences(context: WindowContext) -> None:
     preferences, appearance = context.preferences, current_appearance()
     percent = preferences.number("text_size", 100, 200)
     if percent is not None and percent / 100 != appearance.scale:
-        appearance.set_scale(percent / 100)
+        appearance.set_text_scale(percent / 100)
     density = preferences.text("density", DENSITY_CHOICES)
     if density is not None and density != appearance.density:
         appearance.set_density(cast("Density", density))

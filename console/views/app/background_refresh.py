@@ -41,7 +41,7 @@ REGISTRY_FETCH_INTERVAL_MS, REGISTRY_FIRST_FETCH_DELAY_MS = 600_000, 15_000
 """Time between two checks for a newer corporation registry of the team, and time of the first check after the
 start.
 """
-_WORKER_NAME = "worker"
+_WORKER_ACTOR_NAME = "worker"
 
 _FeedReading = tuple[DeskNews, float, tuple[ReadOnlySwitch, ...] | None]
 """Result of one reading: the changes and the presence of workers, the seconds that they took, and the read-only
@@ -126,7 +126,7 @@ class BackgroundRefresh(QObject):
         signal `changed` with their kinds and ids. Some of these readings also read whether a worker is present
         and which read-only switches are on.
         """
-        if not self._begin_repeated_call("feed"):
+        if not self._mark_call_running("feed"):
             return
         latest_mark, known_switches = self._latest_mark, self._switches_version
         clock = self._context.monotonic
@@ -193,7 +193,7 @@ class BackgroundRefresh(QObject):
         proposals that the acting person may decide, of unacknowledged alerts and of mentions, and the events
         that concern the person. Store them in the context as WorkCounts.
         """
-        if not self._begin_repeated_call("standing"):
+        if not self._mark_call_running("standing"):
             return
         now, person = self._context.now(), self._context.operator
         may_decide = not self._context.find_missing_right_reason("refund_approve")
@@ -244,7 +244,7 @@ class BackgroundRefresh(QObject):
     def read_saved_views(self) -> None:
         """Read the saved views with the numbers of their records, and store them in the context. The window
         doesn't call this after every change of a record, because each call reads all queues that have a view."""
-        if not self._begin_repeated_call("views"):
+        if not self._mark_call_running("views"):
             return
         person = self._context.operator
 
@@ -305,13 +305,13 @@ class BackgroundRefresh(QObject):
         lacks_right = self._context.settings.sign_in.is_server and self._context.find_missing_right_reason(
             "due_tasks"
         )
-        if lacks_right or not self._begin_repeated_call("due"):
+        if lacks_right or not self._mark_call_running("due"):
             return
 
         def run_scheduled_tasks(services: "Console") -> tuple[TaskRun, ...] | None:
             return None if services.desk_status.asks_worker else services.recovery.run_scheduled()
 
-        call = self._context.bind_services(run_scheduled_tasks, _WORKER_NAME)
+        call = self._context.bind_services(run_scheduled_tasks, _WORKER_ACTOR_NAME)
         self._context.runner.run(
             call, self._handle_due_tasks, self._handle_due_tasks_failure, owner=self, lane="slow", cancellable=True
         )
@@ -321,7 +321,7 @@ class BackgroundRefresh(QObject):
         means that a worker runs them for this desk."""
         self._running_kinds.discard("due")
         if runs is not None:
-            self._context.store_due_run_time()
+            self._context.store_last_due_tasks_time()
 
     def _handle_due_tasks_failure(self, _failure: Failure) -> None:
         self._running_kinds.discard("due")
@@ -330,7 +330,7 @@ class BackgroundRefresh(QObject):
     def fetch_registry(self) -> None:
         """In a team, replace this desk's copy of the corporation registry with the team's newer one, in a worker
         thread. After a failure the desk keeps its present copy, and the next call tries again."""
-        if not self._context.settings.sign_in.is_server or not self._begin_repeated_call("registry"):
+        if not self._context.settings.sign_in.is_server or not self._mark_call_running("registry"):
             return
         call = self._context.bind_services(lambda services: services.registry.fetch_published())
         self._context.runner.run(
@@ -340,7 +340,7 @@ class BackgroundRefresh(QObject):
     def _end_registry_fetch(self, _outcome: object) -> None:
         self._running_kinds.discard("registry")
 
-    def _begin_repeated_call(self, kind: str) -> bool:
+    def _mark_call_running(self, kind: str) -> bool:
         """Mark the repeated call `kind` as running and return True. Return False if the services aren't open, or
         if the previous call of this kind is still running."""
         if kind in self._running_kinds or not self._context.is_ready:

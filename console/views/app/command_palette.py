@@ -15,12 +15,12 @@ from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
 from console.domain.registry.facts import PUBLISHER
 from console.views.app.window_commands import (
-    CommandFunctions,
+    FunctionByCommandName,
     WindowCommand,
     list_commands,
-    list_used_commands,
+    list_recent_commands,
     split_into_folded_words,
-    store_used_command,
+    store_recent_command,
 )
 from console.views.frame.main_window import WindowFrame
 from console.views.presenters import alerts as alert_words
@@ -47,7 +47,7 @@ from console.wording.search import format_search_problem
 _SEARCH_DELAY_MS = 40
 _MAX_RECORDS_PER_KIND = 50
 _MAX_ENTRIES_PER_GROUP = 8
-_ALL_RECORDS_KEY = ""
+_ALL_RECORDS_ENTRY_KEY = ""
 """The key of the entry that shows all found records in Lookup."""
 
 
@@ -61,7 +61,7 @@ class CommandPalette(QObject):
 
     result_opened = Signal()
 
-    def __init__(self, frame: WindowFrame, acts: CommandFunctions) -> None:
+    def __init__(self, frame: WindowFrame, acts: FunctionByCommandName) -> None:
         super().__init__(frame)
         self._frame, self._context, self._acts = frame, frame.context, acts
         translate = self._context.translate
@@ -142,13 +142,13 @@ class CommandPalette(QObject):
         text, began_at = self._text, self._context.monotonic()
         self._reading = self._context.run_read(
             lambda services: services.lookup.search(text, _MAX_RECORDS_PER_KIND),
-            lambda found: self._show_matches(text, found, self._context.monotonic() - began_at),
+            lambda found: self._show_search_result_and_duration(text, found, self._context.monotonic() - began_at),
             lambda failure: self._show_failure(text, failure),
             owner=self,
             key=self,
         )
 
-    def _show_matches(self, text: str, found: SearchResult, seconds: float) -> None:
+    def _show_search_result_and_duration(self, text: str, found: SearchResult, seconds: float) -> None:
         if text == self._text:
             self._show_search_result(text, found)
             self.box.footer.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
@@ -167,7 +167,7 @@ class CommandPalette(QObject):
         if self._waits_for_exact:
             self._waits_for_exact = False
             if found is not None and (found.exact is not None or not (self._matches or self._companies)):
-                self.box.pick_first()
+                self.box.pick_first_result()
 
     def _show_search_problems(self) -> None:
         """Show beside the input field which words of the text the search did not understand. Leave out a condition
@@ -315,7 +315,9 @@ class CommandPalette(QObject):
         if not has_more and max(counts) <= _MAX_ENTRIES_PER_GROUP:
             return ResultGroup("", ())
         key = "search.rest_more" if has_more else "search.rest"
-        entry = ResultEntry(_ALL_RECORDS_KEY, "arrow_right", translate(key, n=sum(counts)), key_cap="Ctrl+Enter")
+        entry = ResultEntry(
+            _ALL_RECORDS_ENTRY_KEY, "arrow_right", translate(key, n=sum(counts)), key_cap="Ctrl+Enter"
+        )
         return ResultGroup(translate("search.records"), (entry,))
 
     def _make_company_group(self) -> ResultGroup:
@@ -357,7 +359,7 @@ class CommandPalette(QObject):
         """Return the group of commands whose title matches the text in Japanese or English. The commands that the
         person has used most recently come first."""
         typed_words = split_into_folded_words(self._text)
-        used = {name: place for place, name in enumerate(list_used_commands(self._context))}
+        used = {name: place for place, name in enumerate(list_recent_commands(self._context))}
         commands = [command for command in self._commands.values() if command.matches(typed_words)]
         commands.sort(key=lambda command: used.get(command.name, len(used)))
         entries = tuple(self._make_command_entry(command) for command in commands[:_MAX_ENTRIES_PER_GROUP])
@@ -410,10 +412,10 @@ class CommandPalette(QObject):
     @Slot(object)
     def _open_result(self, key: object) -> None:
         if isinstance(key, WindowCommand):
-            store_used_command(self._context, key.name)
+            store_recent_command(self._context, key.name)
             key.run()
             return
-        self._context.navigate(LookupRoute(self._text) if key == _ALL_RECORDS_KEY else _require_route(key))
+        self._context.navigate(LookupRoute(self._text) if key == _ALL_RECORDS_ENTRY_KEY else _require_route(key))
         if self._text.strip():
             self.result_opened.emit()
 

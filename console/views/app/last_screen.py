@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject, Slot
 
 from console.views.frame.main_window import WindowFrame
-from console.views.runtime.person_state import SCREEN
+from console.views.runtime.person_state import SCREEN_VALUE_NAME
 from console.views.runtime.routes import HomeRoute, decode_route, encode_route
 
 
@@ -25,7 +25,7 @@ class LastScreenStorage(QObject):
         page, route = self._frame.current_page, self._frame.current_route
         if self._is_restored and page is not None and route is not None:
             screen = {"route": encode_route(route), "page": dict(page.get_screen_state())}
-            self._context.own_state.store(SCREEN, screen)
+            self._context.own_state.store(SCREEN_VALUE_NAME, screen)
 
     @Slot()
     def _restore_screen(self) -> None:
@@ -33,7 +33,7 @@ class LastScreenStorage(QObject):
             self._store_screen()
             return
         self._is_restored = True
-        value = self._context.own_state.value(SCREEN)
+        value = self._context.own_state.value(SCREEN_VALUE_NAME)
         screen = value if isinstance(value, dict) else {}
         route = decode_route(screen.get("route"))
         if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():

@@ -21,7 +21,7 @@ from console.settings.person_files import read_preferences
 from console.views.app.garbage_collection import GarbageCollectionTimer
 from console.views.app.signal_handlers import EndRequestTimer
 from console.views.app.window_geometry import WindowGeometry, restore_geometry
-from console.views.frame.splash_window import FirstWindow
+from console.views.frame.splash_window import MainWindow
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -92,13 +92,13 @@ class WindowOpener(QObject):
         self._pending_step = self._failure_text = ""
         self._retry_timer = QTimer(self, interval=OPENING_RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.open_services)
-        self.window = self._make_first_window()
+        self.window = self._make_main_window()
 
-    def _make_first_window(self) -> FirstWindow:
+    def _make_main_window(self) -> MainWindow:
         values = self._stored.values
         theme = values.get("theme")
         first_theme = theme if theme in ("light", "dark", "high_contrast") else None
-        window = FirstWindow(self.settings.environment, first_theme)
+        window = MainWindow(self.settings.environment, first_theme)
         restore_geometry(window, values.get("window"))
         window.painted.connect(self._begin_opening)
         return window
@@ -106,7 +106,7 @@ class WindowOpener(QObject):
     @Slot()
     def _begin_opening(self) -> None:
         """Start opening the services in a worker thread, and meanwhile build the contents of the window.
-        FirstWindow calls this after Qt has painted the first frame."""
+        MainWindow calls this after Qt has painted the first frame."""
         from console.views.runtime.task_runner import TaskRunner
 
         is_rebuilt = hasattr(self, "runner")
@@ -146,7 +146,7 @@ class WindowOpener(QObject):
             stored_values.write_failed.connect(self._show_write_failure)
         self.context.person_changed.connect(self._load_preferences)
         if self._person is not None and not is_rebuilt:
-            self.context.preferences.use_read_values(self._person, self._stored)
+            self.context.preferences.set_values_of_person(self._person, self._stored)
         self.frame = WindowFrame(self.window, self.context)
         WindowGeometry(self.window, self.context.preferences)
         self.context.language_changed.connect(self._rebuild_frame)
@@ -216,7 +216,7 @@ class WindowOpener(QObject):
         if account is not None:
             self.context.change_operator(account)
         self._load_preferences()
-        self.context.use_services(services)
+        self.context.store_services(services)
         self.context.own_state.load(self.context.operator or "")
         self._show_moved_preferences_toast()
 
@@ -250,22 +250,22 @@ class WindowOpener(QObject):
         self.frame.show_bar(bar)
         retry_button.setFocus()
 
-    def _show_sign_in_form(self, failure: "Failure", *, fixed: bool = False) -> None:
-        """Show the sign-in form, with `failure` as the reason for it. If `fixed` is True, the person can sign in
-        only with the account that is already in use."""
+    def _show_sign_in_form(self, failure: "Failure", *, is_account_fixed: bool = False) -> None:
+        """Show the sign-in form, with `failure` as the reason for it. If `is_account_fixed` is True, the person can
+        sign in only with the account that is already in use."""
         from console.views.sign_in.sign_in_flow import SignInFlow
 
         if self._pending_step != "person":
             self._pending_step = "person"
-            SignInFlow(self.frame, self._open_services, self._start_with_services, fixed=fixed).ask_for_account(
-                failure
-            )
+            SignInFlow(
+                self.frame, self._open_services, self._start_with_services, is_account_fixed=is_account_fixed
+            ).ask_for_account(failure)
 
     @Slot(object)
     def _sign_in_again(self, failure: "Failure") -> None:
         """Show the sign-in form after the database has refused the account in use."""
         if not self.frame.window_cover.is_covered:
-            self._show_sign_in_form(failure, fixed=True)
+            self._show_sign_in_form(failure, is_account_fixed=True)
 
     # -- sign-out
 
@@ -287,7 +287,7 @@ class WindowOpener(QObject):
         )
 
     def _open_window_after_sign_out(self, _audited: bool) -> None:
-        """Show a new FirstWindow in place of the window, as at the start of the program, and destroy the objects
+        """Show a new MainWindow in place of the window, as at the start of the program, and destroy the objects
         of the old window. The task runner calls this after the session has ended."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
@@ -296,7 +296,7 @@ class WindowOpener(QObject):
         self._stored = StoredEntries()
         self.frame.window_cover.forget_cover()
         self.controller, self._pending_step = None, ""
-        self.window = self._make_first_window()
+        self.window = self._make_main_window()
         self.window.setGeometry(old_window.geometry())
         if old_window.isMaximized():
             self.window.showMaximized()

@@ -21,8 +21,8 @@ from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
 from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.links.routes import find_link_to_route
 from console.views.pages.no_permission import find_needed_right
-from console.views.presenters.saved_views import format_record_count, get_view_icon
-from console.views.queues.tabs import QUEUE_TABS
+from console.views.presenters.saved_views import format_record_count, get_saved_view_icon
+from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     LookupRoute,
@@ -35,11 +35,11 @@ from console.views.runtime.routes import (
 from console.views.theme.design_tokens import Language
 from console.wording import catalogue as wording
 
-USED_COMMANDS_PREFERENCE = "commands"
+RECENT_COMMANDS_VALUE_NAME = "commands"
 """Name of the value of the person's state with the names of the commands that the person used last."""
-MAX_USED_COMMANDS = 8
-_TITLE_LANGUAGES: tuple[Language, ...] = ("ja", "en")
-CommandFunctions = Mapping[str, Callable[[], object]]
+MAX_RECENT_COMMANDS = 8
+_COMMAND_TITLE_LANGUAGES: tuple[Language, ...] = ("ja", "en")
+FunctionByCommandName = Mapping[str, Callable[[], object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ class WindowCommand:
     def matches(self, words: Sequence[str]) -> bool:
         """Return True if each of `words` (as `split_into_folded_words` returns them) occurs in the Japanese or
         English title."""
-        titles = " ".join(unicodedata.normalize("NFKC", self.title_of(one)) for one in _TITLE_LANGUAGES).casefold()
+        titles = " ".join(
+            unicodedata.normalize("NFKC", self.title_of(one)) for one in _COMMAND_TITLE_LANGUAGES
+        ).casefold()
         return all(word in titles for word in words)
 
 
@@ -69,7 +71,9 @@ def split_into_folded_words(text: str) -> list[str]:
     return unicodedata.normalize("NFKC", text[:200]).casefold().split()
 
 
-def list_commands(frame: WindowFrame, acts: CommandFunctions, typed_number: str | None = None) -> list[WindowCommand]:
+def list_commands(
+    frame: WindowFrame, acts: FunctionByCommandName, typed_number: str | None = None
+) -> list[WindowCommand]:
     """Return all commands of the window. `acts` maps the names of commands to the window's functions that run
     them; `typed_number` is the corporation number in the search box, None if there is none."""
     return [
@@ -80,21 +84,21 @@ def list_commands(frame: WindowFrame, acts: CommandFunctions, typed_number: str 
     ]
 
 
-def list_used_commands(context: WindowContext) -> list[str]:
-    """Return the names of the commands that the person has used most recently, at most MAX_USED_COMMANDS, the
+def list_recent_commands(context: WindowContext) -> list[str]:
+    """Return the names of the commands that the person has used most recently, at most MAX_RECENT_COMMANDS, the
     latest first."""
-    stored = context.own_state.value(USED_COMMANDS_PREFERENCE)
+    stored = context.own_state.value(RECENT_COMMANDS_VALUE_NAME)
     return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
 
 
-def store_used_command(context: WindowContext, name: str) -> None:
+def store_recent_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
-    earlier = [one for one in list_used_commands(context) if one != name]
-    context.own_state.store(USED_COMMANDS_PREFERENCE, [name, *earlier][:MAX_USED_COMMANDS])
+    earlier = [one for one in list_recent_commands(context) if one != name]
+    context.own_state.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier][:MAX_RECENT_COMMANDS])
 
 
-def _make_title_function(key: str, **facts: object) -> Callable[[Language], str]:
-    return lambda language: wording.translate(key, language, **facts)
+def _make_title_function(key: str, **placeholder_values: object) -> Callable[[Language], str]:
+    return lambda language: wording.translate(key, language, **placeholder_values)
 
 
 def _make_choice_title_function(key: str, choice_key: str) -> Callable[[Language], str]:
@@ -125,8 +129,8 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
 
 def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     """Yield one command per queue and per saved view, which opens it and shows its record count at the right."""
-    for name in QUEUE_TABS:
-        counted = context.work_counts.find_count(name)
+    for name in QUEUE_TAB_NAMES:
+        counted = context.work_counts.find_queue_count(name)
         count = wording.format_count(counted.count, is_capped=counted.capped) if counted else ""
         title = _make_title_function("search.open_queue", queue=name)
         yield WindowCommand(
@@ -135,11 +139,11 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     for one in context.saved_views:
         title = _make_title_function("search.open_view", name=one.view.name)
         run = partial(context.navigate, QueuesRoute(view=one.view.id))
-        yield WindowCommand(f"view.{one.view.id}", title, run, get_view_icon(one), "", format_record_count(one))
+        yield WindowCommand(f"view.{one.view.id}", title, run, get_saved_view_icon(one), "", format_record_count(one))
 
 
 def _list_action_commands(
-    frame: WindowFrame, acts: CommandFunctions, typed_number: str | None
+    frame: WindowFrame, acts: FunctionByCommandName, typed_number: str | None
 ) -> Iterator[WindowCommand]:
     context = frame.context
 
@@ -224,7 +228,7 @@ def _list_setting_commands(context: WindowContext) -> Iterator[WindowCommand]:
     for theme in THEME_CHOICES:
         title = _make_choice_title_function("command.theme", f"theme.{theme}")
         yield WindowCommand(f"theme.{theme}", title, partial(apply_and_store_theme, context, theme))
-    for language in _TITLE_LANGUAGES:
+    for language in _COMMAND_TITLE_LANGUAGES:
         title = _make_choice_title_function("command.language", f"language.{language}")
         yield WindowCommand(f"language.{language}", title, partial(context.change_language, language))
     for size in TEXT_SIZES_PERCENT:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 if TYPE_CHECKING:
     from console.views.runtime.preferences import Preferences
 
-_GEOMETRY_PREFERENCE = "window"
+_WINDOW_GEOMETRY_PREFERENCE = "window"
 _MAX_GEOMETRY_TEXT_LENGTH = 2_000
 
 
@@ -26,7 +26,7 @@ class WindowGeometry(QObject):
         changes = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.WindowStateChange)
         if event.type() in changes and self._window.isVisible():
             geometry = self._window.saveGeometry()
-            self._preferences.store(_GEOMETRY_PREFERENCE, b64encode(geometry.data()).decode("ascii"))
+            self._preferences.store(_WINDOW_GEOMETRY_PREFERENCE, b64encode(geometry.data()).decode("ascii"))
         return False
 
 

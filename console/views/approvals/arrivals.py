@@ -25,7 +25,11 @@ def make_arrival_toast(arrived: Sequence[_RequestOrProposal], context: WindowCon
     return Toast(words, " · ".join(titles), "half_disc", "progress", _find_record_route(arrived[0]))
 
 
-def _find_record_route(waiting: _RequestOrProposal) -> RecordPageRoute | None:
-    if isinstance(waiting, Refund):
-        return make_route_to_record("refund", waiting.id)
-    return None if waiting.kind == "operation" else make_route_to_record(waiting.kind, int(waiting.record_id))
+def _find_record_route(waiting_request: _RequestOrProposal) -> RecordPageRoute | None:
+    if isinstance(waiting_request, Refund):
+        return make_route_to_record("refund", waiting_request.id)
+    return (
+        None
+        if waiting_request.kind == "operation"
+        else make_route_to_record(waiting_request.kind, int(waiting_request.record_id))
+    )

@@ -29,14 +29,14 @@ from console.views.widgets.record_parts import RecordSideStrip, make_titled_pane
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
-_MIN_TEXT_LINES = 10
+_MIN_VISIBLE_TEXT_LINES = 10
 _CONTENT_MARGIN_PX = 24  # beside the content
-_MIN_HEIGHT_AFTER_LAYOUT_PX = 50  # a smaller content has not been laid out yet
+_MIN_LAID_OUT_CONTENT_HEIGHT_PX = 50  # a smaller content has not been laid out yet
 _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 _COMPARED_PAYMENT_FIELDS = ("state", "captured_minor", "refunded_minor", "payer")
 
 
-class RequestEndPanel(QWidget):
+class RefundRequestEndPanel(QWidget):
     """The last panel of a refund request: it says what happens after the approval. The Tab key can move the focus
     to this panel, so that a person can also reach the end of the request with the keyboard or a screen reader.
 
@@ -88,7 +88,7 @@ class ApprovalView(QScrollArea):
         self._request_and_changes_box: QBoxLayout | None = None
         self._money_strip: RecordSideStrip | None = None
         self._side_by_side = True
-        self._end: RequestEndPanel | None = None
+        self._end: RefundRequestEndPanel | None = None
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -114,7 +114,12 @@ class ApprovalView(QScrollArea):
         """If the end of the request is visible, mark the shown version of the refund as read and emit
         `end_reached`."""
         view, bar, content = self.view, self.verticalScrollBar(), self.widget()
-        if view is None or not self.isVisible() or content is None or content.height() < _MIN_HEIGHT_AFTER_LAYOUT_PX:
+        if (
+            view is None
+            or not self.isVisible()
+            or content is None
+            or content.height() < _MIN_LAID_OUT_CONTENT_HEIGHT_PX
+        ):
             return
         if bar.value() >= bar.maximum() - 4:
             self._mark_end_reached()
@@ -171,7 +176,9 @@ class ApprovalView(QScrollArea):
         """Arrange two panels: the request, and the comparison of the payment's values at the time of the request
         with the present ones. They are `side_by_side`, or one below the other in a narrow window."""
         self._side_by_side = side_by_side
-        self.setMinimumHeight(0 if side_by_side else _MIN_TEXT_LINES * current_appearance().line_height("body"))
+        self.setMinimumHeight(
+            0 if side_by_side else _MIN_VISIBLE_TEXT_LINES * current_appearance().line_height("body")
+        )
         if self._request_and_changes_box is not None and shiboken6.isValid(self._request_and_changes_box):
             directions = QBoxLayout.Direction
             self._request_and_changes_box.setDirection(
@@ -399,7 +406,7 @@ class ApprovalView(QScrollArea):
         rows.append(MoneyPart(context.translate("money.part.this"), amount, own_minor, "back_hatch", "care"))
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        strip.show_parts(rows, rest)
+        strip.show_money_parts(rows, rest)
         return make_titled_panel(context.translate("approvals.money"), strip, heading=3)
 
     def _make_fulfilled_checks_panel(self, view: RefundDetails) -> QWidget:
@@ -448,7 +455,7 @@ class ApprovalView(QScrollArea):
             words = context.translate("approvals.after_cooling_off", at=record.sends_after, provider=provider)
         else:
             words = context.translate("approvals.after_at_once", provider=provider)
-        self._end = RequestEndPanel(context.translate("approvals.afterwards"), words)
+        self._end = RefundRequestEndPanel(context.translate("approvals.afterwards"), words)
         self._end.reached.connect(self._scroll_to_end_panel)
         return self._end
 

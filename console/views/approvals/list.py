@@ -48,7 +48,7 @@ CardGroup = tuple[str, tuple[ApprovalCard, ...]]
 WaitingProposals = tuple[WaitingProposal, ...]
 _CARD_PADDING_X_PX, _CARD_PADDING_Y_PX, _CARD_ICON_SIZE_PX = 20, 9, 14
 _VISIBLE_CARDS_IN_NARROW_WINDOW = 2.5
-_MAX_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
+_UNLIMITED_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
 class _CardModel(QAbstractListModel):
@@ -212,7 +212,7 @@ class _CardDelegate(QStyledItemDelegate):
 
     def _compute_heading_height(self, words: str) -> int:
         """Return the height of a group's heading in px; its text wraps if it is wider than the list."""
-        room = QRectF(0, 0, self._view.viewport().width() - 2 * _CARD_PADDING_X_PX, _MAX_WIDGET_SIZE_PX)
+        room = QRectF(0, 0, self._view.viewport().width() - 2 * _CARD_PADDING_X_PX, _UNLIMITED_WIDGET_SIZE_PX)
         metrics = current_appearance().font_metrics("small")
         words_px = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, words).height()
         return max(current_appearance().row_height("group"), round(words_px) + 10)
@@ -312,9 +312,9 @@ class ApprovalListPanel(Surface):
         height_px = round(_VISIBLE_CARDS_IN_NARROW_WINDOW * compute_card_height_px())
         set_style_property(self, "edge", "right" if side_by_side else "bottom")
         self.setMinimumWidth(width_px if side_by_side else 0)
-        self.setMaximumWidth(width_px if side_by_side else _MAX_WIDGET_SIZE_PX)
+        self.setMaximumWidth(width_px if side_by_side else _UNLIMITED_WIDGET_SIZE_PX)
         self.setMinimumHeight(0 if side_by_side else height_px)
-        self.setMaximumHeight(_MAX_WIDGET_SIZE_PX if side_by_side else height_px)
+        self.setMaximumHeight(_UNLIMITED_WIDGET_SIZE_PX if side_by_side else height_px)
 
     @property
     def cards(self) -> tuple[ApprovalCard, ...]:

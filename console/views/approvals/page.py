@@ -204,7 +204,7 @@ class ApprovalsPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, ApprovalsRoute):
-            if route.id or self._is_decided:
+            if route.id or self._is_refund_decided:
                 self.refund_id, self.proposal = route.id, None
             self.refresh("entered")
 
@@ -323,7 +323,7 @@ class ApprovalsPage(Page):
         return view if view is not None and view.record.id == self.refund_id else None
 
     @property
-    def _is_decided(self) -> bool:
+    def _is_refund_decided(self) -> bool:
         """True if the shown request has been decided and no longer waits for an approval or for sending."""
         view = self.shown_view
         return view is not None and view.record.state not in _REFUND_STATES_BEFORE_SENDING

@@ -32,7 +32,11 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_ICON_AND_TONE_BY_RESULT = {"done": ("check", "good"), "refused": ("square_bang", "care"), "failed": ("cross", "bad")}
+_ICON_AND_TONE_BY_AUDIT_RESULT = {
+    "done": ("check", "good"),
+    "refused": ("square_bang", "care"),
+    "failed": ("cross", "bad"),
+}
 
 
 class AuditPage(Page):
@@ -146,7 +150,7 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
         return audit_words.action_text(entry, context.language)
 
     def make_result_cell(entry: AuditEntry) -> StateCell:
-        shape, tone = _ICON_AND_TONE_BY_RESULT.get(entry.result, ("dash", "muted"))
+        shape, tone = _ICON_AND_TONE_BY_AUDIT_RESULT.get(entry.result, ("dash", "muted"))
         return StateCell(audit_words.format_audit_result(entry, context.language), shape, tone)  # type: ignore[arg-type]  # a tone
 
     def format_subject(entry: AuditEntry) -> str:

@@ -93,7 +93,7 @@ class BulkDialog(BulkRunDialog):
 
     def _show_creation_failure(self, failure: Failure) -> None:
         context, written = self._context, self.words_field.text() if self.words_field is not None else ""
-        self.end_action(context.translate("action.close"))
+        self.allow_acting_again(context.translate("action.close"))
         bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
             self._show_note_form(self._request, bar, written=written)
@@ -110,7 +110,7 @@ class BulkDialog(BulkRunDialog):
         context = self._context
         self.run, self.outcome = run, None
         self._timer.stop()
-        self.end_action(context.translate("action.cancel"))
+        self.allow_acting_again(context.translate("action.cancel"))
         self.show_title(
             context.translate("bulk.looking"), context.translate("bulk.frozen", name=run.name, at=run.made_at)
         )

@@ -37,10 +37,10 @@ from console.views.widgets.notification_bars import NotificationBar
 if TYPE_CHECKING:
     from console.app import Console
 
-ROW_COUNT_OPTIONS = (1, 5, 20, 100)
+BULK_ROW_COUNT_OPTIONS = (1, 5, 20, 100)
 _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 3, 8
 _HIDEABLE_COLUMN_NAMES, _NAMING_COLUMN_NAMES = ("place",), ("company",)
-_RESULT_FILTERS = (None, NOT_DONE_FILTER)
+_ROW_RESULT_FILTERS = (None, NOT_DONE_FILTER)
 
 
 class BulkPlanPage(QWidget):
@@ -58,7 +58,7 @@ class BulkPlanPage(QWidget):
         translate, run = context.translate, plan.run
         self.chosen_plan = plan
         self.size_choice = DropDownList(translate("bulk.size"))
-        for most in (len(plan.rows), *(size for size in ROW_COUNT_OPTIONS if size < len(plan.rows))):
+        for most in (len(plan.rows), *(size for size in BULK_ROW_COUNT_OPTIONS if size < len(plan.rows))):
             key = "bulk.size.first" if self.size_choice.count() else "bulk.size.all"
             self.size_choice.addItem(translate(key, n=most), most)
         self.size_choice.currentIndexChanged.connect(self._show_selected_rows)
@@ -69,7 +69,7 @@ class BulkPlanPage(QWidget):
         what = TextLabel(translate(f"bulk.what.{run.action.value}"), wrap=True)
         note = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
         note.setVisible(run.words is not None)
-        self.table = _make_row_table(
+        self.table = _make_bulk_row_table(
             context,
             _make_plan_columns(context, run.action),
             lambda forecast: forecast.row.position,
@@ -120,14 +120,14 @@ class BulkProgressPage(QWidget):
         self.progress = TextLabel("", "panel_title", heading=0)
         self.tally = TextLabel("", "body", "muted", wrap=True)
         self.filter = DropDownList(translate("bulk.filter"))
-        for only in _RESULT_FILTERS:
+        for only in _ROW_RESULT_FILTERS:
             self.filter.addItem(translate(f"bulk.filter.{only or 'all'}"), only)
         self.filter.currentIndexChanged.connect(self._filter_rows)
         self.export = ListExporter(context, self, self._make_export_request)
         self.discard = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
         self.discard.clicked.connect(self.discard_requested)
         self.discard.hide()
-        self.table = _make_row_table(
+        self.table = _make_bulk_row_table(
             context,
             _make_result_columns(context, run.action),
             lambda line: line.row.position,
@@ -143,7 +143,7 @@ class BulkProgressPage(QWidget):
         self.setLayout(make_column(self._box, self.progress, self.tally, line, self.table, gap=8))
         self._filter_rows()
 
-    def show_item(self, item: BulkRunItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
+    def show_run(self, item: BulkRunItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
         """Show the state, the progress and the results of the run `item`; `runs_here` is True if this window
         executes it."""
         context = self._context
@@ -170,7 +170,7 @@ class BulkProgressPage(QWidget):
 
     @Slot()
     def _filter_rows(self) -> None:
-        read = partial(_read_result_rows, run_id=self._run.id, only=self.result_filter)
+        read = partial(_read_result_rows, run_id=self._run.id, result_filter=self.result_filter)
         self.table.rows.read_query(self._context.make_page_reader(read))
 
     def _make_export_request(self) -> ExportRequest:
@@ -178,14 +178,14 @@ class BulkProgressPage(QWidget):
 
 
 def _read_result_rows(
-    services: "Console", cursor: object, limit: int, *, run_id: int, only: str | None
+    services: "Console", cursor: object, limit: int, *, run_id: int, result_filter: str | None
 ) -> FetchedPage:
     after = cursor if isinstance(cursor, int) else 0
-    lines = services.bulk.list_lines(run_id, only, after, limit)
+    lines = services.bulk.list_lines(run_id, result_filter, after, limit)
     return FetchedPage(lines, lines[-1].row.position if len(lines) == limit else None)
 
 
-def _make_row_table(
+def _make_bulk_row_table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int
 ) -> FittedTable:
     table = FittedTable(
@@ -203,7 +203,7 @@ def _make_row_table(
     return table
 
 
-def _make_row_columns(
+def _make_bulk_row_columns(
     context: WindowContext,
     row_and_record_of: Callable[[Any], tuple[BulkRow, Any]],
     state: Column,
@@ -261,7 +261,7 @@ def _make_plan_columns(context: WindowContext, action: BulkAction) -> list[Colum
         make_verdict_cell,
         "state",
     )
-    return _make_row_columns(context, lambda forecast: (forecast.row, forecast.record), state, format_reason)
+    return _make_bulk_row_columns(context, lambda forecast: (forecast.row, forecast.record), state, format_reason)
 
 
 def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
@@ -275,13 +275,14 @@ def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Col
         return bulk_words.format_bulk_row_reason(line.row, context)
 
     longest = max(
-        (bulk_words.result_word(name, action, context) for name in (*bulk_words.ROW_RESULT_NAMES, "none")), key=len
+        (bulk_words.result_word(name, action, context) for name in (*bulk_words.BULK_ROW_RESULT_NAMES, "none")),
+        key=len,
     )
     outcome = Column(
         "result", context.translate("column.result"), measure_column_width(longest, 44), make_result_cell, "state"
     )
     now = Column("state", context.translate("bulk.column.state_now"), 116, make_present_state_cell, "state")
-    *names, result_column, reason = _make_row_columns(
+    *names, result_column, reason = _make_bulk_row_columns(
         context, lambda line: (line.row, line.record), outcome, format_reason
     )
     return [*names, result_column, now, reason]

@@ -148,7 +148,7 @@ class BulkRunDialog(DialogFrame):
         if self.outcome is None:
             return
         runs_here = self.is_running_here
-        self.outcome.show_item(item, bulk_progress, runs_here=runs_here)
+        self.outcome.show_run(item, bulk_progress, runs_here=runs_here)
         running = runs_here or item.run.state == "running"
         if not running:
             self._timer.stop()
@@ -259,10 +259,10 @@ class BulkRunDialog(DialogFrame):
                 self._context.translate("act.refused"), self._context.format_failure(failure), "square_bang", "bad"
             )
 
-    def show_widgets_in_column(self, *parts: QWidget) -> None:
+    def show_widgets_in_column(self, *widgets: QWidget) -> None:
         """Replace the content of the dialog with these widgets, one below the other."""
         content = QWidget()
-        content.setLayout(make_column(*parts, gap=12))
+        content.setLayout(make_column(*widgets, gap=12))
         self.show_content(content)
 
 

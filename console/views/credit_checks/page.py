@@ -13,7 +13,7 @@ from console.views.credit_checks.tabs import CreditCheckTabs, DocumentRow
 from console.views.presenters import credit_check_view as facts
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.records.action_bar import SHORTCUT_BY_ACTION
+from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import RecordPage, make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import CreditCheckRoute, PdfComparisonRoute, PdfRoute
@@ -41,7 +41,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def __init__(self, context: WindowContext) -> None:
         translate = context.translate
         self.pdf_button = KeyButton(
-            translate("action.open_pdf"), SHORTCUT_BY_ACTION["open_pdf"], icon="document", binds=False
+            translate("action.open_pdf"), SHORTCUT_BY_RECORD_ACTION["open_pdf"], icon="document", binds=False
         )
         tail = QWidget()
         tail.setLayout(make_column(self.pdf_button, ReasonLabel(self.pdf_button), gap=4))
@@ -52,7 +52,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)
         tabs.comparison_requested.connect(self._compare_stored_pdf)
-        self.bind_shortcut(SHORTCUT_BY_ACTION["open_pdf"], partial(self._run_action_by_shortcut, "open_pdf"))
+        self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION["open_pdf"], partial(self._run_action_by_shortcut, "open_pdf"))
 
     def read_view(self, services: "Console", id: int) -> CreditCheckDetails:
         return services.credit_checks.read_credit_check(id)
@@ -81,17 +81,17 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         number = record.credit_check_id
         self._provider_id.setVisible(number is not None)
         self._provider_id.show_id(context.translate("record.side.number", credit_check_id=number), str(number or ""))
-        self.documents.show_parts(facts.make_document_summaries(view, context))
+        self.documents.show_documents(facts.make_document_summaries(view, context))
         self.tabs.show_view(view)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.
-        self.documents.set_tail_visible(shown="open_pdf" not in self.list_helpful_actions(view))
+        self.documents.set_right_widget_visible(shown="open_pdf" not in self.list_helpful_actions(view))
         if record.pdf_file_path:
             self.pdf_button.enable_button()
         else:
             self.pdf_button.disable_with_reason(context.translate("record.document.nothing_stored"))
 
-    def fit_strips(self) -> None:
-        super().fit_strips()
+    def fit_panel_strips(self) -> None:
+        super().fit_panel_strips()
         if (around := self.parentWidget()) is not None:
             self.documents.fit_width(around.width() - 2 * tokens().px("spacing", "page_margin"))
 
@@ -106,8 +106,8 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def has_changed(self, before: CreditCheckDetails, view: CreditCheckDetails) -> bool:
         return before.record.version != view.record.version
 
-    def is_opening_entry(self, entry: TimelineEntry) -> bool:
-        return words.is_opening_entry(entry)
+    def is_record_opened_entry(self, entry: TimelineEntry) -> bool:
+        return words.is_record_opened_entry(entry)
 
     def show_change(self, before: CreditCheckDetails, view: CreditCheckDetails, last_entry: TimelineEntry) -> None:
         """Show a bar which says that another person has changed the record, with the names of the changed fields.

@@ -95,7 +95,7 @@ class CreditCheckTabs(RecordTabs):
 
     def show_view(self, view: CreditCheckDetails) -> None:
         """Replace the contents of all tabs with those of `view`; the visible tab stays the same."""
-        entries = [entry for entry in reversed(view.timeline) if not words.is_opening_entry(entry)]
+        entries = [entry for entry in reversed(view.timeline) if not words.is_record_opened_entry(entry)]
         next_lines = make_planned_lines(view.record, self._context)
         if self._record_id != view.record.id:
             self._page_counts, self._counted_keys = {}, set()

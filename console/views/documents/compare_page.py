@@ -240,7 +240,7 @@ class PdfComparisonPage(Page):
         """Select the difference that is `step` rows further down in the list (−1 is the previous one)."""
         rows = self.list.all_rows
         if rows:
-            self.list.go_to(min(max(self.list.current_row + step, 0), len(rows) - 1))
+            self.list.go_to_row(min(max(self.list.current_row + step, 0), len(rows) - 1))
 
     @Slot()
     def _select_first_difference(self) -> None:

@@ -16,8 +16,8 @@ from console.domain.records import Document
 from console.views.documents.pdf_text import PdfTextField, clean_pdf_text, find_text_matches
 from console.views.documents.pdf_view import PdfPageView
 from console.views.pages.base import Page
-from console.views.printing.page_print import PagePrint
-from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
+from console.views.printing.page_print import PagePrinter
+from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from console.services.credit_checks.pdf import PdfDocument
     from console.services.exports.pdf_copies import SavedPdf
 
-_ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
-_DEFAULT_ZOOM_INDEX = _ZOOMS_PERCENT.index(100)
+_PAGE_ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
+_DEFAULT_PAGE_ZOOM_INDEX = _PAGE_ZOOMS_PERCENT.index(100)
 _FULL_SIZE_PAGE_WIDTH_PX = 760
 _FIT_TO_WIDTH, _FIT_TO_PAGE = "width", "page"
 _PAGE_FIT_MODES = (_FIT_TO_WIDTH, _FIT_TO_PAGE)
@@ -72,8 +72,10 @@ class PdfPage(Page):
         self._pages: PdfDocument | None = None
         self.page_count = 0
         self.page_index = 0
-        percent = context.preferences.number(_ZOOM_PREFERENCE_NAME, _ZOOMS_PERCENT[0], _ZOOMS_PERCENT[-1])
-        self._zoom_index = _ZOOMS_PERCENT.index(int(percent)) if percent in _ZOOMS_PERCENT else _DEFAULT_ZOOM_INDEX
+        percent = context.preferences.number(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[0], _PAGE_ZOOMS_PERCENT[-1])
+        self._zoom_index = (
+            _PAGE_ZOOMS_PERCENT.index(int(percent)) if percent in _PAGE_ZOOMS_PERCENT else _DEFAULT_PAGE_ZOOM_INDEX
+        )
         self._fit = context.preferences.text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
         self.quarter_turns = 0
         self._aspect = 2**0.5  # height by width of the visible page, as it is turned
@@ -91,7 +93,7 @@ class PdfPage(Page):
         self._views = QStackedWidget()
         for view in (self.canvas, self.text):
             self._views.addWidget(view)
-        self.printing = PagePrint(context, self)
+        self.printing = PagePrinter(context, self)
         self._build_toolbar()
         self._connect_signals()
 
@@ -107,7 +109,7 @@ class PdfPage(Page):
         self.fit_page = KeyButton(translate("action.fit_page"), "H", "tool", binds=False)
         self.rotate = KeyButton(translate("action.rotate"), "R", "tool", binds=False)
         self.save_button = KeyButton(translate("action.save_pdf"), "Ctrl+S", "tool", binds=False)
-        self.print_button = KeyButton(translate("action.print"), PRINT_KEY, "tool", binds=False)
+        self.print_button = KeyButton(translate("action.print"), PRINT_SHORTCUT, "tool", binds=False)
         self.compare_button = KeyButton(translate("action.compare"), "C", "tool", binds=False)
         self.search = LineEdit()
         self.search.setAccessibleName(translate("action.find"))
@@ -158,7 +160,7 @@ class PdfPage(Page):
             ("T", self.toggle_text_view),
             ("C", self._compare_versions),
             ("Ctrl+S", self.choose_save_path),
-            (PRINT_KEY, self.print_document),
+            (PRINT_SHORTCUT, self.print_document),
             ("W", self.fit_page_width),
             ("H", self.fit_whole_page),
             ("R", self.rotate_pages),
@@ -321,7 +323,7 @@ class PdfPage(Page):
         if self._fit == _FIT_TO_PAGE:
             room = min(room, round((max(view.height(), 1) - _PAGE_FIT_MARGIN_PX) / self._aspect))
         elif self._fit != _FIT_TO_WIDTH:
-            return round(_FULL_SIZE_PAGE_WIDTH_PX * _ZOOMS_PERCENT[self._zoom_index] / 100)
+            return round(_FULL_SIZE_PAGE_WIDTH_PX * _PAGE_ZOOMS_PERCENT[self._zoom_index] / 100)
         return max(room, _MIN_PAGE_WIDTH_PX)
 
     def _show_page_image(self, index: int, image: PageImage) -> None:
@@ -369,10 +371,10 @@ class PdfPage(Page):
         page was fitted to the view, use the nearest zoom in this direction."""
         if self._fit:
             percent = 100 * self._compute_shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
-            nearest = [place for place, zoom in enumerate(_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
+            nearest = [place for place, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
             self._zoom_index = (nearest[0] if step > 0 else nearest[-1]) if nearest else self._zoom_index
         else:
-            self._zoom_index = min(max(self._zoom_index + step, 0), len(_ZOOMS_PERCENT) - 1)
+            self._zoom_index = min(max(self._zoom_index + step, 0), len(_PAGE_ZOOMS_PERCENT) - 1)
         self._store_and_apply_fit_mode("")
 
     @Slot()
@@ -386,7 +388,7 @@ class PdfPage(Page):
     def _store_and_apply_fit_mode(self, fit: str) -> None:
         self._fit = fit
         self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit or None)
-        self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _ZOOMS_PERCENT[self._zoom_index])
+        self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[self._zoom_index])
         self._render_page()
         announce(self.zoom_words, self.zoom_words.plain, is_stored=False)
 

@@ -15,8 +15,8 @@ from console.views.theme.theme import current_appearance
 from console.wording.line_breaks import keep_phrases_whole
 
 _PAGE_MARGIN_PX = 16
-_MATCH_COLOUR = QColor(255, 232, 120)
-_CURRENT_MATCH_COLOUR = QColor(255, 190, 70)
+_SEARCH_MATCH_COLOUR = QColor(255, 232, 120)
+_CURRENT_SEARCH_MATCH_COLOUR = QColor(255, 190, 70)
 _MARK_SIGNS_BY_COLUMN, _MARK_SIGN_COLUMN_WIDTH_PX = "+−≠", 14
 
 
@@ -162,7 +162,7 @@ class _PdfPageSheet(QWidget):
         painter.drawImage(sheet, self.image)
         # The colour of a match is multiplied with the page: black letters stay black, white paper takes the colour.
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
-        for boxes, colour in ((self._boxes, _MATCH_COLOUR), (self._current, _CURRENT_MATCH_COLOUR)):
+        for boxes, colour in ((self._boxes, _SEARCH_MATCH_COLOUR), (self._current, _CURRENT_SEARCH_MATCH_COLOUR)):
             for box in boxes:
                 painter.fillRect(_scale_box(box, sheet), colour)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
@@ -182,13 +182,13 @@ def _scale_box(box: PageBox, sheet: QRectF) -> QRectF:
     )
 
 
-def _draw_mark(painter: QPainter, mark: PdfPageMark, place: QRectF, page_left: float) -> None:
+def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, page_left: float) -> None:
     """Draw a mark: a frame in the colour of its tone, thick if the mark is the current one, and its sign at the
-    left edge of the page, where it covers no text. `place` is the mark's rectangle in px, `page_left` the left
+    left edge of the page, where it covers no text. `mark_rect` is the mark's rectangle in px, `page_left` the left
     edge of the page. The page is always white, so the colours are those of the light theme.
     """
     colour = QColor(tokens().get_colours("light")[mark.tone])
-    frame = place.adjusted(-2, -2, 2, 2)
+    frame = mark_rect.adjusted(-2, -2, 2, 2)
     painter.setPen(QPen(colour, 3 if mark.is_current else 1.5))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRect(frame)

@@ -49,10 +49,10 @@ class BackgroundFileWriter(QObject):
         cancelled = self._cancelled
 
         def write_in_thread(report: ProgressReporter) -> WrittenFile:
-            def show_progress(*facts: object) -> None:
+            def show_progress(*progress_values: object) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
-                report(facts)
+                report(progress_values)
 
             return context.bind_services(lambda services: call(services, show_progress))()
 
@@ -89,8 +89,8 @@ class BackgroundFileWriter(QObject):
             self._parent.show_bar(self._name, self._bar)
         self._bar.show_text("", words)
 
-    def _show_progress(self, facts: tuple[object, ...]) -> None:
-        self.show_progress_text(self._words(*facts))
+    def _show_progress(self, progress_values: tuple[object, ...]) -> None:
+        self.show_progress_text(self._words(*progress_values))
 
     def _end_writing(self) -> None:
         self.is_running, self._bar = False, None

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QWidget
 from console.domain.exports.tables import ExportRequest, FileFormat, WrittenExport
 from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
 from console.views.pages.base import Page, PageHead
-from console.views.printing.page_print import PagePrint
-from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
+from console.views.printing.page_print import PagePrinter
+from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.save_file import ask_for_save_path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EXPORT_SHORTCUT = "Ctrl+E"
 EXPORT_KEY_HINTS = (((EXPORT_SHORTCUT,), "key.export"), PRINT_KEY_HINT)
-_FILE_FORMATS = [file_format.value for file_format in FileFormat]
+_EXPORT_FILE_FORMATS = [file_format.value for file_format in FileFormat]
 
 
 class ListExporter(QObject):
@@ -50,9 +50,9 @@ class ListExporter(QObject):
         self.button.clicked.connect(self.choose_export_path)
         if head is not None:
             head.add_button(self.button)
-        self.printing = PagePrint(context, parent)
+        self.printing = PagePrinter(context, parent)
         if isinstance(parent, Page):
-            parent.bind_shortcut(PRINT_KEY, self.print_list)
+            parent.bind_shortcut(PRINT_SHORTCUT, self.print_list)
             parent.bind_shortcut(EXPORT_SHORTCUT, self.choose_export_path)
 
     @property
@@ -83,8 +83,8 @@ class ListExporter(QObject):
         chosen = self._request.chosen
         translate = self._context.translate
         title = translate("action.export") if chosen is None else translate("export.chosen_title", n=len(chosen))
-        name = f"{self._request.name}-{self._context.now():%Y%m%d}.{_FILE_FORMATS[0]}"
-        ask_for_save_path(self._parent, title, _FILE_FORMATS, self.export_list_to, name)
+        name = f"{self._request.name}-{self._context.now():%Y%m%d}.{_EXPORT_FILE_FORMATS[0]}"
+        ask_for_save_path(self._parent, title, _EXPORT_FILE_FORMATS, self.export_list_to, name)
 
     @Slot(str)
     def export_list_to(self, path: str) -> None:

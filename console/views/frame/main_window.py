@@ -1,5 +1,5 @@
 """The bars around the current page (top bar, sidebar, status bar), the navigation between pages, and the history
-of routes. WindowFrame puts them into the empty main window (`FirstWindow`)."""
+of routes. WindowFrame puts them into the empty main window (`MainWindow`)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
-from console.views.frame.splash_window import FirstWindow
+from console.views.frame.splash_window import MainWindow
 from console.views.frame.status_bar import StatusBarCells
 from console.views.pages.base import Page
 from console.views.pages.no_permission import NoRightPage, find_needed_right
 from console.views.pages.scroll_container import PageScrollArea
-from console.views.presenters.saved_views import make_view_sidebar_entry, parse_view_key
+from console.views.presenters.saved_views import make_saved_view_sidebar_entry, parse_saved_view_key
 from console.views.runtime.announcer import Announcer
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import (
@@ -36,7 +36,7 @@ from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.placeholders import SkeletonRows
 from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
@@ -57,7 +57,7 @@ ROUTE_BY_SIDEBAR_KEY: dict[str, Route] = {
     "training": TrainingRoute(),
 }
 _MENTIONS_ENTRY_KEY = "mentions"
-_MAX_HISTORY_LENGTH = 50
+_MAX_NAVIGATION_HISTORY_LENGTH = 50
 _MAX_SIDEBAR_VIEWS = 10
 _MIN_WINDOW_SIZE_PX = (960, 600)
 _MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX = 800  # width of the smallest window with a sidebar, at text size 1
@@ -73,7 +73,7 @@ class _NavigationHistoryEntry:
 
 
 class WindowFrame(CoveredWindow):
-    """Fills the empty main window (`FirstWindow`) with the bars and the pages, and opens the page of a route.
+    """Fills the empty main window (`MainWindow`) with the bars and the pages, and opens the page of a route.
     `make_page` is the function that creates a page when the person opens it for the first time.
 
     Signals:
@@ -86,9 +86,9 @@ class WindowFrame(CoveredWindow):
     closing = Signal()
     mentions_requested = Signal()
     page_shown = Signal()
-    window: FirstWindow
+    window: MainWindow
 
-    def __init__(self, window: FirstWindow, context: WindowContext) -> None:
+    def __init__(self, window: MainWindow, context: WindowContext) -> None:
         super().__init__(window)
         self.window, self.context = window, context
         self.may_close: Callable[[], bool] = lambda: True
@@ -98,7 +98,7 @@ class WindowFrame(CoveredWindow):
         self._visits: list[_NavigationHistoryEntry] = []
         self.window_cover = WindowCover(window)
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
-        self.toasts = Toasts(window, find_lower_bars=self._find_lower_bars)
+        self.toasts = ToastStack(window, find_lower_bars=self._find_lower_bars)
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting_notices)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
@@ -230,7 +230,7 @@ class WindowFrame(CoveredWindow):
         if self.current_route != route:
             if self._visits:
                 self._visits[-1].focus = self.window.focusWidget()
-            self._visits = [*self._visits[-_MAX_HISTORY_LENGTH:], _NavigationHistoryEntry(route)]
+            self._visits = [*self._visits[-_MAX_NAVIGATION_HISTORY_LENGTH:], _NavigationHistoryEntry(route)]
         self._show_page(route, state)
 
     @Slot()
@@ -285,7 +285,7 @@ class WindowFrame(CoveredWindow):
 
     def _mark_sidebar_entry(self, page: Page) -> None:
         """Mark the sidebar entry of `page`. A saved view without an entry marks the entry of the queues."""
-        is_unlisted_view = parse_view_key(page.sidebar_key) and not self.side.has_entry(page.sidebar_key)
+        is_unlisted_view = parse_saved_view_key(page.sidebar_key) and not self.side.has_entry(page.sidebar_key)
         self.side.show_current("queues" if is_unlisted_view else page.sidebar_key)
 
     def _find_or_make_page(self, route: Route) -> Page | None:
@@ -316,7 +316,7 @@ class WindowFrame(CoveredWindow):
             if self.current_page is not None:
                 self._mark_sidebar_entry(self.current_page)
             return
-        view = parse_view_key(key)
+        view = parse_saved_view_key(key)
         self.show_route(QueuesRoute(view=view) if view else ROUTE_BY_SIDEBAR_KEY[key])
 
     @Slot()
@@ -351,7 +351,7 @@ class WindowFrame(CoveredWindow):
         mention.
         """
         counts = [
-            count for name in _QUEUES_COUNTED_IN_SIDEBAR if (count := self.context.work_counts.find_count(name))
+            count for name in _QUEUES_COUNTED_IN_SIDEBAR if (count := self.context.work_counts.find_queue_count(name))
         ]
         total, is_capped = sum(one.count for one in counts), any(one.capped for one in counts)
         self.side.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
@@ -370,7 +370,7 @@ class WindowFrame(CoveredWindow):
     def _show_sidebar_views(self) -> None:
         """Show the first ten saved views below the sidebar entry of the queues. The search box lists all of them."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
-        self.side.show_nested("queues", [make_view_sidebar_entry(one) for one in views])
+        self.side.show_nested("queues", [make_saved_view_sidebar_entry(one) for one in views])
         if self.current_page is not None:
             self._mark_sidebar_entry(self.current_page)
 

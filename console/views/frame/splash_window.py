@@ -21,7 +21,7 @@ _STYLE_SHEET_TEMPLATE = Template("""
 """)
 
 
-class FirstWindow(QMainWindow):
+class MainWindow(QMainWindow):
     """The main window of the program, one for each sign-in. It first shows empty bars and areas, and emits a
     signal when Qt has painted them.
 

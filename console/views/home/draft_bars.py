@@ -4,14 +4,14 @@ from PySide6.QtCore import QObject, Slot
 
 from console.domain.person_state.drafts import Draft
 from console.views.pages.base import Page
-from console.views.presenters.drafts import continue_draft, format_draft
+from console.views.presenters.drafts import continue_draft, format_draft_sentence
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 
 _MAX_DRAFT_BARS = 3
 
 
-class DraftBars(QObject):
+class DraftBarList(QObject):
     """Shows one bar on the page for each of the acting person's newest drafts (unfinished forms), at most three."""
 
     def __init__(self, page: Page) -> None:
@@ -25,7 +25,7 @@ class DraftBars(QObject):
         """Show a bar for each of the newest stored drafts and remove the other bars. The bar of an unchanged draft
         stays."""
         drafts = self._context.own_state.list_drafts()[-_MAX_DRAFT_BARS:]
-        words_by_name = {draft.name: format_draft(draft, self._context) for draft in drafts}
+        words_by_name = {draft.name: format_draft_sentence(draft, self._context) for draft in drafts}
         for name in set(self._shown) - {
             name for name, words in words_by_name.items() if self._shown.get(name) == words
         }:

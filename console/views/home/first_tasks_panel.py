@@ -46,7 +46,7 @@ class FirstTasksPanel(Surface):
         self.training_link = LinkButton(translate("first_tasks.training"), role="small")
         self.training_link.clicked.connect(self._open_training)
         self.end_button = LinkButton(translate("first_tasks.end"), role="small")
-        self.end_button.clicked.connect(context.first_tasks.end_tasks)
+        self.end_button.clicked.connect(context.first_tasks.dismiss_tasks)
         footer = Surface(edge="top")
         links = make_flow_widget(self.training_link, self.end_button, gap=16)
         footer.setLayout(make_row(links, margins=(14, 4, 14, 4)))
@@ -78,7 +78,7 @@ class FirstTasksPanel(Surface):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         tasks = self._context.first_tasks
-        if tasks.is_first_window and not tasks.is_announced:
+        if tasks.is_first_window_of_person and not tasks.is_announced:
             tasks.is_announced = True
             announce(self, join_spoken_text(self.accessibleName(), self._context.translate("first_tasks.sentence")))
 

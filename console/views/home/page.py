@@ -17,7 +17,7 @@ from console.domain.views.any_record import QueueItem, UnfinishedWork
 from console.views.frame.status_bar import make_alarmbox_cell, make_database_cell, make_gateway_cell
 from console.views.home.age_panel import QueueAgePanel
 from console.views.home.count_panels import CountLine, CountPanel
-from console.views.home.draft_bars import DraftBars
+from console.views.home.draft_bars import DraftBarList
 from console.views.home.first_tasks_panel import FirstTasksPanel
 from console.views.home.recent_records import RecentRecordsPanel
 from console.views.pages.base import Page, set_tab_order
@@ -25,13 +25,18 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.presenters.saved_views import format_record_count, get_view_icon, make_view_key, parse_view_key
+from console.views.presenters.saved_views import (
+    format_record_count,
+    get_saved_view_icon,
+    make_saved_view_key,
+    parse_saved_view_key,
+)
 from console.views.records.columns import make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import QueuesRoute, RecordRef, make_queue_route
 from console.views.tables.paged_model import PagedModel
-from console.views.theme.design_tokens import tokens
+from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton
@@ -100,7 +105,7 @@ class HomePage(Page):
         self.add_key_hints()
         for signal in (context.work_counts_changed, context.connection_state_changed):
             signal.connect(self._show_work_counts)
-        self.draft_bars = DraftBars(self)
+        self.draft_bars = DraftBarList(self)
         self._show_work_counts()
         self._show_saved_views()
         set_tab_order(
@@ -136,9 +141,11 @@ class HomePage(Page):
                 replace(
                     column, is_stretched=column.key == "why"
                 )  # not the company: its names are short in a wide window
-                for column in make_record_columns(context, _REVIEW_COLUMN_NAMES, _get_item_record, _get_waiting_start)
+                for column in make_record_columns(
+                    context, _REVIEW_COLUMN_NAMES, _get_queue_item_record, _get_waiting_start
+                )
             ],
-            _make_item_ref,
+            _make_queue_item_ref,
             context.runner,
             parent=self,
         )
@@ -231,7 +238,7 @@ class HomePage(Page):
             else context.translate("home.providers_foot_none")
         )
         self.provider_panel.show_lines(_make_provider_lines(context), due)
-        review = standing.find_count("review")
+        review = standing.find_queue_count("review")
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
         self._show_unfinished_operation_bar()
         self.table.repaint_ages()
@@ -277,7 +284,9 @@ class HomePage(Page):
 
     @Slot(object)
     def _open_queue_item(self, item: QueueItem) -> None:
-        trail = tuple(_make_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL))
+        trail = tuple(
+            _make_queue_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
+        )
         self.context.navigate(case_words.make_record_route(item.record, trail, "queues"))
 
     @Slot()
@@ -292,7 +301,7 @@ class HomePage(Page):
 
     @Slot(str)
     def _open_saved_view(self, key: str) -> None:
-        self.context.navigate(QueuesRoute(view=parse_view_key(key)))
+        self.context.navigate(QueuesRoute(view=parse_saved_view_key(key)))
 
     @Slot(str)
     def _open_queue(self, queue: str) -> None:
@@ -324,11 +333,11 @@ def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Row
     return Rows(page.items, page.next_cursor)
 
 
-def _make_item_ref(item: QueueItem) -> RecordRef:
+def _make_queue_item_ref(item: QueueItem) -> RecordRef:
     return case_words.make_record_ref(item.record)
 
 
-def _get_item_record(item: QueueItem) -> ShownRecord:
+def _get_queue_item_record(item: QueueItem) -> ShownRecord:
     return item.record
 
 
@@ -343,7 +352,7 @@ def _format_today(context: WindowContext) -> str:
 
 
 def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) -> CountLine:
-    queue_count = context.work_counts.find_count(queue)
+    queue_count = context.work_counts.find_queue_count(queue)
     word = context.translate(f"queue.{queue}.title")
     if queue_count is None or not queue_count.count:
         return CountLine(queue, shape, "muted", word, "", "0" if queue_count else "")
@@ -355,10 +364,11 @@ def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) 
 
 
 def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:
-    tone = "care" if view.problems else ("text" if view.count else "muted")
+    tone: Tone = "care" if view.problems else ("text" if view.count else "muted")
     oldest = context.translate("queue.oldest", age=context.format_age(view.oldest)) if view.oldest else ""
-    shape = get_view_icon(view)
-    return CountLine(make_view_key(view.view.id), shape, tone, view.view.name, oldest, format_record_count(view))  # type: ignore[arg-type]  # a tone
+    shape = get_saved_view_icon(view)
+    key = make_saved_view_key(view.view.id)
+    return CountLine(key, shape, tone, view.view.name, oldest, format_record_count(view))
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:

@@ -7,7 +7,7 @@ from console.domain.records import CreditCheck
 from console.views.home.count_panels import CountLine, CountLineButton
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.runtime.context import Visit, WindowContext
+from console.views.runtime.context import RecordVisit, WindowContext
 from console.views.runtime.routes import make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.wording import catalogue as wording
@@ -58,10 +58,10 @@ class RecentRecordsPanel(Surface):
             if number < len(self._lines):
                 self._lines[number].show_line(line)
             else:
-                self._add_line(line)
+                self._add_visit_line(line)
         self._empty.setVisible(not visits)
 
-    def _add_line(self, line: CountLine) -> None:
+    def _add_visit_line(self, line: CountLine) -> None:
         button = CountLineButton(line)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         button.clicked.connect(self._open_pressed_line)
@@ -76,7 +76,7 @@ class RecentRecordsPanel(Surface):
             self._context.navigate(make_route_to_record(kind, int(id), (), "home"))
 
 
-def _make_visit_line(context: WindowContext, visit: Visit, *, has_time: bool) -> CountLine:
+def _make_visit_line(context: WindowContext, visit: RecordVisit, *, has_time: bool) -> CountLine:
     record = visit.record
     badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
     if isinstance(record, CreditCheck):

@@ -26,9 +26,9 @@ class LeaveConfirmation(QObject):
         self._frame, self._context = frame, frame.context
         self._is_asked = False
 
-    def may_leave(self, leave: Callable[[], object], key: str) -> bool:
+    def may_leave(self, leave: Callable[[], object], button_key: str) -> bool:
         """Return True if the person may leave now. Otherwise return False and read the person's unfinished work;
-        if there is none, call `leave`, else show the list with a button that calls `leave`. `key` is the
+        if there is none, call `leave`, else show the list with a button that calls `leave`. `button_key` is the
         wording key of the button's text.
         """
         context = self._context
@@ -45,7 +45,7 @@ class LeaveConfirmation(QObject):
 
         def show_list_or_leave(items: tuple[LeftOpen, ...]) -> None:
             if items:
-                self._open_list(leave, key)
+                self._open_unfinished_dialog(leave, button_key)
             else:
                 leave()
 
@@ -60,9 +60,9 @@ class LeaveConfirmation(QObject):
         leaving."""
         self._is_asked = True
 
-    def _open_list(self, leave: Callable[[], object], key: str) -> None:
+    def _open_unfinished_dialog(self, leave: Callable[[], object], button_key: str) -> None:
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         translate = self._context.translate
         dialog = open_unfinished_work_dialog(self._frame)
-        dialog.offer_to_leave(translate("dialog.unfinished.leaving"), translate(key), leave)
+        dialog.offer_to_leave(translate("dialog.unfinished.leaving"), translate(button_key), leave)

@@ -1,7 +1,7 @@
 """The rows of the table with the acting person's own unfinished work: the columns, the name and the page of each
 row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from console.domain.links.link import RECORD_KINDS
 from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftReason
@@ -9,9 +9,10 @@ from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute, ApprovalsRoute, OperationRoute, Route, make_route_to_record
 from console.views.tables.columns import Column, StateCell
+from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 
-_ICON_AND_TONE_BY_REASON = {
+_ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftReason, tuple[str, Tone]] = {
     LeftReason.OPERATION: ("question", "unknown"),
     LeftReason.REQUEST: ("hourglass", "progress"),
     LeftReason.BULK_RUN: ("half_disc", "progress"),
@@ -29,7 +30,9 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
     translate = context.translate
 
     def make_reason_cell(item: LeftOpen) -> StateCell:
-        return StateCell(translate(f"left_open.{item.reason.value}"), *_ICON_AND_TONE_BY_REASON[item.reason])  # type: ignore[arg-type]  # a tone
+        return StateCell(
+            translate(f"left_open.{item.reason.value}"), *_ICON_AND_TONE_BY_LEFT_OPEN_REASON[item.reason]
+        )
 
     def format_since(item: LeftOpen) -> str:
         return wording.format_moment(item.since, context.now())

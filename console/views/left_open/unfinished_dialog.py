@@ -45,7 +45,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 from console.wording import audit_words
 from console.wording import catalogue as wording
 
@@ -105,9 +105,9 @@ class UnfinishedWorkDialog(DialogFrame):
             translate("dialog.unfinished.mentions"),
             *((translate("dialog.unfinished.requests"),) if context.asks_worker else ()),
         )
-        self.tabs = Tabs(translate("dialog.unfinished.title"), margin=12)
+        self.tabs = TabBar(translate("dialog.unfinished.title"), margin=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
-            self.tabs.add(title, data=name)
+            self.tabs.add_tab(title, data=name)
         self.works = _make_work_table(
             context, _make_operation_columns(context), lambda work: work.operation.id, titles[0]
         )
@@ -202,7 +202,7 @@ class UnfinishedWorkDialog(DialogFrame):
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
             requests = services.own_requests.list_recent()
-            numbers = services.lookup.find_numbers(_list_subjects(holders, own_items, mentions, requests))
+            numbers = services.lookup.find_numbers(_list_subjects_of_rows(holders, own_items, mentions, requests))
             return UnfinishedWorkLists(works, runs, holders, own_items, mentions, requests, numbers)
 
         self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
@@ -561,7 +561,7 @@ def _make_lease_or_take_key(holder: LeaseOrTake) -> tuple[str, int]:
     return (holder.kind, holder.subject_id) if isinstance(holder, Take) else (holder.name, -1)
 
 
-def _list_subjects(
+def _list_subjects_of_rows(
     holders: Sequence[LeaseOrTake],
     own_items: Sequence[LeftOpen],
     mentions: Sequence[Mention],

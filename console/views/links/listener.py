@@ -61,14 +61,14 @@ class LinkListener(QObject):
         while (client := self._server.nextPendingConnection()) is not None:
             client.setParent(self)
             client.setReadBufferSize(MAX_MESSAGE_BYTES)
-            client.readyRead.connect(self._read_from_signal_sender)
+            client.readyRead.connect(self._read_link_from_signal_sender)
             client.disconnected.connect(client.deleteLater)
             QTimer.singleShot(int(TIMEOUT_SECONDS * 1000), client, client.abort)
             if client.bytesAvailable():
                 self._read_link_from_client(client)
 
     @Slot()
-    def _read_from_signal_sender(self) -> None:
+    def _read_link_from_signal_sender(self) -> None:
         client = self.sender()
         if isinstance(client, QLocalSocket):
             self._read_link_from_client(client)

@@ -16,7 +16,7 @@ from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
 from console.views.lookup.live_check_panel import LiveCheckPanel
-from console.views.lookup.open_items import OpenItemList
+from console.views.lookup.open_items import OpenRecordList
 from console.views.pages.base import find_focused_widget, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
@@ -36,14 +36,14 @@ from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 from console.wording import catalogue as wording
 from console.wording import registry as registry_words
 from console.wording.company import format_company_summary
 
 _MIN_WIDTH_WITH_PANEL_PX = 900  # px at text size 1
-_RECORD_KINDS = ("credit-check", "payment", "order", "refund")
-_CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
+_RECORD_KINDS_OF_COMPANY = ("credit-check", "payment", "order", "refund")
+_CREDIT_CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
 
 
 class CompanyPanel(QWidget):
@@ -67,7 +67,7 @@ class CompanyPanel(QWidget):
         self.result: LookupResult | None = None
         self.records: tuple[CreditCheck, ...] = ()
         self.all_records: tuple[ShownRecord, ...] = ()
-        self.open_items = OpenItemList(context)
+        self.open_items = OpenRecordList(context)
         self.table = StaticTable(
             context,
             _make_check_columns(context),
@@ -77,7 +77,7 @@ class CompanyPanel(QWidget):
         )
         ColumnWidthStorage(context, self.table, "company.checks")
         self.money = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
-        self.tabs = Tabs(context.translate("record.tabs"))
+        self.tabs = TabBar(context.translate("record.tabs"))
         self.panel = LiveCheckPanel(context)
         self._empty = QStackedWidget()
         layout = QVBoxLayout(self)
@@ -122,9 +122,9 @@ class CompanyPanel(QWidget):
         translate = self._context.translate
         self.lists = QStackedWidget()
         for name in ("payments", "refunds", "orders"):
-            self.tabs.add(translate(f"record.tab.{name}"), data=name)
+            self.tabs.add_tab(translate(f"record.tab.{name}"), data=name)
             self.lists.addWidget(self.money[name])
-        self.tabs.add(translate("lookup.checks"), data="checks")
+        self.tabs.add_tab(translate("lookup.checks"), data="checks")
         self.no_records = EmptyState(translate("lookup.none_title"), translate("lookup.none"), shape="search")
         self.checks = QStackedWidget()
         self.checks.addWidget(self.table)
@@ -132,7 +132,7 @@ class CompanyPanel(QWidget):
         self.lists.addWidget(self.checks)
         self.company_tabs = [CompanyTab(self._context, name) for name in COMPANY_TAB_NAMES]
         for tab in self.company_tabs:
-            tab.place = self.tabs.add(translate(f"company_page.tab.{tab.name}"), data=tab.name)
+            tab.place = self.tabs.add_tab(translate(f"company_page.tab.{tab.name}"), data=tab.name)
             tab.counted.connect(self._show_row_counts)
             tab.opened.connect(self._emit_opened)
             self.lists.addWidget(tab)
@@ -187,7 +187,7 @@ class CompanyPanel(QWidget):
             self.tabs.set_count(place, wording.format_count(len(records)))
         self.tabs.set_count(len(lists), wording.format_count(len(self.records)))
         self.read_at.show_text(context.translate("screen.last_read", at=context.now()))
-        self.open_items.show_items([record for record in self.all_records if case_words.is_record_open(record)])
+        self.open_items.show_records([record for record in self.all_records if case_words.is_record_open(record)])
         self.table.show_rows(self.records, is_automatic=is_automatic)
         self.checks.setCurrentWidget(self.table if self.records else self.no_records)
         if is_other_number:
@@ -215,10 +215,10 @@ class CompanyPanel(QWidget):
         self.registry_facts.show_facts(facts, our_names)
 
     @Slot(int)
-    def _show_list_of_tab(self, place: int) -> None:
-        """Show the list of the tab with the index `place`. The panel with the live credit check is visible only
+    def _show_list_of_tab(self, tab_index: int) -> None:
+        """Show the list of the tab with the index `tab_index`. The panel with the live credit check is visible only
         beside the list of credit checks."""
-        self.lists.setCurrentIndex(place)
+        self.lists.setCurrentIndex(tab_index)
         shown = self.lists.currentWidget()
         if isinstance(shown, CompanyTab):
             shown.read_rows()
@@ -293,7 +293,9 @@ class CompanyPanel(QWidget):
         id than all shown records of its kind and may therefore be a new record of this corporation."""
         refs = {case_words.make_record_ref(record) for record in self.all_records}
         newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
-        return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS)
+        return any(
+            (kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS_OF_COMPANY
+        )
 
     @Slot()
     def _show_row_counts(self) -> None:
@@ -433,7 +435,7 @@ class CompanyPanel(QWidget):
 def _make_check_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the table of credit checks. The column `work` (the next step) takes the remaining
     width."""
-    columns = make_credit_check_columns(context, _CHECK_COLUMN_NAMES, _return_record)
+    columns = make_credit_check_columns(context, _CREDIT_CHECK_COLUMN_NAMES, _return_record)
     return [replace(column, is_stretched=column.key == "work") for column in columns]
 
 

@@ -18,7 +18,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.wording.search import format_missing_records_note
 
-_FOUND_COLUMN_NAMES = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")
+_FOUND_RECORD_COLUMN_NAMES = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")
 _MAX_COMPANY_ROWS = 6
 _ICON_BY_RECORD_KIND = {"payment": "card", "refund": "arrow_back", "credit-check": "document", "order": "list"}
 
@@ -50,7 +50,7 @@ class FoundRecordsPanel(QWidget):
         self.note = TextLabel(" ".join(note for note in notes if note), "small", "muted", wrap=True)
         self.table = StaticTable(
             context,
-            make_record_columns(context, _FOUND_COLUMN_NAMES, return_record),
+            make_record_columns(context, _FOUND_RECORD_COLUMN_NAMES, return_record),
             _make_record_key,
             title,
             hideable_columns=("number",),

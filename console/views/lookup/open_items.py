@@ -14,10 +14,10 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 
-_MAX_OPEN_ITEMS = 3
+_MAX_SHOWN_OPEN_RECORDS = 3
 
 
-class OpenItemList(QWidget):
+class OpenRecordList(QWidget):
     """The list of the records that still need a step, at most three lines; the tables below it contain all
     records.
 
@@ -44,15 +44,15 @@ class OpenItemList(QWidget):
         )
         self.setLayout(make_column(holder))
 
-    def show_items(self, records: Sequence[ShownRecord]) -> None:
+    def show_records(self, records: Sequence[ShownRecord]) -> None:
         while item := self._lines.takeAt(0):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
         self._records = []
-        for number, record in enumerate(records[:_MAX_OPEN_ITEMS]):
+        for number, record in enumerate(records[:_MAX_SHOWN_OPEN_RECORDS]):
             self._lines.addWidget(
-                self._make_item_line(record, is_last=number == min(len(records), _MAX_OPEN_ITEMS) - 1)
+                self._make_record_line(record, is_last=number == min(len(records), _MAX_SHOWN_OPEN_RECORDS) - 1)
             )
         self._count.show_text(str(len(records)))
         self.setVisible(bool(records))
@@ -67,7 +67,7 @@ class OpenItemList(QWidget):
         place = widget.property("place") if self.isAncestorOf(widget) else None
         return self._records[int(place)] if place is not None else None
 
-    def _make_item_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
+    def _make_record_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
         context = self._context
         badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
         explanation = case_words.explain_record(record, context.now())
@@ -83,7 +83,7 @@ class OpenItemList(QWidget):
         button.setAccessibleName(button_name)
         button.setProperty("place", len(self._records))
         self._records.append(record)
-        button.clicked.connect(self._open_pressed_item)
+        button.clicked.connect(self._open_pressed_record)
         line = Surface(edge="none" if is_last else "bottom")
         word = TextLabel(badge.word, "body", badge.tone if badge.tone != "good" else "text")
         word.setMinimumWidth(72)
@@ -98,5 +98,5 @@ class OpenItemList(QWidget):
         return line
 
     @Slot()
-    def _open_pressed_item(self) -> None:
+    def _open_pressed_record(self) -> None:
         self.opened.emit(self._records[int(self.sender().property("place"))])

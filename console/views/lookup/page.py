@@ -38,7 +38,7 @@ from console.wording.search import format_search_problem
 if TYPE_CHECKING:
     from console.app import Console
 
-_MIN_DIGITS_OF_INTENDED_NUMBER = 11
+_MIN_DIGITS_MEANT_AS_CORPORATION_NUMBER = 11
 """A text with fewer digits is meant as something else than a corporation number, such as an order."""
 _FIRST_SEARCH_LIMIT, _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT = 50, 4, 1_000
 """Records of each kind that a search lists at first and at most, and by how many times more each further reading."""
@@ -60,7 +60,7 @@ class LookupPage(Page):
         (("Ctrl+Shift+C",), "company_page.copy_summary"),
         (("Ctrl+F",), "key.number"),
         *list_export.EXPORT_KEY_HINTS,
-        evidence_bundle.BUNDLE_KEY_HINT,
+        evidence_bundle.EVIDENCE_BUNDLE_KEY_HINT,
         (("F1",), "key.help"),
     )
 
@@ -74,7 +74,7 @@ class LookupPage(Page):
         )
         self.export = ListExporter(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
-        self.bind_shortcut(evidence_bundle.BUNDLE_SHORTCUT, self._export_evidence_bundle)
+        self.bind_shortcut(evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, self._export_evidence_bundle)
         self.number = CorporationNumberField(context)
         self.company = CompanyPanel(context, self.acts)
         self.head.menu_parts.append(lambda menu: add_hidden_buttons_to_menu(self.company.panel, menu))
@@ -92,7 +92,7 @@ class LookupPage(Page):
         self.add_key_hints()
         self.number.lookup_requested.connect(self._look_up_text)
         self.number.edit.textEdited.connect(self._remove_result_on_edit)
-        self.content.currentChanged.connect(self._choose_primary_button)
+        self.content.currentChanged.connect(self._set_lookup_button_kind)
         self.company.opened.connect(self._open_record)
         self.company.counted.connect(self.hint_bar.count.show_text)
         self.company.number_requested.connect(self._open_corporation_number)
@@ -149,7 +149,7 @@ class LookupPage(Page):
             self._replace_result(QWidget())
 
     @Slot()
-    def _choose_primary_button(self) -> None:
+    def _set_lookup_button_kind(self) -> None:
         """Paint the button "look up" as the primary button, but not while a corporation is shown, because the
         person then needs the purchase button."""
         is_company = self.content.currentWidget() is self.company
@@ -173,7 +173,7 @@ class LookupPage(Page):
         if request is None or request.name is ListName.COMPANIES:
             self.show_key_refusal(self.context.translate("bundle.none"))
         else:
-            self.evidence_bundle.choose_file(partial(_list_export_refs, request))
+            self.evidence_bundle.choose_bundle_path(partial(_list_export_refs, request))
 
     # -- lookup
 
@@ -229,7 +229,7 @@ class LookupPage(Page):
             return
         reason, digits = failure.detail.get("reason"), sum(character.isdecimal() for character in text)
         is_other_text = reason == NumberReason.OTHER_CHARACTER or (
-            reason == NumberReason.WRONG_LENGTH and digits < _MIN_DIGITS_OF_INTENDED_NUMBER
+            reason == NumberReason.WRONG_LENGTH and digits < _MIN_DIGITS_MEANT_AS_CORPORATION_NUMBER
         )
         if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER and is_other_text:
             self._search_text(text)
@@ -284,7 +284,7 @@ class LookupPage(Page):
         view = FoundRecordsPanel(self.context, found, companies)
         view.company_opened.connect(self._open_corporation_number)
         view.record_opened.connect(self._open_found_record)
-        view.more_requested.connect(self._search_more)
+        view.more_requested.connect(self._search_with_higher_limit)
         self._replace_result(view)
         self.take_focus()
 
@@ -296,7 +296,7 @@ class LookupPage(Page):
         self.take_focus()
 
     @Slot()
-    def _search_more(self) -> None:
+    def _search_with_higher_limit(self) -> None:
         """Search for the same text again with a higher limit of records per kind."""
         self._limit = min(self._limit * _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT)
         self._search_text(self._number)

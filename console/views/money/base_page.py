@@ -61,7 +61,7 @@ class MoneyPage(RecordPage[MoneyView]):
         context = self.context
         sides = money_facts.make_shown_sides(view.sides, context, provider=provider, record=view.record)
         self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
-        self.money.show_parts(*money_facts.make_money_parts(view.money, context))
+        self.money.show_money_parts(*money_facts.make_money_parts(view.money, context))
 
     def list_printed_lines(self, view: MoneyView) -> list[str]:
         amounts = [self.money.accessibleName()] if self.shows_sides_and_amounts else []

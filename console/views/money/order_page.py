@@ -18,7 +18,7 @@ from console.wording import sagas as saga_wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_ICON_AND_TONE_BY_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_SAGA_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
     StepState.DONE: ("check", "good"),
     StepState.CURRENT: ("ring_arrow", "progress"),
     StepState.WAITING: ("hourglass", "care"),
@@ -49,7 +49,7 @@ class OrderPage(MoneyPage[OrderDetails]):
     def read_view(self, services: "Console", id: int) -> OrderDetails:
         return services.payments.read_order(id)
 
-    def get_copied_name(self, view: OrderDetails) -> str:
+    def get_copied_identifier(self, view: OrderDetails) -> str:
         return view.record.merch_txn_id
 
     def list_related_records(self, view: OrderDetails) -> frozenset[tuple[str, int]]:
@@ -100,7 +100,7 @@ class OrderPage(MoneyPage[OrderDetails]):
 
 def make_saga_step_line(step: SagaStep, language: str) -> StepLine:
     """Return the line that shows this step of a saga in the list of steps."""
-    shape, tone = _ICON_AND_TONE_BY_STEP_STATE[step.state]
+    shape, tone = _ICON_AND_TONE_BY_SAGA_STEP_STATE[step.state]
     return StepLine(
         saga_wording.get_step_name(step, language),
         shape,

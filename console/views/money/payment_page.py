@@ -46,7 +46,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def read_view(self, services: "Console", id: int) -> PaymentDetails:
         return services.payments.read_payment(id)
 
-    def get_copied_name(self, view: PaymentDetails) -> str:
+    def get_copied_identifier(self, view: PaymentDetails) -> str:
         return view.record.merchant_payment_id
 
     def list_related_records(self, view: PaymentDetails) -> frozenset[tuple[str, int]]:

@@ -32,7 +32,7 @@ class RefundPage(MoneyPage[RefundDetails]):
     def read_view(self, services: "Console", id: int) -> RefundDetails:
         return services.refunds.read_refund(id)
 
-    def get_copied_name(self, view: RefundDetails) -> str:
+    def get_copied_identifier(self, view: RefundDetails) -> str:
         return view.record.provider_refund_key or str(view.record.id)
 
     def list_related_records(self, view: RefundDetails) -> frozenset[tuple[str, int]]:

@@ -30,7 +30,7 @@ from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
 _MAX_SET_ASIDES = 200
-_ICON_AND_TONE_BY_STATE: dict[SetAsideState, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_SET_ASIDE_STATE: dict[SetAsideState, tuple[str, Tone]] = {
     SetAsideState.OPEN: ("square_bang", "care"),
     SetAsideState.REFUNDING: ("hourglass", "progress"),
     SetAsideState.REFUNDED: ("arrow_back", "text"),
@@ -165,7 +165,7 @@ def _make_set_aside_columns(context: WindowContext) -> list[Column]:
 
     def make_state_cell(item: SetAsideItem) -> StateCell:
         return StateCell(
-            translate(f"state.set_aside.{item.record.state}"), *_ICON_AND_TONE_BY_STATE[item.record.state]
+            translate(f"state.set_aside.{item.record.state}"), *_ICON_AND_TONE_BY_SET_ASIDE_STATE[item.record.state]
         )
 
     def make_money_column(name: str, title: str, amount_minor: Callable[[SetAsideItem], int]) -> Column:

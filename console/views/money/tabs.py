@@ -48,9 +48,11 @@ class MoneyTabs(RecordTabs):
         )
         return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{name}"), shape="dash"))
 
-    def show_view(self, view: PaymentDetails | OrderDetails | RefundDetails, **lists: Sequence[ShownRecord]) -> None:
-        """Replace the contents of all tabs with those of `view`; the visible tab stays the same. `lists` are the
-        related records by the name of their tab."""
+    def show_view(
+        self, view: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]
+    ) -> None:
+        """Replace the contents of all tabs with those of `view`; the visible tab stays the same. `records_by_tab` are
+        the related records by the name of their tab."""
         context, story = self._context, view.newest_events
         event_lines = (words.make_event_timeline_line(event, story, context) for event in reversed(story.events))
         lines = [*make_planned_lines(view.record, context), *event_lines]
@@ -61,8 +63,8 @@ class MoneyTabs(RecordTabs):
         ]
         self._attempts.show_lines(attempts)
         for name, table in self._lists.items():
-            table.show_rows(list(lists[name]))
-        self.show_record(view, lines, [len(attempts), *(len(lists[name]) for name in self._lists)])
+            table.show_rows(list(records_by_tab[name]))
+        self.show_record(view, lines, [len(attempts), *(len(records_by_tab[name]) for name in self._lists)])
 
 
 def is_provider_call_entry(entry: TimelineEntry) -> bool:

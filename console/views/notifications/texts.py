@@ -8,7 +8,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 
-_MAX_EVENT_SENTENCES = 3
+_MAX_EVENTS_NAMED_IN_TOAST = 3
 _ICON_AND_TONE_BY_EVENT_KIND: dict[PersonalEventKind, tuple[str, Tone]] = {
     PersonalEventKind.APPROVAL: ("half_disc", "progress"),
     PersonalEventKind.DECISION: ("ring_check", "progress"),
@@ -30,7 +30,7 @@ def format_events_title_and_detail(events: tuple[PersonalEvent, ...], context: W
     number and the sentences of the first three."""
     if len(events) == 1:
         return format_event(events[0], context), ""
-    sentences = [format_event(event, context) for event in events[:_MAX_EVENT_SENTENCES]]
+    sentences = [format_event(event, context) for event in events[:_MAX_EVENTS_NAMED_IN_TOAST]]
     return context.translate("notification.several", n=len(events)), "\n".join(sentences)
 
 

@@ -11,7 +11,7 @@ from console.views.notifications.switches import is_notification_on
 from console.views.notifications.texts import format_events_title_and_detail, make_event_toast
 from console.views.sign_in.hide_contents import CoveredWindow
 
-_APPROVAL_KEY_PREFIXES = ("approval/refund/", "approval/proposal/")
+_APPROVAL_EVENT_KEY_PREFIXES = ("approval/refund/", "approval/proposal/")
 
 
 class NotificationWatcher(QObject):
@@ -69,7 +69,7 @@ class NotificationWatcher(QObject):
         arrived = [
             one
             for one in self._context.work_counts.to_decide
-            if f"{_APPROVAL_KEY_PREFIXES[not isinstance(one, Refund)]}{one.id}" in keys
+            if f"{_APPROVAL_EVENT_KEY_PREFIXES[not isinstance(one, Refund)]}{one.id}" in keys
         ]
         if arrived:
             self._context.toast_requested.emit(make_arrival_toast(arrived, self._context))

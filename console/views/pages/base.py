@@ -201,7 +201,7 @@ class PageHead(Surface):
         shown = button if button.isVisible() else self.more
         return shown.mapToGlobal(QPoint(0, shown.height() + 2))
 
-    def put_beside_title(self, widget: QWidget) -> None:
+    def add_widget_beside_title(self, widget: QWidget) -> None:
         """Put a widget beside the title, where the sentence otherwise is."""
         self._grid.addWidget(widget, 0, 1)
 
@@ -212,12 +212,12 @@ class PageHead(Surface):
         self._move_sentence(below=fixed_width + words + _HEADER_GAPS_WIDTH_PX > self.width())
 
 
-def add_hidden_buttons_to_menu(part: QWidget, menu: QMenu) -> None:
-    """Add the enabled buttons inside the widget `part` to `menu`, but only if `part` is hidden because the window
-    is too small for it."""
-    if part.isVisible():
+def add_hidden_buttons_to_menu(container: QWidget, menu: QMenu) -> None:
+    """Add the enabled buttons inside the widget `container` to `menu`, but only if `container` is hidden because the
+    window is too small for it."""
+    if container.isVisible():
         return
-    for button in part.findChildren(QAbstractButton):
+    for button in container.findChildren(QAbstractButton):
         if button.isEnabled() and button.text() and not button.isHidden():
             menu.addAction(button.text()).triggered.connect(button.click)
 
@@ -287,18 +287,18 @@ class Page(QWidget):
 
     # -- construction
 
-    def add_content(self, part: QWidget | QLayout, stretch: int = 0) -> None:
+    def add_content(self, content: QWidget | QLayout, stretch: int = 0) -> None:
         """Add a widget or layout at the bottom of the page. `stretch` is its stretch factor in the page's layout;
         0 means a fixed height."""
-        if isinstance(part, QLayout):
-            self._layout.addLayout(part, stretch)
+        if isinstance(content, QLayout):
+            self._layout.addLayout(content, stretch)
         else:
-            self._layout.addWidget(part, stretch)
-            if isinstance(part, PageHead):
-                self.page_head = part
-                self.set_page_name(part.title.plain)
+            self._layout.addWidget(content, stretch)
+            if isinstance(content, PageHead):
+                self.page_head = content
+                self.set_page_name(content.title.plain)
             if not stretch:
-                self._lower_parts.append(part)
+                self._lower_parts.append(content)
         if stretch:
             self._lower_parts = [self.bars_below]
             if self.bars_below.parentWidget() is None:
@@ -386,10 +386,10 @@ class Page(QWidget):
 
     # -- display
 
-    def set_page_name(self, *parts: str) -> None:
+    def set_page_name(self, *name_parts: str) -> None:
         """Set `page_name` to these parts, such as the number of a record and its state, and emit `renamed` if it
         has changed."""
-        name = " · ".join(part for part in parts if part)
+        name = " · ".join(part for part in name_parts if part)
         if name != self.page_name:
             self.page_name = name
             self.setAccessibleName(name)

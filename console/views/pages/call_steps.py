@@ -15,8 +15,8 @@ from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
 
 CANCEL_ENABLED_AFTER_SECONDS = 10
-_STEPS_REFRESH_INTERVAL_MS = 200
-_MAX_VISIBLE_STEPS = 6
+_CALL_STEPS_REFRESH_INTERVAL_MS = 200
+_MAX_VISIBLE_CALL_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class CallStepList(QWidget):
         self._began_at = context.monotonic()
         self._step_count = -1
         self._list = TimelineList(context.translate("dialog.steps"), margin=0)
-        self._list.setFixedHeight(_MAX_VISIBLE_STEPS * current_appearance().row_height() + 4)
+        self._list.setFixedHeight(_MAX_VISIBLE_CALL_STEPS * current_appearance().row_height() + 4)
         self.elapsed_words = TextLabel("", "small", "muted")
         self.setLayout(make_column(self._list, self.elapsed_words, gap=4))
-        self._timer = QTimer(self, interval=_STEPS_REFRESH_INTERVAL_MS)
+        self._timer = QTimer(self, interval=_CALL_STEPS_REFRESH_INTERVAL_MS)
         self._timer.timeout.connect(self._show_steps)
         self._timer.start()
         self._show_steps()
@@ -85,7 +85,7 @@ class CallStepList(QWidget):
         reached_steps = tuple(self._steps.reached_steps)
         if len(reached_steps) != self._step_count:
             self._step_count = len(reached_steps)
-            self._list.show_lines(make_step_lines(self._context, reached_steps[-_MAX_VISIBLE_STEPS:]))
+            self._list.show_lines(make_step_lines(self._context, reached_steps[-_MAX_VISIBLE_CALL_STEPS:]))
         if self.elapsed_seconds >= 1:
             self.elapsed_words.show_text(
                 self._context.translate("dialog.elapsed_short", seconds=self.elapsed_seconds)

@@ -116,11 +116,11 @@ def _read_input(widget: QWidget) -> JsonValue:
     return isinstance(widget, QAbstractButton) and widget.isChecked()
 
 
-def _read_list_entry(widget: QComboBox, number: int) -> str:
-    """Return the data of the entry with the index `number` as text, or the entry's text if it has no data; "" if
+def _read_list_entry(widget: QComboBox, entry_index: int) -> str:
+    """Return the data of the entry with the index `entry_index` as text, or the entry's text if it has no data; "" if
     there is no such entry."""
-    data = widget.itemData(number) if number >= 0 else None
-    return "" if number < 0 else str(widget.itemText(number) if data is None else data)
+    data = widget.itemData(entry_index) if entry_index >= 0 else None
+    return "" if entry_index < 0 else str(widget.itemText(entry_index) if data is None else data)
 
 
 def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:

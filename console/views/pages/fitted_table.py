@@ -75,64 +75,68 @@ class FittedTable(RecordTable):
         self.first_column = 0  # not that of the last fitting, by which the contents would be measured
         room, hidden = self.viewport().width(), set(self.hidden_keys)
         preferred = {
-            column.key: self._compute_preferred_width(place) for place, column in enumerate(self.rows.columns)
+            column.key: self._compute_preferred_width(column_index)
+            for column_index, column in enumerate(self.rows.columns)
         }
-        compact = {column.key: self._compute_compact_width(place) for place, column in enumerate(self.rows.columns)}
+        compact = {
+            column.key: self._compute_compact_width(column_index)
+            for column_index, column in enumerate(self.rows.columns)
+        }
         self._hide_least_important_columns(compact, hidden, room)
         whole = {key: max(width, self._measure_whole_text_width(key)) for key, width in preferred.items()}
         widths = preferred if _sum_visible_widths(whole, hidden) <= room else compact
         self._widen_first_column(hidden, widths)
         for narrow_width in (self._compute_defined_width, self._compute_min_width):
             if _sum_visible_widths(widths, hidden) > room:
-                for place, column in enumerate(self.rows.columns):
+                for column_index, column in enumerate(self.rows.columns):
                     if column.key not in self.preferred_widths:
-                        widths[column.key] = min(widths[column.key], narrow_width(place))
+                        widths[column.key] = min(widths[column.key], narrow_width(column_index))
         if _hide_columns_until_fit(self._naming_keys, widths, hidden, room):
             self._widen_first_column(hidden, widths)
-        self._narrow_states(widths, hidden, room)
+        self._narrow_state_columns(widths, hidden, room)
         excess = _sum_visible_widths(widths, hidden) - room
         self._pin_columns(hidden if excess > 0 else None)
         if excess <= 0:
             self._share_free_width(widths, hidden, -excess)
         last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden), "")
-        for place, column in enumerate(self.rows.columns):
+        for column_index, column in enumerate(self.rows.columns):
             takes_rest = column.is_stretched and excess <= 0 and column.key == last_key
             if column.is_stretched:
-                self._set_column_stretch(place, takes_rest=takes_rest)
+                self._set_column_stretch(column_index, takes_rest=takes_rest)
             if not takes_rest:
-                self.setColumnWidth(place, widths[column.key])
+                self.setColumnWidth(column_index, widths[column.key])
         # Hide columns last: Qt loses the width that is set for a hidden column.
-        for place, column in enumerate(self.rows.columns):
-            self.setColumnHidden(place, column.key in hidden)
+        for column_index, column in enumerate(self.rows.columns):
+            self.setColumnHidden(column_index, column.key in hidden)
 
-    def _hide_least_important_columns(self, compact: Mapping[str, int], hidden: set[str], room: int) -> None:
+    def _hide_least_important_columns(self, compact_widths: Mapping[str, int], hidden: set[str], room: int) -> None:
         """Hide columns of `hideable_columns` in their order until the others fit into `room` px. Then show again
         those that still have room, because a wide column was hidden after them."""
-        _hide_columns_until_fit(self._hideable_keys, compact, hidden, room)
+        _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden, room)
         for key in reversed(self._hideable_keys):
-            if key in hidden - self.hidden_keys and _sum_visible_widths(compact, hidden - {key}) <= room:
+            if key in hidden - self.hidden_keys and _sum_visible_widths(compact_widths, hidden - {key}) <= room:
                 hidden.discard(key)
 
-    def _narrow_states(self, widths: dict[str, int], hidden: Collection[str], room: int) -> None:
+    def _narrow_state_columns(self, widths: dict[str, int], hidden: Collection[str], room: int) -> None:
         """Make the columns of states narrower, the widest first, until the visible columns fit into `room` px.
         Each column keeps at least three quarters of its width and room for its title; a column whose width the
         person has set keeps its width. The end of a long state is then elided; its tooltip has the whole text.
         """
         fixed_keys = {*hidden, *self.preferred_widths}
         states = [
-            (widths[column.key], place, column.key)
-            for place, column in enumerate(self.rows.columns)
+            (widths[column.key], column_index, column.key)
+            for column_index, column in enumerate(self.rows.columns)
             if column.kind == "state" and column.key not in fixed_keys
         ]
-        for width, place, key in sorted(states, reverse=True):
-            smallest = max(self._measure_title_width(place), width * 3 // 4)
+        for width, column_index, key in sorted(states, reverse=True):
+            smallest = max(self._measure_title_width(column_index), width * 3 // 4)
             excess = _sum_visible_widths(widths, hidden) - room
             widths[key] -= max(0, min(excess, width - smallest))
 
     def _widen_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""
         keys = [column.key for column in self.rows.columns]
-        self.first_column = next((place for place, key in enumerate(keys) if key not in hidden), 0)
+        self.first_column = next((column_index for column_index, key in enumerate(keys) if key not in hidden), 0)
         if self.first_column:
             widths[keys[self.first_column]] += max(0, self.margin - CELL_PADDING_PX)
 
@@ -149,65 +153,73 @@ class FittedTable(RecordTable):
             self.pinned_columns = pinned
             self.viewport().update()
 
-    def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free: int) -> None:
-        """Distribute `free` px of the table's width to the columns whose texts would be cut off: first to the
+    def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
+        """Distribute `free_px` of the table's width to the columns whose texts would be cut off: first to the
         columns that aren't stretched, then to the stretched ones. If the column that names the record is
         stretched, the width that its contents don't need is distributed too, and the rest of it is given back
         at the end. The caller lets the last visible column take the remaining width if that column is
         stretched; otherwise the table is empty at the right.
         """
-        shown = [(place, column) for place, column in enumerate(self.rows.columns) if column.key not in hidden]
+        shown = [
+            (column_index, column)
+            for column_index, column in enumerate(self.rows.columns)
+            if column.key not in hidden
+        ]
         lent: dict[str, int] = {}
-        for place, column in shown:
-            unused = widths[column.key] - self._measure_contents_width(place)
+        for column_index, column in shown:
+            unused = widths[column.key] - self._measure_contents_width(column_index)
             if column.is_stretched and column.key in self._naming_keys and unused > 0:
                 lent[column.key] = unused
                 widths[column.key] -= unused
-                free += unused
-        for place, column in sorted(shown, key=lambda one: one[1].is_stretched):
+                free_px += unused
+        for column_index, column in sorted(shown, key=lambda one: one[1].is_stretched):
             if column.kind == "text" or column.is_stretched:
-                more = max(0, min(free, self._measure_contents_width(place) - widths[column.key]))
+                more = max(0, min(free_px, self._measure_contents_width(column_index) - widths[column.key]))
                 widths[column.key] += more
-                free -= more
+                free_px -= more
         for key, unused in lent.items():
-            widths[key] += min(free, unused)
-            free -= min(free, unused)
+            widths[key] += min(free_px, unused)
+            free_px -= min(free_px, unused)
 
-    def _set_column_stretch(self, place: int, *, takes_rest: bool) -> None:
-        """Let the column with the index `place` take the rest of the table's width (`takes_rest`), or keep the
+    def _set_column_stretch(self, column_index: int, *, takes_rest: bool) -> None:
+        """Let the column with the index `column_index` take the rest of the table's width (`takes_rest`), or keep the
         width that is set for it."""
         mode = QHeaderView.ResizeMode.Stretch if takes_rest else QHeaderView.ResizeMode.Interactive
-        if self.horizontalHeader().sectionResizeMode(place) != mode:
-            self.horizontalHeader().setSectionResizeMode(place, mode)
+        if self.horizontalHeader().sectionResizeMode(column_index) != mode:
+            self.horizontalHeader().setSectionResizeMode(column_index, mode)
 
-    def _compute_preferred_width(self, place: int) -> int:
+    def _compute_preferred_width(self, column_index: int) -> int:
         """Return the preferred width of a column in px: the defined width, or the width that the person has set. A
         column of sentences that is never hidden, or of identifiers, may have up to twice its defined width if
         its contents need it. An amount always has the width of its contents, even if the person has set a
         smaller one.
         """
-        column, width = self.rows.columns[place], self.get_column_width(place)
+        column, width = self.rows.columns[column_index], self.get_column_width(column_index)
         if column.kind == "amount":
-            return max(width, self._measure_contents_width(place))
+            return max(width, self._measure_contents_width(column_index))
         has_own_width = column.key in {*self.preferred_widths, *self._hideable_keys, *self._naming_keys}
         if column.kind == "data" and column.key not in self.preferred_widths and not column.is_stretched:
-            return max(width, min(2 * width, self._measure_contents_width(place)))  # an identifier is elided last
+            return max(
+                width, min(2 * width, self._measure_contents_width(column_index))
+            )  # an identifier is elided last
         if column.kind != "text" or column.is_stretched or has_own_width:
             return width
-        return max(width, min(2 * width, self._measure_contents_width(place)))
+        return max(width, min(2 * width, self._measure_contents_width(column_index)))
 
     def _measure_whole_text_width(self, key: str) -> int:
         """Return the width in px that a column of sentences needs to show every text completely; 0 for any other
         column."""
-        place = next(place for place, column in enumerate(self.rows.columns) if column.key == key)
-        return self._measure_contents_width(place) if self.rows.columns[place].kind == "text" else 0
+        column_index = next(
+            column_index for column_index, column in enumerate(self.rows.columns) if column.key == key
+        )
+        return self._measure_contents_width(column_index) if self.rows.columns[column_index].kind == "text" else 0
 
-    def _compute_compact_width(self, place: int) -> int:
+    def _compute_compact_width(self, column_index: int) -> int:
         """Return the width in px that the contents of a column need, but at most its preferred width. A column of
         sentences, a stretched one, or one whose width the person has set keeps the preferred width."""
-        column, preferred = self.rows.columns[place], self._compute_preferred_width(place)
+        column, preferred = self.rows.columns[column_index], self._compute_preferred_width(column_index)
         keeps_width = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
-        return preferred if keeps_width else min(preferred, self._measure_contents_width(place))
+        return preferred if keeps_width else min(preferred, self._measure_contents_width(column_index))
 
     def get_column_width(self, number: int) -> int:
         return max(super().get_column_width(number), self._measure_title_width(number))
@@ -216,32 +228,36 @@ class FittedTable(RecordTable):
         super().set_preferred_widths(widths)
         self.fit_columns()
 
-    def _measure_title_width(self, place: int) -> int:
-        title = self.title_of(self.rows.columns[place])
+    def _measure_title_width(self, column_index: int) -> int:
+        title = self.title_of(self.rows.columns[column_index])
         width = current_appearance().font_metrics("small").horizontalAdvance(title)
-        return ceil(width) + sum(self.delegates[place].get_paddings(place)) + 1
+        return ceil(width) + sum(self.delegates[column_index].get_paddings(column_index)) + 1
 
-    def _measure_contents_width(self, place: int) -> int:
+    def _measure_contents_width(self, column_index: int) -> int:
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows."""
-        if place not in self._measured_px:
-            column, delegate = self.rows.columns[place], self.delegates[place]
+        if column_index not in self._measured_px:
+            column, delegate = self.rows.columns[column_index], self.delegates[column_index]
             rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
             width = max((delegate.measure_cell_width(column.cell(row)) for row in rows), default=0)
-            needed = ceil(width) + sum(delegate.get_paddings(place)) + 1
-            self._measured_px[place] = max(self._measure_title_width(place), needed)
-        return self._measured_px[place]
+            needed = ceil(width) + sum(delegate.get_paddings(column_index)) + 1
+            self._measured_px[column_index] = max(self._measure_title_width(column_index), needed)
+        return self._measured_px[column_index]
 
-    def _compute_defined_width(self, place: int) -> int:
+    def _compute_defined_width(self, column_index: int) -> int:
         """Return the width in px that the column's contents need; for a column of sentences at most the width in
         its definition."""
-        needed = self._measure_contents_width(place)
-        return min(needed, self.get_column_width(place)) if self.rows.columns[place].kind == "text" else needed
+        needed = self._measure_contents_width(column_index)
+        return (
+            min(needed, self.get_column_width(column_index))
+            if self.rows.columns[column_index].kind == "text"
+            else needed
+        )
 
-    def _compute_min_width(self, place: int) -> int:
+    def _compute_min_width(self, column_index: int) -> int:
         """Return the smallest width of a column in px. A sentence may be cut off; any other column needs the width
         of its contents."""
-        needed = self._measure_contents_width(place)
-        is_sentence = self.rows.columns[place].kind == "text"
+        needed = self._measure_contents_width(column_index)
+        is_sentence = self.rows.columns[column_index].kind == "text"
         return min(needed, round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale)) if is_sentence else needed
 
     def resizeEvent(self, event: QResizeEvent) -> None:

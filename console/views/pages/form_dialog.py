@@ -116,7 +116,7 @@ class FormDialog(DialogFrame):
         self.accept()
 
     def _show_failure(self, failure: Failure) -> None:
-        self.end_action(self.context.translate("action.cancel"))
+        self.allow_acting_again(self.context.translate("action.cancel"))
         self.act_button.show_text(self._act_text)
         self.show_form(NotificationBar("", self.context.format_failure(failure), tone="bad", shape="square_bang"))
         self.update_submit_button()

@@ -50,7 +50,7 @@ class StaticTable(FittedTable):
         """
         if is_automatic and self._would_move_rows(rows):
             self._held_back_rows = rows
-            self._update_rows(rows)
+            self._update_shown_rows(rows)
             return
         self._held_back_rows = None
         for key in self._removed_keys:
@@ -73,7 +73,7 @@ class StaticTable(FittedTable):
         key_of = self.rows.key_of
         return [key_of(row) for row in self._rows[:compared_count]] != [key_of(row) for row in rows[:compared_count]]
 
-    def _update_rows(self, rows: Sequence[Any]) -> None:
+    def _update_shown_rows(self, rows: Sequence[Any]) -> None:
         key_of = self.rows.key_of
         by_key = {key_of(row): row for row in rows}
         for row in self._rows:
@@ -93,7 +93,7 @@ class StaticTable(FittedTable):
 
     def group_rows_by(self, group_of: Callable[[Any], RowGroup] | None) -> None:
         """Group the rows under the headings that `group_of` returns; None removes the headings."""
-        self._model.set_group_of(group_of)
+        self._model.set_heading_function(group_of)
         if self._has_read:
             self._model.read_again()
 

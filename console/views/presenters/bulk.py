@@ -28,7 +28,7 @@ from console.wording.bulk import reason_text as reason_text
 from console.wording.bulk import record_name as record_name
 from console.wording.bulk import result_word as result_word
 
-_LIMIT_REACHED_REASON_CODE = "most"
+_ROW_LIMIT_REACHED_REASON_CODE = "most"
 _ICON_AND_TONE_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
     ForecastKind.WOULD_RUN: ("arrow_right", "progress"),
     ForecastKind.SKIP: ("dash", "muted"),
@@ -42,7 +42,7 @@ _ICON_AND_TONE_BY_ROW_RESULT: Mapping[str, tuple[str, Tone]] = {
     "failed": ("cross", "bad"),
     "none": ("ring", "muted"),
 }
-ROW_RESULT_NAMES = tuple(_ICON_AND_TONE_BY_ROW_RESULT)[:-1]
+BULK_ROW_RESULT_NAMES = tuple(_ICON_AND_TONE_BY_ROW_RESULT)[:-1]
 _ICON_AND_TONE_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
     "frozen": ("ring", "muted"),
     "running": ("half_disc", "progress"),
@@ -106,7 +106,7 @@ def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
 def format_result_counts(counts: Mapping[str, int], action: BulkAction, context: WindowContext) -> str:
     """Return the text with the number of rows for each result of a bulk run. `counts` are the numbers by the name
     of the result; a result without rows is left out."""
-    named_counts = ((name, counts[name]) for name in ROW_RESULT_NAMES if counts.get(name))
+    named_counts = ((name, counts[name]) for name in BULK_ROW_RESULT_NAMES if counts.get(name))
     words = [
         context.translate("bulk.tally", word=result_word(name, action, context), n=n) for name, n in named_counts
     ]
@@ -132,7 +132,7 @@ def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, 
     name of their result: the tone is good only if every row was done. With None, the numbers aren't known and
     the tone is muted.
     """
-    open_names = [name for name in ROW_RESULT_NAMES if name != "done" and (counts or {}).get(name)]
+    open_names = [name for name in BULK_ROW_RESULT_NAMES if name != "done" and (counts or {}).get(name)]
     if counts is None:
         return "check", "muted"
     if not open_names:
@@ -143,7 +143,7 @@ def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, 
 def has_run_ended(run: BulkRun) -> bool:
     """Return True if the bulk run has executed all rows, or as many of its first rows as the person has set as the
     limit."""
-    return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED_REASON_CODE)
+    return run.state == "done" or (run.state == "stopped" and run.reason == _ROW_LIMIT_REACHED_REASON_CODE)
 
 
 def _format_run_status(item: BulkRunItem, context: WindowContext) -> str:
@@ -158,7 +158,7 @@ def _format_run_status(item: BulkRunItem, context: WindowContext) -> str:
         return context.translate("bulk.told.maker", maker=run.made_by)
     if run.state == "done" and code == DISCARDED_REASON:
         return context.translate("bulk.told.discarded")
-    state_name = _LIMIT_REACHED_REASON_CODE if has_run_ended(run) and run.state == "stopped" else run.state
+    state_name = _ROW_LIMIT_REACHED_REASON_CODE if has_run_ended(run) and run.state == "stopped" else run.state
     return context.translate(
         f"bulk.told.{state_name}", provider=actor, reason=code, most=run.most, left=run.size - run.done
     )

@@ -22,7 +22,7 @@ _COMPARED_CREDIT_CHECK_FIELDS = (
     "expired_at",
     "pdf_file_path",
 )
-_WORD_ICON_AND_TONE_BY_ANSWER: Mapping[str, tuple[str, str, Tone]] = {
+_WORD_ICON_AND_TONE_BY_OUTCOME: Mapping[str, tuple[str, str, Tone]] = {
     "SUCCEEDED": ("found", "disc", "good"),
     "NOT_FOUND": ("not_found", "cross", "muted"),
     **dict.fromkeys(("FAILED_DEFINITE", "AUTH", "RATE_LIMITED", "PENDING"), ("refused", "cross", "bad")),
@@ -57,7 +57,9 @@ def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSi
     record = view.record
     badge = words.make_state_cell(words.get_state_key(record, derived=False), context.language)
     since_instant = record.state_since
-    changed_by = next((entry.actor for entry in reversed(view.timeline) if not words.is_opening_entry(entry)), None)
+    changed_by = next(
+        (entry.actor for entry in reversed(view.timeline) if not words.is_record_opened_entry(entry)), None
+    )
     version = context.translate("record.side.version", version=record.version)
     return RecordSide(
         context.translate("record.side.ours"),
@@ -111,13 +113,13 @@ def _make_answer_word_icon_and_tone(
     """Return the word, the icon shape and the colour tone that the panel of the provider shows for `answer`, the
     provider's last answer about the credit check."""
     summary_words = answer.summary.split() if answer is not None else []
-    outcome = next((code for code in _WORD_ICON_AND_TONE_BY_ANSWER if code in summary_words), "")
+    outcome = next((code for code in _WORD_ICON_AND_TONE_BY_OUTCOME if code in summary_words), "")
     if record.work.reason == WorkReason.CONTRADICTED:
         if outcome != "NOT_FOUND":
             return context.translate("record.side.other_answer"), "not_equal", "bad"
     elif record.credit_check_id is not None:
         outcome = "SUCCEEDED"
-    word, shape, tone = _WORD_ICON_AND_TONE_BY_ANSWER.get(outcome, ("never_asked_short", "dash", "muted"))
+    word, shape, tone = _WORD_ICON_AND_TONE_BY_OUTCOME.get(outcome, ("never_asked_short", "dash", "muted"))
     return context.translate(f"record.side.{word}"), shape, tone
 
 

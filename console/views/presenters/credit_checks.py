@@ -22,7 +22,7 @@ from console.wording.credit_checks import get_state_key as get_state_key
 from console.wording.credit_checks import result_word as result_word
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
-_OPENING_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
+_RECORD_OPENED_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
 _ICON_AND_TONE_BY_EVENT_KIND: Mapping[TimelineEventKind, tuple[str, Tone]] = {
     TimelineEventKind.BEGUN: ("arrow_right", "text"),
     TimelineEventKind.ANSWER: ("circle_arrow", "text"),
@@ -34,7 +34,7 @@ _ICON_AND_TONE_BY_EVENT_KIND: Mapping[TimelineEventKind, tuple[str, Tone]] = {
     TimelineEventKind.ALERT: ("warning", "care"),
 }
 """Icon shape and colour tone of those events of a timeline that aren't audit entries."""
-_ICON_AND_TONE_BY_OPERATION_END: Mapping[str, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_OPERATION_STATE: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     "failed": ("cross", "bad"),
     "unknown": ("question", "unknown"),
@@ -141,9 +141,9 @@ def format_next_step(step: NextStep, context: WindowContext) -> str:
     return context.translate(step.code, **step.facts)
 
 
-def is_opening_entry(entry: TimelineEntry) -> bool:
+def is_record_opened_entry(entry: TimelineEntry) -> bool:
     """Return True if the audit entry only records that a person has opened the record or the PDF."""
-    return entry.what in _OPENING_AUDIT_ACTIONS
+    return entry.what in _RECORD_OPENED_AUDIT_ACTIONS
 
 
 def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
@@ -166,7 +166,7 @@ def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, conte
         else _ICON_AND_TONE_BY_EVENT_KIND.get(event.step, ("ring_dot", "text"))
     )
     if event.step is TimelineEventKind.ENDED:
-        shape, tone = _ICON_AND_TONE_BY_OPERATION_END.get(str(event.facts.get("state")), ("ring_dot", "text"))
+        shape, tone = _ICON_AND_TONE_BY_OPERATION_STATE.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_moment(event.at, context.now())
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
     return TimelineLine(

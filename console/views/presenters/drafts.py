@@ -13,7 +13,7 @@ def format_draft_kind(draft: Draft, context: WindowContext) -> str:
     return context.translate(f"draft.kind.{draft.kind.partition('-')[0]}")
 
 
-def format_draft(draft: Draft, context: WindowContext) -> str:
+def format_draft_sentence(draft: Draft, context: WindowContext) -> str:
     """Return the sentence about a draft: the dialog, the record, the stage of the dialog, and the time."""
     return context.translate(
         "draft.line",

@@ -38,12 +38,14 @@ def make_shown_sides(
     return [
         _make_unanswered_side(names[place], context, record)
         if place == GATEWAY_SIDE_INDEX and side.asked is None
-        else _make_shown_side(side, names[place], kinds[place], context, gateway=place == GATEWAY_SIDE_INDEX)
+        else _make_shown_side(side, names[place], kinds[place], context, is_gateway=place == GATEWAY_SIDE_INDEX)
         for place, side in enumerate(money_sides)
     ]
 
 
-def _make_shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext, *, gateway: bool) -> ShownSide:
+def _make_shown_side(
+    side: ComparedSide, name: str, kind: str, context: WindowContext, *, is_gateway: bool
+) -> ShownSide:
     translate = context.translate
     if not side.there:
         return ShownSide(name, translate("record.side.none"), "dash", "muted", fact=translate("money.side.no_order"))
@@ -58,7 +60,7 @@ def _make_shown_side(side: ComparedSide, name: str, kind: str, context: WindowCo
         own_word=_find_own_state_word(side, word),
         amount=_format_marked_amount(side, context),
         has_different_amount="amount" in side.differs,
-        fact=_format_side_time(side, context, of_gateway=gateway),
+        fact=_format_side_time(side, context, of_gateway=is_gateway),
         source=_format_source(side, context),
         is_different=bool(side.differs),
         differs_word=translate("money.side.differs", fields=list(side.differs)) if side.differs else "",

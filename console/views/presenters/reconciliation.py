@@ -31,7 +31,7 @@ _ICON_AND_TONE_BY_RUN_STATE: dict[RunState, tuple[str, Tone]] = {
     RunState.DONE: ("check", "good"),
     RunState.FAILED: ("cross", "bad"),
 }
-_ICON_AND_TONE_BY_VERDICT: dict[ReconciliationVerdict, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_DIFFERENCE_VERDICT: dict[ReconciliationVerdict, tuple[str, Tone]] = {
     ReconciliationVerdict.IMPORTED: ("arrow_down", "text"),
     ReconciliationVerdict.MISSING_THERE: ("not_equal", "bad"),
     ReconciliationVerdict.DIFFERENT_STATE: ("not_equal", "bad"),
@@ -65,7 +65,7 @@ def format_run_times(item: ReconciliationRunItem, context: WindowContext) -> str
 def make_verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the verdict of the comparison, such as "different amount". The cell is red only
     while a person must still act because of the difference."""
-    shape, tone = _ICON_AND_TONE_BY_VERDICT[item.found.verdict]
+    shape, tone = _ICON_AND_TONE_BY_DIFFERENCE_VERDICT[item.found.verdict]
     is_resolved = item.action is None and tone == "bad"
     return StateCell(
         context.translate(f"reconcile.verdict.{item.found.verdict}"), shape, "text" if is_resolved else tone

@@ -39,7 +39,7 @@ RecordView: TypeAlias = CreditCheckDetails | OrderDetails | PaymentDetails | Ref
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
 
 WAITING_FOR_APPROVAL_BADGE_KEY = WorkBadge.WAITING_FOR_APPROVAL.value
-_ICON_AND_TONE_BY_VERDICT: Mapping[str, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_EXPLANATION_VERDICT: Mapping[str, tuple[str, Tone]] = {
     "complete": ("check", "good"),
     "incomplete": ("open_ring_plus", "care"),
     "superseded": ("two_sheets", "muted"),
@@ -106,7 +106,7 @@ def make_record_route(
 def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:
     """Return the icon shape and the colour tone with which the window shows the verdict of an explanation."""
     name = explanation.verdict.removeprefix("verdict.").removesuffix("_money")
-    return _ICON_AND_TONE_BY_VERDICT.get(
+    return _ICON_AND_TONE_BY_EXPLANATION_VERDICT.get(
         name, ("check", "good") if name.startswith("order_") else ("half_disc", "progress")
     )
 

@@ -4,18 +4,18 @@ from console.domain.queues.saved_views import ViewCount
 from console.views.widgets.sidebar import SidebarEntry
 from console.wording import catalogue as wording
 
-_VIEW_KEY_PREFIX = "view/"
+_SAVED_VIEW_KEY_PREFIX = "view/"
 
 
-def make_view_key(id: int) -> str:
+def make_saved_view_key(id: int) -> str:
     """Return the key of the sidebar entry of the saved view with this id."""
-    return f"{_VIEW_KEY_PREFIX}{id}"
+    return f"{_SAVED_VIEW_KEY_PREFIX}{id}"
 
 
-def parse_view_key(key: str) -> int:
+def parse_saved_view_key(key: str) -> int:
     """Return the id of the saved view that the sidebar entry with this key shows; 0 if the entry shows no saved
     view."""
-    return int(key.removeprefix(_VIEW_KEY_PREFIX)) if key.startswith(_VIEW_KEY_PREFIX) else 0
+    return int(key.removeprefix(_SAVED_VIEW_KEY_PREFIX)) if key.startswith(_SAVED_VIEW_KEY_PREFIX) else 0
 
 
 def format_record_count(view: ViewCount) -> str:
@@ -23,17 +23,17 @@ def format_record_count(view: ViewCount) -> str:
     return "" if view.count is None else wording.format_count(view.count, is_capped=view.is_capped)
 
 
-def get_view_icon(view: ViewCount) -> str:
+def get_saved_view_icon(view: ViewCount) -> str:
     """Return the icon shape for a saved view: a warning if this program doesn't understand a part of the view,
     otherwise a filter."""
     return "square_bang" if view.problems else "filter"
 
 
-def make_view_sidebar_entry(view: ViewCount) -> SidebarEntry:
+def make_saved_view_sidebar_entry(view: ViewCount) -> SidebarEntry:
     """Return the sidebar entry of a saved view."""
     return SidebarEntry(
-        make_view_key(view.view.id),
-        get_view_icon(view),
+        make_saved_view_key(view.view.id),
+        get_saved_view_icon(view),
         view.view.name,
         "",
         format_record_count(view),

@@ -8,7 +8,7 @@ from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 
-_STATE_BADGE_FAMILIES = ("payment", "refund", "order", "credit_check", "certainty")
+_BADGE_FAMILIES_OF_STATES = ("payment", "refund", "order", "credit_check", "certainty")
 
 
 def format_completion(completion: Completion, context: WindowContext) -> str:
@@ -21,7 +21,7 @@ def format_completion(completion: Completion, context: WindowContext) -> str:
         case "provider":
             return provider_word(value, context) or CREDIT_CHECK_PROVIDER
         case "status":
-            return _find_badge_word(value, _STATE_BADGE_FAMILIES, context)
+            return _find_badge_word(value, _BADGE_FAMILIES_OF_STATES, context)
         case "certainty" | "work":
             return _find_badge_word(value, (completion.name,), context)
         case "kind":

@@ -22,7 +22,7 @@ ContentsT = TypeVar("ContentsT")
 _PAGE_IMAGE_WIDTH_PX = 1654  # width of A4 at 200 dots per inch
 
 
-class PagePrint(QObject):
+class PagePrinter(QObject):
     """Prints the list, record or PDF that a page shows, one printout at a time. `dialog` is the operating system's
     print dialog; None before it was opened for the first time."""
 

@@ -15,10 +15,10 @@ from console.domain.documents.pdf_pages import PageImage
 from console.views.theme.fonts import list_font_families
 from console.wording.catalogue import NO_VALUE
 
-PRINT_KEY = "Ctrl+P"
-PRINT_KEY_HINT = ((PRINT_KEY,), "key.print")
-_TEXT_POINTS, _CELL_POINTS = 9.0, 7.5
-_MOST_UPRIGHT_COLUMNS, _COLUMNS_OF_PAPER = 5, 9
+PRINT_SHORTCUT = "Ctrl+P"
+PRINT_KEY_HINT = ((PRINT_SHORTCUT,), "key.print")
+_TEXT_FONT_POINTS, _CELL_FONT_POINTS = 9.0, 7.5
+_MAX_COLUMNS_ON_UPRIGHT_PAPER, _MAX_COLUMNS_AT_PAPER_WIDTH = 5, 9
 _PAPER_MARGINS_MM = QMarginsF(12.0, 12.0, 12.0, 12.0)
 _FOOTER_HEIGHT_RATIO = 0.03  # share of the height of a page for the line at its foot
 _BYTES_PER_PIXEL = 3
@@ -54,15 +54,17 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
     more than nine columns also in a smaller size. Columns without any value are left out."""
     sheet = _remove_empty_columns(sheet)
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
-    if len(sheet.columns) > _MOST_UPRIGHT_COLUMNS:
+    if len(sheet.columns) > _MAX_COLUMNS_ON_UPRIGHT_PAPER:
         printer.setPageOrientation(QPageLayout.Orientation.Landscape)
     document = QTextDocument()
     font = QFont(list_font_families("text"))
-    font.setPointSizeF(_CELL_POINTS if sheet.columns else _TEXT_POINTS)
+    font.setPointSizeF(_CELL_FONT_POINTS if sheet.columns else _TEXT_FONT_POINTS)
     document.setDefaultFont(font)
     document.setHtml(make_html(sheet))
     room = printer.pageLayout().paintRect(QPageLayout.Unit.Inch)
-    widening = max(1.0, len(sheet.columns) / _COLUMNS_OF_PAPER)  # more columns are laid out wider and printed smaller
+    widening = max(
+        1.0, len(sheet.columns) / _MAX_COLUMNS_AT_PAPER_WIDTH
+    )  # more columns are laid out wider and printed smaller
     dots = QGuiApplication.primaryScreen().logicalDotsPerInch() * widening
     document.setDocumentMargin(0)
     document.setPageSize(QSizeF(room.width() * dots, room.height() * dots))
@@ -113,7 +115,7 @@ def _draw_page(painter: QPainter, page: PageImage, foot: str, paper: QRectF) -> 
     width, height = page.width * scale, page.height * scale
     painter.drawImage(QRectF(room.center().x() - width / 2, room.top(), width, height), image)
     font = QFont(list_font_families("text"))
-    font.setPointSizeF(_CELL_POINTS)
+    font.setPointSizeF(_CELL_FONT_POINTS)
     painter.setFont(font)
     line = QRectF(paper.left(), paper.bottom() - foot_height, paper.width(), foot_height)
     painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, foot)

@@ -18,8 +18,8 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.wording.registry import format_closure_heading, format_purchase_warning, format_registry_source
 
-_DEAL_CODES = (1, 2, 9)
-_PURPOSE_CODES = (4, 1, 2, 3, 9)
+_BUSINESS_DEAL_CODES = (1, 2, 9)
+_PURCHASE_PURPOSE_CODES = (4, 1, 2, 3, 9)
 
 
 class PurchaseForm(QWidget):
@@ -46,10 +46,10 @@ class PurchaseForm(QWidget):
             self._make_client_list(client) if plan.client_ids else self._make_client_field(client)
         )
         self.deal = DropDownList(translate("field.deal"), empty=translate("word.unset"))
-        for deal in _DEAL_CODES:
+        for deal in _BUSINESS_DEAL_CODES:
             self.deal.addItem(translate("dialog.purchase.choice", number=deal, words=translate(f"deal.{deal}")), deal)
         self.deal.setCurrentIndex(-1)
-        self.purposes = [CheckBox(translate(f"purchase_reason.{purpose}")) for purpose in _PURPOSE_CODES]
+        self.purposes = [CheckBox(translate(f"purchase_reason.{purpose}")) for purpose in _PURCHASE_PURPOSE_CODES]
         self.comment = Field(translate("field.comment"))
         if isinstance(self.comment.edit, LineEdit):
             self.comment.edit.setMaxLength(500)
@@ -136,7 +136,9 @@ class PurchaseForm(QWidget):
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input."""
-        purposes = {f"purpose.{purpose}": box for purpose, box in zip(_PURPOSE_CODES, self.purposes, strict=True)}
+        purposes = {
+            f"purpose.{purpose}": box for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purposes, strict=True)
+        }
         return {"client": self.client, "deal": self.deal, **purposes, "comment": self.comment}
 
     # -- choices
@@ -170,7 +172,9 @@ class PurchaseForm(QWidget):
 
     def make_request(self) -> PurchaseRequest:
         """Return the purchase request with the present inputs."""
-        chosen = [purpose for purpose, box in zip(_PURPOSE_CODES, self.purposes, strict=True) if box.isChecked()]
+        chosen = [
+            purpose for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purposes, strict=True) if box.isChecked()
+        ]
         deal = self.deal.currentData() if self.deal.currentIndex() >= 0 else None
         comment = self.comment.text().strip() or None
         number = self._plan.corporation_number

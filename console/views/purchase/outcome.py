@@ -126,7 +126,7 @@ def _make_step_list(
     return timeline
 
 
-def _stack_widgets(*parts: QWidget) -> QWidget:
+def _stack_widgets(*widgets: QWidget) -> QWidget:
     holder = QWidget()
-    holder.setLayout(make_column(*parts, None, gap=12))
+    holder.setLayout(make_column(*widgets, None, gap=12))
     return holder

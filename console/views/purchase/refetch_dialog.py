@@ -189,7 +189,7 @@ def _make_text_line(text: str) -> TextLabel:
     return TextLabel(text, wrap=True)
 
 
-def _stack_widgets(*parts: QWidget) -> QWidget:
+def _stack_widgets(*widgets: QWidget) -> QWidget:
     holder = QWidget()
-    holder.setLayout(make_column(*parts, None, gap=10))
+    holder.setLayout(make_column(*widgets, None, gap=10))
     return holder

@@ -48,9 +48,9 @@ class QueuePageActions(QObject):
     def bind_shortcuts(self) -> None:
         """Connect the shortcuts of the page, and the buttons of the selection bar, to the actions."""
         keys = {
-            "P": self.probe_current,
-            "F": self.refetch_current,
-            "E": self.resolve_current,
+            "P": self.probe_current_record,
+            "F": self.refetch_current_record,
+            "E": self.resolve_current_record,
             "Shift+T": self.give_back_takes,
             "H": self.hand_over_current,
             "Ctrl+C": self.copy_current_number,
@@ -108,12 +108,14 @@ class QueuePageActions(QObject):
         record. If `name` is `copy_story`, copy the timeline of the current record."""
         if name == "evidence_pack" and self._choice:
             request = self._choice.make_bulk_request(BulkAction.NOTE)  # the records are the same for each action
-            self.evidence_bundle.choose_file(partial(_read_refs, request.source), request.record_count)
+            self.evidence_bundle.choose_bundle_path(
+                partial(_list_refs_of_selection, request.source), request.record_count
+            )
             return
         record = self._find_current_record()
         right = "audit_any" if name == "evidence_pack" else "read"
         if record is not None and not self.record_acts.refuse_if_right_missing(right):
-            self.evidence.run_action(name, *case_words.make_record_ref(record))
+            self.evidence.run_action_if_supported(name, *case_words.make_record_ref(record))
 
     # -- one record
 
@@ -125,21 +127,21 @@ class QueuePageActions(QObject):
         record = self._find_current_record()
         if record is not None and not self.record_acts.refuse_if_right_missing(name):
             title = case_words.title(record, self._context)
-            self.collaboration.run_action(name, *case_words.make_record_ref(record), title)
+            self.collaboration.run_action_if_supported(name, *case_words.make_record_ref(record), title)
 
     @Slot()
     def give_back_takes(self) -> None:
         """End the person's own takes of the selected records; without a selection, the own take of the current
         record."""
-        self._end_own_takes("give_back", self._choice.selected_refs)
+        self._run_action_on_own_takes("give_back", self._choice.selected_refs)
 
     @Slot()
     def hand_over_current(self) -> None:
         """Open the dialog in which the person ends the own take of the current record and writes a note for the
         next person."""
-        self._end_own_takes("hand_over", ())
+        self._run_action_on_own_takes("hand_over", ())
 
-    def _end_own_takes(self, name: str, refs: Collection[RecordRef]) -> None:
+    def _run_action_on_own_takes(self, name: str, refs: Collection[RecordRef]) -> None:
         """Read all takes, and run the action `name` (`give_back` or `hand_over`) on each take of the acting person
         whose record is in `refs`; on the take of the current record if `refs` is empty. If the person has no such
         take, show a refusal."""
@@ -151,7 +153,7 @@ class QueuePageActions(QObject):
             of_these = [take for take in takes if (take.kind, take.subject_id) in refs]
             own_takes = [take for take in of_these if is_same_person(take.person, own_name)]
             for take in own_takes:
-                self.collaboration.end_own_take(name, take)
+                self.collaboration.run_action_on_own_take(name, take)
             if not own_takes:
                 self._page.show_key_refusal(self._context.translate("reason.not_your_take"))
 
@@ -165,7 +167,7 @@ class QueuePageActions(QObject):
             )
 
     @Slot()
-    def probe_current(self) -> None:
+    def probe_current_record(self) -> None:
         """Ask the provider for the outcome of the selected records; without a selection, of the current record."""
         if self._begin_bulk_run_if_selected(BulkAction.PROBE):
             return
@@ -174,7 +176,7 @@ class QueuePageActions(QObject):
             self.record_acts.probe(record)
 
     @Slot()
-    def refetch_current(self) -> None:
+    def refetch_current_record(self) -> None:
         """Open the dialog that fetches missing parts of the selected credit checks again; without a selection, of the
         current credit check."""
         if self._begin_bulk_run_if_selected(BulkAction.REFETCH):
@@ -186,7 +188,7 @@ class QueuePageActions(QObject):
             self._page.show_key_refusal(self._context.translate("act.only_checks"))
 
     @Slot()
-    def resolve_current(self) -> None:
+    def resolve_current_record(self) -> None:
         """Open the dialog that settles the current record's unknown outcome by evidence. The selection is ignored,
         because each decision needs its own evidence."""
         record = self._find_current_record()
@@ -206,7 +208,7 @@ class QueuePageActions(QObject):
             )
 
 
-def _read_refs(source: RecordLister, services: "Console") -> Sequence[RecordRef]:
+def _list_refs_of_selection(source: RecordLister, services: "Console") -> Sequence[RecordRef]:
     """Return the kind and id of each record of a selection; at most _MAX_SELECTED_RECORDS if a whole queue is
     selected."""
     records = source(services)

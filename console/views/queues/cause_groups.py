@@ -24,7 +24,7 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-CAUSE_ROW_KIND = "cause"
+CAUSE_ROW_KEY_PREFIX = "cause"
 """The first part of the key of a group's row; a record's key begins with its kind, and no kind has this name."""
 _CAUSE_COLUMN_KEY = "cause"
 _RECORD_NAMING_COLUMN_KEYS = ("company", "corporation", "name")
@@ -48,14 +48,14 @@ class CauseRow:
 
     @property
     def key(self) -> tuple[str, str]:
-        return CAUSE_ROW_KIND, self.cause
+        return CAUSE_ROW_KEY_PREFIX, self.cause
 
 
 GroupTableRow = CauseRow | QueueRow
 
 
 @dataclass(frozen=True, slots=True)
-class _GroupCursor:
+class _GroupedTableCursor:
     """The cursor of the next page of a grouped table. `groups` are all heading rows; `index` is the index of the
     group with which the page begins; `after` is the cursor in the records of that group, None if the page
     begins with the heading row.
@@ -72,12 +72,16 @@ def restrict_to_cause(query: QueueListQuery, cause: str) -> QueueListQuery:
     return replace(query, chosen=chosen, by_cause=False)
 
 
-def make_group_reader(query: QueueListQuery, opened: Collection[str]) -> Callable[["Console", object, int], Rows]:
+def make_group_reader(
+    query: QueueListQuery, opened_causes: Collection[str]
+) -> Callable[["Console", object, int], Rows]:
     """Return a function that reads one page of the heading rows and of the records of the open groups, for a
-    PagedModel. `opened` are the causes of the open groups."""
+    PagedModel. `opened_causes` are the causes of the open groups."""
 
     def read(services: "Console", cursor: object, limit: int) -> Rows:
-        position = cursor if isinstance(cursor, _GroupCursor) else _make_first_cursor(services, query, opened)
+        position = (
+            cursor if isinstance(cursor, _GroupedTableCursor) else _make_first_cursor(services, query, opened_causes)
+        )
         groups, index, after = position.groups, position.index, position.after
         rows: list[GroupTableRow] = []
         while index < len(groups) and len(rows) < limit:
@@ -92,15 +96,17 @@ def make_group_reader(query: QueueListQuery, opened: Collection[str]) -> Callabl
                 after = page.next
             if after is None:
                 index += 1
-        return Rows(rows, _GroupCursor(groups, index, after) if index < len(groups) else None)
+        return Rows(rows, _GroupedTableCursor(groups, index, after) if index < len(groups) else None)
 
     return read
 
 
-def _make_first_cursor(services: "Console", query: QueueListQuery, opened: Collection[str]) -> _GroupCursor:
+def _make_first_cursor(
+    services: "Console", query: QueueListQuery, opened_causes: Collection[str]
+) -> _GroupedTableCursor:
     page = services.recovery.read_causes(query.queue, query.chosen)
     rows = (CauseRow(group, is_capped=page.is_capped) for group in page.groups)
-    return _GroupCursor(tuple(replace(row, is_open=row.cause in opened) for row in rows), 0)
+    return _GroupedTableCursor(tuple(replace(row, is_open=row.cause in opened_causes) for row in rows), 0)
 
 
 def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
@@ -184,5 +190,5 @@ class GroupTable(FittedTable):
         """Make the heading row of the current record's group the current row."""
         for number in range(self.current_row, -1, -1):
             if isinstance(self.rows.row_at(number), CauseRow):
-                self.go_to(number)
+                self.go_to_row(number)
                 return

@@ -19,8 +19,8 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import CheckBox
 
-MOVE_UP_KEY, MOVE_DOWN_KEY = "Alt+Up", "Alt+Down"
-_COLUMNS_PREFERENCE = "shown_columns.queues"
+MOVE_COLUMN_UP_SHORTCUT, MOVE_COLUMN_DOWN_SHORTCUT = "Alt+Up", "Alt+Down"
+_QUEUE_COLUMNS_PREFERENCE = "shown_columns.queues"
 
 
 def arrange_columns(columns: Sequence[Column], keys: Sequence[str]) -> list[Column]:
@@ -48,18 +48,18 @@ class ColumnChoice(QObject):
         super().__init__(page)
         self._context, self._page, self._queue = context, page, queue
         self._of_view: tuple[str, ...] | None = None
-        context.preferences.loaded.connect(self._use_preferences)
+        context.preferences.loaded.connect(self._emit_columns_changed)
 
     def get_chosen_column_keys(self, queue: str) -> tuple[str, ...]:
         """Return the keys of the chosen columns of a queue in their order; empty if the person has chosen none, so
         that the table has its default columns."""
         if self._of_view is not None:
             return self._of_view
-        stored = self._context.preferences.value(f"{_COLUMNS_PREFERENCE}.{queue}")
+        stored = self._context.preferences.value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
         known = {column.key for column in self._make_queue_columns(queue)}
         return tuple(key for key in stored if key in known) if isinstance(stored, list) else ()
 
-    def use_view_columns(self, keys: Sequence[str] | None) -> None:
+    def show_view_columns(self, keys: Sequence[str] | None) -> None:
         """Use the columns with these keys while the page shows a saved view. With None, use the person's own
         choice again."""
         of_view = None if keys is None else tuple(keys)
@@ -82,11 +82,11 @@ class ColumnChoice(QObject):
         if self._of_view is not None:
             self._of_view = tuple(keys)
         else:
-            self._context.preferences.store(f"{_COLUMNS_PREFERENCE}.{queue}", list(keys) or None)
+            self._context.preferences.store(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}", list(keys) or None)
         self.changed.emit(queue)
 
     @Slot()
-    def _use_preferences(self) -> None:
+    def _emit_columns_changed(self) -> None:
         self.changed.emit("")
 
     def _make_queue_columns(self, queue: str) -> list[Column]:
@@ -107,11 +107,11 @@ class ColumnChoice(QObject):
         header = table.horizontalHeader()
         header.setSectionsMovable(True)
         header.setFirstSectionMovable(False)
-        header.sectionMoved.connect(partial(self._use_dragged_column_order, table))
+        header.sectionMoved.connect(partial(self._store_dragged_column_order, table))
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(partial(self._open_menu, header))
 
-    def _use_dragged_column_order(self, table: RecordTable, *_places: int) -> None:
+    def _store_dragged_column_order(self, table: RecordTable, *_places: int) -> None:
         header, columns = table.horizontalHeader(), table.rows.columns
         order = [columns[header.logicalIndex(place)] for place in range(header.count())]
         keys = [column.key for column in order if column.kind != "check"]
@@ -195,9 +195,9 @@ class ColumnsDialog(DialogFrame):
             self._lines.addWidget(box)
         up, down = (
             KeyButton(translate(f"dialog.columns.{name}"), key, binds=False)
-            for name, key in (("up", MOVE_UP_KEY), ("down", MOVE_DOWN_KEY))
+            for name, key in (("up", MOVE_COLUMN_UP_SHORTCUT), ("down", MOVE_COLUMN_DOWN_SHORTCUT))
         )
-        for button, key, step in ((up, MOVE_UP_KEY, -1), (down, MOVE_DOWN_KEY, 1)):
+        for button, key, step in ((up, MOVE_COLUMN_UP_SHORTCUT, -1), (down, MOVE_COLUMN_DOWN_SHORTCUT, 1)):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it moves the column that has the focus
             button.clicked.connect(partial(self.move_column, step))
             QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
@@ -207,21 +207,21 @@ class ColumnsDialog(DialogFrame):
         form = QWidget()
         form.setLayout(make_column(note, self._lines, make_row(up, down, None, reset, gap=8), gap=12))
         self.show_content(form)
-        self.act_button.clicked.connect(self._use_chosen_columns)
+        self.act_button.clicked.connect(self._emit_chosen_columns)
         self._update_act_button()
 
     def find_first_focus(self) -> QWidget:
         return next(iter(self.boxes.values()))
 
     @property
-    def order(self) -> list[str]:
+    def ordered_keys(self) -> list[str]:
         """The keys of all columns, shown and hidden, in the order of the dialog."""
         return sorted(self.boxes, key=lambda key: self._lines.indexOf(self.boxes[key]))
 
     def move_column(self, step: int) -> None:
         """Move the column that has the focus one line up (`step` -1) or down (1), and announce its new position to
         a screen reader."""
-        order = self.order
+        order = self.ordered_keys
         place = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
         if place is None or not 0 <= place + step < len(order):
             return
@@ -234,13 +234,13 @@ class ColumnsDialog(DialogFrame):
         announce(self, words)
 
     def _order_boxes(self) -> None:
-        boxes = [self.boxes[key] for key in self.order]
+        boxes = [self.boxes[key] for key in self.ordered_keys]
         for before, after in pairwise(boxes):
             QWidget.setTabOrder(before, after)
 
     @Slot()
     def _show_default_columns(self) -> None:
-        for key in (*self._usual, *(key for key in self.order if key not in self._usual)):
+        for key in (*self._usual, *(key for key in self.ordered_keys if key not in self._usual)):
             self._lines.removeWidget(self.boxes[key])
             self._lines.addWidget(self.boxes[key])
             self.boxes[key].setChecked(key in self._usual)
@@ -254,7 +254,7 @@ class ColumnsDialog(DialogFrame):
             self.disable_act_button(self._context.translate("dialog.columns.needs_one"))
 
     @Slot()
-    def _use_chosen_columns(self) -> None:
-        keys = [key for key in self.order if self.boxes[key].isChecked()]
+    def _emit_chosen_columns(self) -> None:
+        keys = [key for key in self.ordered_keys if self.boxes[key].isChecked()]
         self.chosen.emit([] if keys == self._usual else keys)
         self.accept()

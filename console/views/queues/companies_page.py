@@ -34,8 +34,8 @@ from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording.registry import format_registry_source
 
-_MAX_READ_ITEMS = 1_000
-_MIN_VISIBLE_ROWS = 4
+_MAX_READ_CHANGES = 1_000
+_MIN_VISIBLE_TABLE_ROWS = 4
 """The minimum number of visible rows of the list, also if the texts below the list are long."""
 _SHAPE_BY_CHANGED_FACT = {
     ChangedFact.DELETED: "cross",
@@ -84,7 +84,7 @@ class ChangedCompaniesPage(Page):
         ColumnWidthStorage(context, self.table, "queues.companies")
         nothing = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
-        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_ROWS))
+        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
         self.add_content(self.head)
         self.add_content(tab_line)
         self.add_content(self.list, 1)
@@ -142,7 +142,7 @@ class ChangedCompaniesPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.alerts.read_company_queue(_MAX_READ_ITEMS, with_related=False),
+            lambda services: services.alerts.read_company_queue(_MAX_READ_CHANGES, with_related=False),
             partial(self._show_page, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,

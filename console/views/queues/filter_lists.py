@@ -19,40 +19,40 @@ from console.views.runtime.context import WindowContext
 from console.wording import catalogue as wording
 from console.wording.formats import format_amount
 
-USUAL_FILTER_LISTS = ("provider", "age", "amount", "owner")
+USUAL_FILTER_LIST_NAMES = ("provider", "age", "amount", "owner")
 """Names of the filter lists that the filter sentence above a queue always contains."""
-OPTIONAL_FILTER_LISTS = ("kind", "status", "certainty", "work", "cause", "since", "client")
+OPTIONAL_FILTER_LIST_NAMES = ("kind", "status", "certainty", "work", "cause", "since", "client")
 """Names of the filter lists that the filter sentence contains only while they have a condition, or after a person
 has added them.
 """
-ALL_FILTER_LISTS = (*USUAL_FILTER_LISTS, *OPTIONAL_FILTER_LISTS)
+ALL_FILTER_LIST_NAMES = (*USUAL_FILTER_LIST_NAMES, *OPTIONAL_FILTER_LIST_NAMES)
 
-_AMOUNT_BOUNDS_MAJOR = {"JPY": (10_000, 50_000, 100_000), "INR": (5_000, 50_000)}
+_OFFERED_AMOUNT_BOUNDS_MAJOR = {"JPY": (10_000, 50_000, 100_000), "INR": (5_000, 50_000)}
 """The bounds that the list of amounts offers, in major units by currency."""
-_AGE_OPERATORS = ("age:>5m", "age:>1h", "age:>1d", "age:>3d", "age:<1d")
-_STATES_BY_KIND = {
+_OFFERED_AGE_OPERATORS = ("age:>5m", "age:>1h", "age:>1d", "age:>3d", "age:<1d")
+_STATE_CLASS_BY_RECORD_KIND = {
     "payment": PaymentState, "refund": RefundState, "order": OrderState, "credit-check": CheckState,
 }  # fmt: skip
-_MAX_NAMED_VALUES = 2
+_MAX_NAMED_FILTER_VALUES = 2
 """Number of values of one condition that are named; more are counted, so that the sentence stays short."""
 
 OfferedOperator = tuple[str, str]
 """A filter operator such as `amount:>10000`, and the text that a filter list shows for it."""
 
 
-def list_operators(name: str, context: WindowContext) -> Iterator[OfferedOperator]:
-    """Yield the conditions (such as "amount:>=50000JPY") that the drop-down list `name` of the filter offers, each
-    with its text. For the list "cause" nothing is yielded: its conditions depend on the queue (see
+def list_offered_operators(list_name: str, context: WindowContext) -> Iterator[OfferedOperator]:
+    """Yield the conditions (such as "amount:>=50000JPY") that the drop-down list `list_name` of the filter offers,
+    each with its text. For the list "cause" nothing is yielded: its conditions depend on the queue (see
     `list_cause_operators`)."""
-    match name:
+    match list_name:
         case "provider":
             for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()):
                 yield f"provider:{provider}", provider_word(provider, context)
         case "age":
-            yield from ((operator, format_operator(operator, context)) for operator in _AGE_OPERATORS)
+            yield from ((operator, format_operator(operator, context)) for operator in _OFFERED_AGE_OPERATORS)
         case "amount":
             for currency in MINOR_DIGITS_BY_CURRENCY:
-                for bound in _AMOUNT_BOUNDS_MAJOR.get(currency, ()):
+                for bound in _OFFERED_AMOUNT_BOUNDS_MAJOR.get(currency, ()):
                     operator = f"amount:>={bound}{currency}"
                     yield operator, format_operator(operator, context)
         case "since":
@@ -72,11 +72,15 @@ def list_operators(name: str, context: WindowContext) -> Iterator[OfferedOperato
         case _:
             values: Sequence[str] = {
                 "kind": RECORD_KINDS,
-                "status": tuple(dict.fromkeys(str(one) for states in _STATES_BY_KIND.values() for one in states)),
+                "status": tuple(
+                    dict.fromkeys(str(one) for states in _STATE_CLASS_BY_RECORD_KIND.values() for one in states)
+                ),
                 "certainty": tuple(Certainty),
                 "work": tuple(WorkState),
-            }.get(name, ())
-            yield from ((f"{name}:{value}", format_operator_value(name, str(value), context)) for value in values)
+            }.get(list_name, ())
+            yield from (
+                (f"{list_name}:{value}", format_operator_value(list_name, str(value), context)) for value in values
+            )
 
 
 def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -> list[OfferedOperator]:
@@ -94,7 +98,7 @@ def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -
 
 def format_operator(operator: str, context: WindowContext) -> str:
     """Return the text that the window shows for a filter operator; the operator itself if it isn't known. If it has
-    more than _MAX_NAMED_VALUES values, the text contains their number in place of their names."""
+    more than _MAX_NAMED_FILTER_VALUES values, the text contains their number in place of their names."""
     name, _, text = operator.partition(":")
     if name in ("age", "amount"):
         return _format_range_operator(operator, context)
@@ -105,29 +109,29 @@ def format_operator(operator: str, context: WindowContext) -> str:
     if name not in ("kind", "status", "certainty", "work", "cause", "provider"):
         return operator
     values = text.split(",")
-    if len(values) > _MAX_NAMED_VALUES:
+    if len(values) > _MAX_NAMED_FILTER_VALUES:
         return context.translate(f"queue.filter.{name}.several", n=len(values))
     return context.translate("list.separator").join(format_operator_value(name, value, context) for value in values)
 
 
-def format_operator_value(name: str, value: str, context: WindowContext) -> str:
-    """Return the text of one value of the operator `name`; the value itself if it isn't a known value."""
-    match name:
+def format_operator_value(operator_name: str, value: str, context: WindowContext) -> str:
+    """Return the text of one value of the operator `operator_name`; the value itself if it isn't a known value."""
+    match operator_name:
         case "provider":
             return provider_word(value, context)
         case "kind":
             return context.translate(f"kind.{value}") if value in RECORD_KINDS else value
         case "status":
-            kinds = [kind for kind, states in _STATES_BY_KIND.items() if value in set(map(str, states))]
+            kinds = [kind for kind, states in _STATE_CLASS_BY_RECORD_KIND.items() if value in set(map(str, states))]
             words = dict.fromkeys(wording.state_word(kind, value, context.language) for kind in kinds)
             return " / ".join(words) or value
         case "certainty" | "work":
-            is_known = value in set(map(str, Certainty if name == "certainty" else WorkState))
+            is_known = value in set(map(str, Certainty if operator_name == "certainty" else WorkState))
             # one stored value can have several badges: then the filter has a word of its own
-            own_word = f"queue.filter.{name}.{value}"
+            own_word = f"queue.filter.{operator_name}.{value}"
             if is_known and wording.has_sentence(own_word):
                 return context.translate(own_word)
-            return wording.get_badge_word(f"{name}.{value}", context.language) if is_known else value
+            return wording.get_badge_word(f"{operator_name}.{value}", context.language) if is_known else value
         case "cause":
             return _format_cause(value, context)
     return value
@@ -151,8 +155,8 @@ def _format_range_operator(operator: str, context: WindowContext) -> str:
         above = "above" if amount.is_above_strict else above
         below = "below" if amount.is_below_strict else below
         facts = {
-            "low": _format_amount_bound(amount.lowest, amount.currency),
-            "high": _format_amount_bound(amount.highest, amount.currency),
+            "low": _format_amount_limit(amount.lowest, amount.currency),
+            "high": _format_amount_limit(amount.highest, amount.currency),
         }
     else:
         return operator
@@ -172,14 +176,14 @@ def _format_duration(length: timedelta | None, context: WindowContext) -> str:
     return f"{length // timedelta(minutes=1)} {context.translate('unit.minutes')}"
 
 
-def _format_amount_bound(bound: Decimal | None, currency: str | None) -> str:
+def _format_amount_limit(limit: Decimal | None, currency: str | None) -> str:
     """Return the text of a lowest or highest amount in major units. It is formatted with the currency, unless the
     currency is unknown or the amount has more decimals than the currency: then it is shown as a plain number.
     "" for None.
     """
-    if bound is None:
+    if limit is None:
         return ""
-    minor = bound * 10 ** MINOR_DIGITS_BY_CURRENCY[currency] if currency else None
+    minor = limit * 10 ** MINOR_DIGITS_BY_CURRENCY[currency] if currency else None
     if currency and minor is not None and minor == minor.to_integral_value():
         return format_amount(int(minor), currency)
-    return " ".join(part for part in (f"{bound.normalize():,f}", currency) if part)
+    return " ".join(part for part in (f"{limit.normalize():,f}", currency) if part)

@@ -26,9 +26,9 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import FilterChip, LineEdit
 
 _TYPING_PAUSE_MS = 200
-_FIELD_WIDTH_PX = 192
-_OFFERED_ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
-_WORDING_KEY_BY_COLUMN = {SortColumn.OWNER: "taken_by"}
+_FILTER_FIELD_WIDTH_PX = 192
+_OFFERED_SORT_ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
+_WORDING_KEY_BY_SORT_COLUMN = {SortColumn.OWNER: "taken_by"}
 _PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")
 
 
@@ -101,11 +101,11 @@ class FilterSentence(Surface):
         self.match_count = TextLabel("", "small", "muted")
         self.chips = {
             name: OperatorChip(translate(f"queue.filter.{name}"), list(self._list_offered_operators(name)))
-            for name in _CHIP_NAMES
+            for name in _FILTER_CHIP_NAMES
         }
         self._sentence = list(self._make_sentence_parts())
         self._requested_lists: set[str] = set()
-        offered = [name for name in filter_lists.OPTIONAL_FILTER_LISTS if self._has_operators(name)]
+        offered = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
         words = translate("queue.filter.further")
         self.further = OperatorChip(
             words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered)]
@@ -135,13 +135,13 @@ class FilterSentence(Surface):
     def _make_sentence_parts(self) -> Iterator[QWidget]:
         """Yield the labels and drop-down lists of the sentence, in the word order of the window's language."""
         sentence = self._context.translate(
-            "queue.filter_sentence", **{name: f"{{{name}}}" for name in _CHIP_NAMES_IN_SENTENCE}
+            "queue.filter_sentence", **{name: f"{{{name}}}" for name in _FILTER_CHIP_NAMES_IN_SENTENCE}
         )
         for place, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
             if place % 2:
                 yield self.chips[part]
-                if part == filter_lists.USUAL_FILTER_LISTS[-1]:
-                    yield from (self.chips[name] for name in filter_lists.OPTIONAL_FILTER_LISTS)
+                if part == filter_lists.USUAL_FILTER_LIST_NAMES[-1]:
+                    yield from (self.chips[name] for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES)
             elif part.strip():
                 yield TextLabel(part.strip(), "body", "muted")
 
@@ -149,10 +149,10 @@ class FilterSentence(Surface):
         return name != "client" or bool(self._context.settings.clients)
 
     @Slot(int)
-    def _add_filter_list(self, place: int) -> None:
-        """Show a hidden drop-down list in the sentence and give it the focus. `place` is the index of the entry that
-        the person has selected in the list of further conditions."""
-        name = str(self.further.itemData(place) or "")
+    def _add_filter_list(self, entry_index: int) -> None:
+        """Show a hidden drop-down list in the sentence and give it the focus. `entry_index` is the index of the entry
+        that the person has selected in the list of further conditions."""
+        name = str(self.further.itemData(entry_index) or "")
         self.further.select_operator("")
         if name:
             self._show_filter_list(name)
@@ -182,10 +182,10 @@ class FilterSentence(Surface):
         """Yield the entries of the list `name` as pairs of an operator and its text; the first entry has no
         condition. The entries of the list "sort" are sort orders in place of operators."""
         if name == "sort":
-            yield from ((order, self._format_order(order)) for order in _OFFERED_ORDERS)
+            yield from ((order, self._format_order(order)) for order in _OFFERED_SORT_ORDERS)
         else:
             yield "", self._context.translate(f"queue.filter.{name}.any")
-            yield from filter_lists.list_operators(name, self._context)
+            yield from filter_lists.list_offered_operators(name, self._context)
 
     def _format_order(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
@@ -221,7 +221,7 @@ class FilterSentence(Surface):
         """Select this sort order in the list of orders, for example after a click on a column title, and emit
         `changed`."""
         text = "" if order == DEFAULT_ORDER else format_order(order)
-        name = self._context.translate(f"column.{_WORDING_KEY_BY_COLUMN.get(order.column, order.column.value)}")
+        name = self._context.translate(f"column.{_WORDING_KEY_BY_SORT_COLUMN.get(order.column, order.column.value)}")
         direction = "down" if order.is_descending else "up"
         self.chips["sort"].select_operator(
             text, self._context.translate(f"queue.order.column_{direction}", column=name)
@@ -266,12 +266,12 @@ class FilterSentence(Surface):
         names: dict[QWidget, str] = {chip: name for name, chip in self.chips.items()}
         for part in self._sentence:
             is_chosen = isinstance(part, OperatorChip) and bool(part.operator)
-            is_usual = names.get(part) not in filter_lists.OPTIONAL_FILTER_LISTS and not self._is_compact
+            is_usual = names.get(part) not in filter_lists.OPTIONAL_FILTER_LIST_NAMES and not self._is_compact
             part.setVisible(is_chosen or is_usual or names.get(part) in self._requested_lists)
         self.further.setVisible(not self._is_compact)
 
     def _fit_width(self) -> None:
-        self.edit.setFixedWidth(round(_FIELD_WIDTH_PX * current_appearance().scale))
+        self.edit.setFixedWidth(round(_FILTER_FIELD_WIDTH_PX * current_appearance().scale))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -306,11 +306,11 @@ class FilterSentence(Surface):
         return False
 
 
-_CHIP_NAMES = (*filter_lists.ALL_FILTER_LISTS, "sort")
-_CHIP_NAMES_IN_SENTENCE = (*filter_lists.USUAL_FILTER_LISTS, "sort")
+_FILTER_CHIP_NAMES = (*filter_lists.ALL_FILTER_LIST_NAMES, "sort")
+_FILTER_CHIP_NAMES_IN_SENTENCE = (*filter_lists.USUAL_FILTER_LIST_NAMES, "sort")
 
 
-def replace_owner_me(part: str, person: str) -> str:
-    """Return `owner:` with the name of the acting person (`person`) if `part` is the operator `owner:me`;
-    otherwise return `part` unchanged."""
-    return f"owner:{person}" if part.lower() == "owner:me" else part
+def replace_owner_me(operator: str, person: str) -> str:
+    """Return `owner:` with the name of the acting person (`person`) if `operator` is the operator `owner:me`;
+    otherwise return `operator` unchanged."""
+    return f"owner:{person}" if operator.lower() == "owner:me" else operator

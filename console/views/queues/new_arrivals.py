@@ -19,7 +19,7 @@ from console.views.widgets.buttons import KeyButton
 if TYPE_CHECKING:
     from console.app import Console
 
-MAX_COMPARED_ITEMS = 200
+MAX_COMPARED_QUEUE_ITEMS = 200
 """Number of items that are read from the beginning of the queue and compared with the table."""
 
 
@@ -51,11 +51,11 @@ class QueueArrivals(QObject):
         self.button.hide()
 
     def compare_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
-        """Read the first MAX_COMPARED_ITEMS items of the list in the background. Then update the rows of the table,
-        and show the number of items without a row on the button."""
+        """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list in the background. Then update the rows of the
+        table, and show the number of items without a row on the button."""
 
         def read(services: "Console") -> tuple[QueueItem, ...]:
-            return query.read_page(services, MAX_COMPARED_ITEMS).items
+            return query.read_page(services, MAX_COMPARED_QUEUE_ITEMS).items
 
         self._context.run_read(
             read, lambda items: self._show_changes(items, table), _ignore_failure, owner=self, key=self
@@ -69,7 +69,7 @@ class QueueArrivals(QObject):
                 self._new_refs.add(make_record_ref(item.record))
             else:
                 self._update_row(table, place, item)
-        if len(items) < MAX_COMPARED_ITEMS:
+        if len(items) < MAX_COMPARED_QUEUE_ITEMS:
             _mark_removed_rows(table, {make_record_ref(item.record) for item in items})
         self.renewed.emit()
         if table.rows.row_count == 0 and self._new_refs:
@@ -83,8 +83,8 @@ class QueueArrivals(QObject):
             announce(self.button, words, tone="progress")
 
     @staticmethod
-    def _update_row(table: FittedTable, place: int, item: QueueItem) -> None:
-        row = table.rows.row_at(place)
+    def _update_row(table: FittedTable, row_number: int, item: QueueItem) -> None:
+        row = table.rows.row_at(row_number)
         if isinstance(row, QueueRow) and row.item != item:
             table.rows.replace_row(QueueRow(item, row.group_size))
 

@@ -39,10 +39,10 @@ from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording import notices as notice_words
 
-_MAX_READ_ITEMS = 1_000
-_MIN_VISIBLE_ROWS = 4
+_MAX_READ_NOTICES = 1_000
+_MIN_VISIBLE_TABLE_ROWS = 4
 """The minimum number of visible rows of the list, also if the texts below the list are long."""
-_ICON_BY_PROOF: Mapping[NoticeProof, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_NOTICE_PROOF: Mapping[NoticeProof, tuple[str, Tone]] = {
     NoticeProof.SIGNATURE: ("ring_check", "good"),
     NoticeProof.ADDRESS: ("question", "care"),
     NoticeProof.NONE: ("cross", "bad"),
@@ -81,7 +81,7 @@ class UnmatchedNoticesPage(Page):
         ColumnWidthStorage(context, self.table, "queues.notices")
         nothing = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
-        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_ROWS))
+        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
         self.candidates: tuple[NoticeCandidate, ...] | None = None
         self.add_content(self.head)
         self.add_content(tab_line)
@@ -136,7 +136,7 @@ class UnmatchedNoticesPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.notices.read_page(_MAX_READ_ITEMS, with_candidates=False),
+            lambda services: services.notices.read_page(_MAX_READ_NOTICES, with_candidates=False),
             partial(self._show_page, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
@@ -256,7 +256,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         return wording.provider_name(item.notice.source, context.language)
 
     def make_proof_cell(item: UnmatchedNoticeItem) -> StateCell:
-        shape, tone = _ICON_BY_PROOF[item.notice.proof]
+        shape, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[item.notice.proof]
         return StateCell(translate(f"notice.proof.{item.notice.proof}"), shape, tone)
 
     def format_occurred(item: UnmatchedNoticeItem) -> str:

@@ -18,11 +18,11 @@ from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.presenters import records as case_words
-from console.views.presenters.saved_views import make_view_key
+from console.views.presenters.saved_views import make_saved_view_key
 from console.views.queues import rows as queue_rows
 from console.views.queues.actions import QueuePageActions
 from console.views.queues.cause_groups import (
-    CAUSE_ROW_KIND,
+    CAUSE_ROW_KEY_PREFIX,
     CauseRow,
     GroupTable,
     GroupTableRow,
@@ -34,7 +34,7 @@ from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, QueueListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
-from console.views.queues.shown_view import MENU_KEY, SAVE_KEY, ShownView
+from console.views.queues.shown_view import SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT, ShownSavedView
 from console.views.queues.tabs import QueueTabs
 from console.views.records import evidence_bundle
 from console.views.records.preview_panel import RecordPreview
@@ -47,8 +47,8 @@ from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.placeholders import EmptyState, replace_empty_state
 from console.wording import catalogue as wording
 
-_GROUP_KEY, _COLUMNS_KEY, _PREVIEW_KEY = "G", "C", "I"
-_PREVIEW_PREFERENCE = "queues.preview"
+_GROUPING_SHORTCUT, _COLUMNS_SHORTCUT, _PREVIEW_SHORTCUT = "G", "C", "I"
+_PREVIEW_OPEN_PREFERENCE = "queues.preview"
 
 
 def _get_row_key(row: GroupTableRow) -> Hashable:
@@ -73,17 +73,17 @@ class QueuesPage(Page):
         (("Shift+T",), "key.give_back"),
         (("H",), "key.hand_over"),
         (("N",), "key.note"),
-        ((_PREVIEW_KEY,), "key.preview"),
+        ((_PREVIEW_SHORTCUT,), "key.preview"),
         (("Ctrl+F",), "key.filter"),
-        ((_GROUP_KEY,), "queue.by_cause"),
-        ((_COLUMNS_KEY,), "key.columns"),
-        ((MENU_KEY,), "key.view_menu"),
-        ((SAVE_KEY,), "key.save_view"),
+        ((_GROUPING_SHORTCUT,), "queue.by_cause"),
+        ((_COLUMNS_SHORTCUT,), "key.columns"),
+        ((VIEW_MENU_SHORTCUT,), "key.view_menu"),
+        ((SAVE_VIEW_SHORTCUT,), "key.save_view"),
         (("Shift+↓", "Shift+↑"), "key.extend"),
         (("Ctrl+A",), "key.choose_all"),
         (("Ctrl+D",), "key.choose_none"),
         *list_export.EXPORT_KEY_HINTS,
-        evidence_bundle.BUNDLE_KEY_HINT,
+        evidence_bundle.EVIDENCE_BUNDLE_KEY_HINT,
         (("Ctrl+/",), "key.list"),
     )
 
@@ -120,13 +120,13 @@ class QueuesPage(Page):
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
         self.export = ListExporter(self.context, self, self._make_export_request, self.head)
-        self.shown_view = ShownView(self.context, self, self.head, self._make_view_content)
-        self.shown_view.further_entries.append(("queue.by_cause", _GROUP_KEY, self.toggle_grouping))
-        self.bind_shortcut(_GROUP_KEY, self.toggle_grouping)
+        self.shown_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
+        self.shown_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
+        self.bind_shortcut(_GROUPING_SHORTCUT, self.toggle_grouping)
         self.columns = ColumnChoice(self.context, self, lambda: self.queue)
         self.columns.changed.connect(self._rebuild_tables)
-        self.bind_shortcut(_COLUMNS_KEY, self.columns.open_dialog)
-        self.shown_view.further_entries.append(("view.columns", _COLUMNS_KEY, self.columns.open_dialog))
+        self.bind_shortcut(_COLUMNS_SHORTCUT, self.columns.open_dialog)
+        self.shown_view.further_entries.append(("view.columns", _COLUMNS_SHORTCUT, self.columns.open_dialog))
         self.shown_view.further_entries.append(("view.usual_columns", "", self.columns.show_default_columns))
         self.shown_view.opened.connect(self._show_view)
         self.shown_view.changed.connect(self._show_view_name)
@@ -151,13 +151,13 @@ class QueuesPage(Page):
         self.preview.copied.connect(self.queue_acts.record_acts.show_copied_toast)
         self.queue_acts.bind_shortcuts()
         for signal, act in (
-            (self.preview.probed, self.queue_acts.probe_current),
-            (self.preview.refetched, self.queue_acts.refetch_current),
-            (self.preview.resolved, self.queue_acts.resolve_current),
+            (self.preview.probed, self.queue_acts.probe_current_record),
+            (self.preview.refetched, self.queue_acts.refetch_current_record),
+            (self.preview.resolved, self.queue_acts.resolve_current_record),
         ):
             signal.connect(act)
         self.bind_shortcut("Ctrl+F", self.filter.focus_text_field)
-        self.bind_shortcut(_PREVIEW_KEY, self.toggle_preview)
+        self.bind_shortcut(_PREVIEW_SHORTCUT, self.toggle_preview)
         self.context.preferences.loaded.connect(self._fit_preview)
 
     # -- which list
@@ -231,7 +231,7 @@ class QueuesPage(Page):
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
         self.set_grouping(by_cause=view.content.by_cause)
-        self.columns.use_view_columns(view.content.columns)
+        self.columns.show_view_columns(view.content.columns)
         self._show_list()
         unknown = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
         self.shown_view.show_problems((*read.problems, *unknown, *(() if is_known else (view.content.queue,))))
@@ -241,8 +241,8 @@ class QueuesPage(Page):
         """Show the name of the shown view in the header, and highlight its entry in the sidebar."""
         view = self.shown_view.view
         if view is None:
-            self.columns.use_view_columns(None)
-        self.sidebar_key = "queues" if view is None else make_view_key(view.id)
+            self.columns.show_view_columns(None)
+        self.sidebar_key = "queues" if view is None else make_saved_view_key(view.id)
         self._show_head_sentence()
         self.screen_state_changed.emit()
 
@@ -271,7 +271,7 @@ class QueuesPage(Page):
             and not self.by_cause
         )
         key = name if is_grouped or name not in queue_rows.QUEUES_GROUPED_BY_WORK_STATE else f"{name}.sorted"
-        key = f"{name}.{CAUSE_ROW_KIND}" if self.by_cause else key
+        key = f"{name}.{CAUSE_ROW_KEY_PREFIX}" if self.by_cause else key
         if key not in self._lists:
             self._lists[key] = self._make_table(name, is_grouped=is_grouped)
         return self._lists[key]
@@ -311,7 +311,7 @@ class QueuesPage(Page):
         table = kind(
             model,
             context.translate(f"queue.{queue}.title"),
-            hideable_columns=queue_rows.HIDEABLE_COLUMN_NAMES,
+            hideable_columns=queue_rows.HIDEABLE_QUEUE_COLUMN_NAMES,
             naming_columns=queue_rows.RECORD_NAMING_COLUMN_KEYS,
         )
         if isinstance(table, GroupTable):
@@ -355,7 +355,7 @@ class QueuesPage(Page):
         """Delete those tables of a queue ("" for all queues) whose columns have changed, and build them again. A
         hidden page reads its new table when it is shown next."""
         changed_keys = [
-            key for key in self._lists if queue in ("", key.partition(".")[0]) and self._has_other_columns(key)
+            key for key in self._lists if queue in ("", key.partition(".")[0]) and self._has_outdated_columns(key)
         ]
         if not changed_keys:
             return
@@ -369,7 +369,7 @@ class QueuesPage(Page):
         if had_focus:
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _has_other_columns(self, key: str) -> bool:
+    def _has_outdated_columns(self, key: str) -> bool:
         """Return True if the columns of a table, or their order, differ from those that the person has chosen. `key`
         is the key of the table in `_lists`."""
         queue = key.partition(".")[0]
@@ -396,7 +396,7 @@ class QueuesPage(Page):
     def _show_sort_mark(self) -> None:
         """Show an arrow in the title of the column by which the list is ordered."""
         order = self.filter.order
-        keys = [key for key, column in queue_rows.SORT_COLUMN_BY_KEY.items() if column is order.column]
+        keys = [key for key, column in queue_rows.SORT_COLUMN_BY_COLUMN_KEY.items() if column is order.column]
         shown = next((one.key for one in self.row_model.columns if one.key in keys), None)
         is_marked = shown is not None and order != DEFAULT_ORDER
         self.table.show_sort_mark((str(shown), order.is_descending) if is_marked else None)
@@ -404,7 +404,7 @@ class QueuesPage(Page):
     @Slot(str)
     def _sort_by(self, key: str) -> None:
         """Order the list by the column with this key; if the list is already ordered by it, reverse the order."""
-        column = queue_rows.SORT_COLUMN_BY_KEY.get(key)
+        column = queue_rows.SORT_COLUMN_BY_COLUMN_KEY.get(key)
         if column is not None:
             order = self.filter.order
             is_reversed = order.column is column and not order.is_descending
@@ -429,7 +429,7 @@ class QueuesPage(Page):
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
         if table.current_item is None or self._row_to_find is not None:
-            self._go_to_row()
+            self._go_to_row_to_find()
         self._show_current_record(table.current_item)
         if self.row_model.is_complete and self.row_model.row_count == 0:
             self._show_empty_state()
@@ -437,7 +437,7 @@ class QueuesPage(Page):
             self.list.setCurrentWidget(table)
         self.filter.match_count.show_text(self._format_match_count())
 
-    def _go_to_row(self) -> None:
+    def _go_to_row_to_find(self) -> None:
         """Make a row of the loaded rows current: the row with the key `_row_to_find` (the current row of the last
         session, or the row of a group that was opened or closed). If this row isn't loaded and no row is current,
         use the first row."""
@@ -498,7 +498,7 @@ class QueuesPage(Page):
     def _show_current_record(self, row_: object) -> None:
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
-        self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
+        self.preview.show_queue_item(row_.item if isinstance(row_, QueueRow) else None)
         self.queue_acts.record_acts.set_current_record(
             queue_rows.get_row_record_ref(row_) if isinstance(row_, QueueRow) else None
         )
@@ -506,7 +506,7 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_row_position(self) -> None:
-        queue_count = self.context.work_counts.find_count(self.queue) if self.query.is_whole else None
+        queue_count = self.context.work_counts.find_queue_count(self.queue) if self.query.is_whole else None
         row_count = (
             self.row_model.row_count
             if self.row_model.is_complete
@@ -569,7 +569,7 @@ class QueuesPage(Page):
         super().adapt_to_low_window(is_low_window=is_low_window)
         self.filter.set_compact(is_compact=is_low_window)
         if is_low_window:
-            self.head.put_beside_title(self.filter)
+            self.head.add_widget_beside_title(self.filter)
         else:
             self._layout.insertWidget(self._layout.indexOf(self._tab_line) + 1, self.filter)
 
@@ -581,14 +581,14 @@ class QueuesPage(Page):
             self.show_key_refusal(self.context.translate("queue.preview.no_room"))
             return
         is_open = not self._is_preview_open
-        self.context.preferences.store(_PREVIEW_PREFERENCE, "open" if is_open else "closed")
+        self.context.preferences.store(_PREVIEW_OPEN_PREFERENCE, "open" if is_open else "closed")
         self._fit_preview()
         key = "queue.preview.opened" if is_open else "queue.preview.closed"
         self.context.show_toast(self.context.translate(key))
 
     @property
     def _is_preview_open(self) -> bool:
-        return self.context.preferences.text(_PREVIEW_PREFERENCE, ("open", "closed")) != "closed"
+        return self.context.preferences.text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
 
     def _has_preview(self) -> bool:
         return self._is_preview_open and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")

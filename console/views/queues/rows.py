@@ -19,7 +19,7 @@ from console.views.records.columns import ALL_RECORD_KINDS, make_credit_check_co
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import RecordRef
-from console.views.tables.columns import Column, RowGroup, make_check_column
+from console.views.tables.columns import Column, RowGroup, make_check_box_column
 from console.views.theme.design_tokens import tokens
 from console.wording import catalogue as wording
 from console.wording.disagreements import difference_text
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 QUEUE_NAMES = ("review", "unknown", "disagree", "refunds", "incomplete", "pending", "error")
 DISAGREEMENT_QUEUE = "disagree"
 QUEUES_GROUPED_BY_WORK_STATE = frozenset({"unknown"})
-_SEARCH_PAGE_SIZE = 1_000
+_ROWS_PER_SEARCHED_PAGE = 1_000
 _MAX_SEARCHED_PAGES = 5
 
 
@@ -51,7 +51,7 @@ def get_row_record(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-HIDEABLE_COLUMN_NAMES = ("number", "kind", "owner", "next", "provider", "people", "work")
+HIDEABLE_QUEUE_COLUMN_NAMES = ("number", "kind", "owner", "next", "provider", "people", "work")
 """Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always
 visible; the work state is hidden only at the largest text, because the cause contains more information.
 """
@@ -63,7 +63,7 @@ RECORD_NAMING_COLUMN_KEYS = ("corporation", "company")
 """Keys of the columns that say whose record a row is: they are hidden last, at the largest text."""
 
 
-SORT_COLUMN_BY_KEY: Mapping[str, SortColumn] = {
+SORT_COLUMN_BY_COLUMN_KEY: Mapping[str, SortColumn] = {
     "age": SortColumn.AGE,
     "corporation": SortColumn.NUMBER,
     "company": SortColumn.NUMBER,
@@ -91,7 +91,7 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
     no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
     grouped = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    return [make_check_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
+    return [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
 
 
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
@@ -202,15 +202,15 @@ def _read_matches(
     found: list[QueueItem] = []
     is_first_page = after is None
     for _ in range(_MAX_SEARCHED_PAGES):
-        page = query.read_page(services, _SEARCH_PAGE_SIZE, after)
-        found += [item for item in page.items if _is_match(item, filter_text)]
+        page = query.read_page(services, _ROWS_PER_SEARCHED_PAGE, after)
+        found += [item for item in page.items if _does_item_match_text(item, filter_text)]
         after = page.next_cursor
         if after is None or len(found) >= limit:
             break
     return Rows(_make_rows_with_group_sizes(found, complete=is_first_page and after is None), after)
 
 
-def _is_match(item: QueueItem, filter_text: str) -> bool:
+def _does_item_match_text(item: QueueItem, filter_text: str) -> bool:
     record = item.record
     digits = filter_text.replace(" ", "").replace("-", "")
     number = case_words.get_corporation_number(record)
@@ -239,7 +239,7 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
     filter_text = _fold_text(query.words)
 
     def is_listed(item: QueueItem) -> bool:
-        has_words = not filter_text or _is_match(item, filter_text)
+        has_words = not filter_text or _does_item_match_text(item, filter_text)
         return has_words and matches_filter(item.record, query.chosen, now, item.owner)
 
     return None if query.is_whole else is_listed

@@ -31,8 +31,8 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-SHORTCUT_BY_ACTION = {BulkAction.PROBE: "P", BulkAction.REFETCH: "F", BulkAction.TAKE: "T", BulkAction.NOTE: "N"}
-_READ_PAGE_SIZE = 1_000
+SHORTCUT_BY_BULK_ACTION = {BulkAction.PROBE: "P", BulkAction.REFETCH: "F", BulkAction.TAKE: "T", BulkAction.NOTE: "N"}
+_ROWS_PER_READ_PAGE = 1_000
 _MAX_SELECTED_RECORDS = 20_001
 """One more than the largest number of records of a bulk run. A larger selection is cut to this number, so that the
 service refuses it with the right reason.
@@ -65,14 +65,14 @@ class SelectionBar(Surface):
         self.none.clicked.connect(self.none_requested)
         self.buttons = {
             action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds=False)
-            for action, key in SHORTCUT_BY_ACTION.items()
+            for action, key in SHORTCUT_BY_BULK_ACTION.items()
         }
         for action, button in self.buttons.items():
             button.clicked.connect(partial(self.action_requested.emit, action))
         give_back = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds=False)
         self.give_back = bind_button_to_right(context, give_back, "take")
-        packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.BUNDLE_SHORTCUT, binds=False)
-        self.packs = bind_button_to_right(context, packs, evidence_bundle.BUNDLE_RIGHT)
+        packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds=False)
+        self.packs = bind_button_to_right(context, packs, evidence_bundle.EVIDENCE_BUNDLE_RIGHT)
         acts = [self.none, *self.buttons.values(), self.packs]
         acts.insert(acts.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back)
         self.row = ActionRow(
@@ -177,13 +177,13 @@ class QueueSelection(QObject):
     def make_bulk_request(self, action: BulkAction) -> BulkRequest:
         """Return the request for a bulk run of this action on the selected records."""
         if self.has_all_selected:
-            return BulkRequest(action, _MatchingRecords(self._query), self._count_matching_records()[0])
+            return BulkRequest(action, _MatchingRecordLister(self._query), self._count_matching_records()[0])
         chosen, groups = self._list_selected_in_order(), self._list_selected_groups()
         if groups:
             queries = tuple(restrict_to_cause(self._query, group.cause) for group in groups)
-            source = _GroupedRecords(queries, tuple(chosen))
+            source = _GroupedRecordLister(queries, tuple(chosen))
             return BulkRequest(action, source, self._count_selected_records())
-        return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
+        return BulkRequest(action, _SelectedRecordLister(tuple(chosen)), len(chosen))
 
     def _list_selected_groups(self) -> list[CauseRow]:
         """Return the selected heading rows of a list that is grouped by cause; empty for another list."""
@@ -240,7 +240,7 @@ class QueueSelection(QObject):
         rows = self._rows
         if rows is None:
             return 0, "0"
-        queue_count = self._context.work_counts.find_count(self._query.queue)
+        queue_count = self._context.work_counts.find_queue_count(self._query.queue)
         if self._query.by_cause:
             groups = [row for row in rows.iterate_loaded_rows() if isinstance(row, CauseRow)]
             count = sum(row.group.count for row in groups)
@@ -292,7 +292,7 @@ def _make_chosen_record(row: QueueRow) -> ChosenRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class _SelectedRecords:
+class _SelectedRecordLister:
     """A function object that returns the records of a bulk run: the records that the person has selected one by
     one."""
 
@@ -303,7 +303,7 @@ class _SelectedRecords:
 
 
 @dataclass(frozen=True, slots=True)
-class _MatchingRecords:
+class _MatchingRecordLister:
     """A function object that returns the records of a bulk run: all records that match the query at the time of the
     call. For a query without conditions, it returns the name of the queue, which means all of its records."""
 
@@ -313,16 +313,16 @@ class _MatchingRecords:
         if self.query.is_whole:
             return self.query.queue
         read = queue_rows.make_row_reader(self.query)
-        page = read(services, None, _READ_PAGE_SIZE)
+        page = read(services, None, _ROWS_PER_READ_PAGE)
         chosen = [_make_chosen_record(row) for row in page.rows]
         while page.next is not None and len(chosen) < _MAX_SELECTED_RECORDS:
-            page = read(services, page.next, _READ_PAGE_SIZE)
+            page = read(services, page.next, _ROWS_PER_READ_PAGE)
             chosen += [_make_chosen_record(row) for row in page.rows]
         return chosen
 
 
 @dataclass(frozen=True, slots=True)
-class _GroupedRecords:
+class _GroupedRecordLister:
     """A function object that returns the records of a bulk run: all records of the selected groups, read by
     `queries`, and the single records `chosen`. No record occurs twice."""
 
@@ -332,7 +332,7 @@ class _GroupedRecords:
     def __call__(self, services: "Console") -> Sequence[ChosenRecord]:
         found = {(one.kind, one.id): one for one in self.chosen}
         for query in self.queries:
-            records = _MatchingRecords(query)(services)
+            records = _MatchingRecordLister(query)(services)
             assert not isinstance(records, str)  # noqa: S101  # a group has a filter: tells the type checker
             for one in records:
                 found.setdefault((one.kind, one.id), one)

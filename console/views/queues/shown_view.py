@@ -14,11 +14,11 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 
-SAVE_KEY, MENU_KEY = "Ctrl+S", "V"
-_VIEW_BAR_NAME = "view"
+SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT = "Ctrl+S", "V"
+_SAVED_VIEW_BAR_NAME = "view"
 
 
-class ShownView(QObject):
+class ShownSavedView(QObject):
     """Holds the saved view that the page of the queues shows. `view` is None if the page shows a queue without a
     view.
 
@@ -40,16 +40,16 @@ class ShownView(QObject):
         self.view: SavedView | None = None
         self.further_entries: list[tuple[str, str, Callable[[], None]]] = []
         """Further entries of the menu: wording key, key of the keyboard, and what happens."""
-        self.button = KeyButton(context.translate("view.menu"), MENU_KEY, binds=False)
+        self.button = KeyButton(context.translate("view.menu"), VIEW_MENU_SHORTCUT, binds=False)
         self.button.clicked.connect(self.open_menu)
         head.add_button(self.button)
-        page.bind_shortcut(SAVE_KEY, self.open_save_dialog)
-        page.bind_shortcut(MENU_KEY, self.open_menu)
+        page.bind_shortcut(SAVE_VIEW_SHORTCUT, self.open_save_dialog)
+        page.bind_shortcut(VIEW_MENU_SHORTCUT, self.open_menu)
         context.saved_views_changed.connect(self._update_view_name)
 
     def leave_view(self) -> None:
         """Set `view` to None, because the person has opened a queue or deleted the view."""
-        self._page.hide_bar(_VIEW_BAR_NAME)
+        self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
         if self.view is not None:
             self.view = None
             self.changed.emit()
@@ -67,13 +67,13 @@ class ShownView(QObject):
 
     def _show_view(self, view: SavedView) -> None:
         self.view = view
-        self._page.hide_bar(_VIEW_BAR_NAME)
+        self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
         self.opened.emit(view)
         self.changed.emit()
 
     def _show_missing_view(self, failure: Failure) -> None:
         self._page.show_bar(
-            _VIEW_BAR_NAME,
+            _SAVED_VIEW_BAR_NAME,
             NotificationBar(
                 self._context.translate("view.not_opened"),
                 self._context.format_failure(failure),
@@ -87,7 +87,7 @@ class ShownView(QObject):
         if problems:
             words = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(
-                _VIEW_BAR_NAME,
+                _SAVED_VIEW_BAR_NAME,
                 NotificationBar(self._context.translate("view.problems"), words, tone="care", shape="square_bang"),
             )
 
@@ -115,7 +115,7 @@ class ShownView(QObject):
         menu.aboutToHide.connect(menu.deleteLater)
         reason = self._context.find_disabled_reason("save_view")
         for key, keys, act, needs_view in (
-            ("view.save", SAVE_KEY, self.open_save_dialog, False),
+            ("view.save", SAVE_VIEW_SHORTCUT, self.open_save_dialog, False),
             ("view.rename", "", self.open_rename_dialog, True),
             ("view.delete", "", self.delete_view, True),
         ):
@@ -166,7 +166,7 @@ class ShownView(QObject):
             return
         context.run_acting_call(
             lambda services, request_id: services.saved_views.delete_view(view.id, request_id=request_id),
-            self._show_deleted,
+            self._show_deletion_bar,
             self._show_missing_view,
             owner=self,
             label=context.translate("view.delete"),
@@ -176,21 +176,21 @@ class ShownView(QObject):
             provider="",
         )
 
-    def _show_deleted(self, view: SavedView) -> None:
+    def _show_deletion_bar(self, view: SavedView) -> None:
         context = self._context
         self.leave_view()
         context.saved_views_outdated.emit()
         button = KeyButton(context.translate("view.restore"), kind="inline")
         button.clicked.connect(lambda: self._restore_view(view))
         self._page.show_bar(
-            _VIEW_BAR_NAME, NotificationBar(context.translate("view.deleted"), view.name, button=button)
+            _SAVED_VIEW_BAR_NAME, NotificationBar(context.translate("view.deleted"), view.name, button=button)
         )
 
     def _restore_view(self, view: SavedView) -> None:
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.saved_views.restore_view(view.id, request_id=request_id),
-            self._show_restored,
+            self._show_restored_view,
             self._show_missing_view,
             owner=self,
             label=context.translate("view.restore"),
@@ -200,7 +200,7 @@ class ShownView(QObject):
             provider="",
         )
 
-    def _show_restored(self, view: SavedView) -> None:
+    def _show_restored_view(self, view: SavedView) -> None:
         self._context.toast_requested.emit(Toast(self._context.translate("view.restored"), view.name))
         self._context.saved_views_outdated.emit()
         self._show_view(view)

@@ -8,14 +8,14 @@ from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.views.queues.rows import QUEUE_NAMES
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import make_queue_route
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 from console.wording import catalogue as wording
 
-QUEUE_TABS = (*QUEUE_NAMES, NOTICE_QUEUE, COMPANY_QUEUE)
+QUEUE_TAB_NAMES = (*QUEUE_NAMES, NOTICE_QUEUE, COMPANY_QUEUE)
 _QUEUES_WITH_OWN_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})
 
 
-class QueueTabs(Tabs):
+class QueueTabs(TabBar):
     """The tabs of a page of queues: one tab per queue. `current` is the name of the queue that the page shows.
 
     Signals:
@@ -28,8 +28,8 @@ class QueueTabs(Tabs):
     def __init__(self, context: WindowContext, current: str) -> None:
         super().__init__(context.translate("screen.queues"))
         self._context, self._queue = context, current
-        for name in QUEUE_TABS:
-            self.add(context.translate(f"queue.{name}.title"), data=name)
+        for name in QUEUE_TAB_NAMES:
+            self.add_tab(context.translate(f"queue.{name}.title"), data=name)
         self.show_queue(current)
         self._show_counts()
         self.currentChanged.connect(self._choose_tab)
@@ -39,12 +39,12 @@ class QueueTabs(Tabs):
         """Make the tab of this queue the current one without emitting `queue_chosen`."""
         self._queue = name
         with QSignalBlocker(self):
-            self.setCurrentIndex(QUEUE_TABS.index(name))
+            self.setCurrentIndex(QUEUE_TAB_NAMES.index(name))
         self.update()
 
     @Slot(int)
     def _choose_tab(self, number: int) -> None:
-        name = QUEUE_TABS[number]
+        name = QUEUE_TAB_NAMES[number]
         if _QUEUES_WITH_OWN_PAGE & {name, self._queue}:
             self._open_page(name)
         else:
@@ -63,6 +63,6 @@ class QueueTabs(Tabs):
 
     @Slot()
     def _show_counts(self) -> None:
-        for number, name in enumerate(QUEUE_TABS):
-            count = self._context.work_counts.find_count(name)
+        for number, name in enumerate(QUEUE_TAB_NAMES):
+            count = self._context.work_counts.find_queue_count(name)
             self.set_count(number, wording.format_count(count.count, is_capped=count.capped) if count else "")

@@ -98,7 +98,7 @@ class SaveViewDialog(DialogFrame):
         given = (name, self.team_box.isChecked(), self.replace_box.isChecked(), repr(self._content), present)
         context.run_acting_call(
             self._make_store_call(name),
-            self._show_saved,
+            self._close_after_saving,
             self._show_failure,
             owner=self,
             label=context.translate(f"dialog.{self.name}.title"),
@@ -111,13 +111,13 @@ class SaveViewDialog(DialogFrame):
     def _make_saved_toast(self, view: SavedView) -> Toast:
         return Toast(self._context.translate(f"dialog.{self.name}.done"), view.name)
 
-    def _show_saved(self, view: SavedView) -> None:
+    def _close_after_saving(self, view: SavedView) -> None:
         self._context.toast_requested.emit(self._make_saved_toast(view))
         self.saved.emit(view)
         self.accept()
 
     def _show_failure(self, failure: Failure) -> None:
-        self.end_action(self._context.translate("action.cancel"))
+        self.allow_acting_again(self._context.translate("action.cancel"))
         self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
         words, problem = self._context.format_failure(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)

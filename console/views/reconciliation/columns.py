@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 PageReader = Callable[["Console", object, int], FetchedPage]
-HIDEABLE_COLUMN_NAMES = ("difference",)
+HIDEABLE_DIFFERENCE_COLUMN_NAMES = ("difference",)
 HIDEABLE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
 _STATE_ICON_AND_MARGINS_PX = 27  # px of shape, gap and margins
 
@@ -47,7 +47,7 @@ def make_run_reader(provider: str | None) -> PageReader:
     return read
 
 
-def get_item_id(item: DifferenceItem | ReconciliationRunItem) -> int:
+def get_difference_or_run_id(item: DifferenceItem | ReconciliationRunItem) -> int:
     return item.found.id if isinstance(item, DifferenceItem) else item.id
 
 

@@ -21,14 +21,21 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
-_CLOSABLE_AFTER_MS = 10_000
+_DIALOG_CLOSABLE_AFTER_MS = 10_000
 _MAX_RUN_DAYS = 366
-_SHOWN_COUNT_FIELDS = ("matched", "different_state", "different_amount", "missing_there", "imported", "refused")
+_SHOWN_REPORT_COUNT_FIELDS = (
+    "matched",
+    "different_state",
+    "different_amount",
+    "missing_there",
+    "imported",
+    "refused",
+)
 
 
 class ReconcileDialog(DialogFrame):
     """The dialog in which a person begins a reconciliation run. While the run continues, the acting button doesn't
-    begin a second one. _CLOSABLE_AFTER_MS milliseconds after the begin, the person may close the dialog; the
+    begin a second one. _DIALOG_CLOSABLE_AFTER_MS milliseconds after the begin, the person may close the dialog; the
     run continues.
 
     Signals:
@@ -85,7 +92,7 @@ class ReconcileDialog(DialogFrame):
             field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # an Edit
         self.dry_run_box.checkStateChanged.connect(self._update_act_button)
         self.act_button.clicked.connect(self._begin_run)
-        self._close_timer = QTimer(self, singleShot=True, interval=_CLOSABLE_AFTER_MS)
+        self._close_timer = QTimer(self, singleShot=True, interval=_DIALOG_CLOSABLE_AFTER_MS)
         self._close_timer.timeout.connect(self._allow_closing)
 
     # -- form
@@ -198,7 +205,7 @@ class ReconcileDialog(DialogFrame):
         counts = FactList(
             [
                 (context.translate(f"reconcile.count.{name}"), wording.format_count(getattr(report, name)))
-                for name in _SHOWN_COUNT_FIELDS
+                for name in _SHOWN_REPORT_COUNT_FIELDS
             ]
         )
         is_dry_run = report.run_id is None

@@ -17,7 +17,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 
-_MAX_SHOWN_FILES = 3
+_MAX_SHOWN_PROVIDER_FILES = 3
 RUN_FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
 
 
@@ -77,13 +77,13 @@ class RunHeader(Surface):
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
             self._figures[name].show_text(wording.format_count(count), tone)
             self._figures[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {count}")
-        self._show_files(view)
+        self._show_provider_files(view)
 
-    def _show_files(self, view: ReconciliationRunDetails) -> None:
+    def _show_provider_files(self, view: ReconciliationRunDetails) -> None:
         """Show the newest files that the run has compared, each with its SHA-256. If the run has compared no file,
         show a sentence which says how it has compared the payments."""
         context, lines = self._context, list[QWidget]()
-        for read_file in list(reversed(view.files))[:_MAX_SHOWN_FILES]:
+        for read_file in list(reversed(view.files))[:_MAX_SHOWN_PROVIDER_FILES]:
             line = TextLabel(words.format_provider_file(read_file, context), "small", "muted")
             name = context.translate("reconcile.file.checksum")
             short_form = f"SHA-256 {read_file.sha256[:8]}…{read_file.sha256[-4:]}"
@@ -97,10 +97,12 @@ class RunHeader(Surface):
             )
             checksum.copied.connect(self.copied)
             lines.append(make_flow_widget(line, checksum, gap=12))
-        if len(view.files) > _MAX_SHOWN_FILES:
+        if len(view.files) > _MAX_SHOWN_PROVIDER_FILES:
             lines.append(
                 TextLabel(
-                    context.translate("reconcile.file.more", n=len(view.files) - _MAX_SHOWN_FILES), "small", "muted"
+                    context.translate("reconcile.file.more", n=len(view.files) - _MAX_SHOWN_PROVIDER_FILES),
+                    "small",
+                    "muted",
                 )
             )
         if not view.files:
@@ -131,10 +133,10 @@ class RunHeader(Surface):
         return tuple(self._files.findChildren(CopyableId))
 
 
-def make_row_widget(*parts: QWidget) -> QWidget:
+def make_row_widget(*widgets: QWidget) -> QWidget:
     """Return a widget that contains these widgets side by side."""
     holder = QWidget()
-    holder.setLayout(make_row(*parts, gap=6))
+    holder.setLayout(make_row(*widgets, gap=6))
     return holder
 
 
@@ -181,7 +183,7 @@ class DifferenceFooter(Surface):
         )
         self.hide()
 
-    def show_item(self, item: DifferenceItem | None) -> None:
+    def show_difference(self, item: DifferenceItem | None) -> None:
         """Show the advice and the possible actions for a difference. With None, hide the footer."""
         self.setVisible(item is not None)
         if item is not None:

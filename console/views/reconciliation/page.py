@@ -33,10 +33,10 @@ from console.views.widgets.base import Surface, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState, replace_empty_state
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 from console.wording import catalogue as wording
 
-_REASON_KEY_BY_SHORTCUT = {
+_REFUSAL_WORDING_KEY_BY_SHORTCUT = {
     "G": "reconcile.not_broken_off",
     "[": "act.no_neighbour",
     "]": "act.no_neighbour",
@@ -80,9 +80,9 @@ class ReconcilePage(Page):
         self.export = ListExporter(context, self, self._make_export_request, self.head)
         self._build_run_buttons()
         self.run_head = RunHeader(context)
-        self.tabs = Tabs(translate("reconcile.parts"))
+        self.tabs = TabBar(translate("reconcile.parts"))
         for part in VERDICTS_OF_PART:
-            self.tabs.add(translate(f"reconcile.tab.{part}"), data=part)
+            self.tabs.add_tab(translate(f"reconcile.tab.{part}"), data=part)
         self._build_list()
         self.footer = DifferenceFooter(context)
         self._build_layout()
@@ -109,11 +109,11 @@ class ReconcilePage(Page):
 
     def _build_list(self) -> None:
         columns = reconcile_rows.make_difference_columns(self.context)
-        self.rows = PagedModel(columns, reconcile_rows.get_item_id, self.context.runner, parent=self)
+        self.rows = PagedModel(columns, reconcile_rows.get_difference_or_run_id, self.context.runner, parent=self)
         self.table = FittedTable(
             self.rows,
             self.context.translate("screen.reconcile"),
-            hideable_columns=reconcile_rows.HIDEABLE_COLUMN_NAMES,
+            hideable_columns=reconcile_rows.HIDEABLE_DIFFERENCE_COLUMN_NAMES,
         )
         ColumnWidthStorage(self.context, self.table, "reconcile")
         self.list = QStackedWidget()
@@ -153,7 +153,7 @@ class ReconcilePage(Page):
             (self.newer, partial(self._show_neighbour_run, 1)),
         ):
             button.clicked.connect(act)
-            reason = self.context.translate(_REASON_KEY_BY_SHORTCUT.get(button.key, "act.none_selected"))
+            reason = self.context.translate(_REFUSAL_WORDING_KEY_BY_SHORTCUT.get(button.key, "act.none_selected"))
             self.bind_shortcut(button.key, partial(self.press_button, button, reason))
         self.bind_shortcut("M", self._move_order)
         self._set_tab_order()
@@ -314,7 +314,7 @@ class ReconcilePage(Page):
 
     @Slot(object)
     def _show_current_difference(self, _row: object) -> None:
-        self.footer.show_item(self.current_difference)
+        self.footer.show_difference(self.current_difference)
         self._show_position()
 
     def _show_position(self) -> None:

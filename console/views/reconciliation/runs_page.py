@@ -54,7 +54,10 @@ class ReconcileRunsPage(Page):
             context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
         )
         self.rows = PagedModel(
-            reconcile_rows.make_run_columns(context), reconcile_rows.get_item_id, context.runner, parent=self
+            reconcile_rows.make_run_columns(context),
+            reconcile_rows.get_difference_or_run_id,
+            context.runner,
+            parent=self,
         )
         self.table = FittedTable(
             self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.HIDEABLE_RUN_COLUMN_NAMES

@@ -12,7 +12,7 @@ from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.records import RecordView
-from console.views.printing.print_job import PRINT_KEY
+from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions as evidence_acts
 from console.views.runtime.context import WindowContext
@@ -21,20 +21,20 @@ from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.record_parts import ExplanationForm
 
-SHORTCUT_BY_ACTION = {
+SHORTCUT_BY_RECORD_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
     "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "open_refund": "O",
     "import": "I", "take": "T", "note": "N", "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
-    "print": PRINT_KEY,
+    "print": PRINT_SHORTCUT,
 }  # fmt: skip
-_RIGHT_BY_ACTION = {
+_RIGHT_BY_RECORD_ACTION = {
     "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
     "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "probe", "submit": "refund_submit",
     "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
 
 
-_ACTIONS_IN_MENU = (*evidence_acts.EVIDENCE_EXPORT_ACTIONS, "print")
+_RECORD_ACTIONS_IN_MENU = (*evidence_acts.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
 class ActionButtons(QObject):
@@ -52,12 +52,12 @@ class ActionButtons(QObject):
         self._context = context
         self._buttons = {
             name: self._make_button(name)
-            for name in (*names, *collaboration_actions.COLLABORATION_ACTIONS, *_ACTIONS_IN_MENU)
+            for name in (*names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
         }
         self.bar = Surface(raised=True, edge="top")
         left, right, in_menu = (
             [self._buttons[name] for name in group]
-            for group in (names, collaboration_actions.COLLABORATION_ACTIONS, _ACTIONS_IN_MENU)
+            for group in (names, collaboration_actions.COLLABORATION_ACTIONS, _RECORD_ACTIONS_IN_MENU)
         )
         self.row = ActionRow(
             left,
@@ -75,7 +75,7 @@ class ActionButtons(QObject):
 
     def _make_button(self, name: str, kind: str = "default") -> KeyButton:
         word = self._context.translate(f"action.{name}")
-        button = KeyButton(word, SHORTCUT_BY_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
+        button = KeyButton(word, SHORTCUT_BY_RECORD_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
         button.setProperty("act", name)
         button.clicked.connect(self._request_action)
         return button
@@ -108,7 +108,7 @@ class ActionButtons(QObject):
         action = allowed_actions.get(name)
         if action is not None:
             return self._format_disabled_reason(action) if not action.allowed else self._find_unavailable_reason(name)
-        right = _RIGHT_BY_ACTION.get(name, name)
+        right = _RIGHT_BY_RECORD_ACTION.get(name, name)
         return (
             self._context.find_disabled_reason(right)
             if right in ROLES_BY_RIGHT
@@ -119,7 +119,7 @@ class ActionButtons(QObject):
         """Return why no person at this desk can run the action `name` at present: the database is unreachable, a
         read-only switch is on, or the desk asks a worker to act and no worker is present. Return "" if the action
         is possible. The rights of the person aren't checked."""
-        right = _RIGHT_BY_ACTION.get(name, name)
+        right = _RIGHT_BY_RECORD_ACTION.get(name, name)
         acts = right in ROLES_BY_RIGHT
         context = self._context
         return context.find_lost_connection_reason() or (
@@ -130,7 +130,7 @@ class ActionButtons(QObject):
         """Return the text of the reason why the service doesn't allow an action. If the person lacks a role, the
         text names the people who have it."""
         needed_roles = action.facts.get("needs")
-        right = _RIGHT_BY_ACTION.get(action.action, action.action)
+        right = _RIGHT_BY_RECORD_ACTION.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed_roles, tuple):
             return self._context.find_missing_right_reason(right) or self._context.format_needed_role(
                 needed_roles, self._context.list_other_people_with(right)
@@ -147,9 +147,9 @@ class ActionButtons(QObject):
             for button in buttons:
                 if button.property("act") == "purchase":
                     bind_button_to_right(self._context, button, "purchase")
-            form.set_actions(*buttons, DisabledReasonsLabel(*buttons))
+            form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons))
         else:
-            form.set_actions(TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted"))
+            form.show_action_widgets(TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted"))
 
     def find_proposer(self, view: CreditCheckDetails | PaymentDetails | RefundDetails) -> str | None:
         """Return the name of the person whose proposed decision about the record waits for a second person; None

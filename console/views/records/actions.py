@@ -263,7 +263,7 @@ class RecordActionHandlers(QObject):
         context.run_acting_call(
             lambda services, request_id: services.payments.set_order_paid(payment.id, request_id=request_id),
             self._show_moved_order,
-            self._show_move_failure,
+            self._show_order_move_failure,
             owner=self,
             label=context.translate("act.move_order", number=payment.merchant_payment_id),
             describe=lambda order: _make_moved_order_toast(context, order),
@@ -276,7 +276,7 @@ class RecordActionHandlers(QObject):
         self._context.toast_requested.emit(_make_moved_order_toast(self._context, order))
         self._page.refresh("moved")
 
-    def _show_move_failure(self, failure: Failure) -> None:
+    def _show_order_move_failure(self, failure: Failure) -> None:
         self._moved_payment = None
         self.show_refusal(failure)
         self._page.refresh("moved")

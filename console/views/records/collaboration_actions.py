@@ -46,7 +46,7 @@ class CollaborationActions(QObject):
         for keys, name in _SHORTCUTS_AND_ACTIONS:
             acts.page.bind_shortcut(keys, partial(press_button, name))
 
-    def run_action(self, name: str, kind: str, id: int, title: str = "") -> bool:
+    def run_action_if_supported(self, name: str, kind: str, id: int, title: str = "") -> bool:
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` is
         neither `take` nor `note`. `title` is the title of the record in a refusal; "" if the page shows only
         one record.
@@ -82,7 +82,7 @@ class CollaborationActions(QObject):
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
-            self._show_given_back,
+            self._show_give_back_toast,
             partial(self._acts.show_refusal, title=title),
             owner=self,
             label=context.translate("action.give_back"),
@@ -92,7 +92,7 @@ class CollaborationActions(QObject):
             provider="",
         )
 
-    def _show_given_back(self, was_taken: bool) -> None:
+    def _show_give_back_toast(self, was_taken: bool) -> None:
         self._context.toast_requested.emit(make_give_back_toast(self._context, was_taken=was_taken))
         self._acts.page.refresh("taken")
 
@@ -105,7 +105,7 @@ class CollaborationActions(QObject):
         dialog.answered.connect(self._refresh_after_note)
         dialog.open()
 
-    def end_own_take(self, name: str, taken: Take | None) -> None:
+    def run_action_on_own_take(self, name: str, taken: Take | None) -> None:
         """Run the action `name` (`give_back` or `hand_over`) on the record of this take. If the take is None or
         another person's, show the refusal in a bar."""
         if taken is None or not is_same_person(taken.person, self._context.operator or ""):
@@ -138,7 +138,7 @@ class CollaborationActions(QObject):
         if is_own:  # the page binds the keys, so that it can show a refusal while nothing is taken
             for place, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
                 button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
-                button.clicked.connect(partial(self.end_own_take, name, taken))
+                button.clicked.connect(partial(self.run_action_on_own_take, name, taken))
         bar = NotificationBar(
             "", words, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
         )  # a toast announces the own take

@@ -19,7 +19,7 @@ from console.views.theme.theme import current_appearance
 from console.wording import catalogue as wording
 
 RecordGetter = Callable[[Any], ShownRecord]
-_STATE_NAMES_BY_KIND = {
+_STATE_NAMES_BY_RECORD_KIND = {
     "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
     "waiting": ("payment", "token_generated", "user_payment"),
     "payment": ("payment", "callback_received", "signature_verified", "completed", "expired"),
@@ -30,7 +30,7 @@ _STATE_NAMES_BY_KIND = {
 """For each group of states: the family of its badges, then the states that can occur in a table. The longest word for
 these states decides the width of the column of states.
 """
-ALL_RECORD_KINDS = tuple(_STATE_NAMES_BY_KIND)
+ALL_RECORD_KINDS = tuple(_STATE_NAMES_BY_RECORD_KIND)
 CREDIT_CHECK_KIND_ONLY = ("credit_check",)
 _LARGE_TEXT_SCALE = 1.5
 
@@ -49,7 +49,7 @@ def make_record_columns(
 ) -> list[Column]:
     """Return the columns of a table of records, in the order of `names`. `get_record` returns the record of a row.
     `since` returns the instant from which the age of a row is counted; by default, the instant since which the
-    record has its state. `kinds` are keys of _STATE_NAMES_BY_KIND: the groups of states that can occur in the
+    record has its state. `kinds` are keys of _STATE_NAMES_BY_RECORD_KIND: the groups of states that can occur in the
     table. They decide how wide the column of states is.
 
     Raises KeyError if a name is unknown.
@@ -76,7 +76,7 @@ def make_credit_check_columns(
 @dataclass(frozen=True, slots=True)
 class _RecordColumnFactory:
     """Makes the columns of one table. `get_record` returns the record of a row. `kinds` are keys of
-    _STATE_NAMES_BY_KIND: the groups of states that can occur in the table."""
+    _STATE_NAMES_BY_RECORD_KIND: the groups of states that can occur in the table."""
 
     context: WindowContext
     get_record: RecordGetter
@@ -202,7 +202,7 @@ def _make_amount_column(table: _RecordColumnFactory) -> Column:
 
 
 def _make_state_column(table: _RecordColumnFactory) -> Column:
-    longest_words = (table.find_longest_word(*_STATE_NAMES_BY_KIND[kind]) for kind in table.kinds)
+    longest_words = (table.find_longest_word(*_STATE_NAMES_BY_RECORD_KIND[kind]) for kind in table.kinds)
     return table.make_badge_column("state", max(longest_words, key=len), case_words.get_state_key)
 
 

@@ -43,13 +43,13 @@ class EvidenceExportActions(QObject):
         self._records_in_progress: set[tuple[str, int]] = set()
         self._chosen_record: tuple[str, int] = ("", 0)
 
-    def run_action(self, name: str, kind: str, id: int) -> bool:
+    def run_action_if_supported(self, name: str, kind: str, id: int) -> bool:
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` isn't
         one of EVIDENCE_EXPORT_ACTIONS."""
         if name == "copy_story":
             self.copy_story(kind, id)
         elif name == "evidence_pack":
-            self.choose_file(kind, id)
+            self.choose_pack_path(kind, id)
         return name in EVIDENCE_EXPORT_ACTIONS
 
     # -- as text
@@ -59,29 +59,29 @@ class EvidenceExportActions(QObject):
         language = self._context.language
         self._context.run_read(
             lambda services: services.recovery.read_timeline(kind, id, MAX_COPIED_EVENTS).as_text(language),
-            self._show_copied,
+            self._copy_timeline_text,
             self._acts.show_refusal,
             owner=self,
             key=("story", kind, id),
         )
 
-    def _show_copied(self, text: str) -> None:
+    def _copy_timeline_text(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
         self._context.show_toast(self._context.translate("story.copied"), text.partition("\n")[0])
 
     # -- as a file
 
-    def choose_file(self, kind: str, id: int) -> None:
+    def choose_pack_path(self, kind: str, id: int) -> None:
         """Ask the person for the path of a new file, then write the evidence pack of the record to it. Do nothing
         while a pack of the same record is being written."""
         if (kind, id) in self._records_in_progress:
             return
         self._chosen_record = kind, id
         title, name = self._context.translate("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
-        ask_for_save_path(self._acts.page, title, "zip", self._write_to, name)
+        ask_for_save_path(self._acts.page, title, "zip", self._write_pack_to, name)
 
     @Slot(str)
-    def _write_to(self, path: str) -> None:
+    def _write_pack_to(self, path: str) -> None:
         self.write_pack(*self._chosen_record, Path(path))
 
     def write_pack(self, kind: str, id: int, path: Path) -> None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.services.evidence.pack_bundle import WrittenBundle
 
-BUNDLE_RIGHT = "audit_any"
-BUNDLE_SHORTCUT = "Ctrl+Shift+E"
-BUNDLE_KEY_HINT = ((BUNDLE_SHORTCUT,), "key.evidence_bundle")
+EVIDENCE_BUNDLE_RIGHT = "audit_any"
+EVIDENCE_BUNDLE_SHORTCUT = "Ctrl+Shift+E"
+EVIDENCE_BUNDLE_KEY_HINT = ((EVIDENCE_BUNDLE_SHORTCUT,), "key.evidence_bundle")
 RecordReader = Callable[["Console"], Sequence[RecordRef]]
 """Function that returns kind and id of the records; it is called in a worker thread."""
 
@@ -40,23 +40,25 @@ class EvidenceBundleExport(QObject):
         """True while an evidence bundle is being written."""
         return self._file.is_running
 
-    def choose_file(self, read_records: RecordReader, count: int | None = None) -> None:
+    def choose_bundle_path(self, read_records: RecordReader, count: int | None = None) -> None:
         """Ask the person for the path of a new file, then write the evidence packs of the records that
         `read_records` returns. `count` is the number of records; None if it isn't known. If the person lacks
         the right, show the reason. Do nothing while an export runs.
         """
-        reason = self._context.find_disabled_reason(BUNDLE_RIGHT)
+        reason = self._context.find_disabled_reason(EVIDENCE_BUNDLE_RIGHT)
         if reason:
             self._page.show_key_refusal(reason)
         elif not self.is_running:
             self._read_records = read_records
             translate = self._context.translate
             title = translate("action.evidence_bundle") if count is None else translate("bundle.title", n=count)
-            ask_for_save_path(self._page, title, "zip", self.write_to, f"evidence-{self._context.now():%Y%m%d}.zip")
+            ask_for_save_path(
+                self._page, title, "zip", self.write_bundle_to, f"evidence-{self._context.now():%Y%m%d}.zip"
+            )
 
     @Slot(str)
-    def write_to(self, path: str) -> None:
-        """Write one file at `path` with the evidence packs of the records that were passed to `choose_file`."""
+    def write_bundle_to(self, path: str) -> None:
+        """Write one file at `path` with the evidence packs of the records that `choose_bundle_path` has got."""
         context, read_records = self._context, self._read_records
         if read_records is None or self.is_running:
             return

@@ -19,7 +19,7 @@ from console.wording import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
 _STEP_INDENT_PX = 24
-_PERSON_DEPENDENT_REASONS = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
+_PERSON_DEPENDENT_REASON_CODES = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
 """Codes of the reasons that exclude a result for this person, but not for another person."""
 
 
@@ -79,7 +79,7 @@ class EvidenceForm(QWidget):
             title.setMinimumWidth(round(124 * current_appearance().scale))
             words = TextLabel(self._context.translate(f"dialog.resolve.step_{name}"), bold=True)
             title.setLayout(
-                make_column(make_row(StepNumber(number + 1), words, None, gap=8), None, margins=(0, 12, 0, 12))
+                make_column(make_row(WizardStepNumber(number + 1), words, None, gap=8), None, margins=(0, 12, 0, 12))
             )
             grid.addWidget(title, number, 0)
             grid.addWidget(line, number, 1)
@@ -123,10 +123,10 @@ class EvidenceForm(QWidget):
 
     def _connect_signals(self) -> None:
         for radio in (*self.kinds.values(), *self.outcomes.values()):
-            radio.toggled.connect(self._update_results)
+            radio.toggled.connect(self._update_result_buttons)
         for field in (self.number, self.file, self.text):
-            field.edit.textChanged.connect(self._update_results)
-        self.choose.clicked.connect(self._choose_file)
+            field.edit.textChanged.connect(self._update_result_buttons)
+        self.choose.clicked.connect(self._choose_evidence_file)
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input. The results come last, because
@@ -176,34 +176,39 @@ class EvidenceForm(QWidget):
     # -- consequences
 
     @Slot()
-    def _update_results(self) -> None:
+    def _update_result_buttons(self) -> None:
         """Enable the results that the given evidence supports. The other results stay visible but disabled, each
         with its reason."""
         for name, widget in self._inputs.items():
             widget.setVisible(name == self.evidence_kind)
         missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
         for name in self.outcomes:
-            self._enable_result(
+            self._enable_result_button(
                 name,
                 self._find_exclusion_reason(name) or missing_evidence or self._find_outcome_disabled_reason(name),
             )
-        self._choose_only_result()
+        self._select_only_result()
         self._show_effect()
         self._show_dry_run()
         self.changed.emit()
 
-    def show_choices(self, choices: Sequence[DecisionChoice]) -> None:
+    def store_decision_choices(self, choices: Sequence[DecisionChoice]) -> None:
         """Store the choices that the service has returned. A choice says of one result whether the stored facts
         exclude it, and which changes the result would make. Before this call, no result is disabled because of
         stored facts."""
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
-        self._update_results()
+        self._update_result_buttons()
 
     def _find_exclusion_reason(self, name: str) -> str:
         """Return why the stored facts exclude the result `name` for every person and every evidence; "" if they don't
         exclude it. Reasons that depend on the person are returned by `_find_outcome_disabled_reason`."""
         choice = self._choices.get(name)
-        if choice is None or choice.allowed or choice.reason is None or choice.reason in _PERSON_DEPENDENT_REASONS:
+        if (
+            choice is None
+            or choice.allowed
+            or choice.reason is None
+            or choice.reason in _PERSON_DEPENDENT_REASON_CODES
+        ):
             return ""
         return self._context.translate(choice.reason, **choice.facts)
 
@@ -221,7 +226,7 @@ class EvidenceForm(QWidget):
             before, after = (wording.format_amount(strip.refundable, strip.currency) for strip in money)
             self.money_effect.show_text(translate("dialog.resolve.effect_refundable", before=before, after=after))
 
-    def _choose_only_result(self) -> None:
+    def _select_only_result(self) -> None:
         """If the evidence supports only one result, select it and let the Tab key skip the results."""
         possible = [radio for radio in self.outcomes.values() if radio.isEnabled()]
         policy = Qt.FocusPolicy.ClickFocus if len(possible) == 1 else Qt.FocusPolicy.StrongFocus
@@ -252,7 +257,7 @@ class EvidenceForm(QWidget):
             )
         return self._context.find_missing_right_reason("resolve_second")
 
-    def _enable_result(self, name: str, disabled_reason: str) -> None:
+    def _enable_result_button(self, name: str, disabled_reason: str) -> None:
         radio = self.outcomes[name]
         radio.setEnabled(not disabled_reason)
         radio.setAccessibleDescription(disabled_reason)
@@ -264,7 +269,7 @@ class EvidenceForm(QWidget):
         self._reason_labels[name].setVisible(bool(disabled_reason))
 
     @Slot()
-    def _choose_file(self) -> None:
+    def _choose_evidence_file(self) -> None:
         dialog = QFileDialog(self, self._context.translate("field.evidence_file"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(self._store_chosen_file)
@@ -284,14 +289,14 @@ def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int 
     """
     context.run_read(
         lambda services: services.recovery.find_choices(kind, id),
-        form.show_choices,
+        form.store_decision_choices,
         lambda _failure: None,
         owner=form,
         key=("choices", kind, id),
     )
 
 
-class StepNumber(PaintedWidget):
+class WizardStepNumber(PaintedWidget):
     """A widget that shows the number of a step inside a ring."""
 
     def __init__(self, number: int) -> None:
@@ -311,7 +316,7 @@ class StepNumber(PaintedWidget):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, str(self._number))
 
 
-def _make_indented_column(*parts: QWidget | QLayout) -> QWidget:
+def _make_indented_column(*items: QWidget | QLayout) -> QWidget:
     holder = QWidget()
-    holder.setLayout(make_column(*parts, gap=4, margins=(_STEP_INDENT_PX, 0, 0, 0)))
+    holder.setLayout(make_column(*items, gap=4, margins=(_STEP_INDENT_PX, 0, 0, 0)))
     return holder

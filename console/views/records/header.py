@@ -48,8 +48,8 @@ class RecordHeader(Surface):
         self._notable_word = ""
         self._badge_box = FlowLayout()
         self._badge_row = make_flow_holder(self._badge_box)
-        self._identity = self._build_identity()
-        self._right = self._build_badges_and_steps()
+        self._identity = self._build_identity_panel()
+        self._right = self._build_badges_and_step_buttons()
         self._grid = QGridLayout(self)
         margin = tokens().px("spacing", "page_margin")
         self._grid.setContentsMargins(margin, 10, margin, 10)
@@ -58,21 +58,21 @@ class RecordHeader(Surface):
         self._grid.setColumnStretch(1, 1)
         self._grid.addWidget(self.title, 0, 0)
         self._placement: tuple[bool, bool] | None = None
-        self._place_parts(identity_below=False, badges_below=False)
+        self._place_identity_and_badges(identity_below=False, badges_below=False)
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
         """The widgets of the header that can have the focus, in tab order."""
         return self.title, self.number, self.all, self.previous, self.next
 
-    def _build_identity(self) -> QWidget:
+    def _build_identity_panel(self) -> QWidget:
         self.company = ElidedLabel("")
         self.client = TextLabel("", "body", "muted")
         self.all = LinkButton(self._context.translate("record.company"), chevron=True, role="small")
         self.all.clicked.connect(self.company_requested)
         return make_flow_widget(self.company, self.number, self.client, self.all, gap=8)
 
-    def _build_badges_and_steps(self) -> QWidget:
+    def _build_badges_and_step_buttons(self) -> QWidget:
         """Return a widget with the badges and the buttons that open the previous and the next record."""
         self.previous = IconButton("arrow_up", self._context.translate("action.previous"))
         self.next = IconButton("arrow_down", self._context.translate("action.next"))
@@ -87,7 +87,7 @@ class RecordHeader(Surface):
         self._trail.setLayout(steps)
         return make_flow_widget(self._badge_row, self._trail, gap=12)
 
-    def _place_parts(self, *, identity_below: bool, badges_below: bool) -> None:
+    def _place_identity_and_badges(self, *, identity_below: bool, badges_below: bool) -> None:
         """Place the corporation below the title (`identity_below`) or beside it, and the badges below the title
         (`badges_below`) or beside it."""
         if self._placement == (identity_below, badges_below):
@@ -114,7 +114,9 @@ class RecordHeader(Surface):
             - 2 * self._grid.horizontalSpacing()
         )
         title, identity, right = (part.sizeHint().width() for part in (self.title, self._identity, self._right))
-        self._place_parts(identity_below=title + identity + right > room, badges_below=title + right > room)
+        self._place_identity_and_badges(
+            identity_below=title + identity + right > room, badges_below=title + right > room
+        )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

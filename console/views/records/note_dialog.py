@@ -40,7 +40,7 @@ class NoteDialog(FormDialog):
         self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})
         context.run_read(
             lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
-            self._name_draft,
+            self._set_draft_title,
             lambda _: None,  # the draft keeps the word for the kind of the record as its title
             owner=self,
         )
@@ -48,7 +48,7 @@ class NoteDialog(FormDialog):
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)
         self.update_submit_button()
 
-    def _name_draft(self, numbers: Mapping[str, str]) -> None:
+    def _set_draft_title(self, numbers: Mapping[str, str]) -> None:
         """Put the number by which people know the record into the title of the draft. `numbers` maps a record
         ("payment 17") to its number; it was read after the dialog had opened."""
         number = numbers.get(f"{self._kind} {self._id}", "")

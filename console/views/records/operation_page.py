@@ -106,7 +106,7 @@ class OperationPage(Page):
         self.set_page_name(f"{self.title.plain} {self.id.short_form}")
         self._show_badges(view)
         show_explanation(self.form, view.explanation, context)
-        self.form.set_actions(*self._make_buttons(view))
+        self.form.show_action_widgets(*self._make_buttons(view))
         self._show_facts(view)
         self.timeline.show_lines(
             [words.make_entry_timeline_line(entry, context) for entry in reversed(view.timeline)]

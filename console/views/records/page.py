@@ -16,11 +16,11 @@ from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import RecordView, ShownRecord
-from console.views.printing.page_print import PagePrint
-from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
+from console.views.printing.page_print import PagePrinter
+from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions as evidence_acts
-from console.views.records.action_bar import SHORTCUT_BY_ACTION, ActionButtons
+from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION, ActionButtons
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHeader, make_explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 ViewT = TypeVar("ViewT", bound=RecordView)
-SHARED_ACTIONS = (*collaboration_actions.COLLABORATION_ACTIONS, *evidence_acts.EVIDENCE_EXPORT_ACTIONS)
+ACTIONS_OF_ALL_RECORD_KINDS = (*collaboration_actions.COLLABORATION_ACTIONS, *evidence_acts.EVIDENCE_EXPORT_ACTIONS)
 
 
 def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
@@ -47,7 +47,7 @@ def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
     those that every record's page has."""
     return (
         (("[", "]"), "key.previous_next"),
-        *(((SHORTCUT_BY_ACTION[name],), f"key.{name}") for name in names),
+        *(((SHORTCUT_BY_RECORD_ACTION[name],), f"key.{name}") for name in names),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
         *collaboration_actions.COLLABORATION_KEY_HINTS,
@@ -83,7 +83,7 @@ class RecordPage(Page, Generic[ViewT]):
         self._shown_state: tuple[str, ...] = ()
         self.acts = RecordActionHandlers(context, self)
         self.evidence = evidence_acts.EvidenceExportActions(context, self.acts, self._run_action_by_shortcut)
-        self.printing = PagePrint(context, self)
+        self.printing = PagePrinter(context, self)
         self.collaboration = collaboration_actions.CollaborationActions(
             context, self.acts, self._run_action_by_shortcut
         )
@@ -103,7 +103,7 @@ class RecordPage(Page, Generic[ViewT]):
         self._connect_signals()
 
     def _connect_signals(self) -> None:
-        self.head.step_requested.connect(self._show_neighbour)
+        self.head.step_requested.connect(self._open_neighbour_record)
         self.head.copied.connect(self.acts.show_copied_toast)
         self.head.company_requested.connect(self._open_company)
         self.tabs.related_record_requested.connect(self._open_related_record)
@@ -111,13 +111,13 @@ class RecordPage(Page, Generic[ViewT]):
         self.answers.clicked.connect(self.tabs.show_answers)
         self.action_bar.action_requested.connect(self.run_action_on_record)
         for name in self.action_names:
-            if name in SHORTCUT_BY_ACTION:
-                self.bind_shortcut(SHORTCUT_BY_ACTION[name], partial(self._run_action_by_shortcut, name))
-        self.bind_shortcut("[", partial(self._show_neighbour, -1))
-        self.bind_shortcut("]", partial(self._show_neighbour, 1))
+            if name in SHORTCUT_BY_RECORD_ACTION:
+                self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[name], partial(self._run_action_by_shortcut, name))
+        self.bind_shortcut("[", partial(self._open_neighbour_record, -1))
+        self.bind_shortcut("]", partial(self._open_neighbour_record, 1))
         for name, key in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION.items():
-            self.bind_shortcut(key, partial(self._end_own_take, name))
-        self.bind_shortcut(PRINT_KEY, partial(self._run_action_by_shortcut, "print"))
+            self.bind_shortcut(key, partial(self._run_action_on_own_take, name))
+        self.bind_shortcut(PRINT_SHORTCUT, partial(self._run_action_by_shortcut, "print"))
         self.bind_shortcut("Ctrl+C", self._copy_clipboard_text)
         self.bind_shortcut("Ctrl+Shift+C", self._copy_summary)
         for signal in (
@@ -147,14 +147,14 @@ class RecordPage(Page, Generic[ViewT]):
         """Run an action that only this kind of record has, such as `refund` for a payment. `name` is its name.
         Implemented by the subclass."""
 
-    def get_copied_name(self, view: ViewT) -> str:
+    def get_copied_identifier(self, view: ViewT) -> str:
         """Return the text that the copy button beside the title copies; by default, the id of the record."""
         return str(view.record.id)
 
     def get_clipboard_text(self, view: ViewT) -> str:
         """Return the text that the shortcut Ctrl+C copies; by default, the text that the copy button beside the title
         copies."""
-        return self.get_copied_name(view)
+        return self.get_copied_identifier(view)
 
     def get_corporation_number(self, view: ViewT) -> str:
         """Return the corporation number of the record; "" if the record has none."""
@@ -244,7 +244,7 @@ class RecordPage(Page, Generic[ViewT]):
     # -- display
 
     def _show_view(self, view: ViewT) -> None:
-        self.head.title.show_id(case_words.title(view.record, self.context), self.get_copied_name(view))
+        self.head.title.show_id(case_words.title(view.record, self.context), self.get_copied_identifier(view))
         self.fill_header(view)
         show_explanation(self.form, view.explanation, self.context)
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
@@ -273,9 +273,9 @@ class RecordPage(Page, Generic[ViewT]):
             for widget in widgets:
                 if widget.parent() is None:
                     self.sides_strip.panels[place].add_tool(widget)
-        self.fit_strips()
+        self.fit_panel_strips()
 
-    def fit_strips(self) -> None:
+    def fit_panel_strips(self) -> None:
         """Arrange the panels with the record's states for the part of the page that is visible, because the page may
         be wider than the window."""
         around = self.parentWidget()
@@ -284,7 +284,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.fit_strips()
+        self.fit_panel_strips()
 
     @Slot()
     def _update_actions(self) -> None:
@@ -324,14 +324,16 @@ class RecordPage(Page, Generic[ViewT]):
         reading `view`. The bar shows the person, the time and the action."""
         if not self.has_changed(before, view):
             return
-        last_entry = next((entry for entry in reversed(view.timeline) if not self.is_opening_entry(entry)), None)
+        last_entry = next(
+            (entry for entry in reversed(view.timeline) if not self.is_record_opened_entry(entry)), None
+        )
         if last_entry is not None and last_entry.actor != self.context.operator:
             self.show_change(before, view, last_entry)
 
     def has_changed(self, before: ViewT, view: ViewT) -> bool:
         return len(view.timeline) > len(before.timeline)
 
-    def is_opening_entry(self, entry: TimelineEntry) -> bool:
+    def is_record_opened_entry(self, entry: TimelineEntry) -> bool:
         """Return True if the audit entry only records that a person has opened the record."""
         return entry.what.endswith("opened")
 
@@ -363,13 +365,13 @@ class RecordPage(Page, Generic[ViewT]):
         """Open the dialog of the action that another page has requested for this record
         (`WindowContext.request_action`), in the same way as the shortcut of the action."""
         if name in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION:
-            self._end_own_take(name)
+            self._run_action_on_own_take(name)
         else:
             self._run_action_by_shortcut(name)
 
     # -- navigation
 
-    def _show_neighbour(self, step: int) -> None:
+    def _open_neighbour_record(self, step: int) -> None:
         """Open the previous (`step` -1) or next (1) record of the list from which the person has opened the page. If
         there is no such record, show a refusal."""
         route = find_neighbour_route(self.route, step)
@@ -407,9 +409,9 @@ class RecordPage(Page, Generic[ViewT]):
         """Run an action on the related record whose row has the focus. If this record can't have the action, show a
         bar that names the record; the action is never run on the record of the page instead."""
         shared_acts, button = (self.evidence, self.collaboration), self.find_button(name)
-        if button is not None and name in SHARED_ACTIONS:  # every record has them, with the same rights
+        if button is not None and name in ACTIONS_OF_ALL_RECORD_KINDS:  # every record has them, with the same rights
             if button.isEnabled():
-                any(acts.run_action(name, *case_words.make_record_ref(row)) for acts in shared_acts)
+                any(acts.run_action_if_supported(name, *case_words.make_record_ref(row)) for acts in shared_acts)
             else:
                 self.press_button(button)
         elif name == "probe":
@@ -424,9 +426,9 @@ class RecordPage(Page, Generic[ViewT]):
             title = case_words.title(row, self.context)
             self.show_key_refusal(self.context.translate("act.focus_elsewhere", title=title))
 
-    def _end_own_take(self, name: str) -> None:
+    def _run_action_on_own_take(self, name: str) -> None:
         if self.view is not None:
-            self.collaboration.end_own_take(name, self.view.taken)
+            self.collaboration.run_action_on_own_take(name, self.view.taken)
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
@@ -438,7 +440,7 @@ class RecordPage(Page, Generic[ViewT]):
             self.printing.print_record(
                 self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
             )
-        elif not any(acts.run_action(name, self.kind, self.id) for acts in shared_acts):
+        elif not any(acts.run_action_if_supported(name, self.kind, self.id) for acts in shared_acts):
             self.run_kind_action(name, self.view)
 
     def list_printed_lines(self, view: ViewT) -> list[str]:

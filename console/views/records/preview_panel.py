@@ -65,7 +65,7 @@ class RecordPreview(Surface):
         box.setContentsMargins(1, 0, 0, 0)
         box.addWidget(self._area)
 
-    def show_item(self, item: QueueItem | None) -> None:
+    def show_queue_item(self, item: QueueItem | None) -> None:
         """Show the summary of this item of a queue. With None, the panel is empty."""
         self.record = item.record if item else None
         self._area.setWidget(self._make_preview(item) if item else QWidget())
@@ -126,7 +126,7 @@ class RecordPreview(Surface):
         context, record = self._context, item.record
         part = Surface(edge="bottom")
         box = make_column(gap=10, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
-        block_keys = _find_block_wording_keys(record)
+        block_keys = _find_blocking_bar_wording_keys(record)
         if block_keys:
             lead, text_key = block_keys
             box.addWidget(
@@ -273,7 +273,7 @@ class RecordPreview(Surface):
         return holder
 
 
-def _find_block_wording_keys(record: ShownRecord) -> tuple[str, str] | None:
+def _find_blocking_bar_wording_keys(record: ShownRecord) -> tuple[str, str] | None:
     """Return the two wording keys (bold text, sentence) of the bar which says that the record's unknown outcome
     blocks other actions. Return None if the outcome is known, or for an order."""
     if isinstance(record, Order) or record.certainty is not Certainty.UNKNOWN:

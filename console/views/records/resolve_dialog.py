@@ -17,7 +17,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.inputs import Field, RadioButton
 
-_FINAL_REFUSAL_CODES = frozenset(
+_FINAL_REFUSAL_ERROR_CODES = frozenset(
     {
         ErrorCode.NOTHING_TO_RESOLVE,
         ErrorCode.ALREADY_DECIDED,
@@ -47,7 +47,7 @@ class ResolveForm(EvidenceForm):
         number, outcomes = Field(translate("field.provider_id"), role="data"), {"success": bought, "error": unbought}
         super().__init__(context, proposer, number, kinds, outcomes)
         self.bought, self.unbought = bought, unbought
-        self._update_results()
+        self._update_result_buttons()
 
     def _make_widgets_below_number(self) -> tuple[QWidget, ...]:
         return (TextLabel(self._context.translate("dialog.resolve.by_number_hint"), "small", "muted", wrap=True),)
@@ -98,9 +98,9 @@ class ResolveForm(EvidenceForm):
 
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
-    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After a
-    refusal the person can correct the inputs and send them again, except for the error codes of
-    _FINAL_REFUSAL_CODES. If the record has changed since the dialog was opened, the dialog shows the changed fields.
+    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After a refusal
+    the person can correct the inputs and send them again, except for the error codes of _FINAL_REFUSAL_ERROR_CODES.
+    If the record has changed since the dialog was opened, the dialog shows the changed fields.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     def _show_failure(self, failure: Failure) -> None:
         if failure.code == ErrorCode.STALE_VIEW:
             self._show_final_content(self._context.translate("dialog.stale.title"), self._make_stale_content(failure))
-        elif failure.code in _FINAL_REFUSAL_CODES:
+        elif failure.code in _FINAL_REFUSAL_ERROR_CODES:
             self._show_final_content(self._context.translate("act.refused"), self._make_refusal_bar(failure))
         else:
             self._show_form_again(failure)
@@ -143,7 +143,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     def _show_form_again(self, failure: Failure) -> None:
         """Show the refusal above the form, which still has the person's inputs."""
         self.form.setEnabled(True)
-        self.end_action(self._context.translate("action.cancel"))
+        self.allow_acting_again(self._context.translate("action.cancel"))
         content = QWidget()
         content.setLayout(make_column(self._make_refusal_bar(failure), self.form, gap=12))
         self.show_content(content)

@@ -14,7 +14,10 @@ from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE
 from console.views.runtime.context import WindowContext
 from console.views.widgets.inputs import Field, RadioButton
 
-_RESULTS_BY_KIND = {"payment": ("completed", "payment_failed", "reversed"), "refund": ("completed", "failed")}
+_RESULT_NAMES_BY_RECORD_KIND = {
+    "payment": ("completed", "payment_failed", "reversed"),
+    "refund": ("completed", "failed"),
+}
 MoneyRecord: TypeAlias = Payment | Refund | Operation
 
 
@@ -33,7 +36,7 @@ class ResolveMoneyForm(EvidenceForm):
         }
         outcomes = {
             name: RadioButton(translate(f"dialog.resolve_money.{record_kind}.{name}"))
-            for name in _RESULTS_BY_KIND[record_kind]
+            for name in _RESULT_NAMES_BY_RECORD_KIND[record_kind]
         }
         super().__init__(
             context, proposer, Field(translate("dialog.resolve_money.number"), role="data"), kinds, outcomes
@@ -42,8 +45,8 @@ class ResolveMoneyForm(EvidenceForm):
             record_kind,
             "submitting" if isinstance(record, Operation) else record.state.value,
         )
-        self.completed_number.edit.textChanged.connect(self._update_results)
-        self._update_results()
+        self.completed_number.edit.textChanged.connect(self._update_result_buttons)
+        self._update_result_buttons()
 
     def _make_widgets_below_outcome(self, name: str) -> tuple[QWidget, ...]:
         if name != "completed":

@@ -19,7 +19,7 @@ from console.views.tables.columns import Column
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
 from console.wording import evidence_words
@@ -50,7 +50,7 @@ class RecordTabs(QWidget):
         super().__init__()
         translate = context.translate
         self._context = context
-        self.tabs = Tabs(translate("record.tabs"))
+        self.tabs = TabBar(translate("record.tabs"))
         self._stack = QStackedWidget()
         self._timeline, self._notes = (
             TimelineList(translate("record.tab.timeline")),
@@ -65,7 +65,7 @@ class RecordTabs(QWidget):
             RecordTab("audit", self._audit, (self._audit,)),
         )
         for tab in self._tabs:
-            self.tabs.add(translate(f"record.tab.{tab.name}"), data=tab.name)
+            self.tabs.add_tab(translate(f"record.tab.{tab.name}"), data=tab.name)
             self._stack.addWidget(_add_empty_state(tab, context))
         self.tabs.currentChanged.connect(self._stack.setCurrentIndex)
         head = Surface(edge="bottom")
@@ -90,7 +90,7 @@ class RecordTabs(QWidget):
         show in the titles of the `kind_tabs`."""
         self._timeline.show_lines(lines)
         self._notes.show_lines(make_note_lines(view.notes, self._context))
-        self._evidence.show_items(list(reversed(view.evidence)))
+        self._evidence.show_evidence(list(reversed(view.evidence)))
         self._audit.show_rows(list(enumerate(reversed(view.timeline))))
         counts = (len(lines), *kind_tab_counts, len(view.notes), len(view.evidence), len(view.timeline))
         for number, count in enumerate(counts):
@@ -253,7 +253,7 @@ class EvidenceView(QWidget):
     def _format_source(self, item: EvidenceItem) -> str:
         return evidence_words.format_evidence_source(item.source, self._context.language)
 
-    def show_items(self, items: Sequence[EvidenceItem]) -> None:
+    def show_evidence(self, items: Sequence[EvidenceItem]) -> None:
         self._table.show_rows(items)
 
     @Slot()

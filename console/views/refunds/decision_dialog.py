@@ -16,7 +16,7 @@ from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.refunds.request_review import OrderNumberCheck
-from console.views.runtime.context import ActingCall, Toast, WindowContext, add_password
+from console.views.runtime.context import ActingCall, Toast, WindowContext, bind_password_to_call
 from console.views.runtime.routes import RefundRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
@@ -62,7 +62,7 @@ class _DecisionDialog(DialogFrame):
         """Return why the person can't send the decision yet; "" if the person can."""
         return ""
 
-    def _get_reason(self) -> str:
+    def _get_rejection_reason(self) -> str:
         """Return the reason that the person has typed; "" for a decision without a reason."""
         return ""
 
@@ -97,7 +97,7 @@ class _DecisionDialog(DialogFrame):
                 case_words.title(refund, context),
                 record_words.make_state_cell(case_words.get_state_key(refund), context.language).word,
             ),
-            attempt=(f"refund {self.name}", id, self._view.record.version, self._get_reason()),
+            attempt=(f"refund {self.name}", id, self._view.record.version, self._get_rejection_reason()),
             key=("refund", id),
             provider=self._view.payment.provider if self.name == "approve" else "",
         )
@@ -245,7 +245,7 @@ class ApproveDialog(_DecisionDialog):
         self.password.line_edit.clear()
         self.set_busy(self._context.translate("dialog.busy"))
         confirm = self._context.bind_services(lambda services: services.sessions.confirm_password(password))
-        confirmed_call = add_password(self._make_decision_call(), password)
+        confirmed_call = bind_password_to_call(self._make_decision_call(), password)
 
         def handle_confirmation(is_right: bool) -> None:
             if is_right:
@@ -261,7 +261,7 @@ class ApproveDialog(_DecisionDialog):
     def _ask_password_again(self, words: str) -> None:
         """Enable the dialog again, because the password was wrong or couldn't be checked; `words` is the reason.
         The refund isn't approved yet."""
-        self.end_action(self._context.translate("action.cancel"))
+        self.allow_acting_again(self._context.translate("action.cancel"))
         self.act_button.show_text(self._context.translate("dialog.approve.act"))
         self._update_act_button()
         self.password.show_error(words)
@@ -299,13 +299,13 @@ class RejectDialog(_DecisionDialog):
         super()._show_failure(failure)
 
     def _find_disabled_reason(self) -> str:
-        return "" if self._get_reason() else self._context.translate("dialog.reject.needs_words")
+        return "" if self._get_rejection_reason() else self._context.translate("dialog.reject.needs_words")
 
-    def _get_reason(self) -> str:
+    def _get_rejection_reason(self) -> str:
         return self.words.text().strip()
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        id, expected_version, words = self._view.record.id, self._view.record.version, self._get_reason()
+        id, expected_version, words = self._view.record.id, self._view.record.version, self._get_rejection_reason()
         return lambda services, request_id: services.refunds.reject(
             id, words, expected_version, request_id=request_id
         )

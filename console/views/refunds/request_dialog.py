@@ -64,7 +64,7 @@ class RefundDialog(DialogFrame):
         self._holder = QWidget()
         self._holder.setLayout(make_column(*draft_bar, *self._make_bars(), self._old_answer_bar, self.form, gap=12))
         self.show_content(self._holder)
-        self.act_button.clicked.connect(self._review_or_send)
+        self.act_button.clicked.connect(self._show_review_or_send_request)
         self.act_button.show_key("Ctrl+Enter")
         self.too_early_words = context.translate("dialog.too_early")
         self._close_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
@@ -197,7 +197,7 @@ class RefundDialog(DialogFrame):
     # -- review
 
     @Slot()
-    def _review_or_send(self) -> None:
+    def _show_review_or_send_request(self) -> None:
         if self.review is None:
             self._show_review()
         elif not self.is_busy:

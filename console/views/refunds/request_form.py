@@ -23,7 +23,7 @@ from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
 EXACT_LOOK_ALIKE_RULE = "exact_lookalike"
-_ALWAYS_SHOWN_RULES = frozenset(
+_ALWAYS_SHOWN_REFUND_RULES = frozenset(
     {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, WindowReason.REFUND_PERIOD_OVER}
 )
 """Rules of refunds that the form shows even if they are fulfilled. Every other rule is shown only if it is broken."""
@@ -73,7 +73,7 @@ class RefundForm(QWidget):
         amount = translate("dialog.refund.amount", currency=translate(f"currency.{currency}"))
         self.amount = Field(amount, role="figure", right=True)
         self.full_amount_box = RadioButton(
-            translate("dialog.refund.all_left", amount=self._format_amount(self.largest_minor))
+            translate("dialog.refund.all_left", amount=self._format_amount(self.largest_requestable_minor))
         )
         self.part_amount_box = RadioButton(translate("dialog.refund.part"))
         group = QButtonGroup(self)
@@ -90,7 +90,7 @@ class RefundForm(QWidget):
         self.amount_edit, self.words_edit, self.ticket_edit = (
             _get_line_edit(field) for field in (self.amount, self.words, self.ticket)
         )
-        self.amount_edit.setText(format_decimal(Money(self.largest_minor, currency)))
+        self.amount_edit.setText(format_decimal(Money(self.largest_requestable_minor, currency)))
         self.words_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         self.ticket_edit.setMaxLength(60)
 
@@ -113,7 +113,7 @@ class RefundForm(QWidget):
 
     def _connect_signals(self) -> None:
         self.amount_edit.textChanged.connect(self._check_amount)
-        self.full_amount_box.toggled.connect(self._fill_amount)
+        self.full_amount_box.toggled.connect(self._fill_or_focus_amount)
         for edit in (self.words_edit, self.ticket_edit):
             edit.textChanged.connect(self.changed)
         self.reason.currentIndexChanged.connect(self.changed)
@@ -142,7 +142,7 @@ class RefundForm(QWidget):
         self.intended_repeat_box.hide()
         self._replace_widget("_risk_signals", self._make_risk_signal_box(answers))
         self._replace_widget("_rules", self._make_rule_lines())
-        self._show_amounts_after()
+        self._show_remaining_refundable()
         self.changed.emit()
 
     def _replace_widget(self, name: str, widget: QWidget) -> None:
@@ -220,7 +220,9 @@ class RefundForm(QWidget):
     def _make_rule_lines(self) -> QWidget:
         currency = self.plan.payment.currency
         checks = [
-            check for check in self._list_shown_checks() if check.rule in _ALWAYS_SHOWN_RULES or not check.holds
+            check
+            for check in self._list_shown_checks()
+            if check.rule in _ALWAYS_SHOWN_REFUND_RULES or not check.holds
         ]
         lines = [refund_words.make_rule_check_line(check, self._context, currency) for check in checks]
         lines.append(
@@ -236,7 +238,7 @@ class RefundForm(QWidget):
     # -- inputs
 
     @property
-    def largest_minor(self) -> int:
+    def largest_requestable_minor(self) -> int:
         """The largest amount that the person can request, in minor units: the refundable amount; for a refund from
         money set aside, the amount that is set aside."""
         return self._set_aside.amount_minor if self._set_aside else self.plan.money.refundable
@@ -319,11 +321,11 @@ class RefundForm(QWidget):
             return translate("dialog.refund.ascii_only")
         if money is None:
             return translate("dialog.refund.no_amount")
-        if money.minor > self.largest_minor:
-            return translate("dialog.refund.too_much", most=Money(self.largest_minor, money.currency))
-        must_be_whole = self._set_aside is not None and money.minor != self.largest_minor
+        if money.minor > self.largest_requestable_minor:
+            return translate("dialog.refund.too_much", most=Money(self.largest_requestable_minor, money.currency))
+        must_be_whole = self._set_aside is not None and money.minor != self.largest_requestable_minor
         return (
-            translate("dialog.refund.set_aside_whole", amount=Money(self.largest_minor, money.currency))
+            translate("dialog.refund.set_aside_whole", amount=Money(self.largest_requestable_minor, money.currency))
             if must_be_whole
             else ""
         )
@@ -333,24 +335,26 @@ class RefundForm(QWidget):
     @Slot()
     def _check_amount(self) -> None:
         money = self.entered_money
-        is_full_amount = money is not None and money.minor == self.largest_minor
+        is_full_amount = money is not None and money.minor == self.largest_requestable_minor
         # A change of the radio buttons by the program must not be treated as the choice of the person: that would
         # replace the typed amount.
         with QSignalBlocker(self.full_amount_box), QSignalBlocker(self.part_amount_box):
             (self.full_amount_box if is_full_amount else self.part_amount_box).setChecked(True)
-        self._show_amounts_after()
+        self._show_remaining_refundable()
         self.changed.emit()
         self._timer.start()
 
     @Slot(bool)
-    def _fill_amount(self, is_all: bool) -> None:
-        if is_all:
-            self.amount_edit.setText(format_decimal(Money(self.largest_minor, self.plan.payment.currency)))
+    def _fill_or_focus_amount(self, is_full_amount: bool) -> None:
+        if is_full_amount:
+            self.amount_edit.setText(
+                format_decimal(Money(self.largest_requestable_minor, self.plan.payment.currency))
+            )
         else:
             self.amount_edit.setFocus()
             self.amount_edit.selectAll()
 
-    def _show_amounts_after(self) -> None:
+    def _show_remaining_refundable(self) -> None:
         money = self.entered_money
         remaining_minor = max(
             0, self.plan.money.refundable - (0 if self._set_aside or money is None else money.minor)
@@ -363,7 +367,7 @@ class RefundForm(QWidget):
     @Slot()
     def _request_plan(self) -> None:
         money = self.entered_money
-        if money is not None and money.minor <= self.largest_minor:
+        if money is not None and money.minor <= self.largest_requestable_minor:
             self.amount_changed.emit(format_decimal(money))
 
     @property

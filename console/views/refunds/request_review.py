@@ -49,9 +49,9 @@ class RefundReview(QWidget):
         )
         strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        amounts = compute_amounts_after(plan.money, self._minor, set_aside=form.make_request().set_aside_id)
+        amounts = compute_amounts_after_refund(plan.money, self._minor, set_aside=form.make_request().set_aside_id)
         rows, rest = money_facts.make_money_parts(amounts, context, plan.money.refundable)
-        strip.show_parts([part for part in rows if not part.quiet], rest)
+        strip.show_money_parts([part for part in rows if not part.quiet], rest)
         money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)
         self.setLayout(
             make_column(
@@ -130,7 +130,7 @@ class OrderNumberCheck(QWidget):
         return "" if typed_text == self._last_four else self._context.translate("dialog.refund.needs_last_four")
 
 
-def compute_amounts_after(money: MoneyParts, amount_minor: int, *, set_aside: int | None = None) -> MoneyParts:
+def compute_amounts_after_refund(money: MoneyParts, amount_minor: int, *, set_aside: int | None = None) -> MoneyParts:
     """Return the parts of the payment's amount as they will be after a refund request of `amount_minor` minor
     units, for display only: the service computes the stored amounts. `set_aside` is the id of the money set
     aside from which the refund is paid; None for an ordinary refund.

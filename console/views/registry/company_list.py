@@ -91,7 +91,9 @@ class CompanyList(QWidget):
         super().__init__()
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
         columns = _make_company_columns(context, has_registry=registry_date is not None)
-        self.table = StaticTable(context, columns, _get_number, title, hideable_columns=("furigana", "address"))
+        self.table = StaticTable(
+            context, columns, _get_corporation_number, title, hideable_columns=("furigana", "address")
+        )
         self.table.opened.connect(self._open_company)
         head = Surface(edge="bottom")
         head.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
@@ -119,7 +121,7 @@ class CompanyList(QWidget):
         self.opened.emit(company.number)
 
 
-def _get_number(company: FoundCompany) -> str:
+def _get_corporation_number(company: FoundCompany) -> str:
     return company.number
 
 

@@ -80,7 +80,7 @@ class CorporationFactsView(QWidget):
         if corporation.closure is not None:
             parts.append(self._make_closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
-            link = self._make_link(facts.successors[-1], "corporation.open_successor")
+            link = self._make_corporation_link(facts.successors[-1], "corporation.open_successor")
             parts.append(make_flow_widget(link))
         if facts.predecessors:
             parts.append(self._make_predecessor_links(facts.predecessors))
@@ -100,14 +100,15 @@ class CorporationFactsView(QWidget):
     def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate
         links = [
-            self._make_link(match, "corporation.predecessor_link") for match in matches[:_MAX_SHOWN_PREDECESSORS]
+            self._make_corporation_link(match, "corporation.predecessor_link")
+            for match in matches[:_MAX_SHOWN_PREDECESSORS]
         ]
         parts: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
         if len(matches) > len(links):
             parts.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
         return make_flow_widget(*parts, gap=12)
 
-    def _make_link(self, match: RegistryMatch, key: str) -> LinkButton:
+    def _make_corporation_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation
         name = registry_words.official_name(corporation, translate)
         ours = registry_words.format_own_records(match, translate)
@@ -115,9 +116,9 @@ class CorporationFactsView(QWidget):
         link = LinkButton(text, chevron=True)
         link.setAccessibleDescription(wording.format_number(corporation.number))
         link.setProperty("number", corporation.number)
-        link.clicked.connect(self._request_number)
+        link.clicked.connect(self._emit_number_of_clicked_link)
         return link
 
     @Slot()
-    def _request_number(self) -> None:
+    def _emit_number_of_clicked_link(self) -> None:
         self.number_requested.emit(str(self.sender().property("number")))

@@ -77,13 +77,13 @@ class Chart(PaintedWidget):
             self.setMinimumHeight(self._compute_minimum_height())
 
     def _compute_minimum_height(self) -> int:
-        lines = ceil(len(self.content.strips) / self._count_columns())
+        lines = ceil(len(self.content.strips) / self._count_strip_columns())
         bars = self._min_bars_px * current_appearance().scale
         return ceil(
             lines * (bars + self._measure_text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _CHART_PADDING_PX
         )
 
-    def _count_columns(self) -> int:
+    def _count_strip_columns(self) -> int:
         places = max((len(strip.bars) for strip in self.content.strips), default=1)
         strip_width = max(1, places) * self.content.min_place_px * current_appearance().scale + _STRIP_GAP_PX
         room = self.width() - 2 * _CHART_PADDING_PX + _STRIP_GAP_PX
@@ -91,7 +91,7 @@ class Chart(PaintedWidget):
 
     def compute_strip_boxes(self) -> list[QRectF]:
         """Return the rectangle of each strip of bars, in px relative to the widget."""
-        columns = self._count_columns()
+        columns = self._count_strip_columns()
         lines = max(1, ceil(len(self.content.strips) / columns))
         box = QRectF(self.rect()).adjusted(
             _CHART_PADDING_PX, _CHART_PADDING_PX, -_CHART_PADDING_PX, -_CHART_PADDING_PX
@@ -136,21 +136,21 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height: fl
     look = current_appearance()
     small = look.line_height("small")
     place_width = box.width() / max(1, len(strip.bars))
-    line_count = max((len(_split_figure(bar.figure, place_width)) for bar in strip.bars), default=1)
+    line_count = max((len(_split_figure_into_lines(bar.figure, place_width)) for bar in strip.bars), default=1)
     above = look.line_height("body") + band_height + line_count * small + 8
-    _draw_title(painter, strip, box)
+    _draw_strip_title(painter, strip, box)
     bars = QRectF(box.left(), box.top() + above, box.width(), box.height() - above - small - 4)
-    _draw_bands(painter, strip, bars, place_width)
+    _draw_marked_range_bands(painter, strip, bars, place_width)
     for number, bar in enumerate(strip.bars):
         place = QRectF(bars.left() + number * place_width, bars.top(), place_width, bars.height())
         _draw_bar(painter, strip, bar, place)
     painter.setPen(QPen(look.colour("border"), 1))
     painter.drawLine(bars.bottomLeft(), bars.bottomRight())
-    _draw_labels(painter, strip.bars, bars, place_width)
+    _draw_bar_labels(painter, strip.bars, bars, place_width)
     _draw_mark_line(painter, strip, bars)
 
 
-def _draw_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
+def _draw_strip_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
     look = current_appearance()
     baseline = compute_centred_baseline(box.top(), look.line_height("body"))
     title = elide_font_runs(split_font_runs(strip.title), box.width(), bold=True)
@@ -163,12 +163,12 @@ def _draw_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
         )
 
 
-def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, place: QRectF) -> None:
-    width = min(_MAX_BAR_WIDTH_PX * current_appearance().scale, place.width() * 0.64)
-    left, bottom, top = place.center().x() - width / 2, place.bottom(), place.bottom()
+def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_room: QRectF) -> None:
+    width = min(_MAX_BAR_WIDTH_PX * current_appearance().scale, bar_room.width() * 0.64)
+    left, bottom, top = bar_room.center().x() - width / 2, bar_room.bottom(), bar_room.bottom()
     part_width = width / max(1, len(bar.parts)) if strip.is_grouped else width
     for number, part in enumerate(bar.parts):
-        height = place.height() * min(1.0, part.value / strip.top) if strip.top else 0.0
+        height = bar_room.height() * min(1.0, part.value / strip.top) if strip.top else 0.0
         if part.value > 0:
             height = max(2.0, height)
         base = bottom if strip.is_grouped else top
@@ -176,20 +176,20 @@ def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, place: QRectF) -> No
         fill_area(painter, QRectF(x, base - height, part_width, height), part.look)
         top = min(top, base - height)
     small = current_appearance().line_height("small")
-    for number, line in enumerate(reversed(_split_figure(bar.figure, place.width())), 1):
+    for number, line in enumerate(reversed(_split_figure_into_lines(bar.figure, bar_room.width())), 1):
         _draw_centred_text(
-            painter, line, place, compute_centred_baseline(top - number * small - 2, small, "small"), "text"
+            painter, line, bar_room, compute_centred_baseline(top - number * small - 2, small, "small"), "text"
         )
 
 
-def _split_figure(figure: str, width: float) -> list[str]:
+def _split_figure_into_lines(figure: str, width: float) -> list[str]:
     """Return the lines of a bar's figure, such as `9 · ¥468,500`: one line, or one for each of its parts if the
     figure is wider than `width` px."""
     is_too_wide = measure_font_runs(split_font_runs(figure), "small") > width
     return figure.split(" · ") if is_too_wide else [figure]
 
 
-def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
+def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
     """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
     from the last bar."""
     widest = max((measure_font_runs(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
@@ -212,7 +212,7 @@ def _draw_centred_text(painter: QPainter, text: str, room: QRectF, baseline: flo
         draw_font_runs(painter, room.center().x() - width / 2, baseline, runs, "small")
 
 
-def _draw_bands(painter: QPainter, strip: BarStrip, area: QRectF, place_width: float) -> None:
+def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, place_width: float) -> None:
     """Draw the marked ranges of a strip behind its bars. Each range has an icon above it and a thick line below
     the axis, so that it stays visible behind the bars."""
     look = current_appearance()
@@ -234,18 +234,18 @@ def _draw_mark_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
 
 
-def fill_area(painter: QPainter, area: QRectF, look: BarPartStyle) -> None:
-    """Fill an area with the pattern and the colour of `look`, and draw its border."""
-    colour = current_appearance().colour(look.tone)
+def fill_area(painter: QPainter, area: QRectF, style: BarPartStyle) -> None:
+    """Fill an area with the pattern and the colour of `style`, and draw its border."""
+    colour = current_appearance().colour(style.tone)
     if area.isEmpty():
         return
     painter.save()
-    if look.fill == "solid":
+    if style.fill == "solid":
         painter.fillRect(area, colour)
     else:
         painter.fillRect(area, current_appearance().colour("base"))
         painter.setClipRect(area)
-        _draw_pattern(painter, area, look.fill, colour)
+        _draw_pattern(painter, area, style.fill, colour)
     painter.restore()
     painter.setPen(QPen(colour, 1))
     painter.drawRect(area.adjusted(0.5, 0.5, -0.5, -0.5))
@@ -258,12 +258,12 @@ def _draw_pattern(painter: QPainter, area: QRectF, fill: str, colour: QColor) ->
     if fill == "dots":
         _draw_dots(painter, area, _DOT_SPACING_PX * scale)
     if fill in ("hatch", "cross"):
-        _draw_lines(painter, area, _LINE_SPACING_PX * scale, 1)
+        _draw_hatch_lines(painter, area, _LINE_SPACING_PX * scale, 1)
     if fill in ("back_hatch", "cross"):
-        _draw_lines(painter, area, _LINE_SPACING_PX * scale, -1)
+        _draw_hatch_lines(painter, area, _LINE_SPACING_PX * scale, -1)
 
 
-def _draw_lines(painter: QPainter, area: QRectF, spacing: float, slope: int) -> None:
+def _draw_hatch_lines(painter: QPainter, area: QRectF, spacing: float, slope: int) -> None:
     reach = area.width() + area.height()
     for number in range(ceil(reach / spacing) + 1):
         x = area.left() + number * spacing
@@ -277,14 +277,14 @@ def _draw_dots(painter: QPainter, area: QRectF, spacing: float) -> None:
             painter.drawPoint(QPointF(area.left() + (column + 0.5) * spacing, area.top() + (line + 0.5) * spacing))
 
 
-class Swatch(PaintedWidget):
+class LegendSwatch(PaintedWidget):
     """A small square in the legend, filled like the parts of the bars that it stands for."""
 
     is_decoration = True
 
-    def __init__(self, look: BarPartStyle) -> None:
+    def __init__(self, style: BarPartStyle) -> None:
         super().__init__()
-        self._look = look
+        self._look = style
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -302,5 +302,5 @@ def make_legend(entries: Sequence[LegendEntry]) -> QWidget:
 
 def _make_legend_entry(entry: LegendEntry) -> QWidget:
     widget = QWidget()
-    widget.setLayout(make_row(Swatch(entry.look), TextLabel(entry.word, "small", "muted"), gap=6))
+    widget.setLayout(make_row(LegendSwatch(entry.look), TextLabel(entry.word, "small", "muted"), gap=6))
     return widget

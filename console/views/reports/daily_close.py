@@ -40,11 +40,11 @@ from console.wording.records import provider_word
 if TYPE_CHECKING:
     from console.app import Console
 
-_FILE_FORMATS = [document_format.value for document_format in DocumentFormat]
+_DAILY_CLOSE_FILE_FORMATS = [document_format.value for document_format in DocumentFormat]
 
 
 @dataclass(frozen=True, slots=True)
-class _SumRow:
+class _MoneySumRow:
     """One row of the table of sums: the number of records and their sum in one currency, in minor units. `count`
     is None for the net amount."""
 
@@ -215,16 +215,18 @@ class DailyCloseSection(ReportSection):
     # -- writing
 
     @Slot()
-    def choose_file(self) -> None:
+    def choose_close_path(self) -> None:
         """Ask the person for the path of a new file, then write the shown daily close to it. Do nothing if no
         daily close is shown, or while one is being written."""
         if self._close is None or self.is_writing:
             return
-        name = f"close-{self._close.provider}-{self._close.day:%Y%m%d}.{_FILE_FORMATS[0]}"
-        ask_for_save_path(self, self._context.translate("close.write"), _FILE_FORMATS, self.write_to, name)
+        name = f"close-{self._close.provider}-{self._close.day:%Y%m%d}.{_DAILY_CLOSE_FILE_FORMATS[0]}"
+        ask_for_save_path(
+            self, self._context.translate("close.write"), _DAILY_CLOSE_FILE_FORMATS, self.write_close_to, name
+        )
 
     @Slot(str)
-    def write_to(self, path: str) -> None:
+    def write_close_to(self, path: str) -> None:
         """Write the shown daily close to a new file at `path`. The suffix of `path` selects the format."""
         context, close = self._context, self._close
         if close is None or self.is_writing:
@@ -259,15 +261,15 @@ class DailyCloseSection(ReportSection):
         self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad")
 
 
-def _make_sum_rows(money: DailyCloseMoney) -> list[_SumRow]:
+def _make_sum_rows(money: DailyCloseMoney) -> list[_MoneySumRow]:
     sums = [
-        _SumRow(money.currency, name, money.get_sum(name).count, money.get_sum(name).minor)
+        _MoneySumRow(money.currency, name, money.get_sum(name).count, money.get_sum(name).minor)
         for name in DAILY_SUM_NAMES
     ]
-    return [*sums, _SumRow(money.currency, "net", None, money.net_minor)]
+    return [*sums, _MoneySumRow(money.currency, "net", None, money.net_minor)]
 
 
-def _get_sum_row_key(row: _SumRow) -> tuple[str, str]:
+def _get_sum_row_key(row: _MoneySumRow) -> tuple[str, str]:
     return row.currency, row.name
 
 

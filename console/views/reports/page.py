@@ -18,9 +18,9 @@ from console.views.reports.section import CHART_SHORTCUT, ChartSection, ReportSe
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
 from console.views.widgets.base import Surface, make_row
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 
-SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
+REPORT_SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
     partial(ChartSection, definition=provider_success.REPORT_DEFINITION),
     partial(ChartSection, definition=queue_ages.REPORT_DEFINITION),
     partial(ChartSection, definition=refund_funnel.REPORT_DEFINITION),
@@ -51,11 +51,11 @@ class ReportsPage(Page):
         translate = context.translate
         self.head = self.make_page_head(translate("screen.reports"), translate("reports.sentence"))
         self.export = ListExporter(context, self, self._make_export_request, self.head)
-        self.tabs = Tabs(translate("reports.tabs"))
+        self.tabs = TabBar(translate("reports.tabs"))
         self.stack = QStackedWidget()
-        self.sections = [make(context) for make in SECTION_FACTORIES]
+        self.sections = [make(context) for make in REPORT_SECTION_FACTORIES]
         for section in self.sections:
-            self.tabs.add(translate(f"reports.{section.name}.tab"), data=section.name)
+            self.tabs.add_tab(translate(f"reports.{section.name}.tab"), data=section.name)
             self.stack.addWidget(section)
             section.was_read.connect(partial(self._show_read_time, section))
             section.failed.connect(self.show_reading_failure)
@@ -66,7 +66,7 @@ class ReportsPage(Page):
         self.add_content(bar)
         self.add_content(self.stack, 1)
         self.add_key_hints()
-        self.bind_shortcut(CHART_SHORTCUT, self._switch_view)
+        self.bind_shortcut(CHART_SHORTCUT, self._toggle_chart_and_table)
 
     @property
     def section(self) -> ReportSection:
@@ -95,8 +95,8 @@ class ReportsPage(Page):
         self.section.read_data()
 
     @Slot(int)
-    def _show_section(self, place: int) -> None:
-        self.stack.setCurrentIndex(place)
+    def _show_section(self, section_index: int) -> None:
+        self.stack.setCurrentIndex(section_index)
         self.refresh("entered")
         self.screen_state_changed.emit()
 
@@ -104,7 +104,7 @@ class ReportsPage(Page):
         """Return the export request for the table of the visible section. For the daily close, which isn't a
         table, ask the person for a file and return None."""
         if isinstance(self.section, DailyCloseSection):
-            self.section.choose_file()
+            self.section.choose_close_path()
             return None
         return ExportRequest(ListName.REPORT, self.section.name)
 
@@ -115,6 +115,6 @@ class ReportsPage(Page):
             self.restore_focus()
 
     @Slot()
-    def _switch_view(self) -> None:
+    def _toggle_chart_and_table(self) -> None:
         if isinstance(self.section, ChartSection):
             self.press_button(self.section.switch)

@@ -24,7 +24,7 @@ from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_PAID, _UNPAID_LOOK, _UNKNOWN = (
+_PAID_STYLE, _UNPAID_STYLE, _UNKNOWN_STYLE = (
     BarPartStyle("solid", "good"),
     BarPartStyle("hatch", "bad"),
     BarPartStyle("dots", "unknown"),
@@ -32,7 +32,7 @@ _PAID, _UNPAID_LOOK, _UNKNOWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class _TableRow:
+class _ProviderDayRow:
     """One row of the report's table: the figures of one provider and day, and the outages of the provider on this
     day."""
 
@@ -44,18 +44,18 @@ class _TableRow:
 def _make_chart_content(report: ProviderSuccess, context: WindowContext) -> ChartContent:
     translate = context.translate
     legend = (
-        LegendEntry(translate("reports.success.paid"), _PAID),
-        LegendEntry(translate("reports.success.unpaid"), _UNPAID_LOOK),
-        LegendEntry(translate("reports.success.unknown"), _UNKNOWN),
+        LegendEntry(translate("reports.success.paid"), _PAID_STYLE),
+        LegendEntry(translate("reports.success.unpaid"), _UNPAID_STYLE),
+        LegendEntry(translate("reports.success.unknown"), _UNKNOWN_STYLE),
         LegendEntry(translate("reports.success.outage"), MARKED_RANGE_STYLE),
     )
-    strips = tuple(_make_strip(series, report, context) for series in report.providers)
+    strips = tuple(_make_bar_strip(series, report, context) for series in report.providers)
     return ChartContent(
         strips, legend, "\n".join(report_words.format_provider_success_lines(report, context.language))
     )
 
 
-def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> BarStrip:
+def _make_bar_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> BarStrip:
     bands = (
         _make_outage_range(outage, report.period, report.read_at) for outage in _list_outages(series.provider, report)
     )
@@ -71,7 +71,7 @@ def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: Window
 def _make_bar(day: ProviderDay) -> Bar:
     """Return the bar of a day: the paid, unpaid and unknown payments, each in percent of their sum."""
     counted = day.paid + day.unpaid + day.unknown
-    counts = ((day.paid, _PAID), (day.unpaid, _UNPAID_LOOK), (day.unknown, _UNKNOWN))
+    counts = ((day.paid, _PAID_STYLE), (day.unpaid, _UNPAID_STYLE), (day.unknown, _UNKNOWN_STYLE))
     parts = tuple(BarPart(100 * count / counted, look) for count, look in counts if count)
     return Bar(f"{day.day:%m-%d}", report_words.format_percent(day.percent), parts)
 
@@ -89,9 +89,9 @@ def _list_outages(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:
     return tuple(outage for outage in report.outages if outage.provider == provider)
 
 
-def _make_rows(report: ProviderSuccess) -> list[_TableRow]:
+def _make_rows(report: ProviderSuccess) -> list[_ProviderDayRow]:
     return [
-        _TableRow(
+        _ProviderDayRow(
             series.provider, day, report_words.list_outages_on_day(day.day, _list_outages(series.provider, report))
         )
         for series in report.providers
@@ -105,7 +105,7 @@ def _make_success_columns(context: WindowContext) -> Sequence[Column]:
     def make_count_column(key: str) -> Column:
         return make_number_column(key, translate(f"reports.success.{key}"), lambda row: getattr(row.day, key), 104)
 
-    def format_outages(row: _TableRow) -> str:
+    def format_outages(row: _ProviderDayRow) -> str:
         return translate("list.separator").join(
             report_words.format_outage(outage, context.language) for outage in row.outages
         )
@@ -137,6 +137,6 @@ REPORT_DEFINITION: ReportDefinition[ProviderSuccess] = ReportDefinition(
     _make_chart_content,
     _make_success_columns,
     _make_rows,
-    lambda row: (row.provider, row.day.day) if isinstance(row, _TableRow) else None,
+    lambda row: (row.provider, row.day.day) if isinstance(row, _ProviderDayRow) else None,
     lambda report: not any(day.total for series in report.providers for day in series.days),
 )

@@ -23,7 +23,7 @@ _STYLE_BY_AGE_RANGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class _TableRow:
+class _QueueAgeRow:
     """One row of the report's table: the numbers of records of one queue, by range of ages."""
 
     queue: QueueAges
@@ -59,8 +59,10 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
 def _make_age_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def make_count_column(place: int, name: str) -> Column:
-        return make_number_column(name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[place], 110)
+    def make_count_column(class_index: int, name: str) -> Column:
+        return make_number_column(
+            name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[class_index], 110
+        )
 
     return [
         Column(
@@ -88,7 +90,7 @@ REPORT_DEFINITION: ReportDefinition[QueueAgeReport] = ReportDefinition(
     lambda report, context: report_words.format_queue_age_note(report, context.language),
     make_chart_content,
     _make_age_columns,
-    lambda report: [_TableRow(queue) for queue in report.queues],
-    lambda row: row.queue.queue if isinstance(row, _TableRow) else None,
+    lambda report: [_QueueAgeRow(queue) for queue in report.queues],
+    lambda row: row.queue.queue if isinstance(row, _QueueAgeRow) else None,
     lambda report: not any(queue.total for queue in report.queues),
 )

@@ -18,16 +18,16 @@ from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_STEP_LOOK, _OTHER, _UNKNOWN = (
+_STEP_STYLE, _OTHER_ENDING_STYLE, _UNKNOWN_STYLE = (
     BarPartStyle("solid", "progress"),
     BarPartStyle("hatch", "muted"),
     BarPartStyle("dots", "unknown"),
 )
-_STEP_AND_ENDING_NAMES = (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")
+_REFUND_STEP_AND_ENDING_NAMES = (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")
 
 
 @dataclass(frozen=True, slots=True)
-class _TableRow:
+class _FunnelStepRow:
     """One row of the report's table: the number and the sum of the refunds of one currency that have reached the
     step or ending `name`. `requested` is the number of requested refunds."""
 
@@ -38,35 +38,35 @@ class _TableRow:
 
 
 def _get_style_of_step(name: str) -> BarPartStyle:
-    return _STEP_LOOK if name in FUNNEL_STEPS else _UNKNOWN if name == "unknown" else _OTHER
+    return _STEP_STYLE if name in FUNNEL_STEPS else _UNKNOWN_STYLE if name == "unknown" else _OTHER_ENDING_STYLE
 
 
 def _make_chart_content(report: RefundFunnelReport, context: WindowContext) -> ChartContent:
     translate = context.translate
     legend = (
-        LegendEntry(translate("reports.refund_funnel.steps"), _STEP_LOOK),
-        LegendEntry(translate("reports.refund_funnel.other"), _OTHER),
-        LegendEntry(translate("reports.refund_funnel.unknown"), _UNKNOWN),
+        LegendEntry(translate("reports.refund_funnel.steps"), _STEP_STYLE),
+        LegendEntry(translate("reports.refund_funnel.other"), _OTHER_ENDING_STYLE),
+        LegendEntry(translate("reports.refund_funnel.unknown"), _UNKNOWN_STYLE),
     )
-    strips = tuple(_make_strip(funnel, context) for funnel in report.funnels)
+    strips = tuple(_make_bar_strip(funnel, context) for funnel in report.funnels)
     return ChartContent(
         strips, legend, "\n".join(report_words.format_refund_funnel_lines(report, context.language)), 96
     )
 
 
-def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
+def _make_bar_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
     bars = tuple(
         Bar(
             context.translate(f"reports.refund_funnel.{name}"),
             report_words.format_count_and_sum(funnel.get_step(name), funnel.currency, context.language),
             (BarPart(float(funnel.get_step(name).count), _get_style_of_step(name)),),
         )
-        for name in _STEP_AND_ENDING_NAMES
+        for name in _REFUND_STEP_AND_ENDING_NAMES
     )
     return BarStrip(funnel.currency, "", bars, float(funnel.requested.count))
 
 
-def _format_share(row: _TableRow) -> str:
+def _format_share(row: _FunnelStepRow) -> str:
     return report_words.format_percent(100 * row.value.count / row.requested if row.requested else None)
 
 
@@ -100,10 +100,10 @@ REPORT_DEFINITION: ReportDefinition[RefundFunnelReport] = ReportDefinition(
     _make_chart_content,
     _make_funnel_columns,
     lambda report: [
-        _TableRow(funnel.currency, name, funnel.get_step(name), funnel.requested.count)
+        _FunnelStepRow(funnel.currency, name, funnel.get_step(name), funnel.requested.count)
         for funnel in report.funnels
-        for name in _STEP_AND_ENDING_NAMES
+        for name in _REFUND_STEP_AND_ENDING_NAMES
     ],
-    lambda row: (row.currency, row.name) if isinstance(row, _TableRow) else None,
+    lambda row: (row.currency, row.name) if isinstance(row, _FunnelStepRow) else None,
     lambda report: not report.funnels,
 )

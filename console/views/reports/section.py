@@ -96,7 +96,7 @@ class ChartSection(ReportSection):
         self.setAccessibleName(title)
         self.note = TextLabel("", "small", "muted", wrap=True)
         self.switch = KeyButton(context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds=False)
-        self.switch.clicked.connect(self.switch_view)
+        self.switch.clicked.connect(self.toggle_chart_and_table)
         self.chart = Chart(title)
         self.table = StaticTable(context, definition.columns(context), definition.row_key, title)
         self.nothing = EmptyState(
@@ -151,7 +151,7 @@ class ChartSection(ReportSection):
         self.was_read.emit(report.read_at)
 
     @Slot()
-    def switch_view(self) -> None:
+    def toggle_chart_and_table(self) -> None:
         """Show the table in place of the chart, or the chart in place of the table, and give it the focus."""
         self._shows_table = not self._shows_table
         self._show_chart_or_table()

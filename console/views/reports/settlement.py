@@ -12,11 +12,11 @@ from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_PAID, _REFUNDED = BarPartStyle("solid", "good"), BarPartStyle("hatch", "care")
+_PAID_STYLE, _REFUNDED_STYLE = BarPartStyle("solid", "good"), BarPartStyle("hatch", "care")
 
 
 @dataclass(frozen=True, slots=True)
-class _TableRow:
+class _SettlementRow:
     """One row of the report's table: the figures of one provider, currency and day."""
 
     series: SettlementSeries
@@ -30,19 +30,19 @@ class _TableRow:
 def _make_chart_content(report: SettlementReport, context: WindowContext) -> ChartContent:
     translate = context.translate
     legend = (
-        LegendEntry(translate("reports.settlement.paid"), _PAID),
-        LegendEntry(translate("reports.settlement.refunded"), _REFUNDED),
+        LegendEntry(translate("reports.settlement.paid"), _PAID_STYLE),
+        LegendEntry(translate("reports.settlement.refunded"), _REFUNDED_STYLE),
     )
-    strips = tuple(_make_strip(series, context) for series in report.series)
+    strips = tuple(_make_bar_strip(series, context) for series in report.series)
     return ChartContent(strips, legend, "\n".join(report_words.format_settlement_lines(report, context.language)), 60)
 
 
-def _make_strip(series: SettlementSeries, context: WindowContext) -> BarStrip:
+def _make_bar_strip(series: SettlementSeries, context: WindowContext) -> BarStrip:
     bars = tuple(
         Bar(
             f"{day.day:%m-%d}",
             wording.format_amount(day.net_minor, series.currency) if day.payments or day.refunds else "",
-            (BarPart(float(day.paid_minor), _PAID), BarPart(float(day.refunded_minor), _REFUNDED)),
+            (BarPart(float(day.paid_minor), _PAID_STYLE), BarPart(float(day.refunded_minor), _REFUNDED_STYLE)),
         )
         for day in series.days
     )
@@ -93,7 +93,7 @@ REPORT_DEFINITION: ReportDefinition[SettlementReport] = ReportDefinition(
     lambda report, context: report_words.format_settlement_note(report, context.language),
     _make_chart_content,
     _make_settlement_columns,
-    lambda report: [_TableRow(series, day) for series in report.series for day in reversed(series.days)],
-    lambda row: row.key if isinstance(row, _TableRow) else None,
+    lambda report: [_SettlementRow(series, day) for series in report.series for day in reversed(series.days)],
+    lambda row: row.key if isinstance(row, _SettlementRow) else None,
     lambda report: not report.series,
 )

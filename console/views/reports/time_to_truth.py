@@ -13,16 +13,16 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import reports as report_words
 
-_IN_TIME_LOOK, _LATE_LOOK, _OPEN = (
+_IN_TIME_STYLE, _LATE_STYLE, _OPEN_STYLE = (
     BarPartStyle("solid", "progress"),
     BarPartStyle("hatch", "bad"),
     BarPartStyle("dots", "unknown"),
 )
-_DURATION_NAMES = ("median", "p90", "longest", "oldest_open")
+_SHOWN_DURATION_NAMES = ("median", "p90", "longest", "oldest_open")
 
 
 @dataclass(frozen=True, slots=True)
-class _TableRow:
+class _TimeToTruthRow:
     """One row of the report's table: the figures of one kind of record."""
 
     kind: TimeToTruth
@@ -37,27 +37,27 @@ def _compute_bar_height(time: timedelta | None) -> float:
 def _make_chart_content(report: TimeToTruthReport, context: WindowContext) -> ChartContent:
     translate = context.translate
     legend = (
-        LegendEntry(translate("reports.time_to_truth.in_time"), _IN_TIME_LOOK),
-        LegendEntry(translate("reports.time_to_truth.late_word"), _LATE_LOOK),
-        LegendEntry(translate("reports.time_to_truth.oldest_open"), _OPEN),
+        LegendEntry(translate("reports.time_to_truth.in_time"), _IN_TIME_STYLE),
+        LegendEntry(translate("reports.time_to_truth.late_word"), _LATE_STYLE),
+        LegendEntry(translate("reports.time_to_truth.oldest_open"), _OPEN_STYLE),
     )
-    times = [getattr(kind, name) for kind in report.kinds for name in (*_DURATION_NAMES, "schedule")]
+    times = [getattr(kind, name) for kind in report.kinds for name in (*_SHOWN_DURATION_NAMES, "schedule")]
     top = max(_compute_bar_height(time) for time in times) * 1.15
-    strips = tuple(_make_strip(kind, top, context) for kind in report.kinds)
+    strips = tuple(_make_bar_strip(kind, top, context) for kind in report.kinds)
     return ChartContent(
         strips, legend, "\n".join(report_words.format_time_to_truth_lines(report, context.language)), 84
     )
 
 
-def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStrip:
+def _make_bar_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStrip:
     def look_of(name: str) -> BarPartStyle:
         time: timedelta | None = getattr(kind, name)
         return (
-            _OPEN
+            _OPEN_STYLE
             if name == "oldest_open"
-            else _LATE_LOOK
+            else _LATE_STYLE
             if time is not None and time > kind.schedule
-            else _IN_TIME_LOOK
+            else _IN_TIME_STYLE
         )
 
     bars = tuple(
@@ -66,7 +66,7 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStr
             report_words.format_report_duration(getattr(kind, name), context.language),
             (BarPart(_compute_bar_height(getattr(kind, name)), look_of(name)),),
         )
-        for name in _DURATION_NAMES
+        for name in _SHOWN_DURATION_NAMES
     )
     schedule = report_words.format_report_duration(kind.schedule, context.language)
     details = (
@@ -118,7 +118,7 @@ REPORT_DEFINITION: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     lambda report, context: report_words.format_time_to_truth_note(report, context.language),
     _make_chart_content,
     _make_time_columns,
-    lambda report: [_TableRow(kind) for kind in report.kinds],
-    lambda row: row.kind.kind if isinstance(row, _TableRow) else None,
+    lambda report: [_TimeToTruthRow(kind) for kind in report.kinds],
+    lambda row: row.kind.kind if isinstance(row, _TimeToTruthRow) else None,
     lambda report: not any(kind.settled or kind.open for kind in report.kinds),
 )

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.views.runtime.routes import RecordPageRoute, Route
 from console.views.theme.design_tokens import Tone
 
-_MAX_NOTICES = 200
-_REFUSAL_SHAPES = ("square_bang", "cross")
+_MAX_STORED_NOTICES = 200
+_REFUSAL_ICON_SHAPES = ("square_bang", "cross")
 _SENTENCE_END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
 
 
@@ -36,9 +36,9 @@ class Notice:
 
 
 class Announcer(QObject):
-    """Announces the sentences of one main window to screen readers, and keeps the newest _MAX_NOTICES of them in
-    `notices`, the newest first. While a cover (the lock or the sign-in form) hides the window, only sentences
-    on the cover are announced, and these are not kept; the others wait for `announce_waiting_notices`.
+    """Announces the sentences of one main window to screen readers, and keeps the newest _MAX_STORED_NOTICES of them
+    in `notices`, the newest first. While a cover (the lock or the sign-in form) hides the window, only sentences on
+    the cover are announced, and these are not kept; the others wait for `announce_waiting_notices`.
 
     Signals:
     - announced(object): this Notice was passed to a screen reader.
@@ -80,7 +80,7 @@ class Announcer(QObject):
             route = page_route
         notice = Notice(sentence, shape, tone, self._now(), route, path)
         if cover is None and is_stored:
-            self._announce_and_keep(notice)
+            self._announce_and_store_notice(notice)
         elif cover is None or cover is widget or cover.isAncestorOf(widget):
             self._speak(notice)
         elif is_stored:
@@ -90,14 +90,14 @@ class Announcer(QObject):
         """Announce and keep the sentences that were shown while the lock or the sign-in form hid the window."""
         waiting, self._waiting = self._waiting, []
         for notice in waiting:
-            self._announce_and_keep(notice)
+            self._announce_and_store_notice(notice)
 
     def forget_notices(self) -> None:
         """Remove all kept and all waiting sentences, because another person acts from now on."""
         self._waiting, self.notices = [], ()
 
-    def _announce_and_keep(self, notice: Notice) -> None:
-        self.notices = (notice, *self.notices[: _MAX_NOTICES - 1])
+    def _announce_and_store_notice(self, notice: Notice) -> None:
+        self.notices = (notice, *self.notices[: _MAX_STORED_NOTICES - 1])
         self._speak(notice)
 
     def _speak(self, notice: Notice) -> None:
@@ -142,13 +142,13 @@ def find_announcer(widget: QWidget) -> Announcer | None:
 def is_refusal(shape: str, tone: Tone) -> bool:
     """Return True if an icon of this shape and tone marks a sentence which says that an action was refused or has
     failed."""
-    return tone == "bad" or shape in _REFUSAL_SHAPES
+    return tone == "bad" or shape in _REFUSAL_ICON_SHAPES
 
 
-def join_spoken_text(*parts: str) -> str:
+def join_spoken_text(*texts: str) -> str:
     """Join texts to one text for a screen reader. Each text except the last gets a full stop if it ends without
     punctuation."""
-    *before, last = [part.strip() for part in parts if part.strip()] or [""]
+    *before, last = [text.strip() for text in texts if text.strip()] or [""]
     return "".join(_add_end_mark(text) for text in before) + last
 
 

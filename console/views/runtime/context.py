@@ -20,18 +20,18 @@ from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.services.process.passwords import use_password_reader
-from console.views.runtime.first_tasks import FirstTask, FirstTasks
+from console.views.runtime.first_tasks import FirstTask, FirstTaskList
 from console.views.runtime.page_fetch import FetchedPage, PageFetcher
-from console.views.runtime.person_state import VISITS, PersonState
+from console.views.runtime.person_state import VISITS_VALUE_NAME, PersonState
 from console.views.runtime.preferences import Preferences
-from console.views.runtime.request_id import AttemptIds
+from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.routes import Route
 from console.views.runtime.status_values import (
     ConnectionState,
     GatewayStatus,
     PasswordRequest,
+    RecordVisit,
     Toast,
-    Visit,
     WorkCounts,
 )
 from console.views.runtime.tasks import Failure, ProgressReporter, Runner, TaskHandle
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.settings.settings import Settings
 
-__all__ = ["Toast", "ConnectionState", "WindowContext", "WorkCounts", "Visit"]
+__all__ = ["Toast", "ConnectionState", "WindowContext", "WorkCounts", "RecordVisit"]
 
 T = TypeVar("T")
 ServiceCall = Callable[["Console"], T]
@@ -51,7 +51,7 @@ ActingCall = Callable[["Console", str], T]
 request id that it must pass to the service.
 """
 LongActingCall = Callable[["Console", str, ProgressReporter], T]
-_MAX_VISITS = 20
+_MAX_RECORD_VISITS = 20
 _MAX_REQUEST_ID_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
 _PASSWORD_NEEDED_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
@@ -119,7 +119,7 @@ class WindowContext(QObject):
         self.work_counts = WorkCounts()
         self.connection_state = ConnectionState()
         self.saved_views: tuple[ViewCount, ...] = ()
-        self.visits: list[Visit] = []
+        self.visits: list[RecordVisit] = []
         self.ask_password: Callable[[PasswordRequest], None] | None = None
         """A function that asks the person for the password of a decision; the WindowController sets it."""
         self.own_bulk_runs: set[int] = set()
@@ -128,12 +128,12 @@ class WindowContext(QObject):
         self._owned_attempts: set[tuple[QObject, Hashable]] = set()
         self.own_state = PersonState(self.bind_services, self.now, runner, self)
         self.own_state.loaded.connect(self._read_visited_records)
-        self.first_tasks = FirstTasks(
+        self.first_tasks = FirstTaskList(
             self.preferences, self.now, lambda: self.is_ready and not self.has_training, self
         )
         for signal in (self.preferences.loaded, self.services_opened, self.work_counts_changed):
-            signal.connect(self.first_tasks.update_tasks)
-        self._attempts = AttemptIds(self.own_state)
+            signal.connect(self.first_tasks.begin_or_end_tasks)
+        self._attempts = AttemptRequestIds(self.own_state)
         self._requested_action: tuple[str, int, str] | None = None
 
     # -- services
@@ -143,7 +143,7 @@ class WindowContext(QObject):
         """True once the services are open."""
         return self._services is not None
 
-    def use_services(self, services: "Console") -> None:
+    def store_services(self, services: "Console") -> None:
         """Store the opened services and emit `services_opened`."""
         self._services = services
         self.services_opened.emit()
@@ -212,10 +212,10 @@ class WindowContext(QObject):
         calling `on_done` or `on_failed`. `label` names the call in messages. `provider` is the name of the provider
         that the call waits for; "" for none.
 
-        `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the
-        same until the attempt is answered (see AttemptIds). If the service refuses the call because it needs the
-        person's password, the context asks the person for the password and runs the call again with it. `wait` is
-        set to the desk request for which the call waits; an owner that shows this request itself passes its own
+        `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the same
+        until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
+        person's password, the context asks the person for the password and runs the call again with it. `wait` is set
+        to the desk request for which the call waits; an owner that shows this request itself passes its own
         RequestWait.
         """
         owned_attempt = owner, attempt
@@ -252,7 +252,7 @@ class WindowContext(QObject):
                 self.toast_requested.emit(Toast(label, self.format_failure(failure), "square_bang", "bad"))
 
         def run_again(password: str) -> None:
-            run(add_password(call, password), RequestWait())
+            run(bind_password_to_call(call, password), RequestWait())
 
         def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> None:
             work = self.bind_services(self._bind_request_id(attempted_call, request_id, run_wait))
@@ -343,10 +343,10 @@ class WindowContext(QObject):
 
     # -- texts
 
-    def translate(self, key: str, /, **facts: object) -> str:
-        """Return the text of the wording key `key` in the window's language. `facts` are the values of the
-        placeholders in the text."""
-        return wording.translate(key, self.language, **facts)
+    def translate(self, key: str, /, **placeholder_values: object) -> str:
+        """Return the text of the wording key `key` in the window's language. `placeholder_values` are the values of
+        the placeholders in the text."""
+        return wording.translate(key, self.language, **placeholder_values)
 
     def format_failure(self, failure: Failure) -> str:
         """Return the message of a failure in the window's language: what has happened, its effect on the money,
@@ -431,7 +431,7 @@ class WindowContext(QObject):
         if (
             not right
             or not self.are_people_read
-            or self.has_unrestricted_people
+            or self.has_every_person_all_roles
             or (person is not None and has_right(person, right))
         ):
             return ""
@@ -445,7 +445,7 @@ class WindowContext(QObject):
         return self.format_needed_role(ROLES_BY_RIGHT[right], authorised_people)
 
     @property
-    def has_unrestricted_people(self) -> bool:
+    def has_every_person_all_roles(self) -> bool:
         """True if every person has every role, because the database has no accounts and no registered operators."""
         return not self.people and not self.settings.sign_in.is_server
 
@@ -478,24 +478,25 @@ class WindowContext(QObject):
 
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
         """Store in `visits` that the person has just opened this record. A record has one visit, the newest; at
-        most _MAX_VISITS visits are stored."""
+        most _MAX_RECORD_VISITS visits are stored."""
         record_ref = type(record), record.id
         earlier_visits = [visit for visit in self.visits if (type(visit.record), visit.record.id) != record_ref]
-        self.visits = [Visit(record, self.now()), *earlier_visits][:_MAX_VISITS]
+        self.visits = [RecordVisit(record, self.now()), *earlier_visits][:_MAX_RECORD_VISITS]
         self.visits_changed.emit()
         self._store_visits()
         self.first_tasks.mark_done(FirstTask.RECORD)
 
     def _store_visits(self) -> None:
         self.own_state.store(
-            VISITS, [[*_get_visit_ref(visit), visit.at.isoformat(timespec="seconds")] for visit in self.visits]
+            VISITS_VALUE_NAME,
+            [[*_get_visit_ref(visit), visit.at.isoformat(timespec="seconds")] for visit in self.visits],
         )
 
     @Slot()
     def _read_visited_records(self) -> None:
         """Read the records of the visits that were stored before the window was last closed, and add them to
         `visits`."""
-        refs = read_visit_refs(self.own_state.value(VISITS))
+        refs = read_visit_refs(self.own_state.value(VISITS_VALUE_NAME))
         if not refs or not self.is_ready:
             return
         person = self.operator
@@ -504,8 +505,8 @@ class WindowContext(QObject):
             if self.operator != person:
                 return
             seen = {_get_visit_ref(visit) for visit in self.visits}
-            older = [Visit(records[ref], at) for ref, at in refs if ref in records and ref not in seen]
-            self.visits = [*self.visits, *older][:_MAX_VISITS]
+            older = [RecordVisit(records[ref], at) for ref, at in refs if ref in records and ref not in seen]
+            self.visits = [*self.visits, *older][:_MAX_RECORD_VISITS]
             self.visits_changed.emit()
 
         only_refs = tuple(ref for ref, _ in refs)
@@ -542,7 +543,7 @@ class WindowContext(QObject):
         self.people, self.are_people_read = people, True
         self.people_changed.emit()
 
-    def store_due_run_time(self) -> None:
+    def store_last_due_tasks_time(self) -> None:
         """Store the present time in `due_at`, because the due tasks have just run."""
         self.due_at = self.now()
         self.connection_state_changed.emit()
@@ -552,10 +553,10 @@ class WindowContext(QObject):
         self.work_counts = work_counts
         self.work_counts_changed.emit()
 
-    def update_connection_state(self, **facts: Any) -> None:
+    def update_connection_state(self, **new_values: Any) -> None:
         """Store new values of the fields of `connection_state` that are passed by keyword, and emit
         `connection_state_changed` if one of them differs."""
-        previous, self.connection_state = self.connection_state, replace(self.connection_state, **facts)
+        previous, self.connection_state = self.connection_state, replace(self.connection_state, **new_values)
         if previous != self.connection_state:
             self.connection_state_changed.emit()
 
@@ -573,7 +574,10 @@ class WindowContext(QObject):
         if not provider:
             return
         code = failure.code if failure else ""
-        is_silent = code in (ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN) and not _is_unsent(failure)
+        is_silent = code in (
+            ErrorCode.PROVIDER_UNREACHABLE,
+            ErrorCode.OUTCOME_UNKNOWN,
+        ) and not _is_failure_before_sending(failure)
         if (
             code
             and not is_silent
@@ -590,7 +594,7 @@ class WindowContext(QObject):
             self.update_connection_state(gateways=tuple(gateways[name] for name in sorted(gateways)))
 
 
-def add_password(call: ActingCall[T], password: str) -> ActingCall[T]:
+def bind_password_to_call(call: ActingCall[T], password: str) -> ActingCall[T]:
     """Return a function that runs `call` with the password that the person has typed. The password is removed from
     memory when the call reads it, at the latest when the call ends."""
     passwords = [password]
@@ -607,7 +611,7 @@ def add_password(call: ActingCall[T], password: str) -> ActingCall[T]:
     return call_with_password
 
 
-def _is_unsent(failure: Failure | None) -> bool:
+def _is_failure_before_sending(failure: Failure | None) -> bool:
     """Return True if the failure means that no request was sent to the provider."""
     return failure is not None and failure.detail.get("reason") in (
         UnknownReason.NO_LIST_CALL,
@@ -618,7 +622,7 @@ def _is_unsent(failure: Failure | None) -> bool:
 _KIND_BY_RECORD_CLASS = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
 
 
-def _get_visit_ref(visit: Visit) -> tuple[str, int]:
+def _get_visit_ref(visit: RecordVisit) -> tuple[str, int]:
     return _KIND_BY_RECORD_CLASS[type(visit.record)], visit.record.id
 
 
@@ -632,4 +636,4 @@ def read_visit_refs(value: object) -> list[tuple[tuple[str, int], datetime]]:
                 refs.append(((kind, id), datetime.fromisoformat(at)))
         except (TypeError, ValueError):
             continue
-    return refs[:_MAX_VISITS]
+    return refs[:_MAX_RECORD_VISITS]

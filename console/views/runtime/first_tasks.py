@@ -11,12 +11,12 @@ from console.views.runtime.preferences import Preferences
 
 MAX_FIRST_TASKS_SECONDS = 10 * 24 * 60 * 60
 """Seconds from a person's first start until the tasks vanish, if the person doesn't end them earlier."""
-STARTED_PREFERENCE, ENDED_PREFERENCE = "first_start_at", "first_tasks_ended"
+FIRST_START_PREFERENCE, FIRST_TASKS_ENDED_PREFERENCE = "first_start_at", "first_tasks_ended"
 """Names of two preferences: the time of the person's first start in seconds since 1970, and True if the tasks must
 not be shown any more. Each finished task has a preference of its own, so that two windows of one person don't
 overwrite each other's changes.
 """
-_MAX_VALID_START_TIME = 1e11
+_MAX_VALID_UNIX_TIME = 1e11
 
 
 class FirstTask(StrEnum):
@@ -33,7 +33,7 @@ class FirstTask(StrEnum):
         return f"first_tasks.{self}"
 
 
-class FirstTasks(QObject):
+class FirstTaskList(QObject):
     """The first tasks of a new person (see FirstTask) and their states, stored as preferences of the person. The
     tasks end, and are never shown again, when the person has done all of them or ends them, or after
     MAX_FIRST_TASKS_SECONDS. They aren't shown to a person who already had preferences when the window was opened.
@@ -58,15 +58,15 @@ class FirstTasks(QObject):
     def first_start_time(self) -> float | None:
         """The time at which the person first started a window, in seconds since 1970; None if the person isn't
         new."""
-        return self._preferences.number(STARTED_PREFERENCE, 0, _MAX_VALID_START_TIME)
+        return self._preferences.number(FIRST_START_PREFERENCE, 0, _MAX_VALID_UNIX_TIME)
 
     @property
     def is_running(self) -> bool:
         """True from the person's first start until the tasks end."""
-        return self.first_start_time is not None and self._preferences.value(ENDED_PREFERENCE) is not True
+        return self.first_start_time is not None and self._preferences.value(FIRST_TASKS_ENDED_PREFERENCE) is not True
 
     @property
-    def is_first_window(self) -> bool:
+    def is_first_window_of_person(self) -> bool:
         """True if this is the first window of the person: no preferences were stored when it was opened."""
         return self._preferences.is_first_use
 
@@ -78,23 +78,23 @@ class FirstTasks(QObject):
         aren't running."""
         if self.is_running and not self.is_done(task):
             self._preferences.store(task.preference, value=True)
-            self.update_tasks()
+            self.begin_or_end_tasks()
 
     @Slot()
-    def update_tasks(self) -> None:
+    def begin_or_end_tasks(self) -> None:
         """Begin the tasks if the person is new; end them if all are done or MAX_FIRST_TASKS_SECONDS have passed; emit
         `changed` in any case."""
         if self._preferences.is_first_use and self.first_start_time is None and self._may_start():
-            self._preferences.store(STARTED_PREFERENCE, int(self._now().timestamp()))
-        if self.is_running and (self._is_show_time_over() or all(map(self.is_done, FirstTask))):
-            self._preferences.store(ENDED_PREFERENCE, value=True)
+            self._preferences.store(FIRST_START_PREFERENCE, int(self._now().timestamp()))
+        if self.is_running and (self._is_task_time_over() or all(map(self.is_done, FirstTask))):
+            self._preferences.store(FIRST_TASKS_ENDED_PREFERENCE, value=True)
         self.changed.emit()
 
     @Slot()
-    def end_tasks(self) -> None:
+    def dismiss_tasks(self) -> None:
         """End the tasks because the person doesn't want to see them."""
-        self._preferences.store(ENDED_PREFERENCE, value=True)
+        self._preferences.store(FIRST_TASKS_ENDED_PREFERENCE, value=True)
         self.changed.emit()
 
-    def _is_show_time_over(self) -> bool:
+    def _is_task_time_over(self) -> bool:
         return self._now().timestamp() - (self.first_start_time or 0) >= MAX_FIRST_TASKS_SECONDS

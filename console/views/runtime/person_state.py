@@ -14,7 +14,7 @@ from console.settings.entries_file import JsonValue, StoredEntries
 from console.views.runtime.stored_values import StoredValues, ValueSource
 from console.views.runtime.tasks import Runner
 
-SCREEN, VISITS = "screen", "visits"
+SCREEN_VALUE_NAME, VISITS_VALUE_NAME = "screen", "visits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class PersonState(StoredValues):
         return entry.get("value") if isinstance(entry, dict) else None
 
     def store(self, name: str, value: JsonValue | None) -> None:
-        """Store a value with the present time, and write it to the file after WRITE_DELAY_MS; None deletes the
+        """Store a value with the present time, and write it to the file after VALUES_WRITE_DELAY_MS; None deletes the
         value. Do nothing if the value hasn't changed."""
         if self.value(name) != value:
             at = self._now().isoformat(timespec="seconds")
@@ -64,7 +64,7 @@ class PersonState(StoredValues):
 
     def list_drafts(self) -> tuple[Draft, ...]:
         """Return the drafts of the person, the oldest first. A draft that this program can't read is left out."""
-        entries = {name: StoredValues.value(self, name) for name in self.list_names(DRAFT_PREFIX)}
+        entries = {name: StoredValues.value(self, name) for name in self.list_value_names(DRAFT_PREFIX)}
         return list_drafts(entries, self._now())
 
     def find_draft(self, name: str) -> Draft | None:

@@ -15,7 +15,7 @@ the stored failure.
 """
 
 
-class AttemptIds:
+class AttemptRequestIds:
     """The request ids of the attempts that have no answer yet.
 
     An attempt is a command with its arguments. A second click, and a retry after a lost answer, are the same
@@ -33,9 +33,9 @@ class AttemptIds:
         """Return the request id of an attempt (a command with its arguments): the stored id if the attempt has no
         answer yet, otherwise a new one."""
         if attempt not in self._ids:
-            stored = self._state.value(_make_stored_name(attempt)) if self._state is not None else None
+            stored = self._state.value(_make_stored_id_name(attempt)) if self._state is not None else None
             self._ids[attempt] = stored if isinstance(stored, str) else str(uuid.uuid4())
-            self._store_id(attempt, self._ids[attempt])
+            self._store_request_id(attempt, self._ids[attempt])
         return self._ids[attempt]
 
     def end_attempt(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
@@ -43,20 +43,20 @@ class AttemptIds:
         value (`failure` is None), or with a failure that the service would return again for the same id.
         Otherwise the id stays for a retry.
         """
-        if self._ids.get(attempt) == request_id and (failure is None or _is_answer(failure)):
+        if self._ids.get(attempt) == request_id and (failure is None or _is_final_answer(failure)):
             del self._ids[attempt]
-            self._store_id(attempt, None)
+            self._store_request_id(attempt, None)
 
-    def _store_id(self, attempt: Hashable, request_id: str | None) -> None:
+    def _store_request_id(self, attempt: Hashable, request_id: str | None) -> None:
         if self._state is not None:
-            self._state.store(_make_stored_name(attempt), request_id)
+            self._state.store(_make_stored_id_name(attempt), request_id)
 
 
-def _make_stored_name(attempt: Hashable) -> str:
+def _make_stored_id_name(attempt: Hashable) -> str:
     return ATTEMPT_PREFIX + hashlib.sha256(repr(attempt).encode()).hexdigest()[:32]
 
 
-def _is_answer(failure: Failure) -> bool:
+def _is_final_answer(failure: Failure) -> bool:
     """Return True if the failure is the final answer to a call: the service has stored the failure under the request
     id, or refuses to use the id again. After any other failure, a retry must use the same id, because the answer
     may have been lost."""

@@ -252,7 +252,11 @@ _ROUTE_CLASS_BY_SCREEN_NAME: dict[str, type[Route]] = {
     "compare": PdfComparisonRoute,
     "training": TrainingRoute,
 }
-_PLAIN_ARGUMENT_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
+_PLAIN_ROUTE_ARGUMENT_TYPES: dict[object, tuple[type, ...]] = {
+    str: (str,),
+    int: (int,),
+    str | None: (str, type(None)),
+}
 
 
 def make_screen_route(name: str) -> Route:
@@ -288,7 +292,7 @@ def decode_route(value: object) -> Route | None:
         item = value.get(field.name)
         if field.name == "trail":
             arguments["trail"] = _parse_trail(item)
-        elif field.name in value and type(item) in _PLAIN_ARGUMENT_TYPES.get(field.type, ()):
+        elif field.name in value and type(item) in _PLAIN_ROUTE_ARGUMENT_TYPES.get(field.type, ()):
             arguments[field.name] = item
     try:
         return route_class(**arguments)

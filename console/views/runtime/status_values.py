@@ -63,7 +63,7 @@ class WorkCounts:
     def decision_count(self) -> int:
         return len(self.to_decide)
 
-    def find_count(self, queue: str) -> QueueCount | None:
+    def find_queue_count(self, queue: str) -> QueueCount | None:
         """Return the count of the queue with this name; None if this queue wasn't counted."""
         return next((queue_count for queue_count in self.counts if queue_count.queue == queue), None)
 
@@ -122,7 +122,7 @@ class ConnectionState:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RecordVisit:
     """A record that the acting person has opened, and the instant at which the person opened it."""
 
     record: CreditCheck | Order | Payment | Refund

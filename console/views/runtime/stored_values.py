@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from console.settings.entries_file import JsonValue, StoredEntries
 from console.views.runtime.tasks import Failure, Runner
 
-WRITE_DELAY_MS = 200
+VALUES_WRITE_DELAY_MS = 200
 """Milliseconds between the first unwritten change and its writing, so that the many changes during one drag of
 the mouse are written once.
 """
@@ -52,7 +52,7 @@ class StoredValues(QObject):
         self._source: ValueSource | None = None
         self._values: dict[str, JsonValue | None] = {}
         self._changes: dict[str, JsonValue | None] = {}
-        self._timer = QTimer(self, singleShot=True, interval=WRITE_DELAY_MS)
+        self._timer = QTimer(self, singleShot=True, interval=VALUES_WRITE_DELAY_MS)
         self._timer.timeout.connect(self.write_changes)
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
@@ -61,12 +61,12 @@ class StoredValues(QObject):
 
     # -- person
 
-    def use_read_values(self, person: str, stored: StoredEntries) -> None:
-        """Use the values `stored` as those of this person, and emit `loaded`. The caller has already read them from
+    def set_values_of_person(self, person: str, stored: StoredEntries) -> None:
+        """Set the values `stored` as those of this person, and emit `loaded`. The caller has already read them from
         the file."""
-        self._use_values(person, self._make_value_source(person), stored)
+        self._set_values_and_source(person, self._make_value_source(person), stored)
 
-    def _use_values(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
+    def _set_values_and_source(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
         self.person, self._source = person, source
         self.is_first_use = source is not None and not stored.values and stored.set_aside is None
         self._values = {**stored.values, **self._changes}
@@ -91,7 +91,7 @@ class StoredValues(QObject):
 
         def use(used_source: ValueSource | None, stored: StoredEntries) -> None:
             if self.person == person:
-                self._use_values(person, used_source, stored)
+                self._set_values_and_source(person, used_source, stored)
 
         self._runner.run(
             source.read,
@@ -107,13 +107,13 @@ class StoredValues(QObject):
         """Return the value that is stored under this name; None if there is none."""
         return self._values.get(name)
 
-    def list_names(self, prefix: str) -> tuple[str, ...]:
+    def list_value_names(self, prefix: str) -> tuple[str, ...]:
         """Return the names of the stored values that begin with `prefix`."""
         return tuple(name for name, value in self._values.items() if name.startswith(prefix) and value is not None)
 
     def store(self, name: str, value: JsonValue | None) -> None:
-        """Change a value, and write it to the file after WRITE_DELAY_MS; None deletes the value. Do nothing if the
-        value hasn't changed."""
+        """Change a value, and write it to the file after VALUES_WRITE_DELAY_MS; None deletes the value. Do nothing if
+        the value hasn't changed."""
         if self._values.get(name) == value:
             return
         self._values[name] = self._changes[name] = value

@@ -91,7 +91,7 @@ class TaskRunner(QObject, Runner):
 
     def _begin_task(self, task: Task) -> None:
         task.state = "running"
-        task.report = ProgressReporter(lambda value: self._post_callback(lambda: self._show_progress(task, value)))
+        task.report = ProgressReporter(lambda value: self._post_callback(lambda: self._deliver_progress(task, value)))
         self._running_tasks.add(task)
         context = contextvars.copy_context()
         self._pools[task.lane].submit(lambda: context.run(self._run_task, task))
@@ -123,13 +123,13 @@ class TaskRunner(QObject, Runner):
                 self._wake.emit()  # wake again, so that the remaining callbacks are delivered
                 raise
 
-    def _show_progress(self, task: Task, value: object) -> None:
+    def _deliver_progress(self, task: Task, value: object) -> None:
         if task.on_progress and task.state == "running" and shiboken6.isValid(task.owner):
             task.on_progress(value)
 
     def _finish_task(self, task: Task, call_back: Callable[[], None]) -> None:
         self._running_tasks.discard(task)
-        self._begin_next(task.key)
+        self._begin_next_task(task.key)
         can_deliver = task.state == "running" and shiboken6.isValid(task.owner)
         if task.state == "running":
             task.state = "done"
@@ -140,7 +140,7 @@ class TaskRunner(QObject, Runner):
             if self.is_idle():
                 self.idle.emit()
 
-    def _begin_next(self, key: Hashable | None) -> None:
+    def _begin_next_task(self, key: Hashable | None) -> None:
         """Begin the next waiting call with this key. Calls that must not begin any more (see Task.should_begin)
         are skipped."""
         queue = self._waiting_tasks.get(key)

@@ -18,7 +18,7 @@ from console.domain.errors.details import ErrorDetail
 log = logging.getLogger("console.views")
 T = TypeVar("T")
 TaskLane = Literal["quick", "slow", "long", "files"]
-_PROGRESS_INTERVAL_SECONDS = 0.1  # seconds: at most ten reports a second
+_PROGRESS_REPORT_INTERVAL_SECONDS = 0.1  # seconds: at most ten reports a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class ProgressReporter:
     def __init__(self, send: Callable[[object], None]) -> None:
         self._send = send
         self._cancel_event = threading.Event()
-        self._last_report_at = -_PROGRESS_INTERVAL_SECONDS
+        self._last_report_at = -_PROGRESS_REPORT_INTERVAL_SECONDS
 
     def __call__(self, value: object) -> None:
         """Report a progress value. A value that is reported less than 0.1 s after the previous one is dropped."""
         now = time.monotonic()
-        if now - self._last_report_at >= _PROGRESS_INTERVAL_SECONDS:
+        if now - self._last_report_at >= _PROGRESS_REPORT_INTERVAL_SECONDS:
             self._last_report_at = now
             self._send(value)
 

@@ -13,7 +13,7 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.password_field import PasswordField
 
 
-class NoticeArea(QVBoxLayout):
+class FormNoticeArea(QVBoxLayout):
     """A layout that shows at most one notice. Screen readers announce the notice."""
 
     def show_notice(self, lead: str, words: str, tone: Tone = "text", shape: str = "warning") -> None:
@@ -48,7 +48,7 @@ class PasswordForm(QWidget):
         )
         self.button = KeyButton(translate(act), "Enter", "primary", binds=False)
         self.button.clicked.connect(self.submit)
-        self._notices = NoticeArea()
+        self._notices = FormNoticeArea()
         # the widgets that are disabled while a worker thread tries the password
         self._inputs: list[QWidget] = [self.password.line_edit, self.password.visibility_button]
 

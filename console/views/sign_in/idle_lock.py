@@ -10,7 +10,7 @@ from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.unlock_form import UnlockForm
 
 INPUT_TIME_CHECK_INTERVAL_MS = 5_000
-UNATTENDED_SECONDS = 60.0
+UNATTENDED_AFTER_SECONDS = 60.0
 """Time without input after which nobody is at the desk. It is shorter than the time after which the window locks."""
 _INPUT_EVENT_TYPES = {
     QEvent.Type.KeyPress,
@@ -28,7 +28,8 @@ class IdleLock(QObject):
 
     Signals:
     - other_requested: another person wants to sign in.
-    - attended_changed(bool): False when nobody has used the desk for UNATTENDED_SECONDS, True at the next input.
+    - attended_changed(bool): False when nobody has used the desk for UNATTENDED_AFTER_SECONDS, True at the next
+      input.
     """
 
     other_requested = Signal()
@@ -83,14 +84,14 @@ class IdleLock(QObject):
     @Slot()
     def check_input_time(self) -> None:
         """Lock the window if there was no input for the seconds of the setting `idle_lock_seconds`. Emit
-        `attended_changed` if there was no input for UNATTENDED_SECONDS."""
+        `attended_changed` if there was no input for UNATTENDED_AFTER_SECONDS."""
         monotonic_seconds, instant = self._last_input
         idle_seconds = max(
             self._context.monotonic() - monotonic_seconds, (self._context.now() - instant).total_seconds()
         )
         if idle_seconds >= self._context.settings.idle_lock_seconds:
             self.lock_window()
-        if self._is_attended and idle_seconds >= UNATTENDED_SECONDS:
+        if self._is_attended and idle_seconds >= UNATTENDED_AFTER_SECONDS:
             self._is_attended = False
             self.attended_changed.emit(False)
 
@@ -134,11 +135,11 @@ class IdleLock(QObject):
         confirm = context.bind_services(lambda services: services.sessions.confirm_password(password))
         context.runner.run(confirm, self._handle_password_check, self._show_failure, owner=self)
 
-    def _handle_password_check(self, is_right: bool) -> None:
+    def _handle_password_check(self, is_password_right: bool) -> None:
         form = self._form
         if form is None:
             return
-        if not is_right:
+        if not is_password_right:
             form.show_failure(None)
             return
         person = form.person.currentData()

@@ -16,7 +16,7 @@ from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
 if TYPE_CHECKING:
     from console.app import Console
 
-_SIGN_IN_PROBLEMS = (
+_SIGN_IN_SETTING_PROBLEMS = (
     SettingProblem.SIGN_IN_MISSING,
     SettingProblem.ACCOUNT_NAME_MISSING,
     SettingProblem.ACCESS_DENIED,
@@ -45,7 +45,7 @@ class OpenedServices(NamedTuple):
 def needs_sign_in(failure: Failure) -> bool:
     """Return True if the services couldn't be opened because the person must sign in, or sign in again; False for
     any other failure, such as an unreachable database."""
-    return failure.code == ErrorCode.BAD_PROFILE and failure.detail.get("problem") in _SIGN_IN_PROBLEMS
+    return failure.code == ErrorCode.BAD_PROFILE and failure.detail.get("problem") in _SIGN_IN_SETTING_PROBLEMS
 
 
 class SignInFlow(QObject):
@@ -57,13 +57,13 @@ class SignInFlow(QObject):
         open_services: Callable[[], "Console"],
         entered: Callable[["Console"], None],
         *,
-        fixed: bool = False,
+        is_account_fixed: bool = False,
     ) -> None:
         """`open_services` opens the services and is called in a worker thread; `entered` is then called with the
-        services. With `fixed`, the person can sign in only with the account that is already in use."""
+        services. With `is_account_fixed`, the person can sign in only with the account that is already in use."""
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
-        self._open_services, self._on_entered, self._is_fixed = open_services, entered, fixed
+        self._open_services, self._on_entered, self._is_account_fixed = open_services, entered, is_account_fixed
         self._account = SignInDefaults("", can_keep=False)
         self.form: SignInForm | None = None
         self._failure: Failure | None = None
@@ -76,15 +76,17 @@ class SignInFlow(QObject):
         self._context.runner.run(
             lambda: SignInDefaults(sign_in.find_readable_user() or "", sign_in.can_store_password()),
             self._show_form,
-            self._show_without_keyring,
+            self._show_form_without_keyring,
             owner=self,
         )
 
     def _show_form(self, account: SignInDefaults) -> None:
         context, self._account = self._context, account
-        user = (context.operator or account.user) if self._is_fixed else account.user
-        place = context.settings.sign_in.database_address
-        form = self.form = SignInForm(context, place, user, can_keep=account.can_keep, fixed=self._is_fixed)
+        user = (context.operator or account.user) if self._is_account_fixed else account.user
+        database_address = context.settings.sign_in.database_address
+        form = self.form = SignInForm(
+            context, database_address, user, can_keep=account.can_keep, is_user_fixed=self._is_account_fixed
+        )
         form.submitted.connect(self._sign_in)
         cover = PrivacyCover(context, form)
         cover.language_requested.connect(self._switch_language)
@@ -92,7 +94,7 @@ class SignInFlow(QObject):
         self._frame.window_cover.show_cover(cover)
         form.reset_input()
 
-    def _show_without_keyring(self, failure: Failure) -> None:
+    def _show_form_without_keyring(self, failure: Failure) -> None:
         self._failure = failure
         self._show_form(SignInDefaults("", can_keep=False))
 
@@ -128,13 +130,13 @@ class SignInFlow(QObject):
             is_stored = services.sessions.record_sign_in(keep=typed.must_store)
             return OpenedServices(services, typed.must_store and not is_stored)
 
-        self._context.runner.run(enter, self._use_services, self._show_refusal, owner=self, lane="slow")
+        self._context.runner.run(enter, self._finish_sign_in, self._show_refusal, owner=self, lane="slow")
 
     def _show_refusal(self, failure: Failure) -> None:
         if self.form is not None:
             self.form.show_failure(failure)
 
-    def _use_services(self, entered: OpenedServices) -> None:
+    def _finish_sign_in(self, entered: OpenedServices) -> None:
         self.form = None
         self._frame.window_cover.remove_cover()
         self._on_entered(entered.services)

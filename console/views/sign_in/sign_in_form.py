@@ -34,16 +34,18 @@ class SignInForm(PasswordForm):
     values stay.
     """
 
-    def __init__(self, context: WindowContext, place: str, user: str, *, can_keep: bool, fixed: bool = False) -> None:
-        """`place` is the name of the database that the form shows. `user` is the user name to show at first; with
-        `fixed`, the person can't change it. `can_keep` is True if the keyring of the operating system can store
-        the password.
+    def __init__(
+        self, context: WindowContext, database_address: str, user: str, *, can_keep: bool, is_user_fixed: bool = False
+    ) -> None:
+        """`database_address` is the name of the database that the form shows. `user` is the user name to show at
+        first; with `is_user_fixed`, the person can't change it. `can_keep` is True if the keyring of the operating
+        system can store the password.
         """
         super().__init__(context, "sign_in.title", "sign_in.act")
         translate = context.translate
         self.user = Field(translate("sign_in.field.user"))
         self.user.edit.setText(user)  # type: ignore[union-attr]  # an Edit
-        self.user.edit.setReadOnly(fixed)
+        self.user.edit.setReadOnly(is_user_fixed)
         self.keep = CheckBox(translate("sign_in.keep"))
         self._can_keep = can_keep
         self.keep.setChecked(can_keep)
@@ -51,16 +53,16 @@ class SignInForm(PasswordForm):
         self.first_time = LinkButton(translate("sign_in.first"))
         self.first_time.clicked.connect(self._toggle_help)
         self._inputs += [self.user.edit, self.first_time, *([self.keep] if can_keep else [])]
-        self._build_layout(place)
+        self._build_layout(database_address)
 
-    def _build_layout(self, place: str) -> None:
+    def _build_layout(self, database_address: str) -> None:
         translate = self._context.translate
         storage_key = "sign_in.keep.yes" if self._can_keep else "sign_in.keep.no"
         self.keep.setAccessibleDescription(translate(storage_key))
         self.newcomer = TextLabel(translate("sign_in.first.lines"), wrap=True)
         self.newcomer.hide()
         head = make_column(
-            TextLabel(translate("sign_in.title"), "title"), TextLabel(place, "small_data", "muted"), gap=2
+            TextLabel(translate("sign_in.title"), "title"), TextLabel(database_address, "small_data", "muted"), gap=2
         )
         keep_choice = make_column(self.keep, TextLabel(translate(storage_key), "small", "muted", wrap=True), gap=2)
         acts = make_row(self.first_time, None, self.button)

@@ -69,7 +69,7 @@ class Column:
 
     def text(self, row: Any) -> str:
         """Return the text of this column's cell in a row of the table."""
-        return format_plain_text(self.cell(row))
+        return format_cell_as_plain_text(self.cell(row))
 
     def format_spoken_cell(self, row: Any) -> str:
         """Return the text that a screen reader reads for this column's cell in a row. If the cell has only a
@@ -93,7 +93,7 @@ class RowGroup:
         return f"{self.word} {self.count}".strip()
 
 
-def format_plain_text(cell: Cell) -> str:
+def format_cell_as_plain_text(cell: Cell) -> str:
     """Return the contents of a table cell as plain text."""
     if isinstance(cell, StateCell):
         return f"{cell.word} {cell.extra}".strip()
@@ -102,6 +102,6 @@ def format_plain_text(cell: Cell) -> str:
     return cell
 
 
-def make_check_column(width: int = 44) -> Column:
+def make_check_box_column(width: int = 44) -> Column:
     """Return the column of check boxes, with which the person selects rows. `width` is in px at text scale 1.0."""
     return Column("check", "", width, lambda _: "", "check", spoken=lambda _: "")

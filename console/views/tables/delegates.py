@@ -54,10 +54,10 @@ class CellDelegate(QStyledItemDelegate):
         super().__init__(table)
         self._table, self._column = table, column
 
-    def get_paddings(self, number: int) -> tuple[int, int]:
-        """Return the left and the right padding of the cells in column `number`, in px. The left padding of the
+    def get_paddings(self, column_index: int) -> tuple[int, int]:
+        """Return the left and the right padding of the cells in column `column_index`, in px. The left padding of the
         first visible column is the table's margin."""
-        return (self._table.margin if number == self._table.first_column else CELL_PADDING_PX), CELL_PADDING_PX
+        return (self._table.margin if column_index == self._table.first_column else CELL_PADDING_PX), CELL_PADDING_PX
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if cell == "":
@@ -68,9 +68,9 @@ class CellDelegate(QStyledItemDelegate):
     def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
         appearance = current_appearance()
         painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
-        draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_runs(text), box.width))
+        draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_font_runs(text), box.width))
 
-    def _split_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
+    def _split_font_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
         return split_identifier_font_runs(text) if self._column.kind == "data" else split_font_runs(text)
 
     def _draw_no_value(self, painter: QPainter, box: CellBox) -> None:
@@ -95,7 +95,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def measure_cell_width(self, cell: Cell) -> float:
         """Return the width of the cell's contents, in px."""
-        return measure_font_runs(self._split_runs(str(cell)))
+        return measure_font_runs(self._split_font_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())
@@ -155,7 +155,7 @@ class StateDelegate(CellDelegate):
 class CheckBoxDelegate(CellDelegate):
     """Paints the check box that shows whether the person has selected the row."""
 
-    def get_paddings(self, number: int) -> tuple[int, int]:
+    def get_paddings(self, column_index: int) -> tuple[int, int]:
         return 12, 0
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, row: int) -> None:
@@ -225,7 +225,7 @@ def measure_age_unit_width() -> int:
     return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
 
 
-def draw_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:
+def draw_group_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:
     """Draw the heading of a group of rows: icon, word and count."""
     x, appearance = box.left, current_appearance()
     if group.shape:

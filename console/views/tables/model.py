@@ -55,7 +55,7 @@ class PageCacheModel(QAbstractTableModel):
         self.key_of = key_of
         self._page_cache = PageCache(key_of, group_of)
 
-    def set_group_of(self, group_of: Callable[[Any], RowGroup] | None) -> None:
+    def set_heading_function(self, group_of: Callable[[Any], RowGroup] | None) -> None:
         """Set the function that returns the heading of a row; None means a table without headings. The function is
         used for pages that are read after this call."""
         self._page_cache.group_of = group_of

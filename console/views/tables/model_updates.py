@@ -9,7 +9,7 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.model import ROW_CHANGE_ROLES, PageCacheModel
 from console.views.tables.page_cache import CachedPage, RowChange, compute_row_changes
 
-_NEXT_PAGE_PLACEHOLDERS = 3
+_NEXT_PAGE_PLACEHOLDER_ROWS = 3
 
 
 class PageUpdateModel(PageCacheModel):
@@ -95,12 +95,12 @@ class PageUpdateModel(PageCacheModel):
         elif change.kind == "remove":
             self.endRemoveRows()
 
-    def _append_placeholders(self, start: object) -> None:
-        """Add a page of placeholders at the end, because the list continues. `start` is the cursor at which that page
-        begins; its number of rows isn't known yet."""
+    def _append_placeholder_page(self, cursor: object) -> None:
+        """Add a page of placeholders at the end, because the list continues. That page begins at
+        `cursor`; its number of rows isn't known yet."""
         row = len(self._page_cache)
-        self.beginInsertRows(QModelIndex(), row, row + _NEXT_PAGE_PLACEHOLDERS - 1)
-        self._page_cache.slots.append(CachedPage(start, _NEXT_PAGE_PLACEHOLDERS))
+        self.beginInsertRows(QModelIndex(), row, row + _NEXT_PAGE_PLACEHOLDER_ROWS - 1)
+        self._page_cache.slots.append(CachedPage(cursor, _NEXT_PAGE_PLACEHOLDER_ROWS))
         self._page_cache.recompute_row_positions()
         self.endInsertRows()
 

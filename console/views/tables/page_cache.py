@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from console.views.tables.columns import RowGroup
 
-Entry = Any  # a row as the service returned it, or a RowGroup
+RowOrHeading = Any  # a row as the service returned it, or a RowGroup
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class CachedPage:
 
     start: object | None
     count: int
-    entries: list[Entry] | None = None
+    entries: list[RowOrHeading] | None = None
     last_use: int = 0
     last_group: object | None = None
 
@@ -43,7 +43,7 @@ class RowChange:
     kind: Literal["set", "insert", "remove", "move"]
     position: int
     target: int = 0
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[RowOrHeading, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class PageCache:
         """Return the position of the first row of page `page` in the list."""
         return self._end_rows[page - 1] if page else 0
 
-    def entry(self, row: int) -> Entry | None:
+    def entry(self, row: int) -> RowOrHeading | None:
         """Return the row or heading at this position of the list; None while its page isn't loaded."""
         page, place = self.locate_row(row)
         entries = self.slots[page].entries
@@ -90,13 +90,13 @@ class PageCache:
             ends.append(total)
         self._end_rows = ends
 
-    def add_group_headings(self, page: int, rows: Sequence[Any]) -> list[Entry]:
+    def add_group_headings(self, page: int, rows: Sequence[Any]) -> list[RowOrHeading]:
         """Return the rows of page `page`, with a heading before each row that begins a new group. The first row
         begins a new group unless the last row of the previous page belongs to the same group."""
         if self.group_of is None:
             return list(rows)
         previous_key = self.slots[page - 1].last_group if page else None
-        entries: list[Entry] = []
+        entries: list[RowOrHeading] = []
         for item in rows:
             group = self.group_of(item)
             if previous_key is None or group.key != previous_key:
@@ -106,7 +106,7 @@ class PageCache:
         self.slots[page].last_group = previous_key
         return entries
 
-    def count_entries_of_rows(self, entries: Sequence[Entry], rows: int) -> int:
+    def count_entries_of_rows(self, entries: Sequence[RowOrHeading], rows: int) -> int:
         """Return the number of entries that the first `rows` rows take in `entries`, including the headings among
         them."""
         for number, entry in enumerate(entries):
@@ -115,7 +115,7 @@ class PageCache:
             rows -= not isinstance(entry, RowGroup)
         return len(entries)
 
-    def get_entry_key(self, entry: Entry) -> Hashable:
+    def get_entry_key(self, entry: RowOrHeading) -> Hashable:
         """Return the key of an entry (row or heading). It is the same in every version of the list, so that versions
         can be compared."""
         return ("group", entry.key) if isinstance(entry, RowGroup) else ("row", self.key_of(entry))
@@ -127,7 +127,9 @@ class PageCache:
             slot.entries = None
 
 
-def compute_row_changes(old: list[Entry], new: list[Entry], key: Callable[[Entry], Hashable]) -> list[RowChange]:
+def compute_row_changes(
+    old: list[RowOrHeading], new: list[RowOrHeading], key: Callable[[RowOrHeading], Hashable]
+) -> list[RowChange]:
     """Return the steps (remove, move, insert, set) that turn the entries `old` into `new`. `key` returns the key of
     an entry.
     """

@@ -13,9 +13,9 @@ from console.views.tables.model_updates import PageUpdateModel
 from console.views.tables.page_cache import RowChange
 from console.views.theme.design_tokens import tokens
 
-PAGE_SIZE = 200
-MAX_KEPT_PAGES = 8
-_FIRST_PAGE_PLACEHOLDERS = 8
+ROWS_PER_PAGE = 200
+MAX_LOADED_PAGES = 8
+_FIRST_PAGE_PLACEHOLDER_ROWS = 8
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class _PageRangeRead:
     last: int
     pages: list[FetchedPage]
 
-    def add_page(self, page: FetchedPage) -> bool:
+    def add_page_and_check_end(self, page: FetchedPage) -> bool:
         """Add the page that has just been read. Return True if no more page must be read: the range is complete, or
         the list has no next page."""
         self.pages.append(page)
@@ -58,7 +58,7 @@ class PagedModel(PageUpdateModel):
         *,
         group_of: Callable[[Any], RowGroup] | None = None,
         label: str = "",
-        page: int = PAGE_SIZE,
+        page: int = ROWS_PER_PAGE,
         parent: QObject | None = None,
     ) -> None:
         """`key_of` returns the key by which a row is recognized when it is read again; `group_of` returns the
@@ -91,7 +91,7 @@ class PagedModel(PageUpdateModel):
         self._fetch, self._pending_page, self._reread, self._has_failed = fetch, None, None, False
         self._visible_rows, self._requested_row = (0, 0), None
         self.selected_keys.clear()
-        self._page_cache.reset_slots(_FIRST_PAGE_PLACEHOLDERS)
+        self._page_cache.reset_slots(_FIRST_PAGE_PLACEHOLDER_ROWS)
         self.endResetModel()
         self._read_next_page()
 
@@ -172,7 +172,7 @@ class PagedModel(PageUpdateModel):
         at a time, because scrolling changes this order."""
         if self._pending_page is not None or self._fetch is None or self._has_failed:
             return
-        number = self._reread.first if self._reread else self._find_page_to_read()
+        number = self._reread.first if self._reread else self._find_next_page_to_read()
         if number is None:
             return
         self._pending_page, self.is_skeleton = number, False
@@ -183,14 +183,14 @@ class PagedModel(PageUpdateModel):
             start = self._reread.pages[-1].next
         self._runner.run(
             lambda: fetch(start, size),
-            lambda page: self._handle_page(query_number, page),
+            lambda page: self._handle_read_page(query_number, page),
             lambda failure: self._handle_failure(query_number, failure),
             owner=self,
             label=self._label,
             cancellable=True,
         )
 
-    def _find_page_to_read(self) -> int | None:
+    def _find_next_page_to_read(self) -> int | None:
         first_page, last_visible_page = self._find_visible_pages()
         self._use_count += 1
         for number in range(first_page, last_visible_page + 1):
@@ -206,23 +206,23 @@ class PagedModel(PageUpdateModel):
             )
             if self._visible_rows[1] >= middle:
                 return next_number
-        return self._find_requested_page()
+        return self._find_page_of_requested_row()
 
-    def _find_requested_page(self) -> int | None:
+    def _find_page_of_requested_row(self) -> int | None:
         row, self._requested_row = self._requested_row, None
         if row is None or row >= len(self._page_cache):
             return None
         number, _ = self._page_cache.locate_row(row)
         return number if self._page_cache.slots[number].entries is None else None
 
-    def _handle_page(self, query_number: int, page: FetchedPage) -> None:
+    def _handle_read_page(self, query_number: int, page: FetchedPage) -> None:
         if query_number != self._query_number or self._pending_page is None:
             return
         number, self._pending_page = self._pending_page, None
         self._skeleton_timer.stop()
         if self._reread is None:
             self._apply_pages(lambda: self._apply_page(number, page), number, page)
-        elif self._reread.add_page(page):
+        elif self._reread.add_page_and_check_end(page):
             first, last, pages = self._reread.first, self._reread.last, self._reread.pages
             self._reread = None
             self._apply_pages(lambda: self._apply_reread_pages(first, last, pages), first + len(pages) - 1, page)
@@ -236,7 +236,7 @@ class PagedModel(PageUpdateModel):
         self._use_count += 1
         self._page_cache.slots[last_number].last_use = self._use_count
         self._update_following_pages(last_number, page)
-        self._page_cache.limit_loaded_pages(MAX_KEPT_PAGES)
+        self._page_cache.limit_loaded_pages(MAX_LOADED_PAGES)
         self.changed.emit()
         self.page_applied.emit()
 
@@ -249,7 +249,7 @@ class PagedModel(PageUpdateModel):
         if page.next is None:
             self._remove_pages_from(number + 1)
         elif next_slot is None:
-            self._append_placeholders(page.next)
+            self._append_placeholder_page(page.next)
         elif next_slot.start != page.next:
             next_slot.start = page.next
             if next_slot.entries is not None:  # the loaded pages overlap or lack rows between them: read them again
@@ -276,5 +276,5 @@ class PagedModel(PageUpdateModel):
         first_row, last_row = self._visible_rows
         self._emit_changed(
             min(first_row, len(self._page_cache) - 1),
-            min(max(last_row, _FIRST_PAGE_PLACEHOLDERS), len(self._page_cache)) - 1,
+            min(max(last_row, _FIRST_PAGE_PLACEHOLDER_ROWS), len(self._page_cache)) - 1,
         )

@@ -34,7 +34,7 @@ class PaintedTable(QTableView):
         return f"{column.title} {'↓' if self.sort_mark[1] else '↑'}"
 
     @property
-    def pinned_columns_end(self) -> int:
+    def pinned_columns_right_x(self) -> int:
         """The x coordinate of the first pixel to the right of the pinned columns."""
         return sum(self.columnWidth(number) for number in range(self.pinned_columns))
 

@@ -161,7 +161,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """The object that the service returned for the current row; None if no row is current."""
         return self.rows.row_at(self.current_row) if self.current_row >= 0 else None
 
-    def go_to(self, row: int) -> None:
+    def go_to_row(self, row: int) -> None:
         """Make the row at this position current and scroll to it."""
         self.selectionModel().setCurrentIndex(
             self.rows.index(row, 0),
@@ -174,7 +174,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         for row in range(self.rows.rowCount()):
             item = self.rows.row_at(row)
             if item is not None and is_wanted(item):
-                self.go_to(row)
+                self.go_to_row(row)
                 return True
         return False
 
@@ -182,7 +182,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """Make the first row current; headings are skipped."""
         for row in range(min(self.rows.rowCount(), 8)):
             if self.rows.row_at(row) is not None:
-                self.go_to(row)
+                self.go_to_row(row)
                 return
 
     def mark_row(self, key: object, tone: Tone | None) -> None:
@@ -274,12 +274,12 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._repaint_row(self.current_row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._extends_selection(event):
+        if self._is_selection_extending_key(event):
             self._extend_selection(event)
             return
         if event.key() != Qt.Key.Key_Shift:
             self._selection_start = -1
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _COMMAND_MODIFIERS:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _SHORTCUT_MODIFIERS:
             self._open_current()
         elif event.key() == Qt.Key.Key_Space and self.rows.columns[0].kind == "check":
             self.rows.set_row_selected(self.current_row)
@@ -288,7 +288,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         else:
             super().keyPressEvent(event)
 
-    def _extends_selection(self, event: QKeyEvent) -> bool:
+    def _is_selection_extending_key(self, event: QKeyEvent) -> bool:
         is_arrow = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
         is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         return is_arrow and is_shifted and self.rows.columns[0].kind == "check"
@@ -368,7 +368,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self._span_heading_rows()
 
 
-_COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+_SHORTCUT_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
 
 def _list_rows_between(row: int, other_row: int) -> range:

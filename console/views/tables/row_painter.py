@@ -7,7 +7,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHeaderView
 
 from console.views.tables.columns import Column, RowGroup
-from console.views.tables.delegates import CELL_PADDING_PX, CellBox, CellDelegate, draw_heading
+from console.views.tables.delegates import CELL_PADDING_PX, CellBox, CellDelegate, draw_group_heading
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import compute_centred_baseline
@@ -56,7 +56,7 @@ class RowPainter:
         return parts
 
     def _paint_row(
-        self, painter: QPainter, row: int, rect: QRect, parts: tuple[list[VisibleColumn], list[VisibleColumn]]
+        self, painter: QPainter, row: int, rect: QRect, columns: tuple[list[VisibleColumn], list[VisibleColumn]]
     ) -> None:
         table, colour = self._table, current_appearance().colour
         entry = table.rows.entry(row)
@@ -65,17 +65,17 @@ class RowPainter:
         if isinstance(entry, RowGroup):
             painter.fillRect(rect, colour("raised"))
             margin = self._delegates[0].get_paddings(0)[0]
-            draw_heading(painter, CellBox(rect.left() + margin, top, rect.width(), height - 1, baseline), entry)
+            draw_group_heading(painter, CellBox(rect.left() + margin, top, rect.width(), height - 1, baseline), entry)
         elif entry is None:
-            for _, delegate, x, width in (*parts[0], *parts[1]) if table.rows.is_skeleton else ():
+            for _, delegate, x, width in (*columns[0], *columns[1]) if table.rows.is_skeleton else ():
                 delegate.draw_skeleton(painter, CellBox(x, top, width, height - 1, baseline))
         else:
-            scrolling, pinned = parts
+            scrolling, pinned = columns
             self._paint_background(painter, row, rect)
             for column, delegate, x, width in scrolling:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
             if pinned:
-                edge = table.pinned_columns_end
+                edge = table.pinned_columns_right_x
                 under = QRect(0, top, edge, height)
                 painter.fillRect(under, colour("base"))
                 self._paint_background(painter, row, under)

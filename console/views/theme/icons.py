@@ -11,7 +11,7 @@ from functools import cache
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainterPath
 
-DRAWING_BY_NAME = {
+DRAWING_BY_ICON_NAME = {
     # Badge shapes, one per state.
     "ring": "O 8 8 5.25",
     "half_disc": "O 8 8 5.25 | A 8 8 5.25 90 180 Z",
@@ -95,7 +95,7 @@ def get_icon_shape(name: str) -> IconShape:
 
     Raises KeyError for an unknown name.
     """
-    stroke, _, fill = DRAWING_BY_NAME[name].partition("|")
+    stroke, _, fill = DRAWING_BY_ICON_NAME[name].partition("|")
     return IconShape(_parse_path(stroke), _parse_path(fill))
 
 
@@ -106,14 +106,14 @@ def _parse_path(drawing: str) -> QPainterPath:
     numbers: list[float] = []
     for word in [*drawing.split(), "end"]:
         if word[0].isalpha():
-            _add_command(path, command, numbers)
+            _add_path_command(path, command, numbers)
             command, numbers = word, []
         else:
             numbers.append(float(word))
     return path
 
 
-def _add_command(path: QPainterPath, command: str, numbers: list[float]) -> None:
+def _add_path_command(path: QPainterPath, command: str, numbers: list[float]) -> None:
     match command:
         case "M":
             path.moveTo(numbers[0], numbers[1])

@@ -80,20 +80,20 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool 
     bundled fonts is too small; and no line ends inside a number, an identifier or a Japanese phrase, or between a
     number and its unit.
     """
-    pieces = split_font_runs(keep_phrases_whole(keep_numbers_whole(text)) if sentences else text)
+    pieces = split_font_runs(keep_phrases_whole(prevent_line_ends_in_numbers(text)) if sentences else text)
     line_px = current_appearance().line_height(role) if sentences and text else 0
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
     own = tokens().type[role].font
     spans = (
         escape(piece) if (font == own) else _format_span_html(piece, font)
-        for piece, font in _add_font_purpose(pieces)
+        for piece, font in _add_font_purpose_to_runs(pieces)
     )
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
 
-def _add_font_purpose(pieces: tuple[FontRun, ...]) -> Iterator[tuple[str, FontPurpose]]:
+def _add_font_purpose_to_runs(pieces: tuple[FontRun, ...]) -> Iterator[tuple[str, FontPurpose]]:
     return ((piece, "figures" if figures else "text") for piece, figures in pieces)
 
 
@@ -102,7 +102,7 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
     return f'<span style="font-family:{families}">{escape(piece)}</span>'
 
 
-def keep_numbers_whole(text: str) -> str:
+def prevent_line_ends_in_numbers(text: str) -> str:
     """Return the text with no-break spaces inside numbers and before their units, and with a word joiner after the
     hyphen of an identifier such as lead-b, so that a label that wraps ends no line there."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
@@ -128,18 +128,18 @@ def draw_font_runs(
     for piece, figures in runs:
         painter.setFont(current_appearance().font(role, bold=bold, figures=figures))
         painter.drawText(int(x), int(baseline), piece)
-        x += _measure_piece(piece, role, bold, figures, current_appearance().scale)
+        x += _measure_text_piece(piece, role, bold, figures, current_appearance().scale)
     return x
 
 
 def measure_font_runs(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
     """Return the width of font runs side by side on one line, in px."""
     scale = current_appearance().scale
-    return sum(_measure_piece(piece, role, bold, figures, scale) for piece, figures in runs)
+    return sum(_measure_text_piece(piece, role, bold, figures, scale) for piece, figures in runs)
 
 
 @lru_cache(maxsize=4096)
-def _measure_piece(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
+def _measure_text_piece(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
     """Return the width of a piece of text in px, from a cache: measuring a text takes as long as drawing it, and most
     pieces occur again. `_scale` is a parameter only because the key of the cache must contain the text scale."""
     return current_appearance().font_metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
@@ -165,7 +165,7 @@ def elide_font_runs(
         shown.append((piece[:length], figures))
         if length < len(piece):
             break
-        room -= _measure_piece(piece, role, bold, figures, current_appearance().scale)
+        room -= _measure_text_piece(piece, role, bold, figures, current_appearance().scale)
     return (*((piece, figures) for piece, figures in shown if piece), ELLIPSIS_RUN)
 
 

@@ -9,7 +9,7 @@ from console.views.theme.icons import get_icon_shape
 from console.views.theme.theme import current_appearance
 
 _ICON_BOX_SIDE = 16.0
-_STROKE_PX = 1.5
+_ICON_STROKE_PX = 1.5
 
 
 def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:
@@ -21,18 +21,18 @@ def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> No
     painter.translate(rect.topLeft())
     painter.scale(rect.width() / _ICON_BOX_SIDE, rect.height() / _ICON_BOX_SIDE)
     cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
-    painter.strokePath(drawing.stroke, QPen(colour, _STROKE_PX, Qt.PenStyle.SolidLine, cap, join))
+    painter.strokePath(drawing.stroke, QPen(colour, _ICON_STROKE_PX, Qt.PenStyle.SolidLine, cap, join))
     painter.fillPath(drawing.fill, colour)
     painter.restore()
 
 
 @lru_cache(maxsize=512)
-def get_shape_pixmap(name: str, colour: int, px: int, ratio: float) -> QPixmap:
+def get_shape_pixmap(name: str, colour: int, px: int, device_pixel_ratio: float) -> QPixmap:
     """Return an icon shape as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
-    pixmap is `px` times `ratio`, the device pixel ratio of the screen.
+    pixmap is `px` times `device_pixel_ratio`, the device pixel ratio of the screen.
     """
-    image = QPixmap(round(px * ratio), round(px * ratio))
-    image.setDevicePixelRatio(ratio)
+    image = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
+    image.setDevicePixelRatio(device_pixel_ratio)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
     draw_shape(painter, name, QRectF(0, 0, px, px), QColor.fromRgba(colour))
@@ -113,11 +113,12 @@ def draw_radio_button(painter: QPainter, rect: QRectF, *, checked: bool, enabled
 
 
 @lru_cache(maxsize=16)
-def get_check_box_pixmap(_theme: str, px: int, ratio: float, checked: bool) -> QPixmap:
-    """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and `ratio`
-    the device pixel ratio. `_theme` is a parameter only because the key of the cache must contain the theme."""
-    image = QPixmap(round(px * ratio), round(px * ratio))
-    image.setDevicePixelRatio(ratio)
+def get_check_box_pixmap(_theme: str, px: int, device_pixel_ratio: float, checked: bool) -> QPixmap:
+    """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and
+    `device_pixel_ratio` the device pixel ratio. `_theme` is a parameter only because the key of the
+    cache must contain the theme."""
+    image = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
+    image.setDevicePixelRatio(device_pixel_ratio)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
     draw_check_box(painter, QRectF(0, 0, px, px), checked=checked)

@@ -136,7 +136,7 @@ class Appearance(QObject):
         self._chosen_theme = theme
         self._apply_to_application()
 
-    def set_scale(self, scale: float) -> None:
+    def set_text_scale(self, scale: float) -> None:
         """Set the text scale; values below 1.0 become 1.0, values above 2.0 become 2.0."""
         self.scale = min(2.0, max(1.0, scale))
         self._fonts.clear()
@@ -148,7 +148,7 @@ class Appearance(QObject):
         self._apply_to_application()
 
     @Slot()
-    def follow_system(self) -> None:
+    def follow_system_theme(self) -> None:
         """Use the system's new theme, unless the person has chosen a theme. Qt calls this when the system's theme
         changes."""
         if self._chosen_theme is None:
@@ -227,7 +227,7 @@ def install_appearance(
         app.setProperty(_STYLE_INSTALLED_PROPERTY, True)
     process_look = current_appearance()
     process_look.density, process_look._chosen_theme = density, theme
-    process_look.set_scale(scale)  # not the attribute alone: fonts and widths of another scale would stay
-    app.styleHints().colorSchemeChanged.connect(process_look.follow_system)
-    app.styleHints().accessibility().contrastPreferenceChanged.connect(process_look.follow_system)
+    process_look.set_text_scale(scale)  # not the attribute alone: fonts and widths of another scale would stay
+    app.styleHints().colorSchemeChanged.connect(process_look.follow_system_theme)
+    app.styleHints().accessibility().contrastPreferenceChanged.connect(process_look.follow_system_theme)
     return process_look

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.services.training.service import TrainingService
 
-_ICON_AND_TONE_BY_STATE: Mapping[TrainingState, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_TRAINING_STATE: Mapping[TrainingState, tuple[str, Tone]] = {
     TrainingState.NOT_BEGUN: ("ring", "muted"),
     TrainingState.OPEN: ("half_disc", "care"),
     TrainingState.RIGHT: ("ring_check", "good"),
@@ -194,7 +194,7 @@ class TrainingPage(Page):
         here = next((place for place, row in enumerate(rows) if row is self.current_incident), -1)
         for place in (*range(here + 1, len(rows)), *range(here + 1)):
             if rows[place].state is not TrainingState.RIGHT:
-                self.table.go_to(place)
+                self.table.go_to_row(place)
                 return
 
 
@@ -202,7 +202,7 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def state(incident: TrainingIncident) -> StateCell:
-        shape, tone = _ICON_AND_TONE_BY_STATE[incident.state]
+        shape, tone = _ICON_AND_TONE_BY_TRAINING_STATE[incident.state]
         return StateCell(translate(f"training.state.{incident.state}"), shape, tone)
 
     longest_state = max((translate(f"training.state.{state}") for state in TrainingState), key=len)

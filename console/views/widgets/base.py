@@ -91,10 +91,10 @@ class TextLabel(QLabel):
             self.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
-        self._use_text_size()
+        self._apply_current_text_size()
         self.show_text(text, tone)
 
-    def _use_text_size(self) -> None:
+    def _apply_current_text_size(self) -> None:
         self._scale = current_appearance().scale
         self.setFont(self._get_role_font())
         self.setMinimumHeight(current_appearance().line_height(self._role))
@@ -139,7 +139,7 @@ class TextLabel(QLabel):
         # The style sheet puts the old font back after the first of these events, so the font is compared as well.
         is_outdated = self._scale != current_appearance().scale or not self.has_current_text_size
         if event.type() == QEvent.Type.StyleChange and is_outdated:
-            self._use_text_size()
+            self._apply_current_text_size()
             self.show_text(self.plain)
 
 

@@ -16,7 +16,7 @@ from console.views.widgets.base import TextLabel
 ButtonKind = Literal["default", "primary", "danger", "tool", "inline", "search"]
 _HEIGHT_TOKEN_BY_KIND = {"tool": "tool_button", "inline": "inline_button", "search": "tool_button"}
 _CORNER_RADIUS_PX = 4
-_ICON_PX = 16
+_BUTTON_ICON_PX = 16
 _MENU_ICON_PX = 12
 _MIN_REASON_WIDTH_PX = 160  # width of a reason that takes several lines, at text size 1
 _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
@@ -184,7 +184,7 @@ class KeyButton(PaintedButton):
             .horizontalAdvance(self.text())
         )
         if self.icon_name:
-            width += current_appearance().icon_px(_ICON_PX) + (gap if self.text() else 0)
+            width += current_appearance().icon_px(_BUTTON_ICON_PX) + (gap if self.text() else 0)
         if self._is_key_shown:
             width += gap + measure_key_cap(self.key)[0]
         if self._opens_menu:
@@ -195,12 +195,12 @@ class KeyButton(PaintedButton):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect())
-        ink, edge, fill, cap = self._get_colours()
+        ink, edge, fill, cap = self._get_button_and_key_cap_colours()
         draw_frame(painter, box, _CORNER_RADIUS_PX, edge, fill)
         pad, gap = self._get_padding_and_gap()
         x: float = pad
         if self.icon_name:
-            side = current_appearance().icon_px(_ICON_PX)
+            side = current_appearance().icon_px(_BUTTON_ICON_PX)
             draw_cached_shape(painter, self.icon_name, x, (self.height() - side) / 2, side, ink)
             x += side + gap
         painter.setFont(current_appearance().font(self._get_text_role(), bold=self._is_bold()))
@@ -233,7 +233,9 @@ class KeyButton(PaintedButton):
     def _is_bold(self) -> bool:
         return self.kind in ("primary", "danger") and self.isEnabled()
 
-    def _get_colours(self) -> tuple[QColor, QColor | None, QColor, tuple[QColor, QColor, QColor | None]]:
+    def _get_button_and_key_cap_colours(
+        self,
+    ) -> tuple[QColor, QColor | None, QColor, tuple[QColor, QColor, QColor | None]]:
         """Return the colours of the button's text, border and background in its present state, and a tuple with the
         colours of the key cap's text, border and background. None means no border or no background."""
         colour = current_appearance().colour

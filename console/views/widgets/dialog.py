@@ -20,13 +20,13 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.overlay import OverlayLayer
 from console.views.widgets.tabs import show_adjacent_tab
 
 _DIALOG_MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96
-_DEFAULT_TONE: Tone = "text"
+_DEFAULT_OUTCOME_TONE: Tone = "text"
 
 
 class DialogFrame(QDialog):
@@ -251,13 +251,13 @@ class DialogFrame(QDialog):
             self._toast_box.setContentsMargins(0, 0, 0, 0)
         self.fit_size()
 
-    def _find_toasts(self) -> Toasts | None:
+    def _find_toasts(self) -> ToastStack | None:
         """Return the object that shows the toasts of the main window to which this dialog belongs, directly or
         through another dialog; None if there is no such object."""
         top = self.parentWidget()
         while top is not None and top.window().parentWidget() is not None:
             top = top.window().parentWidget()
-        return top.window().findChild(Toasts) if top is not None else None
+        return top.window().findChild(ToastStack) if top is not None else None
 
     def clear_footer(self) -> None:
         """Remove the button and the label that `show_in_footer` has added; do nothing if there are none."""
@@ -292,9 +292,9 @@ class DialogFrame(QDialog):
 
     def set_busy(self, words: str) -> None:
         """Disable the Cancel button and the acting button while the action runs; show and announce `words`. The
-        acting button stays disabled until `show_outcome` or `end_action` is called. The dialog can't be closed
-        until one of them or `allow_closing` is called. The title gets the focus, because a disabled button can't
-        have it.
+        acting button stays disabled until `show_outcome` or `allow_acting_again` is called. The dialog can't be
+        closed until one of them or `allow_closing` is called. The title gets the focus, because a disabled button
+        can't have it.
         """
         self._is_busy, self._may_close_window = True, False
         self.act_button.set_busy(words)
@@ -312,7 +312,7 @@ class DialogFrame(QDialog):
         self.hint.show_text(hint)
         announce(self, hint)
 
-    def end_action(self, cancel_text: str) -> None:
+    def allow_acting_again(self, cancel_text: str) -> None:
         """Let the person act again, because the action was refused or has only prepared the next step. `cancel_text`
         is the new text of Cancel. The caller shows the form, and enables the acting button."""
         self._is_busy = False
@@ -345,7 +345,7 @@ class DialogFrame(QDialog):
         bars = [content] if isinstance(content, NotificationBar) else content.findChildren(NotificationBar)
         for bar in bars:
             bar.mark_announced()
-        shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _DEFAULT_TONE)
+        shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _DEFAULT_OUTCOME_TONE)
         sentences = [bar.sentence for bar in bars]
         says_title = bool(sentences) and sentences[0].startswith(title)
         announce(self, join_spoken_text("" if says_title else title, *sentences), shape=shape, tone=tone)
@@ -409,7 +409,7 @@ class DialogFrame(QDialog):
         if is_enter and self.act_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
             self.press_act_button()
         elif is_enter:
-            self._press_focused()
+            self._press_focused_button()
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab) and modifiers & Qt.KeyboardModifier.ControlModifier:
             show_adjacent_tab(self, 1 if event.key() == Qt.Key.Key_Tab else -1)
         else:
@@ -426,7 +426,7 @@ class DialogFrame(QDialog):
             self.hint.show_text(self.too_early_words)
             announce(self, self.too_early_words, shape="square_bang", tone="care")
 
-    def _press_focused(self) -> None:
+    def _press_focused_button(self) -> None:
         """Press the button that has the focus. If the focus isn't on a button, press Cancel."""
         focus = self.focusWidget()
         button = focus if isinstance(focus, KeyButton) else self.cancel_button

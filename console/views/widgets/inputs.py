@@ -21,7 +21,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_style_property
 from console.views.widgets.focus_ring import refresh_focus_ring
 
-_COMPLETION_KEYS = (
+_COMPLETION_LIST_KEYS = (
     Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
 )  # fmt: skip
 _LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
@@ -47,7 +47,7 @@ class MultiLineEdit(QPlainTextEdit):
         self.setFixedHeight(3 * current_appearance().line_height("body") + 14)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._is_completing and event.key() in _COMPLETION_KEYS:
+        if self._is_completing and event.key() in _COMPLETION_LIST_KEYS:
             event.ignore()
         else:
             super().keyPressEvent(event)

@@ -44,7 +44,7 @@ class MoneyBar(PaintedWidget):
         self._parts: tuple[MoneyPart, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_parts(self, parts: Sequence[MoneyPart]) -> None:
+    def show_money_parts(self, parts: Sequence[MoneyPart]) -> None:
         self._parts = tuple(part for part in parts if part.share > 0)
         self.update()
 
@@ -96,7 +96,7 @@ def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
         x += _HATCH_SPACING_PX
 
 
-class Swatch(PaintedWidget):
+class MoneyPartSwatch(PaintedWidget):
     """A small square with the pattern that a part of the amount has in the MoneyBar. The square stands beside the
     name of the part and explains the pattern."""
 
@@ -139,7 +139,7 @@ class MoneyPanel(Surface):
         layout.addWidget(self.bar)
         self.setLayout(layout)
 
-    def show_parts(self, parts: Sequence[MoneyPart], rest: MoneyPart) -> None:
+    def show_money_parts(self, parts: Sequence[MoneyPart], rest: MoneyPart) -> None:
         """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't shown in the bar;
         `rest` is the refundable amount."""
         old_parts = self._parts
@@ -152,7 +152,7 @@ class MoneyPanel(Surface):
         old_parts.deleteLater()
         self.rest_part.show_text(rest.word)
         self.rest_amount.show_text(rest.amount)
-        self.bar.show_parts([*parts[1:], rest])
+        self.bar.show_money_parts([*parts[1:], rest])
         spoken_parts = [f"{part.word} {part.amount}" for part in (*parts, rest)]
         self.setAccessibleName(f"{self._name}: {', '.join(spoken_parts)}")
         self.bar.setAccessibleName(self._name)
@@ -166,7 +166,7 @@ def _make_part_panel(part: MoneyPart, *, is_first: bool) -> QWidget:
     head = (
         make_row(word, None, gap=6)
         if part.fill == "empty" or part.quiet
-        else make_row(Swatch(part), word, None, gap=6)
+        else make_row(MoneyPartSwatch(part), word, None, gap=6)
     )
     holder.setLayout(make_column(head, figure, gap=0, margins=(0 if is_first else 16, 0, 0, 0)))
     return holder

@@ -234,7 +234,7 @@ class ToastDialog(Protocol):
         """Show the toast inside the dialog, at a position where it covers no control."""
 
 
-class Toasts(QObject):
+class ToastStack(QObject):
     """The toasts (short messages) of a window. At most three are shown, at the bottom right; a fourth toast replaces
     the oldest. While a dialog is open, only the newest toast is shown, inside the dialog, because the dialog
     covers the window."""

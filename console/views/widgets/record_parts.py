@@ -53,7 +53,7 @@ class RecordSide:
         return ", ".join(part for part in parts if part)
 
 
-class _SourceLabel(TextLabel):
+class _StateSourceLabel(TextLabel):
     """The label at the bottom of a RecordSidePanel that shows the source of the state. It is as high as a line with a
     button, so that the last lines of all panels are aligned."""
 
@@ -73,7 +73,7 @@ class RecordSidePanel(Surface):
         self._own = ElidedLabel("", "small", "muted")
         self._amount = TextLabel("", "figure", bold=True)
         self._fact = TextLabel("", "small", "muted", wrap=True)
-        self._source = _SourceLabel("", "small", "muted")
+        self._source = _StateSourceLabel("", "small", "muted")
         word = QWidget()
         word.setLayout(make_row(self._sign, self._word, gap=6))
         first = make_flow_widget(word, self._own, gap=6, line_gap=0)
@@ -190,10 +190,10 @@ class DocumentStrip(Surface):
         if tail is not None:
             self._tail.setLayout(make_column(None, tail, None, margins=(16, 8, 16, 8)))
         self._box.addWidget(self._tail)
-        self.set_tail_visible(shown=tail is not None)
-        self.show_parts(parts)
+        self.set_right_widget_visible(shown=tail is not None)
+        self.show_documents(parts)
 
-    def set_tail_visible(self, *, shown: bool) -> None:
+    def set_right_widget_visible(self, *, shown: bool) -> None:
         """Show or hide the widget at the right end of the strip."""
         self._tail.setVisible(shown)
 
@@ -203,29 +203,31 @@ class DocumentStrip(Surface):
         if self._box.minimumSize().width() > room:
             self._box.setDirection(QBoxLayout.Direction.TopToBottom)
 
-    def show_parts(self, parts: Sequence[DocumentSummary]) -> None:
+    def show_documents(self, documents: Sequence[DocumentSummary]) -> None:
         for widget in self._parts:
             self._box.removeWidget(widget)
             widget.deleteLater()
-        self._parts = [_make_document_panel(part, is_last=part is parts[-1]) for part in parts]
+        self._parts = [_make_document_panel(document, is_last=document is documents[-1]) for document in documents]
         for place, widget in enumerate(self._parts):
             self._box.insertWidget(place, widget, 1)
 
 
-def _make_document_panel(part: DocumentSummary, *, is_last: bool) -> Surface:
-    panel = Surface(edge="all" if part.is_missing else "none" if is_last else "right")
-    panel.setProperty("differs", part.is_missing)
-    spoken_texts = (part.name, part.missing_word, part.words, part.detail)
+def _make_document_panel(document: DocumentSummary, *, is_last: bool) -> Surface:
+    panel = Surface(edge="all" if document.is_missing else "none" if is_last else "right")
+    panel.setProperty("differs", document.is_missing)
+    spoken_texts = (document.name, document.missing_word, document.words, document.detail)
     panel.setAccessibleName(", ".join(words for words in spoken_texts if words))
-    tone: Tone = "bad" if part.is_missing else "text"
-    head = make_row(ShapeIcon(part.shape, part.tone), TextLabel(part.name, "body", tone, bold=True), gap=6)
-    if part.missing_word:
-        head.addWidget(TextLabel(part.missing_word, "body", "bad"))
+    tone: Tone = "bad" if document.is_missing else "text"
+    head = make_row(
+        ShapeIcon(document.shape, document.tone), TextLabel(document.name, "body", tone, bold=True), gap=6
+    )
+    if document.missing_word:
+        head.addWidget(TextLabel(document.missing_word, "body", "bad"))
     head.addStretch(1)
-    detail = TextLabel(part.detail, "small", "muted", wrap=True)
-    frame = tokens().px("borders", "differs") if part.is_missing else 0  # the texts of all panels stay aligned
+    detail = TextLabel(document.detail, "small", "muted", wrap=True)
+    frame = tokens().px("borders", "differs") if document.is_missing else 0  # the texts of all panels stay aligned
     margins = (16 - frame, 10 - frame, 12 - frame, 10 - frame)
-    panel.setLayout(make_column(head, TextLabel(part.words, wrap=True), detail, gap=0, margins=margins))
+    panel.setLayout(make_column(head, TextLabel(document.words, wrap=True), detail, gap=0, margins=margins))
     return panel
 
 
@@ -257,19 +259,19 @@ class ExplanationForm(QWidget):
         grid.addWidget(self._next, 2, 1)
         grid.addWidget(make_flow_holder(self._actions), 3, 1)
 
-    def show_explanation(self, verdict: str, why: str, following: str, *, shape: str, tone: Tone = "text") -> None:
-        """Show the texts of the lines verdict, why and next step (`following`). `shape` and `tone` are the icon
+    def show_explanation(self, verdict: str, why: str, next_step: str, *, shape: str, tone: Tone = "text") -> None:
+        """Show the texts of the lines verdict, why and next step (`next_step`). `shape` and `tone` are the icon
         before the verdict; with the tone "bad", the verdict has the colour of the tone too."""
         self._sign.show_shape(shape, "good" if tone == "text" and shape == "check" else tone)
         self._verdict.show_text(verdict, tone if tone == "bad" else "text")
         self._why.show_text(why)
-        self._next.show_text(following)
+        self._next.show_text(next_step)
 
     @property
     def verdict(self) -> str:
         return self._verdict.plain
 
-    def set_actions(self, *widgets: QWidget) -> None:
+    def show_action_widgets(self, *widgets: QWidget) -> None:
         """Replace the buttons and labels of the line "you can". In `widgets`, the ReasonLabel of a button follows
         the button."""
         while item := self._actions.takeAt(0):

@@ -161,7 +161,7 @@ class SearchBox(QObject):
             announce(self.input, words, is_stored=False)
         self._set_geometry()
 
-    def pick_first(self) -> None:
+    def pick_first_result(self) -> None:
         """Pick the first result that the person may pick."""
         self.list.go_to_first()
         self.list.pick_current()

@@ -156,11 +156,11 @@ class ResultList(RememberedCurrentItem, QListView):
         """Make the first result that can be picked current."""
         self._go_to_key(None)
 
-    def find_key_of_type(self, of: type) -> object | None:
-        """Return the key of the first result whose key is an object of the type `of`; None if there is no such
+    def find_key_of_type(self, key_type: type) -> object | None:
+        """Return the key of the first result whose key is an object of the type `key_type`; None if there is no such
         result."""
         lines = (line.key for line in self._results.lines if isinstance(line, ResultEntry))
-        return next((key for key in lines if isinstance(key, of)), None)
+        return next((key for key in lines if isinstance(key, key_type)), None)
 
     def get_line_at(self, row: int) -> ResultEntry | str:
         return self._results.lines[row]

@@ -27,34 +27,34 @@ class StepLine:
 
 class StepList(Surface):
     """The list of the steps of a process, below a title and a sentence about the state of the process
-    (`standing`)."""
+    (`state_sentence`)."""
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, raised=True, edge="bottom")
         self._name = name
         self._title = TextLabel("", "panel_title", "muted")
-        self._standing = TextLabel("", "small", "muted", wrap=True)
+        self._state_sentence = TextLabel("", "small", "muted", wrap=True)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(3, 1)
         self._parts: list[QWidget] = []
-        head = make_row(self._title, self._standing, gap=12)
+        head = make_row(self._title, self._state_sentence, gap=12)
         head.setStretch(1, 1)
         self.setLayout(make_column(head, self._grid, gap=6, margins=(24, 10, 24, 12)))
 
-    def show_steps(self, title: str, standing: str, steps: Sequence[StepLine]) -> None:
-        """Replace the title, the sentence about the state of the process (`standing`), and all steps."""
+    def show_steps(self, title: str, state_sentence: str, steps: Sequence[StepLine]) -> None:
+        """Replace the title, the sentence about the state of the process (`state_sentence`), and all steps."""
         for widget in self._parts:
             self._grid.removeWidget(widget)
             widget.deleteLater()
         self._parts = []
         self._title.show_text(title)
-        self._standing.show_text(standing)
+        self._state_sentence.show_text(state_sentence)
         for place, step in enumerate(steps):
             self._add_step(place, step)
         self.setAccessibleName(
-            ". ".join((self._name, f"{title}, {standing}", *(step.format_spoken_text() for step in steps)))
+            ". ".join((self._name, f"{title}, {state_sentence}", *(step.format_spoken_text() for step in steps)))
         )
 
     def _add_step(self, row: int, step: StepLine) -> None:

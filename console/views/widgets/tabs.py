@@ -17,7 +17,7 @@ _NARROW_TAB_GAP_PX = 10  # the same in a bar that would be too narrow otherwise
 _COUNT_GAP_PX = 6
 
 
-class Tabs(QTabBar):
+class TabBar(QTabBar):
     """A bar of tabs. The arrow keys change the current tab; Qt's signal `currentChanged(int)` then carries the
     number of the new tab."""
 
@@ -38,13 +38,13 @@ class Tabs(QTabBar):
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self._set_arrow_icons()
 
-    def add(self, word: str, count: str = "", *, data: object = None) -> int:
-        """Add a tab with the name `word` and return its number. `count` is a text after the name, such as "1,000+";
+    def add_tab(self, title: str, count: str = "", *, data: object = None) -> int:
+        """Add a tab with the name `title` and return its number. `count` is a text after the name, such as "1,000+";
         `data` is any value that the caller wants to read later by the method `data`."""
         self._nodes.append(TabNode(self, self.count()))  # before the tab: addTab selects the first tab
         self._nodes[-1].show()
-        number = self.addTab(word)
-        self.setTabData(number, (word, count, data))
+        number = self.addTab(title)
+        self.setTabData(number, (title, count, data))
         self._set_accessible_name(number)
         return number
 
@@ -62,7 +62,7 @@ class Tabs(QTabBar):
         self.setAccessibleTabName(number, f"{word} {count}".strip())
         self._nodes[number].setAccessibleName(f"{word} {count}".strip())
         self.setTabText(number, f"{word} {count}".strip())  # makes Qt measure the tab again
-        self._choose_gap()
+        self._choose_tab_gap()
 
     def tabLayoutChange(self) -> None:
         super().tabLayoutChange()
@@ -94,7 +94,7 @@ class Tabs(QTabBar):
             width += _COUNT_GAP_PX + current_appearance().font_metrics("small_data").horizontalAdvance(count)
         return width
 
-    def _choose_gap(self) -> None:
+    def _choose_tab_gap(self) -> None:
         """Use the narrow gap between tabs if the bar is wide enough for all tabs with this gap, but too narrow with
         the usual gap."""
         is_helpful = (
@@ -105,16 +105,16 @@ class Tabs(QTabBar):
         gap_px = _NARROW_TAB_GAP_PX if is_helpful else _TAB_GAP_PX
         if gap_px != self._gap_px:
             self._gap_px = gap_px
-            self._measure_tabs()
+            self._measure_tab_widths()
 
-    def _measure_tabs(self) -> None:
+    def _measure_tab_widths(self) -> None:
         """Make Qt measure the widths of all tabs again."""
         for number in range(self.count()):
             self.setTabText(number, self.tabText(number))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._choose_gap()
+        self._choose_tab_gap()
 
     def minimumTabSizeHint(self, index: int) -> QSize:
         return self.tabSizeHint(index)
@@ -129,7 +129,7 @@ class Tabs(QTabBar):
         word, count, _ = self.tabData(number)
         inner = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
         baseline = compute_centred_baseline(rect.top(), rect.height())
-        if not self._is_fully_visible(inner):
+        if not self._is_tab_fully_visible(inner):
             self._draw_cut_tab(painter, inner, baseline)
             return
         painter.setFont(current_appearance().font("body", bold=is_current))
@@ -156,16 +156,16 @@ class Tabs(QTabBar):
         arrows = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
         return 0.0, float(min([self.width(), *arrows]))
 
-    def _is_fully_visible(self, inner: QRectF) -> bool:
+    def _is_tab_fully_visible(self, tab_rect: QRectF) -> bool:
         left, right = self._compute_visible_range()
-        return inner.left() >= left and inner.right() <= right
+        return tab_rect.left() >= left and tab_rect.right() <= right
 
-    def _draw_cut_tab(self, painter: QPainter, inner: QRectF, baseline: float) -> None:
+    def _draw_cut_tab(self, painter: QPainter, tab_rect: QRectF, baseline: float) -> None:
         """Draw "…" in place of the text of a tab that is only partly visible, because a part of a word could be
         misread."""
         left, right = self._compute_visible_range()
         width = current_appearance().font_metrics("body").horizontalAdvance("…")
-        x = max(inner.left(), left) if inner.right() > right else min(inner.right(), right) - width
+        x = max(tab_rect.left(), left) if tab_rect.right() > right else min(tab_rect.right(), right) - width
         if left <= x and x + width <= right:
             painter.setFont(current_appearance().font("body"))
             painter.setPen(current_appearance().colour("muted"))
@@ -174,8 +174,8 @@ class Tabs(QTabBar):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self._measure_tabs()
-            self._choose_gap()
+            self._measure_tab_widths()
+            self._choose_tab_gap()
             self.updateGeometry()
             self._set_arrow_icons()
 
@@ -195,6 +195,6 @@ class Tabs(QTabBar):
 def show_adjacent_tab(root: QWidget, step: int) -> None:
     """Show the next (`step` 1) or the previous (`step` -1) tab of the first visible tab bar inside `root`. After the
     last tab comes the first, and the reverse."""
-    tabs = next((bar for bar in root.findChildren(Tabs) if bar.isVisible()), None)
+    tabs = next((bar for bar in root.findChildren(TabBar) if bar.isVisible()), None)
     if tabs is not None and tabs.count():
         tabs.setCurrentIndex((tabs.currentIndex() + step) % tabs.count())

@@ -66,7 +66,7 @@ class _TimelineModel(QAbstractListModel):
             return format_tooltip(item.format_spoken_text())
         return None
 
-    def show_items(self, items: Sequence[TimelineLine]) -> None:
+    def show_lines(self, items: Sequence[TimelineLine]) -> None:
         self.beginResetModel()
         self.items = tuple(items)
         self.endResetModel()
@@ -87,7 +87,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def show_lines(self, items: Sequence[TimelineLine]) -> None:
-        self._items.show_items(items)
+        self._items.show_lines(items)
 
     def measure_time_width(self) -> int:
         """Return the width of the column of times in px. The column is wider if an event happened on an earlier day,

@@ -271,11 +271,11 @@ def _measure_needed_width(cell: QWidget) -> int:
     return cell.sizeHint().width() if link is None else link.sizeHint().width() + 2 * 10 + 1
 
 
-def _hide_if_too_wide(widget: QWidget, excess: int, width: int) -> int:
-    """Hide the widget if the contents of the bar are too wide by `excess` px (`excess` is positive), otherwise show
-    it. Return the excess that remains. `width` is the width of the widget in px."""
-    widget.setVisible(excess <= 0)
-    return excess - width if excess > 0 else excess
+def _hide_if_too_wide(widget: QWidget, excess_px: int, width: int) -> int:
+    """Hide the widget if the contents of the bar are too wide (`excess_px` is positive), otherwise show
+    it. Return the excess that remains, in px. `width` is the width of the widget in px."""
+    widget.setVisible(excess_px <= 0)
+    return excess_px - width if excess_px > 0 else excess_px
 
 
 class ShortcutHintBar(Surface):

@@ -48,7 +48,7 @@ def test_a_payer_pays_by_itself(
     """One open payment is paid after a while; asking for it books it, and its order follows."""
     console, sandbox, payments = at_work
     (waiting,) = (made for made in payments if made.kind == demo_payments.PAID_BY_SIMULATED_PAYER_KIND)
-    monkeypatch.setattr(demo_payments, "FAST_PAYER_SECONDS", 0.01)
+    monkeypatch.setattr(demo_payments, "FAST_PAYER_DELAY_SECONDS", 0.01)
     with demo_payments.run_simulated_payer(sandbox, payments, is_fast=True):
         money = sandbox.control.payments_control
         until(
@@ -64,5 +64,5 @@ def test_what_is_worth_a_look_is_named(at_work: tuple[Console, Sandbox, tuple[Pa
     """One payment of each kind, with the refund that waits where there is one."""
     _, _, payments = at_work
     shown = {one["what"]: one for one in demo_payments.build_payments_json(payments)}
-    assert tuple(shown) == demo_payments.LISTED_KINDS
+    assert tuple(shown) == demo_payments.LISTED_PAYMENT_SAMPLE_KINDS
     assert shown["refund_asked"]["refunds"]

@@ -26,7 +26,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     """Built as the demo builds it, with fewer corporations around: names of the records, renamed, closed and merged
     ones; the last published day changed eight, each told once; the sandbox's Web-API has published the same.
     """
-    monkeypatch.setattr(demo_registry, "REGISTRY_ROWS", 3_000)
+    monkeypatch.setattr(demo_registry, "REGISTRY_ROW_COUNT", 3_000)
     samples = generate_checks(1, NOW, lambda number: (make_company_name(number), get_credit_verdict(number)))
     bought = [sample.number for sample in reversed(samples) if sample.status == "success"]
     numbers = [*(sample.number for sample in samples), "0000000000001"]

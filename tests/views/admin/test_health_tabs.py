@@ -6,8 +6,8 @@ import pytest
 
 from console.domain.errors import ErrorCode
 from console.domain.tasks.records import ScheduledTask
-from console.views.admin.health_tabs import TaskRow, format_row_detail, make_task_columns
-from console.views.tables.columns import format_plain_text
+from console.views.admin.health_tabs import DueTaskRow, format_row_detail, make_due_task_columns
+from console.views.tables.columns import format_cell_as_plain_text
 from console.wording import catalogue as wording
 from tests.views.invented_checks import window_context
 
@@ -16,24 +16,28 @@ def test_what_needs_a_look_is_named() -> None:
     """A late task is overdue, a failed one failed, one that runs is running."""
     now = datetime(2026, 11, 20, tzinfo=UTC)
     task = ScheduledTask("probes", timedelta(seconds=30), now, now - timedelta(minutes=1), now)
-    assert TaskRow(task, is_overdue=True).state == "overdue"
-    assert TaskRow(task, is_overdue=False).state == "waiting"
+    assert DueTaskRow(task, is_overdue=True).state == "overdue"
+    assert DueTaskRow(task, is_overdue=False).state == "waiting"
     failed = ScheduledTask("probes", timedelta(seconds=30), now, now, now, error_code="internal_error")
-    assert TaskRow(failed, is_overdue=False).state == "failed"
+    assert DueTaskRow(failed, is_overdue=False).state == "failed"
     begun = ScheduledTask("probes", timedelta(seconds=30), now, now, now - timedelta(minutes=1))
-    assert TaskRow(begun, is_overdue=False).state == "running"
+    assert DueTaskRow(begun, is_overdue=False).state == "running"
 
 
 @pytest.mark.parametrize("code", [*ErrorCode, "from_a_newer_version"])
 def test_an_error_is_told_in_words(code: str) -> None:
     """The table has the event without its code; the detail below has both. An unknown code is a program error."""
     now = datetime(2026, 11, 20, tzinfo=UTC)
-    row = TaskRow(
+    row = DueTaskRow(
         ScheduledTask("probes", timedelta(seconds=30), now, now, now, error_code=str(code), failures=2),
         is_overdue=False,
     )
     context = window_context()
-    (cell,) = (format_plain_text(column.cell(row)) for column in make_task_columns(context) if column.key == "error")
+    (cell,) = (
+        format_cell_as_plain_text(column.cell(row))
+        for column in make_due_task_columns(context)
+        if column.key == "error"
+    )
     assert cell[0].isupper()
     assert cell.endswith(".")
     assert "_" not in cell

@@ -35,7 +35,7 @@ def window(desk: Console, lossy: Lossy, qtbot: QtBot) -> tuple[WindowContext, QW
     context.operator = "adm-f"
     parent = QWidget()
     qtbot.addWidget(parent)
-    context.use_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
+    context.store_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
     return context, parent
 
 

@@ -25,7 +25,7 @@ def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
     ):
         context = WindowContext(desk.settings, InlineRunner(), SystemClock())
         refresh = BackgroundRefresh(context, context)
-        context.use_services(desk)
+        context.store_services(desk)
         refresh.stop_timers()
 
         def read() -> tuple[int, list[bool]]:

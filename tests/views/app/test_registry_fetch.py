@@ -25,7 +25,7 @@ def test_a_window_of_a_team_fetches_what_is_new(
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as console:
         context = WindowContext(console.settings, InlineRunner(), SystemClock())
         refresh = BackgroundRefresh(context, context)
-        context.use_services(console)
+        context.store_services(console)
         refresh.stop_timers()
         for path in (write_whole(tmp_path, WHOLE_DAY, 20, 1), write_difference(tmp_path, MON, 3, 1, whole_rows=20)):
             imported = worker.registry.import_files([path])

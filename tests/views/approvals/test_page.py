@@ -133,7 +133,7 @@ def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
 @pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
 def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int, high: int) -> None:
     """In the room that the smallest window leaves, at every text size: with the longest words that it can have."""
-    the_look.set_scale(scale)
+    the_look.set_text_scale(scale)
     context = window_context()
     context.operator = "lead-b"
     page = ApprovalsPage(context)

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.frame.splash_window import FirstWindow
+from console.views.frame.splash_window import MainWindow
 from console.views.theme.design_tokens import ThemeName, tokens
 
 _PROGRAM = """
@@ -15,8 +15,8 @@ import sys
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
 before = set(sys.modules)
-from console.views.frame.splash_window import FirstWindow
-window = FirstWindow("production")
+from console.views.frame.splash_window import MainWindow
+window = MainWindow("production")
 window.painted.connect(app.quit)
 window.show()
 app.exec()
@@ -51,7 +51,7 @@ def test_no_source_is_read_at_an_import() -> None:
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: ThemeName) -> None:
     """Edge, bars and page lie where they will be and have their colours, so that nothing jumps."""
-    window, values = FirstWindow("test", theme), tokens().get_colours(theme)
+    window, values = MainWindow("test", theme), tokens().get_colours(theme)
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.painted):
         window.show()
@@ -67,7 +67,7 @@ def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: Th
 
 def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:
     """With the real contents, the sheet of the first frame is gone."""
-    window, contents = FirstWindow("production", "light"), QWidget()
+    window, contents = MainWindow("production", "light"), QWidget()
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.painted):
         window.show()

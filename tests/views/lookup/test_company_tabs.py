@@ -61,7 +61,7 @@ class LookupService:
 def view_of(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyPanel:
     context = window_context()
     context.language = language
-    context.use_services(SimpleNamespace(lookup=lookup, acting_as=nullcontext))  # type: ignore[arg-type]  # enough
+    context.store_services(SimpleNamespace(lookup=lookup, acting_as=nullcontext))  # type: ignore[arg-type]  # enough
     view = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     qtbot.addWidget(view)
     view.resize(1080, 700)

@@ -85,7 +85,7 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
     assert [part.amount for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "¥0"]
     assert rest.amount == "¥8,500"
     panel = MoneyPanel("Where the money is")
-    panel.show_parts(parts, rest)
+    panel.show_money_parts(parts, rest)
     assert "Outcome unknown −¥500" in panel.accessibleName()
     assert len({(part.fill, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
 

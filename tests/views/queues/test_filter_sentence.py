@@ -5,9 +5,9 @@ import pytest
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import format_filter
 from console.domain.queues.order import QueueOrder, SortColumn
-from console.views.queues.filter_lists import OPTIONAL_FILTER_LISTS
+from console.views.queues.filter_lists import OPTIONAL_FILTER_LIST_NAMES
 from console.views.queues.filter_sentence import FilterSentence
-from console.views.queues.rows import SORT_COLUMN_BY_KEY, make_queue_columns
+from console.views.queues.rows import SORT_COLUMN_BY_COLUMN_KEY, make_queue_columns
 from console.views.theme.design_tokens import Language
 from tests.views.invented_checks import window_context
 
@@ -91,7 +91,7 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     """A list that a person asks for appears; many values of one are counted in words, and all of them count; the
     causes are those of the queue.
     """
-    assert {name for name, chip in sentence.chips.items() if chip.isHidden()} == set(OPTIONAL_FILTER_LISTS)
+    assert {name for name, chip in sentence.chips.items() if chip.isHidden()} == set(OPTIONAL_FILTER_LIST_NAMES)
     asked: list[bool] = []
     sentence.causes_requested.connect(lambda: asked.append(True))
     for name in ("status", "cause"):
@@ -110,7 +110,7 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     text += " since:2026-11-18 client:7"
     sentence.show_filter(text)
     assert format_filter(sentence.parsed_filter.chosen) == text
-    shown = [sentence.chips[name].currentText() for name in OPTIONAL_FILTER_LISTS]
+    shown = [sentence.chips[name].currentText() for name in OPTIONAL_FILTER_LIST_NAMES]
     assert shown == [
         "Order, Payment",
         "10 states",
@@ -123,11 +123,11 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     assert max(map(len, shown)) <= 20
     sentence.clear_filter()
     assert not sentence.text
-    assert all(sentence.chips[name].isHidden() for name in OPTIONAL_FILTER_LISTS)
+    assert all(sentence.chips[name].isHidden() for name in OPTIONAL_FILTER_LIST_NAMES)
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
 def test_every_column_sorts(queue: str, the_look: object) -> None:
     """But the check box."""
     keys = {column.key for column in make_queue_columns(window_context(), queue)}
-    assert keys - set(SORT_COLUMN_BY_KEY) == {"check"}
+    assert keys - set(SORT_COLUMN_BY_COLUMN_KEY) == {"check"}

@@ -24,7 +24,7 @@ def opened(qtbot: QtBot, the_look: object) -> Open:
         provider: str = "paypay", *, providers: tuple[str, ...] = PROVIDERS, refusal: str = ""
     ) -> tuple[ReconcileDialog, ReconcileServices, InlineRunner]:
         at, services = window_context(), ReconcileServices(refusal=refusal)
-        at.use_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
+        at.store_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
         page = ReconcilePage(at)
         qtbot.addWidget(page)
         page.show()

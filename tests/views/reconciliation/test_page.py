@@ -32,7 +32,7 @@ def show_page(qtbot: QtBot, the_look: object) -> Show:
 
     def show(*run_views: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
         at = window_context()
-        at.use_services(ReconcileServices(*run_views, **more))  # type: ignore[arg-type]  # reconciliations are all it takes
+        at.store_services(ReconcileServices(*run_views, **more))  # type: ignore[arg-type]  # reconciliations are all it takes
         page = ReconcilePage(at)
         qtbot.addWidget(page)
         page.resize(1080, 720)
@@ -123,7 +123,7 @@ def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
     page = show_page(view())
     routes, replaced = requested_routes(page.context), list[Route]()
     page.context.replacement_requested.connect(replaced.append)
-    page.table.go_to(0)
+    page.table.go_to_row(0)
     page.footer.open_button.click()
     assert routes == [PaymentRoute(1, (("payment", 1), ("payment", 2)), "reconcile")]
     assert replaced == [ReconcileRoute(3)]
@@ -133,7 +133,7 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
     """An open case is asked about; a row that nobody believes has no payment to open, and says what helps."""
     page = show_page(view(refused=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
-        page.table.go_to(row)
+        page.table.go_to_row(row)
         offered = tuple(not button.isHidden() for button in page.footer.buttons)
         assert offered == (open_, probe, note)
     assert "Wrong day" in page.footer.advice_words.plain
@@ -176,7 +176,7 @@ def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
     """The second press asks for nothing while the first is under way; the toast names the result."""
     at = window_context()
     services = ReconcileServices(view(run(state=RunState.RESUMABLE, ended_at=None)))
-    at.use_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
+    at.store_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
     page = ReconcilePage(at)
     qtbot.addWidget(page)
     page.show()
@@ -235,7 +235,7 @@ def test_who_only_reads(show_page: Show) -> None:
     page = show_page(view())
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
     page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
-    page.table.go_to(0)
+    page.table.go_to_row(0)
     for button in (page.begin, page.go_on, page.footer.probe_button, page.footer.note_button):
         assert not button.isEnabled()
         assert "op-c" in button.reason
@@ -245,7 +245,7 @@ def test_who_only_reads(show_page: Show) -> None:
 def test_the_runs_by_provider(qtbot: QtBot, the_look: object) -> None:
     """Newest first; Enter opens one."""
     at = window_context()
-    at.use_services(ReconcileServices(view(run(2)), view(run(3, provider="atom"))))  # type: ignore[arg-type]
+    at.store_services(ReconcileServices(view(run(2)), view(run(3, provider="atom"))))  # type: ignore[arg-type]
     page = ReconcileRunsPage(at)
     qtbot.addWidget(page)
     page.show()

@@ -153,7 +153,7 @@ def parent(qtbot: QtBot, the_look: object) -> QWidget:
 
 def open_dialog(parent: QWidget, qtbot: QtBot, made: RefundPlan) -> tuple[RefundDialog, RefundsAlone, WindowContext]:
     at, desk = window_context(), RefundsAlone(made)
-    at.use_services(desk)  # type: ignore[arg-type]  # refunds are all it takes
+    at.store_services(desk)  # type: ignore[arg-type]  # refunds are all it takes
     dialog = RefundDialog(at, made, None, parent)
     dialog.form.reason.setCurrentIndex(0)
     dialog.open()
@@ -175,7 +175,7 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     at.runner = runner = InlineRunner(paused=True)
     dialog.act_button.click()
     dialog.act_button.click()
-    dialog._review_or_send()
+    dialog._show_review_or_send_request()
     assert dialog.act_button.text() == "Waiting for the answer..."
     runner.step()
     assert len(desk.requests) == 1

@@ -96,7 +96,7 @@ class Reports:
 def page_of(reports: Reports, qtbot: QtBot, language: Literal["ja", "en"] = "en") -> ReportsPage:
     context = window_context()
     context.language = language
-    context.use_services(SimpleNamespace(reports=reports, acting_as=nullcontext))  # type: ignore[arg-type]  # enough of them
+    context.store_services(SimpleNamespace(reports=reports, acting_as=nullcontext))  # type: ignore[arg-type]  # enough of them
     page = ReportsPage(context)
     qtbot.addWidget(page)
     page.resize(1080, 700)
@@ -121,11 +121,11 @@ def test_a_picture_with_its_table_and_its_words(
     spoken = section.chart.accessibleDescription()
     for figure in ("2026-11-19", "90 %", "33 %", "PayPay", "Atom", "11-19 09:04", "11-20 09:04"):
         assert figure in spoken, (figure, spoken)
-    page._switch_view()
+    page._toggle_chart_and_table()
     assert section.body.currentWidget() is section.table
     assert len(section.table.all_rows) == 28
     assert section.table.current_row == 0
-    page._switch_view()
+    page._toggle_chart_and_table()
     assert section.body.currentWidget() is not section.table
     assert "Atom" in section.note.plain, "it says that older payments are missing"
 
@@ -181,7 +181,7 @@ def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, th
     strip has its room at any text size.
     """
     the_look.choose_theme(theme)
-    the_look.set_scale(scale)
+    the_look.set_text_scale(scale)
     fills = ("solid", "hatch", "back_hatch", "cross", "dots")
     parts = tuple(
         chart_content.Bar(fill, "", (chart_content.BarPart(100, chart_content.BarPartStyle(fill, "text")),))  # type: ignore[arg-type]
@@ -243,7 +243,7 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     context = window_context()
     context.language = language
     services = SimpleNamespace(reports=reports, daily_closes=reports, acting_as=nullcontext)
-    context.use_services(services)  # type: ignore[arg-type]  # enough of them
+    context.store_services(services)  # type: ignore[arg-type]  # enough of them
     page = ReportsPage(context)
     qtbot.addWidget(page)
     page.resize(1080, 700)
@@ -273,5 +273,5 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     context.navigation_requested.connect(opened.append)
     section.unknown.opened.emit(unknown[0])
     assert opened
-    section.write_to("/tmp/close.pdf")  # nothing is written
+    section.write_close_to("/tmp/close.pdf")  # nothing is written
     assert reports.written == [Path("/tmp/close.pdf")]

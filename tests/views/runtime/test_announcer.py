@@ -17,7 +17,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Field
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.placeholders import EmptyState, replace_empty_state
 from tests.support.hearing import Heard, listening
 
@@ -153,14 +153,14 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Hear
     """The newest first; a toast may be about another record than the page."""
     announcer = keep(window, [], PaymentRoute(7))
     put(window, NotificationBar("Not done", "Why.", tone="bad"))
-    Toasts(window).show_toast(ToastFrame("Sent", "R-3", route=PaymentRoute(9)))
+    ToastStack(window).show_toast(ToastFrame("Sent", "R-3", route=PaymentRoute(9)))
     assert [(notice.sentence, notice.at, notice.route) for notice in announcer.notices] == [
         ("Sent. R-3", AT, PaymentRoute(9)),
         ("Not done. Why.", AT, PaymentRoute(7)),
     ]
     assert [one.sentence for one in heard] == ["Not done. Why.", "Sent. R-3"]
     for number in range(250):
-        Toasts(window).show_toast(ToastFrame(f"Copied {number}"))
+        ToastStack(window).show_toast(ToastFrame(f"Copied {number}"))
     assert len(announcer.notices) == 200
     assert announcer.notices[0].sentence == "Copied 249"
     announcer.forget_notices()
@@ -194,11 +194,11 @@ def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> N
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 def test_toasts_stand_whole_above_the_lower_bars(window: QWidget, the_look: Appearance, scale: float) -> None:
     """No toast covers a button, and none is too low for its text."""
-    the_look.set_scale(scale)
+    the_look.set_text_scale(scale)
     lower = QWidget(window)
     lower.setGeometry(0, 520, 800, 80)
     lower.show()
-    toasts = Toasts(window, find_lower_bars=lambda: [lower])
+    toasts = ToastStack(window, find_lower_bars=lambda: [lower])
     toast = ToastFrame("Reconciliation of PayPay, 2026-11-01 to 2026-11-19 is done", "12 compared, 3 differ. " * 3)
     toasts.show_toast(toast)
     assert toast.geometry().bottom() < lower.geometry().top()

@@ -8,7 +8,7 @@ from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.settings.entries_file import StoredEntries
 from console.views.runtime.person_state import PersonState
-from console.views.runtime.request_id import AttemptIds
+from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
 
@@ -21,7 +21,7 @@ class Disk:
     def __init__(self) -> None:
         self.values: dict[str, object] = {}
 
-    def process(self) -> AttemptIds:
+    def process(self) -> AttemptRequestIds:
         """The ids of a new process of the same person."""
 
         class Services:
@@ -31,7 +31,7 @@ class Disk:
             lambda call, _person: lambda: call(Services), lambda: datetime(2026, 11, 20, tzinfo=UTC), InlineRunner()
         )
         state.load("op-a")
-        attempts = AttemptIds(state)
+        attempts = AttemptRequestIds(state)
         attempts.state = state  # type: ignore[attr-defined]  # for `sent` below
         return attempts
 
@@ -43,7 +43,7 @@ class Disk:
         return self.read_entries()
 
 
-def sent(attempts: AttemptIds) -> str:
+def sent(attempts: AttemptRequestIds) -> str:
     request_id = attempts.get_request_id(NOTE)
     attempts.state.write_changes()  # type: ignore[attr-defined]  # what the context does before a call
     return request_id

@@ -40,8 +40,8 @@ from console.views.left_open.mention_rows import MentionDoneButton
 from console.views.pages.base import Page, PageHead
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
-from console.views.queues.selection_bar import _SelectedRecords
-from console.views.queues.shown_view import ShownView
+from console.views.queues.selection_bar import _SelectedRecordLister
+from console.views.queues.shown_view import ShownSavedView
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.reconciliation.actions import ReconciliationActions
 from console.views.reconciliation.dialog import ReconcileDialog
@@ -382,7 +382,7 @@ def freeze(at: Seat) -> Click:
     record = at.buy_check()
     chosen = (ChosenRecord("credit-check", record.id, record.version),)
     return lambda: _closed(
-        BulkDialog(at.context, at.parent, BulkRequest(BulkAction.TAKE, _SelectedRecords(chosen), 1))
+        BulkDialog(at.context, at.parent, BulkRequest(BulkAction.TAKE, _SelectedRecordLister(chosen), 1))
     )
 
 
@@ -414,7 +414,7 @@ def leave(at: Seat) -> Click:
 
     def click() -> None:
         dialog = BulkDialog(at.context, at.parent, frozen)
-        dialog._request, dialog.run = BulkRequest(BulkAction.TAKE, _SelectedRecords(()), 1), frozen
+        dialog._request, dialog.run = BulkRequest(BulkAction.TAKE, _SelectedRecordLister(()), 1), frozen
         dialog.reject()
 
     return click
@@ -484,7 +484,7 @@ def on_view(act: str, *before: str) -> Callable[[Seat], Click]:
             view = getattr(at.desk.saved_views, name)(view.id)
 
         def click() -> None:
-            shown = ShownView(at.context, at.page, PageHead("Queues"), lambda: CONTENT)
+            shown = ShownSavedView(at.context, at.page, PageHead("Queues"), lambda: CONTENT)
             shown.view = view
             shown.delete_view() if act == "delete" else shown._restore_view(view)
 
@@ -559,7 +559,7 @@ def sit(payment_stage: Stage, qtbot: Any, the_look: object) -> Callable[[str], S
         lossy, parent = Lossy(desk), QWidget()
         parent.resize(1280, 800)
         qtbot.addWidget(parent)
-        context.use_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
+        context.store_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
         context.store_people(desk.people.list_people())
         page = Page(context)
         page.setParent(parent)

@@ -12,7 +12,7 @@ from console.domain.tasks.records import Note
 from console.services.guarded.request_ids import require_valid_request_id
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.request_id import AttemptIds
+from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import window_context
@@ -59,7 +59,7 @@ def dialogs_on(qtbot: Any, the_look: object) -> Callable[[NotesAlone], Dialogs]:
         qtbot.addWidget(parent)
         at: WindowContext = window_context()
         at.runner = InlineRunner()
-        at.use_services(desk)  # type: ignore[arg-type]  # has notes alone
+        at.store_services(desk)  # type: ignore[arg-type]  # has notes alone
 
         def opened(words: str) -> NoteDialog:
             made = NoteDialog(at, "payment", 5, parent)
@@ -117,7 +117,7 @@ def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAl
 
 def test_a_late_answer_does_not_end_the_next_attempt() -> None:
     """Two clicks shared an id; the second one's answer comes when a third attempt has begun."""
-    attempts = AttemptIds()
+    attempts = AttemptRequestIds()
     first = attempts.get_request_id(NOTE)
     assert attempts.get_request_id(NOTE) == first
     attempts.end_attempt(NOTE, first)
@@ -135,7 +135,7 @@ def test_an_act_pressed_twice_runs_once(qtbot: Any, the_look: object) -> None:
     for widget in (owner, other):
         qtbot.addWidget(widget)
     at.runner = InlineRunner()
-    at.use_services(desk)  # type: ignore[arg-type]  # has notes alone
+    at.store_services(desk)  # type: ignore[arg-type]  # has notes alone
 
     def press(by: QWidget, *again: QWidget) -> None:
         def call(services: Any, request_id: str) -> Note:

@@ -21,7 +21,7 @@ NOT_THERE = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", 
 
 
 def sign_in(bot: QtBot, user: str = "", *, can_keep: bool = True, fixed: bool = False) -> SignInForm:
-    form = SignInForm(window_context(), PLACE, user, can_keep=can_keep, fixed=fixed)
+    form = SignInForm(window_context(), PLACE, user, can_keep=can_keep, is_user_fixed=fixed)
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()

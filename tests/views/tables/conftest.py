@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtTest import QAbstractItemModelTester
 
 from console.views.runtime.page_fetch import FetchedPage
-from console.views.tables.columns import AgeCell, Column, RowGroup, StateCell, make_check_column
+from console.views.tables.columns import AgeCell, Column, RowGroup, StateCell, make_check_box_column
 from console.views.tables.paged_model import PagedModel
 from tests.support.inline_runner import InlineRunner
 
@@ -35,7 +35,7 @@ class Store:
 
 
 COLUMNS = (
-    make_check_column(),
+    make_check_box_column(),
     Column("age", "Age", 76, lambda row: AgeCell(str(row.id % 60), "min"), "age"),
     Column("record", "Record", 104, lambda row: f"A-{row.id}", "data"),
     Column(

@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, RowGroup
-from console.views.tables.paged_model import MAX_KEPT_PAGES, PagedModel
+from console.views.tables.paged_model import MAX_LOADED_PAGES, PagedModel
 from tests.views.tables.conftest import PAGE, Row, WatchedModel
 
 MakeModel = Callable[..., WatchedModel]
@@ -72,7 +72,7 @@ def test_memory_stays_flat(watched_model: MakeModel) -> None:
     list_model = watched_model(500)
     walk(list_model.model, 12 * PAGE)
     loaded = [number for number, page in enumerate(list_model.model._page_cache.slots) if page.entries is not None]
-    assert len(loaded) <= MAX_KEPT_PAGES
+    assert len(loaded) <= MAX_LOADED_PAGES
     assert list_model.model.rowCount() > 11 * PAGE
     before = list_model.model.rowCount()
     list_model.model.set_visible_rows(0, 4)

@@ -105,7 +105,7 @@ def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTable, qtbot: QtBot) -
     """After a re-read with new rows above, the same record is current, at the same height of the screen."""
     view = table(3 * PAGE)
     view.rows.set_visible_rows(0, PAGE)
-    view.go_to(8)
+    view.go_to_row(8)
     view.verticalScrollBar().setValue(6 * 32 + 5)
     at = view.rowViewportPosition(8)
     store = view.rows._fetch.__self__  # type: ignore[union-attr]  # the store's bound method

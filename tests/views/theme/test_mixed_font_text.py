@@ -8,8 +8,8 @@ from console.views.theme.mixed_font_text import (
     elide_font_runs,
     format_rich_text,
     format_tooltip,
-    keep_numbers_whole,
     measure_font_runs,
+    prevent_line_ends_in_numbers,
     split_amount_font_runs,
     split_font_runs,
 )
@@ -63,7 +63,7 @@ def test_what_is_elided_keeps_its_fonts() -> None:
 @pytest.mark.parametrize("width", range(8, 60, 12))
 def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
     """However narrow a label is, a number stays on one line, with its unit."""
-    layout = QTextLayout(keep_numbers_whole(text), current_appearance().font("body"))
+    layout = QTextLayout(prevent_line_ends_in_numbers(text), current_appearance().font("body"))
     layout.beginLayout()
     layout.createLine().setLineWidth(width)
     rest = layout.createLine()
@@ -74,7 +74,7 @@ def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
 def test_a_number_that_is_kept_whole_keeps_its_font() -> None:
     """The no-break spaces in it are no reason to set its parts in another font."""
     for text in ("2026-11-20 15:04:05 JST", "1 9938 3111 5170", "11-20 10:49"):
-        assert len(split_font_runs(keep_numbers_whole(text))) == 1
+        assert len(split_font_runs(prevent_line_ends_in_numbers(text))) == 1
 
 
 def test_text_of_others_is_never_markup() -> None:

@@ -61,7 +61,7 @@ def test_a_line_has_room_for_every_letter(the_look: Appearance, role: TypeRoleNa
     """The ink of descenders, of capitals with an accent, of kana with a voicing mark and of currency signs lies
     inside the line, and a descender is long enough to be told from a letter that was cut.
     """
-    the_look.set_scale(scale)
+    the_look.set_text_scale(scale)
     ink = the_look.font_metrics(role).tightBoundingRect("ÅÄĝpgyjQ,;()¥₹ゔぷ鬱｜")
     assert ink.height() <= the_look.line_height(role)
     if tokens().type[role].font == "text":
@@ -79,7 +79,7 @@ def drawn_families(text: str, font: QFont) -> set[str]:
 
 def test_larger_text_makes_rows_and_controls_higher(the_look: Appearance) -> None:
     """At 200 % a row still holds its line, and a control its words."""
-    the_look.set_scale(2.0)
+    the_look.set_text_scale(2.0)
     assert the_look.font("body").pixelSize() == 2 * tokens().type["body"].px
     assert the_look.row_height() >= the_look.line_height("body")
     assert the_look.control_height("button") >= the_look.line_height("body")

@@ -24,7 +24,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.sidebar import SideBar, SidebarEntry
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import EnvironmentLabel
 
@@ -143,9 +143,9 @@ def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
 
 def test_a_tab_says_whether_it_is_selected_and_is_pressed(qtbot: QtBot) -> None:
     """Only the current tab of a tab bar with the keyboard has the focus."""
-    window, tabs, button = QWidget(), Tabs("Contents"), KeyButton("Open")
+    window, tabs, button = QWidget(), TabBar("Contents"), KeyButton("Open")
     for word in ("Timeline", "Notes"):
-        tabs.add(word, "2")
+        tabs.add_tab(word, "2")
     window.setLayout(make_column(tabs, button))
     show(qtbot, window)
     button.setFocus()
@@ -208,8 +208,8 @@ def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
     layout = window.layout()
     assert layout is not None
     for _ in range(300):
-        badge, tabs = Badge("Unknown", "question", "unknown"), Tabs("Tabs")
-        tabs.add("one")
+        badge, tabs = Badge("Unknown", "question", "unknown"), TabBar("Tabs")
+        tabs.add_tab("one")
         layout.addWidget(badge)
         layout.addWidget(tabs)
         badge.show()

@@ -13,13 +13,13 @@ from console.views.widgets.base import ElidedLabel, TextLabel
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.focus_ring import FocusRing
 from console.views.widgets.inputs import Field
-from console.views.widgets.notification_bars import ToastFrame, Toasts
+from console.views.widgets.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.placeholders import ReadingNote
 from console.views.widgets.record_parts import RecordSide, RecordSideStrip
 from console.views.widgets.search_box import SearchBox
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.views.widgets.sidebar import SideBar, SidebarEntry
-from console.views.widgets.tabs import Tabs
+from console.views.widgets.tabs import TabBar
 from console.views.widgets.window_bars import StatusBar, StatusCell, StatusCellContent
 from tests.support.hearing import listening
 
@@ -43,7 +43,7 @@ def test_at_most_three_toasts(show_widget: Shown) -> None:
     window = QWidget()
     window.resize(800, 600)
     show_widget(window)
-    toasts = Toasts(window)
+    toasts = ToastStack(window)
     made = [ToastFrame(f"Copied {number}") for number in range(4)]
     for toast in made:
         toasts.show_toast(toast)
@@ -117,8 +117,8 @@ def test_a_differing_side_is_read_out() -> None:
 
 def test_tabs_carry_their_counts() -> None:
     """A count is part of the tab's name and can change without the tab being made anew."""
-    tabs = Tabs("Views")
-    tabs.add("Unknown", "5", data="unknown")
+    tabs = TabBar("Views")
+    tabs.add_tab("Unknown", "5", data="unknown")
     tabs.set_count(0, "1,000+")
     assert tabs.accessibleTabName(0) == "Unknown 1,000+"
     assert tabs.data(0) == "unknown"
@@ -127,10 +127,10 @@ def test_tabs_carry_their_counts() -> None:
 @pytest.mark.parametrize("count", ["5", "1,000+"])
 def test_tabs_stand_closer_where_that_shows_all_of_them(qtbot: QtBot, count: str) -> None:
     """A bar that would have to scroll by a little doesn't; its wish for room stays the same, whatever was chosen."""
-    tabs = Tabs("Views")
+    tabs = TabBar("Views")
     qtbot.addWidget(tabs)
     for word in ("Needs a person", "Refunds not finished", "Company changed"):
-        tabs.add(word, "5")
+        tabs.add_tab(word, "5")
     tabs.set_count(1, count)
     tabs.show()
     wide, height = tabs.sizeHint().width(), tabs.sizeHint().height()
@@ -156,7 +156,7 @@ def test_words_grow_with_the_text_size(the_look: Appearance) -> None:
     """A label that stands already follows a change of the text size."""
     words = TextLabel("14:58:03 に確認", wrap=True)
     small = words.sizeHint().height()
-    the_look.set_scale(2.0)
+    the_look.set_text_scale(2.0)
     QApplication.processEvents()
     assert words.font().pixelSize() == 26
     assert words.sizeHint().height() >= 1.8 * small
