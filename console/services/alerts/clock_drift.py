@@ -39,8 +39,9 @@ class ClockDriftAlerts:
 
     def update_alerts(self) -> int:
         """Raise an alert about each clock that differs too much from the database server's clock, and resolve the
-        alerts about clocks that are right again. Return the number of changed alerts; 0 on an SQLite database,
-        which has no clock.
+        alerts about clocks that are right again or that were raised more than ALERT_LIFETIME ago. Only a worker
+        also checks the clocks of desks that send desk requests. Return the number of changed alerts; 0 on an
+        SQLite database, which has no clock.
         """
         context = self._context
         if not context.database.is_server:

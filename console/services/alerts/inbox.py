@@ -68,8 +68,8 @@ class AlertService:
             return _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
-        """Return the open alerts, oldest first, each with the action with which a person can end it. Raises
-        not_allowed if the acting person may not do this."""
+        """Return at most `limit` open alerts, oldest first, each with the action with which a person can end it, if
+        there is one. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(self.find_alert_items(conn, alerts.list_open_alerts(conn, limit)).values())

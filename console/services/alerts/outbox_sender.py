@@ -78,8 +78,8 @@ class OutboxSender:
 
     def _send_all(self, publisher: Publisher) -> int:
         """Send the due events of the outbox in rounds: the next event with the same record key is read only after
-        the publisher has accepted the previous one. Stop after MAX_CONSECUTIVE_FAILURES failures. Return the
-        number of accepted events.
+        the publisher has accepted the previous one. Stop after MAX_CONSECUTIVE_FAILURES failures in a row, or
+        after a round without an accepted event. Return the number of accepted events.
         """
         sent_count, failure_count = 0, 0
         while events := self._read_due_events():

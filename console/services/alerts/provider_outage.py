@@ -97,8 +97,10 @@ class ProviderOutages:
 
 
 def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
-    """Return for each provider its latest series of consecutive calls without a usable answer, as the time of the
-    series' first call and the number of its calls. The value is None if the provider's last answer was usable."""
+    """Return for each provider with calls since CALL_LOOK_BACK_PERIOD before `now` its latest series of consecutive
+    calls without a usable answer, as the time of the series' first call and the number of its calls; only calls
+    of this period count. The value is None if the last call had a usable answer.
+    """
     series_by_provider: dict[str, tuple[datetime, int] | None] = {}
     answering_providers: set[str] = set()
     for at, provider, is_usable in _read_calls(conn, now):

@@ -50,8 +50,8 @@ class AuditService:
         """Verify all chains of the audit trail; return the number of entries. Without an acting person no right is
         needed. If the acting person's database account may read only a part of the trail, a worker verifies it.
 
-        Raises audit_broken with detail.first_bad (the id of the first entry that doesn't match its chain, or of
-        the first missing entry if the end of a chain was deleted), and not_allowed.
+        Raises audit_broken with detail.first_bad (the smallest id of an entry that doesn't match its chain, or that
+        is missing, replaced or forged according to the stored roots), and not_allowed.
         """
         context = self._context
         only_person = None if context.operator is None else self._find_only_visible_person()

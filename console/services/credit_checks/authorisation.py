@@ -39,8 +39,8 @@ _AUTHORISATION_CODE_PATTERN = re.compile(r"[\x21-\x7e]{1,1024}")
 @dataclass(frozen=True, slots=True)
 class AuthorisationRequest:
     """An authorisation at the provider of credit checks that a person has started. `url` is the page that the
-    person opens in a browser; `state` is a random text in this address, which the address of the redirection
-    must contain again.
+    person opens in a browser; `state` is a random text in this address. If the provider returns the state, the
+    address of the redirection must contain the same text.
     """
 
     url: str

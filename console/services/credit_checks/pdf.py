@@ -25,8 +25,8 @@ class CreditCheckPdfs:
 
     def open_pages(self, record_id: int, sha256: str | None = None) -> PdfDocument:
         """Return the opened PDF of the credit check: the current one, or the one with this SHA-256. The caller
-        must close the returned document. Raises not_found, and not_allowed if the acting person has no right to
-        read.
+        must close the returned document. Raises not_found, documents_unreachable, and not_allowed if the acting
+        person has no right to read.
         """
         return PdfDocument(self._views.read_pdf(record_id, sha256))
 

@@ -100,8 +100,8 @@ class CreditCheckProbes:
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
         """Settle the credit check with the provider's answer to a probe if the answer is unambiguous. Return None
-        if the credit check is settled, otherwise the reason why it is not. With `automatic`, schedule the next
-        probe in this case.
+        if the credit check is settled (also by another process meanwhile), otherwise the reason why it is not.
+        With `automatic`, then schedule the next probe; after the last one, set the work to needs_review.
         """
         return self._context.write(lambda tx: self._apply_answer_in_transaction(tx, record, outcome, automatic))
 

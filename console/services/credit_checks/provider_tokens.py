@@ -104,9 +104,11 @@ class DatabaseTokenStore:
         """Return a pair of tokens newer than `outdated_pair`: the stored pair or, under the lease
         REFRESH_LEASE_NAME, a new pair from `exchange`.
 
-        Raises CredentialsRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease
-        is not free within LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced the stored row
-        meanwhile by a row without a pair.
+        Raises CredentialsRefused if no refresh token remains: no pair is stored or the provider refuses its refresh
+        token, and the one from the settings is missing, already used or refused. Raises TokenUnavailable if the
+        lease is not free within LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced the
+        stored row meanwhile by a row without a pair. Raises bad_profile if the stored pair can't be decrypted and
+        this process has no earlier pair in memory.
         """
         with keep_renewed(self._context, self._wait_for_refresh_lease()):
             return self._refresh_pair(exchange, outdated_pair)

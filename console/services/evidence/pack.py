@@ -86,7 +86,9 @@ class PackContent:
 
 class EvidencePacks:
     """Writes evidence packs for people who may export the audit trail. A pack for an auditor contains all audit
-    entries about the record, a pack for another person only the entries of this person."""
+    entries about the record, a pack for another person the entries of this person and only the hashes of the
+    other entries.
+    """
 
     def __init__(
         self,
@@ -316,8 +318,10 @@ def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, objec
 
 
 def _find_last_change_time(related: RelatedRecords) -> datetime:
-    """Return the time of the last change of the record or of a related record. The pack explains the record as of
-    this time, so that the same facts always give the same text."""
+    """Return the time of the last change of the record or of a related record; operations don't count. Return
+    EARLIEST_INSTANT if no time is known. The pack explains the record as of this time, so that the same facts
+    always give the same text.
+    """
     records = (related.record, *related.related)
     changes = (record.changed_at for record in records if not isinstance(record, Operation))
     return max((at for at in changes if at is not None), default=EARLIEST_INSTANT)

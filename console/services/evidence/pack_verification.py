@@ -136,8 +136,10 @@ def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem], forms: tupl
 
 
 def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerification) -> PackVerification:
-    """Verify each evidence pack of a bundle. `bundle_result` is the result for the bundle's own files; the returned
-    result also includes the packs' files, audit entries and problems."""
+    """Verify each evidence pack of a bundle, except those for which `bundle_result`, the result for the bundle's own
+    files, has a problem. The returned result also includes the packs' files, audit entries and problems, at most
+    _MAX_PROBLEMS problems in all.
+    """
     files, rows, problems = bundle_result.file_count, bundle_result.audit_row_count, list(bundle_result.problems)
     damaged = {problem.file for problem in problems}
     for info in bundle.infolist():

@@ -54,8 +54,8 @@ class RollbackFinding:
     lost_operations: tuple[Intent, ...]
 
     def make_refusal(self) -> ConsoleError:
-        """Return the error database_went_back, with which an operation is refused; its detail contains the lost
-        operations and the alert."""
+        """Return the error database_went_back, with which an operation is refused; its detail contains the number
+        of lost operations, the first _MAX_LISTED_OPERATIONS of them, and the alert if there is one."""
         facts: DatabaseWentBackDetail = {
             "missing": [_make_intent_facts(intent) for intent in self.lost_operations[:_MAX_LISTED_OPERATIONS]]
         }

@@ -346,7 +346,7 @@ class GuardedPipeline:
         self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
         """Run the second transaction (tx2) once more after a BaseException (for example KeyboardInterrupt) ended
-        it. The fencing token makes the repetition safe. Return True if the outcome is in the database."""
+        it. The fencing token makes the repetition safe. Return False if this fails, too."""
         try:
             is_owner = self._settle_outcome(operation, claimed, outcome)
         except Exception:

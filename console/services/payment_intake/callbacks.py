@@ -126,7 +126,8 @@ class CallbackHandler:
     def ask_about_refused(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment whose number a refused callback contains, because the callback may be
         a genuine one that was damaged. Return the event's state (column `done`): `refused_asked` if the
-        provider has answered or our database has no payment with this number, otherwise the state before.
+        provider has answered with the payment's state or our database has no payment with this number,
+        otherwise the state before.
         """
         with self._context.database.read() as conn:
             payment = payments.find_by_merchant_id(conn, self._name, event.order_no or "")

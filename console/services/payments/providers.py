@@ -96,6 +96,6 @@ def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
 
 def find_refund_state(provider: str, provider_word: str | None) -> RefundState | None:
     """Return our refund state for the provider's own name of a refund's state (`provider_word`); None for an
-    unknown name or None."""
+    unknown provider, an unknown name or None."""
     plugin = payment_plugin.find_plugin(provider)
     return plugin.find_refund_state(provider_word) if plugin is not None and provider_word is not None else None

@@ -381,9 +381,9 @@ class ServiceContext:
         return person
 
     def require_role(self, action: str) -> Person:
-        """Return the acting person if one of the person's roles has the right `action`, also while a read-only
-        switch stops this action. Raises not_allowed (the caller writes the audit entry about the refusal) and
-        the errors of `read_person`.
+        """Return the acting person if one of the person's roles has the right `action` (a purchase also needs the
+        person's flag `may_buy`), also while a read-only switch stops this action. Raises not_allowed (the caller
+        writes the audit entry about the refusal) and the errors of `read_person`.
         """
         person = self.read_person()
         if not has_right(person, action):

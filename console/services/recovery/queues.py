@@ -114,8 +114,8 @@ class Queues:
         return [take.person if take is not None else None for take in found]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
-        """Return for each record the differing statements of our record, the provider and the order about it, with
-        the record's open case."""
+        """Return for each record one open alert or case about the disagreement, if there is one, and for a payment
+        also the statements of our record, the provider and the order about it."""
         ids: dict[str, list[int]] = {}
         for record in records:
             ids.setdefault(get_record_kind(record), []).append(record.id)

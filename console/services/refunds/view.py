@@ -182,8 +182,8 @@ class RefundDetailsReader:
         )
 
     def _make_rule_checks(self, refund_facts: RefundFacts, refund: Refund) -> tuple[RuleCheck, ...]:
-        """Return the checks of the rules for the approval of the refund; an empty tuple if this desk has no
-        settings for the provider."""
+        """Return the checks of the rules for the approval of the refund; an empty tuple if this desk can't query the
+        provider (it has no settings for it, or the provider only sends notices)."""
         try:
             reader = self._payment_providers.get_reader(refund_facts.payment.provider)
         except ConsoleError:
