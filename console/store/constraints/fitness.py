@@ -110,9 +110,9 @@ def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 
 def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
-    """Check that all nodes of the profile belong to one Galera cluster, if the profile names several. With
-    separate servers two desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES
-    nodes.
+    """Check that the connected node belongs to the primary component of a Galera cluster; with separate servers two
+    desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes. A single server
+    without Galera isn't checked.
     """
     nodes = len(database.server.nodes) if database.server else 1
     on = _read_server_variable(conn, "wsrep_on") == "ON"

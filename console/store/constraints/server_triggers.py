@@ -239,12 +239,12 @@ def _make_trigger_body(
     person_declaration: str = _PERSON_DECLARATION,
     last: str = "",
 ) -> str:
-    """Return the SQL body of a trigger. Rules with `binds_schema_account` bind every account. The other rules bind
-    every account except the trigger's owner.
+    """Return the SQL body of a trigger. Rules with `binds_schema_account` apply to every statement. The other rules
+    apply if the acting person `me` isn't the trigger's owner.
 
-    If `rules_of_others` is given, accounts that aren't operators are bound by these rules instead of `rules`.
-    `person_declaration` declares the variable `me`; `more_declarations` is SQL that follows it. `last` is the
-    trigger's last statement.
+    If `rules_of_others` is given, these rules apply instead of the other rules if `me` isn't an operator and isn't
+    the owner. `person_declaration` declares the variable `me`; `more_declarations` is SQL that follows it. `last`
+    is the trigger's last statement.
     """
     lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([more_declarations] if more_declarations else [])]
     lines += [_make_refusal_sql(rule) for rule in rules if rule.binds_schema_account]

@@ -98,7 +98,8 @@ class Folder:
 
     def delete(self, path: str) -> None:
         """Delete the file with this path, if it exists. Raises storage_full if the file can't be deleted;
-        documents_unreachable if the shared folder isn't connected."""
+        documents_unreachable if the connection to the shared folder is lost. If the share isn't mounted, nothing
+        happens."""
         with self._translate_errors():
             (self.root / path).unlink(missing_ok=True)
 

@@ -158,9 +158,9 @@ class _Document:
             return "".join(chr(code) for code in self._read_character_codes(text))
 
     def page_words(self, index: int) -> dict[str, object]:
-        """Return {"words", "cut"}: the words of the page with the boxes around them, at most MAX_WORDS, and
-        whether there are more. A Chinese or Japanese character is a word of its own, because no spaces separate
-        words in these languages.
+        """Return {"words", "cut"}: the words of the page with the boxes around them, at most MAX_WORDS from the first
+        MAX_CHARACTERS characters, and whether the page has more words or characters. A Chinese or Japanese
+        character is a word of its own, because no spaces separate words in these languages.
         """
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
             codes = self._read_character_codes(text)

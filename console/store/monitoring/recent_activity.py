@@ -74,7 +74,8 @@ def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetim
 
 
 def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
-    """Return the number of providers' notices received since the instant `since`, by (source, result)."""
+    """Return the number of providers' notices received since the instant `since`, by (source, result). Counts
+    at most MAX_ROWS notices, the newest ones."""
     return Counter((str(row.source), str(row.done)) for row in _read_newest_rows(conn, _NOTICES_QUERY, since))
 
 

@@ -120,8 +120,8 @@ def read_current_epoch(conn: Connection, now: datetime) -> str:
     `idempotency_cache`). It is stored as the token of a lease that nobody holds. Return "" if there is none or
     if it is older than an hour.
 
-    A new epoch begins when a result is forgotten, and with the first request id that a process uses after an hour.
-    So a database restored from a backup has an outdated epoch.
+    A new epoch begins when a result is forgotten, when a restore of the database is completed, and when
+    a process with a cache begins to use an idempotency key or a request id while no epoch is younger than an hour.
     """
     row = conn.execute(_EPOCH_QUERY, _EPOCH_ROW_PARAMETERS).first()
     return row.token if row and abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH else ""

@@ -101,8 +101,8 @@ class NoCache:
 class IdempotencyCache(NoCache):
     """Cache of results in Redis, by idempotency key. Safe from any thread; no error of Redis is raised.
 
-    `url` is the address of Redis. `store_key` returns the text of the store key; it is called once, in the
-    background, before the first connection.
+    `url` is the address of Redis. `store_key` returns the text of the store key; it is called before the
+    first connection, and again before the next attempt if it raises an exception.
     """
 
     def __init__(self, url: str, database_id: str, store_key: Callable[[], str]) -> None:
@@ -200,8 +200,9 @@ class IdempotencyCache(NoCache):
 
     def _send_key_command(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
         """Send the Redis command `verb` with the entry name of this idempotency key and the arguments `rest`, and
-        return the answer. If the known epoch is more than a second old when the answer comes, the result is
-        dropped, because this process may have been suspended meanwhile.
+        return the answer. Nothing is sent if the keys or the epoch aren't known. If the known epoch has changed or
+        is more than a second old when the answer comes, the result is dropped, because this process may have
+        been suspended meanwhile.
         """
         keys, epoch = self._keys, self._get_known_epoch()
         if not self._link.is_up:

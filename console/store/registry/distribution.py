@@ -149,8 +149,9 @@ def _is_manifest_ahead(manifest: RegistryManifest, status: RegistryStatus | None
 def _append_to_manifest(
     former: RegistryManifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
 ) -> RegistryManifest | None:
-    """Store the differences that the former manifest lacks, and return a manifest with them. Return None if the
-    registry isn't the former one with more differences, or if one of these differences isn't among `paths`."""
+    """Store the differences that the former manifest lacks, and return a manifest with them. Return None if
+    there is no former manifest or it has another format version, if the registry isn't the former one with more
+    differences, or if one of these differences isn't among `paths`."""
     if former is None or former.form != FORMAT_VERSION:
         return None
     files, given = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}

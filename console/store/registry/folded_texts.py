@@ -33,8 +33,8 @@ _LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
 
 
 class _DigitsOnly(dict[int, str | None]):
-    """Translation table of `str.translate` that deletes all characters but digits. A character is added at its
-    first look-up."""
+    """Translation table of `str.translate` that deletes all characters but digits, and replaces full-width digits
+    by ASCII digits. A character is added at its first look-up."""
 
     def __missing__(self, code: int) -> str | None:
         place = _WIDE_AND_NARROW_DIGITS.find(chr(code))

@@ -73,9 +73,9 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    """Insert the rows of the whole files into a build and create its indexes. Rows that were inserted before an
-    interruption are not inserted again. Raises bad_registry_file if a row is invalid; interrupted if the import
-    must stop.
+    """Insert the rows in force of the whole files into a build and create its indexes. Rows that were inserted
+    before an interruption are not inserted again. Raises bad_registry_file if a row is invalid, or if the files
+    have no corporation; interrupted if the import must stop.
     """
     applied = read_applied_hashes(connection)
     if all(source.sha256 in applied for source in sources):

@@ -128,9 +128,9 @@ class RegistryReader:
         """Return at most `limit` corporations that match a typed text, the best first (module `search`). If none
         matches, try other spellings of the text.
 
-        With `prefecture` (code or name), return only corporations there, and none if it is unknown. Matching
-        corporations with a number of `our_numbers` come before all others. Each of these numbers takes as long as
-        one row that the search index finds.
+        With `prefecture` (code or name), return only corporations there, and none if it is unknown; a typed complete
+        number is found in every prefecture. Matching corporations with a number of `our_numbers` come before all
+        others. Each of these numbers takes as long as one row that the search index finds.
         """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
@@ -182,7 +182,8 @@ class RegistryReader:
 
     def changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
         """Return the changes that differences of the day `since` and later contained, sorted by day, then by
-        number. With `numbers`, return only the changes of these corporations; None: of all."""
+        number. With `numbers`, return only the changes of these corporations; None: of all. The registry has only
+        the changes of the last DAYS_OF_CHANGES days (module `import_difference`)."""
 
         rows = self.run_query(
             lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, numbers)

@@ -52,7 +52,7 @@ def search(
 ) -> tuple[Corporation, ...]:
     """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then
     the others, both sorted by rank. `read` returns the corporation of a row id. `prefecture_code` None: search
-    in all prefectures. A hidden corporation is found only by its complete number.
+    in all prefectures. A complete number is found in every prefecture, and only by it a hidden corporation.
     """
     if query.kind is QueryKind.EMPTY:
         return ()
@@ -258,8 +258,8 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
 
 
 def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
-    """Return the full-text expression for a rank: all corporations of this rank match it, and few others. None if
-    no corporation can have this rank."""
+    """Return the full-text expression for a rank: the corporations of this rank that the index can find by their
+    texts match it, and few others. None if it can't find any of them."""
     alternatives = [_make_word_expression(query.whole, rank), *_make_words_expressions(query.words, rank)]
     if rank >= Rank.PART:
         alternatives += _make_words_expressions(query.pieces, rank)

@@ -244,7 +244,7 @@ class _EncodingFinder:
 
     def check_block(self, first_line: int, content: bytes) -> None:
         """Check the next block of lines; `first_line` is the number of its first line. Raises bad_registry_file if
-        its encoding differs from that of the blocks before it."""
+        one of its lines isn't in the encoding that the first line with other characters than ASCII has."""
         if content.isascii():
             return
         if self._found is None:

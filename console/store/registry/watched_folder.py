@@ -50,7 +50,7 @@ class WatchedFolder:
         changed since the last check. A truncated ZIP is therefore returned at the second check, and its import
         reports the error.
 
-        Raises bad_profile if the folder can't be read.
+        A missing folder has no files. Raises OSError if the folder can't be read or the state can't be written.
         """
         seen = self._list_stamps()
         before = self._read_state("seen")

@@ -98,12 +98,13 @@ _DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A call to a provider that this desk is going to send.
+    """A call to a provider that the desk `desk_id` was going to send when it stored the intent.
 
     - A purchase has `client_id` and `corporation_number`, and its claim is that pair.
     - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units), and its claim is that part of the
       payment.
-    - The start of a payment has only `provider_key` (provider and merchant number) and `amount_minor`.
+    - The start of a payment has `provider_key` (provider and merchant number), `amount_minor` and, if the order has
+      one, `corporation_number`.
 
     `record_id` is the id of the record that the transaction before the call committed. `at` is an aware instant,
     `fingerprint` the digest of the request.

@@ -151,7 +151,8 @@ def list_rows(
 
 
 def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
-    """Return at most `limit` rows of the bulk run that have no result yet, sorted by position."""
+    """Return at most `limit` rows of the bulk run that have no result yet, sorted by position. Rows after the number
+    of rows to process (column `most` of the run) are left out."""
     return _select_rows(conn, _NEXT_ROWS_QUERY, run=run_id, most=limit)
 
 
