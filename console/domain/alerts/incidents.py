@@ -36,7 +36,7 @@ class IncidentAction(StrEnum):
 
 class IncidentState(StrEnum):
     """State of an incident: OPEN; SNOOZED until a moment; RESOLVED: a person has ended it with a reason, although
-    an alert is still open; CLOSED: all its alerts are resolved, because the facts match again."""
+    an alert is still open; CLOSED: none of its alerts is open any more."""
 
     OPEN = "open"
     SNOOZED = "snoozed"

@@ -53,8 +53,8 @@ class PageDifference:
 @dataclass(frozen=True, slots=True)
 class PageComparison:
     """The differences between two versions of one page of a PDF. `has_text` is False if neither version has words
-    on the page: then only the images were compared. `is_cut` is True if the page has more words or more
-    differences than are compared.
+    on the page: then only the images were compared. `is_cut` is True if one version has more words on the page than
+    are compared.
     """
 
     page: int

@@ -419,8 +419,8 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
 
 
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts) -> Explanation:
-    """Explain a paid payment by its pending refund, whose outcome isn't unknown: the refund is requested,
-    approved, being sent, or accepted by the provider."""
+    """Explain a payment by its pending refund, whose outcome isn't unknown: the refund is requested, approved,
+    being sent, or accepted by the provider."""
     code = f"payment_refund_{refund.state}"
     step = _choose_next_step_of_refund(refund, facts, relations.read_only)
     return Explanation(f"verdict.{code}", f"why.{code}", step, facts)

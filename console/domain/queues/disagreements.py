@@ -32,9 +32,9 @@ class Disagreement:
 
 
 def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: datetime) -> Disagreement:
-    """Return the states and amounts of the record's sides, and one open alert or case about their disagreement. Of
-    `open_alerts` (all that are open for this record) the alert with the reason of the record's work is used,
-    otherwise the oldest.
+    """Return the states and amounts of a payment's sides (no sides for other records), and one open alert or case
+    about the disagreement. Of `open_alerts` (all that are open for this record) the alert about a disagreement with
+    the reason of the record's work is used, otherwise the oldest about a disagreement.
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
     found = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]

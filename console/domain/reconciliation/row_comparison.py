@@ -101,7 +101,7 @@ def _has_newer_report(payment: Payment, at: datetime) -> bool:
 
 def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, source: ReportSource) -> bool:
     """True if the report, which came from `source` and was true at the instant `at`, would change the payment's
-    state, booked amount or certainty."""
+    state, booked amount, certainty or error code."""
     effect = compute_report_effect(payment, report, at, source)
     if effect.unknown is not None:
         return payment.error_code != effect.unknown or payment.certainty is not Certainty.UNKNOWN

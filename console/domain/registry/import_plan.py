@@ -45,9 +45,9 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
     registry in use, None if there is none.
 
     Return the differences that follow the registry in use, up to the first missing day. If they don't reach the
-    newest whole files, return these whole files and the differences that follow them. If the folder has only
-    differences after a missing day, return the first of them: its import fails, and the error has the missing
-    days.
+    newest whole files, or if the registry in use is of the same day as these and lacks one of them, return these
+    whole files and the differences that follow them. If the folder has only differences after a missing day, return
+    the first of them: its import fails, and the error has the missing days.
     """
     differences = sorted(file for file in files if file.is_difference)
     following = _list_following_differences(differences, status.registry_date) if status else []

@@ -185,7 +185,7 @@ def format_reconciliation(run: CloseReconciliation) -> str:
 
 def compare_close_facts(first: Facts, now: Facts) -> tuple[DailyCloseChange, ...]:
     """Return the changes from the facts `first` of the day's first close to the facts `now` of a later close: the
-    changed sums per currency, then the added and removed records with an unknown outcome, then the
+    changed sums per currency, then the removed and added records with an unknown outcome, then the
     reconciliation.
     """
     changes = []

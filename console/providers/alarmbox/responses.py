@@ -102,9 +102,9 @@ def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckRep
 
 
 def _read_report(check: object) -> CheckReport:
-    """Read the report of a credit check from a JSON object of AlarmBox. Only the id is required; any other field
-    with a wrong type or form counts as missing. Raises UnusableAnswer for a wrong id, UnreadableJson if `check`
-    is no JSON object.
+    """Read the report of a credit check from a JSON object of AlarmBox. Only the id is required. The corporation
+    number is read unchecked; any other field with a wrong type or form counts as missing. Raises UnusableAnswer for
+    a missing or wrong id, UnreadableJson if `check` is no JSON object.
     """
     if not isinstance(check, dict):
         raise UnreadableJson("no credit check")
@@ -131,14 +131,14 @@ def _read_id(value: object) -> int:
 
 
 def _read_number(value: object) -> str | None:
-    """Return the corporation number in a report of AlarmBox as text, unchecked; None if it is missing. The caller
-    compares it with the requested number."""
+    """Return the corporation number in a report of AlarmBox as text, unchecked; None if it is missing or
+    empty. Its readers compare it with the number of the credit check."""
     return None if value is None or value == "" else str(value)
 
 
 def _read_name(value: object) -> str | None:
-    """Return the complete company name in a report of AlarmBox; None if it is missing. An unpaired surrogate,
-    which JSON allows and the database can't store, becomes `?`."""
+    """Return the complete company name in a report of AlarmBox; None if it is blank or no text. An unpaired
+    surrogate, which JSON allows and the database can't store, becomes `?`."""
     if not isinstance(value, str) or not value.strip():
         return None
     return value.encode("utf-8", "replace").decode()

@@ -51,8 +51,8 @@ def _parse_decimal(text: str) -> Decimal:
 
 
 def make_storable_text(plaintext: bytes) -> str:
-    """Return a decrypted message of Atom as text that may be stored: its JSON, in which `***` replaces payer data
-    and secrets; for a message that isn't JSON, only its size."""
+    """Return a decrypted message of Atom as text that may be stored: its JSON, cut to a maximum length, in which
+    `***` replaces payer data and secrets; for a message that `parse_decrypted` can't read, only its size."""
     try:
         return encode_json(_mask_value(parse_decrypted(plaintext)))[:_LONGEST_EVIDENCE_CHARACTERS]
     except (UnreadableJson, RecursionError):

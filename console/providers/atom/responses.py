@@ -60,12 +60,12 @@ AnswerReader = Callable[[Fields], VerdictAndContent[T]]
 
 
 def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T]) -> AnswerConverter[T]:
-    """Return the function that converts an answer to `call` into an outcome. An answer with status 2xx is
-    decrypted with `key`, and `read_content` decides its outcome; the table of HTTP statuses decides every other
-    answer.
+    """Return the function that converts an answer to `call` into an outcome. Every answer is decrypted with `key`.
+    For status 2xx `read_content` decides the outcome; it is UNKNOWN if the answer can't be decrypted or read. The
+    HTTP status decides every other answer.
 
-    The evidence is the decrypted text without secrets. No ciphertext is stored, because equal texts have equal
-    ciphertexts.
+    The evidence is the decrypted text without payer data and secrets; for ciphertext that can't be decrypted only
+    its size, otherwise the body. No ciphertext is stored, because equal texts have equal ciphertexts.
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
@@ -232,8 +232,8 @@ def _make_refund_report(order: RefundOrder, entry: Fields, provider_word: str, s
 
 
 def _iterate_refunds(value: object) -> Iterator[Fields]:
-    """Yield the refunds in `refundStatusDetails` of Atom's answer, which is a list of refunds or has such lists in
-    its objects. Raises UnreadableJson for any other form."""
+    """Yield the refunds in `refundStatusDetails` of Atom's answer: a refund, a list of refunds, or objects that
+    contain these in `refundDetails` or `refundStatus`. Raises UnreadableJson for any other form."""
     if isinstance(value, list):
         for item in value:
             yield from _iterate_refunds(item)

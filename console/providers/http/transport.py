@@ -170,9 +170,12 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) ->
 
 
 def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | None) -> TransportFailure:
-    """Return the failure for an exception: the result of `classify_exception`, corrected by the guard's facts. If
-    no byte of the request was sent yet, `sent` is NO. Otherwise an interrupt or the end of the time budget
-    replaces the reason. `status` is the HTTP status; None if no answer has begun.
+    """Return the failure for an exception: the result of `classify_exception`, corrected by the guard's facts.
+    `status` is the HTTP status; None if no answer has begun.
+
+    If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt replaces the
+    reason. Otherwise an interrupt or the end of the time budget replaces the reason, unless no answer has begun and
+    the exception shows that nothing was sent. Once an answer has begun, the class is UNKNOWN and `sent` is YES.
     """
     kind, reason, sent = classify_exception(error)
     cause = (

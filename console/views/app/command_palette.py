@@ -421,9 +421,9 @@ class CommandPalette(QObject):
 
 
 def _make_company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:
-    """Return the search result entry of a company. The text at the right is the first of these that exists: when
-    the company was closed, the number of its found records, the word for its records in this database, its
-    prefecture and city.
+    """Return the search result entry of a company. The text at the right is the first of these that exists: the
+    word for its closure, the numbers of its found payments and credit checks, the word for its records in this
+    database, its prefecture and city.
     """
     checks = sum(isinstance(record, CreditCheck) for record in records)
     payments = sum(isinstance(record, Payment) for record in records)

@@ -35,8 +35,8 @@ _DOCUMENT_FETCH_AUDIT_ACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """One row of the table of documents: a stored PDF of the credit check, or (`document` is None) the PDF that is
-    missing. `pages` is the number of its pages; None if it isn't known."""
+    """One row of the table of documents: a stored PDF of the credit check, or (`document` is None) the
+    current PDF, which isn't stored. `pages` is the number of its pages; None if it isn't known."""
 
     key: str
     name: str

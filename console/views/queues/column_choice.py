@@ -102,8 +102,8 @@ class ColumnChoice(QObject):
     # -- header
 
     def bind_header(self, table: RecordTable) -> None:
-        """Let the person drag the titles of a table's columns to other positions, and open the menu of the columns by
-        a right click on a title."""
+        """Let the person drag the titles of a table's columns (except the first) to other positions, and open the
+        menu of the columns by a right click on a title."""
         header = table.horizontalHeader()
         header.setSectionsMovable(True)
         header.setFirstSectionMovable(False)

@@ -38,8 +38,9 @@ _RECORD_ACTIONS_IN_MENU = (*evidence_acts.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
 class ActionButtons(QObject):
-    """The action buttons of a record's page. The service returns the list of allowed actions with the record; this
-    list decides which buttons are enabled.
+    """The action buttons of a record's page. A button is enabled if the service, which returns the list of allowed
+    actions with the record, allows its action, and if this desk can run it at present. The person's right decides
+    about an action that isn't in the list.
 
     Signals:
     - action_requested(str): the person wants to run the action of this name.
@@ -86,8 +87,8 @@ class ActionButtons(QObject):
 
     def show_actions(self, view: RecordView, form: ExplanationForm, helpful: Sequence[str]) -> None:
         """Enable or disable the buttons for the record of `view`. The actions in `helpful` that are possible also get
-        a button in the explanation form, in this order; a purchase gets one in any case, disabled if it isn't
-        possible."""
+        a button in the explanation form, in this order; `purchase` gets one in any case, disabled while the
+        person lacks the right or the database is unreachable."""
         allowed_actions = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
             disabled_reason = self._find_disabled_reason(name, allowed_actions)

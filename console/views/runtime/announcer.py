@@ -122,8 +122,8 @@ def announce(
 
     A screen reader reads a refusal (recognized by `tone` or `shape`) immediately, any other sentence after the one
     that it is reading. `route` is the route to the record that the sentence is about; None means the record of the
-    visible page. With `is_stored` False, the sentence isn't kept, because it only repeats the text or entry that the
-    person has just typed or selected. `path` is the file that the sentence names.
+    visible page. With `is_stored` False, the sentence isn't kept, for example because it only repeats the text or
+    entry that the person has just typed or selected. `path` is the file that the sentence names.
     """
     if not sentence:
         return

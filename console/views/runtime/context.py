@@ -570,7 +570,7 @@ class WindowContext(QObject):
 
     def _store_answer_time(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
         """Store in `connection_state` how many seconds the provider took to answer an acting call, or that it didn't
-        answer. Do nothing if the failure leaves open whether the provider has answered."""
+        answer. Do nothing if `provider` is "", or if the failure shows neither."""
         if not provider:
             return
         code = failure.code if failure else ""

@@ -10,9 +10,9 @@ _TRANSIENT_WINDOW_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
 
 
 class WindowCover(QObject):
-    """Hides every widget and window of the process except one widget, the cover, so that neither the Tab key nor a
-    screen reader reaches their contents. A widget that the program shows while the window is covered is hidden
-    too. Hidden dialogs keep their inputs.
+    """Hides every widget of the main window except one, the cover, and every other window of the process, so that
+    neither the Tab key nor a screen reader reaches their contents. A widget that the program shows while the window
+    is covered is hidden too. Hidden dialogs keep their inputs.
 
     Signals:
     - cover_shown: a cover hides the window from now on.

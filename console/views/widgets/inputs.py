@@ -103,7 +103,8 @@ class Field(QWidget):
 
     def show_error(self, words: str) -> None:
         """Show and announce an error below the input, which says how to correct the text; "" removes the error. If
-        the same error is already shown, don't announce it again, because a Field may be checked after every key."""
+        the error is the one that was announced last, don't announce it again, because a Field may be checked after
+        every key."""
         self._mark_error(has_error=bool(words))
         self._show_message(words, "bad")
         self.edit.setAccessibleDescription(words)

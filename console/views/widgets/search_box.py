@@ -49,10 +49,12 @@ class _SearchInput(QLineEdit):
 
 
 class SearchBox(QObject):
-    """The search box for records and commands, 752 px wide, 80 px below the top of the window.
+    """The search box for records and commands, 80 px below the top of the window, 752 px wide at text size 1 and
+    narrower in a narrow window.
 
     Signals:
-    - typed(str): the person has changed the text of the input; carries the whole text.
+    - typed(str): the person has changed the text of the input or completed it, or the box has opened with the text
+      ""; carries the whole text.
     - picked(object): the person has picked a result; carries its key. The key "" (Ctrl+Enter) means all records that
       match the text. For a result that completes the text, the signal isn't emitted: the text changes, and the box
       stays open.
