@@ -29,36 +29,36 @@ if TYPE_CHECKING:
     from console.domain.reports.daily_close import DailyClose
     from console.providers.credit_checks.provider import CreditCheckProvider
     from console.providers.payments.provider import PaymentProvider
-    from console.services.access.accounts import Accounts
+    from console.services.access.accounts import DatabaseAccountService
     from console.services.access.lock_watch import LockWatch
     from console.services.access.operators import OperatorService
-    from console.services.access.read_only import ReadOnlySwitches
-    from console.services.access.sessions import Sessions
+    from console.services.access.read_only import ReadOnlySwitchService
+    from console.services.access.sessions import SignInService
     from console.services.adoption.adopt import Adoption
     from console.services.alerts.inbox import AlertService
     from console.services.alerts.incidents import IncidentService
-    from console.services.alerts.unmatched_notices import UnmatchedNotices
+    from console.services.alerts.unmatched_notices import UnmatchedNoticeReader
     from console.services.annotations.mentions import MentionService
     from console.services.audit.trail import AuditService
     from console.services.backup.backup import RestoreResult
-    from console.services.bulk.runs import BulkRuns
+    from console.services.bulk.runs import BulkRunService
     from console.services.credit_checks.authorisation import ProviderAuthorisation
-    from console.services.credit_checks.pdf import CreditCheckPdfs
-    from console.services.desk_requests.desk_status import DeskStatus
+    from console.services.credit_checks.pdf import CreditCheckPdfReader
+    from console.services.desk_requests.desk_status import DeskStatusService
     from console.services.desk_requests.execution import RequestExecutor
-    from console.services.desk_requests.own_requests import OwnRequests
+    from console.services.desk_requests.own_requests import OwnDeskRequestService
     from console.services.exports.daily_close_writer import DailyCloseWriter
     from console.services.exports.export_service import ExportService
-    from console.services.exports.pdf_copies import PdfCopies
-    from console.services.exports.printouts import Printouts
-    from console.services.guarded.idempotency import Idempotency
-    from console.services.guarded.request_ids import RequestIds
+    from console.services.exports.pdf_copies import PdfCopyWriter
+    from console.services.exports.printouts import PrintoutService
+    from console.services.guarded.idempotency import IdempotencyKeyService
+    from console.services.guarded.request_ids import RequestIdService
     from console.services.lookup.record_search import Lookup
-    from console.services.monitoring.doctor import HealthChecks
+    from console.services.monitoring.doctor import HealthCheckService
     from console.services.monitoring.live_feed import LiveFeedReader
     from console.services.monitoring.metrics import MetricFigureReader
-    from console.services.notifications.personal_events import PersonalEvents
-    from console.services.person_state.encrypted_file import PersonState
+    from console.services.notifications.personal_events import PersonalEventReader
+    from console.services.person_state.encrypted_file import PersonStateStore
     from console.services.reconciliation.run import ReconciliationService
     from console.services.recovery.left_open import LeftOpenService
     from console.services.recovery.saved_views import SavedViewService
@@ -143,7 +143,7 @@ class Console:
         return self._service_builder.scheduler
 
     @cached_property
-    def bulk(self) -> "BulkRuns":
+    def bulk(self) -> "BulkRunService":
         return self._service_builder.bulk_runs
 
     @property
@@ -175,10 +175,10 @@ class Console:
         return SavedViewService(self._context, self.request_ids)
 
     @cached_property
-    def notices(self) -> "UnmatchedNotices":
-        from console.services.alerts.unmatched_notices import UnmatchedNotices
+    def notices(self) -> "UnmatchedNoticeReader":
+        from console.services.alerts.unmatched_notices import UnmatchedNoticeReader
 
-        return UnmatchedNotices(self._context, self._service_builder.payment_providers)
+        return UnmatchedNoticeReader(self._context, self._service_builder.payment_providers)
 
     @cached_property
     def registry(self) -> "RegistryService":
@@ -197,13 +197,13 @@ class Console:
         return RefundLimitService(self._context, self.request_ids)
 
     @cached_property
-    def read_only(self) -> "ReadOnlySwitches":
-        from console.services.access.read_only import ReadOnlySwitches
+    def read_only(self) -> "ReadOnlySwitchService":
+        from console.services.access.read_only import ReadOnlySwitchService
 
-        return ReadOnlySwitches(self._context, self.request_ids)
+        return ReadOnlySwitchService(self._context, self.request_ids)
 
     @cached_property
-    def pdfs(self) -> "CreditCheckPdfs":
+    def pdfs(self) -> "CreditCheckPdfReader":
         return self._service_builder.make_pdfs()
 
     @cached_property
@@ -219,11 +219,11 @@ class Console:
         return ExportService(self._context, self._make_export_table)
 
     @cached_property
-    def printouts(self) -> "Printouts":
-        from console.services.exports.printouts import Printouts
+    def printouts(self) -> "PrintoutService":
+        from console.services.exports.printouts import PrintoutService
 
         views = self._service_builder.readers.credit_check_details
-        return Printouts(self._context, self._make_export_table, views.list_documents)
+        return PrintoutService(self._context, self._make_export_table, views.list_documents)
 
     def _make_export_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
         """Return the table of an export in the language `language`. The services of this console read its rows."""
@@ -248,10 +248,10 @@ class Console:
         return DailyCloseWriter(context, self.reports.read_daily_close, make)
 
     @cached_property
-    def pdf_copies(self) -> "PdfCopies":
-        from console.services.exports.pdf_copies import PdfCopies
+    def pdf_copies(self) -> "PdfCopyWriter":
+        from console.services.exports.pdf_copies import PdfCopyWriter
 
-        return PdfCopies(self._context, self._service_builder.readers.credit_check_details.read_pdf)
+        return PdfCopyWriter(self._context, self._service_builder.readers.credit_check_details.read_pdf)
 
     @cached_property
     def people(self) -> "OperatorService":
@@ -260,47 +260,51 @@ class Console:
         return OperatorService(self._context)
 
     @cached_property
-    def accounts(self) -> "Accounts":
-        from console.services.access.accounts import Accounts
+    def accounts(self) -> "DatabaseAccountService":
+        from console.services.access.accounts import DatabaseAccountService
 
-        return Accounts(self._context, self.request_ids)
-
-    @cached_property
-    def person_state(self) -> "PersonState":
-        from console.services.person_state.encrypted_file import PersonState
-
-        return PersonState(self._context)
+        return DatabaseAccountService(self._context, self.request_ids)
 
     @cached_property
-    def sessions(self) -> "Sessions":
-        from console.services.access.sessions import Sessions
+    def person_state(self) -> "PersonStateStore":
+        from console.services.person_state.encrypted_file import PersonStateStore
 
-        return Sessions(self._context)
-
-    @cached_property
-    def idempotency(self) -> "Idempotency":
-        from console.services.guarded.idempotency import Idempotency
-
-        return Idempotency(self._context, self._answer_cache)
+        return PersonStateStore(self._context)
 
     @cached_property
-    def request_ids(self) -> "RequestIds":
+    def sessions(self) -> "SignInService":
+        from console.services.access.sessions import SignInService
+
+        return SignInService(self._context)
+
+    @cached_property
+    def idempotency(self) -> "IdempotencyKeyService":
+        from console.services.guarded.idempotency import IdempotencyKeyService
+
+        return IdempotencyKeyService(self._context, self._answer_cache)
+
+    @cached_property
+    def request_ids(self) -> "RequestIdService":
         """The service that runs a command at most once under the request id of its caller. If a worker acts for
         the person of this desk, the service stores a desk request, and the worker runs the command."""
-        from console.services.guarded.request_ids import RequestIds
+        from console.services.guarded.request_ids import RequestIdService
 
         if self._context.asks_worker:
-            from console.services.desk_requests.asking import RemoteRequestIds
-            from console.wiring.desk_requests import COMMAND_FORMS
+            from console.services.desk_requests.asking import RemoteRequestIdService
+            from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 
-            return RemoteRequestIds(self._context, COMMAND_FORMS)
-        return RequestIds(self._context, self._answer_cache)
+            return RemoteRequestIdService(self._context, DESK_REQUEST_FORM_BY_COMMAND)
+        return RequestIdService(self._context, self._answer_cache)
 
     @cached_property
     def desk_requests(self) -> "RequestExecutor":
         """The service with which a worker executes the requests that desks have stored."""
         from console.services.desk_requests.execution import RequestExecutor
-        from console.wiring.desk_requests import COMMAND_FORMS, DeskRequestServices, make_command_runners
+        from console.wiring.desk_requests import (
+            DESK_REQUEST_FORM_BY_COMMAND,
+            DeskRequestServices,
+            make_command_runners,
+        )
 
         services = DeskRequestServices(
             self.credit_checks,
@@ -317,7 +321,9 @@ class Console:
             self.saved_views,
             self.mentions,
         )
-        return RequestExecutor(self._context, make_command_runners(self._context, services), COMMAND_FORMS)
+        return RequestExecutor(
+            self._context, make_command_runners(self._context, services), DESK_REQUEST_FORM_BY_COMMAND
+        )
 
     @cached_property
     def provider_authorisation(self) -> "ProviderAuthorisation":
@@ -328,16 +334,16 @@ class Console:
         )
 
     @cached_property
-    def desk_status(self) -> "DeskStatus":
-        from console.services.desk_requests.desk_status import DeskStatus
+    def desk_status(self) -> "DeskStatusService":
+        from console.services.desk_requests.desk_status import DeskStatusService
 
-        return DeskStatus(self._context)
+        return DeskStatusService(self._context)
 
     @cached_property
-    def own_requests(self) -> "OwnRequests":
-        from console.services.desk_requests.own_requests import OwnRequests
+    def own_requests(self) -> "OwnDeskRequestService":
+        from console.services.desk_requests.own_requests import OwnDeskRequestService
 
-        return OwnRequests(self._context)
+        return OwnDeskRequestService(self._context)
 
     @cached_property
     def left_open(self) -> "LeftOpenService":
@@ -346,10 +352,10 @@ class Console:
         return LeftOpenService(self._context, self.own_requests, lambda: self.incidents.list_incidents())
 
     @cached_property
-    def notifications(self) -> "PersonalEvents":
-        from console.services.notifications.personal_events import PersonalEvents
+    def notifications(self) -> "PersonalEventReader":
+        from console.services.notifications.personal_events import PersonalEventReader
 
-        return PersonalEvents(self._context, self.incidents)
+        return PersonalEventReader(self._context, self.incidents)
 
     @cached_property
     def lock_watch(self) -> "LockWatch":
@@ -392,10 +398,10 @@ class Console:
         return self._answer_cache.counts
 
     @cached_property
-    def health(self) -> "HealthChecks":
-        from console.services.monitoring.doctor import HealthChecks
+    def health(self) -> "HealthCheckService":
+        from console.services.monitoring.doctor import HealthCheckService
 
-        return HealthChecks(self._context.settings, lambda: self._context.database, self._context.clock)
+        return HealthCheckService(self._context.settings, lambda: self._context.database, self._context.clock)
 
     @cached_property
     def _service_builder(self) -> "ServiceBuilder":
@@ -561,11 +567,11 @@ def _open_console_if_usable(settings: Settings) -> Console | None:
         raise
 
 
-def open_health(settings: Settings) -> "HealthChecks":
+def open_health(settings: Settings) -> "HealthCheckService":
     """Return the checks of the commands `doctor` and `db check`. They run even if `open_console` fails."""
-    from console.services.monitoring.doctor import HealthChecks
+    from console.services.monitoring.doctor import HealthCheckService
 
-    return HealthChecks(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
+    return HealthCheckService(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
 
 
 def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":

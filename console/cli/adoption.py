@@ -42,7 +42,7 @@ class AdoptDatabaseCommand:
                     lambda: list(format_adoption_plan_lines(plan, writer.translator)),
                 )
             elif args.accept_incomplete:
-                accepted_rows = act_once_by_request_id(*request, adoption.accept_incomplete)
+                accepted_rows = act_once_by_request_id(*request, adoption.accept_incomplete_rows)
                 writer.write_answer(
                     lambda: repeated.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
                     lambda: repeated.add_note(

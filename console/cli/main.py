@@ -102,7 +102,7 @@ def _find_damaged_installation() -> "InstallationComparison | None":
     from console.services.monitoring import installation
 
     folder = installation.find_installed_folder()
-    state = installation.check_files(folder) if folder is not None else None
+    state = installation.check_installed_files(folder) if folder is not None else None
     return state if state is not None and state.damaged else None
 
 

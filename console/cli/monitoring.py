@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 
 if TYPE_CHECKING:
     from console.domain.service_results import HealthCheck
-    from console.services.monitoring.doctor import HealthChecks
+    from console.services.monitoring.doctor import HealthCheckService
 
 
 class UpgradeDatabaseCommand:
@@ -42,7 +42,7 @@ class HealthCommand:
     is part of the answer, even a profile file that can't be read.
     """
 
-    run_checks: "Callable[[HealthChecks], tuple[HealthCheck, ...]]"
+    run_checks: "Callable[[HealthCheckService], tuple[HealthCheck, ...]]"
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import open_health

@@ -17,13 +17,13 @@ from console.domain.payments.limits import LIMIT_KIND, make_limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.queues.saved_views import VIEW_KIND, ViewContent
 from console.domain.records import PurchaseRequest
-from console.services.access.read_only import ReadOnlySwitches
+from console.services.access.read_only import ReadOnlySwitchService
 from console.services.alerts.inbox import AlertService
 from console.services.alerts.incidents import IncidentService
 from console.services.annotations.mentions import MentionService
 from console.services.audit.trail import AuditService
-from console.services.bulk.runs import BulkRuns
-from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
+from console.services.bulk.runs import BulkRunService
+from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
 from console.services.process.context import ServiceContext, act_for_requester
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery.saved_views import SavedViewService
@@ -49,12 +49,12 @@ class DeskRequestServices:
     payments: PaymentService
     refunds: RefundService
     recovery: RecoveryService
-    bulk: BulkRuns
+    bulk: BulkRunService
     alerts: AlertService
     reconciliation: ReconciliationService
     audit: AuditService
     limits: RefundLimitService
-    read_only: ReadOnlySwitches
+    read_only: ReadOnlySwitchService
     incidents: IncidentService
     saved_views: SavedViewService
     mentions: MentionService
@@ -161,7 +161,7 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
     }
 
 
-def _make_bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, CommandRunner]:
+def _make_bulk_runners(bulk_runs: BulkRunService) -> Mapping[str, CommandRunner]:
     def run(call: CommandCall) -> object:
         run_id, most = call.arguments
         return bulk_runs.run(run_id, most, request_id=call.request_id)
@@ -195,43 +195,43 @@ def _make_view_runners(views: SavedViewService) -> Mapping[str, CommandRunner]:
     }
 
 
-def _make_saved_view_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
-    return RequestFacts(VIEW_KIND, proposed="team" if arguments[1] else "own")
+def _make_saved_view_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+    return DeskRequestFacts(VIEW_KIND, proposed="team" if arguments[1] else "own")
 
 
 def _format_incident_command_name(action: IncidentAction) -> str:
     return f"{INCIDENT_KIND} {action}"
 
 
-def _make_hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return the facts of handing over an incident: the incident and the new owner. A constraint of the database
     compares them with the stored step of the incident.
     """
-    return RequestFacts(INCIDENT_KIND, str(arguments[0]), proposed=arguments[1].strip()[:20])
+    return DeskRequestFacts(INCIDENT_KIND, str(arguments[0]), proposed=arguments[1].strip()[:20])
 
 
-def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return empty facts, for a command that concerns no single record."""
-    return RequestFacts()
+    return DeskRequestFacts()
 
 
 def _make_facts_reader_of_kind(kind: str) -> Any:
     """Return the function that makes the facts of a command whose first argument is the id of a record of this
     kind."""
-    return lambda _, arguments: RequestFacts(kind, str(arguments[0]))
+    return lambda _, arguments: DeskRequestFacts(kind, str(arguments[0]))
 
 
-def _make_record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     kind, id = arguments[:2]
-    return RequestFacts(kind[:32], str(id)[:64])
+    return DeskRequestFacts(kind[:32], str(id)[:64])
 
 
-def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     kind, id, proposed = arguments[:3]
-    return RequestFacts(kind[:32], str(id)[:64], proposed=proposed[:20])
+    return DeskRequestFacts(kind[:32], str(id)[:64], proposed=proposed[:20])
 
 
-def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return the facts of a purchase: the corporation number. A text that is not a corporation number is stored as
     it is; the worker refuses it.
     """
@@ -240,10 +240,10 @@ def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -
         number = parse_number(request.corporation_number, allow_dummies=True).value
     except InvalidCorporationNumber:
         number = request.corporation_number[:64]
-    return RequestFacts("company", number)
+    return DeskRequestFacts("company", number)
 
 
-def _make_refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return the facts of a refund request: the payment and the amount. The amount is None if its text can't be
     read; the worker refuses such a request.
     """
@@ -254,72 +254,74 @@ def _make_refund_request_facts(context: ServiceContext, arguments: tuple[Any, ..
         amount = None if payment is None else parse_amount(request.amount, payment)
     except ConsoleError:
         amount = None
-    return RequestFacts(payments.PAYMENT_KIND, str(request.payment_id), amount)
+    return DeskRequestFacts(payments.PAYMENT_KIND, str(request.payment_id), amount)
 
 
-def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return the facts of a change of a limit: the limit with its present value, and the proposed value. The
     present value is included so that both people request the same change.
     """
     name, currency, value = arguments
     with context.database.read() as conn:
         present = limit_changes.find_limit_value(conn, name[:40], currency[:3])
-    return RequestFacts(LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present), proposed=str(value))
+    return DeskRequestFacts(LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present), proposed=str(value))
 
 
-def _make_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+def _make_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     scope, is_on, _ = arguments
-    return RequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
+    return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 
 
-_incident_facts = _make_facts_reader_of_kind(INCIDENT_KIND)
+_make_incident_facts = _make_facts_reader_of_kind(INCIDENT_KIND)
 _INCIDENT_ACTIONS_WITHOUT_TEXT = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
 _INCIDENT_ACTIONS_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
 
-COMMAND_FORMS: Mapping[str, CommandForm] = {
-    "purchase": CommandForm((PurchaseRequest,), _make_purchase_facts),
-    "refetch": CommandForm(
+DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
+    "purchase": DeskRequestForm((PurchaseRequest,), _make_purchase_facts),
+    "refetch": DeskRequestForm(
         (int, bool, bool, int | None), _make_facts_reader_of_kind(credit_checks.CREDIT_CHECK_KIND)
     ),
-    "probe": CommandForm((str, str), _make_record_facts),
-    "resolve": CommandForm((str, str, str, str | Path, str | None, int | None), _make_decision_facts),
-    "take": CommandForm((str, int), _make_record_facts),
-    "give up": CommandForm((str, int), _make_record_facts),
-    "hand over": CommandForm((str, int, str), _make_record_facts),
-    "note": CommandForm((str, int, str), _make_record_facts),
-    "payment start": CommandForm((int, str), _make_facts_reader_of_kind(orders.ORDER_KIND)),
-    "payment import": CommandForm((PaymentImport,), _make_empty_facts),
-    "order move": CommandForm((int,), _make_facts_reader_of_kind(payments.PAYMENT_KIND)),
-    "refund request": CommandForm((RefundRequest,), _make_refund_request_facts),
-    "refund approve": CommandForm((int, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
-    "refund reject": CommandForm((int, str, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
-    "refund withdraw": CommandForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
-    "refund submit": CommandForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
-    "bulk freeze": CommandForm((str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts),
-    "bulk stop": CommandForm((int,), _make_empty_facts),
-    "bulk discard": CommandForm((int,), _make_empty_facts),
-    "alerts ack": CommandForm((int, str), _make_empty_facts),
-    "alerts unack": CommandForm((int,), _make_facts_reader_of_kind(alerts.ALERT_KIND)),
-    _format_incident_command_name(IncidentAction.HAND_OVER): CommandForm((int, str, str), _make_hand_over_facts),
-    _format_incident_command_name(IncidentAction.SNOOZE): CommandForm((int, datetime, str), _incident_facts),
+    "probe": DeskRequestForm((str, str), _make_record_facts),
+    "resolve": DeskRequestForm((str, str, str, str | Path, str | None, int | None), _make_decision_facts),
+    "take": DeskRequestForm((str, int), _make_record_facts),
+    "give up": DeskRequestForm((str, int), _make_record_facts),
+    "hand over": DeskRequestForm((str, int, str), _make_record_facts),
+    "note": DeskRequestForm((str, int, str), _make_record_facts),
+    "payment start": DeskRequestForm((int, str), _make_facts_reader_of_kind(orders.ORDER_KIND)),
+    "payment import": DeskRequestForm((PaymentImport,), _make_empty_facts),
+    "order move": DeskRequestForm((int,), _make_facts_reader_of_kind(payments.PAYMENT_KIND)),
+    "refund request": DeskRequestForm((RefundRequest,), _make_refund_request_facts),
+    "refund approve": DeskRequestForm((int, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
+    "refund reject": DeskRequestForm((int, str, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
+    "refund withdraw": DeskRequestForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
+    "refund submit": DeskRequestForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
+    "bulk freeze": DeskRequestForm((str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts),
+    "bulk stop": DeskRequestForm((int,), _make_empty_facts),
+    "bulk discard": DeskRequestForm((int,), _make_empty_facts),
+    "alerts ack": DeskRequestForm((int, str), _make_empty_facts),
+    "alerts unack": DeskRequestForm((int,), _make_facts_reader_of_kind(alerts.ALERT_KIND)),
+    _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm((int, str, str), _make_hand_over_facts),
+    _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm((int, datetime, str), _make_incident_facts),
     **{
-        _format_incident_command_name(action): CommandForm((int,), _incident_facts)
+        _format_incident_command_name(action): DeskRequestForm((int,), _make_incident_facts)
         for action in _INCIDENT_ACTIONS_WITHOUT_TEXT
     },
     **{
-        _format_incident_command_name(action): CommandForm((int, str), _incident_facts)
+        _format_incident_command_name(action): DeskRequestForm((int, str), _make_incident_facts)
         for action in _INCIDENT_ACTIONS_WITH_REASON
     },
-    "view save": CommandForm((str, bool, ViewContent, bool), _make_saved_view_facts),
-    "view rename": CommandForm((int, str), _make_facts_reader_of_kind(VIEW_KIND)),
-    "view delete": CommandForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
-    "view restore": CommandForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
-    "mention done": CommandForm((int,), _make_facts_reader_of_kind(MENTION_KIND)),
-    "audit verify": CommandForm((), _make_empty_facts),
-    "limits set": CommandForm((str, str, int), _make_limit_facts),
-    "read-only set": CommandForm((str, bool, str), _make_switch_facts),
-    "reconcile": CommandForm((str, date, date), _make_empty_facts),
-    "run due": CommandForm((), _make_empty_facts),
-    "bulk run": CommandForm((int, int | None), _make_facts_reader_of_kind(stored_runs.BULK_RUN_KIND)),
+    "view save": DeskRequestForm((str, bool, ViewContent, bool), _make_saved_view_facts),
+    "view rename": DeskRequestForm((int, str), _make_facts_reader_of_kind(VIEW_KIND)),
+    "view delete": DeskRequestForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
+    "view restore": DeskRequestForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
+    "mention done": DeskRequestForm((int,), _make_facts_reader_of_kind(MENTION_KIND)),
+    "audit verify": DeskRequestForm((), _make_empty_facts),
+    "limits set": DeskRequestForm((str, str, int), _make_limit_facts),
+    "read-only set": DeskRequestForm((str, bool, str), _make_switch_facts),
+    "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
+    "run due": DeskRequestForm((), _make_empty_facts),
+    "bulk run": DeskRequestForm((int, int | None), _make_facts_reader_of_kind(stored_runs.BULK_RUN_KIND)),
 }
-"""The forms of the commands that a worker runs for desks, by the command names that `RequestIds.act_once` gets."""
+"""The forms of the commands that a worker runs for desks, by the command names that `RequestIdService.act_once`
+gets.
+"""

@@ -21,9 +21,9 @@ from console.wording.text_context import TextContext
 
 if TYPE_CHECKING:
     from console.services.alerts.inbox import AlertService
-    from console.services.alerts.unmatched_notices import UnmatchedNotices
+    from console.services.alerts.unmatched_notices import UnmatchedNoticeReader
     from console.services.audit.trail import AuditService
-    from console.services.bulk.runs import BulkRuns
+    from console.services.bulk.runs import BulkRunService
     from console.services.lookup.record_search import Lookup
     from console.services.reconciliation.run import ReconciliationService
     from console.services.registry.service import RegistryService
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from console.wiring.refunds import RefundService
 
 RowPages = Iterator[Sequence[Any]]
-_PAGE_SIZE = 1_000
+_ROWS_PER_EXPORT_PAGE = 1_000
 _MAX_SEARCH_RESULTS = 1_000
 """Largest number of rows of a search; the best results come first."""
 _MAX_EXPORTED_ALERTS = 100_000
-_COMPANY_QUEUE = "companies"
+_CHANGED_COMPANIES_QUEUE = "companies"
 _MAX_ID_DIGITS = 18  # digits
 LOOKUP_EXPORT_PARTS = ("payments", "refunds", "orders", "checks")
 """Names of the parts of a lookup that can be exported by themselves: each is one kind of records. "" exports all
@@ -59,11 +59,11 @@ class ExportReadServices(Protocol):
     @property
     def alerts(self) -> "AlertService": ...
     @property
-    def notices(self) -> "UnmatchedNotices": ...
+    def notices(self) -> "UnmatchedNoticeReader": ...
     @property
     def audit(self) -> "AuditService": ...
     @property
-    def bulk(self) -> "BulkRuns": ...
+    def bulk(self) -> "BulkRunService": ...
     @property
     def reconciliation(self) -> "ReconciliationService": ...
     @property
@@ -95,7 +95,7 @@ def make_export_table(
 
     Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
     """
-    listed = _LIST_MAKER_BY_NAME[request.name](services, request, context)
+    listed = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title = format_list_title(request, context)
     about = (*format_about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
     return ExportTable(title, listed.columns, listed.read_pages, about)
@@ -103,12 +103,12 @@ def make_export_table(
 
 def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     name = request.subject
-    if name == _COMPANY_QUEUE:
+    if name == _CHANGED_COMPANIES_QUEUE:
         return _ExportList(lists.make_changed_company_columns(context), lambda: _read_company_pages(services))
     if name == NOTICE_QUEUE:
         return _ExportList(lists.make_unmatched_notice_columns(context), lambda: _read_notice_pages(services))
     if name not in QUEUE_NAMES:
-        allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _COMPANY_QUEUE]
+        allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _CHANGED_COMPANIES_QUEUE]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed})
     columns = make_record_columns(context, lambda item: item.record)
     return _ExportList(columns, lambda: _read_queue_pages(services, request))
@@ -121,7 +121,7 @@ def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> R
 
     after: str | None = None
     while True:
-        page = services.recovery.read_queue(request.subject, _PAGE_SIZE, after)
+        page = services.recovery.read_queue(request.subject, _ROWS_PER_EXPORT_PAGE, after)
         yield list(filter(is_wanted, page.items))
         after = page.next_cursor
         if after is None:
@@ -131,7 +131,7 @@ def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> R
 def _read_company_pages(services: ExportReadServices) -> RowPages:
     after: str | None = None
     while True:
-        page = services.alerts.read_company_queue(_PAGE_SIZE, after)
+        page = services.alerts.read_company_queue(_ROWS_PER_EXPORT_PAGE, after)
         yield page.items
         after = page.next_cursor
         if after is None:
@@ -141,7 +141,7 @@ def _read_company_pages(services: ExportReadServices) -> RowPages:
 def _read_notice_pages(services: ExportReadServices) -> RowPages:
     after: str | None = None
     while True:
-        page = services.notices.read_page(_PAGE_SIZE, after, with_candidates=False)
+        page = services.notices.read_page(_ROWS_PER_EXPORT_PAGE, after, with_candidates=False)
         yield page.items
         after = page.next_cursor
         if after is None:
@@ -198,7 +198,7 @@ def _make_alerts_list(services: ExportReadServices, request: ExportRequest, cont
 def _make_audit_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> RowPages:
         before: int | None = None
-        while page := services.audit.list_entries(_PAGE_SIZE, before):
+        while page := services.audit.list_entries(_ROWS_PER_EXPORT_PAGE, before):
             yield page
             before = page[-1].id
 
@@ -212,7 +212,7 @@ def _make_bulk_list(services: ExportReadServices, request: ExportRequest, contex
 
     def read_pages() -> RowPages:
         after = 0
-        while page := services.bulk.list_lines(run.id, request.part or None, after, _PAGE_SIZE):
+        while page := services.bulk.list_lines(run.id, request.part or None, after, _ROWS_PER_EXPORT_PAGE):
             yield page
             after = page[-1].row.position
 
@@ -223,7 +223,7 @@ def _make_runs_list(services: ExportReadServices, request: ExportRequest, contex
     def read_pages() -> RowPages:
         before: int | None = None
         while True:
-            page = services.reconciliation.views.list_runs(request.subject or None, _PAGE_SIZE, before)
+            page = services.reconciliation.views.list_runs(request.subject or None, _ROWS_PER_EXPORT_PAGE, before)
             yield page.items
             before = page.next
             if before is None:
@@ -241,7 +241,7 @@ def _make_differences_list(services: ExportReadServices, request: ExportRequest,
         services.reconciliation.views.read_run(run_id)  # raises not_found
         after: int | None = None
         while True:
-            page = services.reconciliation.views.list_differences(run_id, part, _PAGE_SIZE, after)
+            page = services.reconciliation.views.list_differences(run_id, part, _ROWS_PER_EXPORT_PAGE, after)
             yield page.items
             after = page.next
             if after is None:
@@ -253,7 +253,7 @@ def _make_differences_list(services: ExportReadServices, request: ExportRequest,
 def _make_set_asides_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> RowPages:
         after: int | None = None
-        while page := services.payments.list_set_asides(_PAGE_SIZE, after):
+        while page := services.payments.list_set_asides(_ROWS_PER_EXPORT_PAGE, after):
             yield page
             after = page[-1].record.id
 
@@ -280,7 +280,9 @@ _REPORT_READER_BY_NAME: Mapping[str, Callable[["ReportService"], object]] = {
     "settlement": lambda reports: reports.read_settlement(),
     "time_to_truth": lambda reports: reports.read_time_to_truth(),
 }
-_LIST_MAKER_BY_NAME: Mapping[ListName, Callable[[ExportReadServices, ExportRequest, TextContext], _ExportList]] = {
+_EXPORT_LIST_MAKER_BY_NAME: Mapping[
+    ListName, Callable[[ExportReadServices, ExportRequest, TextContext], _ExportList]
+] = {
     ListName.QUEUE: _make_queue_list,
     ListName.LOOKUP: _make_lookup_list,
     ListName.SEARCH: _make_search_list,

@@ -19,17 +19,17 @@ from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.guarded.action import GuardedService
 from console.services.guarded.pipeline import GuardedPipeline
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.due_tasks import PaymentDueTasks
-from console.services.payment_intake.import_payment import PaymentImports
+from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import order_status
-from console.services.payments.probe import PaymentProbes
+from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
-from console.services.payments.resolve import PaymentDecisions
+from console.services.payments.resolve import PaymentResolver
 from console.services.payments.start import START_PAYMENT_ACTION, PaymentStarter, PaymentStartService
-from console.services.payments.timeouts import PaymentTimeouts
+from console.services.payments.timeouts import PaymentTimeoutSagas
 from console.services.payments.view import PaymentDetailsReader
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
@@ -41,9 +41,9 @@ class PaymentService:
     """The service `console.payments`: all actions on payments and orders."""
 
     def __init__(
-        self, payment_starts: PaymentStarter, imports: PaymentImports, notices: NoticeReceiver,
-        payment_probes: PaymentProbes, payment_decisions: PaymentDecisions, views: PaymentDetailsReader,
-        context: ServiceContext, timeouts: PaymentTimeouts, request_ids: RequestIds,
+        self, payment_starts: PaymentStarter, imports: PaymentImporter, notices: NoticeReceiver,
+        payment_prober: PaymentProber, payment_decisions: PaymentResolver, views: PaymentDetailsReader,
+        context: ServiceContext, timeouts: PaymentTimeoutSagas, request_ids: RequestIdService,
     ) -> None:  # fmt: skip
         self._request_ids = request_ids
         self._payment_starts, self._imports, self._notices, self._timeouts = (
@@ -52,8 +52,8 @@ class PaymentService:
             notices,
             timeouts,
         )
-        self._payment_probes, self._payment_decisions, self._views, self._context = (
-            payment_probes,
+        self._payment_prober, self._payment_decisions, self._views, self._context = (
+            payment_prober,
             payment_decisions,
             views,
             context,
@@ -73,7 +73,7 @@ class PaymentService:
     def import_payment(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
         """Insert a payment that the provider has and this database doesn't have, in the state that the provider
         reports. A payment that is already in the database is only probed. Raises the errors of
-        `PaymentImports.import_payment`.
+        `PaymentImporter.import_payment`.
         """
         return self._request_ids.act_once(
             "payment import", request_id, (data,), lambda: self._imports.import_payment(data)
@@ -109,7 +109,7 @@ class PaymentService:
         """Ask the provider about a payment, and return the payment after that. If the payment's saga is stuck,
         resume it, also after an unknown outcome or a failed call, but not after a refused probe.
 
-        Raises the errors of `PaymentProbes.probe`.
+        Raises the errors of `PaymentProber.probe`.
         """
         from_records = record_answers.make_probe_answer_finder(self._context, payments.PAYMENT_KIND, id)
         return self._request_ids.act_once(
@@ -118,13 +118,13 @@ class PaymentService:
 
     def _probe_payment(self, id: int) -> Payment:
         try:
-            self._payment_probes.probe(id)
+            self._payment_prober.probe(id)
         except ConsoleError as ending:
             if ending.exit_status != refusals.REFUSED_EXIT_STATUS:
                 self._timeouts.resume_stuck_saga(id)
             raise
         self._timeouts.resume_stuck_saga(id)
-        return self._payment_probes.read_payment(id)
+        return self._payment_prober.read_payment(id)
 
     def probe_order(self, id: int) -> Order:
         """Probe the order's newest payment and its payments with an unknown outcome; return the order after that.
@@ -176,7 +176,7 @@ class PaymentService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a payment with evidence. Raises the errors of `PaymentDecisions.resolve`."""
+        """Decide the unknown outcome of a payment with evidence. Raises the errors of `PaymentResolver.resolve`."""
         return self._request_ids.act_once(
             "resolve",
             request_id,
@@ -209,20 +209,20 @@ class PaymentServiceBuilder:
         context: ServiceContext,
         pipeline: GuardedPipeline,
         payment_providers: PaymentProviders,
-        request_ids: RequestIds,
+        request_ids: RequestIdService,
         views: PaymentDetailsReader,
     ) -> None:
         self.start_action: PaymentStartService = GuardedService(
             context, pipeline, START_PAYMENT_ACTION, lambda: context
         )
-        self.payment_probes = probes = PaymentProbes(context, payment_providers, self.start_action)
-        self.imports = PaymentImports(context, payment_providers, probes)
+        self.payment_prober = probes = PaymentProber(context, payment_providers, self.start_action)
+        self.imports = PaymentImporter(context, payment_providers, probes)
         notices = NoticeReceiver(context, payment_providers, probes)
         self._due_payments = PaymentDueTasks(context, probes, notices)
-        self.timeouts = PaymentTimeouts(context, probes)
+        self.timeouts = PaymentTimeoutSagas(context, probes)
         self.payments = PaymentService(
             PaymentStarter(context, self.start_action, payment_providers, probes), self.imports, notices, probes,
-            PaymentDecisions(context, probes), views, context, self.timeouts, request_ids,
+            PaymentResolver(context, probes), views, context, self.timeouts, request_ids,
         )  # fmt: skip
 
     def list_due_tasks(self) -> tuple[DueTask, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from console.providers.registry.client import RegistryApi
     from console.services.process.context import ServiceContext
 
-REGISTRY_SPACING_SECONDS = 1.0
+REGISTRY_CALL_SPACING_SECONDS = 1.0
 """Time between two calls to the Web-API of the corporation registry; it locks out who asks too often."""
 
 
@@ -33,13 +33,13 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
         return _make_acting_alarmbox(context)[0]
     # The worker has the credentials; this desk reads the capabilities alone.
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
-    from console.services.credit_checks.provider_tokens import CallRefuser
+    from console.services.credit_checks.provider_tokens import ProviderCallRefuser
 
     settings = context.settings
     url = settings.get_provider_url("alarmbox") or PRODUCTION_URL
     config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
     return make_alarmbox_adapter(
-        config, tokens=CallRefuser(), gate=CallRefuser(), clock=context.clock, scale=context.scale
+        config, tokens=ProviderCallRefuser(), gate=ProviderCallRefuser(), clock=context.clock, scale=context.scale
     )
 
 
@@ -123,7 +123,7 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter
 
     url = settings.get_provider_url("registry")
-    gate = DatabaseRateLimiter(context, "registry", spacing_seconds(url, REGISTRY_SPACING_SECONDS))
+    gate = DatabaseRateLimiter(context, "registry", spacing_seconds(url, REGISTRY_CALL_SPACING_SECONDS))
     return RegistryApi(RegistryConfig(url, application_id), gate=gate, clock=context.clock, scale=context.scale)
 
 

@@ -7,16 +7,16 @@ from typing import TypeVar
 
 from console.domain.records import Person
 from console.domain.service_results import AllowedAction
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.view import PaymentDetailsReader
 from console.services.process.context import ServiceContext
-from console.services.recovery.choices import DecisionChoices
-from console.services.recovery.queues import Queues
-from console.services.recovery.related_records import RelatedRecords
-from console.services.refunds.request import RefundRequests
+from console.services.recovery.choices import DecisionChoiceReader
+from console.services.recovery.queues import QueueReader
+from console.services.recovery.related_records import RelatedRecordCompleter
+from console.services.refunds.request import RefundRequestService
 from console.services.refunds.view import RefundDetailsReader
 from console.services.registry.facts import complete_with_corporations
 from console.store.database.sqlalchemy_names import Connection
@@ -33,14 +33,14 @@ class RecordReaders:
     def __init__(
         self,
         context: ServiceContext,
-        read_log: ReadLog,
+        read_log: RecordOpeningLog,
         adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
     ) -> None:
         self._context, self._read_log, self._payment_providers = context, read_log, payment_providers
-        requests = RefundRequests(context, payment_providers)
-        self._related_records = RelatedRecords(context, adapter_source, payment_providers, requests)
-        self.choices = DecisionChoices(context, adapter_source, payment_providers, requests)
+        requests = RefundRequestService(context, payment_providers)
+        self._related_records = RelatedRecordCompleter(context, adapter_source, payment_providers, requests)
+        self.choices = DecisionChoiceReader(context, adapter_source, payment_providers, requests)
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records with their related records and the registry data of their corporations, in the same
@@ -58,9 +58,9 @@ class RecordReaders:
         return self.choices.read_actions(conn, kind, record_id, person, names)
 
     @cached_property
-    def queues(self) -> Queues:
+    def queues(self) -> QueueReader:
         """The reader of queues."""
-        return Queues(self._context, self.complete_records)
+        return QueueReader(self._context, self.complete_records)
 
     @cached_property
     def credit_check_details(self) -> CreditCheckDetailsReader:

@@ -23,19 +23,19 @@ from console.domain.views.any_record import AnyRecordDetails, QueuePage, Resolve
 from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.hand_over import hand_over
 from console.services.annotations.notes import NoteService
-from console.services.credit_checks.probe import CreditCheckProbes
-from console.services.credit_checks.resolve import PurchaseDecisions
+from console.services.credit_checks.probe import CreditCheckProber
+from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.credit_checks.view import CreditCheckDetailsReader
-from console.services.evidence.pack import EvidencePacks, WrittenPack
-from console.services.evidence.pack_bundle import EvidenceBundles, PackCountReporter, WrittenBundle
+from console.services.evidence.pack import EvidencePackWriter, WrittenPack
+from console.services.evidence.pack_bundle import EvidenceBundleWriter, PackCountReporter, WrittenBundle
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import second_person
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
-from console.services.recovery.choices import DecisionChoices
+from console.services.recovery.choices import DecisionChoiceReader
 from console.services.recovery.operations import OperationRecovery
-from console.services.recovery.queues import Queues
+from console.services.recovery.queues import QueueReader
 from console.services.tasks.scheduler import Scheduler
 from console.wiring.payments import PaymentService
 from console.wiring.refunds import RefundService
@@ -50,8 +50,8 @@ _MAX_ID_DIGITS = 18  # digits
 class CreditCheckRecoveryServices:
     """The services with which `RecoveryService` shows, probes and decides credit checks."""
 
-    decisions: PurchaseDecisions
-    probes: CreditCheckProbes
+    decisions: PurchaseResolver
+    probes: CreditCheckProber
     views: CreditCheckDetailsReader
 
 
@@ -59,12 +59,12 @@ class CreditCheckRecoveryServices:
 class AnyRecordServices:
     """The services that `RecoveryService` uses for records of every kind."""
 
-    choices: DecisionChoices
+    choices: DecisionChoiceReader
     assignments: AssignmentService
     notes: NoteService
     timelines: TimelineService
-    evidence_packs: EvidencePacks
-    evidence_bundles: EvidenceBundles
+    evidence_packs: EvidencePackWriter
+    evidence_bundles: EvidenceBundleWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class RecoveryService:
 
     def __init__(
         self,
-        queues: Queues,
+        queues: QueueReader,
         checks: CreditCheckRecoveryServices,
         operations: OperationRecovery,
         payments: PaymentService,
@@ -94,7 +94,7 @@ class RecoveryService:
         scheduler: Scheduler,
         common: AnyRecordServices,
         context: ServiceContext,
-        request_ids: RequestIds,
+        request_ids: RequestIdService,
     ) -> None:
         self._context, self._request_ids = context, request_ids
         self._queues, self._checks, self._operations = queues, checks, operations
@@ -114,12 +114,12 @@ class RecoveryService:
         return self._queues.read_page(name, limit, after, record_filter, order)
 
     def list_queue_subjects(
-        self, name: str, record_filter: RecordFilter = NO_FILTER, most: int = 1_000
+        self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = 1_000
     ) -> tuple[tuple[str, int], ...]:
-        """Return kind and id of at most `most` records of the queue `name` that fulfil `record_filter`, in the
+        """Return kind and id of at most `max_records` records of the queue `name` that fulfil `record_filter`, in the
         default order of the queue. Raises usage, not_allowed.
         """
-        page = self.read_queue(name, most, None, record_filter)
+        page = self.read_queue(name, max_records, None, record_filter)
         return tuple((get_record_kind(item.record), item.record.id) for item in page.items)
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:

@@ -10,17 +10,17 @@ from console.domain.views.any_record import ResolveResult
 from console.services.guarded.action import GuardedService
 from console.services.guarded.operation import StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
-from console.services.refunds.approval import RefundDecisions
-from console.services.refunds.due_tasks import DueRefunds
-from console.services.refunds.lease import RefundLease
-from console.services.refunds.probe import RefundProbes
-from console.services.refunds.request import RefundRequests
-from console.services.refunds.resolve import RefundRecovery
-from console.services.refunds.submit import REFUND_SUBMISSION, RefundSubmissions, RefundSubmissionService
+from console.services.refunds.approval import RefundDecisionService
+from console.services.refunds.due_tasks import RefundDueTasks
+from console.services.refunds.lease import RefundLeaseService
+from console.services.refunds.probe import RefundProber
+from console.services.refunds.request import RefundRequestService
+from console.services.refunds.resolve import RefundResolver
+from console.services.refunds.submit import REFUND_SUBMISSION_ACTION, RefundSubmissionService, RefundSubmitter
 from console.services.refunds.view import RefundDetailsReader
 from console.services.tasks.due_tasks import DueTask
 from console.store.refunds import refunds
@@ -30,9 +30,9 @@ class RefundService:
     """The service `console.refunds`: all actions on refunds, for makers and checkers."""
 
     def __init__(
-        self, refund_requests: RefundRequests, refund_decisions: RefundDecisions,
-        refund_submissions: RefundSubmissions, refund_probes: RefundProbes, refund_recovery: RefundRecovery,
-        views: RefundDetailsReader, context: ServiceContext, request_ids: RequestIds,
+        self, refund_requests: RefundRequestService, refund_decisions: RefundDecisionService,
+        refund_submissions: RefundSubmitter, refund_prober: RefundProber, refund_recovery: RefundResolver,
+        views: RefundDetailsReader, context: ServiceContext, request_ids: RequestIdService,
     ) -> None:  # fmt: skip
         self._context, self._request_ids = context, request_ids
         self._refund_requests, self._refund_decisions, self._refund_submissions = (
@@ -40,17 +40,17 @@ class RefundService:
             refund_decisions,
             refund_submissions,
         )
-        self._refund_probes, self._refund_recovery, self._views = refund_probes, refund_recovery, views
+        self._refund_prober, self._refund_recovery, self._views = refund_prober, refund_recovery, views
 
     def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
         """Return the facts that a person should read before requesting a refund. Raises the errors of
-        `RefundRequests.make_plan`.
+        `RefundRequestService.make_plan`.
         """
         return self._refund_requests.make_plan(payment_id, amount)
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
         """Request a refund as its maker; nothing is sent to the provider. Raises the errors of
-        `RefundRequests.request_refund`.
+        `RefundRequestService.request_refund`.
         """
         return self._request_ids.act_once(
             "refund request",
@@ -69,7 +69,7 @@ class RefundService:
         request_id: str | None = None,
     ) -> Refund:
         """Approve a refund as a checker. Send it to the provider unless another checker must approve it or its
-        cooling-off period has not ended. Raises the errors of `RefundDecisions.approve`."""
+        cooling-off period has not ended. Raises the errors of `RefundDecisionService.approve`."""
         return self._request_ids.act_once(
             "refund approve",
             request_id,
@@ -82,7 +82,7 @@ class RefundService:
     def reject(
         self, id: int, reason: str, expected_version: int | None = None, *, request_id: str | None = None
     ) -> Refund:
-        """Reject a requested refund with a reason. Raises the errors of `RefundDecisions.reject`."""
+        """Reject a requested refund with a reason. Raises the errors of `RefundDecisionService.reject`."""
         return self._request_ids.act_once(
             "refund reject",
             request_id,
@@ -92,7 +92,7 @@ class RefundService:
         )
 
     def withdraw(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Withdraw the acting person's own refund request. Raises the errors of `RefundDecisions.withdraw`."""
+        """Withdraw the acting person's own refund request. Raises the errors of `RefundDecisionService.withdraw`."""
         return self._request_ids.act_once(
             "refund withdraw",
             request_id,
@@ -102,7 +102,7 @@ class RefundService:
         )
 
     def submit(self, id: int, progress: StepReporter | None = None, *, request_id: str | None = None) -> Refund:
-        """Send an approved refund to the provider. Raises the errors of `RefundSubmissions.submit_refund`."""
+        """Send an approved refund to the provider. Raises the errors of `RefundSubmitter.submit_refund`."""
         return self._request_ids.act_once(
             "refund submit",
             request_id,
@@ -113,12 +113,12 @@ class RefundService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Ask the provider about a refund. Raises the errors of `RefundProbes.probe`."""
+        """Ask the provider about a refund. Raises the errors of `RefundProber.probe`."""
         return self._request_ids.act_once(
             "probe",
             request_id,
             (refunds.REFUND_KIND, str(id)),
-            lambda: self._refund_probes.probe(id),
+            lambda: self._refund_prober.probe(id),
             record_answers.make_probe_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 
@@ -132,7 +132,7 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a refund with evidence. Raises the errors of `RefundRecovery.resolve`."""
+        """Decide the unknown outcome of a refund with evidence. Raises the errors of `RefundResolver.resolve`."""
         return self._request_ids.act_once(
             "resolve",
             request_id,
@@ -159,7 +159,7 @@ class RefundService:
 
 
 class RefundServiceBuilder:
-    """Builds the services of refunds. Only `RefundSubmissions` gets an adapter with all calls of a provider, the
+    """Builds the services of refunds. Only `RefundSubmitter` gets an adapter with all calls of a provider, the
     other services one with the calls that read."""
 
     def __init__(
@@ -167,19 +167,19 @@ class RefundServiceBuilder:
         context: ServiceContext,
         pipeline: GuardedPipeline,
         payment_providers: PaymentProviders,
-        request_ids: RequestIds,
+        request_ids: RequestIdService,
         views: RefundDetailsReader,
     ) -> None:
         self.submit_action: RefundSubmissionService = GuardedService(
-            context, pipeline, REFUND_SUBMISSION, lambda: context
+            context, pipeline, REFUND_SUBMISSION_ACTION, lambda: context
         )
-        refund_lease = RefundLease(context, self.submit_action)
-        probes = RefundProbes(context, payment_providers, refund_lease)
-        submissions = RefundSubmissions(context, self.submit_action, payment_providers, probes)
-        decisions = RefundDecisions(context, payment_providers, submissions)
-        recovery = RefundRecovery(context, payment_providers, refund_lease)
-        self.refund_requests = RefundRequests(context, payment_providers)
-        self._due_refunds = DueRefunds(context, self.refund_requests, submissions, probes, decisions)
+        refund_lease = RefundLeaseService(context, self.submit_action)
+        probes = RefundProber(context, payment_providers, refund_lease)
+        submissions = RefundSubmitter(context, self.submit_action, payment_providers, probes)
+        decisions = RefundDecisionService(context, payment_providers, submissions)
+        recovery = RefundResolver(context, payment_providers, refund_lease)
+        self.refund_requests = RefundRequestService(context, payment_providers)
+        self._due_refunds = RefundDueTasks(context, self.refund_requests, submissions, probes, decisions)
         self.refunds = RefundService(
             self.refund_requests, decisions, submissions, probes, recovery, views, context, request_ids
         )

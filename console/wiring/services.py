@@ -11,35 +11,35 @@ from console.domain.service_results import PurchasePlan, RefetchResult
 from console.domain.views.any_record import CreditCheckDetails
 from console.providers.credit_checks.provider import CreditCheckProvider
 from console.providers.payments.provider import PaymentProvider
-from console.services.alerts.changed_companies import ChangedCompanies
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.changed_companies import ChangedCompanyAlerts
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.alerts.outbox_sender import OutboxSender
 from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService
-from console.services.audit.read_log import ReadLog
-from console.services.audit.roots import AuditRoots
+from console.services.audit.read_log import RecordOpeningLog
+from console.services.audit.roots import AuditRootWriter
 from console.services.bulk.actions import BulkActionRunner
-from console.services.bulk.eligibility import Eligibility
+from console.services.bulk.eligibility import BulkRowForecaster
 from console.services.bulk.execute import BulkExecutor
-from console.services.bulk.runs import BulkRuns
+from console.services.bulk.runs import BulkRunService
 from console.services.credit_checks import purchase
 from console.services.credit_checks.outcomes import PurchaseSettler
-from console.services.credit_checks.pdf import CreditCheckPdfs
-from console.services.credit_checks.probe import CreditCheckProbes
+from console.services.credit_checks.pdf import CreditCheckPdfReader
+from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.provider import CreditCheckAdapterSource
-from console.services.credit_checks.readings import CheckReadings
+from console.services.credit_checks.readings import CreditCheckPartReader
 from console.services.credit_checks.refetch import RefetchService
-from console.services.credit_checks.resolve import PurchaseDecisions
+from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.credit_checks.view import CreditCheckDetailsReader
-from console.services.evidence.pack import EvidencePacks
-from console.services.evidence.pack_bundle import EvidenceBundles
+from console.services.evidence.pack import EvidencePackWriter
+from console.services.evidence.pack_bundle import EvidenceBundleWriter
 from console.services.evidence.pack_text import TimelineText
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import GuardedService, ServicesByAction, map_services_by_action
 from console.services.guarded.operation import StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.lookup.record_search import Lookup
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import LostPaymentRestorer
@@ -47,7 +47,7 @@ from console.services.process.context import ServiceContext
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery import replayed_answers as record_answers
 from console.services.recovery.operations import OperationRecovery, RecordRecovery
-from console.services.refunds.spooled_refunds import SpooledRefunds
+from console.services.refunds.spooled_refunds import LostRefundProber
 from console.services.tasks.clock_jumps import ClockJumpCorrection
 from console.services.tasks.due_tasks import DueTasks
 from console.services.tasks.scheduler import Scheduler
@@ -59,7 +59,7 @@ from console.wiring.records import AnyRecordServices, CreditCheckRecoveryService
 from console.wiring.refunds import RefundService, RefundServiceBuilder
 
 if TYPE_CHECKING:  # see `_registry_updates`
-    from console.services.registry.updates import RegistryUpdates
+    from console.services.registry.updates import RegistryUpdater
 
 
 class CreditCheckService:
@@ -68,12 +68,12 @@ class CreditCheckService:
     def __init__(
         self,
         context: ServiceContext,
-        checks: purchase.CreditChecks,
-        check_probes: CreditCheckProbes,
+        checks: purchase.CreditCheckPurchaseService,
+        check_prober: CreditCheckProber,
         views: CreditCheckDetailsReader,
-        request_ids: RequestIds,
+        request_ids: RequestIdService,
     ) -> None:
-        self._checks, self._check_probes, self._views = checks, check_probes, views
+        self._checks, self._check_prober, self._views = checks, check_prober, views
         self._context, self._request_ids = context, request_ids
 
     def make_plan(self, number: str) -> PurchasePlan:
@@ -84,7 +84,7 @@ class CreditCheckService:
         self, request: PurchaseRequest, progress: StepReporter | None = None, *, request_id: str | None = None
     ) -> CreditCheck:
         """Buy one credit check, at most once. `progress` is called with the name of each step. Raises the errors
-        of `CreditChecks.purchase`.
+        of `CreditCheckPurchaseService.purchase`.
         """
         return self._request_ids.act_once(
             "purchase",
@@ -106,7 +106,7 @@ class CreditCheckService:
         request_id: str | None = None,
     ) -> RefetchResult:
         """Read the detail data (with `detail`) and the PDF (with `pdf`) of a bought credit check from the provider
-        again. Raises the errors of `CreditChecks.refetch`."""
+        again. Raises the errors of `CreditCheckPurchaseService.refetch`."""
         return self._request_ids.act_once(
             "refetch",
             request_id,
@@ -118,12 +118,12 @@ class CreditCheckService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
-        """Ask the provider about a credit check. Raises the errors of `CreditCheckProbes.probe`."""
+        """Ask the provider about a credit check. Raises the errors of `CreditCheckProber.probe`."""
         return self._request_ids.act_once(
             "probe",
             request_id,
             ("credit-check", str(id)),
-            lambda: self._check_probes.probe(id),
+            lambda: self._check_prober.probe(id),
             record_answers.make_probe_answer_finder(self._context, "credit-check", id),
         )
 
@@ -148,23 +148,23 @@ class ServiceBuilder:
         make_credit_check_adapter: Callable[[], CreditCheckProvider],
         make_payment_adapter: Callable[[str], PaymentProvider],
         open_publisher: Callable[[], Publisher | None],
-        request_ids: RequestIds,
+        request_ids: RequestIdService,
     ) -> None:
         self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids
-        self.read_log = ReadLog(context)
+        self.read_log = RecordOpeningLog(context)
         self._adapter_source = CreditCheckAdapterSource(make_credit_check_adapter)
         reader = self._adapter_source.get_reader
         self._heartbeat = context.heartbeat
         self._pipeline = GuardedPipeline(context, self._heartbeat)
-        self._refetch_service = RefetchService(context, self._pipeline, CheckReadings(context, reader))
+        self._refetch_service = RefetchService(context, self._pipeline, CreditCheckPartReader(context, reader))
         self._purchases: purchase.GuardedPurchaseService = GuardedService(
             context,
             self._pipeline,
             purchase.PURCHASE_ACTION,
             lambda: PurchaseSettler(context, self._adapter_source.get_capabilities()),
         )
-        self._purchase_decisions = PurchaseDecisions(context, reader, self._purchases)
-        self._check_probes = CreditCheckProbes(context, self._purchase_decisions, reader)
+        self._purchase_decisions = PurchaseResolver(context, reader, self._purchases)
+        self._check_prober = CreditCheckProber(context, self._purchase_decisions, reader)
         self.payment_providers = PaymentProviders(make_payment_adapter)
         self.readers = RecordReaders(context, self.read_log, self._adapter_source, self.payment_providers)
 
@@ -198,11 +198,11 @@ class ServiceBuilder:
 
     def make_credit_check_service(self, lookup: Lookup) -> CreditCheckService:
         """Return the service with all actions on credit checks."""
-        checks = purchase.CreditChecks(
+        checks = purchase.CreditCheckPurchaseService(
             self._context, self._purchases, self._adapter_source, self._refetch_service, lookup
         )
         return CreditCheckService(
-            self._context, checks, self._check_probes, self.readers.credit_check_details, self._request_ids
+            self._context, checks, self._check_prober, self.readers.credit_check_details, self._request_ids
         )
 
     def make_recovery_service(self) -> RecoveryService:
@@ -213,19 +213,19 @@ class ServiceBuilder:
             payment_rows.PAYMENT_KIND: payment_builder.payments,
             refund_rows.REFUND_KIND: refund_builder.refunds,
         }
-        forgotten_refunds = SpooledRefunds(self._context, self.payment_providers)
+        forgotten_refunds = LostRefundProber(self._context, self.payment_providers)
         forgotten_payments = LostPaymentRestorer(self._context, self.payment_providers)
         operations = OperationRecovery(
             self._context,
             self._purchase_decisions,
-            self._check_probes,
+            self._check_prober,
             reader,
             record_services,
             forgotten_refunds,
             forgotten_payments,
         )
         check_recovery = CreditCheckRecoveryServices(
-            self._purchase_decisions, self._check_probes, self.readers.credit_check_details
+            self._purchase_decisions, self._check_prober, self.readers.credit_check_details
         )
         money_services = (payment_builder.payments, refund_builder.refunds)
         call_context = (self._context, self._request_ids)
@@ -244,14 +244,14 @@ class ServiceBuilder:
         """The services for records of every kind; each access builds new objects."""
         complete_records = self.readers.complete_records
         timelines = TimelineService(self._context, self.read_log, complete_records)
-        packs = EvidencePacks(self._context, _load_timeline_words, complete_records)
+        packs = EvidencePackWriter(self._context, _load_timeline_words, complete_records)
         return AnyRecordServices(
             self.readers.choices,
             AssignmentService(self._context),
             NoteService(self._context),
             timelines,
             packs,
-            EvidenceBundles(self._context, packs),
+            EvidenceBundleWriter(self._context, packs),
         )
 
     @cached_property
@@ -272,19 +272,19 @@ class ServiceBuilder:
         due_tasks = DueTasks(
             self._context,
             self._refetch_service,
-            self._check_probes,
+            self._check_prober,
             self.guarded_actions,
             other_tasks=(
-                ("clock_jumps", ClockJumpCorrection(self._context).run),
+                ("clock_jumps", ClockJumpCorrection(self._context).make_future_dated_rows_due),
                 *payment_builder.list_due_tasks(),
                 *refund_builder.list_due_tasks(),
                 ("reconciliation", lambda: self.reconciliation_service.run_due()),
-                ("registry", lambda: self._registry_updates.run()),
+                ("registry", lambda: self._registry_updates.import_new_files()),
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_runs()),
-                ("alert_rules", AlertRules(self._context).run),
+                ("alert_rules", AlertRuleEvaluator(self._context).update_alerts),
                 ("company_changes", self.watch_companies),
-                ("outbox", OutboxSender(self._context, self._open_publisher).run),
-                ("audit_roots", AuditRoots(self._context).write_root_if_due),
+                ("outbox", OutboxSender(self._context, self._open_publisher).send_due_events),
+                ("audit_roots", AuditRootWriter(self._context).write_root_if_due),
             ),
         )
         return Scheduler(self._context, self._heartbeat, due_tasks.list_tasks())
@@ -292,20 +292,20 @@ class ServiceBuilder:
     def watch_companies(self) -> int:
         """Compare the watched corporations with the corporation registry in use. Return the number of alerts that
         were opened or closed. Raises not_allowed."""
-        return ChangedCompanies(self._context).run()
+        return ChangedCompanyAlerts(self._context).update_alerts()
 
     @cached_property
-    def _registry_updates(self) -> "RegistryUpdates":
+    def _registry_updates(self) -> "RegistryUpdater":
         """The service that keeps the corporation registry up to date. Its modules are imported when it runs for
         the first time.
         """
         from console.services.registry.service import import_files
-        from console.services.registry.updates import RegistryUpdates
+        from console.services.registry.updates import RegistryUpdater
         from console.services.tasks.cancellation import is_stopping
         from console.wiring.providers import open_registry_api
 
         context = self._context
-        return RegistryUpdates(
+        return RegistryUpdater(
             context,
             lambda paths: import_files(context, paths, self.watch_companies, should_stop=is_stopping),
             lambda: open_registry_api(context),
@@ -313,7 +313,7 @@ class ServiceBuilder:
         )
 
     @cached_property
-    def bulk_runs(self) -> BulkRuns:
+    def bulk_runs(self) -> BulkRunService:
         """The service of bulk runs. The actions of a bulk run are probe, re-fetch, take and note."""
         context, recovery_service = self._context, self.make_recovery_service()
 
@@ -325,20 +325,20 @@ class ServiceBuilder:
         bulk_actions = BulkActionRunner(
             context, recovery_service.probe, refetch, AssignmentService(context), NoteService(context)
         )
-        eligibility = Eligibility(self.readers.choices)
+        eligibility = BulkRowForecaster(self.readers.choices)
         executor = BulkExecutor(context, eligibility, bulk_actions)
-        return BulkRuns(context, self.readers.queues, eligibility, bulk_actions, executor, self._request_ids)
+        return BulkRunService(context, self.readers.queues, eligibility, bulk_actions, executor, self._request_ids)
 
     @cached_property
     def reconciliation_service(self) -> ReconciliationService:
         """The service that compares providers' histories with our records."""
         payment_builder, refund_service = self._payment_builder, self._refund_builder.refunds
-        actions = (payment_builder.payment_probes, payment_builder.imports, refund_service.probe)
+        actions = (payment_builder.payment_prober, payment_builder.imports, refund_service.probe)
         return ReconciliationService(self._context, self.payment_providers, *actions, self._request_ids)
 
-    def make_pdfs(self) -> CreditCheckPdfs:
+    def make_pdfs(self) -> CreditCheckPdfReader:
         """Return the service that opens the PDFs of credit checks."""
-        return CreditCheckPdfs(self.readers.credit_check_details)
+        return CreditCheckPdfReader(self.readers.credit_check_details)
 
     def close(self) -> None:
         """Write the collected audit entries about records that people opened, and stop the heartbeat."""

@@ -10,12 +10,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
-MAX_REFUSALS = 100.0
+REFUSALS_PER_FULL_BUCKET = 100.0
 """Number of tokens in the bucket of each address: the number of refusals after which its connections are rejected."""
 REFILLED_TOKENS_PER_SECOND = 20.0
 GENUINE_SENDER_SECONDS = 600.0
 """Seconds after a genuine notice during which its address is always accepted."""
-MAX_STORED_ADDRESSES = 4_096
+MAX_REMEMBERED_ADDRESSES = 4_096
 """Largest number of addresses stored; after that the least recently used one is deleted."""
 ValueT = TypeVar("ValueT")
 
@@ -41,7 +41,7 @@ class RefusalTokenBuckets:
     def is_blocked(self, address: str) -> bool:
         """True if the receiver rejects connections from this address now."""
         return (
-            self._count_used_tokens(address) >= MAX_REFUSALS
+            self._count_used_tokens(address) >= REFUSALS_PER_FULL_BUCKET
             and self._accepted_until.get(address, float("-inf")) < self._clock()
         )
 
@@ -55,5 +55,5 @@ class RefusalTokenBuckets:
 def _store_value_of_address(values_by_address: OrderedDict[str, ValueT], address: str, value: ValueT) -> None:
     values_by_address[address] = value
     values_by_address.move_to_end(address)
-    if len(values_by_address) > MAX_STORED_ADDRESSES:
+    if len(values_by_address) > MAX_REMEMBERED_ADDRESSES:
         values_by_address.popitem(last=False)

@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_BODY_BYTES = 1 << 20
-REFUSAL_BODY = b"refused\n"
-REFUSAL_HEADERS = (
-    (b"content-length", b"%d" % len(REFUSAL_BODY)),
+REFUSAL_RESPONSE_BODY = b"refused\n"
+REFUSAL_RESPONSE_HEADERS = (
+    (b"content-length", b"%d" % len(REFUSAL_RESPONSE_BODY)),
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"Connection", b"close"),
 )
 """Headers of the answer to every refused request. `Connection` is written as h11 spells it."""
-LIVE_PATH = "/live"
+LIVE_FEED_PATH = "/live"
 LAST_REQUEST_KEY, SLOT_KEY = "last", "slot"
 """Keys in the state of a request: the value of LAST_REQUEST_KEY is True if it is the last request on its connection;
 that of SLOT_KEY is the slot of the connection.
 """
-_UNREPEATABLE_HEADERS = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
+_UNREPEATABLE_HEADER_NAMES = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
 """Headers that a request may contain only once. If one is repeated, this program and a proxy could use different
 values.
 """
@@ -52,7 +52,7 @@ class NoCapacity(Exception):
 class ReceiverOptions:
     """Address and limits of the receiver. Times are in seconds.
 
-    Each `ServiceThreads` pool runs `threads_per_pool` calls at the same time, and `queue_length` more calls wait.
+    Each `ServiceCallThreads` pool runs `threads_per_pool` calls at the same time, and `queue_length` more calls wait.
     `max_connections` is the largest number of open connections, `max_connections_per_address` the largest number
     from one address. `certificate_file` and `key_file` are PEM files, for TLS without a proxy.
     """
@@ -102,7 +102,7 @@ def parse_ip_address(text: str | None) -> IPv4Address | IPv6Address | None:
     return getattr(ip, "ipv4_mapped", None) or ip
 
 
-class SenderAddresses:
+class SenderAddressFinder:
     """Finds the address of a request's sender, also if a trusted proxy has forwarded the request."""
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
@@ -142,7 +142,7 @@ class OpenConnections:
         self,
         max_connections: int,
         max_per_address: int,
-        sender_addresses: SenderAddresses,
+        sender_addresses: SenderAddressFinder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_connections, self._max_per_address, self._sender_addresses = (
@@ -240,7 +240,7 @@ class ConnectionSlot:
             self._open_connections.count_release(self.address)
 
 
-class ServiceThreads:
+class ServiceCallThreads:
     """A thread pool for service calls that block. `thread_count` calls run at the same time, `queue_length` calls
     wait, and further calls are refused.
 
@@ -273,14 +273,14 @@ class ServiceThreads:
         self._pool.shutdown(wait=not self.unfinished_calls, cancel_futures=True)
 
 
-def require_unambiguous(request: "Request", largest_bytes: int) -> None:
+def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
     """Raise RequestRefused if this program and a proxy could read the request in different ways: if a header is
     repeated, if it has both a length and chunks, or if its body is encoded. Also raise it for a length above
     `largest_bytes`.
     """
     names = [name for name, _ in request.headers.raw]
     headers = dict(request.headers.raw)
-    if any(names.count(name) > 1 for name in _UNREPEATABLE_HEADERS):
+    if any(names.count(name) > 1 for name in _UNREPEATABLE_HEADER_NAMES):
         raise RequestRefused("header_twice")
     if b"transfer-encoding" in headers and b"content-length" in headers:
         raise RequestRefused("two_lengths")

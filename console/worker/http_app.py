@@ -30,25 +30,25 @@ from console.domain.payments.provider_registry import ProviderTraits
 from console.domain.payments.records import PostedNotice
 from console.domain.setting_problems import SettingProblem
 from console.services.payment_intake.checked_notice import CheckedNotice
-from console.services.payment_intake.signed_notices import SOURCE_NAME_PATTERN
+from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import (
     LAST_REQUEST_KEY,
-    LIVE_PATH,
-    REFUSAL_BODY,
-    REFUSAL_HEADERS,
+    LIVE_FEED_PATH,
+    REFUSAL_RESPONSE_BODY,
+    REFUSAL_RESPONSE_HEADERS,
     SLOT_KEY,
     ConnectionSlot,
     NoCapacity,
     OpenConnections,
     ReceiverOptions,
     RequestRefused,
-    SenderAddresses,
-    ServiceThreads,
+    SenderAddressFinder,
+    ServiceCallThreads,
     read_body,
-    require_unambiguous,
+    require_unambiguous_request,
 )
-from console.worker.prometheus_metrics import METRICS_CONTENT_TYPE, OTHER_SOURCE_LABEL, Metrics
+from console.worker.prometheus_metrics import METRICS_CONTENT_TYPE, OTHER_SOURCE_LABEL, WorkerMetrics
 
 if TYPE_CHECKING:
     from console.worker.uvicorn_protocols import ReceiverConfig
@@ -65,29 +65,29 @@ class Receiver:
 
     def __init__(self, console: Console, options: ReceiverOptions) -> None:
         self._console, self._options = console, options
-        self.sender_addresses = SenderAddresses(options.trusted_proxies)
+        self.sender_addresses = SenderAddressFinder(options.trusted_proxies)
         self.open_connections = OpenConnections(
             options.max_connections, options.max_connections_per_address, self.sender_addresses
         )
         # Signatures are checked without the database, in a thread pool of their own, so that invalid requests use no
         # capacity of genuine ones. Calls to each provider have their own pool, so that only they wait for it.
-        self._verify_threads = ServiceThreads("judging", 2, options.max_connections)
-        self._refusal_threads = ServiceThreads("refusing", 1, options.queue_length)
+        self._verify_threads = ServiceCallThreads("judging", 2, options.max_connections)
+        self._refusal_threads = ServiceCallThreads("refusing", 1, options.queue_length)
         traits = provider_registry.list_providers_as(ProviderTraits)
         self._paths = {provider.name: provider.notice_path for provider in traits if provider.notice_path}
         self._store_threads = {
-            name: ServiceThreads(name, options.threads_per_pool, options.queue_length)
+            name: ServiceCallThreads(name, options.threads_per_pool, options.queue_length)
             for name in (*self._paths, OTHER_SOURCE_LABEL)
         }
         self._probe_threads = {
-            name: ServiceThreads(f"ask-{name}", options.threads_per_pool, options.queue_length)
+            name: ServiceCallThreads(f"ask-{name}", options.threads_per_pool, options.queue_length)
             for name in self._paths
         }
-        self._read_threads = ServiceThreads("looks", 2, options.max_live_clients)
-        self._metrics = Metrics(console, options, self.open_connections, self._read_threads)
-        self._live_hub = live.LiveHub(console, options, self._read_threads, self._metrics)
+        self._read_threads = ServiceCallThreads("looks", 2, options.max_live_clients)
+        self._metrics = WorkerMetrics(console, options, self.open_connections, self._read_threads)
+        self._live_hub = live.LiveFeedHub(console, options, self._read_threads, self._metrics)
         self._source_labels = set(self._paths)
-        self.live_endpoint = live.LiveEndpoint(
+        self.live_endpoint = live.LiveFeedEndpoint(
             self._live_hub, options, console, self._read_threads, self.sender_addresses
         )
         self._readiness: tuple[float, bool] = (float("-inf"), False)
@@ -145,11 +145,11 @@ class Receiver:
 
         Raises RequestRefused for a request that the receiver itself refuses, and NoCapacity.
         """
-        if not SOURCE_NAME_PATTERN.fullmatch(source) or (
+        if not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source) or (
             provider_registry.find_provider(source) and "source" in request.path_params
         ):
             raise RequestRefused("source")
-        require_unambiguous(request, self._options.max_body_bytes)
+        require_unambiguous_request(request, self._options.max_body_bytes)
         body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
         post = PostedNotice(source, body, _decode_headers(request), self._find_sender_address(request))
         return await self._verify_threads.run(lambda: self._console.payments.check_notice(post))
@@ -240,7 +240,7 @@ class Receiver:
         await self._live_hub.close()
 
 
-def make_app(console: Console, options: ReceiverOptions) -> Starlette:
+def make_receiver_app(console: Console, options: ReceiverOptions) -> Starlette:
     """Return the web application (Starlette) of the receiver.
 
     Raises `bad_profile` if a token of `/live` is too short.
@@ -252,7 +252,7 @@ def make_app(console: Console, options: ReceiverOptions) -> Starlette:
         Route("/healthz", receiver.answer_health),
         Route("/readyz", receiver.answer_readiness),
         Route("/metrics", receiver.answer_metrics),
-        WebSocketRoute(LIVE_PATH, receiver.live_endpoint.serve_listener),
+        WebSocketRoute(LIVE_FEED_PATH, receiver.live_endpoint.serve_listener),
     ]
     handlers = {HTTPException: _answer_refusal, Exception: _answer_failure}
     app = Starlette(routes=routes, lifespan=receiver.lifespan, exception_handlers=handlers)
@@ -266,8 +266,8 @@ def make_refusal_response(request: Request) -> Response:
     """Return the answer that the sender of every refused request gets, and count the refusal for the sender's
     address."""
     _count_request(request, is_genuine=False)
-    response = Response(REFUSAL_BODY, 400)
-    response.raw_headers = list(REFUSAL_HEADERS)
+    response = Response(REFUSAL_RESPONSE_BODY, 400)
+    response.raw_headers = list(REFUSAL_RESPONSE_HEADERS)
     return response
 
 

@@ -22,25 +22,25 @@ from console.domain.calendar_days import format_instant
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import FeedMark
 from console.domain.setting_problems import SettingProblem
-from console.services.monitoring.live_feed import FEED_CHANNELS, FeedSnapshot, RecordSummary
+from console.services.monitoring.live_feed import LIVE_FEED_CHANNELS, LiveFeedSnapshot, RecordSummary
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.worker.connection_limits import (
     SLOT_KEY,
     ConnectionSlot,
     NoCapacity,
     ReceiverOptions,
-    SenderAddresses,
-    ServiceThreads,
+    SenderAddressFinder,
+    ServiceCallThreads,
 )
-from console.worker.prometheus_metrics import Metrics
+from console.worker.prometheus_metrics import WorkerMetrics
 
-LIVE_TOKEN_NAMES = ("LIVE_TOKEN", "LIVE_TOKEN_OLD")
+LIVE_TOKEN_SECRET_NAMES = ("LIVE_TOKEN", "LIVE_TOKEN_OLD")
 """Names of the secrets with the tokens of `/live`: the present token, and the previous one, which is accepted while
 listeners still use it.
 """
-MIN_TOKEN_CHARACTERS = 16
+MIN_LIVE_TOKEN_CHARACTERS = 16
 REFUSED_CLOSE_CODE, GOING_AWAY_CLOSE_CODE, TRY_LATER_CLOSE_CODE = 1008, 1001, 1013
-TOKEN_RELOAD_SECONDS = 60.0
+LIVE_TOKEN_RELOAD_SECONDS = 60.0
 """Seconds after which the tokens of `/live` are read from the settings (environment or keyring) again."""
 MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND = 5, 1 / 60
 """Limit for audit entries about refused listeners, per process: MAX_AUDITED_REFUSALS immediately, then
@@ -51,15 +51,15 @@ _MAX_LAST_SENT_RECORDS = 1_000
 _log = logging.getLogger("console.worker")
 
 
-def read_tokens(console: Console) -> tuple[bytes, ...]:
+def read_live_feed_tokens(console: Console) -> tuple[bytes, ...]:
     """Return the SHA-256 hashes of the valid tokens of `/live`.
 
-    Raises `bad_profile` for a token of fewer than MIN_TOKEN_CHARACTERS characters.
+    Raises `bad_profile` for a token of fewer than MIN_LIVE_TOKEN_CHARACTERS characters.
     """
     hashes = []
-    for name in LIVE_TOKEN_NAMES:
+    for name in LIVE_TOKEN_SECRET_NAMES:
         token = console.settings.read_secret(name)
-        if token and len(token) < MIN_TOKEN_CHARACTERS:
+        if token and len(token) < MIN_LIVE_TOKEN_CHARACTERS:
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE,
                 {"variable": f"CONSOLE_SECRET_{name}", "problem": SettingProblem.TOKEN_TOO_SHORT},
@@ -74,7 +74,7 @@ def _hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-class FeedChanges:
+class LiveFeedChanges:
     """The changes that one reading of the change feed returned. The message about them is encoded only once for
     all listeners with the same channels (record kinds)."""
 
@@ -122,16 +122,16 @@ def _is_in_snapshot(
     return is_in_snapshot
 
 
-class LiveListener:
+class LiveFeedListener:
     """One connected listener of `/live`: its channels (record kinds), and the queue of the messages that are to be
     sent to it."""
 
     def __init__(self, channels: frozenset[str], backlog: int) -> None:
         self.channels = channels
-        self.message_queue: asyncio.Queue[FeedChanges] = asyncio.Queue(backlog)
+        self.message_queue: asyncio.Queue[LiveFeedChanges] = asyncio.Queue(backlog)
         self.end_event = asyncio.Event()
 
-    def enqueue(self, feed_changes: FeedChanges) -> bool:
+    def enqueue(self, feed_changes: LiveFeedChanges) -> bool:
         """Add the changes to the listener's queue, and return True. If the queue is full, disconnect the listener
         and return False."""
         try:
@@ -142,19 +142,21 @@ class LiveListener:
         return True
 
 
-class LiveHub:
+class LiveFeedHub:
     """Reads the change feed of the database while any listener is connected, and sends the changes to all
     listeners."""
 
-    def __init__(self, console: Console, options: ReceiverOptions, threads: ServiceThreads, metrics: Metrics) -> None:
+    def __init__(
+        self, console: Console, options: ReceiverOptions, threads: ServiceCallThreads, metrics: WorkerMetrics
+    ) -> None:
         self._console, self._options, self._threads, self._metrics = console, options, threads, metrics
-        self._listeners: set[LiveListener] = set()
+        self._listeners: set[LiveFeedListener] = set()
         self._join_lock = asyncio.Lock()
         self._feed_mark: FeedMark | None = None
         self._last_sent: dict[tuple[str, int], RecordSummary] = {}
         self._poller: asyncio.Task[None] | None = None
 
-    async def add_listener(self, channels: frozenset[str]) -> LiveListener:
+    async def add_listener(self, channels: frozenset[str]) -> LiveFeedListener:
         """Add a listener for these channels (record kinds). It receives every change from now on.
 
         Raises NoCapacity if there are too many listeners, ConsoleError if the database is unreachable.
@@ -166,12 +168,12 @@ class LiveHub:
                 self._feed_mark, _ = await self._read_changes(None)
                 self._last_sent.clear()
                 self._poller = asyncio.create_task(self._poll_feed())
-            listener = LiveListener(channels, self._options.max_live_backlog)
+            listener = LiveFeedListener(channels, self._options.max_live_backlog)
             self._listeners.add(listener)
         self._metrics.live_client_gauge.set(len(self._listeners))
         return listener
 
-    def remove_listener(self, listener: LiveListener) -> None:
+    def remove_listener(self, listener: LiveFeedListener) -> None:
         """Remove a listener. Stop reading the change feed if it was the last one."""
         self._listeners.discard(listener)
         self._metrics.live_client_gauge.set(len(self._listeners))
@@ -179,14 +181,14 @@ class LiveHub:
             self._poller.cancel()
             self._poller = None
 
-    async def read_snapshot(self) -> FeedSnapshot:
+    async def read_snapshot(self) -> LiveFeedSnapshot:
         """Return the counts and the first records of all queues.
 
         Raises NoCapacity if the thread pool is full, ConsoleError if the database is unreachable.
         """
         return await self._threads.run(self._read_snapshot)
 
-    def _read_snapshot(self) -> FeedSnapshot:
+    def _read_snapshot(self) -> LiveFeedSnapshot:
         with self._console.acting_as("worker"):
             return self._console.live.read_snapshot()
 
@@ -212,7 +214,7 @@ class LiveHub:
         unsent = [change for change in changes if self._remember_if_unsent(change)]
         if not unsent:
             return
-        feed_changes = FeedChanges(unsent)
+        feed_changes = LiveFeedChanges(unsent)
         for listener in list(self._listeners):
             if not listener.enqueue(feed_changes):
                 self._listeners.discard(listener)
@@ -238,16 +240,16 @@ class LiveHub:
                 await self._poller
 
 
-class LiveEndpoint:
+class LiveFeedEndpoint:
     """The WebSocket endpoint `/live` of the receiver. It refuses a request without a valid token."""
 
     def __init__(
         self,
-        hub: LiveHub,
+        hub: LiveFeedHub,
         options: ReceiverOptions,
         console: Console,
-        threads: ServiceThreads,
-        sender_addresses: SenderAddresses,
+        threads: ServiceCallThreads,
+        sender_addresses: SenderAddressFinder,
     ) -> None:
         """Reads the tokens of `/live`. Raises `bad_profile` for a token that is too short. If no token is
         configured, log a warning; the endpoint then refuses every listener."""
@@ -258,9 +260,9 @@ class LiveEndpoint:
             threads,
             sender_addresses,
         )
-        self._tokens, self._tokens_read_at = read_tokens(console), time.monotonic()
+        self._tokens, self._tokens_read_at = read_live_feed_tokens(console), time.monotonic()
         if not self._tokens:
-            _log.warning("/live is closed: there is no channel token (CONSOLE_SECRET_%s)", LIVE_TOKEN_NAMES[0])
+            _log.warning("/live is closed: there is no channel token (CONSOLE_SECRET_%s)", LIVE_TOKEN_SECRET_NAMES[0])
         self._refusal_limit = TokenBucket(MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND)
         self.is_closing = False
 
@@ -312,13 +314,13 @@ class LiveEndpoint:
         return sum(hmac.compare_digest(digest, known_hash) for known_hash in self._tokens) > 0
 
     async def _reload_tokens(self) -> None:
-        """Read the tokens from the settings again if the last reading is TOKEN_RELOAD_SECONDS old. So people can
+        """Read the tokens from the settings again if the last reading is LIVE_TOKEN_RELOAD_SECONDS old. So people can
         replace a token in the keyring without a restart."""
-        if time.monotonic() - self._tokens_read_at < TOKEN_RELOAD_SECONDS:
+        if time.monotonic() - self._tokens_read_at < LIVE_TOKEN_RELOAD_SECONDS:
             return
         self._tokens_read_at = time.monotonic()
         with suppress(NoCapacity, ConsoleError):  # on failure the tokens read before stay valid
-            self._tokens = await self._threads.run(lambda: read_tokens(self._console))
+            self._tokens = await self._threads.run(lambda: read_live_feed_tokens(self._console))
 
     def _count_request(self, websocket: WebSocket, *, is_genuine: bool) -> None:
         slot: ConnectionSlot | None = websocket.scope.get("state", {}).get(SLOT_KEY)
@@ -350,7 +352,7 @@ class LiveEndpoint:
             return None
         return None if text is None else _parse_token_message(text)
 
-    async def _send_until_end(self, websocket: WebSocket, listener: LiveListener) -> None:
+    async def _send_until_end(self, websocket: WebSocket, listener: LiveFeedListener) -> None:
         """Send the changes until the listener disconnects, reads too slowly, or the receiver stops."""
         tasks = [
             asyncio.create_task(self._send_messages(websocket, listener)),
@@ -366,7 +368,7 @@ class LiveEndpoint:
         if tasks[1] not in ended_tasks:
             await _close_websocket(websocket, GOING_AWAY_CLOSE_CODE if self.is_closing else TRY_LATER_CLOSE_CODE)
 
-    async def _send_messages(self, websocket: WebSocket, listener: LiveListener) -> None:
+    async def _send_messages(self, websocket: WebSocket, listener: LiveFeedListener) -> None:
         snapshot = await self._hub.read_snapshot()
         await websocket.send_text(make_snapshot_text(snapshot, listener.channels))
         snapshot_versions = {
@@ -409,11 +411,11 @@ def _parse_token_message(text: str) -> str | None:
 def _parse_channels(queries: Collection[str]) -> frozenset[str] | None:
     """Return the channels (record kinds) in a query such as `?channels=payment,refund`; all channels if it names
     none. Return None if it names an unknown one."""
-    channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(FEED_CHANNELS)
-    return channels if channels <= frozenset(FEED_CHANNELS) else None
+    channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(LIVE_FEED_CHANNELS)
+    return channels if channels <= frozenset(LIVE_FEED_CHANNELS) else None
 
 
-def make_snapshot_text(snapshot: FeedSnapshot, channels: frozenset[str]) -> str:
+def make_snapshot_text(snapshot: LiveFeedSnapshot, channels: frozenset[str]) -> str:
     """Return the first message for a listener: the counts and first records of all queues. Records of other
     channels are left out."""
     queues = [

@@ -6,10 +6,10 @@ from threading import Event, Thread
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.access.lock_watch import LockWatch
 
-PAUSE_BETWEEN_PASSES_SECONDS = 1.0
+PAUSE_BETWEEN_LOCK_PASSES_SECONDS = 1.0
 PAUSE_AFTER_EXCEPTION_SECONDS = 60.0
 """Pause in seconds after a pass with an unexpected exception. After a refusal for a missing right, which `db check`
-shows, PAUSE_BETWEEN_PASSES_SECONDS stays: a worker that may not roll prepared transactions back can still end
+shows, PAUSE_BETWEEN_LOCK_PASSES_SECONDS stays: a worker that may not roll prepared transactions back can still end
 sessions.
 """
 _log = logging.getLogger("console.worker")
@@ -19,8 +19,8 @@ class BlockingSessionsThread:
     """The thread that ends database sessions whose locks block others. It runs from `start` until `stop_event` is
     set."""
 
-    def __init__(self, watch: LockWatch, stop_event: Event) -> None:
-        self._watch, self._stop_event = watch, stop_event
+    def __init__(self, lock_watch: LockWatch, stop_event: Event) -> None:
+        self._lock_watch, self._stop_event = lock_watch, stop_event
         self._thread = Thread(target=self._run_loop, name="lock-watch", daemon=True)
 
     def start(self) -> None:
@@ -40,15 +40,17 @@ class BlockingSessionsThread:
                 _log.warning("sessions that hold others up can't be ended: %s", code)
             last_code = code
             self._stop_event.wait(
-                PAUSE_AFTER_EXCEPTION_SECONDS if code == ErrorCode.INTERNAL_ERROR else PAUSE_BETWEEN_PASSES_SECONDS
+                PAUSE_AFTER_EXCEPTION_SECONDS
+                if code == ErrorCode.INTERNAL_ERROR
+                else PAUSE_BETWEEN_LOCK_PASSES_SECONDS
             )
-        self._watch.close()
+        self._lock_watch.close()
 
     def _end_blocking_sessions(self) -> str | None:
         """Run one pass of `LockWatch.end_blocking_sessions`. Return the error code if the database account lacks a
         right or if the pass raised an unexpected exception, otherwise None."""
         try:
-            self._watch.end_blocking_sessions()
+            self._lock_watch.end_blocking_sessions()
         except ConsoleError as refusal:
             return refusal.code if refusal.code == ErrorCode.NOT_ALLOWED else None
         except Exception:

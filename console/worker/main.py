@@ -13,12 +13,12 @@ from console import __version__
 from console.app import Console
 from console.domain.process import interrupts
 from console.worker.lock_thread import BlockingSessionsThread
-from console.worker.request_threads import RequestThreads
-from console.worker.task_threads import TaskThreads
+from console.worker.request_threads import DeskRequestThreads
+from console.worker.task_threads import DueTaskThreads
 
-MAX_STOP_SECONDS = 40.0
+STOP_WAIT_FOR_TASKS_SECONDS = 40.0
 """Seconds for which a stop waits for running tasks. After that, their calls to providers are aborted."""
-MAX_RECORDING_SECONDS = 10.0
+STOP_WAIT_FOR_RECORDING_SECONDS = 10.0
 """Seconds for which a stop waits until the results of aborted calls are recorded. A result that is not recorded by
 then is recovered later, as after a killed process.
 """
@@ -39,29 +39,31 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
     end blocking sessions. `on_ready` is called once, when all of them run. Must be called on the main thread.
 
     After the first signal no task begins, and no request is accepted; running ones may end within
-    MAX_STOP_SECONDS, and their leases are released. The second signal aborts the running ones. Raises
+    STOP_WAIT_FOR_TASKS_SECONDS, and their leases are released. The second signal aborts the running ones. Raises
     `not_allowed` if the database account may not run due tasks, `bad_profile` if the receiver can't listen on its
     address.
     """
     scheduler, stop_event, abort_event = console.scheduler, Event(), Event()
     scheduler.require_permission()
-    threads: list[TaskThreads | RequestThreads | BlockingSessionsThread] = [TaskThreads(scheduler, stop_event)]
+    threads: list[DueTaskThreads | DeskRequestThreads | BlockingSessionsThread] = [
+        DueTaskThreads(scheduler, stop_event)
+    ]
     if console.database.is_server:
-        threads.append(RequestThreads(console.desk_requests, stop_event))
+        threads.append(DeskRequestThreads(console.desk_requests, stop_event))
         threads.append(BlockingSessionsThread(console.lock_watch, stop_event))
 
     def start_tasks(url: str, port: int) -> None:
         for group in threads:
             group.start()
-        _log.info("ready: version %s, %d tasks, receiver on port %d", __version__, len(scheduler.names), port)
-        on_ready(ReadyWorker(url, port, scheduler.names))
+        _log.info("ready: version %s, %d tasks, receiver on port %d", __version__, len(scheduler.task_names), port)
+        on_ready(ReadyWorker(url, port, scheduler.task_names))
 
     with _handle_signals(stop_event, abort_event):
         try:
             _run_receiver(console, stop_event, start_tasks)
         finally:
             stop_event.set()
-            _await_threads(threads, scheduler.scale.scale_seconds(MAX_STOP_SECONDS), abort_event)
+            _await_threads(threads, scheduler.scale.scale_seconds(STOP_WAIT_FOR_TASKS_SECONDS), abort_event)
 
 
 def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[str, int], None]) -> None:
@@ -77,17 +79,19 @@ def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[s
         host = f"[{address}]" if ":" in address else address
         on_listening(f"{scheme}://{host}:{port}", port)
 
-    http_app.serve(http_app.make_app(console, options), options, stop_event, report_listening)
+    http_app.serve(http_app.make_receiver_app(console, options), options, stop_event, report_listening)
 
 
 def _await_threads(
-    threads: Sequence[TaskThreads | RequestThreads | BlockingSessionsThread], seconds: float, abort_event: Event
+    threads: Sequence[DueTaskThreads | DeskRequestThreads | BlockingSessionsThread],
+    seconds: float,
+    abort_event: Event,
 ) -> None:
     """Wait until all threads have ended. After `seconds`, or when `abort_event` is set, abort the calls to
     providers that still run in them."""
     deadline = time.monotonic() + seconds
     if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):
-        interrupts.end_calls(MAX_RECORDING_SECONDS)
+        interrupts.end_calls(STOP_WAIT_FOR_RECORDING_SECONDS)
     if all(group.wait_until_idle(0, abort_event) for group in threads):
         _log.info("ended")
     else:

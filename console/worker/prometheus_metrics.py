@@ -14,22 +14,26 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.services.monitoring.metrics import MetricFigureReader, MetricFigures
-from console.services.process.counters import WAIT_BOUNDS_SECONDS
-from console.worker.connection_limits import NoCapacity, OpenConnections, ReceiverOptions, ServiceThreads
+from console.services.process.counters import LEASE_WAIT_CLASS_BOUNDS_SECONDS
+from console.worker.connection_limits import NoCapacity, OpenConnections, ReceiverOptions, ServiceCallThreads
 
 METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER_SOURCE_LABEL = "other"
 _DUPLICATES_HELP_TEXT = "By the guards: this process, and all desks since it began."
 _LEASE_WAITS_HELP_TEXT = "Waits for a lease: this process, and all desks since it began."
-_UNOBSERVED_VALUE = float("nan")  # Prometheus' value for a ratio without any observation
+_RATIO_WITHOUT_OBSERVATIONS = float("nan")  # Prometheus' value for a ratio without any observation
 
 
-class Metrics:
+class WorkerMetrics:
     """The metrics of one receiver. It is used on the thread of the event loop, but reads figures from the database
     in the thread pool `threads`."""
 
     def __init__(
-        self, console: Console, options: ReceiverOptions, open_connections: OpenConnections, threads: ServiceThreads
+        self,
+        console: Console,
+        options: ReceiverOptions,
+        open_connections: OpenConnections,
+        threads: ServiceCallThreads,
     ) -> None:
         self._console, self._interval_seconds, self._threads = console, options.metrics_interval_seconds, threads
         self._read_at = float("-inf")
@@ -153,7 +157,7 @@ def _make_queue_metrics(figures: MetricFigures) -> Iterable[Metric]:
 
 
 def _make_gauge_metric(name: str, help_text: str, value: float | None) -> Metric:
-    return GaugeMetricFamily(name, help_text, value=_UNOBSERVED_VALUE if value is None else value)
+    return GaugeMetricFamily(name, help_text, value=_RATIO_WITHOUT_OBSERVATIONS if value is None else value)
 
 
 def _make_counter_metric(name: str, help_text: str, value: float) -> Metric:
@@ -162,7 +166,7 @@ def _make_counter_metric(name: str, help_text: str, value: float) -> Metric:
 
 def _make_lease_wait_histogram(bucket_counts: tuple[int, ...], seconds: float) -> Metric:
     buckets, cumulated_count = [], 0
-    for bound, count in zip((*map(str, WAIT_BOUNDS_SECONDS), "+Inf"), bucket_counts, strict=True):
+    for bound, count in zip((*map(str, LEASE_WAIT_CLASS_BOUNDS_SECONDS), "+Inf"), bucket_counts, strict=True):
         cumulated_count += count
         buckets.append((bound, cumulated_count))
     return HistogramMetricFamily("lease_wait_seconds", _LEASE_WAITS_HELP_TEXT, buckets, sum_value=seconds)

@@ -12,20 +12,20 @@ from console.services.desk_requests.execution import RequestExecutor
 
 REQUEST_THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
-POLL_PAUSE_SECONDS = 0.05
+REQUEST_POLL_PAUSE_SECONDS = 0.05
 """Pause in seconds between two polls for requests, while one is open and while nobody asks for anything."""
-QUICK_POLL_PAUSE_SECONDS = 0.01
-"""Pause in seconds between two polls in the QUICK_POLL_PERIOD_SECONDS after a request, while none is open: then the
-next one often follows. Polls with this pause all day would cost the database 2 % of one core.
+QUICK_REQUEST_POLL_PAUSE_SECONDS = 0.01
+"""Pause in seconds between two polls in the QUICK_REQUEST_POLL_PERIOD_SECONDS after a request, while none is open:
+then the next one often follows. Polls with this pause all day would cost the database 2 % of one core.
 """
-QUICK_POLL_PERIOD_SECONDS = 10.0
-LONGEST_POLL_PAUSE_SECONDS = 5.0
+QUICK_REQUEST_POLL_PERIOD_SECONDS = 10.0
+LONGEST_REQUEST_POLL_PAUSE_SECONDS = 5.0
 """Longest pause in seconds between two polls while the database can't be read."""
 _STOP_CHECK_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
-class RequestThreads:
+class DeskRequestThreads:
     """Executes desk requests in threads, from `start` until `stop_event` is set."""
 
     def __init__(self, executor: RequestExecutor, stop_event: Event) -> None:
@@ -36,19 +36,20 @@ class RequestThreads:
         self._executing: set[int] = set()
         """Numbers of the threads that execute a request."""
         self._threads = [
-            Thread(target=self._poll_loop, name="requests-look", daemon=True),
+            Thread(target=self._poll_requests_until_stopped, name="requests-look", daemon=True),
             *(
-                Thread(target=self._execute_loop, args=(i,), name=f"requests-{i}", daemon=True)
+                Thread(target=self._execute_requests_until_stopped, args=(i,), name=f"requests-{i}", daemon=True)
                 for i in range(REQUEST_THREAD_COUNT)
             ),
         ]
 
     def start(self) -> None:
-        """Start the threads. Wait at most LONGEST_POLL_PAUSE_SECONDS until the database has this worker's presence
-        lease, by which desks see that the worker is running. Without the database, the threads continue to try."""
+        """Start the threads. Wait at most LONGEST_REQUEST_POLL_PAUSE_SECONDS until the database has this worker's
+        presence lease, by which desks see that the worker is running. Without the database, the threads continue to
+        try."""
         for thread in self._threads:
             thread.start()
-        self._has_polled.wait(LONGEST_POLL_PAUSE_SECONDS)
+        self._has_polled.wait(LONGEST_REQUEST_POLL_PAUSE_SECONDS)
 
     def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
         """Wait at most `seconds` for the desk requests that are being executed; return immediately when
@@ -70,7 +71,7 @@ class RequestThreads:
         was set."""
         return any(thread.is_alive() for thread in self._threads)
 
-    def _poll_loop(self) -> None:
+    def _poll_requests_until_stopped(self) -> None:
         """Poll for desk requests until `stop_event` is set, and renew the presence lease, by which desks see that
         this worker is running."""
         clock = self._executor.clock
@@ -84,7 +85,7 @@ class RequestThreads:
                 if clock.monotonic() >= beat_at:
                     self._executor.announce_presence()
                     beat_at = clock.monotonic() + beat_seconds
-                waiting_count = self._executor.count_waiting()
+                waiting_count = self._executor.count_waiting_requests()
                 self._wake_threads(waiting_count)
                 self._executor.store_progress_steps()
                 failure_count = 0
@@ -97,8 +98,10 @@ class RequestThreads:
             if waiting_count or self._executing:
                 last_request_at = now
             idle_seconds = 0.0 if failure_count else now - last_request_at
-            pause_seconds = compute_pause_seconds(idle_seconds, beat_seconds, is_standby=self._executor.is_standby)
-            self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_POLL_PAUSE_SECONDS))
+            pause_seconds = compute_request_poll_pause_seconds(
+                idle_seconds, beat_seconds, is_standby=self._executor.is_standby
+            )
+            self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS))
         self._wake_threads(REQUEST_THREAD_COUNT)
         self._executor.release_presence_lease()
 
@@ -111,7 +114,7 @@ class RequestThreads:
             for _ in range(count):
                 self._wake_signals.put_nowait(None)
 
-    def _execute_loop(self, number: int) -> None:
+    def _execute_requests_until_stopped(self, number: int) -> None:
         """Execute desk requests until `stop_event` is set. Thread 0 takes only requests of people for whom no
         other request is being executed, so that one person's slow requests never occupy all threads."""
         while not self._stop_event.is_set():
@@ -128,13 +131,17 @@ class RequestThreads:
                 self._executing.discard(number)
 
 
-def compute_pause_seconds(idle_seconds: float, beat_seconds: float, *, is_standby: bool) -> float:
+def compute_request_poll_pause_seconds(idle_seconds: float, beat_seconds: float, *, is_standby: bool) -> float:
     """Return the pause in seconds before the next poll for desk requests. `idle_seconds` is the time since a
     request was last open, 0 while one is open. A standby worker polls only as often as it renews its lease
     (every `beat_seconds`), because another worker polls.
     """
     if not idle_seconds:
-        return POLL_PAUSE_SECONDS
+        return REQUEST_POLL_PAUSE_SECONDS
     if is_standby:
-        return max(POLL_PAUSE_SECONDS, beat_seconds)
-    return QUICK_POLL_PAUSE_SECONDS if idle_seconds < QUICK_POLL_PERIOD_SECONDS else POLL_PAUSE_SECONDS
+        return max(REQUEST_POLL_PAUSE_SECONDS, beat_seconds)
+    return (
+        QUICK_REQUEST_POLL_PAUSE_SECONDS
+        if idle_seconds < QUICK_REQUEST_POLL_PERIOD_SECONDS
+        else REQUEST_POLL_PAUSE_SECONDS
+    )

@@ -18,7 +18,7 @@ _STOP_CHECK_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
-class TaskThreads:
+class DueTaskThreads:
     """Runs due tasks in threads, from `start` until `stop_event` is set. The lease of a task, not this class,
     prevents two processes or threads from running it at the same time."""
 

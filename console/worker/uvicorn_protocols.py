@@ -21,9 +21,9 @@ from console.domain.errors.details import BadProfileDetail
 from console.domain.setting_problems import SettingProblem
 from console.worker.connection_limits import (
     LAST_REQUEST_KEY,
-    LIVE_PATH,
-    REFUSAL_BODY,
-    REFUSAL_HEADERS,
+    LIVE_FEED_PATH,
+    REFUSAL_RESPONSE_BODY,
+    REFUSAL_RESPONSE_HEADERS,
     SLOT_KEY,
     ConnectionSlot,
     OpenConnections,
@@ -31,13 +31,13 @@ from console.worker.connection_limits import (
 )
 from console.worker.graceful_close import ClosingTransport
 
-MAX_MESSAGE_BYTES = 4 * 1024
-MAX_UNREAD_BYTES = 1 << 20
+MAX_LISTENER_MESSAGE_BYTES = 4 * 1024
+MAX_UNREAD_BYTES_PER_LISTENER = 1 << 20
 """Bytes that may wait in the write buffer of a listener of `/live`. If there are more, its connection is aborted at
 its next message.
 """
 _MAX_MESSAGE_FRAGMENTS = 64
-_HEAD_CHUNK_BYTES = 4 * 1024
+_REQUEST_HEAD_CHUNK_BYTES = 4 * 1024
 _SOCKET_BACKLOG = 128
 """Number of connections that may wait until the server accepts them; it accepts all of them in one pass. Each
 connection uses a file descriptor before it can be rejected.
@@ -54,8 +54,9 @@ class ReceiverConfig(uvicorn.Config):
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
         self.tls_context = make_tls_context(options)
         super().__init__(
-            app, http=AdmissionProtocol, ws=LiveProtocol, lifespan="on", log_config=None, access_log=False,
-            proxy_headers=False, server_header=False, ws_max_size=MAX_MESSAGE_BYTES, ws_per_message_deflate=False,
+            app, http=AdmissionProtocol, ws=LiveFeedProtocol, lifespan="on", log_config=None, access_log=False,
+            proxy_headers=False, server_header=False,
+            ws_max_size=MAX_LISTENER_MESSAGE_BYTES, ws_per_message_deflate=False,
             timeout_keep_alive=options.idle_timeout_seconds, h11_max_incomplete_event_size=options.max_head_bytes,
             timeout_graceful_shutdown=options.drain_timeout_seconds, backlog=_SOCKET_BACKLOG,
         )  # fmt: skip
@@ -160,7 +161,7 @@ class HttpProtocol(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, {**app_state, SLOT_KEY: slot}, loop)
         self.options, self.slot = config.options, slot
-        self.ws_protocol_class = cast(Any, partial(LiveProtocol, slot=slot))
+        self.ws_protocol_class = cast(Any, partial(LiveFeedProtocol, slot=slot))
         self.is_lost = self._is_connected = False
         self._early_data = b""
         self._request_count = 0
@@ -188,7 +189,7 @@ class HttpProtocol(H11Protocol):
         while data and self.transport.get_protocol() is self:
             # h11 limits the size of a head only while it is incomplete; a complete head would be parsed at any size.
             # So a connection that waits for a head passes its data on in pieces.
-            size = _HEAD_CHUNK_BYTES if self.conn.their_state is h11.IDLE else len(data)
+            size = _REQUEST_HEAD_CHUNK_BYTES if self.conn.their_state is h11.IDLE else len(data)
             chunk, data = data[:size], data[size:]
             if self._closing_transport.has_sent_last_answer:
                 self._closing_transport.drop_data(chunk)
@@ -214,7 +215,7 @@ class HttpProtocol(H11Protocol):
     def _should_upgrade(self) -> bool:
         """True for a WebSocket request to `/live`. On other paths the upgrade is ignored, and the request is
         handled as plain HTTP."""
-        is_live_request = self.scope["method"] == "GET" and self.scope["path"] == LIVE_PATH
+        is_live_request = self.scope["method"] == "GET" and self.scope["path"] == LIVE_FEED_PATH
         return is_live_request and super()._should_upgrade()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
@@ -227,12 +228,12 @@ class HttpProtocol(H11Protocol):
         if not self.conn.trailing_data[0]:
             super().handle_websocket_upgrade(event)
             live_protocol = self.transport.get_protocol()
-            is_upgraded = isinstance(live_protocol, LiveProtocol) and live_protocol.handshake_initiated
+            is_upgraded = isinstance(live_protocol, LiveFeedProtocol) and live_protocol.handshake_initiated
         if not is_upgraded and not self.transport.is_closing():
             self.slot.count_request(is_genuine=False)
-            headers = (*self.server_state.default_headers, *REFUSAL_HEADERS)
+            headers = (*self.server_state.default_headers, *REFUSAL_RESPONSE_HEADERS)
             header_lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + header_lines + b"\r\n" + REFUSAL_BODY)
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + header_lines + b"\r\n" + REFUSAL_RESPONSE_BODY)
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
@@ -240,9 +241,9 @@ class HttpProtocol(H11Protocol):
             self.transport.abort()
             return
         self.slot.count_request(is_genuine=False)
-        headers = [*self.server_state.default_headers, *REFUSAL_HEADERS]
+        headers = [*self.server_state.default_headers, *REFUSAL_RESPONSE_HEADERS]
         response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-        for event in (response, h11.Data(data=REFUSAL_BODY), h11.EndOfMessage()):
+        for event in (response, h11.Data(data=REFUSAL_RESPONSE_BODY), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
@@ -276,7 +277,7 @@ class HttpProtocol(H11Protocol):
             self._closing_transport.cancel_timer()
 
 
-class LiveProtocol(WebSocketsSansIOProtocol):
+class LiveFeedProtocol(WebSocketsSansIOProtocol):
     """The WebSocket protocol of a listener of `/live`. It has the connection's slot, which the connection may lose
     until the first message is sent to the listener."""
 
@@ -295,7 +296,10 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         """Pass the received data on to the WebSocket. Abort the connection if the listener does not read its
         messages, or if it sends a message in too many fragments."""
         super().data_received(data)
-        if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES or len(self.frames) > _MAX_MESSAGE_FRAGMENTS:
+        if (
+            self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES_PER_LISTENER
+            or len(self.frames) > _MAX_MESSAGE_FRAGMENTS
+        ):
             self.transport.abort()
 
     async def send(self, message: Any) -> None:

@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from console.app import open_console
 from console.settings.settings import load_settings
-from console.worker.connection_limits import OpenConnections, ReceiverOptions, SenderAddresses, ServiceThreads
-from console.worker.prometheus_metrics import Metrics
+from console.worker.connection_limits import OpenConnections, ReceiverOptions, SenderAddressFinder, ServiceCallThreads
+from console.worker.prometheus_metrics import WorkerMetrics
 
 _HEAD = """# Figures of /metrics
 
@@ -39,10 +39,10 @@ def _figures() -> list[tuple[str, str, str, str]]:
         }
         with open_console(load_settings(env, keyring=lambda: None), program="worker") as console:
             options = ReceiverOptions()
-            connections = OpenConnections(1, 1, SenderAddresses(()))
-            threads = ServiceThreads("metrics", 1, 1)
+            connections = OpenConnections(1, 1, SenderAddressFinder(()))
+            threads = ServiceCallThreads("metrics", 1, 1)
             try:
-                metrics = Metrics(console, options, connections, threads)
+                metrics = WorkerMetrics(console, options, connections, threads)
                 page = asyncio.run(metrics.make_metrics_page()).decode()
             finally:
                 threads.close()

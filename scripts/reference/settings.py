@@ -28,7 +28,7 @@ from console.settings.provider_access import (
 from console.settings.secrets import MIN_STORE_KEY_LENGTH, STORE_KEY_NAME, VARIABLE_PREFIX
 from console.settings.value_parsers import RawSetting
 from console.wording import catalogue as wording
-from console.worker.live_websocket import LIVE_TOKEN_NAMES, MIN_TOKEN_CHARACTERS
+from console.worker.live_websocket import LIVE_TOKEN_SECRET_NAMES, MIN_LIVE_TOKEN_CHARACTERS
 
 ROOT = Path(__file__).resolve().parents[2]
 _REFUSED_TEXTS = ("?", "\0")
@@ -222,8 +222,8 @@ def _secrets() -> list[tuple[str, str]]:
         "ALARMBOX_REFRESH_TOKEN": "alarmbox, the first one; later ones are in the database",
         STORE_KEY_NAME: f"stored tokens and spooled answers, encrypted; at least {MIN_STORE_KEY_LENGTH} characters",
         WEBHOOK_KEY_NAME: f"the webhook of alerts; at least {MIN_WEBHOOK_KEY_LENGTH} characters",
-        LIVE_TOKEN_NAMES[0]: f"`/live` of the receiver; at least {MIN_TOKEN_CHARACTERS} characters",
-        LIVE_TOKEN_NAMES[1]: "`/live`: an earlier token, while listeners change to the new one",
+        LIVE_TOKEN_SECRET_NAMES[0]: f"`/live` of the receiver; at least {MIN_LIVE_TOKEN_CHARACTERS} characters",
+        LIVE_TOKEN_SECRET_NAMES[1]: "`/live`: an earlier token, while listeners change to the new one",
         "NOTICE_<SOURCE>_KEY": "`/notices/{source}` of the receiver",
         "DATABASE_PASSWORD": "the account at a database server",
     }

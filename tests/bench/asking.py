@@ -25,7 +25,7 @@ from console.views.app.background_refresh import (
     UNATTENDED_WORK_COUNTS_INTERVAL_MS,
     WORK_COUNTS_INTERVAL_MS,
 )
-from console.worker.request_threads import POLL_PAUSE_SECONDS, QUICK_POLL_PERIOD_SECONDS
+from console.worker.request_threads import QUICK_REQUEST_POLL_PERIOD_SECONDS, REQUEST_POLL_PAUSE_SECONDS
 from tests.bench.figures import Row, centile, median, span, times
 from tests.bench.grounds import provider
 from tests.bench.purchases import bench_folder, servers_on_disk
@@ -124,7 +124,10 @@ def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
             if turn == quick + _AFTER_QUIET:
                 SandboxControl(url).change_settings(delay_seconds=_SLOW_SECONDS)
             is_after_quiet = quick <= turn < quick + _AFTER_QUIET
-            time.sleep(chance.uniform(0, POLL_PAUSE_SECONDS) + (QUICK_POLL_PERIOD_SECONDS if is_after_quiet else 0))
+            time.sleep(
+                chance.uniform(0, REQUEST_POLL_PAUSE_SECONDS)
+                + (QUICK_REQUEST_POLL_PERIOD_SECONDS if is_after_quiet else 0)
+            )
             relay.calls.clear()
             relay.answers.clear()
             desk.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -142,7 +145,12 @@ def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
     relay.close()
     for what, took, p50, p99 in (
         (f"desk asks → first byte to the provider, {engine}", sent[_WARM:], 0.06, 0.25),
-        (f"the same, when nobody has asked for {QUICK_POLL_PERIOD_SECONDS:.0f} s", sent_after_quiet, 0.06, 0.25),
+        (
+            f"the same, when nobody has asked for {QUICK_REQUEST_POLL_PERIOD_SECONDS:.0f} s",
+            sent_after_quiet,
+            0.06,
+            0.25,
+        ),
         (f"its last answer → at the desk, {engine}", heard[_WARM:], None, 0.3),
         ("the same, three calls of a second", heard_late, None, 0.3),
     ):
@@ -169,7 +177,7 @@ def _bare(server: SqlServer) -> list[float]:
     with server.connect() as reader, server.connect() as writer, reader.cursor() as read, writer.cursor() as write:
 
         def look() -> None:
-            while not over.wait(POLL_PAUSE_SECONDS):
+            while not over.wait(REQUEST_POLL_PAUSE_SECONDS):
                 read.execute("SELECT MAX(id) FROM bare.requests")
                 ((last,),) = read.fetchall()
                 if last is not None:
@@ -178,7 +186,7 @@ def _bare(server: SqlServer) -> list[float]:
         looker = Thread(target=look)
         looker.start()
         for number in range(_PURCHASES):
-            time.sleep(chance.uniform(0, POLL_PAUSE_SECONDS))
+            time.sleep(chance.uniform(0, REQUEST_POLL_PAUSE_SECONDS))
             write.execute(f"INSERT INTO bare.requests VALUES ({number})")
             began = time.perf_counter()
             while not seen[number]:

@@ -14,7 +14,7 @@ from console.app import Console, open_console
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, Person, PurchaseRequest
 from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckReader, PdfAnswer
-from console.services.guarded.idempotency import Idempotency
+from console.services.guarded.idempotency import IdempotencyKeyService
 from console.settings.settings import Settings
 from console.store.access.operators import insert_person
 from console.store.schema.core import operations
@@ -200,7 +200,7 @@ def _shown(took: Mapping[str, Sequence[float]]) -> str:
 
 def _check(engine: str, console: Console) -> Row:
     """Beside the same row read by its primary key, as it is, on a connection of the same pool."""
-    keys = Idempotency(console._context)
+    keys = IdempotencyKeyService(console._context)
     begun = keys.take_key("key", "print", action="bench", subject=("credit-check", 1))
     assert not isinstance(begun, str)
     keys.store_result(begun, "result")

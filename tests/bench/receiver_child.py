@@ -37,11 +37,11 @@ def ours(env: dict[str, str], stop: threading.Event) -> None:
     from console.app import open_console
     from console.settings.settings import Settings
     from console.worker.connection_limits import ReceiverOptions
-    from console.worker.http_app import make_app, serve
+    from console.worker.http_app import make_receiver_app, serve
 
     options = ReceiverOptions()
     with open_console(Settings.load(env)) as console:
-        serve(make_app(console, options), options, stop, lambda _, port: say(port))
+        serve(make_receiver_app(console, options), options, stop, lambda _, port: say(port))
 
 
 def bare(told: dict[str, str], stop: threading.Event) -> None:

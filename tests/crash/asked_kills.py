@@ -175,7 +175,7 @@ def _ask(case: Case, scene: _Scene) -> str:
     told: list[str] = []
 
     def is_answered() -> bool:
-        with typing(scene.place, ASKERS[case.action]), request_ids.watch_repeats() as watch:
+        with typing(scene.place, ASKERS[case.action]), request_ids.watch_for_repeated_request() as watch:
             try:
                 call(scene.asker, case)
             except ConsoleError as refusal:

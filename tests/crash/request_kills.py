@@ -122,7 +122,7 @@ def _asked_again(case: Case, console: Console, sandbox: Sandbox, told: str, befo
 
 
 def tell(case: Case, console: Console) -> str:
-    with request_ids.watch_repeats() as watch:
+    with request_ids.watch_for_repeated_request() as watch:
         try:
             call(console, case)
         except ConsoleError as refusal:

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from console.sandbox.registry.changes import close_company, merge_company, move_company, rename_company
 from console.sandbox.registry.files import write_difference, write_whole
 from console.sandbox.registry.rows import RegistryRow, make_company_row
-from console.services.alerts.changed_companies import ChangedCompanies
+from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.process.context import WORKER, act_as
 from console.store.database.instants import convert_to_naive_utc
 from console.store.registry.import_files import import_registry_files
@@ -54,8 +54,8 @@ def tell_changes(seats: Seats, folder: Path, changes: Iterable[RegistryRow]) -> 
     for file in (whole, difference):
         import_registry_files(context.registry_folder, [file])
         with act_as(WORKER):
-            ChangedCompanies(context).run()
-            ChangedCompanies(context).run()
+            ChangedCompanyAlerts(context).update_alerts()
+            ChangedCompanyAlerts(context).update_alerts()
 
 
 def open_queue(person: Person) -> ChangedCompaniesPage:

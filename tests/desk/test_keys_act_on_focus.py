@@ -11,7 +11,7 @@ from pytestqt.exceptions import TimeoutError
 from pytestqt.qtbot import QtBot
 
 from console.domain.clock import SystemClock
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.page import AlertsPage
@@ -254,7 +254,7 @@ def test_set_asides(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
 def test_alerts(person: Person, desk: Furnished) -> None:
     """Shift+A is about the incident of the row with the ring."""
     with act_as(WORKER):
-        AlertRules(desk.console._context).run()
+        AlertRuleEvaluator(desk.console._context).update_alerts()
     person.frame.show_route(AlertsRoute())
     page = person.page(AlertsPage)
     person.until(lambda: page.current_incident is not None)

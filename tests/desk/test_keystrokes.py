@@ -17,7 +17,7 @@ from console.domain.clock import SystemClock
 from console.domain.payments.limits import Limit
 from console.domain.payments.records import Payment
 from console.domain.records import Person as Operator
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.admin.limit_dialog import LimitDialog
 from console.views.admin.page import AdminPage
@@ -206,7 +206,7 @@ def test_an_approval(person: CountingPerson) -> None:
 def test_an_acknowledgement(person: CountingPerson, desk: Furnished) -> None:
     """Alt+6, A: two; A again takes it back. No word is needed."""
     with act_as(WORKER):
-        AlertRules(desk.console._context).run()
+        AlertRuleEvaluator(desk.console._context).update_alerts()
     person.press("Alt+6")
     page = person.page(AlertsPage)
     person.until(lambda: page.current_incident is not None)

@@ -74,7 +74,7 @@ def test_a_waiting_purchase_is_withdrawn(seats: Seats, sit: Sit, sandbox: Sandbo
         assert dialog.windowTitle() == "Withdrawn"
         assert "Nothing was sent" in texts(dialog)
         assert not offers(dialog)
-        assert worker.desk_requests.count_waiting() == 0
+        assert worker.desk_requests.count_waiting_requests() == 0
     person.rest()
     assert not sandbox.ledger.list_charges_of_number(NUMBERS[0])
 
@@ -173,7 +173,7 @@ def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sa
         assert not dialog.withdraw_button.isEnabled()
         person.until(lambda: dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 0")
         person.until(lambda: not person.opening.context.running_acting_calls)
-        assert worker.desk_requests.count_waiting() == 0
+        assert worker.desk_requests.count_waiting_requests() == 0
     assert not sandbox.ledger.list_charges_of_number(NUMBERS[0])
 
 

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from console.demo.samples import CLIENT_IDS
 from console.domain.clock import SystemClock
 from console.domain.payments.records import Refund
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 from console.views.records.note_dialog import NoteDialog
@@ -64,7 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def desk(home: Path) -> Iterator[Furnished]:
     with furnished(home, LANGUAGE="en") as made:
         with act_as(WORKER):
-            AlertRules(made.console._context).run()
+            AlertRuleEvaluator(made.console._context).update_alerts()
         with made.console.acting_as("op-a"):
             payment = made.paid("complete")[-1]
             made.console.recovery.take("payment", payment.id)

@@ -23,7 +23,7 @@ from console.services.process.passwords import use_password_reader
 from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.store.database.server import make_people_database_name
-from console.wiring.desk_requests import COMMAND_FORMS
+from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 from tests.harms.scene import CHECKS, ROLES, Scene, scene
 from tests.support import server_fixtures
 from tests.support.asking import executing
@@ -284,7 +284,7 @@ def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
     names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["lead-c"]}
     number = 0
     with attacking(stage, who) as cursor:
-        for command in COMMAND_FORMS:
+        for command in DESK_REQUEST_FORM_BY_COMMAND:
             for kind, id in subjects:
                 kind_text, id_text = (f"'{kind}'", f"'{id}'") if kind else ("NULL", "NULL")
                 args = arguments.get(command, f"[{id if isinstance(id, int) else 1}]").replace("'", "''")

@@ -115,7 +115,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "        context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, "
                 'result="failed", reason=reason[:64])\n'
                 '        if reason == "none_found":\n'
-                "            outcomes.write_error(context, tx, record, reason)\n"
+                "            outcomes.write_failed_purchase(context, tx, record, reason)\n"
                 "            return None\n",
             ),
         ),
@@ -131,8 +131,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 SETTLING,
-                '            write_unknown(context, tx, record, "lapsed", self.capabilities)\n',
-                '            write_error(context, tx, record, "lapsed")\n',
+                '            write_unknown_purchase(context, tx, record, "lapsed", self.capabilities)\n',
+                '            write_failed_purchase(context, tx, record, "lapsed")\n',
             ),
         ),
         (GUARD_TESTS,),

@@ -81,8 +81,8 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 _TIMEOUTS,
-                "timedelta(0) <= self._context.now() - asked_at <= ANSWER_MAX_AGE",
-                "self._context.now() - asked_at <= ANSWER_MAX_AGE",
+                "timedelta(0) <= self._context.now() - asked_at <= MAX_PROVIDER_ANSWER_AGE",
+                "self._context.now() - asked_at <= MAX_PROVIDER_ANSWER_AGE",
             ),
         ),
         (_TIMEOUT_TESTS,),

@@ -32,7 +32,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "a reference of many digits is a number in CSV",
         _CELLS,
-        'return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_PATTERN.fullmatch(text) else text',
+        'return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_TEXT_PATTERN.fullmatch(text) else text',
         "return text",
     ),
     _mutant(
@@ -51,8 +51,9 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "an export is not in the trail",
         _SERVICE,
-        "        self._context.write(\n            lambda tx: self._context.record_audit"
-        "(tx, _AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_KIND)\n        )\n",
+        "        self._context.write(\n            lambda tx: self._context.record_audit(\n"
+        "                tx, _LIST_EXPORT_AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_AUDIT_SUBJECT_KIND\n"
+        "            )\n        )\n",
         "",
     ),
     _mutant(
@@ -78,7 +79,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "a close is final while something is unknown",
         "console/services/reports/daily_close.py",
-        "any(record.settled_at is None for record in at_end)",
+        "any(record.settled_at is None for record in unknown_at_end)",
         "False",
         _CLOSE_TESTS,
     ),

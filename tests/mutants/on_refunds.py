@@ -38,8 +38,8 @@ _BELIEVED = """            from console.domain.money import Money
                 refunds=None,
             )
             told = Outcome(OutcomeClass.SUCCEEDED, "told", SendingCertainty.YES, said)
-            current = self._payment_probes.read_payment(event.payment_id)
-            effect = self._payment_probes.apply_answer(current, told, self._context.now(), event_id=event.event_id)
+            current = self._payment_prober.read_payment(event.payment_id)
+            effect = self._payment_prober.apply_answer(current, told, self._context.now(), event_id=event.event_id)
 """
 ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
@@ -116,7 +116,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "silence about an earlier refund is a no",
-        (Change(_SUBMITTING, "        self._refund_probes.check_earlier_refunds(pair)\n", ""),),
+        (Change(_SUBMITTING, "        self._refund_prober.check_earlier_refunds(pair)\n", ""),),
         ("tests/crash/test_refund_late_effects.py",),
         "says_nothing",
     ),
@@ -139,7 +139,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payment_intake/hints.py",
-                "            effect = self._payment_probes.confirm_by_provider(event.payment_id, event.event_id)\n",
+                "            effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)\n",
                 _BELIEVED,
             ),
         ),

@@ -49,8 +49,8 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "companies with open records are looked for among the best alone",
         "console/services/registry/matches.py",
-        ", our_numbers=open_numbers)",
-        ")",
+        ", our_numbers=open_numbers\n",
+        "\n",
         ("tests/services/registry/test_facts.py",),
     ),
     _mutant(

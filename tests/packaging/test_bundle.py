@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from console.services.monitoring.installation import MANIFEST_NAME, InstallationComparison, check_files
+from console.services.monitoring.installation import MANIFEST_NAME, InstallationComparison, check_installed_files
 from scripts.bundle import contents, manifest
 
 QT = "PySide6/Qt"
@@ -107,7 +107,7 @@ def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
     """One byte, another length, a folder in a file's place, a file that is gone; all else is as built."""
     folder = folder_of((*PRESENT, "名前.txt"), tmp_path)
     manifest.write(folder)
-    assert check_files(folder) == InstallationComparison(5, (), ())
+    assert check_installed_files(folder) == InstallationComparison(5, (), ())
     assert manifest.write(folder).read_text() == manifest.write(folder).read_text()
     (folder / PRESENT[0]).write_text("support-consolf")
     (folder / PRESENT[1]).write_text("")
@@ -115,13 +115,15 @@ def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
     (folder / "名前.txt").unlink()
     (folder / "名前.txt").mkdir()
     (folder / "added later").write_text("a file that the build does not know harms nothing")
-    assert check_files(folder) == InstallationComparison(5, (PRESENT[1], PRESENT[0], "名前.txt"), (PRESENT[2],))
+    assert check_installed_files(folder) == InstallationComparison(
+        5, (PRESENT[1], PRESENT[0], "名前.txt"), (PRESENT[2],)
+    )
 
 
 @pytest.mark.parametrize("text", ["", "no hash  at all\n", "0" * 64 + "\n", "0" * 64 + " one space\n"])
 def test_an_unusable_manifest_is_itself_altered(tmp_path: Path, text: str) -> None:
-    assert check_files(tmp_path) == InstallationComparison(0, (), (MANIFEST_NAME,))
+    assert check_installed_files(tmp_path) == InstallationComparison(0, (), (MANIFEST_NAME,))
     (tmp_path / MANIFEST_NAME).write_text(text)
-    assert check_files(tmp_path) == InstallationComparison(0, (MANIFEST_NAME,), ())
+    assert check_installed_files(tmp_path) == InstallationComparison(0, (MANIFEST_NAME,), ())
     (tmp_path / MANIFEST_NAME).write_bytes(b"\xff\xfe")
-    assert check_files(tmp_path) == InstallationComparison(0, (MANIFEST_NAME,), ())
+    assert check_installed_files(tmp_path) == InstallationComparison(0, (MANIFEST_NAME,), ())

@@ -10,7 +10,7 @@ from redis import Redis
 
 from console.app import open_console
 from console.domain.errors import ConsoleError
-from console.services.guarded.idempotency import HeldKey, Idempotency, make_payment_key
+from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService, make_payment_key
 from console.settings.settings import Settings
 from tests.bench.figures import centile
 from tests.support.children import Child, Pipe, crowd
@@ -147,13 +147,13 @@ def ask_all(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: i
     pipe.send(report)
 
 
-def ask(once: Idempotency, key: str, result: str) -> str:
+def ask(once: IdempotencyKeyService, key: str, result: str) -> str:
     """One request: who is the first makes it, the others are told."""
     try:
         taken = once.take_key(key, PRINT, action="payment.start", subject=("payment", 1))
     except ConsoleError as refused:
         holder = refused.detail.get("holder")
         return refused.code if refused.code != "in_progress" or holder else "in_progress, by nobody"
-    if isinstance(taken, HeldKey):
+    if isinstance(taken, HeldIdempotencyKey):
         return "created" if once.store_result(taken, result) else "lost"
     return "repeated" if taken == result else f"told {taken}"

@@ -78,7 +78,7 @@ def acts(number: str, payment: int) -> tuple[Act, Act, Act]:
 
 
 def ending(console: Console, act: Act) -> Ending:
-    with request_ids.watch_repeats() as watch:
+    with request_ids.watch_for_repeated_request() as watch:
         try:
             record = act(console)
         except ConsoleError as refusal:

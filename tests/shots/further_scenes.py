@@ -8,7 +8,7 @@ from console.domain.alerts.incidents import IncidentState
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.limits import Limit
 from console.domain.records import CreditCheck
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.admin.limit_dialog import LimitDialog
 from console.views.alerts.incident_dialogs import (
@@ -73,7 +73,7 @@ def notes(stage: Stage) -> None:
 def incidents(stage: Stage) -> None:
     """Handing over and resolving; a resolved one, which can be reopened."""
     with act_as(WORKER):
-        AlertRules(stage.desk.console._context).run()
+        AlertRuleEvaluator(stage.desk.console._context).update_alerts()
     stage.go(AlertsRoute())
     page = stage.find(AlertsPage)
     stage.until(lambda: page.current_incident is not None)

@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 
 from console.domain.payments.service_results import RefundDetails
 from console.domain.records import CreditCheck
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.payments import timeout_start
 from console.services.process.context import WORKER, act_as
 from console.store.database.engine import Transaction
@@ -231,7 +231,7 @@ def resolve_money(stage: Stage) -> None:
 
 def alerts(stage: Stage) -> None:
     with act_as(WORKER):
-        AlertRules(stage.desk.console._context).run()
+        AlertRuleEvaluator(stage.desk.console._context).update_alerts()
     stage.go(AlertsRoute())
     stage.shoot("alerts")
     page = stage.find(AlertsPage)

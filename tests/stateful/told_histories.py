@@ -19,7 +19,7 @@ from console.domain.explanations.records import explain_record
 from console.domain.payments.records import OrderState, Payment, RefundRequest
 from console.domain.records import PurchaseRequest
 from console.domain.recovery.records import ProviderStatement
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
 from console.store.refunds import refunds
@@ -238,7 +238,7 @@ class PaymentHistory(History):
     def _watch(self) -> str:
         """The due task that raises and resolves alerts."""
         with act_as(WORKER):
-            return f"{AlertRules(self.stage.context).run()} alerts"
+            return f"{AlertRuleEvaluator(self.stage.context).update_alerts()} alerts"
 
     def _probe(self) -> str:
         return self.stage.does("op-a", "payment", self.payment, "probe")

@@ -9,7 +9,7 @@ from console.app import Console
 from console.domain.error_reasons import InProgressReason, UnknownReason
 from console.domain.errors import ConsoleError
 from console.services.process.passwords import use_password_reader
-from console.worker.request_threads import RequestThreads
+from console.worker.request_threads import DeskRequestThreads
 from tests.support.places import Place, ServerPlace
 from tests.support.teams import apply
 from tests.support.waiting import until
@@ -67,7 +67,7 @@ def is_no_answer(refusal: ConsoleError) -> bool:
 def executing(worker: Console) -> Iterator[None]:
     """A worker that executes requests in a thread until the end of the block."""
     over = Event()
-    runner = RequestThreads(worker.desk_requests, over)
+    runner = DeskRequestThreads(worker.desk_requests, over)
     runner.start()
     try:
         yield

@@ -51,7 +51,7 @@ class HalfWithIds:
 
 def _again(act: Callable[[str | None], T], request_id: str, first: object) -> None:
     """The same call: told as before, and that it is a repeat; a database or a worker that is away says nothing."""
-    with request_ids.watch_repeats() as watch:
+    with request_ids.watch_for_repeated_request() as watch:
         try:
             second: object = act(request_id)
         except ConsoleError as refusal:

@@ -23,9 +23,9 @@ from console.domain.service_results import TaskRun
 from console.sandbox import SandboxControl
 from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.guarded.pipeline import GuardedPipeline
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.heartbeat import Heartbeat
@@ -69,14 +69,14 @@ class Scene:
         self.money = self.control.payments_control
         self.heartbeat = Heartbeat(self.context.scale)
         self.vendors = PaymentProviders(lambda name: open_adapter(self.context, name))
-        self.reads = ReadLog(self.context)
+        self.reads = RecordOpeningLog(self.context)
         checks = console._service_builder._adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
         self.machinery = PaymentServiceBuilder(
             self.context,
             GuardedPipeline(self.context, self.heartbeat),
             self.vendors,
-            RequestIds(self.context, NoCache()),
+            RequestIdService(self.context, NoCache()),
             self.readers.payment_details,
         )
         self.payments = self.machinery.payments

@@ -19,9 +19,9 @@ from console.domain.payments.states import PaymentState
 from console.domain.records import Person
 from console.providers.payments.provider import PaymentProvider
 from console.sandbox import SandboxControl
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.guarded.pipeline import GuardedPipeline
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, act_as
 from console.services.process.heartbeat import Heartbeat
@@ -80,7 +80,7 @@ class RefundDesk:
         self.console: Console = quick_desk(home, LedgerVendor(), self.clock, **{**urls, **extra})  # type: ignore[arg-type]
         self.context = self.console._context
         self._heartbeat = Heartbeat(self.context.scale)
-        self.reads = ReadLog(self.context)
+        self.reads = RecordOpeningLog(self.context)
         self._watch = OpenTransactions(self.context.database)
         self._made: dict[str, PaymentProvider] = {
             "paypay": Outsider(paypay(control.url, scale=scale), self._watch),
@@ -88,7 +88,7 @@ class RefundDesk:
         }
         self.vendors = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)
-        request_ids = RequestIds(self.context, NoCache())
+        request_ids = RequestIdService(self.context, NoCache())
         checks = self.console._service_builder._adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
         self.machinery = RefundServiceBuilder(

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 from console.store.database.server import make_people_database_name
 
 _SECONDS = 60
-_DATABASE_ACCESS_DENIED = 1044
+_DATABASE_ACCESS_DENIED_ERROR_NUMBER = 1044
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SqlServer:
         try:
             return pymysql.connect(**account, **{**where, **how, **more})
         except pymysql.err.OperationalError as refused:
-            if refused.args[0] != _DATABASE_ACCESS_DENIED or database is None:
+            if refused.args[0] != _DATABASE_ACCESS_DENIED_ERROR_NUMBER or database is None:
                 raise
         return pymysql.connect(**account, **{**where, "database": make_people_database_name(database), **how, **more})
 

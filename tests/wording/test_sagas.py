@@ -9,7 +9,7 @@ from console.domain.payments.records import OrderState
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import SagaProgress, SagaStep, StepState, make_saga_progress
 from console.domain.tasks.states import SagaState
-from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_STEPS
+from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_SAGA_STEP_NAMES
 from console.wording import catalogue as wording
 from console.wording import sagas as saga_wording
 from scripts import word_use
@@ -19,20 +19,20 @@ SERVICES = Path(saga_wording.__file__).parents[1] / "services"
 
 
 def saga(**more: object) -> Saga:
-    plain: dict[str, object] = {"state": SagaState.RUNNING, "step": TIMEOUT_STEPS[0], "facts": {}}
+    plain: dict[str, object] = {"state": SagaState.RUNNING, "step": TIMEOUT_SAGA_STEP_NAMES[0], "facts": {}}
     return Saga(7, PAYMENT_TIMEOUT_KIND, "payment", 5, begun_at=NOW, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
 
 
 def shown(**more: object) -> SagaProgress:
-    return make_saga_progress(saga(**more), TIMEOUT_STEPS, NOW)
+    return make_saga_progress(saga(**more), TIMEOUT_SAGA_STEP_NAMES, NOW)
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_step_and_state_has_words(language: str) -> None:
-    for name in TIMEOUT_STEPS:
+    for name in TIMEOUT_SAGA_STEP_NAMES:
         assert saga_wording.get_step_name(SagaStep(name, StepState.OPEN), language) != f"saga.step.{name}"
     for state in StepState:
-        step = SagaStep(TIMEOUT_STEPS[0], state)
+        step = SagaStep(TIMEOUT_SAGA_STEP_NAMES[0], state)
         assert not saga_wording.get_step_state_word(step, language).startswith("saga.")
         assert len(saga_wording.get_step_mark(step)) == 1
     for whole in SagaState:
@@ -65,7 +65,10 @@ def test_a_step_that_waits_says_why_and_until_when() -> None:
 
 def test_what_has_ended_says_why_and_when() -> None:
     ended = shown(
-        state=SagaState.DONE, reason="paid", ended_at=NOW, facts={"done": {TIMEOUT_STEPS[0]: NOW.isoformat()}}
+        state=SagaState.DONE,
+        reason="paid",
+        ended_at=NOW,
+        facts={"done": {TIMEOUT_SAGA_STEP_NAMES[0]: NOW.isoformat()}},
     )
     assert [one.state for one in ended.steps] == [StepState.DONE, *[StepState.SKIPPED] * 3]
     assert (ended.current, saga_wording.format_saga_state(ended, "en")) == (None, "Done · it was paid")

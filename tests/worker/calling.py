@@ -12,7 +12,7 @@ from typing import Any
 from console.app import Console
 from console.domain.payments.records import PostedNotice
 from console.worker.connection_limits import ReceiverOptions
-from console.worker.http_app import make_app, serve
+from console.worker.http_app import make_receiver_app, serve
 
 TOKEN = "a-channel-token-for-tests"
 PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
@@ -126,7 +126,7 @@ class _Bytes:
 def serving(console: Console, **options: Any) -> Iterator[Running]:
     """A receiver in a thread, ended at the end."""
     told = ReceiverOptions(**options)
-    app, stop = make_app(console, told), threading.Event()
+    app, stop = make_receiver_app(console, told), threading.Event()
     ready: queue.Queue[tuple[str, int]] = queue.Queue()
     thread = threading.Thread(target=serve, args=(app, told, stop, lambda *at: ready.put(at)), name="receiver")
     thread.start()

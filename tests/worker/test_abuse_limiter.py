@@ -7,12 +7,12 @@ import pytest
 from console.worker import abuse_limiter as offences
 from console.worker.abuse_limiter import (
     GENUINE_SENDER_SECONDS,
-    MAX_REFUSALS,
-    MAX_STORED_ADDRESSES,
+    MAX_REMEMBERED_ADDRESSES,
     REFILLED_TOKENS_PER_SECOND,
+    REFUSALS_PER_FULL_BUCKET,
     RefusalTokenBuckets,
 )
-from console.worker.connection_limits import OpenConnections, SenderAddresses
+from console.worker.connection_limits import OpenConnections, SenderAddressFinder
 from tests.support.payment_desks import Scene
 from tests.worker.calling import LONG, Running, parse, read_all, written
 
@@ -41,7 +41,7 @@ def test_an_allowance_is_spent_and_fills_again() -> None:
     """Only one household's, and with time."""
     clock = Hand()
     kept = RefusalTokenBuckets(clock)
-    for n in range(int(MAX_REFUSALS)):
+    for n in range(int(REFUSALS_PER_FULL_BUCKET)):
         assert not kept.is_blocked("a"), n
         kept.count_refusal("a")
     assert (kept.is_blocked("a"), kept.is_blocked("b")) == (True, False)
@@ -68,17 +68,17 @@ def test_a_genuine_notice_vouches_for_a_while() -> None:
 def test_no_more_are_remembered_than_there_is_room_for() -> None:
     """However many addresses somebody has."""
     kept = RefusalTokenBuckets(Hand())
-    for n in range(3 * MAX_STORED_ADDRESSES):
+    for n in range(3 * MAX_REMEMBERED_ADDRESSES):
         kept.count_refusal(str(n))
         kept.mark_genuine(str(n))
-    assert (len(kept._used_tokens), len(kept._accepted_until)) == (MAX_STORED_ADDRESSES, MAX_STORED_ADDRESSES)
+    assert (len(kept._used_tokens), len(kept._accepted_until)) == (MAX_REMEMBERED_ADDRESSES, MAX_REMEMBERED_ADDRESSES)
 
 
 def test_a_trusted_proxy_is_always_let_in() -> None:
     """It stands for many; what it lets through is its own affair."""
-    crowd = OpenConnections(5, 5, SenderAddresses(["192.0.2.1/32"]), Hand())
+    crowd = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), Hand())
     for peer in ("192.0.2.1", "192.0.2.2"):
-        for _ in range(int(MAX_REFUSALS)):
+        for _ in range(int(REFUSALS_PER_FULL_BUCKET)):
             crowd.refusal_buckets.count_refusal(peer)
     assert crowd.open_slot("192.0.2.1", lambda: None) is not None
     assert crowd.open_slot("192.0.2.2", lambda: None) is None
@@ -100,7 +100,7 @@ def test_who_sends_only_rubbish_is_turned_away(
     scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every kind of refusal counts, against nobody else; what is genuine is taken, and speaks for who brought it."""
-    monkeypatch.setattr(offences, "MAX_REFUSALS", float(len(RUBBISH)))
+    monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", float(len(RUBBISH)))
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     post = scene.bank("e-1", "ORD-1")
     genuine = written("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))

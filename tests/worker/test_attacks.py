@@ -5,7 +5,7 @@ import json
 import pytest
 
 from console.worker import abuse_limiter as offences
-from console.worker.connection_limits import SenderAddresses
+from console.worker.connection_limits import SenderAddressFinder
 from tests.support.payment_desks import Scene, signed
 from tests.worker.calling import TOKEN, Running, written
 
@@ -136,7 +136,7 @@ def test_what_no_database_takes_is_refused(
     scene: Scene, receiver: Running, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the uniform refusal, which counts; nothing is kept, and nobody is told to come again."""
-    monkeypatch.setattr(offences, "MAX_REFUSALS", 3.0)
+    monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     for path in ("/webhooks/paypay", "/callbacks/atom"):
@@ -171,5 +171,5 @@ def test_no_field_of_a_signed_notice_takes_any_text(scene: Scene, receiver: Runn
 @pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])
 def test_a_zone_is_no_part_of_an_address(origin: str) -> None:
     """What a proxy says behind it is any text: it gets into no trail."""
-    found = SenderAddresses(["127.0.0.0/8"]).find_sender_address("127.0.0.1", [origin])
+    found = SenderAddressFinder(["127.0.0.0/8"]).find_sender_address("127.0.0.1", [origin])
     assert found in ("fe80::1", "1.2.3.4")

@@ -17,10 +17,10 @@ from console.worker.connection_limits import (
     NoCapacity,
     OpenConnections,
     ReceiverOptions,
-    SenderAddresses,
-    ServiceThreads,
+    SenderAddressFinder,
+    ServiceCallThreads,
 )
-from console.worker.http_app import make_app, serve
+from console.worker.http_app import make_receiver_app, serve
 from tests.support.desks import environment
 from tests.support.payment_desks import Scene
 from tests.support.waiting import until
@@ -211,7 +211,7 @@ def test_a_lane_has_so_much_room() -> None:
     from threading import Event
 
     async def crowd() -> None:
-        gate, lane = Event(), ServiceThreads("test", 1, 1)
+        gate, lane = Event(), ServiceCallThreads("test", 1, 1)
         first, second = (asyncio.create_task(lane.run(gate.wait)) for _ in range(2))
         await asyncio.sleep(0)
         with pytest.raises(NoCapacity):
@@ -230,7 +230,7 @@ def test_a_lane_has_so_much_room() -> None:
 
 def test_seats_go_by_household() -> None:
     """Addresses of one IPv6 network are one peer, a trusted proxy is many; a seat is given up once."""
-    crowd = OpenConnections(5, 1, SenderAddresses(["192.0.2.1/32"]))
+    crowd = OpenConnections(5, 1, SenderAddressFinder(["192.0.2.1/32"]))
 
     def seated(peer: str) -> ConnectionSlot | None:
         slot = crowd.open_slot(peer, lambda: None)
@@ -252,7 +252,7 @@ def test_seats_go_by_household() -> None:
 
 def test_the_largest_household_gives_way() -> None:
     """Its oldest that waits; whoever is served meanwhile, and whoever is few, stays."""
-    crowd, gone = OpenConnections(4, 3, SenderAddresses([])), list[str]()
+    crowd, gone = OpenConnections(4, 3, SenderAddressFinder([])), list[str]()
 
     def seated(name: str, peer: str) -> ConnectionSlot:
         slot = crowd.open_slot(peer, lambda: gone.append(name))
@@ -293,6 +293,6 @@ def test_an_address_that_is_taken_is_a_bad_setting(scene: Scene, receiver: Runni
 
     options = ReceiverOptions(port=receiver.port)
     with pytest.raises(ConsoleError) as refusal:
-        serve(make_app(scene.console, options), options, threading.Event())
+        serve(make_receiver_app(scene.console, options), options, threading.Event())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "address_taken")
     assert written("GET", "/", b"", {})

@@ -15,7 +15,7 @@ from console.sandbox.server import Sandbox
 from console.worker import abuse_limiter as offences
 from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
-from console.worker.http_app import make_app
+from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
 from tests.support.waiting import until
@@ -174,7 +174,7 @@ def test_without_a_token_the_channel_is_closed(
 
 def test_a_token_that_can_be_guessed_is_a_bad_setting(place: Place, sandbox: Sandbox) -> None:
     with paying(place, sandbox, SECRET_LIVE_TOKEN="short") as scene, pytest.raises(ConsoleError) as refusal:
-        make_app(scene.console, ReceiverOptions())
+        make_receiver_app(scene.console, ReceiverOptions())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "token_short")
 
 
@@ -212,7 +212,7 @@ def test_a_token_is_replaced_without_a_restart(
             )
 
         monkeypatch.setattr(own, "read_secret", get)
-        monkeypatch.setattr(live, "TOKEN_RELOAD_SECONDS", 0.0)
+        monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.0)
         with serving(scene.taker) as receiver:
             assert _is_heard(receiver, TOKEN)
             kept["LIVE_TOKEN"] = OLD
@@ -244,7 +244,7 @@ def test_a_second_header_opens_nothing(scene: Scene, receiver: Running, first: s
 @pytest.mark.parametrize("way", ["header", "first message", "no message", "two headers", "no such channel"])
 def test_who_guesses_is_turned_away(scene: Scene, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each wrong try counts as any refusal does; the trail has one entry for many, with where they came from."""
-    monkeypatch.setattr(offences, "MAX_REFUSALS", 5.0)
+    monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 5.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     monkeypatch.setattr(live, "MAX_AUDITED_REFUSALS", 2)
     with serving(scene.taker, head_timeout_seconds=0.1 if way == "no message" else LONG) as receiver:
@@ -278,7 +278,7 @@ def _guess(receiver: Running, way: str) -> None:
 
 def test_who_has_the_token_speaks_for_their_address(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind one address may be many: those who guess keep nobody out who knows."""
-    monkeypatch.setattr(offences, "MAX_REFUSALS", 3.0)
+    monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     with serving(scene.taker) as receiver:
         with listening(receiver) as line:

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from console.services.monitoring.live_feed import FEED_CHANNELS, RecordSummary
+from console.services.monitoring.live_feed import LIVE_FEED_CHANNELS, RecordSummary
 from console.worker import uvicorn_protocols as door
-from console.worker.live_websocket import FeedChanges
+from console.worker.live_websocket import LiveFeedChanges
 from tests.support.payment_desks import Scene
 from tests.support.waiting import until
 from tests.worker.calling import LONG, TOKEN, Running, read_all, serving
 from tests.worker.test_live_websocket import BEARER, code_of, heard, listening
 
 pytestmark = pytest.mark.engines("sqlite")
-ALL = frozenset(FEED_CHANNELS)
+ALL = frozenset(LIVE_FEED_CHANNELS)
 HANDSHAKE = (
     b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nauthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
@@ -97,7 +97,7 @@ def test_what_the_snapshot_has_is_not_told_again() -> None:
     known = {("payment", 1): shown}
 
     def told(*changed: RecordSummary) -> list[Any]:
-        text = FeedChanges(changed).make_message_text(ALL, known)
+        text = LiveFeedChanges(changed).make_message_text(ALL, known)
         return [] if text is None else [(one["id"], one["version"]) for one in json.loads(text)["changes"]]
 
     other = replace(shown, id=2)
@@ -158,7 +158,7 @@ def test_a_first_message_that_is_no_text_opens_nothing(scene: Scene, receiver: R
 def test_a_message_that_is_too_large_ends_it(scene: Scene, receiver: Running, headers: dict[str, str]) -> None:
     """Of strangers and of listeners."""
     with listening(receiver, headers=headers) as line:
-        line.send("x" * (door.MAX_MESSAGE_BYTES + 1))
+        line.send("x" * (door.MAX_LISTENER_MESSAGE_BYTES + 1))
         assert code_of(line) == 1009
 
 
@@ -178,7 +178,7 @@ def test_a_flood_of_frames_is_cut_off(
     scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch, flood: bytes
 ) -> None:
     """Pings whose answers nobody reads, and a message of ever more fragments: neither piles up here."""
-    monkeypatch.setattr(door, "MAX_UNREAD_BYTES", 64 * 1024)
+    monkeypatch.setattr(door, "MAX_UNREAD_BYTES_PER_LISTENER", 64 * 1024)
     with raw(receiver) as line:
         line.sendall(b"\x01\x80" + MASK if flood[0] == 0 else b"")
         assert cut_off(line, flood * 500)

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from console.resource_paths import resources_dir
-from console.services.process.counters import WAIT_BOUNDS_SECONDS, ProcessCounters
+from console.services.process.counters import LEASE_WAIT_CLASS_BOUNDS_SECONDS, ProcessCounters
 from tests.support.payment_desks import Scene
 from tests.worker.calling import Running, serving
 
@@ -114,12 +114,17 @@ def test_waits_and_duplicates_are_counted() -> None:
     """By class, with their sum; only refusals of what is done already count as duplicates."""
     tally = ProcessCounters()
     for seconds in (0.0, 0.005, 0.2, 99.0):
-        tally.count_wait(seconds)
+        tally.count_lease_wait(seconds)
     for code in ("already_purchased", "possible_repeat", "over_limit"):
         tally.count_refusal(code)
-    classes, total = tally.waits
-    assert (classes[0], classes[WAIT_BOUNDS_SECONDS.index(0.25)], classes[-1], sum(classes)) == (2, 1, 1, 4)
-    assert (round(total, 3), tally.duplicates) == (99.205, 2)
+    classes, total = tally.lease_waits
+    assert (classes[0], classes[LEASE_WAIT_CLASS_BOUNDS_SECONDS.index(0.25)], classes[-1], sum(classes)) == (
+        2,
+        1,
+        1,
+        4,
+    )
+    assert (round(total, 3), tally.duplicate_count) == (99.205, 2)
 
 
 _WORD = re.compile(r"[a-z_]+(?![a-z_]*\()")

@@ -12,11 +12,11 @@ from jsonschema import Draft202012Validator
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from console.services.monitoring.live_feed import FEED_CHANNELS
-from console.services.payment_intake.signed_notices import SOURCE_NAME_PATTERN
+from console.services.monitoring.live_feed import LIVE_FEED_CHANNELS
+from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
-from console.worker.http_app import make_app
+from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import Scene
 from tests.worker.calling import LONG, PATHS, TOKEN, Answer, Running, serving
 
@@ -101,11 +101,11 @@ def check(told: Mapping[str, Any], answer: Answer) -> None:
 
 def test_the_paths_are_those_of_the_program(scene: Scene) -> None:
     """Neither file leaves one out, or has one more; names of sources and channels are the program's."""
-    routes = {route.path for route in make_app(scene.console, ReceiverOptions()).routes}  # type: ignore[attr-defined]
+    routes = {route.path for route in make_receiver_app(scene.console, ReceiverOptions()).routes}  # type: ignore[attr-defined]
     assert routes == OPENAPI["paths"].keys() | {ASYNCAPI["channels"]["live"]["address"]}
     source = next(one for one in OPENAPI["paths"][SIGNED]["post"]["parameters"] if one["in"] == "path")
-    assert source["schema"]["pattern"] == f"^{SOURCE_NAME_PATTERN.pattern}$"
-    assert record_schema()["properties"]["kind"]["enum"] == list(FEED_CHANNELS)
+    assert source["schema"]["pattern"] == f"^{NOTICE_SOURCE_NAME_PATTERN.pattern}$"
+    assert record_schema()["properties"]["kind"]["enum"] == list(LIVE_FEED_CHANNELS)
     codes = (live.REFUSED_CLOSE_CODE, live.TRY_LATER_CLOSE_CODE, live.GOING_AWAY_CLOSE_CODE)
     assert [code for code in codes if str(code) not in ASYNCAPI["channels"]["live"]["description"]] == []
 

@@ -3,10 +3,10 @@
 import pytest
 
 from console.worker.request_threads import (
-    POLL_PAUSE_SECONDS,
-    QUICK_POLL_PAUSE_SECONDS,
-    QUICK_POLL_PERIOD_SECONDS,
-    compute_pause_seconds,
+    QUICK_REQUEST_POLL_PAUSE_SECONDS,
+    QUICK_REQUEST_POLL_PERIOD_SECONDS,
+    REQUEST_POLL_PAUSE_SECONDS,
+    compute_request_poll_pause_seconds,
 )
 
 _BEAT = 1.0
@@ -16,14 +16,14 @@ _NEVER = float("inf")
 @pytest.mark.parametrize(
     ("idle_seconds", "is_standby", "pause"),
     [
-        (0.0, False, POLL_PAUSE_SECONDS),  # one is open: the threads that execute are not to be held up
-        (0.0, True, POLL_PAUSE_SECONDS),
-        (0.001, False, QUICK_POLL_PAUSE_SECONDS),
-        (QUICK_POLL_PERIOD_SECONDS, False, POLL_PAUSE_SECONDS),
-        (_NEVER, False, POLL_PAUSE_SECONDS),
+        (0.0, False, REQUEST_POLL_PAUSE_SECONDS),  # one is open: the threads that execute are not to be held up
+        (0.0, True, REQUEST_POLL_PAUSE_SECONDS),
+        (0.001, False, QUICK_REQUEST_POLL_PAUSE_SECONDS),
+        (QUICK_REQUEST_POLL_PERIOD_SECONDS, False, REQUEST_POLL_PAUSE_SECONDS),
+        (_NEVER, False, REQUEST_POLL_PAUSE_SECONDS),
         (0.001, True, _BEAT),
         (_NEVER, True, _BEAT),
     ],
 )
 def test_polls_are_quick_only_shortly_after_a_request(idle_seconds: float, is_standby: bool, pause: float) -> None:
-    assert compute_pause_seconds(idle_seconds, _BEAT, is_standby=is_standby) == pause
+    assert compute_request_poll_pause_seconds(idle_seconds, _BEAT, is_standby=is_standby) == pause

@@ -7,7 +7,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from console.services.tasks.scheduler import Scheduler
-from console.worker.task_threads import TaskThreads
+from console.worker.task_threads import DueTaskThreads
 from tests.support.places import Place
 
 PATIENCE = 120.0
@@ -40,7 +40,7 @@ def test_a_spare_thread_runs_what_waits_behind_a_long_task(place: Place, sandbox
             return run_due(*args)  # type: ignore[arg-type]  # as it was called
 
         scheduler.run_due = note_asking  # type: ignore[method-assign,assignment]  # counts the calls
-        threads = TaskThreads(scheduler, stop)
+        threads = DueTaskThreads(scheduler, stop)
         try:
             threads.start()
             assert began.wait(PATIENCE)

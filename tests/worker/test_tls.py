@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 
 from console.domain.errors import ConsoleError
 from console.worker.connection_limits import ReceiverOptions
-from console.worker.http_app import make_app, serve
+from console.worker.http_app import make_receiver_app, serve
 from console.worker.uvicorn_protocols import make_tls_context
 from tests.providers.certificates import Authority
 from tests.support.payment_desks import Scene
@@ -118,5 +118,5 @@ def test_bad_files_are_bad_settings(
     files = {"certificate": pem, "key": pem, "nothing": None, "away": tmp_path / "x", "text": text, "other": other}
     options = ReceiverOptions(certificate_file=files[given[0]], key_file=files[given[1]])
     with pytest.raises(ConsoleError) as refusal:
-        serve(make_app(scene.console, options), options, threading.Event())
+        serve(make_receiver_app(scene.console, options), options, threading.Event())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", problem)

@@ -36,7 +36,7 @@ class SignInCommand:
         from console.app import open_console
 
         with open_console(settings) as console:
-            if not console.sessions.record_sign_in(keep=True):
+            if not console.sessions.record_sign_in(keep_password=True):
                 raise _make_keyring_error(SettingProblem.KEYRING_FAILED)
             identity = console.sessions.read_identity()
         data = {**_build_identity_json(identity), "kept": True}

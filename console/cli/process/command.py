@@ -98,10 +98,10 @@ def watch_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[Repetiti
     if getattr(args, "request_id", None) is None:
         yield RepetitionMark(lambda: False, "")
         return
-    from console.services.guarded.request_ids import require_valid_request_id, watch_repeats
+    from console.services.guarded.request_ids import require_valid_request_id, watch_for_repeated_request
 
     note = writer.translator("cli.repeated", id=require_valid_request_id(args.request_id))
-    with watch_repeats() as watch:
+    with watch_for_repeated_request() as watch:
         yield RepetitionMark(lambda: watch.is_repetition, note)
 
 

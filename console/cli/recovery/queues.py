@@ -72,7 +72,7 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
     if args.name is not None or args.filter or args.sort or args.by_cause:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
     view = console.saved_views.find_view(args.view)
-    read = console.saved_views.read_content(view.content)
+    read = console.saved_views.parse_view_content(view.content)
     chosen = read.filter.chosen
     page: AnyPage = (
         console.recovery.read_causes(view.content.queue, chosen)

@@ -145,10 +145,12 @@ def _write_saga(conn: Connection, sample: PaymentSample) -> None:
     saga = sagas.start_saga(
         conn, timeout_start.PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, sample.id, timeout_start.ASK_STEP, {}, at
     )
-    for step, next_step in pairwise(timeout_start.TIMEOUT_STEPS):
+    for step, next_step in pairwise(timeout_start.TIMEOUT_SAGA_STEP_NAMES):
         if saga is not None:
             step_times[step] = at.isoformat()
-            facts = {timeout_start.CANCELLED_ORDER_FACT: sample.order_id} if step == timeout_start.CANCEL_STEP else {}
+            facts = (
+                {timeout_start.CANCELLED_ORDER_FACT_KEY: sample.order_id} if step == timeout_start.CANCEL_STEP else {}
+            )
             saga = sagas.advance_saga(conn, saga, at, next_step, {DONE_FACT: dict(step_times), **facts})
     if saga is not None:
         sagas.end_saga(conn, saga, at, SagaState.DONE)

@@ -14,12 +14,14 @@ from console.domain.errors.details import UsageDetail
 from console.domain.records import Person
 
 _PERSON_NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
-_VARIABLE_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_ALLOWED_ENTRY_KEYS = ("name", "roles", "may_buy", "password_env", "disabled", "acts", "asks")
+_ENVIRONMENT_VARIABLE_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_ALLOWED_ACCOUNT_ENTRY_KEYS = ("name", "roles", "may_buy", "password_env", "disabled", "acts", "asks")
 ROLES_ASKING_WORKER = ALL_ROLES - {WORKER}
 """Roles with which a person's account may ask a worker to act: every role except `worker`."""
 # Accounts of the database server itself: a new password for one of them could lock everybody out of the server.
-_SYSTEM_ACCOUNTS = frozenset({"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"})
+_DATABASE_SERVER_SYSTEM_ACCOUNTS = frozenset(
+    {"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class AccountEntry:
     line: int
 
 
-def read_entries(content: str) -> tuple[AccountEntry, ...]:
+def read_account_entries(content: str) -> tuple[AccountEntry, ...]:
     """Parse `content`, the text of the JSON file of `db accounts apply`, and return its entries in the order of
     the file.
 
@@ -50,18 +52,18 @@ def read_entries(content: str) -> tuple[AccountEntry, ...]:
     """
     document = _parse_json(content)
     if not isinstance(document, dict) or not isinstance(document.get("operators"), list):
-        raise make_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
+        raise make_account_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
     _refuse_unknown_keys(document, ("operators",), 1)
-    entries = tuple(_parse_entry(row, content) for row in document["operators"])
+    entries = tuple(_parse_account_entry(row, content) for row in document["operators"])
     names: set[str] = set()
     for entry in entries:
         if entry.person.name in names:
-            raise make_file_error(UsageProblem.ACCOUNTS_SAME_NAME_TWICE, entry.line, entry.person.name)
+            raise make_account_file_error(UsageProblem.ACCOUNTS_SAME_NAME_TWICE, entry.line, entry.person.name)
         names.add(entry.person.name)
     return entries
 
 
-def make_file_error(
+def make_account_file_error(
     problem: UsageProblem, line: int, name: str = "", /, **facts: Unpack[UsageDetail]
 ) -> ConsoleError:
     """Return the ConsoleError `usage` about a mistake in the line `line` of the JSON file of `db accounts apply`.
@@ -75,9 +77,9 @@ def _parse_json(content: str) -> object:
     try:
         return json.loads(content, object_pairs_hook=_refuse_repeated_keys)
     except json.JSONDecodeError as malformed:
-        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_JSON, malformed.lineno) from None
+        raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_JSON, malformed.lineno) from None
     except (ValueError, RecursionError):
-        raise make_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1) from None
+        raise make_account_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1) from None
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -88,20 +90,26 @@ def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-def _parse_entry(row: object, content: str) -> AccountEntry:
+def _parse_account_entry(row: object, content: str) -> AccountEntry:
     if not isinstance(row, dict):
-        raise make_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
+        raise make_account_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
     name = row.get("name")
-    line = _find_line(content, name)
-    if not isinstance(name, str) or not _PERSON_NAME_PATTERN.fullmatch(name) or name in _SYSTEM_ACCOUNTS:
-        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_NAME, line, str(name)[:40])
-    _refuse_unknown_keys(row, _ALLOWED_ENTRY_KEYS, line, name)
+    line = _find_line_of_name(content, name)
+    if (
+        not isinstance(name, str)
+        or not _PERSON_NAME_PATTERN.fullmatch(name)
+        or name in _DATABASE_SERVER_SYSTEM_ACCOUNTS
+    ):
+        raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_NAME, line, str(name)[:40])
+    _refuse_unknown_keys(row, _ALLOWED_ACCOUNT_ENTRY_KEYS, line, name)
     for key in ("may_buy", "disabled", "acts"):
         if not isinstance(row.get(key, False), bool):
-            raise make_file_error(UsageProblem.ACCOUNTS_FLAG_NOT_BOOLEAN, line, name, key=key)
+            raise make_account_file_error(UsageProblem.ACCOUNTS_FLAG_NOT_BOOLEAN, line, name, key=key)
     variable = row.get("password_env")
-    if variable is not None and not (isinstance(variable, str) and _VARIABLE_NAME_PATTERN.fullmatch(variable)):
-        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_VARIABLE_NAME, line, name)
+    if variable is not None and not (
+        isinstance(variable, str) and _ENVIRONMENT_VARIABLE_NAME_PATTERN.fullmatch(variable)
+    ):
+        raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_VARIABLE_NAME, line, name)
     person = Person(name, _parse_roles(row.get("roles"), line, name), row.get("may_buy", False))
     asks = _parse_asks_worker(row, person, line)
     has_no_acts_key = not {"acts", "asks"} & set(row)
@@ -114,10 +122,10 @@ def _parse_asks_worker(row: Mapping[str, object], person: Person, line: int) -> 
     ConsoleError `usage` if both keys are set, or if one is set for a person without such a role.
     """
     if "asks" in row and ("acts" in row or row["asks"] is not True):
-        raise make_file_error(UsageProblem.ACCOUNTS_ASKS_WITH_ACTS, line, person.name)
+        raise make_account_file_error(UsageProblem.ACCOUNTS_ASKS_WITH_ACTS, line, person.name)
     may_ask = bool(person.roles & ROLES_ASKING_WORKER)
     if {"acts", "asks"} & set(row) and not may_ask:
-        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, person.name)
+        raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, person.name)
     return may_ask and not row.get("acts", False)
 
 
@@ -127,10 +135,10 @@ def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
     or repeated role, for `worker` with another role, and if there is no role.
     """
     if not isinstance(row, list) or not row or not all(isinstance(role, str) for role in row):
-        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
+        raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
     roles = frozenset(row)
     if roles - ALL_ROLES:
-        raise make_file_error(
+        raise make_account_file_error(
             UsageProblem.ACCOUNTS_UNKNOWN_ROLE,
             line,
             name,
@@ -138,19 +146,19 @@ def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
             allowed=sorted(ALL_ROLES),
         )
     if len(roles) != len(row) or (WORKER in roles and len(roles) > 1):
-        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
+        raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
     return roles
 
 
 def _refuse_unknown_keys(row: Mapping[str, object], allowed_keys: tuple[str, ...], line: int, name: str = "") -> None:
     unknown = sorted(set(row) - set(allowed_keys))
     if unknown:
-        raise make_file_error(
+        raise make_account_file_error(
             UsageProblem.ACCOUNTS_UNKNOWN_KEY, line, name, key=unknown[0][:40], allowed=list(allowed_keys)
         )
 
 
-def _find_line(content: str, name: object) -> int:
+def _find_line_of_name(content: str, name: object) -> int:
     """Return the number of the line of the file (text `content`) that contains the person's name; 1 if the file
     doesn't contain `name` as plain JSON text."""
     return 1 + content[: max(0, next(_find_name_positions(content, name), 0))].count("\n")

@@ -16,8 +16,13 @@ from console.domain.errors.details import NotAllowedDetail
 from console.domain.reason import ForeignText
 from console.domain.service_results import AccountResult, AccountsApplied
 from console.domain.setting_problems import SettingProblem
-from console.services.access.account_file import ROLES_ASKING_WORKER, AccountEntry, make_file_error, read_entries
-from console.services.guarded.request_ids import RequestIds
+from console.services.access.account_file import (
+    ROLES_ASKING_WORKER,
+    AccountEntry,
+    make_account_file_error,
+    read_account_entries,
+)
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.access import account_properties, grants, server_accounts
 from console.store.access import operators as people
@@ -97,11 +102,11 @@ class _AccountChange:
         )
 
 
-class Accounts:
+class DatabaseAccountService:
     """Writes the people of the file of `db accounts apply` to the table `operators` and, on a database server,
     creates and changes their accounts. People who are not in the file stay unchanged."""
 
-    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+    def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
     def apply(
@@ -126,7 +131,7 @@ class Accounts:
 
     def _apply_file(self, content: str, passwords: PasswordReader, *, dry_run: bool) -> AccountsApplied:
         context, server = self._context, self._context.database.is_server
-        entries = read_entries(content)
+        entries = read_account_entries(content)
         with context.database.read() as conn:
             stored = people.read_people_by_name(conn)
         changes = [self._make_account_change(entry, stored.get(entry.person.name), passwords) for entry in entries]
@@ -134,7 +139,7 @@ class Accounts:
             _refuse_implicit_changes(changes)
         statements = self._apply_to_server(changes, dry_run=dry_run) if server else ()
         if not dry_run:
-            context.write(lambda tx: self._write_rows(tx, changes))
+            context.write(lambda tx: self._write_operator_rows(tx, changes))
         return AccountsApplied(
             tuple(change.make_result(has_passwords=server) for change in changes), statements, dry_run
         )
@@ -145,10 +150,10 @@ class Accounts:
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account:
-            raise make_file_error(UsageProblem.ACCOUNTS_OWNER_OF_SCHEMA, entry.line, name)
+            raise make_account_file_error(UsageProblem.ACCOUNTS_OWNER_OF_SCHEMA, entry.line, name)
         # the audit trail trusts its roots by the role of their writer, so this role must stay
         if stored and WORKER in stored.person.roles - entry.person.roles:
-            raise make_file_error(UsageProblem.ACCOUNTS_NEW_ROLE_FOR_WORKER, entry.line, name)
+            raise make_account_file_error(UsageProblem.ACCOUNTS_NEW_ROLE_FOR_WORKER, entry.line, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
         if server and stored is None and not password and not entry.is_disabled:
             variable = entry.password_env or "password_env"
@@ -164,7 +169,7 @@ class Accounts:
             )
         return _AccountChange(entry, stored, password or None)
 
-    def _write_rows(self, tx: Transaction, changes: Sequence[_AccountChange]) -> None:
+    def _write_operator_rows(self, tx: Transaction, changes: Sequence[_AccountChange]) -> None:
         """Write the changed rows of `operators` with their audit entries. The caller has already executed all SQL
         statements that change database accounts: after an interruption of these statements no row is written,
         so a repeated run finds the same changes again.
@@ -193,8 +198,10 @@ class Accounts:
         database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:
-                _require_rights(conn, has_asking_people=any(change.entry.asks_worker for change in changes))
-                return tuple(_StatementExecutor(database, conn, dry_run=dry_run).run_all(changes))
+                _require_database_rights(conn, has_asking_people=any(change.entry.asks_worker for change in changes))
+                return tuple(
+                    _AccountStatementExecutor(database, conn, dry_run=dry_run).run_account_statements(changes)
+                )
         finally:
             database.close()
 
@@ -209,7 +216,9 @@ def _refuse_implicit_changes(changes: Sequence[_AccountChange]) -> None:
     ]
     if unstated_entries:
         names = [entry.person.name for entry in unstated_entries]
-        raise make_file_error(UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unstated_entries[0].line, names[0], names=names)
+        raise make_account_file_error(
+            UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unstated_entries[0].line, names[0], names=names
+        )
 
 
 _AUDIT_ACTION_BY_CHANGE = {
@@ -219,7 +228,7 @@ _AUDIT_ACTION_BY_CHANGE = {
 }
 
 
-class _StatementExecutor:
+class _AccountStatementExecutor:
     """Executes, in one run of `db accounts apply`, the SQL statements that create and change the roles and
     accounts of a database server. The server commits each statement separately."""
 
@@ -229,7 +238,7 @@ class _StatementExecutor:
         self._dry_run = dry_run
         self._statements: list[str] = []
 
-    def run_all(self, changes: Sequence[_AccountChange]) -> list[str]:
+    def run_account_statements(self, changes: Sequence[_AccountChange]) -> list[str]:
         """Execute all SQL statements for the people of `changes`; in a dry run, only list them. Return the
         statements without passwords."""
         self._create_roles(
@@ -279,7 +288,7 @@ class _StatementExecutor:
             account_database.close()
 
 
-def _list_needed_rights(conn: Connection, *, has_asking_people: bool = True) -> Mapping[str, str]:
+def _list_needed_database_rights(conn: Connection, *, has_asking_people: bool = True) -> Mapping[str, str]:
     """Return the database rights that the connected account needs to create accounts, each with the regular
     expression that finds the right in a line of SHOW GRANTS. On MySQL this includes ROLE_ADMIN, without which
     the creator of a role can't grant it. `has_asking_people`: True if a worker acts for people of the file,
@@ -302,13 +311,13 @@ def _can_accept_remote_clients(conn: Connection) -> bool:
     return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
 
 
-def _require_rights(conn: Connection, *, has_asking_people: bool) -> None:
+def _require_database_rights(conn: Connection, *, has_asking_people: bool) -> None:
     """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a right that
     the creation of accounts needs. `has_asking_people`: True if a worker acts for people of the file."""
     lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     missing = [
         right
-        for right, pattern in _list_needed_rights(conn, has_asking_people=has_asking_people).items()
+        for right, pattern in _list_needed_database_rights(conn, has_asking_people=has_asking_people).items()
         if not any(re.search(pattern, line) for line in lines)
     ]
     if missing:
@@ -325,15 +334,15 @@ def _run_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> No
     except DatabaseFailure as error:
         if (
             error_codes.find_error_code(error) != ErrorCode.NOT_ALLOWED
-            and error_codes.find_error_number(error) != _DATABASE_ACCESS_DENIED
+            and error_codes.find_error_number(error) != _DATABASE_ACCESS_DENIED_ERROR_NUMBER
         ):
             raise
         facts: NotAllowedDetail = {
             "reason": NotAllowedReason.SCHEMA_RIGHTS,
-            "needs_rights": list(_list_needed_rights(conn)),
+            "needs_rights": list(_list_needed_database_rights(conn)),
             "problem": ForeignText(str(error.orig)),
         }
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts) from error
 
 
-_DATABASE_ACCESS_DENIED = 1044
+_DATABASE_ACCESS_DENIED_ERROR_NUMBER = 1044

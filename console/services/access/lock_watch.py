@@ -11,7 +11,7 @@ from console.store.database.engine import Database
 
 MAX_SESSIONS_ENDED_PER_PASS = 100
 """Largest number of sessions that one pass ends on one node."""
-FORGET_PREPARED_AFTER_SECONDS = 10.0
+FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS = 10.0
 """Time without a blocking prepared transaction after which earlier findings are forgotten. A write that waits for a
 lock gives up after some seconds and tries again, and a pass between the two finds no blocking transaction.
 """
@@ -77,7 +77,11 @@ class _ServerNode:
                     break
                 if found.reason == lock_holders.PREPARED_REASON:
                     ids = lock_holders.list_prepared_transactions(conn)
-                    known = self._detected_at if now - self._last_pass_at <= FORGET_PREPARED_AFTER_SECONDS else {}
+                    known = (
+                        self._detected_at
+                        if now - self._last_pass_at <= FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS
+                        else {}
+                    )
                     self._detected_at, self._last_pass_at = {id: known.get(id, now) for id in ids}, now
                     old = [
                         id for id, since in self._detected_at.items() if now - since >= lock_holders.BLOCKING_SECONDS

@@ -11,16 +11,16 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
 from console.services.audit import refusals
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.access import read_only_switches
 from console.store.database.engine import Transaction
 
 
-class ReadOnlySwitches:
+class ReadOnlySwitchService:
     """Sets the read-only switches (right `set_read_only`), and lists them for every person."""
 
-    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+    def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_switches(self) -> tuple[ReadOnlySwitch, ...]:

@@ -12,7 +12,7 @@ from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 
 
-class Sessions:
+class SignInService:
     """The sign-in of this process at its database, and the sign-out. On a database server a person signs in with a
     database account; SQLite has no accounts, and the program accepts the configured name."""
 
@@ -35,12 +35,12 @@ class Sessions:
             person, is_known, place, sign_in.account_source, sign_in.is_server and sign_in.is_password_stored()
         )
 
-    def record_sign_in(self, *, keep: bool) -> bool:
-        """Write an audit entry about a sign-in that the database has accepted and, with `keep`, store the password
-        in the keyring of the machine. Return True if the password was stored there; otherwise only this process
-        has it.
+    def record_sign_in(self, *, keep_password: bool) -> bool:
+        """Write an audit entry about a sign-in that the database has accepted and, with `keep_password`, store the
+        password in the keyring of the machine. Return True if the password was stored there; otherwise only this
+        process has it.
         """
-        missing_reason, is_stored = self._sign_in.sign_in_reason, keep and self._store_password()
+        missing_reason, is_stored = self._sign_in.sign_in_reason, keep_password and self._store_password()
 
         def tell(tx: Transaction) -> None:
             if missing_reason is not None:

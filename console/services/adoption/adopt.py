@@ -8,7 +8,7 @@ from console.domain.error_reasons import SchemaProblem, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.adoption import plan as adoption_plan
 from console.services.adoption.plan import AdoptionPlan
-from console.services.adoption.run import AdoptionResult, AdoptionRun, accept_incomplete
+from console.services.adoption.run import AdoptionResult, AdoptionRun, accept_incomplete_rows
 from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_table
 from console.store.adoption.legacy_checks import AdoptionObstacle
@@ -56,7 +56,7 @@ class Adoption:
             _require_same_time_zone(requested_zone, zone_in_force)
             return AdoptionRun(self._open_context(), zone_in_force, convert, lock).run()
 
-    def accept_incomplete(self) -> int:
+    def accept_incomplete_rows(self) -> int:
         """Accept, by one decision of a person, that the incomplete credit checks of other applications stay
         incomplete: these credit checks leave the queue of incomplete records. Return their number.
 
@@ -66,7 +66,7 @@ class Adoption:
             raise ConsoleError(
                 ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NOT_ADOPTED, "table": legacy_table.TABLE_NAME}
             )
-        return accept_incomplete(self._open_context())
+        return accept_incomplete_rows(self._open_context())
 
     def _begin_adoption(self, requested_zone: str | None) -> str | None:
         """Store the beginning of the adoption if none has begun. Return the time zone that this adoption uses:
@@ -74,7 +74,7 @@ class Adoption:
         program created the table of credit checks.
         """
         if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) == "adopted":
-            return adoption_plan.read_stored_zone(self._database)
+            return adoption_plan.read_stored_time_zone(self._database)
         return self._database.write(
             lambda tx: adopt_table.begin_adoption(tx.conn, requested_zone or DEFAULT_TIME_ZONE)
         )
@@ -99,7 +99,7 @@ def _require_known_time_zone(name: str | None) -> str | None:
 
 
 def _require_adoptable(database: Database, *, convert: bool) -> None:
-    obstacles = adoption_plan.find_obstacles(database, adoption_plan.find_adoptable_table(database))
+    obstacles = adoption_plan.find_adoption_obstacles(database, adoption_plan.find_adoptable_table(database))
     refusal = find_adoption_refusal(obstacles, convert=convert)
     if refusal is not None:
         raise refusal

@@ -18,7 +18,7 @@ from console.store.schema import legacy_table
 from console.store.schema.legacy_table import LegacyTable
 
 MAX_LISTED_EXAMPLES = 5
-IDS_PER_RANGE = 5_000
+ROW_IDS_PER_RANGE = 5_000
 _ESTIMATED_ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the rows and creation of the indexes
 
 
@@ -33,7 +33,7 @@ class DuplicateClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableNumber:
+class UnreadableCorporationNumber:
     """A row of the table of credit checks whose corporation number can't be read as 13 digits. `id` is the row's
     id, `text` the stored value."""
 
@@ -57,7 +57,7 @@ class AdoptionRowCounts:
     duplicate_claims: int = 0
     duplicate_examples: tuple[DuplicateClaim, ...] = ()
     unreadable: int = 0
-    unreadable_examples: tuple[UnreadableNumber, ...] = ()
+    unreadable_examples: tuple[UnreadableCorporationNumber, ...] = ()
     normalised: int = 0
     to_pending: int = 0
     by_status: Mapping[str, int] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class _RowCounter:
     success_without_id: int = 0
     normalised: int = 0
     unreadable: int = 0
-    unreadable_rows: list[UnreadableNumber] = field(default_factory=list)
+    unreadable_rows: list[UnreadableCorporationNumber] = field(default_factory=list)
     claim_hashes: set[int] = field(default_factory=set)
     repeated_claims: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -112,7 +112,7 @@ class _RowCounter:
         if number is None:
             self.unreadable += 1
             if len(self.unreadable_rows) < MAX_LISTED_EXAMPLES:
-                self.unreadable_rows.append(UnreadableNumber(record_id, format_stored_number(raw)[:64]))
+                self.unreadable_rows.append(UnreadableCorporationNumber(record_id, format_stored_number(raw)[:64]))
             return
         self.normalised += number != str(raw)
         if state == CheckState.ERROR:  # such a row has no claim
@@ -166,7 +166,7 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
     if there is no such table, not_our_database if the database has only tables of other applications.
     """
     table = find_adoptable_table(database)
-    zone_in_force = read_stored_zone(database) or zone
+    zone_in_force = read_stored_time_zone(database) or zone
     has_originals = set(legacy_table.ORIGINAL_COLUMNS) <= set(table.columns)
     open_steps = adopt_table.list_needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
     state = read_adoption_state(database, table)
@@ -178,8 +178,8 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
         zone=zone_in_force,
         count=count,
         steps=() if state == "adopted" else open_steps,
-        obstacles=() if state == "adopted" else find_obstacles(database, table),
-        cluster=is_in_cluster(database),
+        obstacles=() if state == "adopted" else find_adoption_obstacles(database, table),
+        cluster=is_database_in_cluster(database),
         seconds=0 if state == "adopted" else 1 + count.rows // _ESTIMATED_ROWS_PER_SECOND,
     )
 
@@ -207,7 +207,7 @@ def read_adoption_state(database: Database, table: LegacyTable) -> str:
     return "begun" if table.is_begun else "waiting"
 
 
-def read_stored_zone(database: Database) -> str | None:
+def read_stored_time_zone(database: Database) -> str | None:
     """Return the time zone with which an adoption began; None if none has begun."""
     try:
         return migrate.read_state(database).get(adopt_table.ZONE_COLUMN)
@@ -215,7 +215,7 @@ def read_stored_zone(database: Database) -> str | None:
         return None
 
 
-def find_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
+def find_adoption_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
     """Return everything that prevents the adoption of the table: the problems of its columns or, if there are
     none, values of the column `status` that this program doesn't know."""
     column_obstacles = legacy_checks.find_obstacles(table)
@@ -226,17 +226,17 @@ def find_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObst
 
 
 def count_rows(database: Database, table: LegacyTable) -> AdoptionRowCounts:
-    """Count the rows of the table of credit checks in one pass, which reads a range of IDS_PER_RANGE ids with each
-    query."""
+    """Count the rows of the table of credit checks in one pass, which reads a range of ROW_IDS_PER_RANGE ids with
+    each query."""
     counter = _RowCounter()
     with database.read() as conn:
-        for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.find_highest_id(conn), IDS_PER_RANGE):
+        for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.find_highest_id(conn), ROW_IDS_PER_RANGE):
             for row in adopt_rows.read_original_rows(conn, after_id, upto, has_status="status" in table.columns):
                 counter.count_row(row)
     return counter.make_row_count()
 
 
-def is_in_cluster(database: Database) -> bool:
+def is_database_in_cluster(database: Database) -> bool:
     """True if the database is a Galera cluster, in which a change of the table's columns blocks all nodes."""
     if not database.is_server:
         return False

@@ -25,7 +25,7 @@ from console.store.migrations import upgrade as migrate
 from console.store.migrations import upgrade_lock
 from console.store.schema import legacy_table
 
-IDS_PER_RANGE = 1_000
+ROW_IDS_PER_RANGE = 1_000
 ROWS_PER_TRANSACTION = 50
 MAX_PASSES, FEW_ROWS_LEFT = 5, 2_000
 LATE_ROW_ID_MARGIN = 10_000
@@ -33,7 +33,7 @@ LATE_ROW_ID_MARGIN = 10_000
 with a lower id may be committed later.
 """
 
-MAX_INDEX_ATTEMPTS = 20
+MAX_INDEX_CREATION_ATTEMPTS = 20
 """Number of failed attempts to create the unique index (because of new duplicates) after which the run ends with an
 error.
 """
@@ -42,7 +42,7 @@ _log = logging.getLogger("console.adoption")
 
 T = TypeVar("T")
 ChangeCounts = Counter[str]
-_NO_CHANGES: ChangeCounts = Counter()
+_NO_CHANGE_COUNTS: ChangeCounts = Counter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +86,15 @@ class AdoptionRun:
 
     def run(self) -> AdoptionResult:
         """Execute all steps that are not yet done. Raises database_locked if the unique index over claims could
-        not be created MAX_INDEX_ATTEMPTS times because new duplicates appeared, and the errors of
+        not be created MAX_INDEX_CREATION_ATTEMPTS times because new duplicates appeared, and the errors of
         `adopt_table.apply_change`.
         """
         rounds = 0
         while not self._run_remaining_steps():
             rounds += 1
-            if rounds >= MAX_INDEX_ATTEMPTS:
+            if rounds >= MAX_INDEX_CREATION_ATTEMPTS:
                 raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.DUPLICATES_KEEP_COMING})
-        self._process_late_rows()
+        self._process_rows_added_during_adoption()
         if self._database.is_server:
             migrate.renew_constraints(self._database)
         self._reach_failpoint("before_adopt_end")
@@ -124,7 +124,7 @@ class AdoptionRun:
                     step,
                     self._zone,
                     convert=self._convert,
-                    before_claim_index=self._mark_last_duplicates,
+                    before_claim_index=self._mark_duplicates_before_index_creation,
                 )
             except DatabaseFailure as error:
                 _raise_known_error(error)
@@ -137,8 +137,8 @@ class AdoptionRun:
     def _process_all_rows(self) -> None:
         """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers
         and duplicates, and adopt all other rows. Repeat the pass, at most MAX_PASSES times, until fewer than
-        FEW_ROWS_LEFT rows arrived during it, because `_process_late_rows`, which processes single rows, is
-        slower than a pass.
+        FEW_ROWS_LEFT rows arrived during it, because `_process_rows_added_during_adoption`, which processes single
+        rows, is slower than a pass.
         """
         after_id = 0
         for _ in range(MAX_PASSES):
@@ -153,12 +153,12 @@ class AdoptionRun:
             return adopt_rows.find_highest_id(conn)
 
     def _process_id_range(self, from_id: int, horizon: int) -> None:
-        for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE * 10):
+        for after_id, upto in self._split_id_range(from_id, horizon, ROW_IDS_PER_RANGE * 10):
             self._normalise_numbers(after_id, upto)
         self._reach_failpoint("after_adopt_numbers")
         self._mark_all_duplicates()
         self._reach_failpoint("after_adopt_duplicates")
-        for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE):
+        for after_id, upto in self._split_id_range(from_id, horizon, ROW_IDS_PER_RANGE):
             self._write_and_count(partial(self._adopt_remaining_rows, after_id, upto))
             self._reach_failpoint("after_adopt_rows")
 
@@ -180,29 +180,29 @@ class AdoptionRun:
         with self._database.read() as conn:
             rows = adopt_rows.list_unnormalised_rows(conn, after_id, up_to_id)
         for chunk in _split_rows(rows, ROWS_PER_TRANSACTION):
-            self._write_and_count(partial(self._normalise_rows, chunk))
+            self._write_and_count(partial(self._normalise_numbers_of_rows, chunk))
 
-    def _normalise_rows(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
-        return sum((self._normalise_number(tx, *row) for row in rows), _NO_CHANGES)
+    def _normalise_numbers_of_rows(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
+        return sum((self._normalise_number(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
     def _normalise_number(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
         number = parse_stored_number(raw)
         if number is None:
             return self._mark_unreadable(tx, record_id, raw)
         if number == format_stored_number(raw):
-            return _NO_CHANGES
+            return _NO_CHANGE_COUNTS
         try:
             if not adopt_rows.write_normalised_number(tx.conn, record_id, raw, number, self._read_clock()):
-                return _NO_CHANGES
+                return _NO_CHANGE_COUNTS
         except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
             live_id = adopt_rows.find_other_row_with_number(tx.conn, record_id, number)
-            return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_CHANGES
+            return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_CHANGE_COUNTS
         self._write_audit_entry_of_row(tx, record_id, raw, None)
         return Counter(respelled=1)
 
     def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
         if not adopt_rows.mark_number_unreadable(tx.conn, record_id, self._read_clock()):
-            return _NO_CHANGES
+            return _NO_CHANGE_COUNTS
         facts = (
             credit_checks.CREDIT_CHECK_KIND,
             record_id,
@@ -227,14 +227,14 @@ class AdoptionRun:
             self._write_audit_entry_of_row(tx, record_id, number, WorkReason.DUPLICATE, {"duplicate_of": live_id})
         return Counter(duplicates=len(marked_rows))
 
-    def _mark_last_duplicates(self, tx: Transaction) -> None:
+    def _mark_duplicates_before_index_creation(self, tx: Transaction) -> None:
         """Mark the duplicates that exist directly before the unique index over claims is created. Used only on
         SQLite, where the transaction `tx` also creates the index."""
         self._counts.update(self._mark_duplicates(tuple(adopt_rows.find_duplicates(tx.conn)), tx))
 
     # Rows that arrived during the adoption
 
-    def _process_late_rows(self) -> None:
+    def _process_rows_added_during_adoption(self) -> None:
         """Process the rows that another application added before the unique index over claims existed. A due task
         processes the rows that are added afterwards."""
         horizon = self._read_highest_id()
@@ -248,11 +248,11 @@ class AdoptionRun:
             self._write_and_count(partial(self._compare_rows_with_live, tuple(rows)))
 
     def _compare_rows_with_live(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
-        return sum((self._compare_row_with_live(tx, *row) for row in rows), _NO_CHANGES)
+        return sum((self._compare_row_with_live(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
     def _compare_row_with_live(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
         """Compare one row with the live row that has the same claim, if there is one: the row with the larger
-        `_make_rank_key` keeps the claim, the other one becomes a duplicate; a credit check that this program
+        `_make_claim_rank_key` keeps the claim, the other one becomes a duplicate; a credit check that this program
         bought always keeps it. `raw` is the stored corporation number. Return the counts of the changes.
         """
         counts, number = self._normalise_number(tx, record_id, raw), parse_stored_number(raw)
@@ -263,7 +263,7 @@ class AdoptionRun:
         if live_check is None or live_check.id == record_id:
             return counts + self._adopt_row_with_claim(tx, record, number)
         # a credit check that this program bought never loses its claim
-        if live_check.operation_id is not None or _make_rank_key(record) < _make_rank_key(live_check):
+        if live_check.operation_id is not None or _make_claim_rank_key(record) < _make_claim_rank_key(live_check):
             return counts + self._mark_duplicates(((record_id, live_check.id, number),), tx)
         return (
             counts
@@ -290,7 +290,7 @@ class AdoptionRun:
             self._context.record_audit(
                 tx, AuditAction.DATABASE_ADOPTED, None, {"zone": self._zone, **self._counts}, kind="database"
             )
-        return _NO_CHANGES
+        return _NO_CHANGE_COUNTS
 
     def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
@@ -319,9 +319,9 @@ class AdoptionRun:
         self._context.failpoints.reach(name)
 
 
-def accept_incomplete(context: ServiceContext) -> int:
+def accept_incomplete_rows(context: ServiceContext) -> int:
     """Mark the incomplete credit checks of other applications as accepted, so that they leave the queue of incomplete
-    records: IDS_PER_RANGE rows per transaction. Return the number of rows.
+    records: ROW_IDS_PER_RANGE rows per transaction. Return the number of rows.
 
     Each transaction writes an audit entry with the number of its rows. If a call was interrupted, a repeated call
     processes the remaining rows.
@@ -329,7 +329,7 @@ def accept_incomplete(context: ServiceContext) -> int:
     count = 0
     while True:
         with context.database.read() as conn:
-            ids = adopt_rows.list_incomplete_ids(conn, IDS_PER_RANGE)
+            ids = adopt_rows.list_incomplete_ids(conn, ROW_IDS_PER_RANGE)
         if not ids:
             return count
         count += context.write(partial(_accept_incomplete_rows, context, ids))
@@ -344,7 +344,7 @@ def _accept_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: T
     return accepted
 
 
-def _make_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
+def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
     """Return the sort key that decides which of two rows with one claim keeps the claim: the row with the larger
     key. The SQL of `console.store.adoption` ranks rows in the same way."""
     purchased_at, expired_at = record.purchased_at, record.expired_at

@@ -23,18 +23,18 @@ from console.store.payments import orders, payments
 from console.store.queues import queues
 from console.store.refunds import refunds
 
-MAX_RECORDS_PER_CAUSE = 200
+MAX_AFFECTED_RECORDS_PER_CAUSE = 200
 """Largest number of records of a queue that are read for one cause."""
 _CREDIT_CHECK_PROVIDER = "alarmbox"
 _QUEUES_WAITING_FOR_PROVIDER = ("unknown", "refunds")
 """Queues with records that wait for an answer of a provider."""
 
-_ORDER_CHAIN_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
+_ORDER_CHAIN_RECORD_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
 
 Record = CreditCheck | Payment | Refund | Order
 
 
-def find_causes(conn: Connection, some_alerts: Iterable[Alert]) -> Mapping[int, Cause]:
+def find_causes_of_alerts(conn: Connection, some_alerts: Iterable[Alert]) -> Mapping[int, Cause]:
     """Return the cause of each of these alerts, by the alert's id. All alerts about an order, its payments and
     their refunds have one common cause: the order, or the payment if it has no order. All alerts about due
     tasks also have one common cause.
@@ -87,11 +87,11 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
         by_kind.setdefault(kind, set()).add(id)
     found = [alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
     if TASKS_CAUSE in causes:
-        found.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_RECORDS_PER_CAUSE))
+        found.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE))
     return tuple(alert for group in found for alert in group)
 
 
-class AffectedRecords:
+class AffectedRecordReader:
     """Reads the records that a cause of alerts affects. Each amount is counted once: the amount of an order counts
     through its payment, and the amount of a refund counts only if its payment is not an affected record."""
 
@@ -104,7 +104,7 @@ class AffectedRecords:
         lapsed = journal.list_lapsed_by_kind(conn)
         records = _read_order_chains(conn, causes, lapsed.get(refunds.REFUND_KIND, frozenset()))
         for cause in causes:
-            if cause.kind not in _ORDER_CHAIN_KINDS:
+            if cause.kind not in _ORDER_CHAIN_RECORD_KINDS:
                 records[cause] = self._find_records_of_cause(conn, cause, lapsed)
         return {cause: _make_affected_records(records.get(cause, ())) for cause in causes}
 
@@ -140,14 +140,14 @@ class AffectedRecords:
 
     def _find_records_of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
         cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[name])
-        page = queues.read_queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
+        page = queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed)
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
     def _find_records_of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
         waiting = [
             record
             for name in _QUEUES_WAITING_FOR_PROVIDER
-            for _, record in queues.read_queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
+            for _, record in queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed)
         ]
         of_refunds = payments.find_by_ids(
             conn, {record.payment_id for record in waiting if isinstance(record, Refund)}

@@ -51,12 +51,12 @@ from console.store.tasks import tasks
 if TYPE_CHECKING:  # a desk without a registry doesn't import what reads it
     from console.store.registry.reader import RegistryReader
 
-TASK_NAME = "company_changes"
+COMPANY_CHANGES_TASK_NAME = "company_changes"
 ROWS_PER_PAGE, IDS_PER_PAGE = 500, 2_000
 """Number of corporations that one transaction compares, and number of record ids that one search for new
 corporations covers.
 """
-REREAD_IDS = 1_000
+IDS_READ_AGAIN_PER_RUN = 1_000
 """Number of ids before the newest one that the next run reads again. On a server a row with a lower id may be
 committed later than one with a higher id.
 """
@@ -64,7 +64,7 @@ _log = logging.getLogger("console.worker")
 
 
 @dataclass(frozen=True, slots=True)
-class WatchPosition:
+class CompanyWatchPosition:
     """The stored position of the due task `company_changes`: date and number of rows of the registry that the last
     finished run compared, and for each kind of record (LIVE_RECORD_KINDS) the highest id that the run has read."""
 
@@ -84,14 +84,14 @@ class _RegistryReplaced(Exception):
     compares with the new registry."""
 
 
-class ChangedCompanies:
+class ChangedCompanyAlerts:
     """The due task that compares the watched corporations with this desk's corporation registry, and raises and
     resolves alerts about changed corporations."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def run(self) -> int:
+    def update_alerts(self) -> int:
         """Resolve the alerts about corporations whose credit checks were renewed. If the registry is newer than at
         the last run, compare the watched corporations with it. Search new records for corporations that are not
         yet watched. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting
@@ -108,7 +108,9 @@ class ChangedCompanies:
             for changed in iterate_until_stopped(self._compare_pages(registry, status.registry_date, status.rows)):
                 count += changed
         except _RegistryReplaced:
-            _log.info("task %s: another registry is in use now; the next run compares with it", TASK_NAME)
+            _log.info(
+                "task %s: another registry is in use now; the next run compares with it", COMPANY_CHANGES_TASK_NAME
+            )
         return count
 
     def _compare_pages(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
@@ -119,7 +121,7 @@ class ChangedCompanies:
         with self._context.database.read() as conn:
             position = _read_position(conn)
             newest_ids = tuple(live_records.find_newest_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS)
-            reread = 0 if conn.dialect.name == "sqlite" else REREAD_IDS
+            reread = 0 if conn.dialect.name == "sqlite" else IDS_READ_AGAIN_PER_RUN
         if (day, rows) < position.registry:
             return
         last_ids = [max(0, last_id - reread) for last_id in position.last_ids]
@@ -128,14 +130,16 @@ class ChangedCompanies:
             yield from self._compare_all_watched_corporations(registry, day)
         for kind, last_id, newest_id in zip(live_records.LIVE_RECORD_KINDS, last_ids, newest_ids, strict=True):
             yield from self._find_new_corporations(registry, day, kind, range(last_id, newest_id, IDS_PER_PAGE))
-        self._context.write(lambda tx: self._store_position(tx, WatchPosition(day, rows, newest_ids)))
+        self._context.write(lambda tx: self._store_position(tx, CompanyWatchPosition(day, rows, newest_ids)))
         yield 0
 
-    def _store_position(self, tx: Transaction, position: WatchPosition) -> None:
-        task = tasks.find_or_insert(tx.conn, TASK_NAME, get_interval(TASK_NAME).seconds, self._context.now())
+    def _store_position(self, tx: Transaction, position: CompanyWatchPosition) -> None:
+        task = tasks.find_or_insert(
+            tx.conn, COMPANY_CHANGES_TASK_NAME, get_interval(COMPANY_CHANGES_TASK_NAME).seconds, self._context.now()
+        )
         text = json.dumps([position.registry_date.isoformat(), position.registry_rows, *position.last_ids])
         if task.position != text:
-            tasks.store_position(tx.conn, TASK_NAME, text)
+            tasks.store_position(tx.conn, COMPANY_CHANGES_TASK_NAME, text)
 
     # Comparison with a newer registry
 
@@ -379,15 +383,15 @@ def _require_same_registry(registry: "RegistryReader", day: date) -> None:
         raise _RegistryReplaced
 
 
-def _read_position(conn: Connection) -> WatchPosition:
+def _read_position(conn: Connection) -> CompanyWatchPosition:
     """Return the position of the last run that the due task `company_changes` has stored; the default position if
     none is stored, or if it can't be read."""
-    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == TASK_NAME), None)
+    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == COMPANY_CHANGES_TASK_NAME), None)
     if stored:
         try:
             day, rows, *last_ids = json.loads(stored)
             if len(last_ids) == len(live_records.LIVE_RECORD_KINDS):
-                return WatchPosition(date.fromisoformat(day), int(rows), tuple(map(int, last_ids)))
+                return CompanyWatchPosition(date.fromisoformat(day), int(rows), tuple(map(int, last_ids)))
         except unreadable_rows.READ_ERRORS:
-            _log.warning("task %s: its position can't be read; it begins anew", TASK_NAME)
-    return WatchPosition()
+            _log.warning("task %s: its position can't be read; it begins anew", COMPANY_CHANGES_TASK_NAME)
+    return CompanyWatchPosition()

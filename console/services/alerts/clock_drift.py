@@ -77,9 +77,9 @@ class ClockDriftAlerts:
         seconds = (before + (after - before) / 2 - server).total_seconds()
         return {self._context.spool.desk_id: (self._context.host, seconds)}
 
-    def _write_alerts(self, tx: Transaction, new: Mapping[str, str], ended: list[int]) -> None:
+    def _write_alerts(self, tx: Transaction, drift_by_desk: Mapping[str, str], ended_alert_ids: list[int]) -> None:
         now = self._context.now()
-        for desk, observed in new.items():
+        for desk, observed in drift_by_desk.items():
             alerts.raise_alert(
                 tx.conn,
                 ALERT_RULE,
@@ -90,7 +90,7 @@ class ClockDriftAlerts:
                 format_expected_drift(),
                 now,
             )
-        for alert_id in ended:
+        for alert_id in ended_alert_ids:
             alerts.resolve(tx.conn, alert_id, now)
 
 

@@ -21,7 +21,7 @@ from console.domain.records import Work, WorkReason, WorkState
 from console.domain.tasks.intervals import get_interval
 from console.domain.tasks.records import Alert, AlertRule
 from console.services.alerts.clock_drift import ClockDriftAlerts
-from console.services.alerts.provider_outage import ProviderOutages
+from console.services.alerts.provider_outage import ProviderOutageAlerts
 from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -33,7 +33,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders
 from console.store.tasks import tasks
 
-TASK_NAME = "alert_rules"
+ALERT_RULES_TASK_NAME = "alert_rules"
 ALERT_KIND = alerts.ALERT_KIND
 ROWS_PER_FEED_READ, MAX_FEED_READS = 2_000, 20
 """Rows of the change feed per read, and the largest number of such reads in one run."""
@@ -42,9 +42,9 @@ ORDER_IDS_PER_RUN, NEWEST_ORDERS_PER_RUN = 20_000, 1_000
 each run reads.
 """
 ORDERS_PER_BATCH, OPEN_ALERTS_PER_RUN = 200, 500
-LARGEST_ID = 2**63 - 1
+LARGEST_CHANGE_ID = 2**63 - 1
 
-WORK_REASON_OF_RULE: Mapping[AlertRule, str] = {
+WORK_REASON_OF_ALERT_RULE: Mapping[AlertRule, str] = {
     AlertRule.PAID_UNNOTICED: WorkReason.NOT_MOVED,
     AlertRule.PAID_WITHOUT_PAYMENT: WorkReason.PAID_WITHOUT_PAYMENT,
     AlertRule.PAID_TOO_LATE: WorkReason.PAID_LATE,
@@ -52,12 +52,12 @@ WORK_REASON_OF_RULE: Mapping[AlertRule, str] = {
 """By alert rule: the reason that is written into the work of an order when the rule sets the order to `needs_review`.
 """
 _PAID_AFTER_CANCEL_REASON = WorkReason.PAID_AFTER_CANCEL
-_REASONS_OF_ALERT_RULES = frozenset({*WORK_REASON_OF_RULE.values(), _PAID_AFTER_CANCEL_REASON})
+_REASONS_OF_ALERT_RULES = frozenset({*WORK_REASON_OF_ALERT_RULE.values(), _PAID_AFTER_CANCEL_REASON})
 _log = logging.getLogger("console.worker")
 
 
 @dataclass(frozen=True, slots=True)
-class FeedPosition:
+class ChangeFeedPosition:
     """The stored position of the due task `alert_rules` in the change feed (the table `changes`), in the orders
     and in the alerts. `last_read_change`: id of the last row of the change feed that was read.
     `last_aged_change`: id of the last row that was read a second time, after the longest grace period.
@@ -77,18 +77,18 @@ _POSITION_FIELD_BY_STORED_KEY = {
     "order": "last_order_id",
     "alert": "last_alert_id",
 }
-"""Field of `FeedPosition` by its key in the stored JSON."""
+"""Field of `ChangeFeedPosition` by its key in the stored JSON."""
 
 
-class AlertRules:
+class AlertRuleEvaluator:
     """The due task that evaluates the alert rules for orders and their payments, and raises or resolves alerts
     accordingly."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._checks = (ProviderOutages(context), QueueAgeAlerts(context), ClockDriftAlerts(context))
+        self._checks = (ProviderOutageAlerts(context), QueueAgeAlerts(context), ClockDriftAlerts(context))
 
-    def run(self) -> int:
+    def update_alerts(self) -> int:
         """Evaluate the alert rules for the orders of this run, and update the alerts about providers, queues and
         clocks. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting
         person may not run due tasks.
@@ -105,15 +105,19 @@ class AlertRules:
             self._context.write(lambda tx: self._store_position(tx, next_position))
         return sum(change_counts) + sum(check.update_alerts() for check in self._checks)
 
-    def _store_position(self, tx: Transaction, position: FeedPosition) -> None:
-        task = tasks.find_or_insert(tx.conn, TASK_NAME, get_interval(TASK_NAME).seconds, self._context.now())
+    def _store_position(self, tx: Transaction, position: ChangeFeedPosition) -> None:
+        task = tasks.find_or_insert(
+            tx.conn, ALERT_RULES_TASK_NAME, get_interval(ALERT_RULES_TASK_NAME).seconds, self._context.now()
+        )
         text = json.dumps({key: getattr(position, field) for key, field in _POSITION_FIELD_BY_STORED_KEY.items()})
         if task.position != text:
-            tasks.store_position(tx.conn, TASK_NAME, text)
+            tasks.store_position(tx.conn, ALERT_RULES_TASK_NAME, text)
 
     # Candidates
 
-    def _find_candidate_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], FeedPosition]:
+    def _find_candidate_orders(
+        self, conn: Connection, position: ChangeFeedPosition
+    ) -> tuple[frozenset[int], ChangeFeedPosition]:
         changed_orders, newest_id = self._find_changed_orders(conn, position), candidates.find_newest_order_id(conn)
         aged_orders = self._find_aged_orders(conn, position)
         upto = position.last_order_id + ORDER_IDS_PER_RUN
@@ -122,7 +126,7 @@ class AlertRules:
         ) | candidates.list_candidate_order_ids(conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id)
         open_alerts = alerts.list_open_alerts(conn, OPEN_ALERTS_PER_RUN, position.last_alert_id)
         alert_orders = {alert.subject_id for alert in open_alerts if _is_about_order(alert)}
-        next_position = FeedPosition(
+        next_position = ChangeFeedPosition(
             changed_orders[1],
             aged_orders[1],
             last_order_id=upto if upto < newest_id else 0,
@@ -130,7 +134,7 @@ class AlertRules:
         )
         return frozenset(changed_orders[0] | aged_orders[0] | range_orders | alert_orders), next_position
 
-    def _find_changed_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
+    def _find_changed_orders(self, conn: Connection, position: ChangeFeedPosition) -> tuple[frozenset[int], int]:
         """Return the ids of the orders that changed since the last run, and the id of the last row of the change
         feed (the table `changes`) that was read. On a server the last `change_feed.FIRST_OPEN_IDS` ids of the
         feed are read again, because a row with a lower id may be committed later.
@@ -141,7 +145,7 @@ class AlertRules:
             last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_orders_of_changes(conn, rows)
         return order_ids, last_id
 
-    def _find_aged_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
+    def _find_aged_orders(self, conn: Connection, position: ChangeFeedPosition) -> tuple[frozenset[int], int]:
         """Return the ids of the orders with a change after `position` that is at least LONGEST_GRACE_PERIOD old,
         and the id up to which the change feed (the table `changes`) is done: younger rows wait for a later run.
         These orders are evaluated a second time, because some rules could not be evaluated directly after the
@@ -264,7 +268,7 @@ class AlertRules:
             reason = (
                 _PAID_AFTER_CANCEL_REASON
                 if order.state is OrderState.CANCELLED
-                else WORK_REASON_OF_RULE[finding.rule]
+                else WORK_REASON_OF_ALERT_RULE[finding.rule]
             )
             if work.reason == reason or (
                 work.state is WorkState.NEEDS_REVIEW and work.reason not in _REASONS_OF_ALERT_RULES
@@ -274,31 +278,31 @@ class AlertRules:
         orders.plan_work(tx.conn, order, self._context.now(), planned)
 
 
-def _read_position(conn: Connection) -> FeedPosition:
+def _read_position(conn: Connection) -> ChangeFeedPosition:
     """Return the position of the last run that the due task `alert_rules` has stored. If none is stored, or if it
     can't be read, return the first position: the end of the change feed (the table `changes`),
     ROWS_PER_FEED_READ rows before the end for the second reading, and the first order.
     """
-    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == TASK_NAME), None)
+    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == ALERT_RULES_TASK_NAME), None)
     latest_change_id = candidates.find_latest_change_id(conn)
     if stored:
         try:
             return _parse_position(json.loads(stored), latest_change_id)
         except unreadable_rows.READ_ERRORS:
-            _log.warning("task %s: its position can't be read; it begins anew", TASK_NAME)
-    return FeedPosition(latest_change_id, max(0, latest_change_id - ROWS_PER_FEED_READ))
+            _log.warning("task %s: its position can't be read; it begins anew", ALERT_RULES_TASK_NAME)
+    return ChangeFeedPosition(latest_change_id, max(0, latest_change_id - ROWS_PER_FEED_READ))
 
 
-def _parse_position(stored: dict[str, object], latest_change_id: int) -> FeedPosition:
+def _parse_position(stored: dict[str, object], latest_change_id: int) -> ChangeFeedPosition:
     """Return the position of the due task `alert_rules` from its stored JSON object. Raises one of
     `unreadable_rows.READ_ERRORS` for malformed values and for a position after `latest_change_id`, the id of
     the last row of the change feed (the table `changes`).
     """
     numbers = {_POSITION_FIELD_BY_STORED_KEY[key]: int(str(number)) for key, number in stored.items()}
-    position = FeedPosition(**numbers)
+    position = ChangeFeedPosition(**numbers)
     if (
         min(numbers.values()) < 0
-        or max(numbers.values()) > LARGEST_ID
+        or max(numbers.values()) > LARGEST_CHANGE_ID
         or max(position.last_read_change, position.last_aged_change) > latest_change_id
     ):
         raise ValueError("no such place")

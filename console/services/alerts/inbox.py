@@ -19,7 +19,7 @@ from console.domain.views.company_actions import list_actions
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.database_rollback import RollbackFinding
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import read_facts
 from console.store.alerts import alerts, candidates, outbox
@@ -51,7 +51,7 @@ class AlertService:
     def __init__(
         self,
         context: ServiceContext,
-        request_ids: RequestIds,
+        request_ids: RequestIdService,
         complete_payments: Callable[[Connection, Sequence[Payment]], Sequence[Payment]],
     ) -> None:
         """`complete_payments` returns the given payments with their orders and refunds, from which the service
@@ -150,7 +150,7 @@ class AlertService:
             self._context.find_reading_person(conn)
             return sum(alert.acknowledged_by is None for alert in alerts.list_open_alerts(conn, MAX_COUNTED_ALERTS))
 
-    def find_rollback(self) -> RollbackFinding | None:
+    def find_database_rollback(self) -> RollbackFinding | None:
         """Check whether the database went back to an earlier state. Return the finding because of which operations
         with money are refused; None if they are not refused. Raises not_allowed if the acting person may not do
         this.
@@ -165,7 +165,7 @@ class AlertService:
         it went back to an earlier state; None if it did not go back. Raises not_allowed if the acting person
         may not do this.
         """
-        loss = self.find_rollback()
+        loss = self.find_database_rollback()
         return None if loss is None else len(loss.lost_operations)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
@@ -190,7 +190,7 @@ class AlertService:
         """
         return tuple(self.acknowledge(id, note, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
-    def undo_each(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
+    def undo_each_acknowledgement(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
         """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one
         incident. Raises the errors of `undo_acknowledgement`."""
         return tuple(self.undo_acknowledgement(id, request_id=_derive_request_id(request_id, id, ids)) for id in ids)

@@ -24,9 +24,9 @@ from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import InProgressDetail
 from console.domain.tasks.records import Alert, AlertItem
-from console.services.alerts.causes import AffectedRecords, find_causes, read_alerts_of_causes
+from console.services.alerts.causes import AffectedRecordReader, find_causes_of_alerts, read_alerts_of_causes
 from console.services.audit import refusals
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.access import operators as people
 from console.store.alerts import alerts, incident_steps
@@ -34,7 +34,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 
 MAX_OPEN_ALERTS = 1_000
-MAX_LISTED_RECORDS = 50
+MAX_LISTED_RECORDS_PER_INCIDENT = 50
 LONGEST_NOTE_CHARACTERS = 2_000
 MAX_ALERTS_SEARCHED_FOR_CLOSED = 200
 """Closed incidents are searched for among this number of the newest alerts."""
@@ -47,7 +47,7 @@ AUDIT_ACTION_BY_INCIDENT_ACTION: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.RESOLVE: AuditAction.INCIDENT_RESOLVED,
     IncidentAction.REOPEN: AuditAction.INCIDENT_REOPENED,
 }
-_INCIDENT_RIGHT = "note"
+_RIGHT_TO_ACT_ON_INCIDENTS = "note"
 AlertItemLister = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem]]
 """Function that returns, by alert id, the alert with the action that ends it."""
 
@@ -58,9 +58,9 @@ class IncidentService:
     alert and no record changes then, and the incident opens again if it becomes worse.
     """
 
-    def __init__(self, context: ServiceContext, request_ids: RequestIds, list_items: AlertItemLister) -> None:
+    def __init__(self, context: ServiceContext, request_ids: RequestIdService, list_items: AlertItemLister) -> None:
         self._context, self._request_ids, self._list_items = context, request_ids, list_items
-        self._records = AffectedRecords(context)
+        self._records = AffectedRecordReader(context)
 
     def list_incidents(self, *, include_closed: bool = False) -> tuple[Incident, ...]:
         """Return the incidents with an open alert, the oldest first; with `include_closed` also the newest closed
@@ -83,7 +83,7 @@ class IncidentService:
             self._context.find_reading_person(conn)
             return self._find_incident(conn, id)
 
-    def count_waiting(self) -> int:
+    def count_waiting_incidents(self) -> int:
         """Return the number of incidents that are open and have an alert that no person has acknowledged. Raises
         not_allowed if the acting person may not do this.
 
@@ -144,7 +144,9 @@ class IncidentService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(
-                person.name for person in people.list_enabled_people(conn) if has_right(person, _INCIDENT_RIGHT)
+                person.name
+                for person in people.list_enabled_people(conn)
+                if has_right(person, _RIGHT_TO_ACT_ON_INCIDENTS)
             )
 
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
@@ -203,10 +205,10 @@ class IncidentService:
     def _act_on_incident(self, action: IncidentAction, id: object, *arguments: object) -> Incident:
         alert_id, context = int(str(id)), self._context
         with refusals.audit_refusals(context, AUDIT_ACTION_BY_INCIDENT_ACTION[action], alert_id, kind=INCIDENT_KIND):
-            person = context.require_right(_INCIDENT_RIGHT).name
-            return context.write(lambda tx: self._add_step(tx, action, alert_id, person, arguments))
+            person = context.require_right(_RIGHT_TO_ACT_ON_INCIDENTS).name
+            return context.write(lambda tx: self._store_incident_step(tx, action, alert_id, person, arguments))
 
-    def _add_step(
+    def _store_incident_step(
         self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, arguments: tuple[object, ...]
     ) -> Incident:
         """Store the action of a person on an incident as a step if the incident's state admits it, and return the
@@ -267,7 +269,7 @@ class IncidentService:
     def _require_owner(self, conn: Connection, name: str) -> str:
         """Return the stored name of a person who may own incidents. Raises usage for every other name."""
         person = people.find(conn, name.strip(), admit_unlisted=self._context.admits_unlisted_names)
-        if person is None or not has_right(person, _INCIDENT_RIGHT):
+        if person is None or not has_right(person, _RIGHT_TO_ACT_ON_INCIDENTS):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_INCIDENT_OWNER, "name": name})
         return person.name
 
@@ -316,7 +318,7 @@ class IncidentService:
             state=status.state,
             alerts=alert_group,
             steps=own_steps,
-            records=records[:MAX_LISTED_RECORDS],
+            records=records[:MAX_LISTED_RECORDS_PER_INCIDENT],
             extent=extent,
             number=item.number if item else None,
             action=item.action if item else None,
@@ -335,9 +337,9 @@ def _group_alerts_by_incident(
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:
     """Return, for each incident to which one of `some_alerts` belongs, its cause and all its alerts."""
     wanted = {alert.id: alert for alert in some_alerts}
-    causes = find_causes(conn, wanted.values())
+    causes = find_causes_of_alerts(conn, wanted.values())
     related = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | wanted
-    cause_of = find_causes(conn, related.values())
+    cause_of = find_causes_of_alerts(conn, related.values())
     by_cause: dict[Cause, list[Alert]] = {}
     for alert in related.values():
         by_cause.setdefault(cause_of[alert.id], []).append(alert)

@@ -21,13 +21,13 @@ from console.store.alerts import alerts, outbox
 from console.store.alerts.outbox import OutboxEvent
 from console.store.database.engine import Transaction
 
-MAX_CONSECUTIVE_FAILURES = 3
+MAX_CONSECUTIVE_SEND_FAILURES = 3
 """Number of consecutive failed sends after which the remaining events wait for the next run."""
-RETRY_WAITS: Sequence[timedelta] = tuple(timedelta(seconds=step) for step in (10, 30, 60, 300, 900, 3600))
+OUTBOX_RETRY_WAITS: Sequence[timedelta] = tuple(timedelta(seconds=step) for step in (10, 30, 60, 300, 900, 3600))
 """Waits before the second, third and each later attempt to send an event; the last wait is used for all further
 attempts.
 """
-JITTER_FRACTION = 0.2
+RETRY_JITTER_FRACTION = 0.2
 UNPUBLISHED_ALERT_AGE = timedelta(hours=1)
 """Age of the oldest event in the outbox after which an alert is raised."""
 ALERT_RAISED_EVENT: EventName = "AlertRaised"
@@ -44,7 +44,7 @@ class OutboxSender:
         self._open_publisher = open_publisher
         self._publisher: Publisher | None = None
 
-    def run(self) -> int:
+    def send_due_events(self) -> int:
         """Send the due events. Return the number of accepted events. Without a configured publisher the events stay
         in the outbox, and no alert is raised.
 
@@ -78,7 +78,7 @@ class OutboxSender:
 
     def _send_all(self, publisher: Publisher) -> int:
         """Send the due events of the outbox in rounds: the next event with the same record key is read only after
-        the publisher has accepted the previous one. Stop after MAX_CONSECUTIVE_FAILURES failures in a row, or
+        the publisher has accepted the previous one. Stop after MAX_CONSECUTIVE_SEND_FAILURES failures in a row, or
         after a round without an accepted event. Return the number of accepted events.
         """
         sent_count, failure_count = 0, 0
@@ -87,7 +87,7 @@ class OutboxSender:
             for event in iterate_until_stopped(events):
                 error = self._send_event(publisher, event)
                 sent_count, failure_count = (sent_count + 1, 0) if error is None else (sent_count, failure_count + 1)
-                if failure_count == MAX_CONSECUTIVE_FAILURES:
+                if failure_count == MAX_CONSECUTIVE_SEND_FAILURES:
                     return sent_count
             if sent_count == count_before:
                 break
@@ -96,7 +96,7 @@ class OutboxSender:
     def _read_due_events(self) -> tuple[OutboxEvent, ...]:
         now, longest_wait = (
             self._context.now(),
-            self._context.scale.scale_delta(RETRY_WAITS[-1] * (1 + JITTER_FRACTION)),
+            self._context.scale.scale_delta(OUTBOX_RETRY_WAITS[-1] * (1 + RETRY_JITTER_FRACTION)),
         )
         with self._context.database.read() as conn:
             return outbox.list_due_events(conn, now, BATCH, latest_credible=now + longest_wait + CLOCK_TOLERANCE)
@@ -115,8 +115,8 @@ class OutboxSender:
         return error
 
     def _compute_next_attempt_at(self, event: OutboxEvent) -> datetime:
-        wait = RETRY_WAITS[min(event.attempts, len(RETRY_WAITS) - 1)]
-        jitter_factor = 1 + JITTER_FRACTION * (secrets.randbelow(2001) - 1000) / 1000
+        wait = OUTBOX_RETRY_WAITS[min(event.attempts, len(OUTBOX_RETRY_WAITS) - 1)]
+        jitter_factor = 1 + RETRY_JITTER_FRACTION * (secrets.randbelow(2001) - 1000) / 1000
         return self._context.now() + self._context.scale.scale_delta(wait * jitter_factor)
 
     # Alert

@@ -25,7 +25,7 @@ MIN_CONSECUTIVE_FAILED_CALLS, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
 first of these calls was at least SHORTEST_OUTAGE ago.
 """
 _MAX_OPEN_ALERTS = 1_000
-_SINCE_SEPARATOR = " since "
+_OUTAGE_START_SEPARATOR = " since "
 
 
 def compute_provider_subject_id(provider: str) -> int:
@@ -38,11 +38,11 @@ def find_outage_start(alert: Alert) -> datetime:
     """Return the time of the first call without a usable answer, which the text of an outage alert contains; the
     time of the alert if its text contains no time."""
     with suppress(ValueError):
-        return datetime.fromisoformat(alert.observed.partition(_SINCE_SEPARATOR)[2])
+        return datetime.fromisoformat(alert.observed.partition(_OUTAGE_START_SEPARATOR)[2])
     return alert.detected_at
 
 
-class ProviderOutages:
+class ProviderOutageAlerts:
     """Decides from the calls to providers in the stored evidence, of all desks and workers, whether a provider is
     away (gives no usable answers for some time), and raises and resolves the alerts about that."""
 
@@ -64,18 +64,18 @@ class ProviderOutages:
         new_names = [
             name for name in sorted(away_providers) if compute_provider_subject_id(name) not in alerted_numbers
         ]
-        returned_names = [
+        recovered_providers = [
             name
             for name, since in sorted(series_by_provider.items())
             if since is None and compute_provider_subject_id(name) in alerted_numbers
         ]
-        if new_names or returned_names:
+        if new_names or recovered_providers:
             context.write(
                 lambda tx: self._write_alerts(
-                    tx, {name: away_providers[name][0] for name in new_names}, returned_names
+                    tx, {name: away_providers[name][0] for name in new_names}, recovered_providers
                 )
             )
-        return len(new_names) + len(returned_names)
+        return len(new_names) + len(recovered_providers)
 
     def _is_outage(self, since: datetime, calls: int) -> bool:
         return (
@@ -83,14 +83,16 @@ class ProviderOutages:
             and self._context.now() - since >= self._context.scale.scale_delta(SHORTEST_OUTAGE)
         )
 
-    def _write_alerts(self, tx: Transaction, away_since: Mapping[str, datetime], returned_names: list[str]) -> None:
+    def _write_alerts(
+        self, tx: Transaction, outage_start_by_provider: Mapping[str, datetime], recovered_providers: list[str]
+    ) -> None:
         now = self._context.now()
-        for name, since in away_since.items():
-            observed = f"{name}: no usable answer{_SINCE_SEPARATOR}{format_instant(since)}"
+        for name, since in outage_start_by_provider.items():
+            observed = f"{name}: no usable answer{_OUTAGE_START_SEPARATOR}{format_instant(since)}"
             alerts.raise_alert(
                 tx.conn, ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id(name), None, observed, "answers", now
             )
-        numbers = {compute_provider_subject_id(name) for name in returned_names}
+        numbers = {compute_provider_subject_id(name) for name in recovered_providers}
         for alert in alerts.list_open_alerts_of_rule(tx.conn, ALERT_RULE, _MAX_OPEN_ALERTS):
             if alert.subject_id in numbers:
                 alerts.resolve(tx.conn, alert.id, now)

@@ -53,12 +53,14 @@ class QueueAgeAlerts:
             context.write(lambda tx: self._write_alerts(tx, new, ended))
         return len(new) + len(ended)
 
-    def _write_alerts(self, tx: Transaction, old: Mapping[str, datetime], ended: list[int]) -> None:
+    def _write_alerts(
+        self, tx: Transaction, since_by_queue: Mapping[str, datetime], ended_alert_ids: list[int]
+    ) -> None:
         now = self._context.now()
-        for name, since in old.items():
+        for name, since in since_by_queue.items():
             observed, expected = format_observed_age(name, since), format_expected_age(AGE_LIMITS[name])
             alerts.raise_alert(
                 tx.conn, ALERT_RULE, QUEUE_KIND, compute_subject_id(name), None, observed, expected, now
             )
-        for alert_id in ended:
+        for alert_id in ended_alert_ids:
             alerts.resolve(tx.conn, alert_id, now)

@@ -45,7 +45,7 @@ calendar of Python has the years 1 to 9999.
 """
 
 
-class UnmatchedNotices:
+class UnmatchedNoticeReader:
     """Reads the queue of unmatched notices. It writes nothing and calls no provider. A person acknowledges a
     notice with `console.alerts.acknowledge_each` and the ids of `UnmatchedNoticeItem.cases`."""
 
@@ -79,7 +79,7 @@ class UnmatchedNotices:
                 return item
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.ALERT_KIND, "id": str(case_id)})
 
-    def count(self) -> QueueCount:
+    def count_open_notices(self) -> QueueCount:
         """Return the number of unmatched notices in the queue, at most MAX_COUNTED_NOTICES, and the time since
         which the oldest notice waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
@@ -143,12 +143,12 @@ def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> U
         proof = NoticeProof.NONE
     return UnmatchedNotice(
         event.id, event.source, event.event_id, event.kind, event.order_no, event.amount_minor, event.currency,
-        None if event.occurred_at is None else _limit_instant(event.occurred_at),
-        _limit_instant(event.received_at or case.detected_at), proof,
+        None if event.occurred_at is None else _limit_to_day_in_every_zone(event.occurred_at),
+        _limit_to_day_in_every_zone(event.received_at or case.detected_at), proof,
     )  # fmt: skip
 
 
-def _limit_instant(at: datetime) -> datetime:
+def _limit_to_day_in_every_zone(at: datetime) -> datetime:
     """Return the instant, limited to the range from _EARLIEST to _LATEST, so that it has a day in every time zone.
     Only another program stores an instant outside of this range."""
     return min(max(at, _EARLIEST), _LATEST)
@@ -181,6 +181,8 @@ def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tupl
     shared = {
         SharedFact.NUMBER: notice.order_no in _list_numbers_of_record(record),
         SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
-        SharedFact.DAY: any(at is not None and _limit_instant(at).astimezone(zone).date() == day for at in instants),
+        SharedFact.DAY: any(
+            at is not None and _limit_to_day_in_every_zone(at).astimezone(zone).date() == day for at in instants
+        ),
     }
     return tuple(fact for fact, is_shared in shared.items() if is_shared)

@@ -9,7 +9,7 @@ from console.store.records import assignments as takes
 from console.store.records import notes
 
 
-class Annotations(TypedDict):
+class RecordAnnotations(TypedDict):
     """The annotations of one record, as keyword arguments for the object with the data of the record's screen.
     `taken` is the running take of the record, None if no person has taken it; `notes` are its notes."""
 
@@ -17,7 +17,7 @@ class Annotations(TypedDict):
     notes: tuple[Note, ...]
 
 
-def read_annotations(context: ServiceContext, conn: Connection, kind: str, record_id: int) -> Annotations:
+def read_annotations(context: ServiceContext, conn: Connection, kind: str, record_id: int) -> RecordAnnotations:
     """Return the take and the notes of a record, read in the caller's transaction. `kind` is the kind of the
     record, such as `payment`."""
     assignments = takes.read_takes(conn, kind, (record_id,), context.now())

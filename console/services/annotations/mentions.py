@@ -6,7 +6,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
 from console.services.audit import refusals
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
@@ -19,7 +19,7 @@ MENTION_RIGHT = "note"
 class MentionService:
     """Lists the open mentions of the acting person, and marks them as done."""
 
-    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+    def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_open(self) -> tuple[Mention, ...]:
@@ -61,8 +61,8 @@ def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, .
     return find_names(note_text, names, author).people
 
 
-def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...], how: MentionSource) -> None:
-    """Store one mention of each person of `names`, whom the note mentions. `how` says whether the note belongs to
-    a hand-over."""
+def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...], mention_source: MentionSource) -> None:
+    """Store one mention of each person of `names`, whom the note mentions. `mention_source` says whether the note
+    belongs to a hand-over."""
     for name in names:
-        mentions.add_mention(tx.conn, note.id, name, note.at, how)
+        mentions.add_mention(tx.conn, note.id, name, note.at, mention_source)

@@ -8,11 +8,11 @@ from console.services.process.context import WORKER, ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
 
-ENTRIES_PER_WRITE = 20
+AUDIT_ENTRIES_PER_WRITE = 20
 
 
-class ReadLog:
-    """Collects audit entries about opened records, and writes ENTRIES_PER_WRITE of them in one transaction. A
+class RecordOpeningLog:
+    """Collects audit entries about opened records, and writes AUDIT_ENTRIES_PER_WRITE of them in one transaction. A
     failure of this transaction does not prevent people from reading."""
 
     def __init__(self, context: ServiceContext) -> None:
@@ -23,7 +23,7 @@ class ReadLog:
 
     def record_opening(self, action: AuditAction, kind: str, subject_id: int | str | None) -> None:
         """Collect an audit entry: the acting person has opened a record, a PDF or an export. When
-        ENTRIES_PER_WRITE entries are collected, they are written together; `flush` writes the rest.
+        AUDIT_ENTRIES_PER_WRITE entries are collected, they are written together; `flush` writes the rest.
 
         If the person's previous entry is the same, no entry is collected, because a screen reads its record again
         after each change.
@@ -34,7 +34,7 @@ class ReadLog:
                 return
             self._open[entry.person] = entry
             self._unwritten.append(entry)
-            is_full = len(self._unwritten) >= ENTRIES_PER_WRITE
+            is_full = len(self._unwritten) >= AUDIT_ENTRIES_PER_WRITE
         if is_full:
             self.flush()
 

@@ -7,14 +7,14 @@ from console.services.process.context import ServiceContext
 from console.store.audit import roots as audit_roots
 from console.store.database.engine import Transaction
 
-ROOT_INTERVAL_SECONDS = 3600.0
-COMMITTED_AGE_SECONDS = 60.0
+AUDIT_ROOT_INTERVAL_SECONDS = 3600.0
+COMMITTED_ENTRY_AGE_SECONDS = 60.0
 """Age of an entry, in seconds, from which all entries with smaller ids are committed, because no transaction of this
 program lasts longer.
 """
 
 
-class AuditRoots:
+class AuditRootWriter:
     """Stores the heads of all chains of the audit trail as a root when the oldest audit entry that no root covers
     is an hour old."""
 
@@ -23,17 +23,18 @@ class AuditRoots:
 
     def write_root_if_due(self) -> int:
         """If a root is due, store the heads of the chains up to the newest entry that is older than
-        COMMITTED_AGE_SECONDS, in several transactions. Return the number of stored heads; 0 if no root is due."""
+        COMMITTED_ENTRY_AGE_SECONDS, in several transactions. Return the number of stored heads; 0 if no root is
+        due."""
         context = self._context
         with context.database.read() as conn:
             age = audit_roots.compute_oldest_uncovered_age_seconds(
                 conn, audit_roots.read_covered_rows(conn), context.now()
             )
             newest_id = audit_roots.find_newest_row_older_than(
-                conn, context.now(), context.scale.scale_seconds(COMMITTED_AGE_SECONDS)
+                conn, context.now(), context.scale.scale_seconds(COMMITTED_ENTRY_AGE_SECONDS)
             )
         # The age is negative if the clock was ahead when the entry was written.
-        if age is None or abs(age) < context.scale.scale_seconds(ROOT_INTERVAL_SECONDS):
+        if age is None or abs(age) < context.scale.scale_seconds(AUDIT_ROOT_INTERVAL_SECONDS):
             return 0
         head_count = 0
         while written := context.write(lambda tx: self._write_next_heads(tx, newest_id)):

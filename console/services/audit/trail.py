@@ -12,17 +12,17 @@ from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
 from console.services.audit.csv_file import write_csv
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.process.context import ServiceContext
 from console.store.audit import roots as audit_roots
 from console.store.audit import trail as audit
 from console.store.records import any_record
 
-_CSV_COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
+_AUDIT_CSV_COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
 
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], int]], int]
-"""Type of the function `RequestIds.act_once`. Its arguments: the command, the request id, the arguments of the
+"""Type of the function `RequestIdService.act_once`. Its arguments: the command, the request id, the arguments of the
 command, and the function whose answer is stored under the request id.
 """
 
@@ -30,9 +30,9 @@ command, and the function whose answer is stored under the request id.
 class AuditService:
     """Lists, verifies and exports audit entries. Operators and approvers see their own entries, auditors see all."""
 
-    def __init__(self, context: ServiceContext, reads: ReadLog, once: ActOnceFunction) -> None:
-        self._context, self._act_once = context, once
-        self._reads = reads
+    def __init__(self, context: ServiceContext, opening_log: RecordOpeningLog, act_once: ActOnceFunction) -> None:
+        self._context, self._act_once = context, act_once
+        self._opening_log = opening_log
 
     def list_entries(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
         """Return a page of at most `limit` (up to 1,000) audit entries that the acting person may read, newest
@@ -43,7 +43,7 @@ class AuditService:
         with self._context.database.read() as conn:
             entries = audit.list_newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
             numbers = any_record.read_numbers_of_subjects(conn, {entry.subject for entry in entries})
-        self._reads.record_opening(AuditAction.AUDIT_LISTED, "audit", None)
+        self._opening_log.record_opening(AuditAction.AUDIT_LISTED, "audit", None)
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 
     def verify_chains(self) -> int:
@@ -80,8 +80,8 @@ class AuditService:
     def _export_entries(self, path: Path) -> int:
         who = self._find_only_visible_person()
         with self._context.database.read() as conn:
-            rows = write_csv(path, [_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, who=who)))
-        self._reads.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
+            rows = write_csv(path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, who=who)))
+        self._opening_log.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 
     def _find_only_visible_person(self) -> str | None:

@@ -13,14 +13,14 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService
-from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import rate_gate
 
-CALL_SPACING_SECONDS = 0.2
+PROVIDER_CALL_SPACING_SECONDS = 0.2
 """Time between the starts of two calls to one provider, in seconds, over all bulk runs and desks."""
-PROVIDER_REFUSAL_CODES = frozenset(
+PROVIDER_REFUSAL_ERROR_CODES = frozenset(
     {
         ErrorCode.PROVIDER_REFUSED,
         ErrorCode.PROVIDER_AUTH,
@@ -30,8 +30,8 @@ PROVIDER_REFUSAL_CODES = frozenset(
         ErrorCode.BAD_PROFILE,
     }
 )
-_MISSING_CALL_REASONS = (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
-_CALLS_PER_ROW = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
+_MISSING_PROVIDER_CALL_REASONS = (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
+_MAX_PROVIDER_CALLS_PER_ROW = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
 """Largest number of calls to the provider for one row, by action."""
 
 
@@ -63,15 +63,15 @@ class BulkActionRunner:
     def calls_provider(self, action: BulkAction) -> bool:
         """True if the action of a bulk run calls a provider (probe, refetch). Any other action (take, note) is
         executed within one transaction."""
-        return action in _CALLS_PER_ROW
+        return action in _MAX_PROVIDER_CALLS_PER_ROW
 
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
         """Wait for the minimum time between calls to `provider`, and probe or re-fetch the row's record.
         `was_begun` is True if an earlier process had started this row: the record may then have a newer
-        version. Raises the errors of OWN_FAULT_CODES, which are faults of this installation, such as an
+        version. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an
         unreachable database, and not a result of the row.
         """
-        self._wait_for_call_start(provider, _CALLS_PER_ROW[run.action])
+        self._wait_for_call_start(provider, _MAX_PROVIDER_CALLS_PER_ROW[run.action])
         try:
             if run.action is BulkAction.PROBE:
                 self._probe(row.kind, row.subject_id)
@@ -83,7 +83,7 @@ class BulkActionRunner:
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
         """Take the row's record or add the run's note to it, in the caller's transaction. Raises the errors of
-        OWN_FAULT_CODES, which are faults of this installation, such as an unreachable database, and not a
+        OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an unreachable database, and not a
         result of the row.
         """
         try:
@@ -109,21 +109,21 @@ class BulkActionRunner:
         None or runs on this machine."""
         if provider is None or self._context.settings.is_on_loopback(provider):
             return 0.0
-        return self._context.scale.scale_seconds(CALL_SPACING_SECONDS)
+        return self._context.scale.scale_seconds(PROVIDER_CALL_SPACING_SECONDS)
 
     def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
         """Return the shortest time that one row of a bulk run can take, in seconds: the minimum time between two
         calls to the provider, multiplied by the number of calls that the action makes for a row."""
-        return self.get_call_spacing_seconds(provider) * _CALLS_PER_ROW.get(action, 0)
+        return self.get_call_spacing_seconds(provider) * _MAX_PROVIDER_CALLS_PER_ROW.get(action, 0)
 
 
 def convert_error_to_row_outcome(error: ConsoleError) -> RowOutcome:
     """Return the result of a row of a bulk run whose action raised `error`. Raises `error` again if it is an error
-    of OWN_FAULT_CODES, which is a fault of this installation, such as an unreachable database, and not a result
+    of OWN_FAULT_ERROR_CODES, which is a fault of this installation, such as an unreachable database, and not a result
     of the row.
     """
     code, reason = error.code, error.detail.get("reason")
-    if code in OWN_FAULT_CODES:
+    if code in OWN_FAULT_ERROR_CODES:
         raise error
     if code == ErrorCode.STALE_VIEW:
         return RowOutcome(RowResult.SKIPPED, "changed")
@@ -132,10 +132,10 @@ def convert_error_to_row_outcome(error: ConsoleError) -> RowOutcome:
         holder_name = str(holder["operator"]) if isinstance(holder, dict) else None
         return RowOutcome(RowResult.SKIPPED, join_reason(InProgressReason.TAKEN_BY_OTHER_PERSON, holder_name))
     if code == ErrorCode.OUTCOME_UNKNOWN:
-        has_no_call = reason in _MISSING_CALL_REASONS
+        has_no_call = reason in _MISSING_PROVIDER_CALL_REASONS
         return (
             RowOutcome(RowResult.REFUSED, str(reason)) if has_no_call else RowOutcome(RowResult.DONE, STILL_UNKNOWN)
         )
-    if code in PROVIDER_REFUSAL_CODES:
+    if code in PROVIDER_REFUSAL_ERROR_CODES:
         return RowOutcome(RowResult.FAILED, code, is_provider_refusal=True)
     return RowOutcome(RowResult.REFUSED if error.exit_status in (2, 3) else RowResult.FAILED, code)

@@ -12,18 +12,18 @@ from console.domain.records import Certainty, CreditCheck, Person
 from console.domain.recovery.decision_table import find_choice
 from console.domain.recovery.records import ChoiceFacts
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
-from console.services.recovery.choices import DecisionChoices
+from console.services.recovery.choices import DecisionChoiceReader
 from console.store.database.sqlalchemy_names import Connection
 
-ALREADY_DONE_REASON = "already_done"
+ACTION_ALREADY_DONE_REASON = "already_done"
 
 
 @dataclass(frozen=True, slots=True)
-class Eligibility:
+class BulkRowForecaster:
     """Forecasts the results of the rows of a bulk run by the decision table, which lists the allowed actions on a
     record, for the person who executes the run."""
 
-    choices: DecisionChoices
+    choices: DecisionChoiceReader
 
     def make_forecast(
         self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, was_begun: bool = False
@@ -48,7 +48,7 @@ def _forecast_row(
 ) -> RowForecast:
     has_changed = facts.record.version != row.expected_version
     if has_changed and was_begun and is_action_already_done(run.action, facts):
-        return RowForecast(row, ForecastKind.SKIP, ALREADY_DONE_REASON)
+        return RowForecast(row, ForecastKind.SKIP, ACTION_ALREADY_DONE_REASON)
     if (other := _find_other_person(facts, run, person)) is not None:
         return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN_BY_OTHER_PERSON, other)
     if has_changed and not was_begun:

@@ -24,7 +24,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Person
 from console.domain.tasks.records import BulkRow, BulkRun
 from console.services.bulk.actions import BulkActionRunner, RowOutcome
-from console.services.bulk.eligibility import ALREADY_DONE_REASON, Eligibility
+from console.services.bulk.eligibility import ACTION_ALREADY_DONE_REASON, BulkRowForecaster
 from console.services.guarded import database_rollback
 from console.services.guarded.leases import hold_lease
 from console.services.process.context import ServiceContext
@@ -37,7 +37,7 @@ from console.store.operations.leases import Lease
 from console.store.tasks import bulk_runs as bulk
 
 BULK_RUN_KIND = bulk.BULK_RUN_KIND
-MAX_CONSECUTIVE_REFUSALS = 3
+MAX_CONSECUTIVE_PROVIDER_REFUSALS = 3
 """Number of consecutive refusals by one provider after which a run pauses."""
 _ROWS_PER_PAGE = 200
 _ROW_POSITION_PREFIX = "row:"
@@ -91,7 +91,7 @@ class _LeaseLost(Exception):
 class BulkExecutor:
     """Executes stored bulk runs row by row. The caller has checked the person's right."""
 
-    def __init__(self, context: ServiceContext, eligibility: Eligibility, actions: BulkActionRunner) -> None:
+    def __init__(self, context: ServiceContext, eligibility: BulkRowForecaster, actions: BulkActionRunner) -> None:
         self._context, self._eligibility, self._actions = context, eligibility, actions
 
     def run(self, run_id: int, max_rows: int | None, execution: BulkExecution) -> int:
@@ -102,12 +102,12 @@ class BulkExecutor:
         database_rollback.require_no_rollback(self._context)
         with hold_lease(self._context, make_lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
             run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
-            work = _ExecutedRun(run, execution, lease, begun_position)
+            executed_run = _ExecutedRun(run, execution, lease, begun_position)
             try:
-                self._run_rows(work)
+                self._run_rows(executed_run)
             except _LeaseLost:
                 _log.info("bulk run %s: somebody else has it, or stopped it", run.name)
-        return work.processed_count
+        return executed_run.processed_count
 
     @compare_and_swap.run_again_if_stale()
     def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
@@ -125,122 +125,138 @@ class BulkExecutor:
         )
         return running_run, int(begun_text) if begun_text.isdecimal() else None
 
-    def _run_rows(self, work: _ExecutedRun) -> None:
+    def _run_rows(self, executed_run: _ExecutedRun) -> None:
         with self._context.database.read() as conn:
-            work.results.update({name: n for name, n in bulk.count_results(conn, work.run.id).items() if name})
+            executed_run.results.update(
+                {name: n for name, n in bulk.count_results(conn, executed_run.run.id).items() if name}
+            )
         count_before = -1
         while (
-            work.run.state == bulk.RUN_RUNNING and not work.has_reached_limit and work.processed_count > count_before
+            executed_run.run.state == bulk.RUN_RUNNING
+            and not executed_run.has_reached_limit
+            and executed_run.processed_count > count_before
         ):
-            count_before = work.processed_count
+            count_before = executed_run.processed_count
             with self._context.database.read() as conn:
-                rows = bulk.read_next_unprocessed_rows(conn, work.run.id, _ROWS_PER_PAGE)
+                rows = bulk.read_next_unprocessed_rows(conn, executed_run.run.id, _ROWS_PER_PAGE)
             if not rows:
-                self._end_run(work, *_find_final_state(work.run))
+                self._end_run(executed_run, *_find_final_state(executed_run.run))
                 return
-            if not self._run_page(work, rows):
+            if not self._run_page(executed_run, rows):
                 return
 
-    def _run_page(self, work: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
+    def _run_page(self, executed_run: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
         """Execute `rows` of the bulk run one after the other. Return False if the run was stopped or paused
         meanwhile."""
         for row in cancellation.iterate_until_stopped(rows):
-            if work.has_reached_limit:
+            if executed_run.has_reached_limit:
                 break
-            if work.execution.should_stop():
-                self._end_run(work, bulk.RUN_STOPPED, "asked")
+            if executed_run.execution.should_stop():
+                self._end_run(executed_run, bulk.RUN_STOPPED, "asked")
                 return False
-            if not self._run_row(work, row):
+            if not self._run_row(executed_run, row):
                 return False
         return True
 
-    def _run_row(self, work: _ExecutedRun, row: BulkRow) -> bool:
+    def _run_row(self, executed_run: _ExecutedRun, row: BulkRow) -> bool:
         """Forecast a row of the bulk run, execute its action and store the result. Return False if the run is
         paused."""
-        was_begun = work.begun_position == row.position
+        was_begun = executed_run.begun_position == row.position
         with self._context.database.read() as conn:
-            if (current := bulk.find(conn, work.run.id)) is None or current.version != work.run.version:
+            if (
+                current := bulk.find(conn, executed_run.run.id)
+            ) is None or current.version != executed_run.run.version:
                 raise _LeaseLost
             forecast = self._eligibility.make_forecast(
-                conn, work.run, row, work.execution.person, was_begun=was_begun
+                conn, executed_run.run, row, executed_run.execution.person, was_begun=was_begun
             )
-        outcome = self._execute_row_action(work, forecast, was_begun=was_begun)
-        work.processed_count += 1
-        work.results[get_row_outcome(outcome.result, outcome.reason) or ""] += 1
-        work.execution.progress(BulkProgress(sum(work.results.values()), work.run.most, dict(work.results)))
-        return self._count_refusal(work, forecast, outcome)
+        outcome = self._execute_row_action(executed_run, forecast, was_begun=was_begun)
+        executed_run.processed_count += 1
+        executed_run.results[get_row_outcome(outcome.result, outcome.reason) or ""] += 1
+        executed_run.execution.progress(
+            BulkProgress(sum(executed_run.results.values()), executed_run.run.most, dict(executed_run.results))
+        )
+        return self._count_refusal(executed_run, forecast, outcome)
 
-    def _execute_row_action(self, work: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
+    def _execute_row_action(
+        self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool
+    ) -> RowOutcome:
         row, acts = forecast.row, self._actions
         if forecast.verdict is not ForecastKind.WOULD_RUN:
             outcome = _make_outcome_of_forecast(forecast)
-        elif acts.calls_provider(work.run.action):
-            self._context.write(lambda tx: self._mark_row_begun(tx, work, row))
+        elif acts.calls_provider(executed_run.run.action):
+            self._context.write(lambda tx: self._mark_row_begun(tx, executed_run, row))
             self._context.failpoints.reach("before_bulk_row")
-            outcome = self._call_provider(work, forecast, was_begun=was_begun)
+            outcome = self._call_provider(executed_run, forecast, was_begun=was_begun)
             self._context.failpoints.reach("after_bulk_row")
         else:
             return self._context.write(
-                lambda tx: self._store_result(tx, work, row, acts.run_local_action(tx, work.run, row))
+                lambda tx: self._store_result(tx, executed_run, row, acts.run_local_action(tx, executed_run.run, row))
             )
-        return self._context.write(lambda tx: self._store_result(tx, work, row, outcome))
+        return self._context.write(lambda tx: self._store_result(tx, executed_run, row, outcome))
 
-    def _call_provider(self, work: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
+    def _call_provider(self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
         try:
-            return self._actions.run_provider_action(work.run, forecast.row, forecast.provider, was_begun=was_begun)
+            return self._actions.run_provider_action(
+                executed_run.run, forecast.row, forecast.provider, was_begun=was_begun
+            )
         except ConsoleError:
             raise
         except Exception:
-            _log.exception("bulk run %s, row %s", work.run.name, forecast.row.position)
+            _log.exception("bulk run %s, row %s", executed_run.run.name, forecast.row.position)
             return RowOutcome(RowResult.FAILED, ErrorCode.INTERNAL_ERROR, is_provider_refusal=True)
 
-    def _mark_row_begun(self, tx: Transaction, work: _ExecutedRun, row: BulkRow) -> None:
+    def _mark_row_begun(self, tx: Transaction, executed_run: _ExecutedRun, row: BulkRow) -> None:
         """Store in the bulk run that the execution of this row starts, so that after a crash the next process
         knows that the action may have been executed."""
-        self._renew_lease(tx, work)
+        self._renew_lease(tx, executed_run)
         at = f"{_ROW_POSITION_PREFIX}{row.position}"
         try:
-            marked_run = bulk.set_state(tx.conn, work.run, self._context.now(), bulk.RUN_RUNNING, reason=at)
+            marked_run = bulk.set_state(tx.conn, executed_run.run, self._context.now(), bulk.RUN_RUNNING, reason=at)
         except bulk.StaleRow:
             raise _LeaseLost from None
-        tx.call_after_commit(lambda: setattr(work, "run", marked_run))
+        tx.call_after_commit(lambda: setattr(executed_run, "run", marked_run))
 
-    def _store_result(self, tx: Transaction, work: _ExecutedRun, row: BulkRow, outcome: RowOutcome) -> RowOutcome:
-        self._renew_lease(tx, work)
+    def _store_result(
+        self, tx: Transaction, executed_run: _ExecutedRun, row: BulkRow, outcome: RowOutcome
+    ) -> RowOutcome:
+        self._renew_lease(tx, executed_run)
         bulk.write_result(
-            tx.conn, work.run.id, row.position, outcome.result.value, outcome.reason, self._context.now()
+            tx.conn, executed_run.run.id, row.position, outcome.result.value, outcome.reason, self._context.now()
         )
         return outcome
 
-    def _renew_lease(self, tx: Transaction, work: _ExecutedRun) -> None:
+    def _renew_lease(self, tx: Transaction, executed_run: _ExecutedRun) -> None:
         """Renew the lease of the bulk run in the caller's transaction. Raises _LeaseLost if another process has
         the lease."""
-        if not leases.renew(tx.conn, work.lease, self._context.now(), self._context.heartbeat.scale_lease_seconds):
+        if not leases.renew(
+            tx.conn, executed_run.lease, self._context.now(), self._context.heartbeat.scale_lease_seconds
+        ):
             raise _LeaseLost
 
-    def _count_refusal(self, work: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
-        """Count the consecutive refusals of the row's provider. At MAX_CONSECUTIVE_REFUSALS, pause the bulk run
-        and return False; otherwise return True."""
+    def _count_refusal(self, executed_run: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
+        """Count the consecutive refusals of the row's provider. At MAX_CONSECUTIVE_PROVIDER_REFUSALS, pause the bulk
+        run and return False; otherwise return True."""
         provider = forecast.provider or ""
         if not outcome.is_provider_refusal:
             if outcome.result is RowResult.DONE:
-                work.refusals_by_provider[provider] = 0
+                executed_run.refusals_by_provider[provider] = 0
             return True
-        work.refusals_by_provider[provider] += 1
-        if work.refusals_by_provider[provider] < MAX_CONSECUTIVE_REFUSALS:
+        executed_run.refusals_by_provider[provider] += 1
+        if executed_run.refusals_by_provider[provider] < MAX_CONSECUTIVE_PROVIDER_REFUSALS:
             return True
-        self._end_run(work, bulk.RUN_PAUSED, join_reason(outcome.reason or "", provider))
+        self._end_run(executed_run, bulk.RUN_PAUSED, join_reason(outcome.reason or "", provider))
         return False
 
-    def _end_run(self, work: _ExecutedRun, state: str, reason: str | None) -> None:
+    def _end_run(self, executed_run: _ExecutedRun, state: str, reason: str | None) -> None:
         @compare_and_swap.run_again_if_stale()
         def end(tx: Transaction) -> None:
-            self._renew_lease(tx, work)
-            run = require_run(tx.conn, work.run.id)
+            self._renew_lease(tx, executed_run)
+            run = require_run(tx.conn, executed_run.run.id)
             if run.state != bulk.RUN_RUNNING:
                 return
             bulk.set_state(tx.conn, run, self._context.now(), state, reason=reason)
-            facts = {"state": state, **work.results}
+            facts = {"state": state, **executed_run.results}
             self._context.record_audit(tx, AuditAction.BULK_ENDED, run.id, facts, kind=BULK_RUN_KIND, reason=reason)
 
         self._context.write(end)
@@ -269,7 +285,7 @@ def _find_final_state(run: BulkRun) -> tuple[str, str | None]:
 def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
     """Return the result of a row of a bulk run whose action is not executed because of its forecast: done already,
     skipped or refused."""
-    if forecast.reason == ALREADY_DONE_REASON:
-        return RowOutcome(RowResult.DONE, ALREADY_DONE_REASON)
+    if forecast.reason == ACTION_ALREADY_DONE_REASON:
+        return RowOutcome(RowResult.DONE, ACTION_ALREADY_DONE_REASON)
     result = RowResult.SKIPPED if forecast.verdict is ForecastKind.SKIP else RowResult.REFUSED
     return RowOutcome(result, join_reason(forecast.reason or "", forecast.blocking_person))

@@ -22,7 +22,7 @@ from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.annotations.notes import require_valid_note
 from console.services.audit import refusals
 from console.services.bulk.actions import BulkActionRunner
-from console.services.bulk.eligibility import Eligibility
+from console.services.bulk.eligibility import BulkRowForecaster
 from console.services.bulk.execute import (
     BULK_RUN_KIND,
     BulkExecution,
@@ -33,9 +33,9 @@ from console.services.bulk.execute import (
     require_run,
 )
 from console.services.bulk.view import ROWS_PER_PAGE, BulkRunReader
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
-from console.services.recovery.queues import Queues
+from console.services.recovery.queues import QueueReader
 from console.services.recovery.replayed_answers import make_bulk_run_answer_finder
 from console.services.tasks import cancellation
 from console.store.database import compare_and_swap
@@ -44,23 +44,23 @@ from console.store.operations import leases
 from console.store.tasks import bulk_runs as bulk
 
 BULK_RUN_ACTION = AuditAction.BULK_RUN
-MAX_ROWS = 20_000
+MAX_ROWS_PER_BULK_RUN = 20_000
 """Largest number of records in one run."""
 _log = logging.getLogger("console.worker")
 
 
-class BulkRuns(BulkRunReader):
+class BulkRunService(BulkRunReader):
     """The service `console.bulk`: creates, executes, stops and discards bulk runs. The actions of a run are probe,
     refetch, take and note; none of them moves money."""
 
     def __init__(
         self,
         context: ServiceContext,
-        queues: Queues,
-        eligibility: Eligibility,
+        queues: QueueReader,
+        eligibility: BulkRowForecaster,
         actions: BulkActionRunner,
         executor: BulkExecutor,
-        request_ids: RequestIds,
+        request_ids: RequestIdService,
     ) -> None:
         super().__init__(context, eligibility, actions)
         self._request_ids = request_ids
@@ -80,7 +80,7 @@ class BulkRuns(BulkRunReader):
         records that the queue named `chosen` has now. Records that enter the queue later are not added.
 
         `note_text` is the text of the note if the action is note. Raises usage for an unknown action, an invalid
-        note, or a list of no records or more than MAX_ROWS records; and not_allowed.
+        note, or a list of no records or more than MAX_ROWS_PER_BULK_RUN records; and not_allowed.
         """
         arguments = (action, chosen if isinstance(chosen, str) else tuple(chosen), note_text)
         return self._request_ids.act_once(
@@ -99,9 +99,10 @@ class BulkRuns(BulkRunReader):
         ):
             person = self._context.require_right(act.value).name
             rows = self._list_queue_rows(chosen) if isinstance(chosen, str) else _make_bulk_rows(chosen)
-            if not 0 < len(rows) <= MAX_ROWS:
+            if not 0 < len(rows) <= MAX_ROWS_PER_BULK_RUN:
                 raise ConsoleError(
-                    ErrorCode.USAGE, {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS}
+                    ErrorCode.USAGE,
+                    {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS_PER_BULK_RUN},
                 )
             run_id = self._context.write(lambda tx: self._freeze_rows(tx, act, rows, person, note_text))
         return self.read_run(run_id)
@@ -109,7 +110,7 @@ class BulkRuns(BulkRunReader):
     def _list_queue_rows(self, queue: str) -> list[BulkRow]:
         page = self._queues.read_page(queue, ROWS_PER_PAGE)
         records = [item.record for item in page.items]
-        while page.next_cursor is not None and len(records) <= MAX_ROWS:
+        while page.next_cursor is not None and len(records) <= MAX_ROWS_PER_BULK_RUN:
             page = self._queues.read_page(queue, ROWS_PER_PAGE, page.next_cursor)
             records += [item.record for item in page.items]
         return _make_bulk_rows(
@@ -167,11 +168,11 @@ class BulkRuns(BulkRunReader):
             person = self._context.require_right(run.action.value)
             self._require_maker(run, person)
             if run.state != bulk.RUN_DONE:
-                with cancellation.stop_when_false(lambda: not (should_leave or _return_false)()):
+                with cancellation.stop_when_false(lambda: not (should_leave or _never_stop)()):
                     self._executor.run(
                         run_id,
                         max_rows,
-                        BulkExecution(person, progress or _ignore_progress, should_stop or _return_false),
+                        BulkExecution(person, progress or _ignore_progress, should_stop or _never_stop),
                     )
         return self.read_run(run_id)
 
@@ -295,5 +296,5 @@ def _ignore_progress(_done: BulkProgress) -> None:
     """Do nothing with the progress of a bulk run: used if the caller passes no callback."""
 
 
-def _return_false() -> bool:
+def _never_stop() -> bool:
     return False

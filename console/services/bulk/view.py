@@ -16,7 +16,7 @@ from console.domain.bulk.records import (
 )
 from console.domain.tasks.records import BulkRow, BulkRun
 from console.services.bulk.actions import BulkActionRunner
-from console.services.bulk.eligibility import Eligibility
+from console.services.bulk.eligibility import BulkRowForecaster
 from console.services.bulk.execute import make_lease_name, require_run
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import complete_with_corporations
@@ -26,7 +26,7 @@ from console.store.records import any_record
 from console.store.tasks import bulk_runs as bulk
 
 ROWS_PER_PAGE = 200
-_MAX_FINISHED_RUNS = 20
+_MAX_LISTED_FINISHED_RUNS = 20
 """Number of finished runs that are listed below the unfinished ones."""
 
 
@@ -34,7 +34,7 @@ class BulkRunReader:
     """Reads bulk runs; calls no provider and changes no run. Every method raises not_allowed if the acting person
     has no right to read."""
 
-    def __init__(self, context: ServiceContext, eligibility: Eligibility, actions: BulkActionRunner) -> None:
+    def __init__(self, context: ServiceContext, eligibility: BulkRowForecaster, actions: BulkActionRunner) -> None:
         self._context, self._eligibility, self._actions = context, eligibility, actions
 
     def read_run(self, run_id: int) -> BulkRun:
@@ -61,7 +61,8 @@ class BulkRunReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             runs = {
-                run.id: run for run in (*bulk.list_open_runs(conn), *bulk.list_latest_runs(conn, _MAX_FINISHED_RUNS))
+                run.id: run
+                for run in (*bulk.list_open_runs(conn), *bulk.list_latest_runs(conn, _MAX_LISTED_FINISHED_RUNS))
             }
             items = [_read_run_with_holder(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))

@@ -32,7 +32,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 
 _PROVIDER_KIND = "provider"
-_STATE_BYTES = 32
+_OAUTH_STATE_BYTES = 32
 _AUTHORISATION_CODE_PATTERN = re.compile(r"[\x21-\x7e]{1,1024}")
 
 
@@ -73,7 +73,7 @@ class ProviderAuthorisation:
         self._context, self._open_calls = context, open_calls
 
     @cached_property
-    def _calls_and_tokens(self) -> tuple[AuthorisationCalls, AuthorisedTokenStore]:
+    def _open_calls_and_token_store(self) -> tuple[AuthorisationCalls, AuthorisedTokenStore]:
         return self._open_calls()
 
     def begin(self) -> AuthorisationRequest:
@@ -81,8 +81,8 @@ class ProviderAuthorisation:
         provider. Raises not_allowed, no_operator and bad_profile."""
         with self._audit_refusals():
             self._require_permitted_person()
-        calls, _ = self._calls_and_tokens
-        state = secrets.token_urlsafe(_STATE_BYTES)
+        calls, _ = self._open_calls_and_token_store
+        state = secrets.token_urlsafe(_OAUTH_STATE_BYTES)
         return AuthorisationRequest(calls.make_authorize_url(state), state)
 
     def complete(self, request: AuthorisationRequest, entered: str) -> CompletedAuthorisation:
@@ -96,9 +96,9 @@ class ProviderAuthorisation:
         """
         with self._audit_refusals():
             self._require_permitted_person()
-            calls, tokens = self._calls_and_tokens
+            calls, tokens = self._open_calls_and_token_store
             try:
-                code = _read_code(entered, request.state, needs_state=calls.returns_state)
+                code = _parse_authorisation_code(entered, request.state, needs_state=calls.returns_state)
                 pair = tokens.authorise(lambda: calls.exchange_code(code))
             except (CredentialsRefused, TokenUnavailable) as failure:
                 error = _make_exchange_error(failure)
@@ -141,7 +141,7 @@ class ProviderAuthorisation:
             )
 
 
-def _read_code(entered: str, state: str, *, needs_state: bool) -> str:
+def _parse_authorisation_code(entered: str, state: str, *, needs_state: bool) -> str:
     """Return the authorisation code in `entered`, which is the code itself or the address to which the provider
     has redirected the browser.
 
@@ -152,7 +152,7 @@ def _read_code(entered: str, state: str, *, needs_state: bool) -> str:
     text = entered.strip()
     fields = _parse_query(text)
     if needs_state or "state" in fields:
-        _require_state(fields, state)
+        _require_same_oauth_state(fields, state)
     if fields.get("error"):
         raise CredentialsRefused("authorisation_declined")
     codes = fields.get("code", [] if fields or "://" in text else [text])
@@ -172,7 +172,7 @@ def _parse_query(text: str) -> dict[str, list[str]]:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE}) from None
 
 
-def _require_state(fields: dict[str, list[str]], state: str) -> None:
+def _require_same_oauth_state(fields: dict[str, list[str]], state: str) -> None:
     """Raise not_allowed unless `fields`, the query parameters of the redirection's address, have exactly this
     state. Raise usage if they have neither `code` nor `error`, because the address is then no answer of the
     provider.

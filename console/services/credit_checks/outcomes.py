@@ -41,7 +41,7 @@ from console.store.records import evidence
 from console.store.refunds import approvals
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
-_MISMATCH_REASONS = ("other_number", "bad_id")
+_ANSWER_MISMATCH_REASONS = ("other_number", "bad_id")
 _NOT_BOUGHT_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
@@ -67,11 +67,11 @@ def _write_outcome(
     capabilities: CreditCheckCapabilities,
 ) -> None:
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        write_success(context, tx, record, outcome.found)
+        write_successful_purchase(context, tx, record, outcome.found)
     elif outcome.kind in _NOT_BOUGHT_OUTCOME_CLASSES:
-        write_error(context, tx, record, outcome.reason)
+        write_failed_purchase(context, tx, record, outcome.reason)
     else:
-        write_unknown(context, tx, record, outcome.reason, capabilities)
+        write_unknown_purchase(context, tx, record, outcome.reason, capabilities)
 
 
 def store_answer_evidence(
@@ -86,7 +86,7 @@ def store_answer_evidence(
     )
 
 
-def write_success(
+def write_successful_purchase(
     context: ServiceContext,
     tx: Transaction,
     record: CreditCheck,
@@ -142,7 +142,7 @@ def convert_to_column_value(value: object) -> object:
     return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 
-def write_error(
+def write_failed_purchase(
     context: ServiceContext,
     tx: Transaction,
     record: CreditCheck,
@@ -171,7 +171,7 @@ def write_error(
         context.record_audit(tx, AuditAction.CREDIT_CHECK_RESTORED, superseded.id, {"instead_of": record.id})
 
 
-def write_unknown(
+def write_unknown_purchase(
     context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: CreditCheckCapabilities
 ) -> None:
     """Set the certainty of the credit check to unknown, because the provider may have charged the purchase. The
@@ -180,7 +180,7 @@ def write_unknown(
     """
     now = context.now()
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL)
-    if cause in _MISMATCH_REASONS:
+    if cause in _ANSWER_MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
     elif capabilities.finds_purchases:
         work = Work(
@@ -231,7 +231,7 @@ class PurchaseSettler:
         credit check becomes unknown."""
         context, record = self.context, credit_checks.find(tx.conn, operation.subject_id or 0)
         if record is not None and record.state is CheckState.PENDING:
-            write_unknown(context, tx, record, "lapsed", self.capabilities)
+            write_unknown_purchase(context, tx, record, "lapsed", self.capabilities)
         else:
             record_reading_lapse(context, tx, operation)
 

@@ -12,12 +12,12 @@ from console.services.credit_checks.pdf_comparison import PdfComparison
 from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.store.documents.pdf_renderer import PdfDocument
 
-__all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfs"]
+__all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfReader"]
 
 _MAX_COUNTED_PDFS = 20  # a child process of its own reads each
 
 
-class CreditCheckPdfs:
+class CreditCheckPdfReader:
     """Opens PDFs of credit checks, and writes an audit entry about each opened PDF."""
 
     def __init__(self, views: CreditCheckDetailsReader) -> None:

@@ -9,7 +9,7 @@ from console.domain.documents.pdf_pages import PageImage, PageWord, WordChange
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.documents.pdf_renderer import PdfDocument
 
-MAX_DIFFERENCES = 1_000
+MAX_DOCUMENT_DIFFERENCES = 1_000
 """Largest number of differences of a comparison; it stops after the page that reaches it."""
 MAX_DIFFERENCE_CHARACTERS = 300
 """Largest number of characters of the words of one difference."""
@@ -52,9 +52,9 @@ class PdfComparison:
                 pages_without_text=result.pages_without_text + (not page.has_text),
                 is_cut=result.is_cut or page.is_cut,
             )
-            if len(result.differences) >= MAX_DIFFERENCES and index + 1 < most_pages:
-                return replace(result, differences=result.differences[:MAX_DIFFERENCES], is_cut=True)
-        return replace(result, differences=result.differences[:MAX_DIFFERENCES])
+            if len(result.differences) >= MAX_DOCUMENT_DIFFERENCES and index + 1 < most_pages:
+                return replace(result, differences=result.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=True)
+        return replace(result, differences=result.differences[:MAX_DOCUMENT_DIFFERENCES])
 
     def _compare_page(self, index: int, counts: DocumentComparison) -> PageComparison:
         if index >= counts.old_pages:

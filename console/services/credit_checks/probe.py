@@ -24,8 +24,8 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
-from console.services.credit_checks.resolve import PurchaseDecisions
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
+from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -35,11 +35,11 @@ CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 PROBE_ACTION = AuditAction.CREDIT_CHECK_PROBE
 
 
-class CreditCheckProbes:
+class CreditCheckProber:
     """Probes credit checks. This class can call the provider only to read, never to buy."""
 
     def __init__(
-        self, context: ServiceContext, decisions: PurchaseDecisions, open_reader: Callable[[], CreditCheckReader]
+        self, context: ServiceContext, decisions: PurchaseResolver, open_reader: Callable[[], CreditCheckReader]
     ) -> None:
         self._context = context
         self._decisions = decisions
@@ -57,18 +57,18 @@ class CreditCheckProbes:
             return self._probe_record(record_id, automatic)
 
     def _probe_record(self, record_id: int, automatic: bool) -> CreditCheck:
-        record = check_records.read_current(self._context, record_id)
+        record = check_records.read_current_credit_check(self._context, record_id)
         if record.certainty is Certainty.UNKNOWN:
             try:
                 return self._probe_unknown(record_id, automatic)
             except ConsoleError as refusal:  # The record was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
-                return check_records.read_current(self._context, record_id)
+                return check_records.read_current_credit_check(self._context, record_id)
         self._require_no_running_purchase(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None and not record.viewing_over:
             self._compare_with_provider(record)
-        return check_records.read_current(self._context, record_id)
+        return check_records.read_current_credit_check(self._context, record_id)
 
     def _require_no_running_purchase(self, record: CreditCheck) -> None:
         with self._context.database.read() as conn:
@@ -82,7 +82,7 @@ class CreditCheckProbes:
     # Unknown: look for the purchase
 
     def _probe_unknown(self, record_id: int, automatic: bool) -> CreditCheck:
-        with self._decisions.hold_unknown_record(record_id, None) as record:
+        with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
             reader = self._open_reader()
             if not reader.capabilities.finds_purchases:
                 raise ConsoleError(
@@ -93,7 +93,7 @@ class CreditCheckProbes:
             self._context.failpoints.reach("after_probe")
             reason = self._handle_answer(record, outcome, automatic)
         if reason is None:
-            return check_records.read_current(self._context, record_id)
+            return check_records.read_current_credit_check(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
     def _handle_answer(
@@ -161,7 +161,7 @@ class CreditCheckProbes:
             tx.call_after_commit(
                 lambda: self._context.spool.mark_ended(operation, holds_claim=True, provider_id=provider_id)
             )
-        outcomes.write_success(self._context, tx, record, report, {"by": "probe"})
+        outcomes.write_successful_purchase(self._context, tx, record, report, {"by": "probe"})
 
     def _plan_next_probe(self, tx: Transaction, record: CreditCheck) -> None:
         current = credit_checks.find(tx.conn, record.id)
@@ -176,21 +176,21 @@ class CreditCheckProbes:
 
     def _make_still_unknown_error(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
         detail: ProviderAnswerFacts = {
-            "record": check_records.read_current(self._context, record_id),
+            "record": check_records.read_current_credit_check(self._context, record_id),
             "reason": reason,
             "status": outcome.status,
         }
         if outcome.kind is OutcomeClass.SUCCEEDED:
             return make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)
         code = find_part_error_code(outcome)
-        return make_outcome_error(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
+        return make_outcome_error(code if code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
 
     # Known outcome: compare; the state is never overwritten
 
     def _compare_with_provider(self, record: CreditCheck) -> None:
         """Read a bought credit check at the provider and compare the answer with the stored row. A contradiction
         opens a case; the stored state stays. Raises the error of the read if the provider gave no answer
-        (NO_ANSWER_CODES).
+        (NO_ANSWER_ERROR_CODES).
         """
         outcome = self._open_reader().read_detail(record.credit_check_id or 0)
         context, observed = self._context, _find_contradiction(record, outcome)
@@ -203,9 +203,13 @@ class CreditCheckProbes:
 
         context.write(keep)
         code = find_part_error_code(outcome)
-        if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_CODES:
+        if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
             raise make_outcome_error(
-                code, {"record": check_records.read_current(self._context, record.id), "reason": outcome.reason}
+                code,
+                {
+                    "record": check_records.read_current_credit_check(self._context, record.id),
+                    "reason": outcome.reason,
+                },
             )
 
 

@@ -6,7 +6,7 @@ from threading import Lock
 from console.domain.errors import ConsoleError, ErrorCode
 from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckProvider, CreditCheckReader
 
-_NO_CAPABILITIES = CreditCheckCapabilities(
+_NO_CREDIT_CHECK_CAPABILITIES = CreditCheckCapabilities(
     identifies_by_number=False, gives_verdict=False, has_pdf=False, finds_purchases=False
 )
 
@@ -35,7 +35,7 @@ class CreditCheckAdapterSource:
         except ConsoleError as unfit:
             if unfit.code != ErrorCode.BAD_PROFILE:
                 raise
-            return _NO_CAPABILITIES
+            return _NO_CREDIT_CHECK_CAPABILITIES
 
     def get_reader(self) -> CreditCheckReader:
         """Return the provider's adapter with only the calls that read. Raises bad_profile if the provider is not

@@ -23,7 +23,7 @@ from console.providers.credit_checks.tokens import (
     TokenPair,
     TokenUnavailable,
 )
-from console.services.guarded.leases import acquire_lease, keep_renewed
+from console.services.guarded.leases import acquire_lease, keep_lease_renewed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import provider_tokens as tokens
@@ -33,9 +33,9 @@ from console.store.operations.provider_tokens import StoredToken
 from console.store.spool.cipher import Cipher, DecryptionFailed
 
 REFRESH_LEASE_NAME = "alarmbox_token"
-LEASE_WAIT_SECONDS = 60.0
-_LEASE_POLL_SECONDS = 0.05
-_MAX_STORE_ATTEMPTS = 3
+REFRESH_LEASE_WAIT_SECONDS = 60.0
+_REFRESH_LEASE_POLL_SECONDS = 0.05
+_MAX_TOKEN_STORE_ATTEMPTS = 3
 _log = logging.getLogger("console.tokens")
 
 
@@ -67,10 +67,10 @@ class DatabaseTokenStore:
         place of the stored pair, even if the stored pair can't be decrypted. Return the new pair with its
         version.
 
-        Raises TokenUnavailable if the lease is not free within LEASE_WAIT_SECONDS or if a signal arrives, and
+        Raises TokenUnavailable if the lease is not free within REFRESH_LEASE_WAIT_SECONDS or if a signal arrives, and
         TokenAnswerLost if the new pair could not be stored.
         """
-        with keep_renewed(self._context, self._wait_for_refresh_lease()):
+        with keep_lease_renewed(self._context, self._wait_for_refresh_lease()):
             new_pair = exchange()
             try:
                 return self._store_authorised_pair(new_pair)
@@ -80,10 +80,10 @@ class DatabaseTokenStore:
 
     def _store_authorised_pair(self, new_pair: TokenPair) -> TokenPair:
         """Store a new pair of tokens in place of the stored row, and return it with its version. If another desk
-        replaces the row meanwhile, read the row and try again. Raises TokenAnswerLost after _MAX_STORE_ATTEMPTS
+        replaces the row meanwhile, read the row and try again. Raises TokenAnswerLost after _MAX_TOKEN_STORE_ATTEMPTS
         attempts.
         """
-        for _ in range(_MAX_STORE_ATTEMPTS):
+        for _ in range(_MAX_TOKEN_STORE_ATTEMPTS):
             version = self._replace_stored_pair(new_pair)
             if version is not None:
                 return self._keep_pair_in_memory(new_pair, version)
@@ -106,11 +106,12 @@ class DatabaseTokenStore:
 
         Raises CredentialsRefused if no refresh token remains: no pair is stored or the provider refuses its refresh
         token, and the one from the settings is missing, already used or refused. Raises TokenUnavailable if the
-        lease is not free within LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced the
-        stored row meanwhile by a row without a pair. Raises bad_profile if the stored pair can't be decrypted and
+        lease is not free within REFRESH_LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced the
+        stored
+        row meanwhile by a row without a pair. Raises bad_profile if the stored pair can't be decrypted and
         this process has no earlier pair in memory.
         """
-        with keep_renewed(self._context, self._wait_for_refresh_lease()):
+        with keep_lease_renewed(self._context, self._wait_for_refresh_lease()):
             return self._refresh_pair(exchange, outdated_pair)
 
     def _refresh_pair(self, exchange: TokenExchange, outdated_pair: TokenPair | None) -> TokenPair:
@@ -232,7 +233,7 @@ class DatabaseTokenStore:
 
     def _wait_for_refresh_lease(self) -> Lease:
         context = self._context
-        deadline = context.clock.monotonic() + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
+        deadline = context.clock.monotonic() + context.scale.scale_seconds(REFRESH_LEASE_WAIT_SECONDS)
         while True:
             lease = acquire_lease(context, REFRESH_LEASE_NAME)
             if lease is not None:
@@ -241,10 +242,10 @@ class DatabaseTokenStore:
                 raise TokenUnavailable(interrupts.INTERRUPT_REASON)
             if context.clock.monotonic() >= deadline:
                 raise TokenUnavailable(ErrorCode.LEASE_TIMEOUT)
-            context.clock.sleep(_LEASE_POLL_SECONDS)
+            context.clock.sleep(_REFRESH_LEASE_POLL_SECONDS)
 
 
-class CallRefuser:
+class ProviderCallRefuser:
     """RateLimiter and TokenStore for a desk at which a worker acts for the person. Such a desk may read the
     capabilities of the provider's adapter, for which it needs no credentials, and must send nothing to the
     provider.

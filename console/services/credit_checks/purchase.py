@@ -1,5 +1,5 @@
-"""Buy credit checks as guarded operations. The class `CreditChecks` is the service for all actions on one credit
-check."""
+"""Buy credit checks as guarded operations. The class `CreditCheckPurchaseService` is the service for all actions on
+one credit check."""
 
 import hashlib
 import json
@@ -38,10 +38,10 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases, lost_operations
 
-DEAL_CODES = (1, 2, 9)
-REASON_CODES = (1, 2, 3, 4, 9)
+PURCHASE_DEAL_CODES = (1, 2, 9)
+PURCHASE_REASON_CODES = (1, 2, 3, 4, 9)
 LONGEST_COMMENT_CHARACTERS = 500
-SHORTEST_VALIDITY = timedelta(days=90)
+SHORTEST_CREDIT_CHECK_VALIDITY = timedelta(days=90)
 """Shortest time for which the provider shows a credit check. If the provider no longer shows an older one, a renewal
 counts it as expired.
 """
@@ -53,7 +53,7 @@ def _ignore_step(_step: str) -> None:
     """Do nothing with the name of a progress step: used if the caller passes no callback."""
 
 
-class CreditChecks:
+class CreditCheckPurchaseService:
     """The service for a person's actions on credit checks: plan a purchase, buy, and re-fetch detail and PDF.
     Several threads may use it at the same time."""
 
@@ -151,13 +151,14 @@ class CreditChecks:
             raise ConsoleError(
                 ErrorCode.UNKNOWN_CLIENT, {"client_id": request.client_id[:40], "clients": known_clients}
             )
-        if request.deal is not None and request.deal not in DEAL_CODES:
+        if request.deal is not None and request.deal not in PURCHASE_DEAL_CODES:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_DEAL_CODE, "allowed": list(DEAL_CODES)}
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_DEAL_CODE, "allowed": list(PURCHASE_DEAL_CODES)}
             )
-        if not set(request.reasons) <= set(REASON_CODES):
+        if not set(request.reasons) <= set(PURCHASE_REASON_CODES):
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_REASON_CODES, "allowed": list(REASON_CODES)}
+                ErrorCode.USAGE,
+                {"problem": UsageProblem.INVALID_REASON_CODES, "allowed": list(PURCHASE_REASON_CODES)},
             )
         if request.comment is not None and len(request.comment) > LONGEST_COMMENT_CHARACTERS:
             raise ConsoleError(
@@ -310,7 +311,7 @@ class _PurchaseAttempt:
         if outcome.kind is OutcomeClass.SUCCEEDED:
             self._refetch_service.fetch_parts_after_purchase(claimed.subject.id, self._progress)
         try:
-            record = check_records.read_current(self._context, claimed.subject.id)
+            record = check_records.read_current_credit_check(self._context, claimed.subject.id)
         except Exception:
             _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
             record = last_known_record.build_credit_check(claimed, outcome)
@@ -366,9 +367,9 @@ def _is_no_longer_shown(outcome: Outcome[CheckReport]) -> bool:
 
 
 def _may_have_expired(record: CreditCheck, now: datetime) -> bool:
-    """True if the credit check is at least SHORTEST_VALIDITY old, so that it may have expired; also for a row of
-    another application, which has no time of creation."""
-    return record.created_at is None or record.created_at <= now - SHORTEST_VALIDITY
+    """True if the credit check is at least SHORTEST_CREDIT_CHECK_VALIDITY old, so that it may have expired; also for
+    a row of another application, which has no time of creation."""
+    return record.created_at is None or record.created_at <= now - SHORTEST_CREDIT_CHECK_VALIDITY
 
 
 def _compute_fingerprint(facts: object) -> str:

@@ -10,7 +10,7 @@ from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, W
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader, PdfAnswer
 from console.services.credit_checks import outcomes
-from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -18,14 +18,14 @@ from console.store.documents.documents import StoredDocument
 from console.store.records import evidence
 
 DETAIL, PDF = "detail", "pdf"
-_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
-NO_ANSWER_CODES = frozenset(
+_OUTCOME_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
+NO_ANSWER_ERROR_CODES = frozenset(
     {
         ErrorCode.PROVIDER_AUTH,
         ErrorCode.RATE_LIMITED,
         ErrorCode.PROVIDER_UNREACHABLE,
         ErrorCode.INTERNAL_ERROR,
-        *OWN_FAULT_CODES,
+        *OWN_FAULT_ERROR_CODES,
     }
 )
 """Error codes of a read to which the provider gave no answer. The caller of a probe gets these codes; other failed
@@ -50,7 +50,7 @@ class FetchedPart:
         return self.outcome.kind is OutcomeClass.SUCCEEDED
 
 
-class CheckReadings:
+class CreditCheckPartReader:
     """Reads the detail and the PDF of credit checks at the provider, and writes the results into the credit checks
     in the caller's transaction."""
 
@@ -107,7 +107,7 @@ class CheckReadings:
         if changes:
             credit_checks.change_record(tx.conn, record, now, **changes)
         what = AuditAction(f"credit-check.{part.name}_stored")
-        context.record_audit(tx, what, record_id, {"changes": _make_change_facts(record, changes)})
+        context.record_audit(tx, what, record_id, {"changes": _make_changed_column_facts(record, changes)})
 
     def _write_failed_reading(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
         context, code = self._context, find_part_error_code(part.outcome)
@@ -115,7 +115,7 @@ class CheckReadings:
             credit_checks.change_record(tx.conn, record, context.now(), viewing_over=True, error_code=code)
         else:
             credit_checks.change_record(tx.conn, record, context.now(), error_code=part.outcome.reason[:64])
-        if part.outcome.reason in _REASONS_THAT_OPEN_CASE:
+        if part.outcome.reason in _OUTCOME_REASONS_THAT_OPEN_CASE:
             outcomes.open_contradiction_case(context, tx, record, part.outcome.reason)
         reason = part.outcome.reason[:64]
         action = AuditAction(f"credit-check.{part.name}_failed")
@@ -141,7 +141,7 @@ class CheckReadings:
 
 def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
     """Return the error code for the outcome of a failed read of the detail or PDF of a credit check."""
-    if outcome.reason in OWN_FAULT_CODES:
+    if outcome.reason in OWN_FAULT_ERROR_CODES:
         return ErrorCode(outcome.reason)
     if outcome.reason == _BUG_REASON and (outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH):
         return ErrorCode.INTERNAL_ERROR
@@ -187,7 +187,7 @@ def _is_column_unchanged(record: CreditCheck, name: str, value: object) -> bool:
     return bool(value == (outcomes.convert_to_column_value(row_value) if row_value is not None else None))
 
 
-def _make_change_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
+def _make_changed_column_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
     """Return the changed columns of a credit check for the audit entry, which the timeline shows: by column name,
     the old and the new value as text."""
 

@@ -11,7 +11,7 @@ from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.sqlalchemy_names import Connection
 
 
-def read_current(context: ServiceContext, record_id: int) -> CreditCheck:
+def read_current_credit_check(context: ServiceContext, record_id: int) -> CreditCheck:
     """Return the credit check with this id, read in a separate transaction. Raises not_found if there is none."""
     with context.database.read() as conn:
         return require_record(conn, record_id)

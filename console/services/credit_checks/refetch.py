@@ -19,14 +19,14 @@ from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import (
     DETAIL,
     PDF,
-    CheckReadings,
+    CreditCheckPartReader,
     FetchedPart,
     find_part_error_code,
     make_failed_part,
 )
 from console.services.guarded.action import GuardedAction, GuardedService, record_reading_lapse
-from console.services.guarded.leases import acquire_lease, keep_renewed
-from console.services.guarded.operation import OWN_FAULT_CODES, ClaimedOperation, ClaimedRecord, StepReporter
+from console.services.guarded.leases import acquire_lease, keep_lease_renewed
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, ClaimedOperation, ClaimedRecord, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
@@ -37,7 +37,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.records import evidence
 
 _log = logging.getLogger("console.guard")
-_COMPARED_FIELDS = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
+_FIELDS_COMPARED_FOR_CHANGES = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
 _ERROR_CODES_BY_SEVERITY = (
     ErrorCode.VIEWING_PERIOD_OVER,
     ErrorCode.PROVIDER_AUTH,
@@ -64,7 +64,7 @@ def make_lease_name(record_id: int) -> str:
 class RefetchService:
     """Re-fetches detail and PDF of a credit check under the credit check's lease."""
 
-    def __init__(self, context: ServiceContext, pipeline: GuardedPipeline, parts: CheckReadings) -> None:
+    def __init__(self, context: ServiceContext, pipeline: GuardedPipeline, parts: CreditCheckPartReader) -> None:
         self._context = context
         self._readings = parts
         self.refetches = GuardedService(context, pipeline, REFETCH_ACTION, lambda: context)
@@ -79,7 +79,7 @@ class RefetchService:
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
             lease = acquire_lease(self._context, make_lease_name(record_id))
             if lease is not None:
-                with keep_renewed(self._context, lease):
+                with keep_lease_renewed(self._context, lease):
                     self._fetch_parts_under_lease(record_id, progress)
 
     def _fetch_parts_under_lease(self, record_id: int, progress: StepReporter) -> None:
@@ -92,7 +92,7 @@ class RefetchService:
         self._context.write(lambda tx: self._readings.plan_next_read(tx, record_id, attempts=0))
 
     def _fetch_part_after_purchase(self, record_id: int, name: str) -> None:
-        record = check_records.read_current(self._context, record_id)
+        record = check_records.read_current_credit_check(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
             return
@@ -127,7 +127,7 @@ class _RefetchAttempt:
     def __init__(
         self,
         context: ServiceContext,
-        parts: CheckReadings,
+        parts: CreditCheckPartReader,
         record_id: int,
         names: tuple[str, ...],
         expected_version: int | None,
@@ -141,7 +141,7 @@ class _RefetchAttempt:
         self._is_recorded = False
 
     def prepare(self) -> None:
-        self._record_before = check_records.read_current(self._context, self._id)
+        self._record_before = check_records.read_current_credit_check(self._context, self._id)
         with self._context.database.read() as conn:
             self.check(conn)
         self._reader.require_provider()
@@ -160,7 +160,7 @@ class _RefetchAttempt:
             raise ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, {"record": record}, exit_status=3)
 
     def claim(self, _tx: Transaction, operation_id: str) -> ClaimedRecord:
-        record = check_records.read_current(self._context, self._id)
+        record = check_records.read_current_credit_check(self._context, self._id)
         return ClaimedRecord(
             credit_checks.CREDIT_CHECK_KIND,
             record.id,
@@ -178,7 +178,7 @@ class _RefetchAttempt:
             try:
                 self._progress(name)
                 self._readings.append(
-                    self._reader.fetch_part(check_records.read_current(self._context, self._id), name)
+                    self._reader.fetch_part(check_records.read_current_credit_check(self._context, self._id), name)
                 )
                 self._context.failpoints.reach(f"after_{name}")
             except Exception as error:
@@ -236,8 +236,8 @@ class _RefetchAttempt:
         """
         record = self._record_before
         with log_and_suppress(f"reading credit check {self._id} again"):
-            record = check_records.read_current(self._context, self._id)
-        error_code = code if code in OWN_FAULT_CODES else ErrorCode.DATABASE_UNREACHABLE
+            record = check_records.read_current_credit_check(self._context, self._id)
+        error_code = code if code in OWN_FAULT_ERROR_CODES else ErrorCode.DATABASE_UNREACHABLE
         reason = UnknownReason.ANSWER_NOT_RECORDED
         failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._part_names]
         return _make_incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
@@ -280,8 +280,8 @@ def _make_failed_part_facts(failed_parts: list[FetchedPart]) -> list[FailedPart]
 
 def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
     """Return the error of a re-fetch that did not fetch both detail and PDF as requested. Its exit status is 5 if
-    the viewing period is over, 6 for a code of OWN_FAULT_CODES, otherwise the exit status of `code`."""
-    status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_CODES else None
+    the viewing period is over, 6 for a code of OWN_FAULT_ERROR_CODES, otherwise the exit status of `code`."""
+    status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_ERROR_CODES else None
     return make_outcome_error(code, {**facts, "about": "refetch"}, exit_status=status)
 
 
@@ -293,7 +293,7 @@ def make_stale_view_error(record: CreditCheck, expected_version: int) -> Console
 
 
 def _list_changed_fields(old: CreditCheck, new: CreditCheck) -> tuple[str, ...]:
-    return tuple(name for name in _COMPARED_FIELDS if getattr(old, name) != getattr(new, name))
+    return tuple(name for name in _FIELDS_COMPARED_FOR_CHANGES if getattr(old, name) != getattr(new, name))
 
 
 def _select_returned_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:

@@ -18,11 +18,11 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
 from console.services.guarded.leases import hold_lease
-from console.services.guarded.operation import OWN_FAULT_CODES, Settler
-from console.services.guarded.second_person import PersonDecision, decide
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationSettler
+from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.store.credit_checks import credit_checks
@@ -35,12 +35,12 @@ RESOLVE_ACTION = AuditAction.CREDIT_CHECK_RESOLVE
 LARGEST_EVIDENCE_BYTES = 10 * 1024 * 1024
 
 
-class PurchaseDecisions:
+class PurchaseResolver:
     """Stores the decisions of people about credit checks whose outcome is unknown. This class can call the
     provider only to read, never to buy."""
 
     def __init__(
-        self, context: ServiceContext, open_reader: Callable[[], CreditCheckReader], purchases: Settler
+        self, context: ServiceContext, open_reader: Callable[[], CreditCheckReader], purchases: OperationSettler
     ) -> None:
         self._context = context
         self._open_reader = open_reader
@@ -82,7 +82,7 @@ class PurchaseDecisions:
         expected_version: int | None,
     ) -> ResolveResult:
         person = self._context.require_right("resolve")
-        with self.hold_unknown_record(record_id, expected_version) as record:
+        with self.hold_lease_of_unknown_record(record_id, expected_version) as record:
             self._context.failpoints.reach("before_resolve")
             if provider_id is not None and target_state == "success":
                 result = ResolveResult(self._confirm_purchase(record, provider_id, proof_bytes))
@@ -92,7 +92,7 @@ class PurchaseDecisions:
         return result
 
     @contextmanager
-    def hold_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
+    def hold_lease_of_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
         """Context manager: acquire the lease of a credit check whose outcome is unknown, and yield the credit
         check. If its operation has lapsed (its process ended during the call to the provider), the unknown
         outcome is recorded first. `expected_version` is the version on the caller's screen (None: any version).
@@ -105,11 +105,11 @@ class PurchaseDecisions:
                 yield record
             except credit_checks.StaleRow:
                 raise make_stale_view_error(
-                    check_records.read_current(self._context, record_id), record.version
+                    check_records.read_current_credit_check(self._context, record_id), record.version
                 ) from None
 
     def _require_unknown_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
-        record = check_records.read_current(self._context, record_id)
+        record = check_records.read_current_credit_check(self._context, record_id)
         if (
             expected_version is not None
             and expected_version != record.version
@@ -129,7 +129,7 @@ class PurchaseDecisions:
             )
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
             self._purchases.record_lapse(record.operation_id)
-            record = check_records.read_current(self._context, record_id)
+            record = check_records.read_current_credit_check(self._context, record_id)
         if record.certainty is not Certainty.UNKNOWN:
             raise make_undecidable_error(record)
         return record
@@ -156,7 +156,7 @@ class PurchaseDecisions:
         if mismatch is not None:
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
         self._end_spooled_operation(record, is_bought=True, provider_id=provider_id)
-        return check_records.read_current(self._context, record.id)
+        return check_records.read_current_credit_check(self._context, record.id)
 
     def _settle_by_report(
         self, tx: Transaction, record: CreditCheck, proof: bytes, outcome: Outcome[CheckReport], report: CheckReport
@@ -199,15 +199,17 @@ class PurchaseDecisions:
     ) -> None:
         if record.operation_id:
             journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
-        outcomes.write_success(self._context, tx, record, report, {"by": "resolve"})
+        outcomes.write_successful_purchase(self._context, tx, record, report, {"by": "resolve"})
 
     # Not bought, decided by two people
 
     def _decide_not_bought(self, record: CreditCheck, proof: bytes, person: str) -> ResolveResult:
         if self._context.write(lambda tx: self._write_decision(tx, record, proof, person)):
-            return ResolveResult(check_records.read_current(self._context, record.id), awaiting="second_person")
+            return ResolveResult(
+                check_records.read_current_credit_check(self._context, record.id), awaiting="second_person"
+            )
         self._end_spooled_operation(record, is_bought=False)
-        return ResolveResult(check_records.read_current(self._context, record.id))
+        return ResolveResult(check_records.read_current_credit_check(self._context, record.id))
 
     def _write_decision(self, tx: Transaction, record: CreditCheck, proof: bytes, person: str) -> bool:
         """Write the person's decision that the credit check was not bought: the first person proposes it; the
@@ -225,7 +227,7 @@ class PurchaseDecisions:
         decision = PersonDecision(
             subject, "error", person, record, record.operation_id, proof, refusal_facts={"record": record}
         )
-        return decide(
+        return decide_with_second_person(
             context,
             tx,
             decision,
@@ -241,7 +243,7 @@ class PurchaseDecisions:
             journal.settle_operation(
                 tx.conn, record.operation_id, OperationState.FAILED, outcome, self._context.now()
             )
-        outcomes.write_error(self._context, tx, record, "resolved_by_people", {"first": proposer})
+        outcomes.write_failed_purchase(self._context, tx, record, "resolved_by_people", {"first": proposer})
 
     def _end_spooled_operation(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
         if record.operation_id:
@@ -259,14 +261,14 @@ def make_unconfirmed_error(
     """Return the error after a read at the provider that did not show the outcome of a purchase. `deciding` is
     True if the read should have confirmed a person's decision, False for a probe.
 
-    If `deciding`, only provider_unreachable and the codes of OWN_FAULT_CODES are kept, and other failures become
-    outcome_unknown. The answer "not found" always becomes evidence_mismatch.
+    If `deciding`, only provider_unreachable and the codes of OWN_FAULT_ERROR_CODES are kept, and other failures
+    become outcome_unknown. The answer "not found" always becomes evidence_mismatch.
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return make_outcome_error(ErrorCode.EVIDENCE_MISMATCH, detail)
     code = find_part_error_code(outcome)
-    unchanged_codes = {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_CODES} if deciding else NO_ANSWER_CODES
+    unchanged_codes = {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_ERROR_CODES} if deciding else NO_ANSWER_ERROR_CODES
     return make_outcome_error(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
 
 

@@ -22,7 +22,7 @@ from console.domain.recovery.decidable import find_renewal_refusal
 from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckDetails
 from console.services.annotations.annotations import read_annotations
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.refetch import make_lease_name
 from console.services.process.context import ServiceContext
@@ -45,14 +45,14 @@ class CreditCheckDetailsReader:
     def __init__(
         self,
         context: ServiceContext,
-        reads: ReadLog,
+        opening_log: RecordOpeningLog,
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
         """`complete_records` adds the related records to records; `read_actions` returns the allowed actions on a
         record by the decision table, which lists the allowed actions by kind and state of the record."""
         self._context = context
-        self._reads = reads
+        self._opening_log = opening_log
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_credit_check(self, record_id: int) -> CreditCheckDetails:
@@ -79,7 +79,7 @@ class CreditCheckDetailsReader:
                 corporation=read_facts(context, conn, record.corporation_number),
                 **read_annotations(context, conn, CREDIT_CHECK_KIND, record_id),
             )
-        self._reads.record_opening(AuditAction.CREDIT_CHECK_OPENED, CREDIT_CHECK_KIND, record_id)
+        self._opening_log.record_opening(AuditAction.CREDIT_CHECK_OPENED, CREDIT_CHECK_KIND, record_id)
         return view
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
@@ -98,7 +98,7 @@ class CreditCheckDetailsReader:
         if path is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id)})
         content = self._context.documents.read(path)
-        self._reads.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, CREDIT_CHECK_KIND, record_id)
+        self._opening_log.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, CREDIT_CHECK_KIND, record_id)
         return content
 
     def iterate_pdf_contents(self, record_id: int) -> Iterator[tuple[Document, bytes]]:

@@ -9,10 +9,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from console.services.desk_requests.commands import FILE_KEY
+from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY
 from console.services.guarded import answer_serialization
 
-_LARGEST_INTEGER = 2**63 - 1
+_LARGEST_INTEGER_ARGUMENT = 2**63 - 1
 
 
 def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
@@ -42,7 +42,9 @@ def _refuse_json_constant(name: str) -> None:
 
 
 def _is_file_placeholder(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("map"), dict) and set(value["map"]) == {FILE_KEY}
+    return (
+        isinstance(value, dict) and isinstance(value.get("map"), dict) and set(value["map"]) == {FILE_PLACEHOLDER_KEY}
+    )
 
 
 def _has_type(value: object, required: Any) -> bool:
@@ -60,7 +62,7 @@ def _has_type(value: object, required: Any) -> bool:
     if isinstance(value, str):
         return required is str and _is_storable_text(value)
     if isinstance(value, int):
-        return required is type(value) and abs(value) <= _LARGEST_INTEGER
+        return required is type(value) and abs(value) <= _LARGEST_INTEGER_ARGUMENT
     return isinstance(value, required)
 
 

@@ -22,15 +22,15 @@ from console.domain.desk_requests.records import (
 from console.domain.error_reasons import NotAllowedReason, UnknownReason, UnreachableProblem, UsageProblem
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.process import interrupts
-from console.services.desk_requests.commands import FILE_KEY, CommandForm
-from console.services.desk_requests.own_requests import LISTED_AGE_SECONDS, read_answer, withdraw
+from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
+from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS, read_answer, withdraw
 from console.services.desk_requests.waiting import get_current_wait
 from console.services.guarded import answer_serialization
 from console.services.guarded.operation import StepReporter
 from console.services.guarded.request_ids import (
     AnswerFinder,
-    RequestIds,
-    mark_repetition,
+    RequestIdService,
+    mark_request_as_repeated,
     require_valid_request_id,
     return_no_answer,
 )
@@ -41,24 +41,24 @@ from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
 from console.store.operations.idempotency_cache import NoCache
 
-FIRST_POLL_SECONDS = 0.05
+FIRST_ANSWER_POLL_SECONDS = 0.05
 """First pause between two reads of the answer, in seconds. Each further pause is longer."""
-LONGEST_POLL_SECONDS = 0.2
+LONGEST_ANSWER_POLL_SECONDS = 0.2
 """Longest pause between two reads of the answer, in seconds. With it, an answer reaches the desk within 300 ms, also
 after a long wait for a slow provider.
 """
-GIVE_UP_SECONDS = 120.0
+ANSWER_WAIT_LIMIT_SECONDS = 120.0
 """Seconds after which a desk stops waiting if the database doesn't answer, or if the worker that took its request
 doesn't renew its presence lease.
 """
 T = TypeVar("T")
 
 
-class RemoteRequestIds(RequestIds):
-    """Replaces `RequestIds` at a desk whose database account may only read, and write desk requests: a worker runs
-    the commands for this desk."""
+class RemoteRequestIdService(RequestIdService):
+    """Replaces `RequestIdService` at a desk whose database account may only read, and write desk requests: a worker
+    runs the commands for this desk."""
 
-    def __init__(self, context: ServiceContext, forms: Mapping[str, CommandForm]) -> None:
+    def __init__(self, context: ServiceContext, forms: Mapping[str, DeskRequestForm]) -> None:
         super().__init__(context, NoCache())
         self._forms = forms
 
@@ -72,7 +72,7 @@ class RemoteRequestIds(RequestIds):
         progress: StepReporter | None = None,
     ) -> T:
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
-        without a CommandForm only reads: this desk runs it by calling `act`.
+        without a DeskRequestForm only reads: this desk runs it by calling `act`.
 
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. For some other commands only the
         worker knows that they need the password: it refuses them with `password_needed`, and this desk repeats the
@@ -111,7 +111,7 @@ class RemoteRequestIds(RequestIds):
             interrupts.raise_if_interrupt_pending()
             with log_and_suppress("remembering a desk request"):
                 context.spool.store_own_request(
-                    request.id, context.database_id, make_oldest_request_id(LISTED_AGE_SECONDS)
+                    request.id, context.database_id, make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS)
                 )
             self._store_request(request, file, password)
             text = self._await_answer(request.id, progress)
@@ -143,7 +143,7 @@ class RemoteRequestIds(RequestIds):
         file."""
         facts = self._forms[command].facts(self._context, arguments)
         file = next((_read_file_content(part) for part in arguments if isinstance(part, Path)), None)
-        values = [{FILE_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
+        values = [{FILE_PLACEHOLDER_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
         text = json.dumps([answer_serialization.serialize_value(value) for value in values], ensure_ascii=False)
         if len(text.encode()) > LONGEST_ARGUMENTS_BYTES:
             raise ConsoleError(
@@ -168,10 +168,10 @@ class RemoteRequestIds(RequestIds):
 
         Raises worker_away if the request has lapsed, interrupted (reason `withdrawn`) if the person has withdrawn
         it elsewhere, such as in the window, and outcome_unknown if the database or the request's worker does not
-        respond for GIVE_UP_SECONDS. A signal of the operating system ends the wait: the method raises Interrupted
-        if the request could be withdrawn, otherwise outcome_unknown.
+        respond for ANSWER_WAIT_LIMIT_SECONDS. A signal of the operating system ends the wait: the method raises
+        Interrupted if the request could be withdrawn, otherwise outcome_unknown.
         """
-        clock, pause, last_step, wait = self._context.clock, FIRST_POLL_SECONDS, None, get_current_wait()
+        clock, pause, last_step, wait = self._context.clock, FIRST_ANSWER_POLL_SECONDS, None, get_current_wait()
         last_sign_at = clock.monotonic()
         while not interrupts.is_interrupt_pending():
             stored = self._read_progress(request)
@@ -188,10 +188,10 @@ class RemoteRequestIds(RequestIds):
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "withdrawn"})
             if stored is not None and (stored.is_lapsed or stored.state is DeskRequestState.LAPSED):
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
-            if clock.monotonic() - last_sign_at > self._context.scale.scale_seconds(GIVE_UP_SECONDS):
+            if clock.monotonic() - last_sign_at > self._context.scale.scale_seconds(ANSWER_WAIT_LIMIT_SECONDS):
                 break
             clock.sleep(pause)
-            pause = min(pause * 1.2, LONGEST_POLL_SECONDS)
+            pause = min(pause * 1.2, LONGEST_ANSWER_POLL_SECONDS)
         if interrupts.is_interrupt_pending() and self._withdraw_request(request):
             raise interrupts.Interrupted
         raise _make_unanswered_error()
@@ -233,10 +233,10 @@ def _read_file_content(path: Path) -> bytes:
 
 def _return_or_raise_answer(text: str) -> Any:
     """Return the value in `text`, the stored answer of a desk request, or raise its error. If the worker has
-    repeated the answer to an earlier call with the same request id, call `mark_repetition`."""
+    repeated the answer to an earlier call with the same request id, call `mark_request_as_repeated`."""
     answer, is_repetition = read_answer(text)
     if is_repetition:
-        mark_repetition()
+        mark_request_as_repeated()
     if answer.error is not None:
         raise answer.error
     return answer.value

@@ -8,14 +8,14 @@ from typing import Any
 from console.services.guarded.operation import StepReporter
 from console.services.process.context import ServiceContext
 
-FILE_KEY = "file"
+FILE_PLACEHOLDER_KEY = "file"
 """Key of the JSON object that stands for a file among the arguments of a request. The file's content is stored with
 the request.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class RequestFacts:
+class DeskRequestFacts:
     """The facts of a command's arguments that a desk request also has in columns of its own: kind and id of the
     record, the amount of a refund in minor units (`amount_minor`), and the state or value that a decision
     proposes (`proposed`). None: the command has no such fact.
@@ -37,19 +37,19 @@ class CommandCall:
     request_id: str
 
 
-FactsReader = Callable[[ServiceContext, tuple[Any, ...]], RequestFacts]
+DeskRequestFactsReader = Callable[[ServiceContext, tuple[Any, ...]], DeskRequestFacts]
 """Type of a function that returns the facts of a command's arguments. The desk stores them, and the worker compares
 them.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class CommandForm:
+class DeskRequestForm:
     """The form of all desk requests for one command. `types`: the types of the command's arguments; `facts`: the
     function that returns the facts which are stored in columns of the request."""
 
     types: tuple[Any, ...]
-    facts: FactsReader
+    facts: DeskRequestFactsReader
 
 
 CommandRunner = Callable[[CommandCall], object]

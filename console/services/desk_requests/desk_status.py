@@ -29,7 +29,7 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
     return LeftoverCredentials(settings.list_credential_variables(), settings.list_credential_keyring_entries())
 
 
-class DeskStatus:
+class DeskStatusService:
     """Reads which records have changed, whether a worker acts for this desk's person, and whether a worker is
     present; deletes credentials that the desk no longer needs."""
 

@@ -24,12 +24,12 @@ from console.domain.error_reasons import InProgressReason, PossibleRepeatReason,
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
-from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
+from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
 from console.services.desk_requests.own_requests import read_answer
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
-from console.services.guarded.operation import OWN_FAULT_CODES
-from console.services.guarded.request_ids import watch_repeats
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.guarded.request_ids import watch_for_repeated_request
 from console.services.process.context import ServiceContext, act_for_requester, require_confirmation
 from console.services.process.tolerated import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
@@ -39,15 +39,15 @@ from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.store.operations import leases
 from console.store.operations.leases import Holder, Lease
 
-MAX_EXECUTIONS = 8
+MAX_EXECUTIONS_PER_REQUEST = 8
 """Number of times that workers take one request. If each of them ended before it had an answer, the request is
 answered with outcome_unknown and not executed again.
 """
-RETRY_SECONDS = 2.0
+REQUEST_RETRY_SECONDS = 2.0
 """Pause in seconds before a request is tried again, while the call of the earlier worker that had taken it still
 counts as running.
 """
-_MAX_STORE_ATTEMPTS = 3
+_MAX_ANSWER_STORE_ATTEMPTS = 3
 """Number of times that an answer which the database refuses is stored."""
 _MAX_PRESENT_WORKERS = 16
 _log = logging.getLogger("console.worker")
@@ -58,7 +58,7 @@ class RequestExecutor:
     so at the same time."""
 
     def __init__(
-        self, context: ServiceContext, commands: Mapping[str, CommandRunner], forms: Mapping[str, CommandForm]
+        self, context: ServiceContext, commands: Mapping[str, CommandRunner], forms: Mapping[str, DeskRequestForm]
     ) -> None:
         self._context = context
         self._commands, self._forms = commands, forms
@@ -112,7 +112,7 @@ class RequestExecutor:
             with log_and_suppress("giving a lease up"):
                 self._context.write(lambda tx: leases.release(tx.conn, lease))
 
-    def count_waiting(self) -> int:
+    def count_waiting_requests(self) -> int:
         """Return the number of desk requests that this worker may take now. If no request is open, the database
         reads one entry of an index."""
         with self._context.database.read() as conn:
@@ -143,18 +143,18 @@ class RequestExecutor:
             self._write_requested_audit_entry(taken)
             return True
         beat = f"desk request {taken.id}"
-        heartbeat.add(beat, lambda: self._renew_request_lease(taken))
+        heartbeat.add_beat(beat, lambda: self._renew_request_lease(taken))
         try:
             with interrupts.defer_signals():  # the answer is stored before the end of this process
                 return self._execute_request(taken)
         finally:
-            heartbeat.remove(beat)
+            heartbeat.remove_beat(beat)
 
     def _execute_request(self, taken: TakenDeskRequest) -> bool:
         """Execute a desk request and store its answer. If a signal asks this process to end before the command has
         started, release the request, so that another worker can take it immediately, and return False."""
         try:
-            if taken.fencing_token <= MAX_EXECUTIONS:
+            if taken.fencing_token <= MAX_EXECUTIONS_PER_REQUEST:
                 answer = self._make_answer(taken)
             else:
                 answer = self._answer_given_up_request(taken)
@@ -174,16 +174,16 @@ class RequestExecutor:
 
     def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:
         """Store `text`, the answer as JSON, and end the desk request. If the database refuses the answer
-        _MAX_STORE_ATTEMPTS times, store the answer without its values, so that no other worker executes the
+        _MAX_ANSWER_STORE_ATTEMPTS times, store the answer without its values, so that no other worker executes the
         request again. If the database can't be reached, raise its error: the next worker that takes the request
         finds the same answer under its request id.
         """
         refusal: Exception
-        for _ in range(_MAX_STORE_ATTEMPTS):
+        for _ in range(_MAX_ANSWER_STORE_ATTEMPTS):
             try:
                 self._context.write(lambda tx: requests.store_answer(tx, taken, text))
             except Exception as error:
-                if isinstance(error, ConsoleError) and error.code in OWN_FAULT_CODES:
+                if isinstance(error, ConsoleError) and error.code in OWN_FAULT_ERROR_CODES:
                     raise
                 refusal = error
             else:
@@ -193,8 +193,8 @@ class RequestExecutor:
 
     def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
         """Write an audit entry, and return the answer outcome_unknown as JSON, for a desk request that was
-        executed MAX_EXECUTIONS times without an end. The request possibly crashes the process of each worker,
-        and its effect is not known.
+        executed MAX_EXECUTIONS_PER_REQUEST times without an end. The request possibly crashes the process of each
+        worker, and its effect is not known.
         """
         _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fencing_token - 1)
         facts = {"action": taken.action, "request": taken.id, "executions": taken.fencing_token - 1}
@@ -225,7 +225,7 @@ class RequestExecutor:
             try:
                 self._context.write(lambda tx: write(tx, entry))
             except Exception as refusal:
-                if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_CODES:
+                if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_ERROR_CODES:
                     raise
                 _log.warning("desk request %s: its audit entry can't be written", taken.id, exc_info=True)
                 self._context.write(lambda tx: write(tx, unreadable))
@@ -240,11 +240,11 @@ class RequestExecutor:
         logged and becomes the error internal_error. Raises Interrupted if a signal asks this process to end
         before the command has started.
         """
-        with act_for_requester(taken), watch_repeats() as repeats:
+        with act_for_requester(taken), watch_for_repeated_request() as repeats:
             answer = self._run_command_for_answer(taken)
             while _is_earlier_call_running(taken, answer):
                 interrupts.raise_if_interrupt_pending()
-                self.clock.sleep(self.scale.scale_seconds(RETRY_SECONDS))
+                self.clock.sleep(self.scale.scale_seconds(REQUEST_RETRY_SECONDS))
                 answer = self._run_command_for_answer(taken)
         return _serialize_answer(answer, is_repetition=repeats.is_repetition)
 
@@ -284,7 +284,7 @@ class RequestExecutor:
             except (KeyError, ValueError) as malformed:
                 _log.info("desk request %s of %s is malformed: %s", taken.id, taken.person, malformed)
                 raise _make_malformed_request_error() from malformed
-            if self._forms[taken.action].facts(self._context, arguments) != RequestFacts(
+            if self._forms[taken.action].facts(self._context, arguments) != DeskRequestFacts(
                 taken.subject_kind, taken.subject_id, taken.amount_minor, taken.proposed
             ):
                 raise _make_malformed_request_error()

@@ -9,7 +9,7 @@ from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
 
-LISTED_AGE_SECONDS = 24 * 3600.0
+LISTED_REQUEST_AGE_SECONDS = 24 * 3600.0
 """Age of the oldest request in the list. A request id gets its answer for as long."""
 MAX_LISTED_REQUESTS = 200
 
@@ -36,7 +36,7 @@ def read_answer(text: str) -> tuple[CallAnswer, bool]:
     return answer_serialization.deserialize_answer(content["answer"]), bool(content["repeated"])
 
 
-class OwnRequests:
+class OwnDeskRequestService:
     """Lists and withdraws the desk requests that the connected database account has stored. If no worker acts for
     the account's person, there are none."""
 
@@ -51,7 +51,9 @@ class OwnRequests:
             return ()
         sent_here = context.spool.list_own_requests(context.database_id)
         with context.database.read() as conn:
-            rows = requests.list_own_requests(conn, make_oldest_request_id(LISTED_AGE_SECONDS), MAX_LISTED_REQUESTS)
+            rows = requests.list_own_requests(
+                conn, make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS), MAX_LISTED_REQUESTS
+            )
         return tuple(_make_own_request(row, is_from_this_desk=row.id in sent_here) for row in rows)
 
     def withdraw(self, request: str) -> bool:

@@ -18,21 +18,21 @@ class RequestWait:
         self.is_over = False
 
 
-_current_wait: ContextVar[RequestWait | None] = ContextVar("request_wait", default=None)
+_current_request_wait: ContextVar[RequestWait | None] = ContextVar("request_wait", default=None)
 
 
 @contextmanager
 def report_request_state_to(wait: RequestWait) -> Iterator[None]:
     """Context manager: until the end of the block, the desk requests that this thread stores write their state to
     `wait`."""
-    token = _current_wait.set(wait)
+    token = _current_request_wait.set(wait)
     try:
         yield
     finally:
         wait.is_over = True
-        _current_wait.reset(token)
+        _current_request_wait.reset(token)
 
 
 def get_current_wait() -> RequestWait | None:
     """Return the RequestWait to which this thread writes the state of its desk requests; None if there is none."""
-    return _current_wait.get()
+    return _current_request_wait.get()

@@ -9,7 +9,7 @@ _UNUSABLE_OUTCOME_CLASSES = frozenset(map(str, (OutcomeClass.UNKNOWN, OutcomeCla
 _ANSWERED_OUTCOME_CLASSES = frozenset(
     map(str, (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.NOT_FOUND))
 )
-_UNREQUESTED_CALLS = ("notice", "callback")
+_UNREQUESTED_CALL_NAMES = ("notice", "callback")
 """Last part of the source of evidence that a provider sent by itself: notices and callbacks. They answer no call."""
 
 
@@ -17,7 +17,7 @@ def is_provider_call(source: str) -> bool:
     """True if evidence with this source is about a call of this program to a provider, whether the provider has
     answered or not."""
     provider, _, call = source.partition(".")
-    return bool(call) and provider != "person" and call not in _UNREQUESTED_CALLS
+    return bool(call) and provider != "person" and call not in _UNREQUESTED_CALL_NAMES
 
 
 def classify_answer(summary: str) -> tuple[bool, bool]:

@@ -84,7 +84,7 @@ class PackContent:
     left_out: tuple[str, ...]
 
 
-class EvidencePacks:
+class EvidencePackWriter:
     """Writes evidence packs for people who may export the audit trail. A pack for an auditor contains all audit
     entries about the record, a pack for another person the entries of this person and only the hashes of the
     other entries.
@@ -163,7 +163,7 @@ class _PackDraft:
         self._texts = texts
         self._context, self._conn, self._related, self._largest_bytes = context, conn, related, largest
         self._only_person = only_person
-        self._plain_values = pack_text.PlainValues(related.payer_names)
+        self._plain_values = pack_text.PlainValueMaker(related.payer_names)
         self._omitted_files: list[dict[str, object]] = []
         record = related.record
         self._registry_facts = read_facts_of_record(context, conn, record)
@@ -196,7 +196,7 @@ class _PackDraft:
             for language, text in (("en", en), ("ja", ja)):
                 pack.add_file(_make_text_file_name("timeline", language), iterate_chunks(text))
             pack.add_file(_make_json_file_name("timeline"), iterate_chunks(event_lines))
-            pack.add_file("verify.txt", [pack_text.encode_verification_text()])
+            pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
             pack.close_with_manifest(self._make_manifest_fields(proof))
         return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
 
@@ -218,7 +218,7 @@ class _PackDraft:
         each language in `texts`."""
         for language, text in texts.items():
             lines = self._texts.format_header_lines(self._timeline, language)
-            encoded = [pack_text.encode_line(line, self._timeline) for line in lines]
+            encoded = [pack_text.encode_timeline_line(line, self._timeline) for line in lines]
             self.titles[language] = encoded[0]
             text.writelines(encoded)
 
@@ -226,7 +226,7 @@ class _PackDraft:
             for event in self._iterate_events():
                 for language, text in texts.items():
                     line = self._texts.format_event_line(event, self._timeline, language)
-                    text.write(pack_text.encode_line(line, self._timeline))
+                    text.write(pack_text.encode_timeline_line(line, self._timeline))
                 yield self._plain_values.make_event_fields(event)
 
         event_lines.writelines(encode_json_list(events()))
@@ -251,7 +251,7 @@ class _PackDraft:
         """Add the providers' answers and the people's evidence to the pack, as the database has them. They contain
         no secrets, because the program removes secrets before it stores an answer."""
         for name, content in self._iterate_answer_parts():
-            if self._has_room(pack, name, len(content)):
+            if self._has_room_in_pack(pack, name, len(content)):
                 pack.add_file(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
@@ -279,7 +279,7 @@ class _PackDraft:
     def _add_documents(self, pack: PackWriter) -> None:
         for document in sorted(self._list_documents_of_records(), key=lambda document: document.sha256):
             name = f"documents/{document.sha256}.pdf"
-            if not _SHA256_PATTERN.fullmatch(document.sha256) or not self._has_room(
+            if not _SHA256_PATTERN.fullmatch(document.sha256) or not self._has_room_in_pack(
                 pack, name, document.bytes, document.sha256
             ):
                 continue
@@ -294,7 +294,7 @@ class _PackDraft:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 
-    def _has_room(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
+    def _has_room_in_pack(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
         if pack.size + size <= self._largest_bytes:
             return True
         self._add_to_omitted_files(name, size, "too_large", sha256)

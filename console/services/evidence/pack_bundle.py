@@ -1,6 +1,6 @@
 """Write evidence bundles: one ZIP file with the evidence packs of several records and an index.
 
-Each pack in a bundle has the same bytes as a pack that `EvidencePacks` writes as a file, so a person can extract
+Each pack in a bundle has the same bytes as a pack that `EvidencePackWriter` writes as a file, so a person can extract
 the pack and verify it without the bundle.
 """
 
@@ -18,7 +18,7 @@ from console.domain.evidence.timeline import EARLIEST_INSTANT
 from console.domain.records import Person
 from console.services.audit import refusals
 from console.services.evidence import pack
-from console.services.evidence.pack import EvidencePacks, PackContent, iterate_chunks
+from console.services.evidence.pack import EvidencePackWriter, PackContent, iterate_chunks
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FileDigest, PackWriter, encode_json
 from console.services.evidence.pack_text import encode_bundle_verification_text
 from console.services.process.context import ServiceContext
@@ -26,7 +26,7 @@ from console.services.process.new_file import open_new_file
 from console.settings.draft_files import DraftFile
 from console.store.database.engine import Transaction
 
-MAX_PACKS = 500
+MAX_PACKS_PER_BUNDLE = 500
 """Largest number of records of one bundle."""
 LARGEST_BUNDLE_BYTES = 1000 * 1024 * 1024
 """Largest sum of the packs of a bundle, in bytes. A pack that would exceed it is left out and listed in the index."""
@@ -36,7 +36,7 @@ may raise an exception to cancel; then no file remains.
 """
 _ACTION, _KIND = AuditAction.EVIDENCE_BUNDLE_EXPORTED, "export"
 _BUNDLE_AUDIT_SUBJECT = "evidence"
-_TOO_LARGE_REASON = "too_large"
+_PACK_TOO_LARGE_REASON = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,16 @@ class _BundledPack:
             "bytes": self.digest.bytes,
             "sha256": self.digest.sha256,
             "files": self.content.files,
-            "left_out": [_TOO_LARGE_REASON] if self.is_left_out else list(self.content.left_out),
+            "left_out": [_PACK_TOO_LARGE_REASON] if self.is_left_out else list(self.content.left_out),
         }
 
 
-class EvidenceBundles:
+class EvidenceBundleWriter:
     """Writes evidence bundles for people who may export the audit trail."""
 
-    def __init__(self, context: ServiceContext, packs: EvidencePacks, largest: int = LARGEST_BUNDLE_BYTES) -> None:
+    def __init__(
+        self, context: ServiceContext, packs: EvidencePackWriter, largest: int = LARGEST_BUNDLE_BYTES
+    ) -> None:
         self._context, self._packs, self._largest_bytes = context, packs, largest
 
     def write(
@@ -96,10 +98,10 @@ class EvidenceBundles:
         with refusals.audit_refusals(self._context, _ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_KIND):
             person = self._context.require_right("audit_any")
         chosen = tuple(dict.fromkeys((kind, str(id)) for kind, id in records))
-        if not 0 < len(chosen) <= MAX_PACKS:
+        if not 0 < len(chosen) <= MAX_PACKS_PER_BUNDLE:
             raise ConsoleError(
                 ErrorCode.USAGE,
-                {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(chosen), "most": MAX_PACKS},
+                {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(chosen), "most": MAX_PACKS_PER_BUNDLE},
             )
         with open_new_file(path) as draft:
             entries = self._write_packs(draft, chosen, person, progress)

@@ -10,9 +10,9 @@ from console.domain.calendar_days import format_instant
 from console.domain.evidence.timeline import TimelineEvent, TimelinePage, mask_text
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 
-_EXCLUDED_FIELDS = frozenset(("handle", "registry_entry"))
+_FIELDS_EXCLUDED_FROM_PACK = frozenset(("handle", "registry_entry"))
 """Fields that are left out of a pack: only the payer may use a handle, and the registry has a file of its own."""
-_VERIFICATION_TEXT = """\
+_PACK_VERIFICATION_TEXT = """\
 この証跡一式の確かめ方 / How to verify this evidence pack
 
 1. manifest.json lists every file with its length and SHA-256 checksum (sha256). The checksum of the whole ZIP file is
@@ -42,7 +42,7 @@ _BUNDLE_VERIFICATION_TEXT = """\
 """
 
 
-class PlainValues:
+class PlainValueMaker:
     """Converts values to the types of JSON. In texts, the names of payers in `hidden` are masked."""
 
     def __init__(self, hidden: tuple[str, ...]) -> None:
@@ -50,8 +50,8 @@ class PlainValues:
 
     def make_record_fields(self, value: Any) -> dict[str, object]:
         """Return the fields of a record (a dataclass) by name, in the types of JSON, without those of
-        `_EXCLUDED_FIELDS`."""
-        names = (field.name for field in fields(value) if field.name not in _EXCLUDED_FIELDS)
+        `_FIELDS_EXCLUDED_FROM_PACK`."""
+        names = (field.name for field in fields(value) if field.name not in _FIELDS_EXCLUDED_FROM_PACK)
         return {name: self.make_plain_value(getattr(value, name)) for name in names}
 
     def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
@@ -99,7 +99,7 @@ class TimelineText(Protocol):
     def format_event_line(self, event: TimelineEvent, timeline: TimelinePage, language: str) -> str: ...
 
 
-def encode_line(text: str, timeline: TimelinePage) -> bytes:
+def encode_timeline_line(text: str, timeline: TimelinePage) -> bytes:
     """Return one line of a timeline's text as UTF-8 bytes with a line end. The names of payers in it are masked."""
     return mask_text(text, timeline.hidden).encode("utf-8", "backslashreplace") + b"\n"
 
@@ -110,7 +110,7 @@ def encode_bundle_verification_text() -> bytes:
     return _BUNDLE_VERIFICATION_TEXT.encode()
 
 
-def encode_verification_text() -> bytes:
+def encode_pack_verification_text() -> bytes:
     """Return, in UTF-8, the Japanese and English instructions with which a person can verify an evidence pack
     without this program."""
-    return _VERIFICATION_TEXT.encode()
+    return _PACK_VERIFICATION_TEXT.encode()

@@ -38,7 +38,7 @@ _CHUNK_BYTES = 1 << 16
 _PACK_NAME_PATTERN = re.compile(r"packs/[a-z-]+-[0-9a-f-]+\.zip")
 _WHITE_SPACE_PATTERN = re.compile(r"[ \t\r\n]*")
 _AUDIT_FILE_NAME = "audit.json"
-_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ACCEPTED_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Accepted compression methods. Others may need gigabytes of memory before the first byte."""
 JsonObject = dict[str, Any]
 
@@ -80,9 +80,9 @@ def verify_pack(path: Path, sha256: str | None = None) -> PackVerification:
     return _verify_file(path, sha256, (PACK_FORMAT_NAME, BUNDLE_FORMAT_NAME))
 
 
-def _verify_file(path: Path, sha256: str | None, forms: tuple[str, ...]) -> PackVerification:
-    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if one is given. `forms` are
-    the accepted format names in its manifest."""
+def _verify_file(path: Path, sha256: str | None, format_names: tuple[str, ...]) -> PackVerification:
+    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if one is given. `format_names`
+    are the accepted format names in its manifest."""
     problems: list[FileProblem] = []
     if sha256 is not None and (not path.is_file() or _compute_file_hash(path) != sha256):
         problems.append(FileProblem(path.name, "altered"))
@@ -90,7 +90,7 @@ def _verify_file(path: Path, sha256: str | None, forms: tuple[str, ...]) -> Pack
         _require_regular_file(path)
         _require_small_directory(path)
         with zipfile.ZipFile(path) as pack:
-            return _verify_pack(pack, problems, forms)
+            return _verify_pack(pack, problems, format_names)
     except UNREADABLE_FILE_ERRORS:
         return PackVerification(0, 0, (*problems, FileProblem(path.name, "unreadable")), {})
 
@@ -110,8 +110,10 @@ def _require_small_directory(path: Path) -> None:
         raise ValueError("too many members")
 
 
-def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem], forms: tuple[str, ...]) -> PackVerification:
-    manifest = _read_manifest(pack, forms)
+def _verify_pack(
+    pack: zipfile.ZipFile, problems: list[FileProblem], format_names: tuple[str, ...]
+) -> PackVerification:
+    manifest = _read_manifest(pack, format_names)
     if manifest is None:
         return PackVerification(0, 0, (*problems, FileProblem(MANIFEST_NAME, "unreadable")), {})
     if manifest.get("digest") != compute_digest(manifest):
@@ -155,7 +157,7 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
     return PackVerification(files, rows, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
 
 
-def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> JsonObject | None:
+def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> JsonObject | None:
     try:
         info = pack.getinfo(MANIFEST_NAME)
         if info.file_size > _LARGEST_MANIFEST_BYTES:
@@ -164,7 +166,7 @@ def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> JsonObject 
         if any(raw.count(sign) > limit for sign, limit in _MAX_COUNT_BY_JSON_SIGN.items()):
             return None
         manifest = json.loads(raw)
-        is_well_formed = manifest["form"] in forms and all(
+        is_well_formed = manifest["form"] in format_names and all(
             type(file["bytes"]) is int and file["sha256"] for file in manifest["files"]
         )
     except (*UNREADABLE_FILE_ERRORS, KeyError, TypeError):
@@ -192,7 +194,7 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> 
         info = pack.getinfo(name)
     except KeyError:
         return "missing"
-    if info.file_size != listed["bytes"] or info.compress_type not in _COMPRESSION_METHODS:
+    if info.file_size != listed["bytes"] or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         return "altered"
     hashed = hashlib.sha256()
     try:

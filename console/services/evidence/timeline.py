@@ -16,7 +16,7 @@ from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
 from console.store.credit_checks import credit_checks
@@ -98,11 +98,13 @@ class TimelineService:
     """Reads timelines (the events of a record) in pages, with queries that use indexes, and writes an audit entry
     about each opened timeline."""
 
-    def __init__(self, context: ServiceContext, reads: ReadLog, complete_records: RecordsCompleter) -> None:
+    def __init__(
+        self, context: ServiceContext, opening_log: RecordOpeningLog, complete_records: RecordsCompleter
+    ) -> None:
         """`complete_records` adds the related records to records, because the first lines of a timeline explain
         the record with them."""
         self._context = context
-        self._reads, self._complete_records = reads, complete_records
+        self._opening_log, self._complete_records = opening_log, complete_records
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
@@ -112,18 +114,18 @@ class TimelineService:
         first page. Raises not_found, usage for a malformed cursor, and not_allowed if the acting person may not
         read.
         """
-        read = _parse_cursor(after_cursor)
+        read_position = _parse_cursor(after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             family = read_related_records(self._context, conn, kind, id)
             page_size = max(1, min(limit, MAX_EVENTS_PER_PAGE))
-            events = tuple(islice(walk_events(conn, family, read), page_size + 1))
+            events = tuple(islice(walk_events(conn, family, read_position), page_size + 1))
             head = make_timeline_head(conn, family, self._complete_records, self._context.now())
-        self._reads.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
+        self._opening_log.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
         page = events[:page_size]
         if len(events) > page_size:
-            read = _advance_position(page, read)
-        cursor = _format_cursor(read) if len(events) > page_size else None
+            read_position = _advance_position(page, read_position)
+        cursor = _format_cursor(read_position) if len(events) > page_size else None
         return TimelinePage(kind, str(family.record.id), page, cursor, head, family.payer_names, family.number_by_key)
 
     def read_last_events(self, kind: str, id: int, limit: int) -> TimelinePage:
@@ -135,11 +137,11 @@ class TimelineService:
 
 
 def walk_events(
-    conn: Connection, related: RelatedRecords, read: _ReadPosition | None = None
+    conn: Connection, related: RelatedRecords, read_position: _ReadPosition | None = None
 ) -> Iterator[TimelineEvent]:
-    """Yield the events of a record and its related records, oldest first, after the position `read` (None: from
+    """Yield the events of a record and its related records, oldest first, after `read_position` (None: from
     the first event). Payers' names are masked. Only a part of the events is in memory at a time."""
-    position, hidden = read or {}, related.payer_names
+    position, hidden = read_position or {}, related.payer_names
     streams = [
         _open_event_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
         for subject in related.record_keys
@@ -164,11 +166,11 @@ def read_newest_events(
 
 
 def _open_event_stream(
-    conn: Connection, source: EventSource, kind: str, id: str, read: tuple[datetime, str, datetime] | None
+    conn: Connection, source: EventSource, kind: str, id: str, stream_position: tuple[datetime, str, datetime] | None
 ) -> tuple[Iterator[TimelineEvent], datetime]:
-    if read is None:
+    if stream_position is None:
         return source.walk_events(conn, kind, id), EARLIEST_INSTANT
-    at, row, reached = read
+    at, row, reached = stream_position
     return source.walk_events(conn, kind, id, (at, row)), reached
 
 
@@ -292,8 +294,10 @@ def _advance_position(events: tuple[TimelineEvent, ...], position: _ReadPosition
     return read
 
 
-def _format_cursor(read: _ReadPosition) -> str:
-    plain = {stream: [at.isoformat(), row, reached.isoformat()] for stream, (at, row, reached) in read.items()}
+def _format_cursor(read_position: _ReadPosition) -> str:
+    plain = {
+        stream: [at.isoformat(), row, reached.isoformat()] for stream, (at, row, reached) in read_position.items()
+    }
     return urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode()
 
 

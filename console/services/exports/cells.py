@@ -13,7 +13,7 @@ from console.domain.exports.tables import FORMULA_CHARACTERS, CellKind, CellValu
 
 LONGEST_CELL_CHARACTERS = 32_000
 """Largest number of characters of a cell; Excel refuses more than 32,767."""
-_NUMBER_LIKE_PATTERN = re.compile(r"0\d+|\d{12,}|\d+[-/.:]\d+(?:[-/.:]\d+)?|\d+(?:\.\d+)?[eE]\d+")
+_NUMBER_LIKE_TEXT_PATTERN = re.compile(r"0\d+|\d{12,}|\d+[-/.:]\d+(?:[-/.:]\d+)?|\d+(?:\.\d+)?[eE]\d+")
 """Texts of digits that a spreadsheet would read from a CSV file as a number, a day or a time, and so show or round
 differently: numbers with a leading zero or of more than eleven digits, `1-2`, `12:30`, `1E5`.
 """
@@ -62,7 +62,7 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
     if kind is CellKind.CORPORATION_NUMBER and len(value) == DIGIT_COUNT and value.isdecimal():
         return group_digits(value)
     text = make_spreadsheet_safe(value)
-    return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_PATTERN.fullmatch(text) else text
+    return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_TEXT_PATTERN.fullmatch(text) else text
 
 
 def make_sheet_cell(value: CellValue) -> CellValue:

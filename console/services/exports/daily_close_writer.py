@@ -22,7 +22,7 @@ from console.services.exports.workbook import write_document_workbook
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
 
-_AUDIT_ACTION = AuditAction.DAILY_CLOSE_WRITTEN
+_DAILY_CLOSE_AUDIT_ACTION = AuditAction.DAILY_CLOSE_WRITTEN
 
 
 class DailyCloseWriter:
@@ -48,7 +48,7 @@ class DailyCloseWriter:
         """
         document_format = _parse_document_format(path)
         subject = make_close_subject(provider[:20], day)
-        with refusals.audit_refusals(self._context, _AUDIT_ACTION, subject, kind=CLOSE_KIND):
+        with refusals.audit_refusals(self._context, _DAILY_CLOSE_AUDIT_ACTION, subject, kind=CLOSE_KIND):
             self._context.require_right("read")
             close = self._read_close(provider, day)
         document = self._make_document(close, language)
@@ -66,7 +66,7 @@ class DailyCloseWriter:
                 "sha256": digest,
             }
             self._context.write(
-                lambda tx: self._context.record_audit(tx, _AUDIT_ACTION, subject, facts, kind=CLOSE_KIND)
+                lambda tx: self._context.record_audit(tx, _DAILY_CLOSE_AUDIT_ACTION, subject, facts, kind=CLOSE_KIND)
             )
             draft.publish()
             return WrittenDailyClose(str(draft.final), size, digest, close)

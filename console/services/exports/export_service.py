@@ -20,9 +20,9 @@ RowCountReporter = Callable[[int], None]
 """Function that is called with the number of rows written so far, after each page. It may raise an exception to
 cancel the export; then no file remains.
 """
-_AUDIT_ACTION = AuditAction.LIST_EXPORTED
-_EXPORT_KIND = "export"
-_LONGEST_SUBJECT_CHARACTERS = 100
+_LIST_EXPORT_AUDIT_ACTION = AuditAction.LIST_EXPORTED
+_EXPORT_AUDIT_SUBJECT_KIND = "export"
+_LONGEST_AUDIT_SUBJECT_CHARACTERS = 100
 
 
 class ExportService:
@@ -45,7 +45,9 @@ class ExportService:
         storage_full.
         """
         file_format = _parse_export_format(path)
-        with refusals.audit_refusals(self._context, _AUDIT_ACTION, request.name.value, kind=_EXPORT_KIND):
+        with refusals.audit_refusals(
+            self._context, _LIST_EXPORT_AUDIT_ACTION, request.name.value, kind=_EXPORT_AUDIT_SUBJECT_KIND
+        ):
             person = self._context.require_right("read")
             table = self._make_table(request, language, person.name)
             rows = _CountedRows(table.read_pages(), progress)
@@ -65,15 +67,17 @@ class ExportService:
         size, digest = draft.compute_sha256()
         facts = {
             "list": request.name.value,
-            "subject": request.subject[:_LONGEST_SUBJECT_CHARACTERS],
-            "part": request.part[:_LONGEST_SUBJECT_CHARACTERS],
+            "subject": request.subject[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],
+            "part": request.part[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],
             "chosen": None if request.chosen is None else len(request.chosen),
             "format": file_format.value,
             "n": rows.count,
             "sha256": digest,
         }
         self._context.write(
-            lambda tx: self._context.record_audit(tx, _AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_KIND)
+            lambda tx: self._context.record_audit(
+                tx, _LIST_EXPORT_AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_AUDIT_SUBJECT_KIND
+            )
         )
         draft.publish()
         return WrittenExport(str(draft.final), rows.count, size)

@@ -12,7 +12,7 @@ from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
 
-_AUDIT_ACTION = AuditAction.CREDIT_CHECK_PDF_SAVED
+_PDF_SAVED_AUDIT_ACTION = AuditAction.CREDIT_CHECK_PDF_SAVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class SavedPdf:
     sha256: str
 
 
-class PdfCopies:
+class PdfCopyWriter:
     """Saves copies of the PDFs of credit checks, for people who have the right to read."""
 
     def __init__(self, context: ServiceContext, read_pdf: Callable[[int, str | None], bytes]) -> None:
@@ -42,7 +42,7 @@ class PdfCopies:
         folder may contain the name of a person. Raises not_found, not_allowed, no_operator, documents_unreachable,
         usage (file_exists), storage_full.
         """
-        with refusals.audit_refusals(self._context, _AUDIT_ACTION, record_id):
+        with refusals.audit_refusals(self._context, _PDF_SAVED_AUDIT_ACTION, record_id):
             self._context.require_right("read")
             content = self._read_pdf(record_id, sha256)
         with open_new_file(path) as draft:
@@ -52,6 +52,6 @@ class PdfCopies:
                 problem = ForeignText("the written file differs from the document")
                 raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": problem})
             facts = {"sha256": written, "bytes": size}
-            self._context.write(lambda tx: self._context.record_audit(tx, _AUDIT_ACTION, record_id, facts))
+            self._context.write(lambda tx: self._context.record_audit(tx, _PDF_SAVED_AUDIT_ACTION, record_id, facts))
             draft.publish()
             return SavedPdf(str(draft.final), size, written)

@@ -26,7 +26,7 @@ from console.services.exports.cells import make_printable
 _PAGE_WIDTH, _PAGE_HEIGHT, _PAGE_MARGIN = 842.0, 595.0, 40.0  # points; A4, landscape
 _TITLE_SIZE, _HEADING_SIZE, _TEXT_SIZE, _CELL_SIZE, _FOOTER_SIZE = 16.0, 12.0, 10.0, 8.5, 8.0  # points
 _LINE_FACTOR, _CELL_GAP = 1.5, 8.0
-_TEXT_WIDTH = _PAGE_WIDTH - 2 * _PAGE_MARGIN  # points
+_PRINTABLE_PAGE_WIDTH = _PAGE_WIDTH - 2 * _PAGE_MARGIN  # points
 _MAX_CELL_WIDTH = 260.0  # points
 _MAX_LINES_PER_CELL = 12
 _MIN_TABLE_HEIGHT = 90.0  # points; a heading with less room below it goes to the next page
@@ -106,7 +106,7 @@ class _DocumentLayout:
         return not has_room
 
     def _write_text(self, text: str, size: float) -> None:
-        for line in self._wrap_text(make_printable(text), size, _TEXT_WIDTH):
+        for line in self._wrap_text(make_printable(text), size, _PRINTABLE_PAGE_WIDTH):
             self._move_down(size * _LINE_FACTOR)
             self._place_text(line, size, _PAGE_MARGIN, self._y)
 
@@ -132,8 +132,8 @@ class _DocumentLayout:
             min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH) + _CELL_GAP
             for column in zip(*rows, strict=True)
         ]
-        room = _TEXT_WIDTH
-        factor = min(1.0, room / sum(natural))
+        max_width = _PRINTABLE_PAGE_WIDTH
+        factor = min(1.0, max_width / sum(natural))
         return [width * factor for width in natural]
 
     def _write_row(
@@ -162,16 +162,18 @@ class _DocumentLayout:
         if is_head:
             self._draw_horizontal_line(self._y - 2, left - _CELL_GAP)
 
-    def _wrap_cell(self, text: str, room: float) -> list[str]:
-        """Return the lines of a table cell that is `room` points wide. A row must fit on a page, so a longer text
-        is cut after _MAX_LINES_PER_CELL lines and ends with `…`."""
-        lines = list(islice(self._wrap_text(text, _CELL_SIZE, room), _MAX_LINES_PER_CELL + 1))
+    def _wrap_cell(self, text: str, max_width: float) -> list[str]:
+        """Return the lines of a table cell that is `max_width` points wide. A row must fit on a page, so a longer
+        text is cut after _MAX_LINES_PER_CELL lines and ends with `…`."""
+        lines = list(islice(self._wrap_text(text, _CELL_SIZE, max_width), _MAX_LINES_PER_CELL + 1))
         return lines if len(lines) <= _MAX_LINES_PER_CELL else [*lines[: _MAX_LINES_PER_CELL - 1], "…"]
 
     def _write_footers(self) -> None:
         title = make_printable(self._document.title)
         for number, page in enumerate(self._pages, 1):
-            foot = next(self._wrap_text(f"{number} / {len(self._pages)}   {title}", _FOOTER_SIZE, _TEXT_WIDTH))
+            foot = next(
+                self._wrap_text(f"{number} / {len(self._pages)}   {title}", _FOOTER_SIZE, _PRINTABLE_PAGE_WIDTH)
+            )
             self._place_text(foot, _FOOTER_SIZE, _PAGE_MARGIN, _PAGE_MARGIN - _FOOTER_SIZE, page)
 
     # -- text
@@ -186,12 +188,12 @@ class _DocumentLayout:
             sum(font.measure_width(character) for font, run in self._split_by_font(text) for character in run) * size
         )
 
-    def _wrap_text(self, text: str, size: float, room: float) -> Iterator[str]:
-        """Yield the lines of a text, each at most `room` points wide. A line ends at a space if there is one in
+    def _wrap_text(self, text: str, size: float, max_width: float) -> Iterator[str]:
+        """Yield the lines of a text, each at most `max_width` points wide. A line ends at a space if there is one in
         its second half, otherwise between any two characters. `size` is the font size in points."""
-        while self._measure_text(text, size) > room and len(text) > 1:
+        while self._measure_text(text, size) > max_width and len(text) > 1:
             end = 1
-            while end < len(text) and self._measure_text(text[: end + 1], size) <= room:
+            while end < len(text) and self._measure_text(text[: end + 1], size) <= max_width:
                 end += 1
             space = text.rfind(" ", end // 2, end)
             end = space if space > 0 else end

@@ -13,7 +13,7 @@ from console.services.process.context import ServiceContext
 
 MAX_PRINTED_ROWS = 1_000
 """Largest number of rows of a printed list; a printout with fewer rows than its list says so."""
-_EXPORT_KIND = "export"
+_EXPORT_AUDIT_SUBJECT_KIND = "export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class PrintedList:
     is_cut: bool
 
 
-class Printouts:
+class PrintoutService:
     """Prepares printouts, for people who have the right to read. A printout has the same rows and masked values as
     the screen."""
 
@@ -46,7 +46,9 @@ class Printouts:
     def read_list(self, request: ExportRequest, language: str) -> PrintedList:
         """Return at most MAX_PRINTED_ROWS rows of a list for printing, and write the audit entry about the
         printout. Raises usage, not_found, not_allowed."""
-        with refusals.audit_refusals(self._context, AuditAction.LIST_PRINTED, request.name.value, kind=_EXPORT_KIND):
+        with refusals.audit_refusals(
+            self._context, AuditAction.LIST_PRINTED, request.name.value, kind=_EXPORT_AUDIT_SUBJECT_KIND
+        ):
             person = self._context.require_right("read")
             table = self._make_table(request, language, person.name)
             rows: list[object] = []
@@ -58,7 +60,7 @@ class Printouts:
         cells = (tuple(make_cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed)
         found = PrintedList(table.title, tuple(column.title for column in table.columns), tuple(cells), is_cut)
         facts: dict[str, object] = {"list": request.name.value, "subject": request.subject[:100], "n": len(printed)}
-        self._write_audit_entry(AuditAction.LIST_PRINTED, request.name.value, _EXPORT_KIND, facts)
+        self._write_audit_entry(AuditAction.LIST_PRINTED, request.name.value, _EXPORT_AUDIT_SUBJECT_KIND, facts)
         return found
 
     def audit_record_printout(self, kind: str, id: int) -> None:

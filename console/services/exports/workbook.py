@@ -22,7 +22,7 @@ _NUMBER_FORMAT_BY_CELL_KIND = {
     CellKind.INSTANT: "yyyy-mm-dd hh:mm:ss",
 }
 _DECIMAL_NUMBER_FORMAT = "#,##0.00"
-_WIDTH_BY_CELL_KIND = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}  # characters
+_COLUMN_WIDTH_BY_CELL_KIND = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}  # characters
 _MIN_COLUMN_WIDTH, _MAX_COLUMN_WIDTH = 14, 48  # characters
 _FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of creation in a document that must not depend on the time of its writing."""
@@ -89,35 +89,37 @@ class _TableSheetWriter:
     def _add_sheet(self) -> None:
         self._sheet = self._book.add_worksheet(next(self.names))
         self._sheet.freeze_panes(1, 0)
-        for place, column in enumerate(self._columns):
-            width = max(_WIDTH_BY_CELL_KIND.get(column.kind, _MIN_COLUMN_WIDTH), 2 * len(column.title))
-            self._sheet.set_column(place, place, min(width, _MAX_COLUMN_WIDTH), self._formats[column.kind])
-            self._sheet.write_string(0, place, make_spreadsheet_safe(column.title), self._bold)
+        for column_index, column in enumerate(self._columns):
+            width = max(_COLUMN_WIDTH_BY_CELL_KIND.get(column.kind, _MIN_COLUMN_WIDTH), 2 * len(column.title))
+            self._sheet.set_column(
+                column_index, column_index, min(width, _MAX_COLUMN_WIDTH), self._formats[column.kind]
+            )
+            self._sheet.write_string(0, column_index, make_spreadsheet_safe(column.title), self._bold)
         self._next_row = 1
 
     def write_row(self, values: Sequence[Any]) -> None:
         """Write the cells of one row of the table."""
         if self._next_row == self._most_rows:
             self._add_sheet()
-        for place, (column, value) in enumerate(zip(self._columns, values, strict=True)):
-            self._write_cell(place, column.kind, make_sheet_cell(value))
+        for column_index, (column, value) in enumerate(zip(self._columns, values, strict=True)):
+            self._write_cell(column_index, column.kind, make_sheet_cell(value))
         self._next_row += 1
 
-    def _write_cell(self, place: int, kind: CellKind, value: object) -> None:
+    def _write_cell(self, column_index: int, kind: CellKind, value: object) -> None:
         cell_format = self._formats[kind]
         match value:
             case str() if value:
-                self._sheet.write_string(self._next_row, place, value, cell_format)
+                self._sheet.write_string(self._next_row, column_index, value, cell_format)
             case date() | datetime():
-                self._sheet.write_datetime(self._next_row, place, value, cell_format)
+                self._sheet.write_datetime(self._next_row, column_index, value, cell_format)
             case Decimal() if value.as_tuple().exponent:
-                self._sheet.write_number(self._next_row, place, value, self._decimals_format)
+                self._sheet.write_number(self._next_row, column_index, value, self._decimals_format)
             case int() | Decimal():
-                self._sheet.write_number(self._next_row, place, value, cell_format)
+                self._sheet.write_number(self._next_row, column_index, value, cell_format)
 
 
 def _write_about_sheet(book: Any, about: Sequence[str], name: str) -> None:
     sheet = book.add_worksheet(name)
     sheet.set_column(0, 0, 100)
-    for place, line in enumerate(about):
-        sheet.write_string(place, 0, make_spreadsheet_safe(line))
+    for row_index, line in enumerate(about):
+        sheet.write_string(row_index, 0, make_spreadsheet_safe(line))

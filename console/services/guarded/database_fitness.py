@@ -7,8 +7,8 @@ from console.domain.setting_problems import SettingProblem
 from console.services.process.context import ServiceContext
 from console.store.constraints import fitness
 
-CHECK_VALID_SECONDS = 300.0
-NEEDED_FREE_BYTES = 4 * 1024 * 1024
+FITNESS_CHECK_VALID_SECONDS = 300.0
+NEEDED_FREE_DISK_BYTES = 4 * 1024 * 1024
 """Bytes that must be free on each of the desk's disks before an operation. One operation writes much less."""
 
 
@@ -16,7 +16,7 @@ def require_safe_settings(context: ServiceContext, provider: str) -> None:
     """Refuse an operation at a real provider on a database with unsafe settings, before anything is written.
 
     For a provider on this machine (loopback), every database is accepted. A successful check is valid for
-    CHECK_VALID_SECONDS; then it is repeated, because an administrator can change a server's settings. Raises
+    FITNESS_CHECK_VALID_SECONDS; then it is repeated, because an administrator can change a server's settings. Raises
     bad_profile; detail.check is the name of the failed check.
     """
     if context.settings.is_on_loopback(provider) or context.clock.monotonic() < context.fitness_checked_until:
@@ -26,11 +26,11 @@ def require_safe_settings(context: ServiceContext, provider: str) -> None:
             raise rebuild_error(
                 ErrorCode.BAD_PROFILE, {"problem": SettingProblem.UNFIT_DATABASE, "check": check.name, **check.facts}
             )
-    context.fitness_checked_until = context.clock.monotonic() + CHECK_VALID_SECONDS
+    context.fitness_checked_until = context.clock.monotonic() + FITNESS_CHECK_VALID_SECONDS
 
 
 def require_disk_space(context: ServiceContext) -> None:
-    """Refuse an operation, before anything is written, if less than NEEDED_FREE_BYTES are free on a disk of the
+    """Refuse an operation, before anything is written, if less than NEEDED_FREE_DISK_BYTES are free on a disk of the
     desk, because the operation could not record its outcome then.
 
     Raises storage_full with detail.folder, detail.free and detail.needs (bytes).
@@ -41,7 +41,7 @@ def require_disk_space(context: ServiceContext) -> None:
             free = shutil.disk_usage(folder).free
         except OSError:  # the folder is missing or unreadable: the next write there raises a better error
             continue
-        if free < NEEDED_FREE_BYTES:
+        if free < NEEDED_FREE_DISK_BYTES:
             raise ConsoleError(
-                ErrorCode.STORAGE_FULL, {"folder": str(folder), "free": free, "needs": NEEDED_FREE_BYTES}
+                ErrorCode.STORAGE_FULL, {"folder": str(folder), "free": free, "needs": NEEDED_FREE_DISK_BYTES}
             )

@@ -28,11 +28,11 @@ from console.store.operations.journal import NewOperation
 ATTEMPT_LEASE_SECONDS = 30.0
 LONGEST_KEY_CHARACTERS = 200
 _MAX_UNIQUE_VIOLATIONS = 5
-_UNESCAPED_SIGNS = "".join(set(string.punctuation) - {":", "%"})
+_UNESCAPED_KEY_CHARACTERS = "".join(set(string.punctuation) - {":", "%"})
 
 
 @dataclass(frozen=True, slots=True)
-class HeldKey:
+class HeldIdempotencyKey:
     """An idempotency key that this process holds until it stores a result or releases the key.
 
     `operation_id` is the id of the key's row in the journal, and `fence` the fencing token of this row. `epoch` is
@@ -69,13 +69,15 @@ def make_request_key(person: str, request_id: str) -> str:
 def _join_key(*parts: str | int | None) -> str:
     """Join the parts of an idempotency key with colons. Colons inside a part are escaped, so that different parts
     never make the same key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end."""
-    key = ":".join(["idempotent", *(quote(str(part), safe=_UNESCAPED_SIGNS) for part in parts if part is not None)])
+    key = ":".join(
+        ["idempotent", *(quote(str(part), safe=_UNESCAPED_KEY_CHARACTERS) for part in parts if part is not None)]
+    )
     if len(key) <= LONGEST_KEY_CHARACTERS:
         return key
     return f"{key[: LONGEST_KEY_CHARACTERS - 65]}~{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-class Idempotency:
+class IdempotencyKeyService:
     """Acquires and releases the idempotency keys of actions that have no claim of their own in the database, and
     stores the results of these actions. Several threads and processes may use it at the same time."""
 
@@ -97,10 +99,12 @@ class Idempotency:
             else self._read_result(key, fingerprint, cache_answer.epoch)
         )
 
-    def take_key(self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]) -> HeldKey | str:
-        """Acquire the idempotency key for one attempt and return a HeldKey; if a result is stored under the key,
-        return this result. `action` is the name of the attempted action, `subject` the kind and the id of its
-        record. Raises the errors of `find_result`.
+    def take_key(
+        self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]
+    ) -> HeldIdempotencyKey | str:
+        """Acquire the idempotency key for one attempt and return a HeldIdempotencyKey; if a result is stored under
+        the key, return this result. `action` is the name of the attempted action, `subject` the kind and the id of
+        its record. Raises the errors of `find_result`.
         """
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored = cache_answer.result
@@ -120,7 +124,7 @@ class Idempotency:
                 if violations == _MAX_UNIQUE_VIOLATIONS:
                     raise
 
-    def store_result(self, held_key: HeldKey, result: str) -> bool:
+    def store_result(self, held_key: HeldIdempotencyKey, result: str) -> bool:
         """End the attempt that holds the idempotency key, and store its result for later callers. Return False,
         and store nothing, if another process has acquired the key meanwhile."""
         is_stored = self._end_attempt(held_key, OperationState.DONE, result)
@@ -128,7 +132,7 @@ class Idempotency:
             self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
         return is_stored
 
-    def release_key(self, held_key: HeldKey) -> bool:
+    def release_key(self, held_key: HeldIdempotencyKey) -> bool:
         """End the attempt that holds the idempotency key without effect, and free the key. Return False if another
         process has acquired the key meanwhile."""
         return self._end_attempt(held_key, OperationState.FAILED, None)
@@ -177,7 +181,7 @@ class Idempotency:
 
     def _begin_attempt(
         self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
-    ) -> HeldKey | str:
+    ) -> HeldIdempotencyKey | str:
         context, holder, now = self._context, self._context.make_holder(), self._context.now()
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, now))
         attempt = idempotency.find_use(tx.conn, key)
@@ -192,9 +196,9 @@ class Idempotency:
         )
         if epoch is None and self._cache.state is not None and not idempotency.read_current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, holder, now)
-        return HeldKey(operation.id, fence, key, fingerprint, epoch)
+        return HeldIdempotencyKey(operation.id, fence, key, fingerprint, epoch)
 
-    def _end_attempt(self, held_key: HeldKey, state: OperationState, result: str | None) -> bool:
+    def _end_attempt(self, held_key: HeldIdempotencyKey, state: OperationState, result: str | None) -> bool:
         def end(tx: Transaction) -> bool:
             is_owner = idempotency.end_operation(
                 tx.conn, held_key.operation_id, held_key.fence, state, result, self._context.now()
@@ -230,7 +234,7 @@ def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
     return (attempt.result or "") if attempt.state is OperationState.DONE else None
 
 
-def refuse_repeat(conn: Connection, key: str, fingerprint: str) -> None:
+def refuse_repeated_key(conn: Connection, key: str, fingerprint: str) -> None:
     """Raise the refusal for a caller whose insert violated a unique index, because an earlier attempt holds the
     idempotency key `key`. Return normally if no attempt holds the key: then the insert violated another index.
 

@@ -1,5 +1,5 @@
 """Named leases for services: acquire, renew and release them. The heartbeat of the process renews a lease during
-`hold_lease` and `keep_renewed`."""
+`hold_lease` and `keep_lease_renewed`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress
         with context.database.read() as conn:
             holder = leases.find_holder(conn, name)
         raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **refusals.make_holder_detail(holder)})
-    with keep_renewed(context, lease):
+    with keep_lease_renewed(context, lease):
         yield lease
 
 
 def acquire_lease(context: ServiceContext, name: str) -> Lease | None:
     """Acquire the lease `name` and return it; return None if another process or thread holds it. The caller must
-    pass the lease to `keep_renewed`, because nothing renews it before that.
+    pass the lease to `keep_lease_renewed`, because nothing renews it before that.
     """
     return context.write(
         lambda tx: leases.acquire(
@@ -39,17 +39,17 @@ def acquire_lease(context: ServiceContext, name: str) -> Lease | None:
 
 
 @contextmanager
-def keep_renewed(context: ServiceContext, lease: Lease) -> Iterator[None]:
+def keep_lease_renewed(context: ServiceContext, lease: Lease) -> Iterator[None]:
     """Context manager: let the heartbeat renew the lease until the end of the block, then release the lease."""
     key = f"{lease.name}-{lease.slot}-{lease.token}"
 
     def beat() -> None:
         context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), context.heartbeat.scale_lease_seconds))
 
-    context.heartbeat.add(key, beat)
+    context.heartbeat.add_beat(key, beat)
     try:
         yield
     finally:
-        context.heartbeat.remove(key)
+        context.heartbeat.remove_beat(key)
         with log_and_suppress("giving a lease up"):
             context.write(lambda tx: leases.release(tx.conn, lease))

@@ -101,7 +101,7 @@ class OutcomeUnrecorded(ConsoleError):
         self.claimed = claimed
 
 
-class Settler(Protocol):
+class OperationSettler(Protocol):
     """Settles the operations of one kind of record that their own process did not end."""
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
@@ -116,7 +116,7 @@ class Settler(Protocol):
         ...
 
 
-OWN_FAULT_CODES = frozenset(
+OWN_FAULT_ERROR_CODES = frozenset(
     {
         ErrorCode.DATABASE_UNREACHABLE,
         ErrorCode.DATABASE_LOCKED,
@@ -134,7 +134,7 @@ reasons is never reported as the provider's fault.
 def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
     """Return the error code for the outcome of a call to a provider that should cost or move money and did not
     succeed."""
-    if outcome.reason in OWN_FAULT_CODES and outcome.kind is not OutcomeClass.UNKNOWN:
+    if outcome.reason in OWN_FAULT_ERROR_CODES and outcome.kind is not OutcomeClass.UNKNOWN:
         return ErrorCode(outcome.reason)
     if outcome.reason == ErrorCode.INTERNAL_ERROR and (
         outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH

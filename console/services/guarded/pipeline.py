@@ -26,7 +26,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import LeaseHolder
 from console.services.audit.refusals import make_holder_detail
 from console.services.guarded import database_fitness, database_rollback
-from console.services.guarded.idempotency import refuse_repeat
+from console.services.guarded.idempotency import refuse_repeated_key
 from console.services.guarded.operation import (
     EFFECT_OUTCOME_CLASSES,
     ClaimedOperation,
@@ -56,7 +56,7 @@ _log = logging.getLogger("console.guard")
 T = TypeVar("T")
 
 
-class _RowsMissing(Exception):
+class _ClaimedRowsMissing(Exception):
     """Raised in the second transaction (tx2) if the operation or its record is no longer in the database."""
 
 
@@ -100,13 +100,13 @@ class GuardedPipeline:
         """Run the steps of the operation after COMMIT of its first transaction (tx1): call the provider, record
         and return the outcome. Meanwhile the heartbeat renews the leases."""
         beat = f"{claimed.operation_id}-{get_ident()}"
-        self._heartbeat.add(beat, lambda: self._renew_leases(claimed))
+        self._heartbeat.add_beat(beat, lambda: self._renew_leases(claimed))
         try:
             self._prepare_call(operation, claimed, progress)
             outcome = self._call_provider(operation, claimed, progress)
             self._record_outcome(operation, claimed, outcome)
         finally:
-            self._heartbeat.remove(beat)
+            self._heartbeat.remove_beat(beat)
         _log.info("operation %s: %s", operation.action, outcome.kind.value)
         return outcome
 
@@ -121,7 +121,7 @@ class GuardedPipeline:
             raise
         finally:
             if operation.lease is not None:
-                self._context.counters.count_wait(self._context.clock.monotonic() - started_at)
+                self._context.counters.count_lease_wait(self._context.clock.monotonic() - started_at)
 
     def _claim_when_free(
         self, operation: GuardedOperation[T], progress: StepReporter, started_at: float
@@ -174,7 +174,7 @@ class GuardedPipeline:
             with context.database.read() as conn:
                 operation.check(conn)
                 if subject is not None:
-                    refuse_repeat(conn, subject.key, subject.fingerprint)
+                    refuse_repeated_key(conn, subject.key, subject.fingerprint)
             raise
 
     def _acquire_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> Lease | None:
@@ -335,11 +335,11 @@ class GuardedPipeline:
     def _settle_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
         """Run the second transaction (tx2), which writes the outcome of the operation. If another process has
         ended the operation meanwhile, pass the outcome to the operation's `deliver`. Return True if tx2 wrote
-        the outcome. Raises _RowsMissing if the operation or its record is missing.
+        the outcome. Raises _ClaimedRowsMissing if the operation or its record is missing.
         """
         is_owner = self._write_outcome(operation, claimed, outcome)
         if not is_owner and not operation.deliver(claimed.operation_id, outcome):
-            raise _RowsMissing(claimed.operation_id)
+            raise _ClaimedRowsMissing(claimed.operation_id)
         return is_owner
 
     def _retry_settle_outcome(

@@ -48,12 +48,12 @@ from console.store.refunds import refunds
 
 LONGEST_REQUEST_ID_CHARACTERS = 64
 _REQUEST_ID_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._-")
-REQUEST_ID_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
+ROLES_WITH_REQUEST_IDS = frozenset({OPERATOR, APPROVER, WORKER})
 """Roles whose database accounts on a server may store request ids (`store/access/grants.py`)."""
-_STORED_EXIT_STATUSES = (0, 4, 5)
+_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)
 """Exit statuses of calls that wrote or sent something; after any other status the id is free again."""
 _OUTCOME_UNKNOWN_EXIT_STATUS = 4
-_CODES_OF_UNSURE_EFFECT = (
+_ERROR_CODES_OF_UNSURE_EFFECT = (
     ErrorCode.DATABASE_UNREACHABLE,
     ErrorCode.DATABASE_LOCKED,
     ErrorCode.STORAGE_FULL,
@@ -64,9 +64,9 @@ _LONGEST_CACHED_ANSWER_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONG
 """Age at which an answer is no longer put into the cache: a cache entry is valid for one epoch and must not outlive
 the row of its id.
 """
-_MAX_ANSWER_TRIES = 3
+_MAX_ANSWER_STORE_ATTEMPTS = 3
 """Number of times that the answer of an act is stored, or searched for, before this process gives up."""
-_ANSWER_PAUSE_SECONDS = 0.1
+_PAUSE_BETWEEN_ANSWER_ATTEMPTS_SECONDS = 0.1
 _REQUEST_ID_KIND = "request"
 _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
     CreditCheck: credit_checks.CREDIT_CHECK_KIND,
@@ -91,21 +91,21 @@ def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
 
 
 @dataclass
-class RepeatMark:
-    """The object that `watch_repeats` yields: `is_repetition` becomes True if a call in its block got the stored
-    answer of an earlier call with the same request id."""
+class RepeatedRequestMark:
+    """The object that `watch_for_repeated_request` yields: `is_repetition` becomes True if a call in its block got
+    the stored answer of an earlier call with the same request id."""
 
     is_repetition: bool = False
 
 
-_current_repeat_mark: ContextVar[RepeatMark | None] = ContextVar("repeats", default=None)
+_current_repeat_mark: ContextVar[RepeatedRequestMark | None] = ContextVar("repeats", default=None)
 
 
 @contextmanager
-def watch_repeats() -> Iterator[RepeatMark]:
-    """Context manager: yield a RepeatMark, which shows whether a call of this thread in the block repeated an
-    earlier request id."""
-    repeats = RepeatMark()
+def watch_for_repeated_request() -> Iterator[RepeatedRequestMark]:
+    """Context manager: yield a RepeatedRequestMark, which shows whether a call of this thread in the block repeated
+    an earlier request id."""
+    repeats = RepeatedRequestMark()
     token = _current_repeat_mark.set(repeats)
     try:
         yield repeats
@@ -113,9 +113,9 @@ def watch_repeats() -> Iterator[RepeatMark]:
         _current_repeat_mark.reset(token)
 
 
-def mark_repetition() -> None:
-    """Set the RepeatMark of the surrounding `watch_repeats`, because a call of this thread got the stored answer
-    of an earlier call. Without a `watch_repeats` nothing happens."""
+def mark_request_as_repeated() -> None:
+    """Set the RepeatedRequestMark of the surrounding `watch_for_repeated_request`, because a call of this thread got
+    the stored answer of an earlier call. Without a `watch_for_repeated_request` nothing happens."""
     repeats = _current_repeat_mark.get()
     if repeats is not None:
         repeats.is_repetition = True
@@ -131,7 +131,7 @@ def require_valid_request_id(request_id: str) -> str:
     )
 
 
-class RequestIds:
+class RequestIdService:
     """Runs acts (the work of a service's call) under the request ids of their callers, so that no act runs twice
     for one id. Several threads and processes may use it at the same time."""
 
@@ -190,11 +190,11 @@ class RequestIds:
         with context.database.read() as conn:
             person = people.find(conn, context.operator or WORKER, admit_unlisted=False)
         # A database account without a person is the account that owns the schema.
-        if person is not None and not person.roles & REQUEST_ID_ROLES:
+        if person is not None and not person.roles & ROLES_WITH_REQUEST_IDS:
             detail: NotAllowedDetail = {
                 "operator": person.name,
                 "reason": NotAllowedReason.RIGHT_MISSING,
-                "needs": sorted(REQUEST_ID_ROLES),
+                "needs": sorted(ROLES_WITH_REQUEST_IDS),
             }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
@@ -276,7 +276,7 @@ class RequestIds:
         state also prevents the first process, if it still runs, from writing under the request id.
         """
         answer = find_answer(row)
-        if answer is not None and _is_final(answer):
+        if answer is not None and _is_final_answer(answer):
             with log_and_suppress("storing a found answer"):
                 self._store_answer(HeldRequestId(request, row.fence), answer)
         return answer
@@ -315,7 +315,7 @@ class RequestIds:
             raise self._count_and_return_refusal(
                 ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
             ) from None
-        if not _is_final(answer):
+        if not _is_final_answer(answer):
             return find_answer(row) or self._replace_with_present_record(answer)
         if row.age < _LONGEST_CACHED_ANSWER_AGE:
             self._cache.store_result(*_make_cache_key(request), row.answer or "", epoch)
@@ -341,7 +341,7 @@ class RequestIds:
 
     def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
         beat = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
-        self._heartbeat.add(beat, lambda: self._renew_request_id_lease(held_request))
+        self._heartbeat.add_beat(beat, lambda: self._renew_request_id_lease(held_request))
         try:
             with bind_writes_to_request_id(held_request) as binding:
                 try:
@@ -361,7 +361,7 @@ class RequestIds:
             self._end_lease(held_request)
             raise
         finally:
-            self._heartbeat.remove(beat)
+            self._heartbeat.remove_beat(beat)
         return value
 
     def _find_value_of_committed_act(
@@ -370,7 +370,8 @@ class RequestIds:
         """Return the act's value if the changed record shows that the act succeeded before it raised `error`: the
         act had committed a write, and then the database failed or a bug raised an exception.
 
-        Raises `error` if the act did not succeed, or if the database can't be read within _MAX_ANSWER_TRIES tries.
+        Raises `error` if the act did not succeed, or if the database can't be read within _MAX_ANSWER_STORE_ATTEMPTS
+        tries.
         """
         _log.warning("a request failed after it had written", exc_info=error)
 
@@ -414,22 +415,22 @@ class RequestIds:
             text = None
         state = request_ids.ANSWER_STORED if is_stored else request_ids.ID_FREE
         is_owner, epoch = self._context.write(lambda tx: self._store_end_of_act(tx, held_request, state, text))
-        if is_owner and text is not None and _is_final(answer):
+        if is_owner and text is not None and _is_final_answer(answer):
             self._cache.store_result(*_make_cache_key(held_request.request), text, epoch)
 
     def _repeat_until_success(self, step: Callable[[], T]) -> T:
-        """Run `step` until it succeeds, at most _MAX_ANSWER_TRIES times, and return its result; raise the error of
-        the last try. Each try gets a new connection if the last connection was lost, and waits for the database
-        as `retry_policy` says.
+        """Run `step` until it succeeds, at most _MAX_ANSWER_STORE_ATTEMPTS times, and return its result; raise the
+        error of the last try. Each try gets a new connection if the last connection was lost, and waits for the
+        database as `retry_policy` says.
         """
-        for tries_left in reversed(range(_MAX_ANSWER_TRIES)):
+        for tries_left in reversed(range(_MAX_ANSWER_STORE_ATTEMPTS)):
             try:
                 return step()
             except Exception:
                 if not tries_left:
                     raise
                 _log.info("tried again: a step after the act of a request", exc_info=True)
-            self._context.clock.sleep(_ANSWER_PAUSE_SECONDS)
+            self._context.clock.sleep(_PAUSE_BETWEEN_ANSWER_ATTEMPTS_SECONDS)
         raise AssertionError  # not reached: the last try returns or raises
 
     def _store_end_of_act(
@@ -483,7 +484,7 @@ def _had_effect(answer: CallAnswer) -> bool:
     error = answer.error
     if error is None:
         return True
-    return error.exit_status in _STORED_EXIT_STATUSES or (
+    return error.exit_status in _EXIT_STATUSES_WITH_EFFECT or (
         error.code == ErrorCode.ALREADY_DECIDED and "case" in error.detail
     )
 
@@ -492,10 +493,10 @@ def _may_conceal_success(error: Exception) -> bool:
     """True if `error` doesn't show whether the act had an effect: the database failed, possibly after the act's
     COMMIT, or the program has a bug.
     """
-    return not isinstance(error, ConsoleError) or error.code in _CODES_OF_UNSURE_EFFECT
+    return not isinstance(error, ConsoleError) or error.code in _ERROR_CODES_OF_UNSURE_EFFECT
 
 
-def _is_final(answer: CallAnswer) -> bool:
+def _is_final_answer(answer: CallAnswer) -> bool:
     """True if a repeated call must get exactly this answer. Only an answer with an unknown outcome is not final,
     because its outcome can become known later."""
     return answer.error is None or answer.error.exit_status != _OUTCOME_UNKNOWN_EXIT_STATUS
@@ -503,8 +504,8 @@ def _is_final(answer: CallAnswer) -> bool:
 
 def _repeat_answer(answer: CallAnswer) -> Any:
     """Return the value of the first call's answer, or raise its error with detail.duplicate. Before that, call
-    `mark_repetition`, which shows the caller that the answer is a stored one."""
-    mark_repetition()
+    `mark_request_as_repeated`, which shows the caller that the answer is a stored one."""
+    mark_request_as_repeated()
     if answer.error is None:
         return answer.value
     error = answer.error

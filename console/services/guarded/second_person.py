@@ -16,7 +16,7 @@ from console.store.database.engine import Transaction
 from console.store.records import evidence
 from console.store.refunds import approvals
 
-MAX_PROPOSALS = 1_000
+MAX_LISTED_PROPOSALS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class PersonDecision:
     may_replace_proposal: bool = False
 
 
-def decide(
+def decide_with_second_person(
     context: ServiceContext,
     tx: Transaction,
     decision: PersonDecision,
@@ -81,13 +81,13 @@ def decide(
 
 
 def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
-    """Return at most MAX_PROPOSALS proposals of an outcome that wait for a second person, oldest first. Each shows
-    why the acting person can't be the second person (None: the person can). Raises not_allowed if the acting
+    """Return at most MAX_LISTED_PROPOSALS proposals of an outcome that wait for a second person, oldest first. Each
+    shows why the acting person can't be the second person (None: the person can). Raises not_allowed if the acting
     person has no right to read.
     """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
-        proposals = approvals.list_open_proposals(conn, MAX_PROPOSALS)
+        proposals = approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS)
     return tuple(replace(proposal, refusal=_find_refusal(person, proposal.person)) for proposal in proposals)
 
 

@@ -19,9 +19,9 @@ from console.store.operations import journal
 from console.store.spool.spool import SpoolEntry
 
 if TYPE_CHECKING:
-    from console.services.guarded.operation import Settler
+    from console.services.guarded.operation import OperationSettler
 
-_LONGEST_COMMIT_WAIT = timedelta(hours=1)
+_LONGEST_WAIT_FOR_CLAIM_COMMIT = timedelta(hours=1)
 """Age from which an operation without a journal row counts as never claimed. Below this age, the COMMIT of its claim
 may still be running.
 """
@@ -68,7 +68,7 @@ def _must_settle(context: ServiceContext, entry: SpoolEntry) -> bool:
         operation = journal.find_with_effective_state(conn, operation_id)
     if operation is not None and operation.state is OperationState.CALLING:
         return False
-    if operation is None and context.now() - entry.intent.at < _LONGEST_COMMIT_WAIT:
+    if operation is None and context.now() - entry.intent.at < _LONGEST_WAIT_FOR_CLAIM_COMMIT:
         return False
     if operation is None or operation.state is OperationState.FAILED:
         context.spool.forget_unsent(operation_id)
@@ -87,7 +87,7 @@ def has_unsent_operations(context: ServiceContext) -> bool:
     return False
 
 
-def settle_all_unsent_operations(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
+def settle_all_unsent_operations(context: ServiceContext, settlers: "Mapping[str, OperationSettler]") -> int:
     """Settle this desk's unsent operations as not sent; return the number of settled operations. The keys of
     `settlers` are action names."""
     entries = find_unsent_operations(context)

@@ -99,32 +99,32 @@ class Lookup:
 
         return company.sum_money(conn, number, self._context.now() - TOTALS_PERIOD)
 
-    def read_notes(self, refs: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
-        """Return the newest notes of the records `refs` (pairs of kind and id), newest first. Raises not_allowed
-        if the acting person may not read."""
-        from console.store.records import company
-
-        with self._context.database.read() as conn:
-            self._context.find_reading_person(conn)
-            return company.read_notes(conn, refs)
-
-    def read_documents(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
-        """Return the newest documents of the records `refs` (pairs of kind and id), newest first. Raises
+    def read_notes(self, record_keys: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
+        """Return the newest notes of the records `record_keys` (pairs of kind and id), newest first. Raises
         not_allowed if the acting person may not read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return company.read_documents(conn, refs)
+            return company.read_notes(conn, record_keys)
 
-    def read_history(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
-        """Return the newest events of the records `refs` (pairs of kind and id) together, newest first. Raises
+    def read_documents(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
+        """Return the newest documents of the records `record_keys` (pairs of kind and id), newest first. Raises
         not_allowed if the acting person may not read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return company.read_history(conn, refs)
+            return company.read_documents(conn, record_keys)
+
+    def read_history(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
+        """Return the newest events of the records `record_keys` (pairs of kind and id) together, newest first. Raises
+        not_allowed if the acting person may not read."""
+        from console.store.records import company
+
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return company.read_history(conn, record_keys)
 
     def _read_registry_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
         """Return the corporation registry's facts about the number; None if this desk has no registry. The
@@ -180,8 +180,8 @@ class Lookup:
             self._context.find_reading_person(conn)
             return self._read_registry_facts(conn, number.value)
 
-    def read_records(self, refs: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
-        """Return the existing records among `refs` (pairs of kind and id); the keys of the mapping are these
+    def read_records(self, record_keys: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
+        """Return the existing records among `record_keys` (pairs of kind and id); the keys of the mapping are these
         pairs. Raises not_allowed if the acting person may not read.
         """
         from console.store.records import any_record
@@ -189,7 +189,7 @@ class Lookup:
         self._context.require_right("read")
         with self._context.database.read() as conn:
             lapsed = journal.list_lapsed_by_kind(conn)
-            found = {ref: any_record.find(conn, *ref, lapsed) for ref in refs}
+            found = {ref: any_record.find(conn, *ref, lapsed) for ref in record_keys}
         return {ref: record for ref, record in found.items() if record is not None}
 
     def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:

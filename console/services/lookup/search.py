@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     GroupsCompleter = Callable[..., list[tuple[QueuedRecord, ...]]]
 
 MAX_RECORDS_PER_KIND = 1_000
-_MAX_ALERTS = 50
+_MAX_FOUND_ALERTS = 50
 _MAX_CORPORATION_NUMBERS = 20
 """Companies with records here whose records a search by name includes."""
 _MAX_PREFIX_MATCHES = 200
@@ -78,8 +78,8 @@ class GlobalSearch:
             if not query.words and not query.has_conditions:
                 return SearchResult(query)
             companies = self._find_companies(conn, query, prefecture, limit)
-            named = self._find_records_by_words(conn, query, companies, limit) if query.words else None
-            found = self._find_records(conn, query, named, limit)
+            matched_ids = self._find_records_by_words(conn, query, companies, limit) if query.words else None
+            found = self._find_records(conn, query, matched_ids, limit)
             operations = tuple(self._find_operations(conn, query.words))
             result = SearchResult(
                 query,
@@ -125,18 +125,18 @@ class GlobalSearch:
         return _MatchedRecordIds(ids, is_partial or len(numbers) > _MAX_CORPORATION_NUMBERS)
 
     def _find_records(
-        self, conn: Connection, query: SearchQuery, named: _MatchedRecordIds | None, limit: int
+        self, conn: Connection, query: SearchQuery, matched_ids: _MatchedRecordIds | None, limit: int
     ) -> dict[str, FoundRecords]:
         search = RecordSearch(
             self._make_queue_filter(conn, query),
             query.days,
             journal.list_lapsed_by_kind(conn),
             limit,
-            None if named is None else named.ids,
+            None if matched_ids is None else matched_ids.ids,
         )
         found = record_search.find_records(conn, search)
         completed = self._add_relations_to_groups(conn, *(group.records for group in found.values()))
-        is_partial = named is not None and named.is_partial
+        is_partial = matched_ids is not None and matched_ids.is_partial
         return {
             kind: replace(group, records=records, is_partial=group.is_partial or (is_partial and bool(records)))
             for (kind, group), records in zip(found.items(), completed, strict=True)
@@ -209,7 +209,7 @@ def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple
         for of_record in alerts.read_open_alerts_of_subjects(conn, kind, of_kind).values()
         for alert in of_record
     ]
-    return tuple(sorted(found, key=_get_alert_id, reverse=True)[:_MAX_ALERTS])
+    return tuple(sorted(found, key=_get_alert_id, reverse=True)[:_MAX_FOUND_ALERTS])
 
 
 def _get_alert_id(alert: Alert) -> int:

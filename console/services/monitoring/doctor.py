@@ -18,7 +18,7 @@ from console.domain.setting_problems import SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
 from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
-from console.services.monitoring.installation import check_files, find_installed_folder
+from console.services.monitoring.installation import check_installed_files, find_installed_folder
 from console.services.monitoring.versions import SchemaVersions, read_versions
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
@@ -33,7 +33,7 @@ from console.store.operations.provider_tokens import read_token
 from console.store.spool.spool import Spool
 from console.store.tasks import tasks
 
-ENOUGH_FREE_BYTES = 200 * 1024 * 1024
+ENOUGH_FREE_DISK_BYTES = 200 * 1024 * 1024
 _SIGN_IN_PROBLEMS = (
     SettingProblem.SIGN_IN_MISSING,
     SettingProblem.ACCOUNT_NAME_MISSING,
@@ -54,7 +54,7 @@ about a passed or failed check. Both are optional.
 """
 
 
-class HealthChecks:
+class HealthCheckService:
     """Runs the health checks one after the other, and returns their results. A failed check raises nothing. The
     object itself opens the database and the spool.
     """
@@ -73,10 +73,10 @@ class HealthChecks:
     def run_all_checks(self) -> tuple[HealthCheck, ...]:
         """Run all checks of this desk and return their results."""
         checks = (
-            ("version", self._check_version),
+            ("version", self._report_versions),
             *((("installation", self._check_installation),) if find_installed_folder() else ()),
-            ("home", self._check_home),
-            ("privacy", self._check_privacy),
+            ("home", self._check_home_folder),
+            ("privacy", self._check_folder_privacy),
             ("room", self._check_free_space),
             *((("sign_in", self._check_sign_in),) if self._settings.sign_in.is_server else ()),
             ("database", self._check_schema),
@@ -94,8 +94,8 @@ class HealthChecks:
             ("went_back", self._check_rollback),
             *((("cache", self._check_cache),) if self._settings.redis_url else ()),
             *((("publishing", self._check_publishing),) if self._settings.alerts.publisher_kind else ()),
-            *((("registry", self._check_registry),) if self._has_registry() else ()),
-            ("switches", self._check_switches),
+            *((("registry", self._check_registry),) if self._has_corporation_registry() else ()),
+            ("switches", self._check_read_only_switches),
         )
         return (
             *(self._run_check(name, check) for name, check in checks),
@@ -160,7 +160,7 @@ class HealthChecks:
             return "unseen", "unseen"
         return name, name
 
-    def _check_version(self) -> _CheckFacts:
+    def _report_versions(self) -> _CheckFacts:
         """Report the versions of the program, its schema, Python and Qt. This check always passes."""
         return {**read_versions()}
 
@@ -169,16 +169,16 @@ class HealthChecks:
         folder = find_installed_folder()
         if folder is None:
             return {}
-        state = check_files(folder)
+        state = check_installed_files(folder)
         facts = {"folder": str(folder), "files": state.files, "altered": state.altered, "missing": state.missing}
         return {"ok": not state.damaged, "damaged": state.damaged, **facts}
 
-    def _check_home(self) -> _CheckFacts:
+    def _check_home_folder(self) -> _CheckFacts:
         home = self._settings.home
         writable = os.access(home if home.exists() else home.parent, os.W_OK)
         return {"ok": writable, "folder": str(home)}
 
-    def _check_privacy(self) -> _CheckFacts:
+    def _check_folder_privacy(self) -> _CheckFacts:
         """Check that other users of this machine have no access to the home folder and the folder of the database
         file.
         """
@@ -190,7 +190,7 @@ class HealthChecks:
     def _check_free_space(self) -> _CheckFacts:
         home = self._settings.home
         free_bytes = shutil.disk_usage(home if home.exists() else home.parent).free if home.parent.exists() else 0
-        return {"ok": free_bytes >= ENOUGH_FREE_BYTES, "free_mb": free_bytes // 1024**2}
+        return {"ok": free_bytes >= ENOUGH_FREE_DISK_BYTES, "free_mb": free_bytes // 1024**2}
 
     def _check_schema(self) -> _CheckFacts:
         state = migrate.ensure_schema(self._database)
@@ -379,7 +379,7 @@ class HealthChecks:
             "since": counts.oldest_created_at,
         }
 
-    def _has_registry(self) -> bool:
+    def _has_corporation_registry(self) -> bool:
         """True if this desk has a corporation registry, or a watched folder for the registry's files."""
         return self._settings.registry_folder is not None or (self._settings.home / "registry").is_dir()
 
@@ -399,7 +399,7 @@ class HealthChecks:
             status = reader.status()
         return {"day": status.registry_date.isoformat(), "n": status.rows}
 
-    def _check_switches(self) -> _CheckFacts:
+    def _check_read_only_switches(self) -> _CheckFacts:
         """List the test switches that are on, and the names of all failpoints (points at which a test can stop a
         process). The check fails if a switch is on.
         """

@@ -37,7 +37,7 @@ def find_installed_folder() -> Path | None:
     return Path(sys.executable).resolve().parent
 
 
-def check_files(folder: Path) -> InstallationComparison:
+def check_installed_files(folder: Path) -> InstallationComparison:
     """Compare each file that the manifest in `folder` lists with the hash in the manifest, and return the result.
     A manifest that is missing or can't be read is itself in the result. Raises nothing, because the result
     explains other failures.

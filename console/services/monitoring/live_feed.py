@@ -13,7 +13,7 @@ from console.domain.records import CreditCheck
 from console.domain.service_results import FeedMark, QueueCount
 from console.domain.views.any_record import QueueItem
 from console.services.process.context import ServiceContext
-from console.services.recovery.queues import Queues
+from console.services.recovery.queues import QueueReader
 from console.store.credit_checks import credit_checks
 from console.store.database import change_feed
 from console.store.database.sqlalchemy_names import Connection
@@ -22,7 +22,7 @@ from console.store.payments import orders, payments
 from console.store.records import any_record
 from console.store.refunds import refunds
 
-FEED_CHANNELS = (credit_checks.CREDIT_CHECK_KIND, payments.PAYMENT_KIND, orders.ORDER_KIND, refunds.REFUND_KIND)
+LIVE_FEED_CHANNELS = (credit_checks.CREDIT_CHECK_KIND, payments.PAYMENT_KIND, orders.ORDER_KIND, refunds.REFUND_KIND)
 MAX_ITEMS_PER_QUEUE = 20
 _MAX_RECORDS_READ = 200
 _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
@@ -49,7 +49,7 @@ class RecordSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedSnapshot:
+class LiveFeedSnapshot:
     """The present content of the queues, which a listener gets first. `counts` has the count of each queue;
     `items` has the first records of each queue, with the queue's name as the key. Records that a person must
     look at come first.
@@ -64,10 +64,10 @@ class LiveFeedReader:
     audit entries about refused listeners.
     """
 
-    def __init__(self, context: ServiceContext, queues: Queues) -> None:
+    def __init__(self, context: ServiceContext, queues: QueueReader) -> None:
         self._context, self._queues = context, queues
 
-    def read_snapshot(self) -> FeedSnapshot:
+    def read_snapshot(self) -> LiveFeedSnapshot:
         """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if
         the acting person may not read.
         """
@@ -77,7 +77,7 @@ class LiveFeedReader:
             name: tuple(map(_make_item_summary, self._queues.read_page(name, MAX_ITEMS_PER_QUEUE).items))
             for name in filled
         }
-        return FeedSnapshot(counts, items)
+        return LiveFeedSnapshot(counts, items)
 
     def record_refusal(self, reason: str, peer: str | None, skipped_count: int) -> None:
         """Write an audit entry about a refused listener. `reason` is the code of the refusal's reason; `peer` is
@@ -101,7 +101,7 @@ class LiveFeedReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             mark, changed_ids = change_feed.list_changes_since(conn, after)
-            changed_ids = tuple(change for change in changed_ids if change[0] in FEED_CHANNELS)
+            changed_ids = tuple(change for change in changed_ids if change[0] in LIVE_FEED_CHANNELS)
             lapsed = journal.list_lapsed_by_kind(conn) if changed_ids else {}
             summaries = tuple(
                 _read_summary(conn, kind, record_id, lapsed) for kind, record_id in changed_ids[:_MAX_RECORDS_READ]

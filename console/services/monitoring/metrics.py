@@ -16,11 +16,11 @@ from console.services.evidence.call_summaries import classify_answer, is_provide
 from console.services.payment_intake.common import EVENT_REFUSED, EVENT_REFUSED_ANSWERED, EVENT_REFUSED_UNANSWERED
 from console.services.process.context import ServiceContext
 from console.services.process.counters import DUPLICATE_ERROR_CODES, ProcessCounters
-from console.services.recovery.queues import Queues
+from console.services.recovery.queues import QueueReader
 from console.store.monitoring import recent_activity
 from console.store.tasks import tasks
 
-MEASURED_PERIOD = timedelta(minutes=15)
+METRICS_PERIOD = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,9 @@ class MetricFigures:
 class MetricFigureReader:
     """Reads the figures of the metrics by database indexes, in limited numbers. Writes nothing to the database."""
 
-    def __init__(self, context: ServiceContext, queues: Queues, cache_counts: Callable[[], tuple[int, int]]) -> None:
+    def __init__(
+        self, context: ServiceContext, queues: QueueReader, cache_counts: Callable[[], tuple[int, int]]
+    ) -> None:
         self._context, self._queues, self._cache_counts = context, queues, cache_counts
         self._counters_of_others, self._follow_lock = ProcessCounters(), Lock()
         self._trail_position: int | None = None
@@ -72,7 +74,7 @@ class MetricFigureReader:
     def read_figures(self) -> MetricFigures:
         """Return the present figures. Raises ConsoleError if the database doesn't answer."""
         now = self._context.now()
-        since = now - MEASURED_PERIOD
+        since = now - METRICS_PERIOD
         self._add_counts_of_other_processes()
         queues = self._queues.read_counts()
         with self._context.database.read() as conn:
@@ -85,7 +87,7 @@ class MetricFigureReader:
             overdue_names = tuple(
                 task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale)
             )
-        signed_notices = {key: count for key, count in notices.items() if not _is_unsigned(key[0])}
+        signed_notices = {key: count for key, count in notices.items() if not _is_unsigned_source(key[0])}
         answer_facts = [classify_answer(summary) for _, summary, _ in answers]
         return MetricFigures(
             payments_paid=_make_ratio(states, PAID_STATES, ENDED_UNPAID_STATES),
@@ -108,18 +110,18 @@ class MetricFigureReader:
             return tuple(task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale))
 
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
-        """Return the number of waits for leases in each class of WAIT_BOUNDS_SECONDS, and the sum of all waits in
-        seconds. Waits of other processes are included if they ended after this process began to count."""
+        """Return the number of waits for leases in each class of LEASE_WAIT_CLASS_BOUNDS_SECONDS, and the sum of all
+        waits in seconds. Waits of other processes are included if they ended after this process began to count."""
         (own, seconds), (foreign_counts, foreign_seconds) = (
-            self._context.counters.waits,
-            self._counters_of_others.waits,
+            self._context.counters.lease_waits,
+            self._counters_of_others.lease_waits,
         )
         return tuple(map(sum, zip(own, foreign_counts, strict=True))), seconds + foreign_seconds
 
     def count_duplicates(self) -> int:
         """Return the number of refused duplicate operations. Refusals by other processes are included if they
         happened after this process began to count."""
-        return self._context.counters.duplicates + self._counters_of_others.duplicates
+        return self._context.counters.duplicate_count + self._counters_of_others.duplicate_count
 
     def count_cache_hits(self) -> Ratio:
         """Return the number of queries that the Redis cache answered, of all queries to it. Redis counts them for
@@ -137,13 +139,15 @@ class MetricFigureReader:
                 conn, self._trail_position, self._context.session, DUPLICATE_ERROR_CODES
             )
             self._trail_position = foreign_activity.last_row_id
-            self._counters_of_others.add_counts(foreign_activity.duplicate_count, foreign_activity.wait_seconds)
+            self._counters_of_others.add_counts_of_other_processes(
+                foreign_activity.duplicate_count, foreign_activity.wait_seconds
+            )
 
 
 _REFUSED_EVENT_STATES = frozenset((EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED))
 
 
-def _is_unsigned(source: str) -> bool:
+def _is_unsigned_source(source: str) -> bool:
     """True if `source` is a payment provider that doesn't sign its notices."""
     provider = provider_registry.find_provider(source)
     return provider is not None and provider.notice_source is NoticeKind.HINTS

@@ -8,7 +8,7 @@ import console
 from console.store.schema.core import SCHEMA_VERSION
 
 
-class Versions(TypedDict):
+class ComponentVersions(TypedDict):
     """The versions of the program, of the database schema that it needs, of Python and of Qt (None if its package is
     missing).
     """
@@ -23,7 +23,7 @@ SchemaVersions = TypedDict("SchemaVersions", {"from": str | None, "to": str})
 """The versions of a database's schema before an upgrade (None: it had none) and after it."""
 
 
-def read_versions() -> Versions:
+def read_versions() -> ComponentVersions:
     """Return the versions of the program, the schema, Python and Qt. Qt is not imported: its version is read from
     the metadata of the installed package.
     """

@@ -28,11 +28,11 @@ from console.store.notifications import own_requests
 from console.store.refunds.approvals import REFUND_KIND
 
 _LONGEST_REQUEST_AGE = timedelta(days=30)
-_EVENT_ACT_OF_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
+_EVENT_ACT_BY_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
 """What has happened to a decided request; every other state of a refund follows an approval."""
 
 
-class PersonalEvents:
+class PersonalEventReader:
     """Lists the events that concern the acting person. Reads only; the caller finds out which events are new."""
 
     def __init__(self, context: ServiceContext, incidents: IncidentService) -> None:
@@ -62,7 +62,7 @@ class PersonalEvents:
     def _list_own_request_events(self, conn: Connection, person: str) -> Iterator[PersonalEvent]:
         since = self._context.now() - _LONGEST_REQUEST_AGE
         for refund in own_requests.list_decided_refunds(conn, person, since):
-            act = _EVENT_ACT_OF_REFUND_STATE.get(refund.state, "approved")
+            act = _EVENT_ACT_BY_REFUND_STATE.get(refund.state, "approved")
             key, number = f"refund/{refund.id}/{act}", refund.payment_number
             yield PersonalEvent(PersonalEventKind.DECISION, key, act, REFUND_KIND, str(refund.id), number)
         for proposal in own_requests.list_closed_proposals(conn, person, since):
@@ -103,7 +103,7 @@ def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalE
     """Yield at most two events of an incident that `person` owns: another person has handed it over to `person`,
     and it has become worse."""
     id = str(incident.id)
-    last = next((step for step in reversed(incident.steps) if step.action in _OWNER_CHANGING_ACTIONS), None)
+    last = next((step for step in reversed(incident.steps) if step.action in _OWNER_CHANGING_INCIDENT_ACTIONS), None)
     if last is not None and last.action is IncidentAction.HAND_OVER and not is_same_person(last.person, person):
         key = f"incident/{id}/handed/{last.position}"
         yield PersonalEvent(PersonalEventKind.HAND_OVER, key, "incident", INCIDENT_KIND, id, incident.number)
@@ -112,7 +112,7 @@ def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalE
         yield PersonalEvent(PersonalEventKind.INCIDENT, key, "worse", INCIDENT_KIND, id, incident.number)
 
 
-_OWNER_CHANGING_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVER)
+_OWNER_CHANGING_INCIDENT_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVER)
 
 
 def _has_become_worse(incident: Incident, person: str) -> bool:

@@ -15,7 +15,7 @@ from console.providers.payments.notices import CallbackReader, SignedCallback
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
 from console.services.payments.apply_report import ReportWithSource, apply_report
-from console.services.payments.probe import PaymentProbes
+from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -37,12 +37,12 @@ class CallbackHandler:
         context: ServiceContext,
         provider: str,
         payment_providers: PaymentProviders,
-        payment_probes: PaymentProbes,
+        payment_prober: PaymentProber,
     ) -> None:
         self._context = context
         self._name = provider
         self._payment_providers = payment_providers
-        self._payment_probes = payment_probes
+        self._payment_prober = payment_prober
 
     def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check the callback in `post` without reading the database. Return a function that stores the callback and
@@ -116,7 +116,7 @@ class CallbackHandler:
         """
         if event.payment_id is None:
             return event.done
-        effect = self._payment_probes.confirm_by_provider(event.payment_id, event.event_id)
+        effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
         if effect is None:
             return common.EVENT_QUEUED
         word = common.EVENT_BOOKED if event.done == common.EVENT_QUEUED else common.find_event_state(effect)
@@ -131,7 +131,7 @@ class CallbackHandler:
         """
         with self._context.database.read() as conn:
             payment = payments.find_by_merchant_id(conn, self._name, event.order_no or "")
-        if payment is not None and self._payment_probes.confirm_by_provider(payment.id) is None:
+        if payment is not None and self._payment_prober.confirm_by_provider(payment.id) is None:
             return event.done
         common.settle_event(self._context, self._name, event.event_id, common.EVENT_REFUSED_ANSWERED, None)
         return common.EVENT_REFUSED_ANSWERED

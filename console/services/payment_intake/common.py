@@ -18,7 +18,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import events as payment_events
 from console.store.payments.events import PaymentEvent
 
-CLOCK_TOLERANCE = timedelta(minutes=5)
+NOTICE_CLOCK_TOLERANCE = timedelta(minutes=5)
 """Largest accepted difference between the clock of a notice's sender and our clock."""
 NOTICE_KIND = "notice"
 """Subject kind of alerts, audit entries and evidence about a notice itself, for example about a notice whose payment
@@ -107,9 +107,9 @@ def refuse_future_time(
     at: datetime | None, now: datetime, evidence: str = "", payment_number: str | None = None
 ) -> None:
     """Raise NoticeRefused (with `evidence` and `payment_number`) if the time `at` is later than `now` by more than
-    CLOCK_TOLERANCE. None for `at` is accepted.
+    NOTICE_CLOCK_TOLERANCE. None for `at` is accepted.
     """
-    if at is not None and at > now + CLOCK_TOLERANCE:
+    if at is not None and at > now + NOTICE_CLOCK_TOLERANCE:
         raise NoticeRefused("from_the_future", evidence, payment_number)
 
 

@@ -21,7 +21,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.setting_problems import SettingProblem
 from console.providers.payments.plugin import DailyFiles, ProviderPlugin
-from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.payment_intake.common import NOTICE_KIND
 from console.services.payments.providers import make_adapter_arguments
 from console.services.process.context import ServiceContext
@@ -35,7 +35,7 @@ from console.store.reconciliation.row_index import HistoryIndex
 from console.store.records import evidence
 from console.store.spool.cipher import DecryptionFailed
 
-_FIGURE_NAMES = ("bytes", "rows", "paid_minor", "refunded_minor")
+_DAILY_FILE_FIGURE_NAMES = ("bytes", "rows", "paid_minor", "refunded_minor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class DailyFileStore:
         `subject_id`; with `stored`, also attach that document to the record. Return the id of the evidence.
         """
         context = self._context
-        counts = {name: getattr(file, name) for name in _FIGURE_NAMES if getattr(file, name) is not None}
+        counts = {name: getattr(file, name) for name in _DAILY_FILE_FIGURE_NAMES if getattr(file, name) is not None}
         content = {"day": file.day.isoformat(), "document": file.document, **counts}
         answer: Outcome[None] = Outcome(
             OutcomeClass.SUCCEEDED,
@@ -186,7 +186,7 @@ class DailyFileStore:
 
 def _parse_stored_file(body: str, sha256: str) -> StoredDailyFile:
     content = json.loads(body)
-    counts = {name: content[name] for name in _FIGURE_NAMES if type(content.get(name)) is int}
+    counts = {name: content[name] for name in _DAILY_FILE_FIGURE_NAMES if type(content.get(name)) is int}
     return StoredDailyFile(date.fromisoformat(content["day"]), content["document"], sha256, **counts)
 
 
@@ -216,7 +216,7 @@ def _make_download_error(outcome: Outcome[bytes], event: PaymentEvent) -> Consol
         detail: BadProfileDetail = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
         variable, problem = f"{event.source}.recon_hosts", SettingProblem.HOST_NOT_ALLOWED
         return ConsoleError(ErrorCode.BAD_PROFILE, {**detail, "variable": variable, "problem": problem})
-    if outcome.reason in OWN_FAULT_CODES:
+    if outcome.reason in OWN_FAULT_ERROR_CODES:
         return make_outcome_error(ErrorCode(outcome.reason), facts)
     if outcome.sent is SendingCertainty.NO:
         return make_outcome_error(ErrorCode.PROVIDER_UNREACHABLE, facts)

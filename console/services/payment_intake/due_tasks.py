@@ -6,7 +6,7 @@ from console.domain.payments.records import Payment
 from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
-from console.services.payments.probe import PaymentProbes
+from console.services.payments.probe import PaymentProber
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
@@ -18,9 +18,9 @@ class PaymentDueTasks:
     payment, the task continues with the next one.
     """
 
-    def __init__(self, context: ServiceContext, payment_probes: PaymentProbes, notices: NoticeReceiver) -> None:
+    def __init__(self, context: ServiceContext, payment_prober: PaymentProber, notices: NoticeReceiver) -> None:
         self._context = context
-        self._payment_probes = payment_probes
+        self._payment_prober = payment_prober
         self._notices = notices
 
     def list_tasks(self) -> tuple[DueTask, ...]:
@@ -62,7 +62,7 @@ class PaymentDueTasks:
         return 1
 
     def _probe_payment(self, payment: Payment) -> Payment:
-        return self._payment_probes.probe(payment.id, automatic=True)
+        return self._payment_prober.probe(payment.id, automatic=True)
 
     def _set_order_paid(self, payment: Payment) -> bool:
         return order_status.retry_set_order_paid(self._context, payment)

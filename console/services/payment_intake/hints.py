@@ -20,7 +20,7 @@ from console.providers.payments.plugin import HintReader, ProviderPlugin
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
 from console.services.payment_intake.daily_files import encrypt_download_address, find_merchant_id
-from console.services.payments.probe import PaymentProbes
+from console.services.payments.probe import PaymentProber
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -28,7 +28,7 @@ from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 
-_LONGEST_STORED_CHARACTERS = 2_000
+_LONGEST_STORED_HINT_CHARACTERS = 2_000
 
 
 class HintHandler:
@@ -41,11 +41,11 @@ class HintHandler:
         context: ServiceContext,
         plugin: ProviderPlugin[Any],
         hints: HintReader[Any],
-        payment_probes: PaymentProbes,
+        payment_prober: PaymentProber,
     ) -> None:
         self._context = context
         self._plugin, self._name, self._hints = plugin, plugin.name, hints
-        self._payment_probes = payment_probes
+        self._payment_prober = payment_prober
         self._networks = [ip_network(text) for text in hints.networks(context.settings.get_provider_settings(plugin))]
 
     def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
@@ -130,7 +130,7 @@ class HintHandler:
         """
         if earlier.payment_id is None or self._is_reported_as_paid(event):
             return earlier
-        if self._payment_probes.read_payment(earlier.payment_id).state not in PAID_STATES:
+        if self._payment_prober.read_payment(earlier.payment_id).state not in PAID_STATES:
             return earlier
         common.settle_event(self._context, self._name, event.event_id, common.EVENT_QUEUED, earlier.payment_id)
         return replace(earlier, event_to_confirm=replace(event, payment_id=earlier.payment_id))
@@ -149,7 +149,7 @@ class HintHandler:
         if event.payment_id is None:
             return event.done
         try:
-            effect = self._payment_probes.confirm_by_provider(event.payment_id, event.event_id)
+            effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
@@ -165,7 +165,7 @@ class HintHandler:
         fields = json.loads(body)
         names = self._hints.stored_fields
         plain = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
-        return json.dumps(plain, ensure_ascii=False)[:_LONGEST_STORED_CHARACTERS]
+        return json.dumps(plain, ensure_ascii=False)[:_LONGEST_STORED_HINT_CHARACTERS]
 
     def _find_payment(self, conn: Connection, provider_id: str | None, merchant_id: str | None) -> Payment | None:
         payment = payments.find_by_provider_id(conn, self._name, provider_id) if provider_id else None

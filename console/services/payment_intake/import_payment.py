@@ -20,11 +20,11 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import Certainty
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.payment_intake.signed_notices import find_corporation_number
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
-from console.services.payments.probe import PaymentProbes
+from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import RunAgain, Transaction
@@ -35,18 +35,18 @@ from console.store.payments.payments import NewPayment
 IMPORT_ACTION = AuditAction.PAYMENT_IMPORT
 PAYMENT_KIND = payments.PAYMENT_KIND
 EVIDENCE_CALL_NAME = "import"
-_ASSUMED_TIME_OF_DAY = time(12)
+_ASSUMED_PAYMENT_TIME_OF_DAY = time(12)
 
 
-class PaymentImports:
+class PaymentImporter:
     """Imports single payments. This class can query providers but not move money."""
 
     def __init__(
-        self, context: ServiceContext, payment_providers: PaymentProviders, payment_probes: PaymentProbes
+        self, context: ServiceContext, payment_providers: PaymentProviders, payment_prober: PaymentProber
     ) -> None:
         self._context = context
         self._payment_providers = payment_providers
-        self._payment_probes = payment_probes
+        self._payment_prober = payment_prober
 
     def import_payment(self, request: PaymentImport) -> Payment:
         """Ask the provider about the requested payment, insert it in the reported state, and return it. If our
@@ -109,7 +109,7 @@ class PaymentImports:
         )
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
-            return self._payment_probes.read_payment(entered.id)
+            return self._payment_prober.read_payment(entered.id)
         return entered
 
     def _find_existing_payment(self, request: PaymentImport) -> Payment | None:
@@ -121,9 +121,9 @@ class PaymentImports:
         the payment's outcome is unknown.
         """
         try:
-            return self._payment_probes.probe(existing.id)
+            return self._payment_prober.probe(existing.id)
         except ConsoleError as refusal:
-            current = self._payment_probes.read_payment(existing.id)
+            current = self._payment_prober.read_payment(existing.id)
             if current.certainty is Certainty.KNOWN:
                 return current
             refusal.detail["record"] = current
@@ -137,7 +137,7 @@ class PaymentImports:
         if outcome.kind is OutcomeClass.NOT_FOUND:
             raise make_outcome_error(ErrorCode.PROVIDER_REFUSED, detail)
         code = find_part_error_code(outcome)
-        if code in NO_ANSWER_CODES and (
+        if code in NO_ANSWER_ERROR_CODES and (
             code != ErrorCode.PROVIDER_UNREACHABLE or outcome.sent is SendingCertainty.NO
         ):
             raise make_outcome_error(code, detail)
@@ -211,7 +211,7 @@ def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource) -
     A provider that searches payments by day is asked about the day of this time.
     """
     if request.day is not None:
-        return datetime.combine(request.day, _ASSUMED_TIME_OF_DAY, IST).astimezone(UTC)
+        return datetime.combine(request.day, _ASSUMED_PAYMENT_TIME_OF_DAY, IST).astimezone(UTC)
     return sourced_report.report.paid_at or sourced_report.true_at
 
 

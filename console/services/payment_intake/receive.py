@@ -21,8 +21,8 @@ from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.common import NoticeEffect, NoticeHandler, NoticeRefused
 from console.services.payment_intake.hints import HintHandler
 from console.services.payment_intake.rate_limit import TokenBucket
-from console.services.payment_intake.signed_notices import SOURCE_NAME_PATTERN, SignedNoticeHandler
-from console.services.payments.probe import PaymentProbes
+from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PATTERN, SignedNoticeHandler
+from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -33,13 +33,13 @@ from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 
 LARGEST_NOTICE_BYTES = 1 << 20
-EVENTS_PER_RUN = 200
+NOTICES_PER_RUN = 200
 MAX_COUNTED_NOTICES = 1_000
 REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
 """Rate limit of the refusals that one process writes to the database: the largest number without a wait, and the
 rate per second.
 """
-MAX_CONSECUTIVE_UNANSWERED = 3
+MAX_CONSECUTIVE_UNANSWERED_QUESTIONS = 3
 """If this many questions in a row about events of one source get no answer, the source counts as unreachable. One
 missing answer may be an accident.
 """
@@ -55,17 +55,17 @@ class NoticeReceiver:
     """
 
     def __init__(
-        self, context: ServiceContext, payment_providers: PaymentProviders, payment_probes: PaymentProbes
+        self, context: ServiceContext, payment_providers: PaymentProviders, payment_prober: PaymentProber
     ) -> None:
         self._context = context
         self._signed_notices = SignedNoticeHandler(context)
         self._hints = {
-            plugin.name: HintHandler(context, plugin, plugin.hints, payment_probes)
+            plugin.name: HintHandler(context, plugin, plugin.hints, payment_prober)
             for plugin in list_providers_as(ProviderPlugin)
             if plugin.hints
         }
         self._callbacks = {
-            plugin.name: CallbackHandler(context, plugin.name, payment_providers, payment_probes)
+            plugin.name: CallbackHandler(context, plugin.name, payment_providers, payment_prober)
             for plugin in list_providers_as(ProviderPlugin)
             if plugin.notice_source is NoticeKind.CALLBACKS
         }
@@ -127,7 +127,7 @@ class NoticeReceiver:
             return None
         word = common.EVENT_REFUSED_UNANSWERED if must_store_before_reply else common.EVENT_REFUSED
         if refusal.reason in _SIGNATURE_REFUSAL_REASONS:
-            source = post.source if SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
+            source = post.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
             facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count or 0}
             log_events.write_event(LogEvent.SIGNATURE_VERIFICATION_FAILED, **facts)
 
@@ -144,7 +144,7 @@ class NoticeReceiver:
         may be stored. `event_state` is the event's state; `skipped_count` is the number of earlier refusals that were
         not written.
         """
-        source = post.source if SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
+        source = post.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
         digest = hashlib.sha256(post.body[:LARGEST_NOTICE_BYTES]).hexdigest()
         event = PaymentEvent(
             source,
@@ -196,25 +196,25 @@ class NoticeReceiver:
         """Call `ask` for a batch of events with the state `event_state`, beginning after the last event of the
         previous run. `ask` returns True if the provider answered. Return the number of answers.
 
-        After MAX_CONSECUTIVE_UNANSWERED questions without an answer, the other events of that source are skipped, and
-        the next run begins after the last asked event. So an unreachable provider, or an event without an answer,
-        does not block the other events.
+        After MAX_CONSECUTIVE_UNANSWERED_QUESTIONS questions without an answer, the other events of that source are
+        skipped, and the next run begins after the last asked event. So an unreachable provider, or an event without
+        an answer, does not block the other events.
         """
         batch, count, unanswered = (
             self._read_events_with_state(event_state, after_id=self._last_probed_id[event_state]),
             0,
             Counter[str](),
         )
-        self._last_probed_id[event_state] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
+        self._last_probed_id[event_state] = batch[-1].id if len(batch) == NOTICES_PER_RUN else 0
         for event in iterate_until_stopped(batch):
-            if unanswered[event.source] >= MAX_CONSECUTIVE_UNANSWERED:
+            if unanswered[event.source] >= MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
                 continue
             is_answered = False
             with skip_failures(f"{event_state} notice {event.id}"):
                 is_answered = ask(event)
             count += is_answered
             unanswered[event.source] = 0 if is_answered else unanswered[event.source] + 1
-            if unanswered[event.source] == MAX_CONSECUTIVE_UNANSWERED:
+            if unanswered[event.source] == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
                 self._last_probed_id[event_state] = event.id
         return count
 
@@ -226,7 +226,7 @@ class NoticeReceiver:
             0,
             self._read_events_with_state(common.EVENT_UNMATCHED, after_id=self._last_unmatched_id),
         )
-        self._last_unmatched_id = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
+        self._last_unmatched_id = batch[-1].id if len(batch) == NOTICES_PER_RUN else 0
         for event in batch:
             with skip_failures(f"unmatched notice {event.id}"):
                 matched_count += self._match_event(event)
@@ -246,4 +246,4 @@ class NoticeReceiver:
 
     def _read_events_with_state(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
         with self._context.database.read() as conn:
-            return payment_events.list_events_with_result(conn, event_state, EVENTS_PER_RUN, after_id)
+            return payment_events.list_events_with_result(conn, event_state, NOTICES_PER_RUN, after_id)

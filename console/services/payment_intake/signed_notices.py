@@ -25,7 +25,7 @@ from console.domain.records import WorkReason
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
 from console.services.payments.apply_report import ReportWithSource, apply_report
-from console.services.payments.providers import STATE_BY_NOTICE_TYPE
+from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
 from console.services.process.context import ServiceContext
 from console.settings.settings import Settings
 from console.store.alerts import cases
@@ -38,10 +38,10 @@ from console.store.payments.payments import NewPayment
 _log = logging.getLogger("console.worker")
 
 SIGNATURE_HEADER = "x-notice-signature"
-NO_KEY_REASON = "no_key"
+NO_NOTICE_KEY_REASON = "no_key"
 UNVERIFIED_NOTICE_RULE = WorkReason.UNVERIFIED_NOTICE
 """Alert rule of the case about a stored notice whose signature is wrong or missing."""
-SOURCE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+NOTICE_SOURCE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _SIGNATURE_PATTERN = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _PRINTABLE_PATTERN = re.compile(r"[!-~]{1,128}")
 _INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -67,7 +67,7 @@ def list_notice_sources(settings: Settings) -> tuple[str, ...]:
     """Return the names of the sources of signed notices whose keys this desk has."""
     key_names = (name for name in settings.secrets.list_environment_names() if name.startswith("NOTICE_"))
     sources = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in key_names)
-    return tuple(source for source in sources if SOURCE_NAME_PATTERN.fullmatch(source))
+    return tuple(source for source in sources if NOTICE_SOURCE_NAME_PATTERN.fullmatch(source))
 
 
 class SignedNoticeHandler:
@@ -117,7 +117,7 @@ class SignedNoticeHandler:
         If the reason is that this desk has no key of the source, write one warning to the log instead, because
         another desk may have the key.
         """
-        if reason == NO_KEY_REASON:
+        if reason == NO_NOTICE_KEY_REASON:
             if event.source not in self._sources_without_key:
                 _log.warning("notices of %r wait: their source has no key here", event.source[:32])
                 self._sources_without_key.add(event.source)
@@ -136,13 +136,15 @@ class SignedNoticeHandler:
         The age of the signature is not checked here; it was checked when the notice came. Raises NoticeRefused if the
         signature can't be verified or if the row's columns differ from the signed body.
         """
-        if normalize_source_name(event.source) != event.source or not SOURCE_NAME_PATTERN.fullmatch(event.source):
+        if normalize_source_name(event.source) != event.source or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(
+            event.source
+        ):
             raise NoticeRefused("other_source")
         key = self._read_notice_key(event.source)
         if event.signature is None:
             raise NoticeRefused("no_signature")
         if key is None:
-            raise NoticeRefused(NO_KEY_REASON)
+            raise NoticeRefused(NO_NOTICE_KEY_REASON)
         if self._is_notice_key_shared(event.source, key):
             raise NoticeRefused("shared_key")
         body = event.body.encode("utf-8", "replace")
@@ -159,15 +161,17 @@ class SignedNoticeHandler:
         """
         key = (
             self._read_notice_key(normalize_source_name(post.source))
-            if SOURCE_NAME_PATTERN.fullmatch(post.source)
+            if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source)
             else None
         )
         header = {name.lower(): value for name, value in post.headers}.get(SIGNATURE_HEADER, "")
         stamp = _verify_signature(key or "no key", header, post.body)
-        is_recent = abs(self._context.now().timestamp() - (stamp or 0)) <= common.CLOCK_TOLERANCE.total_seconds()
+        is_recent = (
+            abs(self._context.now().timestamp() - (stamp or 0)) <= common.NOTICE_CLOCK_TOLERANCE.total_seconds()
+        )
         has_signature = _SIGNATURE_PATTERN.fullmatch(header) is not None
         checks = {
-            NO_KEY_REASON: key is not None,
+            NO_NOTICE_KEY_REASON: key is not None,
             "no_signature": has_signature,
             "signature": stamp is not None,
             "time": is_recent,
@@ -191,7 +195,7 @@ class SignedNoticeHandler:
         because a keyring may be slow.
         """
         if source not in self._keys:
-            if not SOURCE_NAME_PATTERN.fullmatch(source) or len(self._keys) >= 64:
+            if not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source) or len(self._keys) >= 64:
                 return None
             self._keys[source] = self._context.settings.read_secret(f"NOTICE_{source.upper()}_KEY") or None
         return self._keys[source]
@@ -200,7 +204,7 @@ class SignedNoticeHandler:
 
     @payments.run_again_if_stale()
     def _apply_notice(self, tx: Transaction, notice: SignedNotice) -> PaymentEvent:
-        state = STATE_BY_NOTICE_TYPE.get(notice.type)
+        state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
         payment = self._find_or_insert_payment(tx, notice) if state is not None else None
         if state is None or payment is None:
             return _make_notice_event(notice, common.EVENT_STORED_ONLY if state is None else common.EVENT_UNMATCHED)

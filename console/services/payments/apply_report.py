@@ -161,7 +161,7 @@ def _write_report(
     if must_set_order_paid:
         tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
     elif payment.order_id is not None and effect.path:
-        tx.call_after_commit(lambda: order_columns.write_order_values(context, payment.id))
+        tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
     if end_state is PaymentState.REVERSED and effect.path:
         account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
     if effect.path and end_state in ENDED_UNPAID_STATES:

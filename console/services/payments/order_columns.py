@@ -19,7 +19,7 @@ from console.store.payments import orders, payments
 ORDER_KIND = orders.ORDER_KIND
 
 
-def make_order_values(payment: Payment) -> Mapping[str, str]:
+def make_order_column_values(payment: Payment) -> Mapping[str, str]:
     """Return the values of the order's columns that this payment determines, by column name. A value that is too
     long for its column is left out.
 
@@ -36,25 +36,25 @@ def make_order_values(payment: Payment) -> Mapping[str, str]:
     return {column: value for column, value in values.items() if value and orders.fits_column(column, value)}
 
 
-def write_order_values(context: ServiceContext, payment_id: int) -> None:
+def write_order_column_values(context: ServiceContext, payment_id: int) -> None:
     """Write the values that a payment determines into its order, in a separate transaction.
 
     A failure is only logged; the next report about the payment, or the change of the order to paid, writes the
     values later.
     """
     with log_and_suppress(f"the order's columns of payment {payment_id}"):
-        context.write(lambda tx: _write_order_values(context, tx, payment_id))
+        context.write(lambda tx: _write_order_column_values(context, tx, payment_id))
 
 
 @orders.run_again_if_stale()
-def _write_order_values(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+def _write_order_column_values(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is not None and order is not None:
-        fill_order(context, tx, payment, order)
+        fill_empty_order_columns(context, tx, payment, order)
 
 
-def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> Order:
+def fill_empty_order_columns(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> Order:
     """Write the values that the payment determines into the empty columns of its order. Return the order after the
     write.
 
@@ -62,7 +62,7 @@ def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order
     payment's value becomes known. Raises StaleRow if the order has changed since it was read; the caller then repeats
     its transaction.
     """
-    values = make_order_values(payment) if order.work.reason != orders.UNREADABLE_STATE_REASON else {}
+    values = make_order_column_values(payment) if order.work.reason != orders.UNREADABLE_STATE_REASON else {}
     present_values = {column: getattr(order, column) for column in values}
     missing_values = {column: value for column, value in values.items() if not present_values[column]}
     if missing_values:

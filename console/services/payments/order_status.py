@@ -83,7 +83,7 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is None or order is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ORDER_KIND, "payment": str(payment_id)})
-    order = order_columns.fill_order(context, tx, payment, order)
+    order = order_columns.fill_empty_order_columns(context, tx, payment, order)
     has_case = payment.state in PAID_STATES and _apply_payment_to_order(context, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER_REASON:
         _choose_work_again(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)

@@ -19,9 +19,9 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded.leases import hold_lease
-from console.services.guarded.operation import Settler
+from console.services.guarded.operation import OperationSettler
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportEffectName, ReportWithSource, apply_report
@@ -36,7 +36,7 @@ PAYMENT_KIND = payments.PAYMENT_KIND
 PROBE_ACTION = AuditAction.PAYMENT_PROBE
 USABLE_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 """Outcome classes of a provider's answer that contains the payment's state."""
-MISMATCH_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
+ANSWER_MISMATCH_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
 """Outcome reasons of an answer that is about another payment, another amount or another currency than the question.
 """
 EVIDENCE_CALL_NAME = "payment"
@@ -49,10 +49,12 @@ def make_lease_name(payment_id: int) -> str:
     return f"payment_{payment_id}"
 
 
-class PaymentProbes:
+class PaymentProber:
     """Reads payments at their providers. This class can't start payments or move money."""
 
-    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, start_action: Settler) -> None:
+    def __init__(
+        self, context: ServiceContext, payment_providers: PaymentProviders, start_action: OperationSettler
+    ) -> None:
         self._context = context
         self._payment_providers = payment_providers
         self._start_action = start_action
@@ -67,7 +69,7 @@ class PaymentProbes:
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, payment_id, kind=PAYMENT_KIND):
             self._context.require_right("probe")
-            with self.hold_payment(payment_id) as payment:
+            with self.hold_payment_lease(payment_id) as payment:
                 return self._probe_payment(payment, automatic=automatic)
 
     def _probe_payment(self, payment: Payment, *, automatic: bool) -> Payment:
@@ -93,12 +95,12 @@ class PaymentProbes:
         if automatic:
             self._context.write(lambda tx: self._plan_next_probe(tx, payment, automatic=True, by_person=False))
         else:
-            self._require_configured(payment.provider)
+            self._require_configured_provider(payment.provider)
         if payment.certainty is Certainty.UNKNOWN:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.NO_READ_CALL})
         return payment
 
-    def _require_configured(self, provider: str) -> None:
+    def _require_configured_provider(self, provider: str) -> None:
         try:
             self._payment_providers.get_reader(provider)
         except ConsoleError as unfit:
@@ -112,14 +114,14 @@ class PaymentProbes:
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if outcome.kind not in (*USABLE_OUTCOME_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
             code = find_part_error_code(outcome)
-            raise make_outcome_error(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
+            raise make_outcome_error(code if code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
         if payment.certainty is Certainty.UNKNOWN:
             raise make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)
 
     # Lease
 
     @contextmanager
-    def hold_payment(self, payment_id: int) -> Iterator[Payment]:
+    def hold_payment_lease(self, payment_id: int) -> Iterator[Payment]:
         """Yield the payment while this process holds the payment's lease. If the operation that starts the payment
         at the provider has run past its time limit, first record the operation's outcome as unknown.
 
@@ -222,7 +224,7 @@ class PaymentProbes:
         """
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         reports.store_answer(context, tx, current, call, outcome)
-        if outcome.reason in MISMATCH_REASONS:
+        if outcome.reason in ANSWER_MISMATCH_REASONS:
             self._open_contradiction_case(tx, current, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             return

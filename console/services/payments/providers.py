@@ -8,7 +8,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.providers.payments import plugin as payment_plugin
 from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.providers.payments.provider import PaymentProvider, PaymentReader
-from console.services.credit_checks.provider_tokens import CallRefuser, DatabaseRateLimiter
+from console.services.credit_checks.provider_tokens import DatabaseRateLimiter, ProviderCallRefuser
 from console.services.process.context import ServiceContext
 from console.settings.provider_access import ProviderSettingsT
 
@@ -25,7 +25,9 @@ def make_adapter_arguments(
         own_settings=own,
         url=context.settings.get_provider_url(plugin.name),
         secrets=context.settings.read_secrets(plugin.name),
-        gate=CallRefuser() if context.asks_worker else DatabaseRateLimiter(context, plugin.name, own.spacing_seconds),
+        gate=ProviderCallRefuser()
+        if context.asks_worker
+        else DatabaseRateLimiter(context, plugin.name, own.spacing_seconds),
         clock=context.clock,
         scale=context.scale,
     )
@@ -69,7 +71,7 @@ class PaymentProviders:
             return None
 
 
-STATE_BY_NOTICE_TYPE: Mapping[str, PaymentState] = {
+PAYMENT_STATE_BY_NOTICE_TYPE: Mapping[str, PaymentState] = {
     "payment.succeeded": PaymentState.PAYMENT_SUCCESS,
     "payment.failed": PaymentState.PAYMENT_FAILED,
     "payment.reversed": PaymentState.PAYMENT_FAILED,
@@ -82,7 +84,7 @@ payment's state.
 """
 
 
-def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
+def find_payment_state_of_provider_word(provider: str, provider_word: str | None) -> PaymentState | None:
     """Return our payment state for the provider's own name of a state (`provider_word`); None for an unknown name or
     None.
     """
@@ -91,10 +93,10 @@ def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
     plugin = payment_plugin.find_plugin(provider)
     if plugin is not None:
         return plugin.find_payment_state(provider_word)
-    return STATE_BY_NOTICE_TYPE.get(provider_word)
+    return PAYMENT_STATE_BY_NOTICE_TYPE.get(provider_word)
 
 
-def find_refund_state(provider: str, provider_word: str | None) -> RefundState | None:
+def find_refund_state_of_provider_word(provider: str, provider_word: str | None) -> RefundState | None:
     """Return our refund state for the provider's own name of a refund's state (`provider_word`); None for an
     unknown provider, an unknown name or None."""
     plugin = payment_plugin.find_plugin(provider)

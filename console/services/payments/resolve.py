@@ -25,13 +25,13 @@ from console.domain.recovery.decidable import (
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.second_person import PersonDecision, decide
+from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments import account_limits as account_money
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
 from console.services.payments.apply_report import ReportWithSource, apply_report
-from console.services.payments.probe import PaymentProbes, find_report
+from console.services.payments.probe import PaymentProber, find_report
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -43,18 +43,18 @@ from console.store.refunds import approvals
 PAYMENT_KIND = payments.PAYMENT_KIND
 RESOLVE_ACTION = AuditAction.PAYMENT_RESOLVE
 EVIDENCE_CALL_NAME = "resolve"
-DECIDABLE_STATES = ("completed", "payment_failed", "reversed")
+DECIDABLE_PAYMENT_STATES = ("completed", "payment_failed", "reversed")
 LONGEST_PROVIDER_ID_CHARACTERS = 64
 
 
-class PaymentDecisions:
+class PaymentResolver:
     """Records decisions of people about payments whose outcome is unknown, or whose state differs from the
     provider's state.
     """
 
-    def __init__(self, context: ServiceContext, payment_probes: PaymentProbes) -> None:
+    def __init__(self, context: ServiceContext, payment_prober: PaymentProber) -> None:
         self._context = context
-        self._payment_probes = payment_probes
+        self._payment_prober = payment_prober
 
     def resolve(
         self,
@@ -66,15 +66,15 @@ class PaymentDecisions:
     ) -> ResolveResult:
         """Decide the outcome of a payment. Return the payment, and whether a second person must still agree.
 
-        `target_state` is one of DECIDABLE_STATES; `proof` is a file or a written statement; `provider_id` is the
-        provider's id of the payment, None if the person doesn't have it; `expected_version` is the payment's version
-        on the person's screen, None to skip the comparison. Raises nothing_to_resolve, in_progress, same_person,
-        not_allowed, evidence_mismatch, stale_view, no_evidence, not_found and usage.
+        `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is a file or a written statement; `provider_id` is
+        the provider's id of the payment, None if the person doesn't have it; `expected_version` is the payment's
+        version on the person's screen, None to skip the comparison. Raises nothing_to_resolve, in_progress,
+        same_person, not_allowed, evidence_mismatch, stale_view, no_evidence, not_found and usage.
         """
         proof_bytes = read_proof(proof)
-        if target_state not in DECIDABLE_STATES:
+        if target_state not in DECIDABLE_PAYMENT_STATES:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": list(DECIDABLE_STATES)}
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": list(DECIDABLE_PAYMENT_STATES)}
             )
         if provider_id is not None and not _is_provider_id(provider_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
@@ -82,7 +82,7 @@ class PaymentDecisions:
             self._context, RESOLVE_ACTION, payment_id, {"as": target_state}, kind=PAYMENT_KIND
         ):
             person = self._context.require_right("resolve").name
-            with self._payment_probes.hold_payment(payment_id) as payment:
+            with self._payment_prober.hold_payment_lease(payment_id) as payment:
                 _require_decidable(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
                 result = self._resolve_payment(payment, PaymentState(target_state), proof_bytes, person, provider_id)
@@ -97,7 +97,7 @@ class PaymentDecisions:
         otherwise two people must agree. `proof` is the person's evidence; `provider_id` is the provider's
         payment id, None if the person doesn't have it.
         """
-        asked_at, answer = self._context.now(), self._payment_probes.ask_provider(payment)
+        asked_at, answer = self._context.now(), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":
             sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
@@ -107,9 +107,9 @@ class PaymentDecisions:
                 lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, provider_id)
             )
         except payments.StaleRow:
-            raise make_stale_view_error(self._payment_probes.read_payment(payment.id), payment.version) from None
+            raise make_stale_view_error(self._payment_prober.read_payment(payment.id), payment.version) from None
         return ResolveResult(
-            self._payment_probes.read_payment(payment.id), awaiting="second_person" if is_proposed else None
+            self._payment_prober.read_payment(payment.id), awaiting="second_person" if is_proposed else None
         )
 
     # Confirmed by a read
@@ -128,7 +128,7 @@ class PaymentDecisions:
         self._context.write(
             lambda tx: self._write_provider_answer(tx, payment, target, proof, person, sourced_report)
         )
-        return ResolveResult(self._payment_probes.read_payment(payment.id))
+        return ResolveResult(self._payment_prober.read_payment(payment.id))
 
     @payments.run_again_if_stale()
     def _write_provider_answer(
@@ -195,7 +195,7 @@ class PaymentDecisions:
         decision = PersonDecision(
             subject, target.value, person, payment, operation, proof, refusal_facts={"record": payment}
         )
-        return decide(context, tx, decision, settle=settle, propose=propose)
+        return decide_with_second_person(context, tx, decision, settle=settle, propose=propose)
 
     def _settle_payment(
         self,

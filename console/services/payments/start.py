@@ -28,7 +28,7 @@ from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
-from console.services.payments.probe import PaymentProbes
+from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import make_provider_key
 from console.services.payments.start_outcomes import (
@@ -59,12 +59,12 @@ class PaymentStarter:
         context: ServiceContext,
         start_action: "PaymentStartService",
         payment_providers: PaymentProviders,
-        payment_probes: PaymentProbes,
+        payment_prober: PaymentProber,
     ) -> None:
         self._context = context
         self._start_action = start_action
         self._payment_providers = payment_providers
-        self._payment_probes = payment_probes
+        self._payment_prober = payment_prober
 
     def start(self, order_id: int, provider: str) -> StartResult:
         """Start a payment for an order at the provider, or return the payment that is already open there. The result
@@ -74,7 +74,7 @@ class PaymentStarter:
         detail.order), over_limit, in_progress, outcome_unknown (detail.record) and the other codes of
         `find_error_code`.
         """
-        attempt = _StartAttempt(self._context, self._payment_providers, self._payment_probes, order_id, provider)
+        attempt = _StartAttempt(self._context, self._payment_providers, self._payment_prober, order_id, provider)
         return self._start_action.perform(
             attempt, _ignore_progress_step, facts={"order": order_id, "provider": provider[:40]}
         )
@@ -87,11 +87,11 @@ class _StartAttempt:
         self,
         context: ServiceContext,
         payment_providers: PaymentProviders,
-        payment_probes: PaymentProbes,
+        payment_prober: PaymentProber,
         order_id: int,
         provider: str,
     ) -> None:
-        self._context, self._payment_providers, self._payment_probes = context, payment_providers, payment_probes
+        self._context, self._payment_providers, self._payment_prober = context, payment_providers, payment_prober
         self._order_id, self._provider = order_id, provider
         self._adapter: PaymentProvider
         self._request: PaymentRequest
@@ -136,7 +136,7 @@ class _StartAttempt:
             ]
         for payment in candidates:
             is_same_amount = (payment.asked_minor, payment.certainty) == (order.total_minor, Certainty.KNOWN)
-            if is_same_amount and payment.state in _OPEN_STATES and payment.handle is not None:
+            if is_same_amount and payment.state in _OPEN_PAYMENT_STATES and payment.handle is not None:
                 start_values = (payment.merchant_payment_id, payment.handle, payment.url)
                 return StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at))
         return None
@@ -149,9 +149,9 @@ class _StartAttempt:
         return [
             payment
             for payment in payments.find_by_order(conn, order_id, lapsed)
-            if payment.state not in _ENDED_UNPAID_STATES
+            if payment.state not in _ENDED_UNPAID_PAYMENT_STATES
             and (
-                payment.state not in _OPEN_STATES
+                payment.state not in _OPEN_PAYMENT_STATES
                 or payment.expires_at is None
                 or payment.expires_at > now
                 or payment.certainty is Certainty.UNKNOWN
@@ -287,7 +287,7 @@ class _StartAttempt:
         if outcome.reason == "code_exists":
             # The code exists from an earlier attempt: read the payment's state instead of starting under another id.
             with log_and_suppress("reading a payment that exists already"):
-                self._payment_probes.probe(claimed.subject.id, automatic=True)
+                self._payment_prober.probe(claimed.subject.id, automatic=True)
         payment = self._find_payment(claimed.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
             if is_contradicting_answer(payment, outcome.found):
@@ -319,8 +319,8 @@ START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPaymen
 )
 PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, StartedPayment, StartResult]
 
-_OPEN_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
-_ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
+_OPEN_PAYMENT_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
+_ENDED_UNPAID_PAYMENT_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
 
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:

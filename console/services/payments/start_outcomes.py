@@ -81,7 +81,7 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
         values |= {"certainty": Certainty.KNOWN, "error_code": None, **work}
     payments.follow_path(tx.conn, payment, path, now, **values)
     if payment.order_id is not None:
-        tx.call_after_commit(lambda: order_columns.write_order_values(context, payment.id))
+        tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
     context.record_audit(tx, AuditAction.PAYMENT_BEGUN, payment.id, {"provider": payment.provider}, kind=PAYMENT_KIND)
 
 

@@ -26,7 +26,7 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
-from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProbes, find_report
+from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report
 from console.services.payments.timeout_start import (
     ASK_STEP,
     CANCEL_STEP,
@@ -58,10 +58,10 @@ from console.store.payments import stock_reservations as stock
 from console.store.tasks import sagas
 
 TIMEOUT_TASK_NAME = "payment_timeouts"
-ASKED_AT_FACT = "asked_at"
+ASKED_AT_FACT_KEY = "asked_at"
 MAX_PAYMENTS_PER_RUN = 10 * BATCH_SIZE
 """Largest number of payments in one run of the due task; the rest follow in the next run."""
-ANSWER_MAX_AGE = timedelta(minutes=2)
+MAX_PROVIDER_ANSWER_AGE = timedelta(minutes=2)
 """Largest age of a provider's answer with which the saga may expire the payment. If the answer is older, the saga
 asks the provider again.
 """
@@ -74,18 +74,18 @@ _PROVIDER_WIDE_ERROR_CODES = (_UNREACHABLE_ERROR_CODE, ErrorCode.PROVIDER_AUTH, 
 """Error codes of problems that concern all payments of a provider. After such an error the provider gets no further
 questions in this run.
 """
-MAX_CONSECUTIVE_UNANSWERED = 3
+MAX_CONSECUTIVE_UNANSWERED_QUESTIONS = 3
 """After this many unanswered questions in a row, the provider counts as unreachable. One missing answer may be an
 accident.
 """
 
 
-class PaymentTimeouts:
+class PaymentTimeoutSagas:
     """Finds payments whose expiry time has passed, and runs the sagas that end them."""
 
-    def __init__(self, context: ServiceContext, payment_probes: PaymentProbes) -> None:
+    def __init__(self, context: ServiceContext, payment_prober: PaymentProber) -> None:
         self._context = context
-        self._payment_probes = payment_probes
+        self._payment_prober = payment_prober
         self._excluded_providers: dict[str, str] = {}  # Error code by provider that is not asked in this run.
         self._unanswered_counts: Counter[str] = Counter()  # Unanswered questions in a row, by provider.
         steps = (
@@ -222,7 +222,7 @@ class PaymentTimeouts:
         """
         with (
             skip_failures(f"the end of payment {saga.subject_id}"),
-            self._payment_probes.hold_payment(saga.subject_id) as payment,
+            self._payment_prober.hold_payment_lease(saga.subject_id) as payment,
         ):
             if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
                 self._sagas.delay_step(saga, self._excluded_providers[payment.provider], SKIPPED_SAGA_DELAY)
@@ -237,12 +237,12 @@ class PaymentTimeouts:
         that applies the answer in a transaction. Don't ask the provider if the payment has ended or its expiry
         time has not passed.
         """
-        payment, asked_at = self._payment_probes.read_payment(saga.subject_id), self._context.now()
+        payment, asked_at = self._payment_prober.read_payment(saga.subject_id), self._context.now()
         if payment.state not in WAITING_STATES:
             return lambda tx, _saga: _choose_verdict(payment_work.require_payment(tx, payment.id)) or StepDone()
         if payment.certainty is Certainty.KNOWN and not timeout_start.has_timed_out(payment, asked_at):
             return lambda _tx, _saga: StepWaiting("not_over", payment.expires_at)
-        outcome = self._payment_probes.ask_provider(payment)
+        outcome = self._payment_prober.ask_provider(payment)
         return lambda tx, _saga: self._apply_answer(tx, payment, outcome, asked_at)
 
     def _apply_answer(
@@ -254,15 +254,15 @@ class PaymentTimeouts:
         """
         if outcome is None:
             return StepWaiting("nobody_to_ask")
-        self._payment_probes.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
+        self._payment_prober.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
             tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, None))
         current = payment_work.require_payment(tx, payment.id)
         verdict = _choose_verdict(current)
         if verdict is not None:
             return verdict
-        if current.state in ENDED_UNPAID_STATES or is_unpaid(outcome):
-            return StepDone({ASKED_AT_FACT: asked_at.isoformat()})
+        if current.state in ENDED_UNPAID_STATES or is_unpaid_outcome(outcome):
+            return StepDone({ASKED_AT_FACT_KEY: asked_at.isoformat()})
         if find_report(outcome) is not None:
             return StepWaiting("in_between")
         code = find_part_error_code(outcome)
@@ -274,13 +274,14 @@ class PaymentTimeouts:
         question, None if the provider answered it.
 
         The rest of this run skips the provider after an error that concerns all its payments, or after
-        MAX_CONSECUTIVE_UNANSWERED unanswered questions in a row.
+        MAX_CONSECUTIVE_UNANSWERED_QUESTIONS unanswered questions in a row.
         """
         self._unanswered_counts[provider] = (
             self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_ERROR_CODE else 0
         )
         if code in _PROVIDER_WIDE_ERROR_CODES and (
-            code != _UNREACHABLE_ERROR_CODE or self._unanswered_counts[provider] >= MAX_CONSECUTIVE_UNANSWERED
+            code != _UNREACHABLE_ERROR_CODE
+            or self._unanswered_counts[provider] >= MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
         ):
             self._excluded_providers[provider] = code
 
@@ -288,8 +289,8 @@ class PaymentTimeouts:
 
     def _expire_payment(self, tx: Transaction, saga: Saga) -> StepVerdict:
         """Second step of the saga: expire the payment if its expiry time has passed by our clock and the
-        provider's answer is at most ANSWER_MAX_AGE old. If the payer pays after that, a later report books the
-        payment.
+        provider's answer is at most MAX_PROVIDER_ANSWER_AGE old. If the payer pays after that, a later report books
+        the payment.
         """
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
         verdict = _choose_verdict(payment)
@@ -310,13 +311,13 @@ class PaymentTimeouts:
         return StepDone()
 
     def _is_answer_valid(self, saga: Saga, payment: Payment) -> bool:
-        """True if the provider's answer that the saga stores is at most ANSWER_MAX_AGE old and no newer report
-        about the payment exists.
+        """True if the provider's answer that the saga stores is at most MAX_PROVIDER_ANSWER_AGE old and no newer
+        report about the payment exists.
         """
-        asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT_FACT]))
+        asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT_FACT_KEY]))
         if payment.told_at is not None and payment.told_at > asked_at:
             return False
-        return timedelta(0) <= self._context.now() - asked_at <= ANSWER_MAX_AGE
+        return timedelta(0) <= self._context.now() - asked_at <= MAX_PROVIDER_ANSWER_AGE
 
     def _undo_expiry(self, tx: Transaction, saga: Saga) -> None:
         """Undo the second step of the saga: the expired payment was paid before its order was cancelled, so set
@@ -343,7 +344,7 @@ class PaymentTimeouts:
             self._context.record_audit(
                 tx, AuditAction.ORDER_CANCELLED, order.id, {"payment": payment.id}, kind=orders.ORDER_KIND
             )
-        return verdict or StepDone({timeout_start.CANCELLED_ORDER_FACT: order.id})
+        return verdict or StepDone({timeout_start.CANCELLED_ORDER_FACT_KEY: order.id})
 
     def _find_cancel_verdict(self, tx: Transaction, payment: Payment, order: Order) -> StepVerdict | None:
         """Return the verdict of the saga's third step if the order must not be cancelled now: wait, step done, or
@@ -396,7 +397,7 @@ class PaymentTimeouts:
         return StepDone()
 
 
-def is_unpaid(outcome: Outcome[PaymentReport]) -> bool:
+def is_unpaid_outcome(outcome: Outcome[PaymentReport]) -> bool:
     """True if the answer proves that the payer has not paid: the provider has no such payment, or only a code that
     was not used.
     """

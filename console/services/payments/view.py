@@ -18,7 +18,7 @@ from console.domain.records import LeaseHolder, TimelineEntry
 from console.domain.tasks.records import AlertItem
 from console.domain.tasks.saga_progress import SagaProgress, make_saga_progress
 from console.services.annotations.annotations import read_annotations
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
@@ -37,7 +37,7 @@ from console.store.tasks import sagas
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 MAX_ROWS_PER_PAGE = 1_000
-_ACTIONS_ON_SCREEN = ("probe", "refund", "resolve", "move_order")
+_PAYMENT_ACTIONS_ON_SCREEN = ("probe", "refund", "resolve", "move_order")
 
 
 class PaymentDetailsReader:
@@ -48,14 +48,14 @@ class PaymentDetailsReader:
     def __init__(
         self,
         context: ServiceContext,
-        reads: ReadLog,
+        opening_log: RecordOpeningLog,
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
         """`complete_records` returns records with their relations (facts of related rows); `read_actions` returns
         the actions on a payment or order, each with the reason if it is not possible now."""
         self._context = context
-        self._reads = reads
+        self._opening_log = opening_log
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_payment(self, payment_id: int) -> PaymentDetails:
@@ -83,13 +83,13 @@ class PaymentDetailsReader:
                 timeline=history,
                 newest_events=read_newest_events(context, conn, PAYMENT_KIND, payment_id),
                 evidence=evidence.find_by_subject(conn, PAYMENT_KIND, payment_id),
-                actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _ACTIONS_ON_SCREEN),
+                actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _PAYMENT_ACTIONS_ON_SCREEN),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
                 corporation=read_facts_of_record(context, conn, record),
                 **read_annotations(context, conn, PAYMENT_KIND, payment_id),
             )
-        self._reads.record_opening(AuditAction.PAYMENT_OPENED, PAYMENT_KIND, payment_id)
+        self._opening_log.record_opening(AuditAction.PAYMENT_OPENED, PAYMENT_KIND, payment_id)
         return view
 
     def read_order(self, order_id: int) -> OrderDetails:
@@ -122,7 +122,7 @@ class PaymentDetailsReader:
                 corporation=read_facts_of_record(context, conn, record),
                 **read_annotations(context, conn, orders.ORDER_KIND, order_id),
             )
-        self._reads.record_opening(AuditAction.ORDER_OPENED, orders.ORDER_KIND, order_id)
+        self._opening_log.record_opening(AuditAction.ORDER_OPENED, orders.ORDER_KIND, order_id)
         return view
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
@@ -145,7 +145,7 @@ def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: dateti
     """Return the timeout sagas of these payments, oldest first."""
     saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(order_payments))
     return tuple(
-        make_saga_progress(saga, timeout_start.TIMEOUT_STEPS, now)
+        make_saga_progress(saga, timeout_start.TIMEOUT_SAGA_STEP_NAMES, now)
         for some in saga_groups
         for saga in some
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND

@@ -19,7 +19,7 @@ from console.store.spool.cipher import Cipher, DecryptionFailed
 _DATABASE_ID_SEPARATOR = "/"
 
 
-class PersonState:
+class PersonStateStore:
     """Reads and changes the encrypted file in which the windows of the acting person store values, such as the
     last screen and drafts. Safe from any thread and any process."""
 
@@ -32,7 +32,7 @@ class PersonState:
         entries. Raises bad_profile if this desk has no key and no keyring, and storage_full if an unusable file
         can't be renamed.
         """
-        return self._select_entries(self._open_file().read())
+        return self._select_current_entries_of_person(self._open_file().read())
 
     def read_drafts(self) -> tuple[Draft, ...]:
         """Return the drafts of the person, oldest first. Raises the same errors as `read_entries`."""
@@ -44,15 +44,15 @@ class PersonState:
         """
         file, now = self._open_file(), self._context.now()
         entries = {self._make_entry_name(name): entry for name, entry in changes.items()}
-        outdated = {name: None for name, entry in file.read().values.items() if _is_outdated(name, entry, now)}
-        return self._select_entries(file.change({**outdated, **entries}))
+        outdated = {name: None for name, entry in file.read().values.items() if _is_outdated_entry(name, entry, now)}
+        return self._select_current_entries_of_person(file.change({**outdated, **entries}))
 
-    def _select_entries(self, stored: StoredEntries) -> StoredEntries:
+    def _select_current_entries_of_person(self, stored: StoredEntries) -> StoredEntries:
         prefix, now = self._make_entry_name(""), self._context.now()
         values = {
             name.removeprefix(prefix): entry
             for name, entry in stored.values.items()
-            if name.startswith(prefix) and not _is_outdated(name, entry, now)
+            if name.startswith(prefix) and not _is_outdated_entry(name, entry, now)
         }
         return StoredEntries(values, stored.set_aside)
 
@@ -75,7 +75,7 @@ class PersonState:
             raise UnreadableFile from cause
 
 
-def _is_outdated(name: str, entry: JsonValue, now: datetime) -> bool:
+def _is_outdated_entry(name: str, entry: JsonValue, now: datetime) -> bool:
     """True if the entry is older than the retention time of its kind, or if it has no valid time."""
     try:
         age = now - datetime.fromisoformat(entry["at"])

@@ -131,7 +131,7 @@ class LiveNumberSource(Protocol):
     single corporation numbers.
     """
 
-    def ask(self, number: str) -> None: ...
+    def ask_publisher(self, number: str) -> None: ...
 
     def find_stored_facts(self, number: str) -> "CorporationFacts | None": ...
 
@@ -199,7 +199,7 @@ class ServiceContext:
         nothing.
         """
         if self.registry_folder.is_dir() and self.live_numbers is not None:
-            self.live_numbers.ask(number)
+            self.live_numbers.ask_publisher(number)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a write transaction and return its result.

@@ -7,7 +7,7 @@ from threading import Lock
 from console.domain.errors import ErrorCode
 from console.domain.process.log_events import LogEvent, write_event
 
-WAIT_BOUNDS_SECONDS = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0)
+LEASE_WAIT_CLASS_BOUNDS_SECONDS = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Waits for leases are counted in classes. These are the upper bounds of the classes in seconds; one more class,
 without a bound, follows.
 """
@@ -24,23 +24,23 @@ class ProcessCounters:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._waits = [0] * (len(WAIT_BOUNDS_SECONDS) + 1)
+        self._waits = [0] * (len(LEASE_WAIT_CLASS_BOUNDS_SECONDS) + 1)
         self._waited_seconds = 0.0
         self._duplicates = 0
 
-    def count_wait(self, seconds: float) -> None:
+    def count_lease_wait(self, seconds: float) -> None:
         """Count a wait for a lease that took `seconds`, whether it ended with the lease or with a timeout."""
         with self._lock:
-            self._count_wait(seconds)
+            self._add_lease_wait(seconds)
 
-    def add_counts(self, duplicates: int, waits: Iterable[float]) -> None:
+    def add_counts_of_other_processes(self, duplicates: int, waits: Iterable[float]) -> None:
         """Add counts that another process has reported: the number of duplicates, and the duration of each wait in
         seconds. Write no log event.
         """
         with self._lock:
             self._duplicates += duplicates
             for seconds in waits:
-                self._count_wait(seconds)
+                self._add_lease_wait(seconds)
 
     def count_refusal(self, code: str) -> None:
         """If the error code `code` is one of `DUPLICATE_ERROR_CODES`, count one duplicate and write a log event."""
@@ -49,17 +49,18 @@ class ProcessCounters:
                 self._duplicates += 1
             write_event(LogEvent.DUPLICATE_REFUSED, code=code)
 
-    def _count_wait(self, seconds: float) -> None:
-        self._waits[bisect_left(WAIT_BOUNDS_SECONDS, seconds)] += 1
+    def _add_lease_wait(self, seconds: float) -> None:
+        self._waits[bisect_left(LEASE_WAIT_CLASS_BOUNDS_SECONDS, seconds)] += 1
         self._waited_seconds += seconds
 
     @property
-    def waits(self) -> tuple[tuple[int, ...], float]:
-        """The number of waits in each class of WAIT_BOUNDS_SECONDS, and the sum of all waits in seconds."""
+    def lease_waits(self) -> tuple[tuple[int, ...], float]:
+        """The number of waits in each class of LEASE_WAIT_CLASS_BOUNDS_SECONDS, and the sum of all waits in
+        seconds."""
         with self._lock:
             return tuple(self._waits), self._waited_seconds
 
     @property
-    def duplicates(self) -> int:
+    def duplicate_count(self) -> int:
         """The number of calls that were refused with a code of `DUPLICATE_ERROR_CODES`."""
         return self._duplicates

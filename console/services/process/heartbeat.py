@@ -32,7 +32,7 @@ class Heartbeat:
         self._stop = Event()
         self._thread: Thread | None = None
 
-    def add(self, key: str, beat: Callable[[], None]) -> None:
+    def add_beat(self, key: str, beat: Callable[[], None]) -> None:
         """Register `beat` under `key` and call it regularly until `remove(key)`, each time in a new thread with
         the context variables of the caller of `add`. Start the timer thread if it does not run.
         """
@@ -43,7 +43,7 @@ class Heartbeat:
                 self._thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
                 self._thread.start()
 
-    def remove(self, key: str) -> None:
+    def remove_beat(self, key: str) -> None:
         """Stop calling the beat that was registered under `key`; an unknown key is ignored."""
         with self._lock:
             self._beats.pop(key, None)

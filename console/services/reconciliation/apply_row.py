@@ -27,7 +27,7 @@ from console.domain.reconciliation.row_comparison import (
 )
 from console.domain.records import WorkState
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
-from console.services.payment_intake.import_payment import PaymentImports
+from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.process.context import ServiceContext
@@ -38,14 +38,14 @@ from console.store.reconciliation import our_records
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 EVIDENCE_CALL_NAME = "recon"
-BUG_EXIT_STATUS = 70
+INTERNAL_ERROR_EXIT_STATUS = 70
 _PAYMENT_CASE_RULES = (row_comparison.STATE_RULE, row_comparison.AMOUNT_RULE, row_comparison.MISSING_THERE_RULE)
 
 
 class HistoryRowApplier:
     """Compares rows of a provider's history with our payments, and writes the results in the caller's transaction."""
 
-    def __init__(self, context: ServiceContext, imports: PaymentImports) -> None:
+    def __init__(self, context: ServiceContext, imports: PaymentImporter) -> None:
         self._context = context
         self._imports = imports
 

@@ -24,8 +24,8 @@ RECONCILIATION_KIND = reconciliations.RECONCILIATION_KIND
 PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
 REFUSED_ROWS_RULE = "reconcile_rows_refused"
 """Alert rule of the case about a run in which rows of the history were rejected."""
-MAX_DIFFERENCES = 1_000
-RowWriter = Callable[[Transaction], ReconciliationDifference | None]
+MAX_LISTED_DIFFERENCES = 1_000
+HistoryRowWriter = Callable[[Transaction], ReconciliationDifference | None]
 """A function that writes the effect of a row in the given transaction. It returns the difference that remains; None
 if both sides agree.
 """
@@ -36,7 +36,7 @@ def make_lease_name(provider: str) -> str:
     return f"reconciliation_{provider}"
 
 
-class RunJournal(Protocol):
+class ReconciliationRunJournal(Protocol):
     """Interface that records the result of each compared row, in the sequence of the rows.
 
     If `is_dry_run` is True, the run may write nothing, so its callers neither import payments nor probe refunds.
@@ -50,7 +50,7 @@ class RunJournal(Protocol):
         """
         ...
 
-    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowWriter) -> None:
+    def write_row(self, key: str, expected: ReconciliationDifference | None, effect: HistoryRowWriter) -> None:
         """Record the row with this key, which needs a write. `expected` is the difference that the comparison
         found (None if the row agrees with our record); `effect` writes the row's effect and returns the
         difference that remains.
@@ -79,22 +79,22 @@ class DryRunCounts:
         """Count a row that agrees with our record."""
         self.counts[ReconciliationVerdict.MATCHED] += 1
 
-    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowWriter) -> None:
-        """Count the difference `expected` and add it to the list of differences (at most MAX_DIFFERENCES). `effect`
-        is not called, because a dry run writes nothing.
+    def write_row(self, key: str, expected: ReconciliationDifference | None, effect: HistoryRowWriter) -> None:
+        """Count the difference `expected` and add it to the list of differences (at most MAX_LISTED_DIFFERENCES).
+        `effect` is not called, because a dry run writes nothing.
         """
         self.counts[expected.verdict if expected else ReconciliationVerdict.MATCHED] += 1
-        if expected is not None and len(self.differences) < MAX_DIFFERENCES:
+        if expected is not None and len(self.differences) < MAX_LISTED_DIFFERENCES:
             self.differences.append(expected)
 
     def set_position(self, key: str) -> None:
-        """Do nothing: a dry run has no position. Part of the interface `RunJournal`."""
+        """Do nothing: a dry run has no position. Part of the interface `ReconciliationRunJournal`."""
 
     def store_progress(self) -> None:
-        """Do nothing: a dry run stores nothing. Part of the interface `RunJournal`."""
+        """Do nothing: a dry run stores nothing. Part of the interface `ReconciliationRunJournal`."""
 
 
-class StoredRun:
+class StoredReconciliationRun:
     """A reconciliation run that has a row in the database. Each write also renews the run's lease, and raises
     in_progress if another process has acquired the lease."""
 
@@ -114,15 +114,15 @@ class StoredRun:
         """Set the run's position, in memory, to the row with this key. `store_progress` stores the position."""
         self._position = key
 
-    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowWriter) -> None:
+    def write_row(self, key: str, expected: ReconciliationDifference | None, effect: HistoryRowWriter) -> None:
         """Call `effect`, which writes the effect of the row with this key. Store the difference that it returns,
         the counts and the position, in the same transaction. `expected` is not used."""
         self._context.failpoints.reach("before_reconcile_row")
-        self.run = self._context.write(lambda tx: self._write_row(tx, key, effect))
+        self.run = self._context.write(lambda tx: self._write_row_in_transaction(tx, key, effect))
         self._match_count, self._position = 0, key
         self._context.failpoints.reach("after_reconcile_row")
 
-    def _write_row(self, tx: Transaction, key: str, effect: RowWriter) -> Run:
+    def _write_row_in_transaction(self, tx: Transaction, key: str, effect: HistoryRowWriter) -> Run:
         difference = effect(tx)
         counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
         if difference is None or reconciliations.add_row(tx.conn, self.run.id, difference):

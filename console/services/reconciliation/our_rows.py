@@ -27,10 +27,10 @@ from console.domain.reconciliation.row_comparison import (
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments.apply_report import ReportWithSource
-from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProbes, find_report
+from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import HistoryRowApplier
-from console.services.reconciliation.journal import RunJournal
+from console.services.reconciliation.journal import ReconciliationRunJournal
 from console.services.reconciliation.sources import HistorySource
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.database.engine import Transaction
@@ -41,10 +41,10 @@ from console.store.reconciliation.our_records import PagePosition
 from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
-REFUND_POSITION_PREFIX = "refunds:"
+REFUND_PHASE_POSITION_PREFIX = "refunds:"
 """Prefix of the stored position of a run that has compared all payments and now compares the refunds."""
 RecordT = TypeVar("RecordT", Payment, Refund)
-PageReader = Callable[[Connection, PagePosition], Sequence[RecordT]]
+RecordPageReader = Callable[[Connection, PagePosition], Sequence[RecordT]]
 
 
 class OwnRecordComparison:
@@ -52,15 +52,15 @@ class OwnRecordComparison:
     without a history, with its answer to a probe of the payment. The run stores the differences."""
 
     def __init__(
-        self, context: ServiceContext, row_applier: HistoryRowApplier, payment_probes: PaymentProbes
+        self, context: ServiceContext, row_applier: HistoryRowApplier, payment_prober: PaymentProber
     ) -> None:
-        self._context, self._row_applier, self._payment_probes = context, row_applier, payment_probes
+        self._context, self._row_applier, self._payment_prober = context, row_applier, payment_prober
 
     def compare_with_history(
         self,
         provider: str,
         history: HistorySource,
-        run_journal: RunJournal,
+        run_journal: ReconciliationRunJournal,
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
@@ -72,24 +72,28 @@ class OwnRecordComparison:
         after may contain them.
         """
         inner_span = span[0] + CLOCK_TOLERANCE, span[1] - CLOCK_TOLERANCE
-        if not (position or "").startswith(REFUND_POSITION_PREFIX) and not self._compare_payments(
+        if not (position or "").startswith(REFUND_PHASE_POSITION_PREFIX) and not self._compare_payments(
             provider, history, run_journal, inner_span, position
         ):
             return False
         return self._compare_refunds(
-            provider, history, run_journal, inner_span, (position or "").partition(REFUND_POSITION_PREFIX)[2] or None
+            provider,
+            history,
+            run_journal,
+            inner_span,
+            (position or "").partition(REFUND_PHASE_POSITION_PREFIX)[2] or None,
         )
 
     def _compare_payments(
         self,
         provider: str,
         history: HistorySource,
-        run_journal: RunJournal,
+        run_journal: ReconciliationRunJournal,
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
-        def read_page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
-            return our_records.list_paid_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
+        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Payment]:
+            return our_records.list_paid_payments(conn, provider, page_position, span[1], ROWS_PER_BATCH)
 
         for payment in self._iterate_pages(
             run_journal, read_page, _get_paid_at, _parse_first_position(position, span[0])
@@ -106,7 +110,7 @@ class OwnRecordComparison:
         return True
 
     def _write_missing_payment(
-        self, run_journal: RunJournal, key: str, payment: Payment, observed: str, prefix: str = "ours:"
+        self, run_journal: ReconciliationRunJournal, key: str, payment: Payment, observed: str, prefix: str = "ours:"
     ) -> None:
         own_text = format_own_state(payment) or ""
         expected = ReconciliationDifference(
@@ -116,24 +120,28 @@ class OwnRecordComparison:
         def effect(tx: Transaction) -> ReconciliationDifference:
             return self._row_applier.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
 
-        run_journal.write(key, expected, effect)
+        run_journal.write_row(key, expected, effect)
 
     def _compare_refunds(
         self,
         provider: str,
         history: HistorySource,
-        run_journal: RunJournal,
+        run_journal: ReconciliationRunJournal,
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
         if history.find_refund_times("", 0) is None:
             return True
 
-        def read_page(conn: Connection, mark: PagePosition) -> Sequence[Refund]:
-            return our_records.list_sent_refunds(conn, mark, span[1], ROWS_PER_BATCH)
+        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Refund]:
+            return our_records.list_sent_refunds(conn, page_position, span[1], ROWS_PER_BATCH)
 
         for refund in self._iterate_pages(
-            run_journal, read_page, _get_sent_at, _parse_first_position(position, span[0]), REFUND_POSITION_PREFIX
+            run_journal,
+            read_page,
+            _get_sent_at,
+            _parse_first_position(position, span[0]),
+            REFUND_PHASE_POSITION_PREFIX,
         ):
             if refund is None:
                 return False
@@ -142,7 +150,7 @@ class OwnRecordComparison:
                 observed = row_comparison.format_missing_refund(refund)
                 self._write_missing_payment(
                     run_journal,
-                    REFUND_POSITION_PREFIX + _format_position(_get_sent_at(refund), refund.id),
+                    REFUND_PHASE_POSITION_PREFIX + _format_position(_get_sent_at(refund), refund.id),
                     payment,
                     observed,
                     "",
@@ -169,26 +177,26 @@ class OwnRecordComparison:
 
     def _iterate_pages(
         self,
-        run_journal: RunJournal,
-        page: PageReader[RecordT],
+        run_journal: ReconciliationRunJournal,
+        page: RecordPageReader[RecordT],
         at: Callable[[RecordT], datetime],
-        mark: PagePosition,
+        page_position: PagePosition,
         prefix: str = "",
     ) -> Iterator[RecordT | None]:
-        """Yield our records page by page, beginning after `mark`, and store the run's position after each full
-        page. If the process was stopped, yield None as the last value.
+        """Yield our records page by page, beginning after `page_position`, and store the run's position after each
+        full page. If the process was stopped, yield None as the last value.
 
         `page` reads one page; `at` returns the instant by which the records are sorted; `prefix` is the first part
         of the stored position.
         """
         while True:
             with self._context.database.read() as conn:
-                rows = page(conn, mark)
+                rows = page(conn, page_position)
             yield from rows
             if len(rows) < ROWS_PER_BATCH:
                 return
-            mark = at(rows[-1]), rows[-1].id
-            run_journal.set_position(prefix + _format_position(*mark))
+            page_position = at(rows[-1]), rows[-1].id
+            run_journal.set_position(prefix + _format_position(*page_position))
             run_journal.store_progress()
             if not any(iterate_until_stopped((True,))):
                 yield None
@@ -197,7 +205,11 @@ class OwnRecordComparison:
     # Providers without a history
 
     def compare_with_answers(
-        self, provider: str, run_journal: RunJournal, span: tuple[datetime, datetime], position: str | None
+        self,
+        provider: str,
+        run_journal: ReconciliationRunJournal,
+        span: tuple[datetime, datetime],
+        position: str | None,
     ) -> bool:
         """Ask the provider about every payment of ours that began within `span` (first instant and end, UTC), and
         compare the answers. Return False if the process was stopped before the end.
@@ -207,8 +219,8 @@ class OwnRecordComparison:
         answer; a continued run begins at this payment.
         """
 
-        def read_page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
-            return our_records.list_begun_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
+        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Payment]:
+            return our_records.list_begun_payments(conn, provider, page_position, span[1], ROWS_PER_BATCH)
 
         for payment in self._iterate_pages(
             run_journal, read_page, _get_begun_at, _parse_first_position(position, span[0])
@@ -221,8 +233,10 @@ class OwnRecordComparison:
             run_journal.store_progress()
         return True
 
-    def _compare_payment_answer(self, provider: str, run_journal: RunJournal, payment: Payment, key: str) -> None:
-        asked_at, outcome = self._context.now(), self._payment_probes.ask_provider(payment)
+    def _compare_payment_answer(
+        self, provider: str, run_journal: ReconciliationRunJournal, payment: Payment, key: str
+    ) -> None:
+        asked_at, outcome = self._context.now(), self._payment_prober.ask_provider(payment)
         if outcome is None:
             raise ConsoleError(
                 ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_READ_CALL, "provider": provider}
@@ -244,7 +258,7 @@ class OwnRecordComparison:
             expected = ReconciliationDifference(
                 key, finding.verdict, payment.id, format_own_state(payment), format_provider_state(row)
             )
-        run_journal.write(
+        run_journal.write_row(
             key,
             expected,
             lambda tx: self._row_applier.apply_report(
@@ -257,7 +271,7 @@ class OwnRecordComparison:
             return bool(our_records.find_open_cases(conn, (payment.id,), row_comparison.COMPARISON_RULES))
 
     def _handle_unusable_answer(
-        self, run_journal: RunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
+        self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
     ) -> None:
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             raise make_outcome_error(find_part_error_code(outcome), {"record": payment, "reason": outcome.reason})
@@ -266,7 +280,9 @@ class OwnRecordComparison:
         else:
             run_journal.count_match(key)
 
-    def _compare_refund_sum(self, run_journal: RunJournal, payment: Payment, report: PaymentReport, key: str) -> None:
+    def _compare_refund_sum(
+        self, run_journal: ReconciliationRunJournal, payment: Payment, report: PaymentReport, key: str
+    ) -> None:
         """Compare the sum of a payment's refunds in our database with the sum in the provider's report.
 
         Single refunds are not compared here, because the probe of a refund asks the provider about that refund by
@@ -296,7 +312,7 @@ class OwnRecordComparison:
                 key, ReconciliationVerdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text, case_opened=True
             )
 
-        run_journal.write(
+        run_journal.write_row(
             key,
             ReconciliationDifference(
                 key, ReconciliationVerdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text

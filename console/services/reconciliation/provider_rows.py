@@ -22,12 +22,12 @@ from console.domain.reconciliation.row_comparison import (
     format_provider_state,
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
-from console.services.payment_intake.import_payment import PaymentImports
+from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.services.reconciliation import apply_row
 from console.services.reconciliation.apply_row import HistoryRowApplier
-from console.services.reconciliation.journal import RunJournal
+from console.services.reconciliation.journal import ReconciliationRunJournal
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS, HistorySource
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.database.engine import Transaction
@@ -50,7 +50,7 @@ class ProviderHistoryComparison:
         self,
         context: ServiceContext,
         row_applier: HistoryRowApplier,
-        imports: PaymentImports,
+        imports: PaymentImporter,
         probe_refund: Callable[[int], object],
     ) -> None:
         self._context, self._row_applier, self._imports, self._probe_refund = (
@@ -60,7 +60,9 @@ class ProviderHistoryComparison:
             probe_refund,
         )
 
-    def compare(self, provider: str, history: HistorySource, run_journal: RunJournal, last_key: str | None) -> bool:
+    def compare(
+        self, provider: str, history: HistorySource, run_journal: ReconciliationRunJournal, last_key: str | None
+    ) -> bool:
         """Compare the rows of the history that follow the row with the key `last_key` (None: all rows), and record
         the results in the run journal.
 
@@ -78,20 +80,20 @@ class ProviderHistoryComparison:
                     ErrorCode.PROVIDER_ANSWER_UNUSABLE,
                     {"reason": UnusableReason.DAILY_FILE_UNREADABLE, "rows": refused_count},
                 )
-            _RowBatch(self, provider, history, run_journal, batch).compare()
+            _HistoryRowBatch(self, provider, history, run_journal, batch).compare()
             run_journal.store_progress()
         return is_complete
 
-    # Used by _RowBatch
+    # Used by _HistoryRowBatch
 
     @property
     def context(self) -> ServiceContext:
-        """The service context, which `_RowBatch` uses."""
+        """The service context, which `_HistoryRowBatch` uses."""
         return self._context
 
     @property
     def row_applier(self) -> HistoryRowApplier:
-        """The object by which `_RowBatch` writes the result of a comparison."""
+        """The object by which `_HistoryRowBatch` writes the result of a comparison."""
         return self._row_applier
 
     def import_missing_payment(self, provider: str, row: HistoryRow) -> None:
@@ -116,11 +118,11 @@ class ProviderHistoryComparison:
         try:
             ask()
         except ConsoleError as refusal:
-            if refusal.exit_status == apply_row.BUG_EXIT_STATUS:
+            if refusal.exit_status == apply_row.INTERNAL_ERROR_EXIT_STATUS:
                 raise
 
 
-class _RowBatch:
+class _HistoryRowBatch:
     """A batch of rows of a provider's history with our payments that match them. All payments of the batch are
     read in one transaction.
     """
@@ -130,7 +132,7 @@ class _RowBatch:
         reader: ProviderHistoryComparison,
         provider: str,
         history: HistorySource,
-        run_journal: RunJournal,
+        run_journal: ReconciliationRunJournal,
         rows: Sequence[HistoryOrRefusedRow],
     ) -> None:
         self._reader, self._provider, self._history, self._run_journal, self._rows = (
@@ -162,7 +164,7 @@ class _RowBatch:
 
     def _record_refused_row(self, key: str, reason: str, provider_id: str | None) -> None:
         difference = apply_row.make_refused_difference(key, reason, provider_id)
-        self._run_journal.write(key, difference, lambda _tx: difference)
+        self._run_journal.write_row(key, difference, lambda _tx: difference)
 
     def _find_payment(self, row: HistoryRow) -> Payment | None:
         payment = self._by_provider_id.get(row.provider_payment_id or "")
@@ -185,7 +187,7 @@ class _RowBatch:
                     row.key, finding.verdict, payment.id if payment else None, own_text, provider_text
                 )
             row_source = self._history.find_row_source(row.key)
-            self._run_journal.write(
+            self._run_journal.write_row(
                 row.key,
                 expected,
                 lambda tx: self._reader.row_applier.apply_row(tx, self._provider, row, source, row_source),
@@ -203,7 +205,7 @@ class _RowBatch:
         difference = ReconciliationDifference(
             row.key, ReconciliationVerdict.DIFFERENT_STATE, None, None, provider_text
         )
-        self._run_journal.write(row.key, difference, lambda _tx: difference)
+        self._run_journal.write_row(row.key, difference, lambda _tx: difference)
 
     # Refunds
 
@@ -229,7 +231,7 @@ class _RowBatch:
         expected = ReconciliationDifference(
             row.key, verdict, payment.id if payment else None, _describe_refund(refund), _describe_row(row)
         )
-        self._run_journal.write(row.key, expected, lambda tx: self._write_difference(tx, row, refund))
+        self._run_journal.write_row(row.key, expected, lambda tx: self._write_difference(tx, row, refund))
 
     def _find_refund(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
         if payment is None:
@@ -244,7 +246,7 @@ class _RowBatch:
         if payment is None or payment.id not in self._cases:
             self._run_journal.count_match(row.key)
             return
-        self._run_journal.write(row.key, None, lambda tx: self._close_cases(tx, payment, row, refund))
+        self._run_journal.write_row(row.key, None, lambda tx: self._close_cases(tx, payment, row, refund))
 
     def _close_cases(self, tx: Transaction, payment: Payment, row: HistoryRow, refund: Refund) -> None:
         """Resolve the payment's cases that are about this row or this refund; other cases of the payment stay

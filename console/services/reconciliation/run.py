@@ -28,22 +28,22 @@ from console.domain.tasks.records import ReconcileReport, ReconciliationVerdict
 from console.providers.payments.plugin import ProviderPlugin
 from console.services.audit import refusals
 from console.services.guarded.leases import hold_lease
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.payment_intake.daily_files import DailyFileStore, StoredDailyFile, list_days
-from console.services.payment_intake.import_payment import PaymentImports
+from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.payment_intake.signed_notices import list_notice_sources
-from console.services.payments.probe import PaymentProbes
+from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import HistoryRowApplier
 from console.services.reconciliation.journal import (
-    MAX_DIFFERENCES,
+    MAX_LISTED_DIFFERENCES,
     OWN_ROWS_PHASE,
     PROVIDER_ROWS_PHASE,
     REFUSED_ROWS_RULE,
     DryRunCounts,
-    RunJournal,
-    StoredRun,
+    ReconciliationRunJournal,
+    StoredReconciliationRun,
     make_lease_name,
 )
 from console.services.reconciliation.our_rows import OwnRecordComparison
@@ -63,7 +63,7 @@ RECONCILE_ACTION = AuditAction.PAYMENT_RECONCILE
 MAX_RECONCILED_DAYS = 366
 DOWNLOAD_ADDRESS_VALID_TIME = timedelta(hours=2)
 """Time during which the download address of a daily file is used, counted from the notice that announced the file."""
-_MAX_LATEST_RUNS = 50
+_MAX_LISTED_LATEST_RUNS = 50
 
 
 class ReconciliationService:
@@ -75,10 +75,10 @@ class ReconciliationService:
         self,
         context: ServiceContext,
         payment_providers: PaymentProviders,
-        payment_probes: PaymentProbes,
-        imports: PaymentImports,
+        payment_prober: PaymentProber,
+        imports: PaymentImporter,
         probe_refund: Callable[[int], object],
-        request_ids: RequestIds,
+        request_ids: RequestIdService,
     ) -> None:
         self._request_ids = request_ids
         self._context, self._payment_providers = context, payment_providers
@@ -90,7 +90,7 @@ class ReconciliationService:
             if plugin.daily_files
         }
         self._provider_rows = ProviderHistoryComparison(context, row_applier, imports, probe_refund)
-        self._own_rows = OwnRecordComparison(context, row_applier, payment_probes)
+        self._own_rows = OwnRecordComparison(context, row_applier, payment_prober)
 
     def run(
         self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
@@ -168,7 +168,12 @@ class ReconciliationService:
         )
 
     def _compare_days(
-        self, provider: str, history: HistorySource | None, run_journal: RunJournal, first_day: date, last_day: date
+        self,
+        provider: str,
+        history: HistorySource | None,
+        run_journal: ReconciliationRunJournal,
+        first_day: date,
+        last_day: date,
     ) -> None:
         span = _make_utc_span(provider, first_day, last_day)
         if history is None:
@@ -184,7 +189,7 @@ class ReconciliationService:
             self._context, make_lease_name(provider), reason=InProgressReason.RECONCILIATION_RUNNING
         ) as lease:
             run = self._context.write(lambda tx: self._open_run(tx, provider, first_day, last_day, files))
-            return self._make_report(self._run_remaining(StoredRun(self._context, run, lease)))
+            return self._make_report(self._run_remaining(StoredReconciliationRun(self._context, run, lease)))
 
     def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[StoredDailyFile, ...]:
         """Download and store the provider's daily files from `first_day` to `last_day` for a new run. Return no
@@ -223,7 +228,7 @@ class ReconciliationService:
         )
         return reconciliations.save_progress(tx.conn, run, now, evidence_id=evidence_ids[0]) if evidence_ids else run
 
-    def _run_remaining(self, record: StoredRun) -> Run:
+    def _run_remaining(self, record: StoredReconciliationRun) -> Run:
         """Execute the phases that the run has not completed, beginning at the run's stored position. Return the
         ended run.
         """
@@ -248,7 +253,9 @@ class ReconciliationService:
         finally:
             history.close()
 
-    def _run_phases(self, record: StoredRun, history: HistorySource, span: tuple[datetime, datetime]) -> Run:
+    def _run_phases(
+        self, record: StoredReconciliationRun, history: HistorySource, span: tuple[datetime, datetime]
+    ) -> Run:
         run = record.run
         if run.phase == PROVIDER_ROWS_PHASE:
             if not self._provider_rows.compare(run.provider, history, record, run.position):
@@ -292,7 +299,7 @@ class ReconciliationService:
             {**_make_run_facts(run), **counts, "refused": refused_count},
             kind=RECONCILIATION_KIND,
         )
-        latest_runs = reconciliations.list_latest_runs(tx.conn, run.provider, _MAX_LATEST_RUNS)
+        latest_runs = reconciliations.list_latest_runs(tx.conn, run.provider, _MAX_LISTED_LATEST_RUNS)
         same_days_run_ids = [earlier.id for earlier in latest_runs if _get_run_days(earlier) == _get_run_days(run)]
         for alert in our_records.list_open_case_ids_of_runs(tx.conn, same_days_run_ids, REFUSED_ROWS_RULE):
             alerts.resolve(tx.conn, alert, now)
@@ -322,9 +329,9 @@ class ReconciliationService:
 
     def _make_report(self, run: Run) -> ReconcileReport:
         with self._context.database.read() as conn:
-            differences = reconciliations.list_differences(conn, run.id, 0, MAX_DIFFERENCES)
+            differences = reconciliations.list_differences(conn, run.id, 0, MAX_LISTED_DIFFERENCES)
             cases = our_records.list_cases_of_run(
-                conn, run.id, run.begun_at, row_comparison.COMPARISON_RULES, MAX_DIFFERENCES
+                conn, run.id, run.begun_at, row_comparison.COMPARISON_RULES, MAX_LISTED_DIFFERENCES
             )
             run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
             refused_count = our_records.count_refused_rows(conn, run.id)
@@ -366,7 +373,7 @@ class ReconciliationService:
                 unfinished_days = [
                     (provider, *_get_run_days(run)) for run in reconciliations.list_unfinished_runs(conn, provider)
                 ]
-                latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LATEST_RUNS)
+                latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LISTED_LATEST_RUNS)
             due_days += unfinished_days
             for day in self._find_comparable_days(provider):
                 if not any(

@@ -16,7 +16,7 @@ from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.providers.payments.plugin import DailyFiles
 from console.services.payment_intake.common import NoticeRefused
 from console.services.payment_intake.signed_notices import SignedNoticeHandler, make_payment_id
-from console.services.payments.providers import STATE_BY_NOTICE_TYPE
+from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
 from console.services.process.context import ServiceContext
 from console.store.payments import events as payment_events
 from console.store.reconciliation import our_records
@@ -153,10 +153,10 @@ class NoticeHistory:
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
         """Yield the rows that follow the row with the key `last_key` (None: all rows); the stored notices are read
         page by page."""
-        mark = _parse_position(last_key) if last_key else (self._begins_at, 0)
-        while page := self._read_notice_page(mark):
+        page_position = _parse_position(last_key) if last_key else (self._begins_at, 0)
+        while page := self._read_notice_page(page_position):
             yield from filter(None, map(self._make_row_of_notice, page))
-            mark = page[-1].at, page[-1].event.id
+            page_position = page[-1].at, page[-1].event.id
 
     def _make_row_of_notice(self, stored: TimedEvent) -> HistoryRow | RefusedRow | None:
         """Return the row for the payment in the notice's signed body; a `RefusedRow` if the signature can't be
@@ -170,15 +170,15 @@ class NoticeHistory:
             notice = self._signed.verify_event(stored.event)
         except NoticeRefused:
             return RefusedRow(key, "unverified")
-        state = STATE_BY_NOTICE_TYPE.get(notice.type)
+        state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
         if state is None:
             return None
         provider_id = make_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
         return HistoryRow(key, provider_id, notice.order_no, state, notice.type, stored.at, notice.amount)
 
-    def _read_notice_page(self, mark: our_records.PagePosition) -> tuple[TimedEvent, ...]:
+    def _read_notice_page(self, page_position: our_records.PagePosition) -> tuple[TimedEvent, ...]:
         with self._context.database.read() as conn:
-            return our_records.list_events_of_source(conn, self._source, mark, self._ends_at, ROWS_PER_PAGE)
+            return our_records.list_events_of_source(conn, self._source, page_position, self._ends_at, ROWS_PER_PAGE)
 
     def is_complete(self) -> bool:
         """Return True: the notices are stored here, so all of them can be read."""
@@ -188,7 +188,7 @@ class NoticeHistory:
         """True if a stored notice reports the payment as paid."""
         with self._context.database.read() as conn:
             events = payment_events.find_by_payment(conn, payment.id)
-        return any(STATE_BY_NOTICE_TYPE.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
+        return any(PAYMENT_STATE_BY_NOTICE_TYPE.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return None, because notices contain no refunds."""

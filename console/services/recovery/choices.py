@@ -36,7 +36,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
 from console.services.recovery.provider_statement import find_last_statement
 from console.services.refunds import lease as refund_lease
-from console.services.refunds.request import RefundRequests
+from console.services.refunds.request import RefundRequestService
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
@@ -46,7 +46,7 @@ from console.store.records import assignments as takes
 from console.store.refunds import approvals, refunds
 
 
-class DecisionChoices:
+class DecisionChoiceReader:
     """Finds the possible actions on a record. This class checks whether this desk could query the provider, but
     calls no provider."""
 
@@ -55,7 +55,7 @@ class DecisionChoices:
         context: ServiceContext,
         adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
-        refund_requests: RefundRequests,
+        refund_requests: RefundRequestService,
     ) -> None:
         self._context, self._adapter_source, self._payment_providers, self._refund_requests = (
             context,
@@ -234,12 +234,12 @@ def _find_running_operation(conn: Connection, kind: str, record_id: int) -> Oper
     return operation if operation is not None and journal.has_effect(operation.action) else None
 
 
-class _HolderFacts(TypedDict, total=False):
+class _LeaseHolderFacts(TypedDict, total=False):
     holder: str
     held_since: datetime
 
 
-def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _HolderFacts:
+def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
     """Return the name of the person whose process works on the record now, and the time at which the process began
     with it, from the record's running operation or lease. Return an empty dict if both are None."""
     if running is not None:

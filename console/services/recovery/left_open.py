@@ -8,10 +8,10 @@ from console.domain.alerts.incidents import Incident, IncidentState
 from console.domain.person_state.drafts import Draft
 from console.domain.records import Operation
 from console.domain.recovery.left_open import BULK_RUN_KIND, OPERATION_KIND, LeftOpen, LeftReason
-from console.services.desk_requests.own_requests import OwnRequests
-from console.services.guarded.second_person import MAX_PROPOSALS
+from console.services.desk_requests.own_requests import OwnDeskRequestService
+from console.services.guarded.second_person import MAX_LISTED_PROPOSALS
 from console.services.process.context import ServiceContext
-from console.services.refunds.view import MAX_INBOX_ROWS
+from console.services.refunds.view import MAX_APPROVAL_INBOX_ROWS
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.records import assignments as takes
@@ -27,7 +27,7 @@ class LeftOpenService:
     def __init__(
         self,
         context: ServiceContext,
-        own_requests: OwnRequests,
+        own_requests: OwnDeskRequestService,
         list_incidents: Callable[[], tuple[Incident, ...]],
     ) -> None:
         """`own_requests` lists the desk requests of the acting person; `list_incidents` returns the incidents with
@@ -64,11 +64,11 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
         yield LeftOpen(LeftReason.OPERATION, *_find_subject(operation), operation.started_at)
     for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
-    for refund in refunds.list_waiting_for_decision(conn, MAX_INBOX_ROWS):
+    for refund in refunds.list_waiting_for_decision(conn, MAX_APPROVAL_INBOX_ROWS):
         if is_same_person(refund.maker, person):
             since = refund.created_at or context.now()
             yield LeftOpen(LeftReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)
-    for proposal in approvals.list_open_proposals(conn, MAX_PROPOSALS):
+    for proposal in approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS):
         if is_same_person(proposal.person, person):
             yield LeftOpen(LeftReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)
     for run in bulk_runs.list_open_runs(conn):

@@ -16,13 +16,13 @@ from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
-from console.services.credit_checks.probe import CreditCheckProbes
-from console.services.credit_checks.resolve import PurchaseDecisions, make_unconfirmed_error, read_proof
+from console.services.credit_checks.probe import CreditCheckProber
+from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
-from console.services.guarded.second_person import PersonDecision, decide
+from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
-from console.services.refunds.spooled_refunds import SpooledRefunds
+from console.services.refunds.spooled_refunds import LostRefundProber
 from console.services.registry.facts import read_facts_of_record
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
@@ -54,16 +54,16 @@ class OperationRecovery:
     def __init__(
         self,
         context: ServiceContext,
-        recovery: PurchaseDecisions,
-        check_probes: CreditCheckProbes,
+        recovery: PurchaseResolver,
+        check_prober: CreditCheckProber,
         reader: Callable[[], CreditCheckReader],
         recoveries: Mapping[str, RecordRecovery],
-        forgotten: SpooledRefunds,
+        forgotten: LostRefundProber,
         started_payments: LostPaymentRestorer,
     ) -> None:
         self._context = context
         self._recovery = recovery
-        self._check_probes = check_probes
+        self._check_prober = check_prober
         self._reader = reader
         self._recoveries = recoveries
         self._spooled_refunds = forgotten
@@ -105,7 +105,7 @@ class OperationRecovery:
     def _probe_operation(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
         if operation.source == "database":
             recovery = self._recoveries.get(operation.subject_kind)
-            return (recovery or self._check_probes).probe(operation.subject_id or 0)
+            return (recovery or self._check_prober).probe(operation.subject_id or 0)
         entry = self._find_spool_entry(operation.id)
         if operation.state is OperationState.FAILED:
             return operation
@@ -273,7 +273,7 @@ class OperationRecovery:
                 tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind=OPERATION_KIND, reason=outcome.reason[:64]
             )
             start_facts = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
-            outcomes.write_success(context, tx, record, report, {"by": "desk", **start_facts})
+            outcomes.write_successful_purchase(context, tx, record, report, {"by": "desk", **start_facts})
         return record_id
 
     def _record_no_effect_decision(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
@@ -303,7 +303,9 @@ class OperationRecovery:
         decision = PersonDecision(
             (OPERATION_KIND, None), "error", person, operation, operation.id, proof, refusal_facts={}
         )
-        return decide(context, tx, decision, settle=settle, propose=lambda _proof_id: {"as": "error"})
+        return decide_with_second_person(
+            context, tx, decision, settle=settle, propose=lambda _proof_id: {"as": "error"}
+        )
 
     def _find_operation(self, operation_id: str) -> Operation:
         with self._context.database.read() as conn:

@@ -8,7 +8,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
 from console.domain.recovery.records import ProviderStatement
-from console.services.payments.providers import find_state
+from console.services.payments.providers import find_payment_state_of_provider_word
 
 _NOT_FOUND_ERROR_CODES = ("not_found", "no_such_payment", "no_such_code")
 _STATEMENT_OF_PAYMENT_STATE: Mapping[PaymentState, ProviderStatement] = {
@@ -26,7 +26,7 @@ def find_last_statement(payment: Payment, now: datetime) -> ProviderStatement:
         return ProviderStatement.OTHER_AMOUNT
     if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_ERROR_CODES:
         return ProviderStatement.NOT_FOUND
-    state = find_state(payment.provider, payment.provider_state)
+    state = find_payment_state_of_provider_word(payment.provider, payment.provider_state)
     if state is None or payment.told_at is None or is_answer_old(payment.told_at, payment, now):
         return ProviderStatement.NOTHING
     own_minor = payment.captured_minor or payment.asked_minor

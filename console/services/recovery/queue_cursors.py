@@ -59,12 +59,12 @@ def parse_sorted_queue_cursor(text: str | None, column: SortColumn) -> SortPosit
             and len(text) <= _LONGEST_CURSOR_CHARACTERS
         ):
             keys = _parse_sort_value(first), _parse_sort_value(second)
-            if tuple(type(key) for key in keys) == _SORT_KEY_TYPES.get(column, (int, int)):
+            if tuple(type(key) for key in keys) == _SORT_VALUE_TYPES_BY_COLUMN.get(column, (int, int)):
                 return SortPosition(*keys, queues.QUEUED_RECORD_KINDS.index(kind), int(number))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-_SORT_KEY_TYPES: dict[SortColumn, tuple[type, type]] = {
+_SORT_VALUE_TYPES_BY_COLUMN: dict[SortColumn, tuple[type, type]] = {
     SortColumn.WORK: (int, datetime),
     SortColumn.AGE: (datetime, int),
     SortColumn.NEXT: (int, datetime),

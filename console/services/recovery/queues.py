@@ -36,7 +36,7 @@ MAX_ROWS_PER_PAGE = 1_000
 DISAGREEMENT_QUEUE = "disagree"
 
 
-class Queues:
+class QueueReader:
     """Reads the queues. All queries use indexes of the database, and nothing is written, not even an audit entry.
     Every method raises not_allowed if the acting person may not read."""
 
@@ -63,7 +63,7 @@ class Queues:
         records, the oldest first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after` is
         the cursor in the previous page, None for the first page. Raises usage for an unknown queue or cursor.
         """
-        require_queue(name)
+        require_known_queue(name)
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -133,7 +133,7 @@ class Queues:
         each cause the number of its records and the sums of their amounts, the largest group first. Raises
         usage for an unknown queue.
         """
-        require_queue(name)
+        require_known_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
@@ -145,7 +145,7 @@ class Queues:
     def count_filtered_records(self, name: str, record_filter: RecordFilter) -> QueueCount:
         """Return the number of records of the queue `name` that the filter selects (at most COUNT_CAP), and the
         time since which the oldest of these records waits. Raises usage for an unknown queue."""
-        require_queue(name)
+        require_known_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
@@ -249,7 +249,7 @@ def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
     return explain_record(record, now).next_step if record else NextStep("next.resolve_operation")
 
 
-def require_queue(name: str) -> None:
+def require_known_queue(name: str) -> None:
     """Raise usage if there is no queue with this name."""
     if name not in queues.QUEUE_NAMES:
         raise ConsoleError(

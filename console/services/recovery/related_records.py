@@ -31,10 +31,10 @@ from console.domain.recovery.decision_table import is_decision_denied
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.payments import timeout_start
-from console.services.payments.providers import PaymentProviders, find_state
+from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
 from console.services.process.context import ServiceContext
 from console.services.recovery.provider_statement import find_last_statement
-from console.services.refunds.request import RefundRequests
+from console.services.refunds.request import RefundRequestService
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
@@ -49,7 +49,7 @@ LapsedIdsByKind = Mapping[str, AbstractSet[int]]
 ReadOnlySwitchFinder = Callable[[str | None], ReadOnlySwitch | None]
 
 
-class RelatedRecords:
+class RelatedRecordCompleter:
     """Adds the related records (such as a payment's order and refunds) to records that were read for a list. No
     provider is called, and nothing is written. The number of queries does not depend on the number of records,
     with one exception: for payments whose next step is a refund, the rules of refunds are checked one by one.
@@ -60,7 +60,7 @@ class RelatedRecords:
         context: ServiceContext,
         adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
-        refund_requests: RefundRequests,
+        refund_requests: RefundRequestService,
     ) -> None:
         self._context, self._adapter_source = context, adapter_source
         self._payment_providers, self._refund_requests = payment_providers, refund_requests
@@ -122,7 +122,7 @@ class RelatedRecords:
             return
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
         with_alert = [order.id for order in records if order.id in open_alerts]
-        payments_of = _group_by(
+        payments_of = _group_items_by(
             self._complete_payments(
                 conn,
                 payments.find_by_orders(conn, with_alert, lapsed.get(payments.PAYMENT_KIND, frozenset())),
@@ -132,7 +132,7 @@ class RelatedRecords:
             lambda payment: payment.order_id,
         )
         payment_ids = [payment_id for order in records for payment_id in order.payment_ids]
-        sagas_of = _group_by(
+        sagas_of = _group_items_by(
             (
                 saga
                 for saga in sagas.find_by_subjects(conn, payments.PAYMENT_KIND, payment_ids)
@@ -158,7 +158,9 @@ class RelatedRecords:
                     payments=paid_by,
                     alert_rule=alert.rule_id if alert else None,
                     alert_detected_at=alert.detected_at if alert else None,
-                    is_cancelled_unpaid=any(timeout_start.CANCELLED_ORDER_FACT in saga.facts for saga in order_sagas),
+                    is_cancelled_unpaid=any(
+                        timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas
+                    ),
                     is_saga_stuck=any(saga.state is SagaState.STUCK for saga in order_sagas),
                 ),
             )
@@ -178,9 +180,11 @@ class RelatedRecords:
             )
         }
         shared = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
-        siblings_of = _group_by(payments.find_by_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id)
+        siblings_of = _group_items_by(
+            payments.find_by_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id
+        )
         paid_ids = [payment.id for payment in records if payment.captured_minor]
-        refunds_of = _group_by(
+        refunds_of = _group_items_by(
             refunds.find_by_payments(conn, paid_ids, lapsed.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
@@ -198,7 +202,7 @@ class RelatedRecords:
                 awaits_second_person=str(payment.id) in awaited,
                 proposed_state=awaited.get(str(payment.id)),
                 is_proposal_denied=self._is_proposal_denied(payment, awaited.get(str(payment.id))),
-                provider_meaning=find_state(payment.provider, payment.provider_state),
+                provider_meaning=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask=self._can_read_payments(payment.provider),
             )
             completed_payment = replace(payment, relations=relations)
@@ -246,7 +250,7 @@ class RelatedRecords:
             for payment in payments.find_by_ids(conn, payment_ids, lapsed.get(payments.PAYMENT_KIND, frozenset()))
         }
         requested = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
-        refunds_of = _group_by(
+        refunds_of = _group_items_by(
             refunds.find_by_payments(conn, requested, lapsed.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
@@ -296,7 +300,7 @@ ItemT = TypeVar("ItemT")
 KeyT = TypeVar("KeyT")
 
 
-def _group_by(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
+def _group_items_by(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
     groups: dict[KeyT, list[ItemT]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)

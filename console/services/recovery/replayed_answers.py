@@ -38,7 +38,7 @@ _ERROR_CODE_OF_OUTCOME_CLASS = {
     OutcomeClass.RATE_LIMITED.value: ErrorCode.RATE_LIMITED,
 }
 _UNSENT_EVIDENCE_PREFIX = f"{OutcomeClass.FAILED_DEFINITE.value} "
-_ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
+_ENDED_UNPAID_PAYMENT_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
 
 
 def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
@@ -73,7 +73,7 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
             return None
         if payment is None or payment.certainty is Certainty.UNKNOWN:
             return _make_unknown_outcome_answer(operation, payment)
-        if payment.handle is not None and payment.state not in _ENDED_UNPAID_STATES:
+        if payment.handle is not None and payment.state not in _ENDED_UNPAID_PAYMENT_STATES:
             start_values = (payment.merchant_payment_id, payment.handle, payment.url)
             return CallAnswer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
         return None if _was_never_sent(use, answers) else _make_refusal_answer(operation, payment)

@@ -31,9 +31,9 @@ from console.domain.queues.saved_views import (
 )
 from console.domain.records import Person
 from console.services.audit import refusals
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
-from console.services.recovery.queues import make_queue_choice, require_queue
+from console.services.recovery.queues import make_queue_choice, require_known_queue
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
@@ -46,7 +46,7 @@ class SavedViewService:
     """Lists and counts the saved views that the acting person sees, and stores, changes, deletes and restores
     saved views."""
 
-    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+    def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_views(self) -> tuple[SavedView, ...]:
@@ -66,7 +66,7 @@ class SavedViewService:
             raise _make_not_found_error(name)
         return view
 
-    def read_content(self, content: ViewContent) -> ParsedView:
+    def parse_view_content(self, content: ViewContent) -> ParsedView:
         """Return the filter and the sort order of a view, and the parts that this program version doesn't
         understand. The condition `owner:me` in the filter selects the takes of the acting person."""
         return parse_view(content, self._context.operator)
@@ -132,7 +132,7 @@ class SavedViewService:
         """Change the name of a view, and return the view. Raises not_found, and the errors of `save_view`."""
 
         def rename(view: SavedView) -> SavedView:
-            return replace(view, name=_require_view_name(name))
+            return replace(view, name=_require_valid_view_name(name))
 
         return self._change_view_once("view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, rename)
 
@@ -162,10 +162,10 @@ class SavedViewService:
             person = context.require_right(_SAVE_VIEW_RIGHT)
             view = SavedView(
                 0,
-                _require_view_name(name),
+                _require_valid_view_name(name),
                 is_team,
                 person.name,
-                _require_view_content(content),
+                _require_valid_view_content(content),
                 person.name,
                 context.now(),
             )
@@ -273,7 +273,7 @@ def _make_not_found_error(name: str) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"kind": VIEW_KIND, "id": name[:LONGEST_NAME_CHARACTERS]})
 
 
-def _require_view_name(text: str) -> str:
+def _require_valid_view_name(text: str) -> str:
     """Return the name in the form in which it is stored. Raises usage for a text that can't be the name of a view."""
     try:
         return clean_name(text)
@@ -283,9 +283,9 @@ def _require_view_name(text: str) -> str:
         ) from None
 
 
-def _require_view_content(content: ViewContent) -> ViewContent:
+def _require_valid_view_content(content: ViewContent) -> ViewContent:
     """Return the content. Raises usage if its queue is unknown or if it has a form that can't be stored."""
-    require_queue(content.queue)
+    require_known_queue(content.queue)
     if not is_storable(content):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_TOO_LARGE})
     return content

@@ -28,7 +28,7 @@ from console.services.refunds import payment_precheck
 from console.services.refunds import records as refund_records
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.records import RefundWithPayment
-from console.services.refunds.submit import SIMILAR_REFUND_REASON, RefundSubmissions
+from console.services.refunds.submit import SIMILAR_REFUND_REASON, RefundSubmitter
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -38,12 +38,12 @@ REFUND_KIND = refunds.REFUND_KIND
 LONGEST_REASON_CHARACTERS = 500
 
 
-class RefundDecisions:
+class RefundDecisionService:
     """Decides about requested refunds: approves, rejects, withdraws and expires them. May be used by several
     threads at the same time."""
 
     def __init__(
-        self, context: ServiceContext, payment_providers: PaymentProviders, submissions: RefundSubmissions
+        self, context: ServiceContext, payment_providers: PaymentProviders, submissions: RefundSubmitter
     ) -> None:
         self._context = context
         self._payment_providers = payment_providers
@@ -103,7 +103,7 @@ class RefundDecisions:
         context = self._context
         pair = refund_records.read_with_payment(context, refund_id)
         refund = pair.refund
-        if refund.state is RefundState.APPROVED and _is_any_of(person, refund.checkers):
+        if refund.state is RefundState.APPROVED and _is_same_as_any_person(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
                 raise refund_records.make_stale_view_error(refund, expected_version)
             return refund, False
@@ -152,7 +152,7 @@ class RefundDecisions:
         refuse_if_read_only(tx.conn, pair.payment.provider)
         refund_facts = refund_rules.read_facts(context, tx.conn, pair.payment, refund.maker)
         refund_rules.raise_first_broken_rule(
-            refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False),
+            refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_request=False),
             refund_facts,
             refund,
         )
@@ -204,7 +204,7 @@ class RefundDecisions:
                 if expected_version is not None and expected_version != refund.version:
                     raise refund_records.make_stale_view_error(refund, expected_version)
 
-            return self._end_request(refund_id, RefundState.REJECTED, refuse, declined_because=words)
+            return self._end_refund_request(refund_id, RefundState.REJECTED, refuse, declined_because=words)
 
     def withdraw(self, refund_id: int) -> Refund:
         """Withdraw the acting person's own refund request before the refund is sent, and release the amount that
@@ -224,7 +224,7 @@ class RefundDecisions:
                         }
                         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
                     case "refund_decided":
-                        require_requested(conn, refund)
+                        require_requested_refund(conn, refund)
                     case "refund_perhaps_sent":
                         raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": SIMILAR_REFUND_REASON})
                     case "refund_contradicted":
@@ -233,7 +233,7 @@ class RefundDecisions:
                             {"record": refund, "reason": InProgressReason.OTHER_REFUND_CONTRADICTED},
                         )
 
-            return self._end_request(refund_id, RefundState.WITHDRAWN, refuse)
+            return self._end_refund_request(refund_id, RefundState.WITHDRAWN, refuse)
 
     def expire(self, refund_id: int) -> Refund:
         """Set a refund to expired if no person has decided about it before its time limit `decide_by`, or if it is
@@ -245,7 +245,7 @@ class RefundDecisions:
             if not self._has_expired(refund, conn):
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
-        return self._end_request(refund_id, RefundState.EXPIRED, refuse)
+        return self._end_refund_request(refund_id, RefundState.EXPIRED, refuse)
 
     def _expire_if_overdue(self, refund: Refund) -> None:
         with self._context.database.read() as conn:
@@ -267,7 +267,7 @@ class RefundDecisions:
             return False
         return refund.decide_by < read_current_time(conn, self._context.now())
 
-    def _end_request(
+    def _end_refund_request(
         self, refund_id: int, state: RefundState, refuse: Callable[[Refund, Connection], None], **values: object
     ) -> Refund:
         """Set the refund to the end state `state`, write the column values `values`, and release the amount that
@@ -293,7 +293,7 @@ class RefundDecisions:
         return refund_records.read_refund(context, refund_id)
 
 
-def require_requested(conn: Connection, refund: Refund) -> None:
+def require_requested_refund(conn: Connection, refund: Refund) -> None:
     """Do nothing if the refund's state is requested. Raise in_progress while a process is sending the refund,
     otherwise already_decided."""
     if refund.state is RefundState.REQUESTED:
@@ -308,11 +308,11 @@ def _require_decidable(conn: Connection, refund: Refund, person: str, now: datet
     caller checks separately whether the refund has expired, by the clock of the database server."""
     reason = find_decision_refusal(refund, person, now, is_approval=is_approval)
     if reason == "refund_decided":
-        require_requested(conn, refund)
+        require_requested_refund(conn, refund)
     if reason in ("refund_own", "refund_approved_by_you"):
         first = next(one for one in (refund.maker, *refund.checkers) if is_same_person(person, one))
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": first})
 
 
-def _is_any_of(person: str, people: tuple[str, ...]) -> bool:
+def _is_same_as_any_person(person: str, people: tuple[str, ...]) -> bool:
     return any(is_same_person(person, somebody) for somebody in people)

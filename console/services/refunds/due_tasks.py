@@ -11,11 +11,11 @@ from console.domain.records import Work, WorkReason, WorkState
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.refunds import records as refund_records
-from console.services.refunds.approval import RefundDecisions
+from console.services.refunds.approval import RefundDecisionService
 from console.services.refunds.outcomes import COOLING_OFF_REASON, POLL_REASON, SUBMISSION_REASON, UNKNOWN_REASON
-from console.services.refunds.probe import RefundProbes
-from console.services.refunds.request import RefundRequests
-from console.services.refunds.submit import RefundSubmissions
+from console.services.refunds.probe import RefundProber
+from console.services.refunds.request import RefundRequestService
+from console.services.refunds.submit import RefundSubmitter
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
 from console.store.database.engine import Transaction
@@ -23,7 +23,7 @@ from console.store.database.instants import read_current_time
 from console.store.payments import set_asides
 from console.store.refunds import refunds
 
-LASTING_ERROR_CODES = frozenset(
+LASTING_REFUND_ERROR_CODES = frozenset(
     {ErrorCode.OVER_LIMIT, ErrorCode.OUTSIDE_WINDOW, ErrorCode.NOT_ALLOWED, ErrorCode.EXCEEDS_CAPTURED}
 )
 """Error codes of a refused submission that would be refused again later. A person must then review the refund."""
@@ -35,22 +35,22 @@ then, or because the cooling-off has ended. (The clock of the server may be behi
 """
 
 
-class DueRefunds:
+class RefundDueTasks:
     """The due tasks of refunds. Each task handles its refunds one after another; if one refund fails, the task
     continues with the next one."""
 
     def __init__(
         self,
         context: ServiceContext,
-        refund_requests: RefundRequests,
-        submissions: RefundSubmissions,
-        refund_probes: RefundProbes,
-        decisions: RefundDecisions,
+        refund_requests: RefundRequestService,
+        submissions: RefundSubmitter,
+        refund_prober: RefundProber,
+        decisions: RefundDecisionService,
     ) -> None:
         self._context = context
         self._refund_requests = refund_requests
         self._submissions = submissions
-        self._refund_probes = refund_probes
+        self._refund_prober = refund_prober
         self._decisions = decisions
 
     def list_tasks(self) -> Sequence[DueTask]:
@@ -68,11 +68,11 @@ class DueRefunds:
         )
 
     def _probe_refund(self, refund: Refund) -> None:
-        self._refund_probes.probe(refund.id, automatic=True)
+        self._refund_prober.probe(refund.id, automatic=True)
 
     def _submit_refund(self, refund: Refund) -> None:
         """Send the refund. If a read-only switch stops it, raise its error; the first run after the switch is off
-        sends the refund. If the sending is refused with one of LASTING_ERROR_CODES, set the refund's work to
+        sends the refund. If the sending is refused with one of LASTING_REFUND_ERROR_CODES, set the refund's work to
         needs_review and raise the error.
         """
         with self._context.database.read() as conn:
@@ -81,7 +81,7 @@ class DueRefunds:
             self._submissions.submit_refund(refund.id)
         except ConsoleError as refusal:
             reason = refusal.detail.get("reason")
-            if refusal.code in LASTING_ERROR_CODES and reason not in TEMPORARY_NOT_ALLOWED_REASONS:
+            if refusal.code in LASTING_REFUND_ERROR_CODES and reason not in TEMPORARY_NOT_ALLOWED_REASONS:
                 self._request_review(refund.id)
             raise
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from console.domain.records import WorkReason
 from console.domain.recovery.decidable import is_decidable_refund, make_undecidable_error
 from console.services.guarded.leases import hold_lease
-from console.services.guarded.operation import Settler
+from console.services.guarded.operation import OperationSettler
 from console.services.process.context import ServiceContext
 from console.services.refunds import records as refund_records
 from console.services.refunds.records import RefundWithPayment
@@ -20,16 +20,16 @@ def make_refund_lease_name(payment_id: int) -> str:
     return f"refund_{payment_id}"
 
 
-class RefundLease:
+class RefundLeaseService:
     """Acquires the lease that covers all refunds of a payment, to probe or decide an unknown refund. If another
     process holds the lease, raises in_progress with the holder."""
 
-    def __init__(self, context: ServiceContext, submit_action: Settler) -> None:
+    def __init__(self, context: ServiceContext, submit_action: OperationSettler) -> None:
         self._context = context
         self._submit_action = submit_action
 
     @contextmanager
-    def hold_refund(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
+    def hold_refund_lease(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
         """Within the block, hold the lease that covers all refunds of the payment; yield the unknown refund with
         its payment. If the process that sent the refund has ended without recording an answer, first record the
         outcome as unknown. `expected_version` is the version of the refund that the person's screen shows; with

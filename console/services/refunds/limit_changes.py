@@ -16,7 +16,7 @@ from console.domain.payments.limits import (
     make_limit_subject,
 )
 from console.services.audit import refusals
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.payments import limit_changes
@@ -25,7 +25,7 @@ from console.store.payments import limit_changes
 class RefundLimitService:
     """Lists and changes the limits of refunds, for administrators."""
 
-    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+    def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_limits(self) -> tuple[Limit, ...]:

@@ -154,7 +154,9 @@ def mark_refund_completed(
     _write_known_state(
         context, tx, refund, RefundState.COMPLETED, report, refund_txn_id=number or refund.provider_refund_key
     )
-    _require_amount_moved(payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund)
+    _require_reserved_amount_moved(
+        payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund
+    )
     _end_set_aside(tx, refund, SetAsideState.REFUNDED, now)
     context.record_audit(
         tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND
@@ -333,7 +335,7 @@ def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> 
     """Release the amount that an ended refund had reserved on its payment, and free the refund's idempotency key.
     The caller must change the refund's row first. Raises ReservationMissing."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
-    _require_amount_moved(
+    _require_reserved_amount_moved(
         payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, to_set_aside=is_set_aside),
         refund,
     )
@@ -351,7 +353,7 @@ def release_key(tx: Transaction, refund: Refund) -> None:
         idempotency.free_idempotency_key(tx.conn, refund.operation_id, key)
 
 
-def _require_amount_moved(is_moved: bool, refund: Refund) -> None:
+def _require_reserved_amount_moved(is_moved: bool, refund: Refund) -> None:
     if not is_moved:
         raise ReservationMissing(f"payment {refund.payment_id}, refund {refund.id}")
 

@@ -50,7 +50,7 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
             by_code=payment.by_code,
         )
     )
-    has_unknown = context.write(lambda tx: _store_answer(context, tx, pair, outcome))
+    has_unknown = context.write(lambda tx: _store_answer_and_find_unknown_refund(context, tx, pair, outcome))
     objection = _find_contradicting_reason(pair, outcome) or (
         (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown else None
     )
@@ -61,7 +61,7 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
     return outcome.kind in _ANSWERED_OUTCOME_CLASSES
 
 
-def _store_answer(
+def _store_answer_and_find_unknown_refund(
     context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> bool:
     """Store the provider's answer about the payment as evidence, and write the refunds that it contains into our

@@ -25,13 +25,13 @@ from console.domain.tasks.retry_schedules import (
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import records as refund_records
-from console.services.refunds.lease import RefundLease
+from console.services.refunds.lease import RefundLeaseService
 from console.services.refunds.outcomes import (
     ANSWER_MISMATCH_REASONS,
     NO_LONGER_STORED_REASON,
@@ -49,10 +49,12 @@ _STATES_ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {RefundState.COMPLETED}
 RefundAnswer = Outcome[RefundReport]
 
 
-class RefundProbes:
+class RefundProber:
     """Probes refunds. This class can query providers but not send refunds."""
 
-    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLease) -> None:
+    def __init__(
+        self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLeaseService
+    ) -> None:
         self._context = context
         self._payment_providers = payment_providers
         self._leases = leases
@@ -87,7 +89,7 @@ class RefundProbes:
 
     def _probe_unknown_refund(self, refund_id: int, *, automatic: bool) -> Refund:
         context = self._context
-        with self._leases.hold_refund(refund_id, None) as pair:
+        with self._leases.hold_refund_lease(refund_id, None) as pair:
             reader = self._payment_providers.get_reader(pair.payment.provider)
             can = reader.capabilities
             if automatic and self._is_too_early(pair.refund, can):
@@ -233,7 +235,7 @@ class RefundProbes:
             "status": outcome.status if outcome else None,
         }
         return make_outcome_error(
-            code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
+            code if code is not None and code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
         )
 
     # Known outcome: an accepted refund is polled, any other is compared; a known state is never overwritten
@@ -262,14 +264,14 @@ class RefundProbes:
                     "status": outcome.status,
                 }
                 raise make_outcome_error(
-                    code if code in NO_ANSWER_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts
+                    code if code in NO_ANSWER_ERROR_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts
                 )
 
     def _probe_known_refund(self, refund_id: int, *, automatic: bool) -> None:
         pair = refund_records.read_with_payment(self._context, refund_id)
         outcome = self._query_and_compare(pair, automatic=automatic)
         code = find_part_error_code(outcome)
-        if not _is_definite_answer(outcome) and code in NO_ANSWER_CODES:
+        if not _is_definite_answer(outcome) and code in NO_ANSWER_ERROR_CODES:
             record = refund_records.read_refund(self._context, refund_id)
             raise make_outcome_error(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 

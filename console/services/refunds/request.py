@@ -55,7 +55,7 @@ from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
 
-REQUEST_ACTION = AuditAction.REFUND_REQUEST
+REQUEST_REFUND_ACTION = AuditAction.REFUND_REQUEST
 REFUND_KIND = refunds.REFUND_KIND
 LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
 """Largest number of characters of a refund's reason, of its ticket number, and of the maker's answer to a risk
@@ -94,7 +94,7 @@ class _ValidRequest:
     is_by_program: bool = False
 
 
-class RefundRequests:
+class RefundRequestService:
     """Plans and requests refunds for makers. This class never sends a refund."""
 
     def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
@@ -117,9 +117,9 @@ class RefundRequests:
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
             minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
             signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
-            signals = risk_signals.find_signals(signal_facts, minor) if minor else ()
+            signals = risk_signals.find_risk_signals(signal_facts, minor) if minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
-            checks, reason, facts = self._check_all_rules(conn, refund_facts, minor)
+            checks, reason, facts = self._check_all_refund_rules(conn, refund_facts, minor)
             switch = find_read_only_switch(conn, payment.provider)
         if reason is None and switch is not None and is_action_stopped("refund", switch):
             reason, facts = "read_only_switch", make_switch_facts(switch)
@@ -163,7 +163,7 @@ class RefundRequests:
         )
         is_only_aside = payment.refundable_minor <= 0 < payment.set_aside_minor
         aside = payment.set_aside_minor if is_only_aside else None
-        _, code, facts = self._check_all_rules(conn, refund_facts, aside or payment.refundable_minor, aside)
+        _, code, facts = self._check_all_refund_rules(conn, refund_facts, aside or payment.refundable_minor, aside)
         return code, facts
 
     def find_approval_refusal(
@@ -193,16 +193,16 @@ class RefundRequests:
             contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
             now=self._context.now(),
         )
-        checks = refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
-        broken = next((check.rule for check in checks if not check.holds), None)
-        return None if broken is None else _find_reason_key(broken, payment)
+        checks = refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_request=False)
+        broken_rule = next((check.rule for check in checks if not check.holds), None)
+        return None if broken_rule is None else _find_reason_key(broken_rule, payment)
 
-    def _check_all_rules(
-        self, conn: Connection, refund_facts: RefundFacts, amount_minor: int, aside: int | None = None
+    def _check_all_refund_rules(
+        self, conn: Connection, refund_facts: RefundFacts, amount_minor: int, set_aside_minor: int | None = None
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
         """Return three values: the checks of all rules; the code of the reason why the rules refuse a request for
-        any amount (None if they don't); and the facts of that reason. `aside` is the amount in minor units of
-        the set-aside to refund; None if the money to refund is not set aside.
+        any amount (None if they don't); and the facts of that reason. `set_aside_minor` is the amount in minor units
+        of the set-aside to refund; None if the money to refund is not set aside.
         """
         context, payment = self._context, refund_facts.payment
         try:
@@ -212,7 +212,9 @@ class RefundRequests:
             reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
         lost_refunds = refund_rules.find_lost_refunds(context, conn, payment.id)
-        checks = refund_rules.check_rules(refund_facts, max(amount_minor, 1), reader, is_request=True, aside=aside)
+        checks = refund_rules.check_refund_rules(
+            refund_facts, max(amount_minor, 1), reader, is_request=True, set_aside_minor=set_aside_minor
+        )
         if lost_refunds:
             return checks, "refund_only_desk_knows", {"operation": lost_refunds[0].operation_id}
         if refund_facts.open_refund is not None and refund_facts.open_refund.certainty is Certainty.UNKNOWN:
@@ -245,7 +247,7 @@ class RefundRequests:
         """
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
         with refusals.audit_refusals(
-            self._context, REQUEST_ACTION, request.payment_id, facts, kind=payments.PAYMENT_KIND
+            self._context, REQUEST_REFUND_ACTION, request.payment_id, facts, kind=payments.PAYMENT_KIND
         ):
             maker = self._context.require_right("refund_request").name
             valid_request = self._validate_request(request, maker)
@@ -359,11 +361,11 @@ class RefundRequests:
         leases.release(tx.conn, lease)
 
     def _judge_request(
-        self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, aside: SetAside | None
+        self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, set_aside: SetAside | None
     ) -> tuple[tuple[RiskSignal, ...], int]:
         """Return the risk signals of the request with the maker's comments, and the number of the payer's refunds
         within PAYER_HISTORY_PERIOD. Raises the errors of the rules. `refund_facts` are the facts for the rules;
-        `aside` is the set-aside to refund, if any.
+        `set_aside` is the set-aside to refund, if any.
         """
         context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment.id):
@@ -377,16 +379,16 @@ class RefundRequests:
                 "at": lookalike.created_at,
             }
             raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
-        aside_minor = aside.amount_minor if aside is not None else None
-        checks = refund_rules.check_rules(
-            refund_facts, minor, valid_request.reader, is_request=True, aside=aside_minor
+        set_aside_minor = set_aside.amount_minor if set_aside is not None else None
+        checks = refund_rules.check_refund_rules(
+            refund_facts, minor, valid_request.reader, is_request=True, set_aside_minor=set_aside_minor
         )
         refund_rules.raise_first_broken_rule(checks, refund_facts, payment)
         answers = dict(valid_request.request.answers)
         signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
         signals = tuple(
             replace(signal, answer=answers.get(signal.rule))
-            for signal in risk_signals.find_signals(signal_facts, minor)
+            for signal in risk_signals.find_risk_signals(signal_facts, minor)
         )
         return signals, len(signal_facts.payer_refunds)
 
@@ -450,12 +452,12 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
     }
 
 
-def _find_reason_key(broken: RefundRule, payment: Payment) -> str:
+def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
     """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen. If the
     payment's outcome is unknown, the text says so, because the payment may be paid."""
-    if broken == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
+    if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
-    return _REASON_KEY_OF_APPROVAL_RULE[broken]
+    return _REASON_KEY_OF_APPROVAL_RULE[broken_rule]
 
 
 def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int) -> SetAside | None:

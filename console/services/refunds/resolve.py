@@ -14,12 +14,12 @@ from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
-from console.services.guarded.second_person import PersonDecision, decide
+from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import records as refund_records
-from console.services.refunds.lease import RefundLease
+from console.services.refunds.lease import RefundLeaseService
 from console.services.refunds.records import RefundWithPayment
 from console.store.database.engine import Transaction
 from console.store.records import evidence
@@ -28,13 +28,15 @@ from console.store.refunds import refunds
 REFUND_KIND = refunds.REFUND_KIND
 RESOLVE_ACTION = AuditAction.REFUND_RESOLVE
 LONGEST_REFUND_NUMBER_CHARACTERS = 64
-_STATE_OF_DECISION = {"completed": RefundState.COMPLETED, "failed": RefundState.FAILED}
+_REFUND_STATE_BY_DECISION = {"completed": RefundState.COMPLETED, "failed": RefundState.FAILED}
 
 
-class RefundRecovery:
+class RefundResolver:
     """Stores people's decisions about unknown refunds. This class can query providers but not send refunds."""
 
-    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLease) -> None:
+    def __init__(
+        self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLeaseService
+    ) -> None:
         self._context = context
         self._payment_providers = payment_providers
         self._leases = leases
@@ -63,7 +65,7 @@ class RefundRecovery:
             self._context, RESOLVE_ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND
         ):
             person = self._context.require_right("resolve").name
-            with self._leases.hold_refund(refund_id, expected_version) as pair:
+            with self._leases.hold_refund_lease(refund_id, expected_version) as pair:
                 self._context.failpoints.reach("before_resolve")
                 awaiting = self._decide_refund(pair, state, number, proof_bytes, person)
                 self._context.failpoints.reach("after_resolve")
@@ -154,7 +156,7 @@ class RefundRecovery:
             refunds.change_refund(tx.conn, refund, now)
             return {"as": state.value, "evidence": proof_id, "provider_id": number}
 
-        subject, numbered_proof = (REFUND_KIND, refund.id), _prepend_number(number, proof)
+        subject, numbered_proof = (REFUND_KIND, refund.id), _prepend_refund_number(number, proof)
         decision = PersonDecision(
             subject,
             state.value,
@@ -165,7 +167,7 @@ class RefundRecovery:
             may_replace_proposal=True,
             refusal_facts={"record": refund},
         )
-        return decide(
+        return decide_with_second_person(
             context,
             tx,
             decision,
@@ -198,11 +200,11 @@ def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number:
 
 
 def _parse_decision(target_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
-    state, number = _STATE_OF_DECISION.get(target_state), (provider_id or "").strip() or None
+    state, number = _REFUND_STATE_BY_DECISION.get(target_state), (provider_id or "").strip() or None
     if state is None:
         raise ConsoleError(
             ErrorCode.USAGE,
-            {"problem": UsageProblem.INVALID_OUTCOME_OF_REFUND, "allowed": sorted(_STATE_OF_DECISION)},
+            {"problem": UsageProblem.INVALID_OUTCOME_OF_REFUND, "allowed": sorted(_REFUND_STATE_BY_DECISION)},
         )
     if state is RefundState.COMPLETED and number is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
@@ -219,7 +221,7 @@ def _format_refund_number_line(number: str) -> str:
     return f"number {number}\n"
 
 
-def _prepend_number(number: str | None, proof: bytes) -> bytes:
+def _prepend_refund_number(number: str | None, proof: bytes) -> bytes:
     """Return the proof with the provider's refund number as its first line, because this number is part of the
     evidence. Without a number, return the proof unchanged."""
     return proof if number is None else _format_refund_number_line(number).encode() + proof

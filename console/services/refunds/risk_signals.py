@@ -19,21 +19,21 @@ from console.store.refunds import refunds
 
 RecordT = TypeVar("RecordT", Payment, Refund)
 
-LOOK_BACK_PERIOD = PAYER_HISTORY_PERIOD
-FREQUENT_REFUND_COUNT = 3
-SIMILAR_AMOUNT_PERCENT = 1
+PAYER_LOOK_BACK_PERIOD = PAYER_HISTORY_PERIOD
+FREQUENT_PAYER_REFUND_COUNT = 3
+SIMILAR_REFUND_AMOUNT_PERCENT = 1
 DOUBLE_CHARGE_PERIOD = timedelta(hours=1)
-LOOKALIKE_PERIOD = timedelta(hours=24)
+LOOKALIKE_REFUND_PERIOD = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class SignalFacts:
+class RiskSignalFacts:
     """All facts that the risk signals of a refund need, read in one transaction.
 
     `rule_facts` are the facts for the rules. `similar_payments` are the payments of the same order, and those of
     the same corporation that captured the same amount. `open_cases` are the rules of the payment's open cases.
     `order_refunds` are the refunds of the payment's order, `payer_refunds` the refunds to the same payer within
-    LOOK_BACK_PERIOD. All lists are newest first.
+    PAYER_LOOK_BACK_PERIOD. All lists are newest first.
     """
 
     rule_facts: RefundFacts
@@ -43,7 +43,7 @@ class SignalFacts:
     payer_refunds: tuple[Refund, ...]
 
 
-def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tuple[SignalFacts, ...]:
+def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tuple[RiskSignalFacts, ...]:
     """Return the facts from which the risk signals of several refunds are computed, in the sequence of
     `rule_facts`. The number of SQL statements does not depend on the number of refunds."""
     if not rule_facts:
@@ -59,9 +59,9 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
     open_cases = cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, {payment.id for payment in some})
     order_refunds = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
     payers = {payment.id: payment.payer for payment in some if payment.payer}
-    payer_refunds = refunds.find_by_payers_since(conn, payers, rule_facts[0].now - LOOK_BACK_PERIOD)
+    payer_refunds = refunds.find_by_payers_since(conn, payers, rule_facts[0].now - PAYER_LOOK_BACK_PERIOD)
     return tuple(
-        SignalFacts(
+        RiskSignalFacts(
             facts,
             (*of_orders.get(payment.order_id, ()), *of_corporations.get(payment.corporation_number, ())),
             open_cases.get(payment.id, ()),
@@ -72,8 +72,8 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
     )
 
 
-def find_signals(
-    facts: SignalFacts, amount_minor: int, *, own_refund_id: int | None = None
+def find_risk_signals(
+    facts: RiskSignalFacts, amount_minor: int, *, own_refund_id: int | None = None
 ) -> tuple[RiskSignal, ...]:
     """Return the risk signals of a refund of `amount_minor` (minor units), the most serious first. `own_refund_id`
     is the id of this refund, which is then not compared with itself; None if nobody has requested it yet."""
@@ -91,17 +91,17 @@ def find_signals(
 
 
 def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
-    """Return a refund of the same payment and amount that was requested within LOOKALIKE_PERIOD before `now`; None
-    if there is none. Refunds that ended without effect don't count. `amount_minor` is in minor units."""
-    return refunds.find_lookalike(conn, payment_id, amount_minor, now - LOOKALIKE_PERIOD)
+    """Return a refund of the same payment and amount that was requested within LOOKALIKE_REFUND_PERIOD before `now`;
+    None if there is none. Refunds that ended without effect don't count. `amount_minor` is in minor units."""
+    return refunds.find_lookalike(conn, payment_id, amount_minor, now - LOOKALIKE_REFUND_PERIOD)
 
 
 def _find_lookalike_signals(
     refund_facts: RefundFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield a signal if another refund of the same payment and amount was requested within LOOKALIKE_PERIOD. The
-    refund with the id `own_refund_id` is not compared with itself."""
-    since = refund_facts.now - LOOKALIKE_PERIOD
+    """Yield a signal if another refund of the same payment and amount was requested within LOOKALIKE_REFUND_PERIOD.
+    The refund with the id `own_refund_id` is not compared with itself."""
+    since = refund_facts.now - LOOKALIKE_REFUND_PERIOD
     earlier = next(
         (
             refund
@@ -151,12 +151,12 @@ def _find_open_case_signals(payment: Payment, open_cases: Iterable[str]) -> Iter
         yield RiskSignal("open_case", {"case": rule}, payments.PAYMENT_KIND, payment.id)
 
 
-def _find_order_signals(facts: SignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
+def _find_order_signals(facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
     """Yield a signal for each other refund of this payment or of its order that was requested within
-    LOOK_BACK_PERIOD, except those that ended without effect. `amount_minor` and `own_refund_id` are amount and
+    PAYER_LOOK_BACK_PERIOD, except those that ended without effect. `amount_minor` and `own_refund_id` are amount and
     id of the refund for which signals are searched.
     """
-    since = facts.rule_facts.now - LOOK_BACK_PERIOD
+    since = facts.rule_facts.now - PAYER_LOOK_BACK_PERIOD
     for refund in {refund.id: refund for refund in (*facts.rule_facts.refunds, *facts.order_refunds)}.values():
         is_recent = _is_requested_since(refund, since)
         if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MONEY:
@@ -165,17 +165,17 @@ def _find_order_signals(facts: SignalFacts, amount_minor: int, own_refund_id: in
             )
 
 
-def _find_payer_signals(facts: SignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
-    """Yield a signal for each refund of another payment to the same payer within LOOK_BACK_PERIOD whose amount is
-    similar to `amount_minor`, and one more signal if the payer got FREQUENT_REFUND_COUNT or more refunds in
+def _find_payer_signals(facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
+    """Yield a signal for each refund of another payment to the same payer within PAYER_LOOK_BACK_PERIOD whose amount
+    is similar to `amount_minor`, and one more signal if the payer got FREQUENT_PAYER_REFUND_COUNT or more refunds in
     this period. The refund with the id `own_refund_id` is not compared with itself.
     """
     payment = facts.rule_facts.payment
     earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own_refund_id]
-    if len(earlier_refunds) >= FREQUENT_REFUND_COUNT:
+    if len(earlier_refunds) >= FREQUENT_PAYER_REFUND_COUNT:
         yield RiskSignal(
             "payer_often",
-            {"n": len(earlier_refunds), "days": LOOK_BACK_PERIOD.days},
+            {"n": len(earlier_refunds), "days": PAYER_LOOK_BACK_PERIOD.days},
             refunds.REFUND_KIND,
             earlier_refunds[0].id,
         )
@@ -204,7 +204,7 @@ def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
 
 
 def _is_similar_amount(refund: Refund, amount_minor: int) -> bool:
-    return abs(refund.amount_minor - amount_minor) * 100 <= amount_minor * SIMILAR_AMOUNT_PERCENT
+    return abs(refund.amount_minor - amount_minor) * 100 <= amount_minor * SIMILAR_REFUND_AMOUNT_PERCENT
 
 
 def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:

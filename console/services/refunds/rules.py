@@ -84,10 +84,10 @@ _OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, Re
 
 def read_facts(context: ServiceContext, conn: Connection, payment: Payment, maker: str) -> RefundFacts:
     """Return the facts that the rules need for a refund of this payment by this maker."""
-    return read_facts_of_many(context, conn, [(payment, maker)])[0]
+    return read_facts_of_refunds(context, conn, [(payment, maker)])[0]
 
 
-def read_facts_of_many(
+def read_facts_of_refunds(
     context: ServiceContext, conn: Connection, requests: Sequence[tuple[Payment, str]]
 ) -> tuple[RefundFacts, ...]:
     """Return the facts that the rules need for refunds; each pair in `requests` is a payment and the maker of its
@@ -144,19 +144,24 @@ def find_active_names(context: ServiceContext, conn: Connection, names: Collecti
     return always | people.find_enabled_names(conn, asked, admit_unlisted=context.admits_unlisted_names)
 
 
-def check_rules(
-    facts: RefundFacts, amount_minor: int, reader: PaymentReader, *, is_request: bool, aside: int | None = None
+def check_refund_rules(
+    facts: RefundFacts,
+    amount_minor: int,
+    reader: PaymentReader,
+    *,
+    is_request: bool,
+    set_aside_minor: int | None = None,
 ) -> tuple[RuleCheck, ...]:
     """Return the checks of all rules for a refund of `amount_minor` (minor units). The first broken rule refuses
     the refund.
 
     `is_request` is True for a refund that is not requested yet: its amount must be within the refundable amount
-    (or within `aside`, the amount of its set-aside in minor units) and within the maker's limit per day. Otherwise
-    the amount is already reserved and counted, so these rules are not checked.
+    (or within `set_aside_minor`, the amount of its set-aside in minor units) and within the maker's limit per day.
+    Otherwise the amount is already reserved and counted, so these rules are not checked.
     """
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
-    free_minor = payment.refundable_minor if aside is None else aside
+    free_minor = payment.refundable_minor if set_aside_minor is None else set_aside_minor
     results = [
         RuleCheck(
             ExceedsReason.NOT_CONFIRMED_AS_PAID,
@@ -247,7 +252,7 @@ def raise_first_broken_rule(results: tuple[RuleCheck, ...], refund_facts: Refund
     raise rebuild_error(_ERROR_CODE_OF_RULE_TYPE[type(broken_check.rule)], {**broken_check.facts, **facts})
 
 
-def refuse_unsendable(
+def refuse_unsendable_refund(
     context: ServiceContext, conn: Connection, pair: RefundWithPayment, reader: PaymentReader
 ) -> None:
     """Raise an error if the approved refund must not be sent now: it breaks a rule, has too few checkers, or its
@@ -256,7 +261,7 @@ def refuse_unsendable(
     """
     refund = pair.refund
     facts = read_facts(context, conn, pair.payment, refund.maker)
-    raise_first_broken_rule(check_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
+    raise_first_broken_rule(check_refund_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
     until = _find_later_cooling_off_end(context, facts, refund)
     other_checkers = [name for name in refund.checkers if name.strip().casefold() != refund.maker.strip().casefold()]
     if len(set(other_checkers)) < refund.checkers_needed:

@@ -15,7 +15,7 @@ from console.domain.payments.records import Payment
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Operation, WorkReason
 from console.services.audit import refusals
-from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments import next_work as payment_work
 from console.services.payments.providers import PaymentProviders
@@ -28,7 +28,7 @@ from console.store.spool.spool import SpoolEntry
 UNKNOWN_REFUND_CASE_RULE = WorkReason.UNKNOWN_REFUND
 
 
-class SpooledRefunds:
+class LostRefundProber:
     """Probes refunds that the database has lost. This class can query providers but not send refunds."""
 
     def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
@@ -56,7 +56,7 @@ class SpooledRefunds:
             code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             detail: ProviderAnswerFacts = {"record": operation, "reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(
-                code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
+                code if code is not None and code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
             )
 
     def _find_payment(self, entry: SpoolEntry, operation: Operation) -> Payment:

@@ -37,7 +37,7 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import settle_late_answer, write_lapsed_outcome
 from console.services.refunds.lease import make_refund_lease_name
-from console.services.refunds.probe import RefundProbes
+from console.services.refunds.probe import RefundProber
 from console.services.refunds.records import RefundWithPayment
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -49,7 +49,7 @@ SIMILAR_REFUND_REASON = InProgressReason.SIMILAR_REFUND_RUNNING
 _log = logging.getLogger("console.guard")
 
 
-class RefundSubmissions:
+class RefundSubmitter:
     """Sends approved refunds. May be used by several threads at the same time."""
 
     def __init__(
@@ -57,12 +57,12 @@ class RefundSubmissions:
         context: ServiceContext,
         submit_action: "RefundSubmissionService",
         payment_providers: PaymentProviders,
-        refund_probes: RefundProbes,
+        refund_prober: RefundProber,
     ) -> None:
         self._context = context
         self._submit_action = submit_action
         self._payment_providers = payment_providers
-        self._refund_probes = refund_probes
+        self._refund_prober = refund_prober
 
     def submit_refund(
         self, refund_id: int, progress: StepReporter | None = None, *, is_payment_just_read: bool = False
@@ -79,7 +79,7 @@ class RefundSubmissions:
         attempt = _SubmissionAttempt(
             self._context,
             self._payment_providers,
-            self._refund_probes,
+            self._refund_prober,
             refund_id,
             is_payment_just_read=is_payment_just_read,
         )
@@ -94,12 +94,12 @@ class _SubmissionAttempt:
         self,
         context: ServiceContext,
         payment_providers: PaymentProviders,
-        refund_probes: RefundProbes,
+        refund_prober: RefundProber,
         refund_id: int,
         *,
         is_payment_just_read: bool,
     ) -> None:
-        self._context, self._payment_providers, self._refund_probes = context, payment_providers, refund_probes
+        self._context, self._payment_providers, self._refund_prober = context, payment_providers, refund_prober
         self._id, self._is_payment_just_read = refund_id, is_payment_just_read
         self._pair: RefundWithPayment
         self._adapter: PaymentProvider
@@ -112,7 +112,7 @@ class _SubmissionAttempt:
         refund_rules.require_two_person_database(context, pair.payment)
         self._adapter = self._payment_providers.get_adapter(provider)
         database_fitness.require_safe_settings(context, provider)
-        self._refund_probes.check_earlier_refunds(pair)
+        self._refund_prober.check_earlier_refunds(pair)
         if not self._is_payment_just_read:
             with context.database.read() as conn:
                 self.check(conn)
@@ -127,8 +127,8 @@ class _SubmissionAttempt:
         """Raise an error if the refund is not approved or breaks a rule, if the database has lost another sent
         refund of the payment, or if a read-only switch is on."""
         pair = refund_records.require_with_payment(conn, self._id)
-        require_sendable(conn, pair.refund)
-        refund_rules.refuse_unsendable(self._context, conn, pair, self._adapter)
+        require_sendable_refund(conn, pair.refund)
+        refund_rules.refuse_unsendable_refund(self._context, conn, pair, self._adapter)
         self._refuse_if_refund_lost(conn, pair)
         refuse_if_read_only(conn, pair.payment.provider)
 
@@ -150,7 +150,7 @@ class _SubmissionAttempt:
         """
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, self._id)
-        require_sendable(tx.conn, refund)
+        require_sendable_refund(tx.conn, refund)
         payment = refund_records.require_payment(tx.conn, refund.payment_id)
         key = find_refund_key(context, tx.conn, refund, payment)
         self._claimed_pair = RefundWithPayment(replace(refund, provider_refund_key=key), payment)
@@ -209,7 +209,7 @@ class _SubmissionAttempt:
         raise make_outcome_error(find_error_code(outcome), detail)
 
 
-REFUND_SUBMISSION: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] = GuardedAction(
+REFUND_SUBMISSION_ACTION: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] = GuardedAction(
     name=AuditAction.REFUND_SUBMIT,
     kind=REFUND_KIND,
     right="refund_submit",
@@ -231,7 +231,7 @@ REFUND_SUBMISSION: GuardedAction[_SubmissionAttempt, ServiceContext, RefundRepor
 RefundSubmissionService: TypeAlias = GuardedService[_SubmissionAttempt, ServiceContext, RefundReport, Refund]
 
 
-def require_sendable(conn: Connection, refund: Refund) -> None:
+def require_sendable_refund(conn: Connection, refund: Refund) -> None:
     """Raise in_progress if a process is sending the refund or its outcome is unknown, and already_decided if it is
     not approved."""
     if refund.state is RefundState.SUBMITTING:

@@ -25,10 +25,14 @@ from console.domain.records import LeaseHolder, Person
 from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
 from console.domain.service_results import AllowedAction
 from console.services.annotations.annotations import read_annotations
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
-from console.services.payments.providers import PaymentProviders, find_refund_state, find_state
+from console.services.payments.providers import (
+    PaymentProviders,
+    find_payment_state_of_provider_word,
+    find_refund_state_of_provider_word,
+)
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
 from console.services.records.completer import RecordsCompleter, complete_record
@@ -38,7 +42,7 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.lease import make_refund_lease_name
 from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.request import make_facts_at_request
-from console.services.refunds.risk_signals import SignalFacts
+from console.services.refunds.risk_signals import RiskSignalFacts
 from console.services.refunds.rules import RefundFacts
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.database.instants import read_current_time
@@ -48,10 +52,10 @@ from console.store.records import evidence
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
-MAX_INBOX_ROWS = 1_000
-MAX_SUMMARIES = 30
+MAX_APPROVAL_INBOX_ROWS = 1_000
+MAX_REFUND_SUMMARIES = 30
 _log = logging.getLogger("console.guard")
-_RIGHT_OF_ACTION: Mapping[str, str] = {
+_RIGHT_BY_REFUND_ACTION: Mapping[str, str] = {
     "approve": "refund_approve",
     "reject": "refund_approve",
     "withdraw": "refund_withdraw",
@@ -66,7 +70,7 @@ class RefundDetailsReader:
         self,
         context: ServiceContext,
         payment_providers: PaymentProviders,
-        reads: ReadLog,
+        opening_log: RecordOpeningLog,
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
@@ -74,7 +78,7 @@ class RefundDetailsReader:
         the actions on a record, each with the reason if it is not possible now."""
         self._context = context
         self._payment_providers = payment_providers
-        self._reads = reads
+        self._opening_log = opening_log
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_refund(self, refund_id: int) -> RefundDetails:
@@ -83,7 +87,7 @@ class RefundDetailsReader:
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             view = self._read_details(conn, refund_id, person)
-        self._reads.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
+        self._opening_log.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
         return view
 
     def read_inbox(self) -> ApprovalInbox:
@@ -92,7 +96,7 @@ class RefundDetailsReader:
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_refunds = complete_with_corporations(
-                self._context, conn, refunds.list_waiting_for_decision(conn, MAX_INBOX_ROWS)
+                self._context, conn, refunds.list_waiting_for_decision(conn, MAX_APPROVAL_INBOX_ROWS)
             )
             server_now = read_current_time(conn, self._context.now())
         may_decide = person is not None and has_right(person, "refund_approve")
@@ -105,15 +109,15 @@ class RefundDetailsReader:
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         """Return, by refund id, the payment of each of these refunds and the number of warnings about the refund,
-        for a list. Only the first MAX_SUMMARIES ids are read. Raises not_found, and not_allowed if the acting
+        for a list. Only the first MAX_REFUND_SUMMARIES ids are read. Raises not_found, and not_allowed if the acting
         person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            ids = refund_ids[:MAX_SUMMARIES]
+            ids = refund_ids[:MAX_REFUND_SUMMARIES]
             pairs = refund_records.require_all_with_payment(conn, ids)
             requests = [(pair.payment, pair.refund.maker) for pair in pairs]
-            facts_of_rules = refund_rules.read_facts_of_many(self._context, conn, requests)
+            facts_of_rules = refund_rules.read_facts_of_refunds(self._context, conn, requests)
             facts_of_signals = refund_risks.read_signal_facts(conn, facts_of_rules)
             stored_texts = refunds.read_request_facts(conn, ids)
         return {
@@ -122,7 +126,7 @@ class RefundDetailsReader:
         }
 
     def _summarize_request(
-        self, pair: RefundWithPayment, facts: SignalFacts, stored_texts: tuple[str, str] | None
+        self, pair: RefundWithPayment, facts: RiskSignalFacts, stored_texts: tuple[str, str] | None
     ) -> RefundRequestSummary:
         _, stored_hits = _parse_facts_at_request(pair.refund.id, stored_texts)
         signals = _find_current_signals(facts, pair.refund, stored_hits)
@@ -151,11 +155,14 @@ class RefundDetailsReader:
                 refund,
                 payment,
                 refund_facts.order,
-                find_refund_state(payment.provider, refund.provider_state),
+                find_refund_state_of_provider_word(payment.provider, refund.provider_state),
                 now,
             ),
             payment_sides=compare_sides(
-                payment, refund_facts.order, find_state(payment.provider, payment.provider_state), now
+                payment,
+                refund_facts.order,
+                find_payment_state_of_provider_word(payment.provider, payment.provider_state),
+                now,
             ),
             money=compute_money_parts(payment, refund_facts.refunds),
             against=_find_current_signals(signal_facts, refund, stored_hits),
@@ -172,7 +179,7 @@ class RefundDetailsReader:
                 *self._read_actions(conn, REFUND_KIND, refund_id, person, ("probe", "resolve")),
                 *(
                     self._make_allowed_action(name, refund, person, holder, server_now, switch)
-                    for name in _RIGHT_OF_ACTION
+                    for name in _RIGHT_BY_REFUND_ACTION
                 ),
             ),
             holder=holder,
@@ -188,7 +195,7 @@ class RefundDetailsReader:
             reader = self._payment_providers.get_reader(refund_facts.payment.provider)
         except ConsoleError:
             return ()
-        return refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
+        return refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_request=False)
 
     def _make_allowed_action(
         self,
@@ -204,7 +211,7 @@ class RefundDetailsReader:
         database server's time, because the clock of this machine may be wrong. The service that does the action
         checks all of this again.
         """
-        right = _RIGHT_OF_ACTION[name]
+        right = _RIGHT_BY_REFUND_ACTION[name]
         reason, facts = self._find_refusal_reason(name, refund, person, server_now)
         if reason is None and holder is not None and name == "submit":
             reason, facts = ErrorCode.IN_PROGRESS, {"holder": holder.operator, "since": holder.since}
@@ -262,14 +269,14 @@ def _parse_facts_at_request(
 
 
 def _find_current_signals(
-    facts: SignalFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
+    facts: RiskSignalFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
 ) -> tuple[RiskSignal, ...]:
     """Return the risk signals that the refund has now, with the maker's comments. After them, return those signals
     in `stored_hits` (stored with the refund request) that the refund no longer has."""
     answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
     now = tuple(
         RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
-        for hit in refund_risks.find_signals(facts, refund.amount_minor, own_refund_id=refund.id)
+        for hit in refund_risks.find_risk_signals(facts, refund.amount_minor, own_refund_id=refund.id)
     )
     present = {(hit.rule, hit.kind, hit.id) for hit in now}
     return (

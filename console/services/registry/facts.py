@@ -84,11 +84,15 @@ def complete_with_corporations(
     )
 
 
-def make_matches(corporations: Sequence[Corporation], ours: Mapping[str, bool]) -> tuple[RegistryMatch, ...]:
-    """Return the corporations as search results. `ours` has the corporation numbers that records of ours have:
-    True if one of these records is open, otherwise False."""
+def make_matches(
+    corporations: Sequence[Corporation], is_open_by_number: Mapping[str, bool]
+) -> tuple[RegistryMatch, ...]:
+    """Return the corporations as search results. `is_open_by_number` has the corporation numbers that records of ours
+    have: True if one of these records is open, otherwise False."""
     return tuple(
-        RegistryMatch(corporation, corporation.number in ours, ours.get(corporation.number, False))
+        RegistryMatch(
+            corporation, corporation.number in is_open_by_number, is_open_by_number.get(corporation.number, False)
+        )
         for corporation in corporations
     )
 

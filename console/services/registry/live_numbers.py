@@ -20,10 +20,10 @@ from console.services.process.context import ServiceContext
 if TYPE_CHECKING:
     from console.providers.registry.client import RegistryApi
 
-ANSWER_LIFETIME_SECONDS = 3_600.0
+REGISTRY_ANSWER_LIFETIME_SECONDS = 3_600.0
 """Seconds for which an answer is used again; also an answer that the number isn't assigned."""
-PAUSE_AFTER_FAILURE_SECONDS = 60.0
-MAX_STORED_ANSWERS = 1_000
+QUERY_PAUSE_AFTER_FAILURE_SECONDS = 60.0
+MAX_STORED_REGISTRY_ANSWERS = 1_000
 _log = logging.getLogger("console.registry")
 
 
@@ -46,7 +46,7 @@ class LiveNumberQueries:
         self._answers: OrderedDict[str, _StoredAnswer] = OrderedDict()
         self._silent_until = float("-inf")
 
-    def ask(self, number: str) -> None:
+    def ask_publisher(self, number: str) -> None:
         """Query the publisher about a number that this desk's registry doesn't have, unless its answer is stored.
         Must be called outside of transactions, because it may wait some seconds for the publisher. Raises no
         error; a failure is logged.
@@ -76,7 +76,7 @@ class LiveNumberQueries:
     def _query_publisher(self, number: str) -> None:
         api = self._open_api()
         if api is None:
-            self._pause_queries(None, ANSWER_LIFETIME_SECONDS)
+            self._pause_queries(None, REGISTRY_ANSWER_LIFETIME_SECONDS)
             return
         outcome = api.read_numbers([number])
         if outcome.found is None:
@@ -85,11 +85,13 @@ class LiveNumberQueries:
         today = self._context.now().astimezone(JST).date()
         facts = CorporationFacts(number, today, outcome.found[0]) if outcome.found else None
         with self._lock:
-            self._answers[number] = _StoredAnswer(facts, self._context.clock.monotonic() + ANSWER_LIFETIME_SECONDS)
-            while len(self._answers) > MAX_STORED_ANSWERS:
+            self._answers[number] = _StoredAnswer(
+                facts, self._context.clock.monotonic() + REGISTRY_ANSWER_LIFETIME_SECONDS
+            )
+            while len(self._answers) > MAX_STORED_REGISTRY_ANSWERS:
                 self._answers.popitem(last=False)
 
-    def _pause_queries(self, reason: str | None, seconds: float = PAUSE_AFTER_FAILURE_SECONDS) -> None:
+    def _pause_queries(self, reason: str | None, seconds: float = QUERY_PAUSE_AFTER_FAILURE_SECONDS) -> None:
         with self._lock:
             self._silent_until = self._context.clock.monotonic() + seconds
         if reason is not None:

@@ -6,7 +6,7 @@ from console.services.registry.facts import make_matches
 from console.store.database.sqlalchemy_names import Connection
 from console.store.registry import our_records
 
-MAX_CANDIDATES = 200
+MAX_MATCH_CANDIDATES = 200
 """Number of corporations among which those with ended records of ours are looked for, so that they can come first."""
 
 
@@ -21,7 +21,9 @@ def find_matches(
     if reader is None:
         return RegistryMatches((), None)
     open_numbers = our_records.list_open_numbers(conn)
-    found = reader.search(text, prefecture=prefecture, limit=max(limit, MAX_CANDIDATES), our_numbers=open_numbers)
+    found = reader.search(
+        text, prefecture=prefecture, limit=max(limit, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
+    )
     ours = our_records.find_our_numbers(conn, [corporation.number for corporation in found])
     matches = sorted(make_matches(found, ours), key=_make_sort_key)
     return RegistryMatches(tuple(matches[:limit]), reader.registry_date)

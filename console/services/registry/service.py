@@ -20,17 +20,17 @@ from console.domain.registry.facts import CorporationFacts
 from console.services.audit import refusals
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.registry.facts import read_facts
-from console.services.registry.matches import MAX_CANDIDATES as MAX_CANDIDATES
+from console.services.registry.matches import MAX_MATCH_CANDIDATES as MAX_MATCH_CANDIDATES
 from console.services.registry.matches import find_matches
 from console.store.registry import our_records
 from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 
-MAX_MATCHES = 1_000
+MAX_REGISTRY_MATCHES = 1_000
 REGISTRY_KIND = "registry"
 _log = logging.getLogger("console.registry")
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], RegistryStatus]], RegistryStatus]
-"""Type of the function `RequestIds.act_once`, see `console.services.audit.trail`."""
+"""Type of the function `RequestIdService.act_once`, see `console.services.audit.trail`."""
 
 
 class RegistryService:
@@ -51,10 +51,10 @@ class RegistryService:
     def search_corporations(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
         """Return the corporations that match `text`: a name or a part of it, its reading, an address or a
         postcode. All those with open records of ours come first; then those with other records of ours that are
-        among the `MAX_CANDIDATES` best matches; then the other matches, the best first. `prefecture` restricts
+        among the `MAX_MATCH_CANDIDATES` best matches; then the other matches, the best first. `prefecture` restricts
         the search; `limit` is at most 1,000. Raises not_allowed if the acting person may not read.
         """
-        limit = max(1, min(limit, MAX_MATCHES))
+        limit = max(1, min(limit, MAX_REGISTRY_MATCHES))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return find_matches(self._context, conn, text, prefecture, limit)
@@ -166,7 +166,7 @@ def import_files(
         context.registry_folder,
         paths,
         on_progress=on_progress or _ignore_progress,
-        should_stop=should_stop or _return_false,
+        should_stop=should_stop or _never_stop,
     )
     facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
     context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=REGISTRY_KIND))
@@ -190,5 +190,5 @@ def _ignore_progress(_: ImportProgress) -> None:
     """Do nothing: used if the caller doesn't show the progress."""
 
 
-def _return_false() -> bool:
+def _never_stop() -> bool:
     return False

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # imported by the composition root if it is needed: most desk
 
 WAIT_FOR_UNPUBLISHED_DAY = timedelta(hours=1)
 """Wait before the Web-API is asked again for a day that it hadn't published yet."""
-MAX_DAYS_PER_RUN = 60
+MAX_FETCHED_DAYS_PER_RUN = 60
 """Largest number of days that one run asks the Web-API for."""
 REFUSED_FILE_ERROR_CODES = frozenset({ErrorCode.BAD_REGISTRY_FILE, ErrorCode.REGISTRY_ORDER})
 _ERROR_CODE_OF_OUTCOME_CLASS = {
@@ -36,7 +36,7 @@ FilesImporter = Callable[[Sequence[Path]], RegistryStatus]
 """A function that imports files of the publisher and returns the registry in use after that."""
 
 
-class RegistryUpdates:
+class RegistryUpdater:
     """Keeps this desk's registry up to date. `import_files` imports files of the publisher. `open_api` returns the
     Web-API, None without an application id. `should_stop` returns True if the process must end or the task's
     lease is lost.
@@ -53,7 +53,7 @@ class RegistryUpdates:
         self._import_files, self._open_api, self._should_stop = import_files, open_api, should_stop
         self._ask_after: datetime | None = None
 
-    def run(self) -> int:
+    def import_new_files(self) -> int:
         """Due task: import the new files, and on a database server publish the new registry to the desks. Return
         the number of imported files.
 
@@ -99,7 +99,7 @@ class RegistryUpdates:
         if status is None or (self._ask_after is not None and now < self._ask_after):
             return 0  # without a registry there is nothing that a difference could change
         today = now.astimezone(JST).date()
-        days = list_publication_days_between(status.registry_date, today)[:MAX_DAYS_PER_RUN]
+        days = list_publication_days_between(status.registry_date, today)[:MAX_FETCHED_DAYS_PER_RUN]
         api = self._open_api() if days else None
         count = 0
         for day in days if api is not None else ():

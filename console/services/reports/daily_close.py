@@ -31,7 +31,7 @@ from console.store.reconciliation import runs as reconciliations
 from console.store.reports import daily_close as store
 from console.store.reports.provider_success import list_providers
 
-MAX_DIFFERENCES = 1_000
+MAX_LISTED_DIFFERENCES = 1_000
 """Largest number of differences that a close lists, in the order in which the run found them."""
 
 
@@ -45,17 +45,17 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     if provider not in list_providers(conn):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
     period = Period(day, day)
-    at_start, has_all_at_start = store.list_records_with_unknown_outcome(conn, provider, period.start)
-    at_end, has_all_at_end = store.list_records_with_unknown_outcome(conn, provider, min(period.end, now))
+    unknown_at_start, has_all_at_start = store.list_records_with_unknown_outcome(conn, provider, period.start)
+    unknown_at_end, has_all_at_end = store.list_records_with_unknown_outcome(conn, provider, min(period.end, now))
     run = _read_reconciliation(conn, provider, day)
     first_entry = _find_first_close_entry(conn, provider, day)
     close = DailyClose(
         provider,
         day,
-        _read_money_per_currency(conn, provider, period, at_start, at_end),
-        at_end,
+        _read_money_per_currency(conn, provider, period, unknown_at_start, unknown_at_end),
+        unknown_at_end,
         run,
-        _list_open_points(day, at_end, run, now),
+        _list_open_points(day, unknown_at_end, run, now),
         now,
         None if first_entry is None else FirstClose(first_entry.at, first_entry.who),
         is_complete=has_all_at_start and has_all_at_end,
@@ -69,15 +69,15 @@ def _read_money_per_currency(
     conn: Connection,
     provider: str,
     period: Period,
-    at_start: tuple[UnknownRecord, ...],
-    at_end: tuple[UnknownRecord, ...],
+    unknown_at_start: tuple[UnknownRecord, ...],
+    unknown_at_end: tuple[UnknownRecord, ...],
 ) -> tuple[DailyCloseMoney, ...]:
     """Return the day's money for each currency, JPY first: the captured, refunded and reversed sums, and the sums
     that were unknown at the start and at the end of the day."""
     captured = store.sum_captured(conn, provider, period)
     refunded = store.sum_refunded(conn, provider, period)
     reversed_sums = store.sum_reversed(conn, provider, period)
-    opening, closing = _sum_unknown_records(at_start), _sum_unknown_records(at_end)
+    opening, closing = _sum_unknown_records(unknown_at_start), _sum_unknown_records(unknown_at_end)
     nothing = CountAndSum()
     return tuple(
         DailyCloseMoney(
@@ -100,7 +100,9 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
     run = store.find_reconciliation(conn, provider, day)
     if run is None:
         return None
-    differences = reconciliations.list_differences(conn, run.id, 0, MAX_DIFFERENCES, VERDICTS_OF_PART[PART_ALL])
+    differences = reconciliations.list_differences(
+        conn, run.id, 0, MAX_LISTED_DIFFERENCES, VERDICTS_OF_PART[PART_ALL]
+    )
     return CloseReconciliation(
         run.id, run.from_day, run.to_day, run.matched, run.imported, run.missing_there, run.different_state,
         run.different_amount, our_records.count_refused_rows(conn, run.id), read_difference_items(conn, differences),
@@ -108,11 +110,11 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
 
 
 def _list_open_points(
-    day: date, at_end: tuple[UnknownRecord, ...], run: CloseReconciliation | None, now: datetime
+    day: date, unknown_at_end: tuple[UnknownRecord, ...], run: CloseReconciliation | None, now: datetime
 ) -> tuple[NotFinalReason, ...]:
     points = {
         NotFinalReason.DAY_RUNNING: now < get_end_of_day(day),
-        NotFinalReason.STILL_UNKNOWN: any(record.settled_at is None for record in at_end),
+        NotFinalReason.STILL_UNKNOWN: any(record.settled_at is None for record in unknown_at_end),
         NotFinalReason.NOT_RECONCILED: run is None,
     }
     return tuple(point for point, is_open in points.items() if is_open)

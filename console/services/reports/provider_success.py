@@ -17,7 +17,7 @@ from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.reports import provider_success as store
 
-_MAX_OUTAGES = 200
+_MAX_LISTED_OUTAGES = 200
 """Largest number of outages of one provider that are read, the newest ones."""
 
 
@@ -46,7 +46,9 @@ def _read_provider_series(conn: Connection, provider: str, period: Period) -> Pr
 def _read_outages(conn: Connection, provider: str, period: Period) -> Iterator[Outage]:
     """Yield those outages of the provider that overlap the period, oldest first."""
     subject = provider_outage.compute_provider_subject_id(provider)
-    for alert in reversed(alerts.list_newest_of_subject(conn, provider_outage.PROVIDER_KIND, subject, _MAX_OUTAGES)):
+    for alert in reversed(
+        alerts.list_newest_of_subject(conn, provider_outage.PROVIDER_KIND, subject, _MAX_LISTED_OUTAGES)
+    ):
         since = provider_outage.find_outage_start(alert)
         is_in_period = since < period.end and (alert.resolved_at is None or alert.resolved_at > period.start)
         if alert.rule_id == provider_outage.ALERT_RULE and is_in_period:

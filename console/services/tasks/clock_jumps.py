@@ -21,7 +21,7 @@ class ClockJumpCorrection:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def run(self) -> int:
+    def make_future_dated_rows_due(self) -> int:
         """Make the records and sagas due now whose next attempt is scheduled too late because a clock was ahead.
         Return their number. Raises not_allowed if the database account may not run due tasks."""
         self._context.require_right("due_tasks")

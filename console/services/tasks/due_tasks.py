@@ -12,12 +12,12 @@ from console.domain.lookup.number_input import InvalidCorporationNumber, parse_n
 from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
 from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE
-from console.services.credit_checks.probe import CreditCheckProbes
+from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import PDF
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import ServicesByAction, record_operation_lapse, record_reading_lapse
-from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -55,13 +55,13 @@ class DueTasks:
         self,
         context: ServiceContext,
         refetch_service: RefetchService,
-        check_probes: CreditCheckProbes,
+        check_prober: CreditCheckProber,
         actions: ServicesByAction,
         other_tasks: Sequence[DueTask] = (),
     ) -> None:
         self._context = context
         self._refetch_service = refetch_service
-        self._check_probes = check_probes
+        self._check_prober = check_prober
         self._actions = actions
         self._other_tasks = other_tasks
 
@@ -71,7 +71,7 @@ class DueTasks:
         return (
             ("spool_delivery", self._deliver_spooled_answers),
             ("lapsed_operations", self._settle_lapsed_operations),
-            ("rows_by_others", self._adopt_rows_by_others),
+            ("rows_by_others", self._adopt_rows_of_other_applications),
             ("probes", self._probe_due_checks),
             ("refetches", self._refetch_due_checks),
             *self._other_tasks,
@@ -107,7 +107,7 @@ class DueTasks:
         try:
             is_delivered = service.deliver(operation_id, entry.answer)
         except ConsoleError as refusal:
-            if refusal.code in OWN_FAULT_CODES:
+            if refusal.code in OWN_FAULT_ERROR_CODES:
                 raise
             return self._record_failed_delivery(entry, kind, refusal.code)
         except FailpointReached:
@@ -198,7 +198,7 @@ class DueTasks:
         return int(has_ended)
 
     def _probe_due_checks(self) -> int:
-        return self._run_for_due_checks("unknown", lambda record: self._check_probes.probe(record.id, automatic=True))
+        return self._run_for_due_checks("unknown", lambda record: self._check_prober.probe(record.id, automatic=True))
 
     def _refetch_due_checks(self) -> int:
         return self._run_for_due_checks("incomplete", self._refetch_missing_parts)
@@ -228,7 +228,7 @@ class DueTasks:
             act(record)
         return 1
 
-    def _adopt_rows_by_others(self) -> int:
+    def _adopt_rows_of_other_applications(self) -> int:
         """Due task: adopt rows of credit checks that another application has written: normalise their corporation
         number and their state, and fill the columns that the other application does not know. If that is
         impossible, open a case. Return the number of adopted rows.

@@ -13,13 +13,13 @@ from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.tasks import tasks
 
-ALERT_RULE = "task_late"
+OVERDUE_TASK_ALERT_RULE = "task_late"
 TASK_KIND = "task"
-CHECK_INTERVAL_SECONDS = 60.0
+OVERDUE_CHECK_INTERVAL_SECONDS = 60.0
 _MAX_OPEN_ALERTS = 1000
 
 
-def compute_subject_id(name: str) -> int:
+def compute_task_subject_id(name: str) -> int:
     """Return the number that identifies the task `name` in an alert, because the subject of an alert must be a
     number. It is the CRC-32 of the name, so it is the same on every desk."""
     return crc32(name.encode())
@@ -27,11 +27,11 @@ def compute_subject_id(name: str) -> int:
 
 class OverdueTaskAlerts:
     """Raises and resolves the alerts about overdue tasks. The scheduler calls it after each of its runs; it reads
-    the tasks at most once every CHECK_INTERVAL_SECONDS."""
+    the tasks at most once every OVERDUE_CHECK_INTERVAL_SECONDS."""
 
     def __init__(self, context: ServiceContext, names: Collection[str]) -> None:
         self._context = context
-        self._numbers = {compute_subject_id(name): name for name in names}
+        self._numbers = {compute_task_subject_id(name): name for name in names}
         self._next_check_at = float("-inf")
 
     def update_alerts(self, now: datetime) -> None:
@@ -40,16 +40,16 @@ class OverdueTaskAlerts:
         context, monotonic = self._context, self._context.clock.monotonic()
         if monotonic < self._next_check_at:
             return
-        self._next_check_at = monotonic + context.scale.scale_seconds(CHECK_INTERVAL_SECONDS)
+        self._next_check_at = monotonic + context.scale.scale_seconds(OVERDUE_CHECK_INTERVAL_SECONDS)
         with context.database.read() as conn:
             overdue_tasks = {
-                compute_subject_id(task.name): task
+                compute_task_subject_id(task.name): task
                 for task in tasks.list_tasks(conn)
                 if is_overdue(task, now, context.scale)
             }
             open_alerts = {
                 alert.subject_id: alert
-                for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
+                for alert in alerts.list_open_alerts_of_rule(conn, OVERDUE_TASK_ALERT_RULE, _MAX_OPEN_ALERTS)
             }
         overdue_tasks = {number: task for number, task in overdue_tasks.items() if number in self._numbers}
         new_tasks = [overdue_tasks[number] for number in sorted(overdue_tasks.keys() - open_alerts.keys())]
@@ -62,8 +62,10 @@ class OverdueTaskAlerts:
     ) -> None:
         now = self._context.now()
         for task in new_tasks:
-            number, words = compute_subject_id(task.name), f"every {task.every.total_seconds():.0f} s"
-            alerts.raise_alert(tx.conn, ALERT_RULE, TASK_KIND, number, None, _format_task_state(task), words, now)
+            number, words = compute_task_subject_id(task.name), f"every {task.every.total_seconds():.0f} s"
+            alerts.raise_alert(
+                tx.conn, OVERDUE_TASK_ALERT_RULE, TASK_KIND, number, None, _format_task_state(task), words, now
+            )
         for alert in settled_alerts:
             alerts.resolve(tx.conn, alert.id, now)
 

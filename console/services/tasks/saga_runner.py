@@ -104,7 +104,7 @@ class QuestionStep:
     ask: Callable[[Saga], StepAction]
 
 
-Step: TypeAlias = EffectStep | QuestionStep
+SagaStep: TypeAlias = EffectStep | QuestionStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class SagaPlan:
 
     kind: str
     subject_kind: str
-    steps: tuple[Step, ...]
+    steps: tuple[SagaStep, ...]
     schedule: Sequence[timedelta]
     on_stop: Callable[[Transaction, Saga], None] = lambda _tx, _saga: None
 
@@ -125,7 +125,7 @@ class SagaPlan:
         """The names of the steps in sequence."""
         return tuple(step.name for step in self.steps)
 
-    def find_step(self, name: str) -> Step:
+    def find_step(self, name: str) -> SagaStep:
         """Return the step of this name. Raises ValueError for an unknown name."""
         return self.steps[self.step_names.index(name)]
 
@@ -299,7 +299,7 @@ class SagaRunner:
         reach(f"after_undo_{step.name}")
         return moved_back
 
-    def _undo_done_step(self, tx: Transaction, saga: Saga, step: Step) -> Saga:
+    def _undo_done_step(self, tx: Transaction, saga: Saga, step: SagaStep) -> Saga:
         done_times = saga.facts.get(DONE_FACT)
         if (
             not isinstance(step, EffectStep)

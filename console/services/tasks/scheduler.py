@@ -49,21 +49,21 @@ MONEY_TASK_NAMES = frozenset({"refund_submissions", "payment_timeouts", "bulk_ru
 """Names of the tasks that send money, request refunds, decide about orders or act in the name of people. None of them
 runs while an open alert says that the database went back in time.
 """
-MAX_WAIT_FOR_RUN_SECONDS = 60.0
+MAX_WAIT_FOR_TASK_RUN_SECONDS = 60.0
 """Longest time in seconds for which `run_all` waits for a task that another process runs."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.25
 _log = logging.getLogger("console.worker")
 
 
-DueCheck = Callable[[ScheduledTask], bool]
+TaskDuePredicate = Callable[[ScheduledTask], bool]
 """A function that is called under the task's lease. It returns True if the task is to run now."""
 
 
-def _return_false() -> bool:
+def _never_stop() -> bool:
     return False
 
 
-def _return_true(_: ScheduledTask) -> bool:
+def _treat_every_task_as_due(_: ScheduledTask) -> bool:
     return True
 
 
@@ -117,7 +117,7 @@ class Scheduler:
         self._overdue = OverdueTaskAlerts(context, self._tasks)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def task_names(self) -> tuple[str, ...]:
         """The names of the tasks, in the sequence in which they run."""
         return tuple(self._tasks)
 
@@ -147,7 +147,7 @@ class Scheduler:
             return tasks.list_tasks(conn)
 
     def run_due(
-        self, stop: Callable[[], bool] = _return_false, early_margin: timedelta = timedelta()
+        self, stop: Callable[[], bool] = _never_stop, early_margin: timedelta = timedelta()
     ) -> tuple[TaskRun, ...]:
         """Run the due tasks that no other process runs, and return their runs. After `stop` returns True, no other
         task begins.
@@ -176,7 +176,7 @@ class Scheduler:
 
     def run_all(self) -> tuple[TaskRun, ...]:
         """Run every task once, whether it is due or not, and return the runs. If another process runs a task, wait
-        for it at most MAX_WAIT_FOR_RUN_SECONDS.
+        for it at most MAX_WAIT_FOR_TASK_RUN_SECONDS.
 
         If a task fails, its exception is raised after all tasks have run. Raises not_allowed for a database
         account that may not run tasks.
@@ -239,8 +239,8 @@ class Scheduler:
         self,
         ended_run: _TaskRun | None,
         name: str | None = None,
-        stop: Callable[[], bool] = _return_false,
-        is_due: DueCheck = _return_true,
+        stop: Callable[[], bool] = _never_stop,
+        is_due: TaskDuePredicate = _treat_every_task_as_due,
     ) -> _TaskRun | None:
         """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None.
         Return the new run; None if `name` is None, if another process holds the task's lease, or if `is_due`
@@ -259,9 +259,9 @@ class Scheduler:
 
     def _wait_and_begin_run(self, name: str) -> _TaskRun | None:
         """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
-        the other process still runs the task after MAX_WAIT_FOR_RUN_SECONDS."""
+        the other process still runs the task after MAX_WAIT_FOR_TASK_RUN_SECONDS."""
         context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
-        deadline = context.clock.monotonic() + context.scale.scale_seconds(MAX_WAIT_FOR_RUN_SECONDS)
+        deadline = context.clock.monotonic() + context.scale.scale_seconds(MAX_WAIT_FOR_TASK_RUN_SECONDS)
         while context.clock.monotonic() < deadline and not interrupts.is_interrupt_pending():
             context.clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
@@ -274,7 +274,9 @@ class Scheduler:
         with self._context.database.read() as conn:
             return leases.find_holder(conn, TASK_LEASE_PREFIX + name) is not None
 
-    def _begin_run(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: DueCheck) -> _TaskRun | None:
+    def _begin_run(
+        self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: TaskDuePredicate
+    ) -> _TaskRun | None:
         context, interval = self._context, get_interval(name)
         now = context.now()
         lease = leases.acquire(
@@ -323,7 +325,7 @@ class Scheduler:
         with tracing.start_new_correlation(task=run.name):
             try:
                 with self._keep_lease_renewed(run), stop_when_false(run.may_continue):
-                    self._execute_run(run)
+                    self._execute_due_task(run)
             except BaseException:
                 self._release_lease_early(run)
                 raise
@@ -335,17 +337,17 @@ class Scheduler:
     @contextmanager
     def _keep_lease_renewed(self, run: _TaskRun) -> Iterator[None]:
         beat = f"{run.lease.name}-{run.lease.token}"
-        self._heartbeat.add(beat, lambda: self._renew_lease(run))
+        self._heartbeat.add_beat(beat, lambda: self._renew_lease(run))
         try:
             yield
         finally:
-            self._heartbeat.remove(beat)
+            self._heartbeat.remove_beat(beat)
 
     def _renew_lease(self, run: _TaskRun) -> None:
         context, seconds = self._context, self._heartbeat.scale_lease_seconds
         run.is_lease_lost = not context.write(lambda tx: leases.renew(tx.conn, run.lease, context.now(), seconds))
 
-    def _execute_run(self, run: _TaskRun) -> None:
+    def _execute_due_task(self, run: _TaskRun) -> None:
         self._context.failpoints.reach("after_task_begin")
         try:
             run.record_count = self._tasks[run.name]()

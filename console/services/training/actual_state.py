@@ -18,7 +18,7 @@ TRAINING_PROVIDER = "paypay"
 _MAX_READ_NOTICES = 200
 
 
-class ActualState:
+class ActualRecordReader:
     """Reads the actual state of the records of an incident. It writes nothing. It reads the results of a person's
     acts, not the acts."""
 

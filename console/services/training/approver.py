@@ -8,14 +8,14 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.services.process.context import ServiceContext
-from console.services.training.incidents import DECLARATION_BY_KEY
+from console.services.training.incidents import INCIDENT_DECLARATION_BY_KEY
 from console.services.training.protocols import InventedWorld
 from console.services.training.score_file import ScoreFile
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.refunds import approvals, refunds
 
-_MAX_DECISIONS = 100
+_MAX_APPROVER_DECISIONS = 100
 _log = logging.getLogger(__name__)
 
 
@@ -27,8 +27,8 @@ class InventedApprover:
     provider's ledger shows the mistake.
     """
 
-    def __init__(self, context: ServiceContext, world: InventedWorld, scores: ScoreFile) -> None:
-        self._context, self._world, self._scores = context, world, scores
+    def __init__(self, context: ServiceContext, world: InventedWorld, score_file: ScoreFile) -> None:
+        self._context, self._world, self._scores = context, world, score_file
 
     def decide(self) -> None:
         """Decide about all requests and proposals of the person in training that wait now. If a service refuses a
@@ -37,11 +37,11 @@ class InventedApprover:
         with self._context.database.read() as conn:
             requests = [
                 (refund.id, self._must_decline(conn, refund))
-                for refund in refunds.list_waiting_for_decision(conn, _MAX_DECISIONS)
+                for refund in refunds.list_waiting_for_decision(conn, _MAX_APPROVER_DECISIONS)
                 if refund.maker == person
             ]
             proposals = [
-                each for each in approvals.list_open_proposals(conn, _MAX_DECISIONS) if each.person == person
+                each for each in approvals.list_open_proposals(conn, _MAX_APPROVER_DECISIONS) if each.person == person
             ]
         for refund_id, must_decline in requests:
             self._try_decision(self._world.decline_refund if must_decline else self._world.approve_refund, refund_id)
@@ -60,7 +60,7 @@ class InventedApprover:
         of_payment = {
             key for key, attempt in attempts if payment and attempt.facts.get("order") == payment.merchant_payment_id
         }
-        if not any(DECLARATION_BY_KEY[key].is_declined_first for key in of_payment):
+        if not any(INCIDENT_DECLARATION_BY_KEY[key].is_declined_first for key in of_payment):
             return False
         declined = [
             (other.reason_code, other.reason.strip())

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CreditCheck
 from console.domain.training.results import Verdict
-from console.services.training.actual_state import ActualState
+from console.services.training.actual_state import ActualRecordReader
 from console.services.training.protocols import InventedWorld
 
 IncidentFacts: TypeAlias = Mapping[str, str]
@@ -28,7 +28,7 @@ class IncidentDeclaration:
 
     key: str
     create: Callable[[InventedWorld, int], IncidentFacts]
-    judge: Callable[[ActualState, IncidentFacts], Verdict]
+    judge: Callable[[ActualRecordReader, IncidentFacts], Verdict]
     is_declined_first: bool = False
 
 
@@ -41,7 +41,7 @@ def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"number": number, "record": str(record), "provider_id": str(world.find_provider_check_id(number))}
 
 
-def _judge_lost_answer(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_lost_answer(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     record = actual.require_credit_check(int(facts["record"]))
     if actual.ledger.count_charges(facts["number"]) > 1:
         return Verdict.BOUGHT_TWICE
@@ -56,7 +56,7 @@ def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"number": number, "record": str(world.buy_check(number, "pdf_missing", "pdf"))}
 
 
-def _judge_missing_pdf(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_missing_pdf(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     if actual.ledger.count_charges(facts["number"]) > 1:
         return Verdict.BOUGHT_TWICE
     return Verdict.RIGHT if _has_pdf(actual.require_credit_check(int(facts["record"]))) else Verdict.LEFT_OPEN
@@ -71,7 +71,7 @@ def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"number": number, "successor": successor}
 
 
-def _judge_merged_company(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_merged_company(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     if actual.ledger.count_charges(facts["number"]):
         return Verdict.BOUGHT_OLD_COMPANY
     count = actual.ledger.count_charges(facts["successor"])
@@ -93,13 +93,13 @@ def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"order": order, "paid": "5500", "price": "4400", "amount": "1100"}
 
 
-def _judge_refund_of_amount(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_refund_of_amount(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     """Judge an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen) for the order
     `facts["order"]`."""
     return _judge_refunded_amounts(actual, facts["order"], int(facts["amount"]))
 
 
-def _judge_refunded_amounts(actual: ActualState, order: str, amount: int) -> Verdict:
+def _judge_refunded_amounts(actual: ActualRecordReader, order: str, amount: int) -> Verdict:
     refunded = actual.ledger.list_refunded_amounts(order)
     if not refunded:
         return Verdict.LEFT_OPEN
@@ -118,7 +118,7 @@ def _create_double_payment(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"first": first, "order": second, "amount": "7700", "number": corporation}
 
 
-def _judge_double_payment(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_double_payment(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     if actual.ledger.list_refunded_amounts(facts["first"]):
         return Verdict.REFUNDED_WRONG_PAYMENT
     return _judge_refund_of_amount(actual, facts)
@@ -131,13 +131,13 @@ def _create_payment_only_at_provider(world: InventedWorld, attempt: int) -> Inci
     return {"order": order, "amount": "9900", "day": world.publish_daily_file(day)}
 
 
-def _judge_payment_only_at_provider(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_payment_only_at_provider(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     if actual.ledger.list_refunded_amounts(facts["order"]):
         return Verdict.REFUNDED_WITHOUT_CAUSE
     return Verdict.RIGHT if _is_payment_booked(actual, facts) else Verdict.LEFT_OPEN
 
 
-def _is_payment_booked(actual: ActualState, facts: IncidentFacts) -> bool:
+def _is_payment_booked(actual: ActualRecordReader, facts: IncidentFacts) -> bool:
     payment = actual.find_payment(facts["order"])
     return payment is not None and payment.captured_minor == int(facts["amount"])
 
@@ -154,7 +154,7 @@ def _create_notice_without_payment(world: InventedWorld, attempt: int) -> Incide
     return {"order": unknown, "amount": "6600", "day": world.publish_daily_file(day)}
 
 
-def _judge_notice_without_payment(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_notice_without_payment(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     if actual.ledger.list_refunded_amounts(facts["order"]):
         return Verdict.REFUNDED_WITHOUT_CAUSE
     if _is_payment_booked(actual, facts):
@@ -170,7 +170,7 @@ def _create_forged_notice(world: InventedWorld, attempt: int) -> IncidentFacts:
     return {"order": invented, "amount": "33000", "day": world.publish_daily_file(day)}
 
 
-def _judge_forged_notice(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_forged_notice(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     if not actual.is_notice_acknowledged(facts["order"]):
         return Verdict.LEFT_OPEN
     return Verdict.RIGHT if actual.ledger.count_queries(facts["order"], facts["day"]) else Verdict.ENDED_UNCHECKED
@@ -187,7 +187,7 @@ def _create_unknown_refund(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"order": order, "amount": "3300", "refund": str(refund)}
 
 
-def _judge_unknown_refund(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_unknown_refund(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
         return Verdict.REFUNDED_TWICE
     refund = actual.require_refund(int(facts["refund"]))
@@ -213,7 +213,7 @@ def _create_refund_to_approve(world: InventedWorld, _attempt: int) -> IncidentFa
     return {"order": order, "amount": "4000", "refund": str(refund)}
 
 
-def _judge_refund_to_approve(actual: ActualState, facts: IncidentFacts) -> Verdict:
+def _judge_refund_to_approve(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
     if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
         return Verdict.REFUNDED_TWICE
     is_ended = actual.require_refund(int(facts["refund"])).state in _STATES_ENDED_WITHOUT_MONEY
@@ -234,4 +234,6 @@ INCIDENT_DECLARATIONS = (
     IncidentDeclaration("refund_refused", _create_refused_refund, _judge_refund_of_amount),
     IncidentDeclaration("due_approval", _create_refund_to_approve, _judge_refund_to_approve),
 )
-DECLARATION_BY_KEY: Mapping[str, IncidentDeclaration] = {incident.key: incident for incident in INCIDENT_DECLARATIONS}
+INCIDENT_DECLARATION_BY_KEY: Mapping[str, IncidentDeclaration] = {
+    incident.key: incident for incident in INCIDENT_DECLARATIONS
+}

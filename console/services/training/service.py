@@ -14,9 +14,13 @@ from console.domain.training.results import (
     get_training_state,
 )
 from console.services.process.context import ServiceContext
-from console.services.training.actual_state import ActualState
+from console.services.training.actual_state import ActualRecordReader
 from console.services.training.approver import InventedApprover
-from console.services.training.incidents import DECLARATION_BY_KEY, INCIDENT_DECLARATIONS, IncidentDeclaration
+from console.services.training.incidents import (
+    INCIDENT_DECLARATION_BY_KEY,
+    INCIDENT_DECLARATIONS,
+    IncidentDeclaration,
+)
 from console.services.training.protocols import InventedWorld, ProviderLedger
 from console.services.training.score_file import IncidentAttempt, ScoreFile
 from console.settings.settings import Settings
@@ -36,27 +40,29 @@ def require_training_profile(settings: Settings, url: str) -> None:
             )
 
 
-def judge_attempts(database: Database, ledger: ProviderLedger, scores: ScoreFile, run: str, now: datetime) -> None:
+def judge_attempts(
+    database: Database, ledger: ProviderLedger, score_file: ScoreFile, run: str, now: datetime
+) -> None:
     """Judge the begun incidents of the training with the id `run` by the providers' ledger and the database, and
-    store the verdicts. An attempt that was already judged as wrong is not judged again. `scores` is the
+    store the verdicts. An attempt that was already judged as wrong is not judged again. `score_file` is the
     person's score file. Raises storage_full if the file can't be written.
     """
-    for key, attempt in scores.read_attempts().items():
+    for key, attempt in score_file.read_attempts().items():
         if attempt.run != run or _find_state(attempt) is TrainingState.WRONG:
             continue
         with database.read() as conn:
-            verdict = DECLARATION_BY_KEY[key].judge(ActualState(conn, ledger), attempt.facts)
-        scores.write_attempt(key, attempt.add_verdict(verdict, now))
+            verdict = INCIDENT_DECLARATION_BY_KEY[key].judge(ActualRecordReader(conn, ledger), attempt.facts)
+        score_file.write_attempt(key, attempt.add_verdict(verdict, now))
 
 
-def read_overview(scores: ScoreFile, run: str | None) -> TrainingOverview:
-    """Return all incidents with their stored verdicts, and the score. `scores` is the person's score file. `run`
+def read_overview(score_file: ScoreFile, run: str | None) -> TrainingOverview:
+    """Return all incidents with their stored verdicts, and the score. `score_file` is the person's score file. `run`
     is the id of the person's running training; None if none runs."""
-    attempts = scores.read_attempts()
+    attempts = score_file.read_attempts()
     incidents = tuple(
         _make_incident(each, attempts.get(each.key, IncidentAttempt()), run) for each in INCIDENT_DECLARATIONS
     )
-    return TrainingOverview(incidents, scores.compute_score(), is_running=run is not None)
+    return TrainingOverview(incidents, score_file.compute_score(), is_running=run is not None)
 
 
 def _find_verdict(attempt: IncidentAttempt) -> Verdict | None:
@@ -93,10 +99,10 @@ class TrainingService:
     may use the service. `run` is the id of this training."""
 
     def __init__(
-        self, context: ServiceContext, world: InventedWorld, ledger: ProviderLedger, scores: ScoreFile, run: str
+        self, context: ServiceContext, world: InventedWorld, ledger: ProviderLedger, score_file: ScoreFile, run: str
     ) -> None:
-        self._context, self._world, self._ledger, self._scores, self._run = context, world, ledger, scores, run
-        self._approver = InventedApprover(context, world, scores)
+        self._context, self._world, self._ledger, self._scores, self._run = context, world, ledger, score_file, run
+        self._approver = InventedApprover(context, world, score_file)
         self._lock = Lock()
 
     def read_overview(self) -> TrainingOverview:
@@ -106,7 +112,7 @@ class TrainingService:
     def begin_incident(self, key: str) -> TrainingOverview:
         """Begin the incident `key`, or begin it again with new records. Return all incidents. Raises not_found for
         an unknown key, and the errors of the services that create the records."""
-        incident = DECLARATION_BY_KEY.get(key)
+        incident = INCIDENT_DECLARATION_BY_KEY.get(key)
         if incident is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "training", "id": key[:40]})
         with self._lock:

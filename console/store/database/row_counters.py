@@ -22,7 +22,7 @@ COUNTED_TABLES = tuple(
 MIN_REMAINING_IDS = 10_000
 """Number of ids that every table must have left before a call that costs or moves money."""
 ENOUGH_REMAINING_IDS = 1_000_000_000
-CHECK_VALID_SECONDS = 1.0
+FITNESS_CHECK_VALID_SECONDS = 1.0
 """Time (seconds) for which a check of the counters stays valid if every table has ENOUGH_REMAINING_IDS left. A
 check before every purchase would take a fifth of the purchase's time on MariaDB. The triggers
 (`constraints.row_counters`) let nobody use up that many ids within this time.
@@ -70,11 +70,11 @@ def read_counters(conn: Connection) -> tuple[RowCounter, ...]:
 
 def require_remaining_ids(conn: Connection) -> None:
     """Raise storage_full if one of COUNTED_TABLES has fewer than MIN_REMAINING_IDS ids left. If every table has
-    had ENOUGH_REMAINING_IDS within the last CHECK_VALID_SECONDS, nothing is read."""
+    had ENOUGH_REMAINING_IDS within the last FITNESS_CHECK_VALID_SECONDS, nothing is read."""
     if time.monotonic() < _valid_until.get(conn.engine, float("-inf")):
         return
     if all(counter.remaining >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):
-        _valid_until[conn.engine] = time.monotonic() + CHECK_VALID_SECONDS
+        _valid_until[conn.engine] = time.monotonic() + FITNESS_CHECK_VALID_SECONDS
         return
     for counter in read_counters(conn):
         if counter.remaining < MIN_REMAINING_IDS:

@@ -459,7 +459,7 @@ def _make_acknowledge_call(alerts: Sequence[Alert]) -> ActingCall[object]:
 def _make_undo_acknowledgement_call(alerts: Sequence[Alert]) -> ActingCall[object]:
     """Return the call to the service that undoes the acting person's acknowledgement of all of `alerts`."""
     ids = [alert.id for alert in alerts]
-    return lambda services, request_id: services.alerts.undo_each(ids, request_id=request_id)
+    return lambda services, request_id: services.alerts.undo_each_acknowledgement(ids, request_id=request_id)
 
 
 def _get_incident_id(incident: Incident) -> int:

@@ -204,7 +204,7 @@ class BackgroundRefresh(QObject):
             proposals = services.recovery.list_proposals() if may_confirm else ()
             counts = (
                 *services.recovery.count_queues(),
-                services.notices.count(),
+                services.notices.count_open_notices(),
                 services.alerts.count_changed_companies(),
             )
             unfinished = services.recovery.list_unfinished_operations()
@@ -219,7 +219,7 @@ class BackgroundRefresh(QObject):
                 unfinished,
                 now,
                 to_decide,
-                services.incidents.count_waiting(),
+                services.incidents.count_waiting_incidents(),
                 services.bulk.count_unfinished(),
                 lost_count,
                 person,

@@ -213,5 +213,5 @@ def _list_refs_of_selection(source: RecordLister, services: "Console") -> Sequen
     selected."""
     records = source(services)
     if isinstance(records, str):
-        return services.recovery.list_queue_subjects(records, most=_MAX_SELECTED_RECORDS)
+        return services.recovery.list_queue_subjects(records, max_records=_MAX_SELECTED_RECORDS)
     return [(record.kind, record.id) for record in records]

@@ -22,7 +22,7 @@ from console.services.desk_requests.waiting import RequestWait, report_request_s
 from console.services.process.passwords import use_password_reader
 from console.views.runtime.first_tasks import FirstTask, FirstTaskList
 from console.views.runtime.page_fetch import FetchedPage, PageFetcher
-from console.views.runtime.person_state import VISITS_VALUE_NAME, PersonState
+from console.views.runtime.person_state import VISITS_VALUE_NAME, PersonStateStore
 from console.views.runtime.preferences import Preferences
 from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.routes import Route
@@ -126,7 +126,7 @@ class WindowContext(QObject):
         """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
         self._running_acting_calls: list[TaskHandle] = []
         self._owned_attempts: set[tuple[QObject, Hashable]] = set()
-        self.own_state = PersonState(self.bind_services, self.now, runner, self)
+        self.own_state = PersonStateStore(self.bind_services, self.now, runner, self)
         self.own_state.loaded.connect(self._read_visited_records)
         self.first_tasks = FirstTaskList(
             self.preferences, self.now, lambda: self.is_ready and not self.has_training, self

@@ -31,7 +31,7 @@ class _ServiceSource:
         return self.call(lambda services: services.person_state.change_entries(changes))
 
 
-class PersonState(StoredValues):
+class PersonStateStore(StoredValues):
     """The stored values of the acting person. `bind` gets a service call and the name of a person; it returns a
     function that runs the call as this person."""
 

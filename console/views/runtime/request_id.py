@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from console.domain.errors import EXIT_STATUS, ErrorCode
 from console.domain.person_state.retention import ATTEMPT_PREFIX
-from console.views.runtime.person_state import PersonState
+from console.views.runtime.person_state import PersonStateStore
 from console.views.runtime.tasks import Failure
 
 _STORED_FAILURE_EXIT_STATUSES = (4, 5)
@@ -21,11 +21,11 @@ class AttemptRequestIds:
     An attempt is a command with its arguments. A second click, and a retry after a lost answer, are the same
     attempt and get the same request id. After an answer, the same command is a new attempt with a new request id.
 
-    The ids are also stored in the PersonState, so that a window that is opened after a crash continues an attempt
-    with its id. The key of a stored id is a digest of the attempt.
+    The ids are also stored in the PersonStateStore, so that a window that is opened after a crash continues an
+    attempt with its id. The key of a stored id is a digest of the attempt.
     """
 
-    def __init__(self, state: PersonState | None = None) -> None:
+    def __init__(self, state: PersonStateStore | None = None) -> None:
         self._state = state
         self._ids: dict[Hashable, str] = {}
 

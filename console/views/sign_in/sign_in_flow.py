@@ -127,7 +127,7 @@ class SignInFlow(QObject):
         def enter() -> OpenedServices:
             sign_in.use_account(typed.user, typed.password)
             services = open_services()
-            is_stored = services.sessions.record_sign_in(keep=typed.must_store)
+            is_stored = services.sessions.record_sign_in(keep_password=typed.must_store)
             return OpenedServices(services, typed.must_store and not is_stored)
 
         self._context.runner.run(enter, self._finish_sign_in, self._show_refusal, owner=self, lane="slow")

@@ -16,7 +16,7 @@ from console.app import Console, open_console
 from console.domain.access.permissions import ALL_ROLES
 from console.domain.errors import ConsoleError
 from console.domain.service_results import AccountsApplied
-from console.services.access.account_file import read_entries
+from console.services.access.account_file import read_account_entries
 from console.settings.settings import Settings
 from console.store.access import grants
 from console.store.database.engine import Database
@@ -412,5 +412,5 @@ def test_on_sqlite_there_are_rows_and_nothing_else(tmp_path: Path) -> None:
 def test_a_file_that_is_not_exactly_right_is_refused(content: str, problem: str, line: int) -> None:
     """With the problem, the line and the name: nothing is guessed about who may do what."""
     with pytest.raises(ConsoleError, match="usage") as refused:
-        read_entries(content)
+        read_account_entries(content)
     assert (refused.value.detail["problem"], refused.value.detail["line"]) == (problem, line)

@@ -204,7 +204,7 @@ def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: 
     legacy.make(database, [bought(BOUGHT, charged.credit_check_id), bought(PENDING, 2, pdf_file_path="theirs/2.pdf")])
     with adoption(home, url) as service:
         with pytest.raises(ConsoleError) as early:
-            service.accept_incomplete()
+            service.accept_incomplete_rows()
         assert (early.value.code, early.value.detail["problem"]) == ("schema_mismatch", "not_adopted")
         assert service.run().incomplete == 1
     if database.is_server:
@@ -212,7 +212,7 @@ def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: 
     with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
         assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [1]
         with adoption(home, url) as service:
-            assert [service.accept_incomplete() for _ in range(2)] == [1, 0]
+            assert [service.accept_incomplete_rows() for _ in range(2)] == [1, 0]
         assert console.recovery.read_queue("incomplete").items == ()
         assert console.lookup.find_records(BOUGHT).credit_checks[0].incomplete == ("pdf",)
         assert console.credit_checks.refetch(1).record.incomplete == ()

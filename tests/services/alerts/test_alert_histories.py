@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState, find_payment_path
 from console.domain.transitions.tables import ORDER_TRANSITIONS
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.store.alerts import alerts
 from console.store.payments import orders, payments
@@ -177,7 +177,7 @@ class Story:
 
     def look(self, _: int = 0) -> None:
         with act_as(WORKER):
-            AlertRules(self.context).run()
+            AlertRuleEvaluator(self.context).update_alerts()
         with self.context.database.read() as conn:
             found = [one for one in alerts.find_by_subject(conn, "order", self.id) if one.resolved_at is None]
         self.told = self.expected()

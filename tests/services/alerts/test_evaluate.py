@@ -8,9 +8,9 @@ import pytest
 
 from console.domain.alerts.rules import LONGEST_GRACE_PERIOD
 from console.services.alerts import evaluate as alerting
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.alerts.inbox import AlertService
-from console.services.guarded.request_ids import RequestIds
+from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import WORKER, act_as
 from console.services.tasks.cancellation import stop_when_false
 from console.store.alerts import alerts
@@ -26,13 +26,13 @@ class Looks:
     def __init__(self, scene: Scene, clock: MovedClock) -> None:
         self.scene, self.clock = scene, clock
         self.rules, self.desk = (
-            AlertRules(scene.context),
-            AlertService(scene.context, RequestIds(scene.context, NoCache()), scene.readers.complete_records),
+            AlertRuleEvaluator(scene.context),
+            AlertService(scene.context, RequestIdService(scene.context, NoCache()), scene.readers.complete_records),
         )
 
     def run(self) -> int:
         with act_as(WORKER):
-            return self.rules.run()
+            return self.rules.update_alerts()
 
     def after_grace(self) -> int:
         self.clock.offset += self.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD)

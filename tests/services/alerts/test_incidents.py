@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.alerts.incidents import Incident, IncidentState, WakeReason
 from console.domain.payments.records import RefundRequest
-from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.store.alerts import cases
 from tests.support.desks import MovedClock
@@ -29,7 +29,7 @@ def my_name(scene: Scene) -> str:
 def run_rules(scene: Scene, clock: MovedClock, later: timedelta = timedelta(minutes=10)) -> None:
     clock.offset += scene.context.scale.scale_delta(later)
     with act_as(WORKER):
-        AlertRules(scene.context).run()
+        AlertRuleEvaluator(scene.context).update_alerts()
 
 
 def behind(scene: Scene, number: str = "ORD-1") -> int:
@@ -106,9 +106,9 @@ def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> N
     now = scene.context.now()
     for wrong in (now, now - DAY, now + 15 * DAY):
         assert refusal(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
-    assert incidents.count_waiting() == 1
+    assert incidents.count_waiting_incidents() == 1
     assert incidents.snooze(id, now + timedelta(minutes=2)).state is IncidentState.SNOOZED
-    assert incidents.count_waiting() == 0
+    assert incidents.count_waiting_incidents() == 0
     clock.offset += timedelta(minutes=1)
     assert the_only(scene).state is IncidentState.SNOOZED
     clock.offset += timedelta(minutes=1)
@@ -139,7 +139,7 @@ def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
     (alert,) = the_only(scene).alerts
     desk = scene.console.alerts
     assert (desk.acknowledge(alert.id, "").acknowledged_by, the_only(scene).is_acknowledged) == ("op-a", True)
-    assert scene.console.incidents.count_waiting() == 0
+    assert scene.console.incidents.count_waiting_incidents() == 0
     with scene.place.acting(scene.console, "lead-b") as lead:
         assert refusal(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
     taken_back = desk.undo_acknowledgement(alert.id)

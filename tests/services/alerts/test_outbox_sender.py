@@ -11,9 +11,9 @@ from console.domain.alerts.events import AlertMessage, Publisher
 from console.domain.tasks.records import ALERT_TOPIC
 from console.services.alerts.outbox_sender import (
     ALERT_RULE,
-    JITTER_FRACTION,
-    MAX_CONSECUTIVE_FAILURES,
-    RETRY_WAITS,
+    MAX_CONSECUTIVE_SEND_FAILURES,
+    OUTBOX_RETRY_WAITS,
+    RETRY_JITTER_FRACTION,
     UNPUBLISHED_ALERT_AGE,
     OutboxSender,
 )
@@ -69,7 +69,7 @@ def publishing(context: ServiceContext) -> OutboxSender:
 
 def run(context: ServiceContext, made: OutboxSender | None = None) -> int:
     with act_as(WORKER):
-        return (made or publishing(context)).run()
+        return (made or publishing(context)).send_due_events()
 
 
 def waiting(context: ServiceContext) -> int:
@@ -99,7 +99,7 @@ def test_whatever_is_not_taken_comes_again(
     assert run(context) == 1
     assert receiver.ids == ["a-1", "b-1"]
     assert set(receiver.asked) == {"/alerts"}
-    clock.at += RETRY_WAITS[0] * (1 + JITTER_FRACTION)
+    clock.at += OUTBOX_RETRY_WAITS[0] * (1 + RETRY_JITTER_FRACTION)
     assert run(context) == 2
     assert receiver.ids == ["a-1", "b-1", "a-1", "a-2"]
 
@@ -116,8 +116,8 @@ def test_attempts_become_rare_and_never_end(context: ServiceContext, receiver: R
             event = outbox.find(conn, "a-1")
         assert event is not None
         assert (event.attempts, event.last_error) == (attempt + 1, "status_500")
-        step = RETRY_WAITS[min(attempt, len(RETRY_WAITS) - 1)]
-        assert step * (1 - JITTER_FRACTION) <= event.next_at - clock.now() <= step * (1 + JITTER_FRACTION)
+        step = OUTBOX_RETRY_WAITS[min(attempt, len(OUTBOX_RETRY_WAITS) - 1)]
+        assert step * (1 - RETRY_JITTER_FRACTION) <= event.next_at - clock.now() <= step * (1 + RETRY_JITTER_FRACTION)
         clock.at = event.next_at
     receiver.answers = lambda _event, _nth: 200
     assert (run(context), waiting(context)) == (1, 0)
@@ -129,7 +129,7 @@ def test_a_receiver_that_is_down_is_left_alone(context: ServiceContext, receiver
     put(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
     assert run(context) == 0
-    assert len(receiver.got) == MAX_CONSECUTIVE_FAILURES
+    assert len(receiver.got) == MAX_CONSECUTIVE_SEND_FAILURES
 
 
 @WARNED
@@ -142,7 +142,7 @@ def test_people_are_told_when_it_takes_long(context: ServiceContext, receiver: R
     clock.at += UNPUBLISHED_ALERT_AGE + timedelta(seconds=1)
     for _ in range(2):
         run(context)
-        clock.at += 2 * RETRY_WAITS[-1]
+        clock.at += 2 * OUTBOX_RETRY_WAITS[-1]
     (observed,) = late(context)
     assert observed.startswith("1 since ")
     receiver.answers = lambda _event, _nth: 200
@@ -173,7 +173,7 @@ def publish(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
     """A worker of its own, for a kill."""
     with quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **told(url)) as console, act_as(WORKER):
         pipe.send("open")
-        publishing(console._context).run()
+        publishing(console._context).send_due_events()
 
 
 def test_killed_between_sending_and_writing_it_down(tmp_path: Path, receiver: Receiver) -> None:

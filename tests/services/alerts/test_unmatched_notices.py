@@ -11,7 +11,7 @@ from tests.support.payment_desks import Scene
 def items(scene: Scene) -> dict[str, UnmatchedNoticeItem]:
     """The queue by the numbers of the notices."""
     page = scene.console.notices.read_page()
-    assert scene.console.notices.count().count == len(page.items)
+    assert scene.console.notices.count_open_notices().count == len(page.items)
     return {item.notice.order_no or "": item for item in page.items}
 
 

@@ -11,7 +11,7 @@ from console.app import Console
 from console.domain.registry.corporations import RegistryStatus
 from console.sandbox.registry.files import write_difference, write_whole
 from console.sandbox.registry.rows import RegistryRow, complete_number, make_company_row
-from console.services.alerts.changed_companies import ChangedCompanies
+from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
 from console.store.registry.import_files import import_registry_files
@@ -58,7 +58,7 @@ class Watched:
 
     def run(self, desk: int = 0) -> int:
         with act_as(WORKER):
-            return ChangedCompanies(self.desks[desk]._context).run()
+            return ChangedCompanyAlerts(self.desks[desk]._context).update_alerts()
 
     def check(self, index: int, *, client: int = 1, bought_at: str = BOUGHT_AT, expires_at: str = EXPIRES_AT) -> None:
         self.place.shop(

@@ -6,7 +6,7 @@ from collections import namedtuple
 import pytest
 
 from console.domain.records import PurchaseRequest
-from console.services.guarded.database_fitness import NEEDED_FREE_BYTES
+from console.services.guarded.database_fitness import NEEDED_FREE_DISK_BYTES
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import Scene
@@ -24,7 +24,7 @@ def test_a_full_disk_is_told_before_a_row_is_made(
     ask = PurchaseRequest(NUMBERS[0], "1")
     with place.desk(vendor, hand_clock) as console:
         with monkeypatch.context() as full:
-            full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, NEEDED_FREE_BYTES - 1))
+            full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, NEEDED_FREE_DISK_BYTES - 1))
             refused = refusal(lambda: console.credit_checks.purchase(ask))
         assert (refused.code, refused.exit_status, vendor.charges) == ("storage_full", 6, [])
         assert console.lookup.find_records(NUMBERS[0]).credit_checks == ()

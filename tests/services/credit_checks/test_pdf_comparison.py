@@ -108,7 +108,7 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     huge = pdf_bombs.page(b"", box="0 0 1 100000000")
     unreadable = compare(huge, pdf_bombs.page(b""))
     assert [(item.kind, item.reason) for item in unreadable.differences] == [(DifferenceKind.UNREADABLE, "page_size")]
-    monkeypatch.setattr(pdf_comparison, "MAX_DIFFERENCES", 2)
+    monkeypatch.setattr(pdf_comparison, "MAX_DOCUMENT_DIFFERENCES", 2)
     pages = [compare(make_pdf_of_pages([[text]] * 5), make_pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
     assert [(len(one.differences), one.is_cut) for one in pages] == [(2, True), (0, False)]
 

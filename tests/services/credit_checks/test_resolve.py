@@ -8,7 +8,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.services.credit_checks.readings import CheckReadings, FetchedPart
+from console.services.credit_checks.readings import CreditCheckPartReader, FetchedPart
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.places import Place
 from tests.support.refusals import code_of
@@ -198,15 +198,15 @@ def test_two_runs_of_due_tasks_share_the_work(
     sandbox.control.add_fault("pdf_missing", call="pdf", times=2)
     records = [buy(console, number) for number in NUMBERS[:2]]
     clock.offset = timedelta(minutes=6)
-    fetch, asked = CheckReadings.fetch_part, list[int]()
+    fetch, asked = CreditCheckPartReader.fetch_part, list[int]()
 
-    def meeting(parts: CheckReadings, record: CreditCheck, name: str) -> FetchedPart:
+    def meeting(parts: CreditCheckPartReader, record: CreditCheck, name: str) -> FetchedPart:
         asked.append(record.id)
         if len(asked) == 1:
             console.recovery.run_due()
         return fetch(parts, record, name)
 
-    monkeypatch.setattr(CheckReadings, "fetch_part", meeting)
+    monkeypatch.setattr(CreditCheckPartReader, "fetch_part", meeting)
     console.recovery.run_due()
     assert sorted(asked) == [record.id for record in records]
 

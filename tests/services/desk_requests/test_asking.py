@@ -111,7 +111,7 @@ def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> N
                 bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
             desk.credit_checks.read_credit_check(bought.id)
         with executing(worker):
-            until(lambda: not worker.desk_requests.count_waiting(), "the entries to be written")
+            until(lambda: not worker.desk_requests.count_waiting_requests(), "the entries to be written")
     rows = place.sql("SELECT what, result, who, detail FROM audit_log WHERE detail LIKE '%\"request\"%' ORDER BY id")
     assert {who for _, _, who, _ in rows} == {place.named("op-a")}
     written = [(what, result) for what, result, _, _ in rows]
@@ -144,7 +144,7 @@ def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
         worker.desk_requests.announce_presence()
         with ThreadPoolExecutor(1) as thread:
             bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-            until(lambda: worker.desk_requests.count_waiting() > 0, "the request")
+            until(lambda: worker.desk_requests.count_waiting_requests() > 0, "the request")
             context = worker._context
             context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 0.001))
             with pytest.raises(ConsoleError) as unknown:

@@ -147,7 +147,7 @@ def test_what_a_killed_worker_bought_is_answered(
     first.desk_requests.announce_presence()
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-        until(lambda: first.desk_requests.count_waiting() > 0, "the request")
+        until(lambda: first.desk_requests.count_waiting_requests() > 0, "the request")
         left = take(first)
         assert left is not None
         first.desk_requests._make_answer(left)

@@ -14,12 +14,12 @@ from console.domain.desk_requests.records import LONGEST_ARGUMENTS_BYTES, make_r
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.arguments import read_arguments
-from console.services.desk_requests.execution import MAX_EXECUTIONS
+from console.services.desk_requests.execution import MAX_EXECUTIONS_PER_REQUEST
 from console.services.guarded import answer_serialization
 from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
 from console.store.desk_requests.requested_audit import parse_audit_entry
-from console.wiring.desk_requests import COMMAND_FORMS
+from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
@@ -89,12 +89,12 @@ def everybody_goes_on(place: Place, sandbox: Sandbox, worker: Console) -> None:
 
 
 def test_every_command_has_a_form(worker: Console) -> None:
-    assert set(COMMAND_FORMS) == set(worker.desk_requests._commands)
+    assert set(DESK_REQUEST_FORM_BY_COMMAND) == set(worker.desk_requests._commands)
 
 
 def _hostile(command: str) -> Iterator[str]:
     """For each argument a value of every kind, and texts that are no arguments."""
-    usual: list[Any] = [1] * len(COMMAND_FORMS[command].types)
+    usual: list[Any] = [1] * len(DESK_REQUEST_FORM_BY_COMMAND[command].types)
     for at in range(len(usual)):
         for value in VALUES:
             yield json.dumps([*usual[:at], value, *usual[at + 1 :]])
@@ -102,13 +102,13 @@ def _hostile(command: str) -> Iterator[str]:
     yield from TEXTS
 
 
-@pytest.mark.parametrize("command", sorted(COMMAND_FORMS))
+@pytest.mark.parametrize("command", sorted(DESK_REQUEST_FORM_BY_COMMAND))
 def test_arguments_have_the_types_of_their_command(command: str) -> None:
     """Texts are refused as ValueError and in no other way; what passes are values that can be stored."""
     for text in _hostile(command):
         with suppress(ValueError):
-            arguments = read_arguments(text, COMMAND_FORMS[command].types, None)
-            assert len(arguments) == len(COMMAND_FORMS[command].types)
+            arguments = read_arguments(text, DESK_REQUEST_FORM_BY_COMMAND[command].types, None)
+            assert len(arguments) == len(DESK_REQUEST_FORM_BY_COMMAND[command].types)
             assert not {bytes, dict, float, list} & set(map(type, arguments))
             str(arguments).encode()
 
@@ -116,7 +116,7 @@ def test_arguments_have_the_types_of_their_command(command: str) -> None:
 def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """For each command one request of another form, and all that have its form and hostile values."""
     with closing(connect(place)) as line:
-        for command, form in COMMAND_FORMS.items():
+        for command, form in DESK_REQUEST_FORM_BY_COMMAND.items():
             insert(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
             for text in {text for text in _hostile(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
                 with suppress(ValueError):
@@ -130,7 +130,7 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     while worker.desk_requests.execute_next():
         pass
     ends = answers(place)
-    assert {command for command, *_ in ends} >= set(COMMAND_FORMS)
+    assert {command for command, *_ in ends} >= set(DESK_REQUEST_FORM_BY_COMMAND)
     assert {state for _, state, _ in ends} == {"ended"}
     assert [(command, code) for command, _, code in ends if code == "internal_error"] == []
     assert len({code for _, _, code in ends}) > 3
@@ -218,7 +218,7 @@ def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, w
     context = worker._context
     with closing(connect(place)) as line:
         insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
-    for _ in range(MAX_EXECUTIONS):
+    for _ in range(MAX_EXECUTIONS_PER_REQUEST):
         taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45))
         assert taken is not None
         place.sql("UPDATE requests SET lease_expires = 1")

@@ -21,7 +21,7 @@ from console.domain.desk_requests.records import (
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.services.desk_requests.own_requests import LISTED_AGE_SECONDS
+from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import ask, take
@@ -49,7 +49,7 @@ def listed(desk: Console) -> dict[str, OwnRequest]:
 def test_each_state_is_listed(place: Place, people: tuple[Console, Console, Console]) -> None:
     """The newest first, of this person alone; neither audit entries nor withdrawals nor what is older than a day."""
     desk, worker, other = people
-    old = NewDeskRequest(make_oldest_request_id(LISTED_AGE_SECONDS + 60), "probe", "[]")
+    old = NewDeskRequest(make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS + 60), "probe", "[]")
     entry = NewDeskRequest(make_request_id(), AUDIT_ACTION, "{}")
     for more in (old, entry):
         desk._context.write(lambda tx, more=more: requests.insert_request(tx, more, "desk"))  # type: ignore[misc]  # bound

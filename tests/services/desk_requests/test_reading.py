@@ -69,7 +69,7 @@ def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, o
             desk.alerts.list_alerts(),
             desk.alerts.list_open_items(),
             desk.alerts.count_unacknowledged(),
-            desk.alerts.find_rollback(),
+            desk.alerts.find_database_rollback(),
         ),
     )
     yield "reconciliations", desk.reconciliation.list_latest()

@@ -56,7 +56,7 @@ def test_what_is_withdrawn_is_never_taken(people: tuple[Console, Console, Consol
     assert taken.id == second
     assert take(worker) is None
     assert not withdraw(desk, first)
-    assert worker.desk_requests.count_waiting() == 0
+    assert worker.desk_requests.count_waiting_requests() == 0
 
 
 def test_what_is_taken_is_not_withdrawn(people: tuple[Console, Console, Console]) -> None:
@@ -131,5 +131,5 @@ def test_ctrl_c_withdraws(place: Place, sandbox: Sandbox, people: tuple[Console,
             child.kill()
     assert '"interrupted"' in out
     with executing(worker):
-        until(lambda: worker.desk_requests.count_waiting() == 0, "the worker to look")
+        until(lambda: worker.desk_requests.count_waiting_requests() == 0, "the worker to look")
     assert not sandbox.ledger.list_charges_of_number(number)

@@ -20,7 +20,7 @@ from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import CreditCheck, Person, PurchaseRequest
-from console.services.evidence.pack import EvidencePacks, WrittenPack
+from console.services.evidence.pack import EvidencePackWriter, WrittenPack
 from console.services.evidence.pack_archive import PACK_FORMAT_NAME, compute_digest, encode_json
 from console.services.evidence.pack_verification import PackVerification, verify_pack
 from console.settings.settings import Settings
@@ -380,7 +380,9 @@ def test_hostile_texts_stay_texts(bench: Bench) -> None:
 
 def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(bench: Bench) -> None:
     """The pack is written, and its manifest names what is not in it, with its hash and why."""
-    small = EvidencePacks(bench.console._context, lambda: timelines, bench.console._complete_records, largest=2_500)
+    small = EvidencePackWriter(
+        bench.console._context, lambda: timelines, bench.console._complete_records, largest=2_500
+    )
     with bench.console.acting_as("aud-e"):
         written = small.write("credit-check", bench.record.id, bench.folder / "small.zip")
     manifest = json.loads(parts(Path(written.file))["manifest.json"])

@@ -10,7 +10,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, encode_json
-from console.services.evidence.pack_bundle import EvidenceBundles
+from console.services.evidence.pack_bundle import EvidenceBundleWriter
 from console.services.evidence.pack_verification import verify_pack
 from tests.services.evidence.test_pack import NUMBERS, Bench, bench, parts, rewrite, whys
 
@@ -87,7 +87,7 @@ def test_refused_cancelled_or_without_room(bench: Bench, records: list[tuple[str
 
     packs = bench.console.recovery._common.evidence_packs
     size = bench.pack("one.zip", id=records[0][1]).bytes
-    written = EvidenceBundles(bench.console._context, packs, largest=size).write(records, path)
+    written = EvidenceBundleWriter(bench.console._context, packs, largest=size).write(records, path)
     assert (written.packs, written.left_out) == (1, (f"packs/credit-check-{records[1][1]}.zip",))
     assert verify_pack(path).is_intact
     assert json.loads(parts(path)["index.json"])[1]["file"] is None

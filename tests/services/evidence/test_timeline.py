@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.services.audit.read_log import ReadLog
+from console.services.audit.read_log import RecordOpeningLog
 from console.services.evidence.timeline import TimelineService, read_related_records, walk_events
 from console.wording import timelines
 from tests.support.desks import MovedClock
@@ -244,7 +244,7 @@ def test_reading_a_story_changes_nothing_in_it(quick: TimelineService) -> None:
     """That somebody looked is in the trail, and not in the story."""
     record = _bought(quick)
     before = quick.read_timeline("credit-check", record.id)
-    quick._reads.flush()
+    quick._opening_log.flush()
     after = quick.read_timeline("credit-check", record.id)
     assert after.events == before.events
     with quick._context.database.read() as conn:
@@ -319,7 +319,7 @@ def quick() -> Iterator[TimelineService]:
     clock = HandClock()
     with quick_folder() as home:
         console = quick_desk(home / "desk", LedgerVendor(), clock)
-        made = TimelineService(console._context, ReadLog(console._context), console._complete_records)
+        made = TimelineService(console._context, RecordOpeningLog(console._context), console._complete_records)
         made.console = console  # type: ignore[attr-defined]  # for the hands below
         with console:
             yield made

@@ -14,7 +14,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.services.guarded import request_ids
-from console.services.refunds.submit import RefundSubmissions
+from console.services.refunds.submit import RefundSubmitter
 from tests.support.money_desks import ask
 from tests.support.money_stage import Stage, stage
 from tests.support.places import Place
@@ -60,7 +60,7 @@ def failing(name: str, failure: Exception, times: int) -> Iterator[list[int]]:
 
 def told(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]:
     """What the act answers, and whether that is the answer of an earlier call."""
-    with request_ids.watch_repeats() as repeats:
+    with request_ids.watch_for_repeated_request() as repeats:
         try:
             return act(), repeats.is_repetition
         except ConsoleError as error:
@@ -124,7 +124,7 @@ def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, on: St
         return on.checker.refunds.approve(target.refund, request_id="approve")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RefundSubmissions, "submit_refund", _killed)
+        patch.setattr(RefundSubmitter, "submit_refund", _killed)
         with pytest.raises(KeyboardInterrupt):
             act()
     on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)

@@ -234,13 +234,13 @@ def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
             start.wait()
             for number in mine:
                 buy(console, number)
-                told.append(console.alerts.find_rollback())
+                told.append(console.alerts.find_database_rollback())
 
     def look() -> None:
         start.wait()
         for _ in range(rounds):
             with place.desk(vendor, desk=1) as console:
-                told.append(console.alerts.find_rollback())
+                told.append(console.alerts.find_database_rollback())
 
     threads = [Thread(target=work, args=(desk, rows[turn::3])) for turn, desk in enumerate((0, 0, 1))]
     threads.append(Thread(target=look))
@@ -257,5 +257,5 @@ def test_nothing_is_missed_where_nothing_is_lost(place: Place, vendor: LedgerVen
     for number, desk in zip(numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
         with place.desk(vendor, clock, desk=desk) as console:
             buy(console, number)
-            assert console.alerts.find_rollback() is None
+            assert console.alerts.find_database_rollback() is None
     assert len(vendor.charges) == 6

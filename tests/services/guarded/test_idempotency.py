@@ -10,7 +10,7 @@ from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.services.guarded.idempotency import HeldKey, Idempotency
+from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService
 from console.services.guarded.operation import ClaimedRecord, GuardedOperation
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.heartbeat import Heartbeat
@@ -35,27 +35,27 @@ def console(place: Place, clock: HandClock) -> Iterator[Console]:
 
 
 @pytest.fixture
-def once(console: Console) -> Idempotency:
-    return Idempotency(console._context)
+def once(console: Console) -> IdempotencyKeyService:
+    return IdempotencyKeyService(console._context)
 
 
-def begin(once: Idempotency, key: str = KEY, fingerprint: str = "3300 JPY") -> HeldKey | str:
+def begin(once: IdempotencyKeyService, key: str = KEY, fingerprint: str = "3300 JPY") -> HeldIdempotencyKey | str:
     return once.take_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
 
 
-def begun(once: Idempotency) -> HeldKey:
+def begun(once: IdempotencyKeyService) -> HeldIdempotencyKey:
     first = begin(once)
-    assert isinstance(first, HeldKey)
+    assert isinstance(first, HeldIdempotencyKey)
     return first
 
 
 @pytest.mark.parametrize("asks", [ASKS, pytest.param(1_000, marks=pytest.mark.soak)])
-def test_same_key_same_result(once: Idempotency, place: Place, asks: int) -> None:
+def test_same_key_same_result(once: IdempotencyKeyService, place: Place, asks: int) -> None:
     """However many ask, one call: everybody gets the result of the first."""
     calls = results = refused = 0
     for _ in range(asks):
         taken = begin(once)
-        if isinstance(taken, HeldKey):
+        if isinstance(taken, HeldIdempotencyKey):
             calls += 1
             assert once.store_result(taken, '{"payment": 1}')
         results += taken == '{"payment": 1}'
@@ -66,17 +66,17 @@ def test_same_key_same_result(once: Idempotency, place: Place, asks: int) -> Non
     assert once.find_result(KEY, "3300 JPY") == '{"payment": 1}'
 
 
-def test_in_flight_names_its_owner(once: Idempotency, console: Console, place: Place) -> None:
+def test_in_flight_names_its_owner(once: IdempotencyKeyService, console: Console, place: Place) -> None:
     """While the first one runs, everybody else learns who it is and since when."""
     begun(once)
     with place.acting(console, "op-b") as other:
-        error = refusal(lambda: begin(Idempotency(other._context)))
+        error = refusal(lambda: begin(IdempotencyKeyService(other._context)))
     assert (error.code, error.exit_status) == ("in_progress", 3)
     assert error.detail["holder"] == {"operator": place.named("op-a"), "desk": console._context.spool.desk_id}
     assert error.detail["since"] == console._context.now()
 
 
-def test_a_lapsed_one_is_unknown(once: Idempotency, clock: HandClock) -> None:
+def test_a_lapsed_one_is_unknown(once: IdempotencyKeyService, clock: HandClock) -> None:
     """Who held the key and went away may have acted: never tried again by itself."""
     first = begun(once)
     clock.at += timedelta(minutes=1)
@@ -86,20 +86,20 @@ def test_a_lapsed_one_is_unknown(once: Idempotency, clock: HandClock) -> None:
     assert once.find_result(KEY, "3300 JPY") == "late, but its own"
 
 
-def test_a_released_key_is_free(once: Idempotency) -> None:
+def test_a_released_key_is_free(once: IdempotencyKeyService) -> None:
     """What came to nothing may be asked again, even otherwise; its first attempt stays in the journal."""
     first = begun(once)
     assert once.release_key(first)
     assert once.find_result(KEY, "3300 JPY") is None
     again = begin(once, fingerprint="9900 JPY")
-    assert isinstance(again, HeldKey)
+    assert isinstance(again, HeldIdempotencyKey)
     assert again.operation_id != first.operation_id
     assert not once.store_result(first, "too late")
     assert once.release_key(first), "twice is as good as once"
     assert refusal(lambda: once.find_result(KEY, "9900 JPY")).detail["operation_id"] == again.operation_id
 
 
-def test_what_has_ended_does_not_end_otherwise(once: Idempotency) -> None:
+def test_what_has_ended_does_not_end_otherwise(once: IdempotencyKeyService) -> None:
     """The holder may say the same again, for an answer that was lost; another result is refused, and not stored."""
     first = begun(once)
     assert once.store_result(first, "one")
@@ -109,14 +109,14 @@ def test_what_has_ended_does_not_end_otherwise(once: Idempotency) -> None:
     assert once.find_result(KEY, "3300 JPY") == "one"
 
 
-def test_a_deleted_result_is_forgotten(once: Idempotency) -> None:
+def test_a_deleted_result_is_forgotten(once: IdempotencyKeyService) -> None:
     """An intended repeat: the result is forgotten, but never under somebody who runs."""
     assert not once.delete_result(KEY)
     first = begun(once)
     assert not once.delete_result(KEY)
     once.store_result(first, "done")
     assert once.delete_result(KEY)
-    assert isinstance(begin(once), HeldKey)
+    assert isinstance(begin(once), HeldIdempotencyKey)
 
 
 def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
@@ -149,7 +149,7 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
     assert (repeated.code, other.code, called) == ("already_decided", "possible_repeat", ["3300 JPY"])
 
 
-def test_one_of_many_threads(once: Idempotency) -> None:
+def test_one_of_many_threads(once: IdempotencyKeyService) -> None:
     """Eight at once: one takes the key, seven are told who has it."""
 
     def ask(_: int) -> str:
@@ -160,4 +160,4 @@ def test_one_of_many_threads(once: Idempotency) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         told = sorted(threads.map(ask, range(8)))
-    assert told == ["HeldKey"] + ["in_progress"] * 7
+    assert told == ["HeldIdempotencyKey"] + ["in_progress"] * 7

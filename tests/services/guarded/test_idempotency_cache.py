@@ -11,8 +11,8 @@ from redis import Redis
 from console.app import Console, open_console
 from console.services.guarded.idempotency import (
     LONGEST_KEY_CHARACTERS,
-    HeldKey,
-    Idempotency,
+    HeldIdempotencyKey,
+    IdempotencyKeyService,
     make_payment_key,
     make_refund_key,
 )
@@ -80,30 +80,32 @@ def console(place: Place, redis_server: RedisServer, uptime: HandClock) -> Itera
 
 
 @pytest.fixture
-def once(console: Console) -> Idempotency:
+def once(console: Console) -> IdempotencyKeyService:
     return console.idempotency
 
 
 @pytest.fixture
-def other(place: Place, redis_server: RedisServer, uptime: HandClock, console: Console) -> Iterator[Idempotency]:
+def other(
+    place: Place, redis_server: RedisServer, uptime: HandClock, console: Console
+) -> Iterator[IdempotencyKeyService]:
     """The same service at another desk."""
     with at_desk(place, redis_server, uptime, 1) as desk:
         yield desk.idempotency
 
 
-def cache_of(once: Idempotency) -> IdempotencyCache:
+def cache_of(once: IdempotencyKeyService) -> IdempotencyCache:
     cache = once._cache
     assert isinstance(cache, IdempotencyCache)
     return cache
 
 
-def begun(once: Idempotency, fingerprint: str = PRINT, key: str = KEY) -> HeldKey:
+def begun(once: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY) -> HeldIdempotencyKey:
     taken = once.take_key(key, fingerprint, action="payment.start", subject=("payment", 1))
-    assert isinstance(taken, HeldKey)
+    assert isinstance(taken, HeldIdempotencyKey)
     return taken
 
 
-def done(once: Idempotency, result: str = RESULT) -> None:
+def done(once: IdempotencyKeyService, result: str = RESULT) -> None:
     assert once.store_result(begun(once), result)
 
 
@@ -120,7 +122,7 @@ def just_before(patch: pytest.MonkeyPatch, cache: IdempotencyCache, name: str, a
 
 
 def test_what_is_done_is_answered_without_the_database(
-    console: Console, once: Idempotency, other: Idempotency
+    console: Console, once: IdempotencyKeyService, other: IdempotencyKeyService
 ) -> None:
     """A result that one desk stored: another desk gets it from Redis, to a check as to another try."""
     done(other)
@@ -132,7 +134,9 @@ def test_what_is_done_is_answered_without_the_database(
     assert transactions == []
 
 
-def test_the_database_is_asked_again_after_a_second(console: Console, once: Idempotency, uptime: HandClock) -> None:
+def test_the_database_is_asked_again_after_a_second(
+    console: Console, once: IdempotencyKeyService, uptime: HandClock
+) -> None:
     """Who asks rarely asks the database."""
     done(once)
     transactions: list[int] = []
@@ -144,7 +148,9 @@ def test_the_database_is_asked_again_after_a_second(console: Console, once: Idem
     assert transactions == [1, -1] * 3
 
 
-def test_only_results_are_answered_from_the_cache(once: Idempotency, other: Idempotency, uptime: HandClock) -> None:
+def test_only_results_are_answered_from_the_cache(
+    once: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock
+) -> None:
     """In flight, other fingerprint, unknown outcome: refused, with everything that the database knows."""
     begun(other)
     running = refusal(lambda: once.find_result(KEY, PRINT))
@@ -156,7 +162,9 @@ def test_only_results_are_answered_from_the_cache(once: Idempotency, other: Idem
     assert refusal(lambda: once.find_result(KEY, PRINT)).code == "outcome_unknown"
 
 
-def test_another_fingerprint_is_refused_whatever_redis_says(once: Idempotency, other: Idempotency) -> None:
+def test_another_fingerprint_is_refused_whatever_redis_says(
+    once: IdempotencyKeyService, other: IdempotencyKeyService
+) -> None:
     """The result is in Redis, and still whoever asks for something else under the key is refused."""
     done(other)
     assert once.find_result(KEY, PRINT) == RESULT
@@ -164,7 +172,7 @@ def test_another_fingerprint_is_refused_whatever_redis_says(once: Idempotency, o
     assert refusal(lambda: begun(once, "9900 JPY")).code == "possible_repeat"
 
 
-def test_a_released_key_is_free_everywhere(once: Idempotency, other: Idempotency) -> None:
+def test_a_released_key_is_free_everywhere(once: IdempotencyKeyService, other: IdempotencyKeyService) -> None:
     """What came to nothing may be tried at once, elsewhere and otherwise."""
     first = begun(other)
     assert refusal(lambda: begun(once)).code == "in_progress"
@@ -175,7 +183,9 @@ def test_a_released_key_is_free_everywhere(once: Idempotency, other: Idempotency
     assert refusal(lambda: other.find_result(KEY, PRINT)).code == "possible_repeat"
 
 
-def test_a_deleted_result_is_gone_everywhere_at_once(once: Idempotency, other: Idempotency) -> None:
+def test_a_deleted_result_is_gone_everywhere_at_once(
+    once: IdempotencyKeyService, other: IdempotencyKeyService
+) -> None:
     """Deleted at one desk, it is not answered at another, and the key can be used anew there."""
     done(once)
     assert other.find_result(KEY, PRINT) == RESULT
@@ -187,7 +197,10 @@ def test_a_deleted_result_is_gone_everywhere_at_once(once: Idempotency, other: I
 
 
 def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
-    once: Idempotency, other: Idempotency, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    once: IdempotencyKeyService,
+    other: IdempotencyKeyService,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A reader is held up between the database and Redis; meanwhile the result is deleted elsewhere."""
     done(once)
@@ -199,8 +212,8 @@ def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
 
 
 def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
-    once: Idempotency,
-    other: Idempotency,
+    once: IdempotencyKeyService,
+    other: IdempotencyKeyService,
     uptime: HandClock,
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -221,7 +234,7 @@ def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
 
 
 def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
-    once: Idempotency, other: Idempotency, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
+    once: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first one's COMMIT is through; before it reaches Redis the key is deleted and used again elsewhere."""
 
@@ -237,7 +250,7 @@ def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
 
 
 def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
-    once: Idempotency, other: Idempotency, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
+    once: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who deleted died after COMMIT, or Redis was out of its reach: the old result ends with the second."""
     done(once)
@@ -254,7 +267,7 @@ def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_a_restored_database_is_not_answered_from_days_it_lost(
-    once: Idempotency, place: Place, redis_server: RedisServer, uptime: HandClock, forgotten: bool
+    once: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: HandClock, forgotten: bool
 ) -> None:
     """What Redis has of the time after a backup says nothing about the backup, an hour later or after a delete."""
     backup = place.folder / "backup.db"
@@ -270,7 +283,7 @@ def test_a_restored_database_is_not_answered_from_days_it_lost(
         assert cache_of(restored.idempotency).connect()
         for _ in range(2):
             assert restored.idempotency.find_result(KEY, PRINT) is None
-        assert isinstance(begun(restored.idempotency), HeldKey)
+        assert isinstance(begun(restored.idempotency), HeldIdempotencyKey)
 
 
 def named(told: Mapping[str, str]) -> dict[str, str]:
@@ -279,7 +292,7 @@ def named(told: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=1)])
 def test_an_epoch_from_the_future_does_not_count(
-    once: Idempotency, place: Place, uptime: HandClock, ahead: timedelta
+    once: IdempotencyKeyService, place: Place, uptime: HandClock, ahead: timedelta
 ) -> None:
     """An epoch that begins an hour or more ahead of the clock was written by a wrong clock: the database answers."""
     done(once)
@@ -292,7 +305,9 @@ def test_an_epoch_from_the_future_does_not_count(
     assert once.find_result(KEY, PRINT) == RESULT
 
 
-def test_a_flush_loses_nothing(once: Idempotency, other: Idempotency, redis_server: RedisServer) -> None:
+def test_a_flush_loses_nothing(
+    once: IdempotencyKeyService, other: IdempotencyKeyService, redis_server: RedisServer
+) -> None:
     """Emptied at any moment: in flight, done, asked again."""
     first = begun(once)
     empty(redis_server)

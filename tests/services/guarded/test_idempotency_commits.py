@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.app import open_console
-from console.services.guarded.idempotency import HeldKey, Idempotency, make_payment_key
+from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService, make_payment_key
 from console.settings.settings import Settings
 from tests.support.desks import NOWHERE
 from tests.support.places import Place, ServerPlace
@@ -23,7 +23,7 @@ def proxy(place: Place) -> Iterator[SqlProxy]:
 
 
 @pytest.fixture
-def once(place: Place, proxy: SqlProxy) -> Iterator[Idempotency]:
+def once(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
     told = place.told(NOWHERE) | {"CONSOLE_DATABASE_URL": proxy.url(place.url())}
     with open_console(Settings.load(told)) as console:
         assert console.idempotency.store_result(begun(console.idempotency, "any key"), RESULT)
@@ -31,16 +31,16 @@ def once(place: Place, proxy: SqlProxy) -> Iterator[Idempotency]:
         yield console.idempotency
 
 
-def begun(once: Idempotency, key: str) -> HeldKey:
+def begun(once: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
     taken = once.take_key(key, PRINT, action="payment.start", subject=("payment", 1))
-    assert isinstance(taken, HeldKey)
+    assert isinstance(taken, HeldIdempotencyKey)
     return taken
 
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("kind", AT_ONCE)
 def test_each_step_is_true_though_its_commit_was_not_answered(
-    once: Idempotency, proxy: SqlProxy, place: Place, kind: Break
+    once: IdempotencyKeyService, proxy: SqlProxy, place: Place, kind: Break
 ) -> None:
     """Taken, stored, forgotten, released: each is said to have happened, and has, once."""
     key = make_payment_key("M-1", kind)

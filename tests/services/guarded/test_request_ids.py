@@ -73,12 +73,12 @@ def unchanged(place: Place, vendor: LedgerVendor, call: Callable[[], object]) ->
 
 def test_the_first_answer_again(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """Value for value, from this desk and from another one, however often; it is told that it is a repeat."""
-    with request_ids.watch_repeats() as first:
+    with request_ids.watch_for_repeated_request() as first:
         record = buy(console)
     assert not first.is_repetition
     with place.desk(vendor, desk=1) as other:
         for desk in (console, console, other):
-            with request_ids.watch_repeats() as again:
+            with request_ids.watch_for_repeated_request() as again:
                 assert unchanged(place, vendor, lambda desk=desk: buy(desk)) == record  # type: ignore[misc]
             assert again.is_repetition
     assert vendor.count(NUMBER) == 1

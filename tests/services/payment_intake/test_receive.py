@@ -8,7 +8,7 @@ import pytest
 from console.domain.payments.records import PaymentImport, PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import Certainty
-from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED
+from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -110,9 +110,9 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
         scene.machinery.payments._notices.confirm_due_notices()
         return len(scene.control.read_requests(call="paypay_payment")) - before
 
-    assert asked() == MAX_CONSECUTIVE_UNANSWERED
+    assert asked() == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
     assert scene.payment(atom).state == "completed"
-    assert (asked(), asked()) == (2, MAX_CONSECUTIVE_UNANSWERED)
+    assert (asked(), asked()) == (2, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS)
     scene.control.clear_faults()
     assert (asked(), asked()) == (2, 3)
     assert {scene.payment(one).state for one in whose} == {"completed"}

@@ -98,7 +98,7 @@ def test_an_order_in_a_state_of_the_shops_own_is_left_alone(scene: Scene) -> Non
     payment = begun(scene)
     scene.place.unguard("orders")
     scene.place.sql("UPDATE orders SET status = 'on_hold', atom_token_id = NULL, version = version + 1")
-    order_columns.write_order_values(scene.context, payment)
+    order_columns.write_order_column_values(scene.context, payment)
     assert columns(scene) == (None, None, None)
 
 
@@ -114,7 +114,7 @@ def test_what_the_shop_writes_at_the_same_moment_stays(scene: Scene) -> None:
         scene.context.write(
             lambda tx: orders.fill_empty_columns(tx.conn, read, scene.context.now(), {"atom_token_id": "T-1"})
         )
-    order_columns.write_order_values(scene.context, payment)
+    order_columns.write_order_column_values(scene.context, payment)
     assert columns(scene) == ("T-9", None, None)
 
 

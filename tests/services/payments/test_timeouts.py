@@ -12,7 +12,7 @@ from console.domain.payments.records import Payment
 from console.domain.tasks.saga_progress import SagaProgress, StepState
 from console.domain.tasks.states import SagaState
 from console.services.payments import timeouts as payment_timeouts
-from console.services.payments.timeout_start import STUCK_SAGA_RULE, TIMEOUT_STEPS
+from console.services.payments.timeout_start import STUCK_SAGA_RULE, TIMEOUT_SAGA_STEP_NAMES
 from console.services.process.context import WORKER, act_as
 from console.services.tasks import saga_runner as saga_running
 from console.store.database.instants import convert_to_naive_utc
@@ -99,7 +99,7 @@ def test_in_this_order_and_once(scene: Scene, clock: MovedClock) -> None:
     assert len(scene.control.read_requests(call="paypay_payment")) > asked
     seen = only(scene)
     assert (seen.record.state, seen.record.reason, states(seen)) == (SagaState.DONE, None, ["done"] * 4)
-    assert [step.name for step in seen.steps] == list(TIMEOUT_STEPS)
+    assert [step.name for step in seen.steps] == list(TIMEOUT_SAGA_STEP_NAMES)
     trail = ("payment.expired", "order.cancelled", "order.stock_released")
     what = ", ".join(f"'{one}'" for one in trail)
     told = scene.place.sql(f"SELECT what FROM audit_log WHERE what IN ({what}) ORDER BY id")

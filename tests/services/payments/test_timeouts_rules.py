@@ -12,7 +12,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import Certainty
 from console.domain.tasks.states import SagaState
 from console.services.payments import timeout_start
-from console.services.payments.timeouts import can_still_be_paid, is_unpaid
+from console.services.payments.timeouts import can_still_be_paid, is_unpaid_outcome
 from tests.services.payments.test_timeout_start import PAYMENT
 from tests.services.payments.test_timeouts import OVER, begun, later
 from tests.support.desks import MovedClock
@@ -36,13 +36,13 @@ def test_a_word_that_nobody_has_paid(state: PaymentState, theirs: str | None, fi
     """Of the code alone, and not the last word: an attempt that has begun may still end in money."""
     report = PaymentReport("ORD-1", theirs, "x", state, final, Money(3300, "JPY"))
     outcome = Outcome(OutcomeClass.PENDING, "told", SendingCertainty.YES, report, 200, "{}")
-    assert is_unpaid(outcome) is (state in WAITING_STATES and not final and theirs is None)
+    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not final and theirs is None)
 
 
 @pytest.mark.parametrize("kind", OutcomeClass)
 def test_silence_is_no_word(kind: OutcomeClass) -> None:
     """Only that it knows no such payment."""
-    assert is_unpaid(Outcome(kind, "x", SendingCertainty.YES)) is (kind is OutcomeClass.NOT_FOUND)
+    assert is_unpaid_outcome(Outcome(kind, "x", SendingCertainty.YES)) is (kind is OutcomeClass.NOT_FOUND)
 
 
 @pytest.mark.parametrize("under_way", [False, True])

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from console.services.payments import timeouts as payment_timeouts
-from console.services.payments.timeouts import MAX_CONSECUTIVE_UNANSWERED, SKIPPED_SAGA_DELAY
+from console.services.payments.timeouts import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, SKIPPED_SAGA_DELAY
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -39,7 +39,7 @@ def swept(scene: Scene) -> tuple[int, int]:
     return asked, states.count("cancelled")
 
 
-@pytest.mark.parametrize("lost", [1, MAX_CONSECUTIVE_UNANSWERED - 1])
+@pytest.mark.parametrize("lost", [1, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS - 1])
 def test_lost_questions_keep_no_other_waiting(over: Scene, lost: int) -> None:
     """The payments whose questions were lost wait; the others end in the same round."""
     over.control.add_fault("reset", call="paypay_payment", times=lost)
@@ -56,20 +56,20 @@ def test_answers_in_between_count(over: Scene) -> None:
 def test_a_provider_that_is_away_is_asked_a_few_times(over: Scene) -> None:
     """Then the round leaves the others for later."""
     over.control.add_fault("reset", call="paypay_payment", times=100)
-    assert swept(over) == (MAX_CONSECUTIVE_UNANSWERED, 0)
+    assert swept(over) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
 
 
 def test_who_was_not_asked_has_made_no_attempt(over: Scene, clock: MovedClock) -> None:
     """However often it was passed over, it is asked within minutes when the provider is there again."""
     for _ in range(4):
         over.control.add_fault("reset", call="paypay_payment", times=100)
-        assert swept(over) == (MAX_CONSECUTIVE_UNANSWERED, 0)
+        assert swept(over) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
         over.control.clear_faults()
         pass_time(over, clock, over.context.scale.scale_delta(SKIPPED_SAGA_DELAY))
     attempts = over.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
-    assert sum(tries for (tries,) in attempts) == 4 * MAX_CONSECUTIVE_UNANSWERED
+    assert sum(tries for (tries,) in attempts) == 4 * MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
     _, cancelled = swept(over)
-    assert cancelled >= MADE - MAX_CONSECUTIVE_UNANSWERED
+    assert cancelled >= MADE - MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 
 
 def test_who_takes_no_questions_is_asked_once(over: Scene) -> None:

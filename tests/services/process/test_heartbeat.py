@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider_tokens import REFRESH_LEASE_NAME
-from console.services.guarded.leases import acquire_lease, hold_lease, keep_renewed
+from console.services.guarded.leases import acquire_lease, hold_lease, keep_lease_renewed
 from console.services.payments.probe import make_lease_name as payment_lease
 from console.services.process.heartbeat import Heartbeat
 from console.services.refunds import lease as refund_lease
@@ -52,8 +52,8 @@ def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
         beats[0] += 1
 
     for which in range(3):
-        heartbeat.add(f"slow-{which}", hang(which))
-    heartbeat.add("quick", count)
+        heartbeat.add_beat(f"slow-{which}", hang(which))
+    heartbeat.add_beat("quick", count)
     until(lambda: beats[0] >= 3, "three beats beside those that hang")
     assert hanging == [1, 1, 1]
     let_go.set()
@@ -64,9 +64,9 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
     """Nothing runs while nothing is held; the next lease beats again."""
     beaten = Event()
     for _ in range(2):
-        heartbeat.add("only", beaten.set)
+        heartbeat.add_beat("only", beaten.set)
         assert beaten.wait(120)
-        heartbeat.remove("only")
+        heartbeat.remove_beat("only")
         until(lambda: heartbeat._thread is None, "the thread to end")
         beaten.clear()
 
@@ -165,7 +165,7 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
             asking.join(120)
         lease = acquire_lease(on.maker._context, name)
         assert lease is not None
-        with keep_renewed(on.maker._context, lease):
+        with keep_lease_renewed(on.maker._context, lease):
             pass
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.error_reasons import WindowReason
 from console.domain.payments.states import RefundState
-from console.services.refunds.rules import check_rules, read_facts
+from console.services.refunds.rules import check_refund_rules, read_facts
 from tests.support.refund_desks import RefundDesk, refusal_of
 
 
@@ -15,7 +15,7 @@ def held(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> d
     payment = desk.paid()
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
-    found = check_rules(seen, minor, desk.vendors.get_reader("paypay"), is_request=True, aside=aside)
+    found = check_refund_rules(seen, minor, desk.vendors.get_reader("paypay"), is_request=True, set_aside_minor=aside)
     return {check.rule: check.holds for check in found}
 
 
@@ -40,7 +40,7 @@ def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, hold
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
     assert seen.now == until + after
-    found = check_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_request=True)
+    found = check_refund_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_request=True)
     assert {check.rule: check.holds for check in found}[WindowReason.REFUND_PERIOD_OVER] is holds
 
 

@@ -12,7 +12,7 @@ from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import close_company, make_company_row, write_whole
 from console.sandbox.registry.rows import complete_number
-from console.services.registry.live_numbers import ANSWER_LIFETIME_SECONDS, PAUSE_AFTER_FAILURE_SECONDS
+from console.services.registry.live_numbers import QUERY_PAUSE_AFTER_FAILURE_SECONDS, REGISTRY_ANSWER_LIFETIME_SECONDS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import HandClock, quick_desk
 
@@ -55,7 +55,7 @@ def test_only_what_the_file_does_not_have_is_asked_and_once(
     for _ in range(2):
         assert desk.registry.find_corporation(NOBODY) is None
     assert count_questions(sandbox) == 2
-    hand_clock.sleep(ANSWER_LIFETIME_SECONDS)
+    hand_clock.sleep(REGISTRY_ANSWER_LIFETIME_SECONDS)
     assert desk.registry.find_corporation(NOBODY) is None
     assert count_questions(sandbox) == 3
 
@@ -70,7 +70,7 @@ def test_a_publisher_that_is_down_is_left_alone_for_a_while(
         assert facts is not None
         assert (facts.corporation, facts.registry_date) == (None, WHOLE_DAY)
     assert count_questions(sandbox) == 1
-    hand_clock.sleep(PAUSE_AFTER_FAILURE_SECONDS)
+    hand_clock.sleep(QUERY_PAUSE_AFTER_FAILURE_SECONDS)
     assert desk.registry.find_corporation(NEW) is not None
 
 

@@ -16,7 +16,7 @@ from console.domain.registry.corporations import RegistryStatus
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import close_company, make_company_row, write_difference, write_whole
-from console.services.registry.updates import RegistryUpdates
+from console.services.registry.updates import RegistryUpdater
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.wiring.providers import open_registry_api
@@ -35,7 +35,7 @@ class Stage:
         self.console, self.watched = console, watched
         self.folder = console._context.settings.home / "registry"
         self.imports = 0
-        self.updates = RegistryUpdates(
+        self.updates = RegistryUpdater(
             console._context, self._import, lambda: open_registry_api(console._context), lambda: False
         )
 
@@ -76,15 +76,15 @@ def asking(
 
 
 def test_what_appears_is_taken_once(stage: Stage) -> None:
-    assert (stage.updates.run(), stage.registry_date()) == (0, None)
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (0, None)
     stage.put_whole()
-    assert (stage.updates.run(), stage.registry_date()) == (1, WHOLE_DAY)
-    assert stage.updates.run() == 0
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert stage.updates.import_new_files() == 0
     stage.put_difference(MON)
     stage.put_difference(TUE)
     (stage.watched / "notes.txt").write_text("not one of theirs")
-    assert (stage.updates.run(), stage.registry_date()) == (2, TUE)
-    assert stage.updates.run() == 0
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (2, TUE)
+    assert stage.updates.import_new_files() == 0
     assert stage.imports == 2
     assert sorted(path.suffix for path in stage.watched.iterdir()) == [".txt", ".zip", ".zip", ".zip"]
 
@@ -94,60 +94,60 @@ def test_a_file_that_is_being_copied_is_left_alone_until_it_is_there(stage: Stag
     content = whole.read_bytes()
     for part in (0, 1, len(content) // 2, len(content) - 1):
         whole.write_bytes(content[:part])
-        assert (stage.updates.run(), stage.imports) == (0, 0)
+        assert (stage.updates.import_new_files(), stage.imports) == (0, 0)
     whole.write_bytes(content)
-    assert (stage.updates.run(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 
 def test_a_truncated_file_is_told_and_not_read_again_until_it_is_another(stage: Stage) -> None:
     whole = stage.put_whole()
     content = whole.read_bytes()
     whole.write_bytes(content[:-40])
-    assert stage.updates.run() == 0  # may still be being copied
+    assert stage.updates.import_new_files() == 0  # may still be being copied
     for _ in range(3):
         with pytest.raises(ConsoleError) as refused:
-            stage.updates.run()
+            stage.updates.import_new_files()
         assert refused.value.code == ErrorCode.BAD_REGISTRY_FILE
         detail = dict(refused.value.detail)
         assert (detail["file"], detail["problem"]) == (whole.name, RegistryFileProblem.INCOMPLETE_ZIP)
     assert stage.imports == 1
     whole.write_bytes(content)
-    assert (stage.updates.run(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 
 def test_a_bad_difference_leaves_the_registry_as_it_was(stage: Stage) -> None:
     stage.put_whole()
-    stage.updates.run()
+    stage.updates.import_new_files()
     shutil.copy(stage.watched / "00_zenkoku_all_20261113.zip", stage.watched / "diff_20261116.zip")
     for _ in range(2):
         with pytest.raises(ConsoleError) as refused:
-            stage.updates.run()
+            stage.updates.import_new_files()
         assert refused.value.code == ErrorCode.BAD_REGISTRY_FILE
     assert (stage.imports, stage.registry_date()) == (2, WHOLE_DAY)
     (stage.watched / "diff_20261116.zip").unlink()
-    assert stage.updates.run() == 0
+    assert stage.updates.import_new_files() == 0
 
 
 def test_a_missing_day_is_told_until_it_comes(stage: Stage) -> None:
     stage.put_whole()
-    stage.updates.run()
+    stage.updates.import_new_files()
     stage.put_difference(TUE)
     with pytest.raises(ConsoleError) as refused:
-        stage.updates.run()
+        stage.updates.import_new_files()
     assert refused.value.code == ErrorCode.REGISTRY_ORDER
     assert dict(refused.value.detail)["missing_days"] == [MON.isoformat()]
     stage.put_difference(MON)
-    assert (stage.updates.run(), stage.registry_date()) == (2, TUE)
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (2, TUE)
 
 
 def test_the_days_since_are_asked_for_up_to_yesterday(asking: Stage, sandbox: Sandbox, hand_clock: HandClock) -> None:
     """20 November is today; the simulated publisher has Monday to Wednesday, and nothing on Tuesday."""
-    assert asking.updates.run() == 0  # no registry yet: the Web-API isn't asked
+    assert asking.updates.import_new_files() == 0  # no registry yet: the Web-API isn't asked
     assert sandbox.control.read_requests("registry_diff") == []
     asking.put_whole()
     sandbox.registry.publish_difference(MON, 4_100)
     sandbox.registry.publish_difference(WED, 0, [close_company(OURS, WED)])
-    assert asking.updates.run() == 1 + 3
+    assert asking.updates.import_new_files() == 1 + 3
     assert asking.registry_date() == WED
     reader = open_registry(asking.folder)
     assert reader is not None
@@ -157,11 +157,11 @@ def test_the_days_since_are_asked_for_up_to_yesterday(asking: Stage, sandbox: Sa
         assert found.closure is not None
     asked = len(sandbox.control.read_requests("registry_diff"))
     assert asked == 3 + 1 + 1 + 1  # three parts, an empty day, Wednesday, and Thursday, which isn't there
-    assert asking.updates.run() == 0
+    assert asking.updates.import_new_files() == 0
     assert len(sandbox.control.read_requests("registry_diff")) == asked  # not again within the hour
     sandbox.registry.publish_difference(THU, 3)
     hand_clock.at += timedelta(hours=1)
-    assert (asking.updates.run(), asking.registry_date()) == (1, THU)
+    assert (asking.updates.import_new_files(), asking.registry_date()) == (1, THU)
     assert list((asking.folder / "fetched").iterdir()) == []
 
 
@@ -169,9 +169,9 @@ def test_today_is_not_asked_for(asking: Stage, sandbox: Sandbox, hand_clock: Han
     asking.put_whole()
     hand_clock.at = datetime(2026, 11, 16, 23, 59, tzinfo=JST)
     sandbox.registry.publish_difference(MON, 3)
-    assert (asking.updates.run(), asking.registry_date()) == (1, WHOLE_DAY)
+    assert (asking.updates.import_new_files(), asking.registry_date()) == (1, WHOLE_DAY)
     hand_clock.at = datetime(2026, 11, 17, 0, 1, tzinfo=JST)
-    assert (asking.updates.run(), asking.registry_date()) == (1, MON)
+    assert (asking.updates.import_new_files(), asking.registry_date()) == (1, MON)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +192,11 @@ def test_a_call_that_fails_in_the_middle_leaves_nothing(
     sandbox.registry.publish_difference(MON, 4_100)
     sandbox.control.add_fault(fault, call="registry_diff", nth=2)
     with pytest.raises(ConsoleError) as failed:
-        asking.updates.run()
+        asking.updates.import_new_files()
     assert failed.value.code == code
     assert asking.registry_date() == WHOLE_DAY
     assert list((asking.folder / "fetched").iterdir()) == []
-    assert (asking.updates.run(), asking.registry_date()) == (1, MON)
+    assert (asking.updates.import_new_files(), asking.registry_date()) == (1, MON)
 
 
 @pytest.mark.expects_log("a missing day is told by the task's failure")
@@ -221,6 +221,6 @@ def test_a_folder_that_is_not_there(stage: Stage, gone: bool) -> None:
     shutil.rmtree(stage.watched)
     if not gone:
         stage.watched.mkdir()
-    assert stage.updates.run() == 0
+    assert stage.updates.import_new_files() == 0
     check = next(check for check in stage.console.health.run_all_checks() if check.name == "registry")
     assert (check.ok, check.message) == ((False, "doctor.registry.bad") if gone else (True, "doctor.registry.empty"))

@@ -83,7 +83,7 @@ def test_what_was_put_off_is_due(
             context.write(lambda tx, of=subject: postponed(tx, of))  # type: ignore[misc]  # of this turn
         off[0], waits = timedelta(), record(console, BEFORE).work
         with act_as(WORKER):
-            assert [ClockJumpCorrection(context).run() for _ in range(2)] == [2, 0]
+            assert [ClockJumpCorrection(context).make_future_dated_rows_due() for _ in range(2)] == [2, 0]
         with context.database.read() as conn:
             assert [saga.subject_id for saga in sagas.list_due_sagas(conn, context.now(), 9)] == [2]
         assert (record(console, DURING).work.at, record(console, BEFORE).work) == (context.now(), waits)

@@ -23,7 +23,7 @@ from console.services.tasks.saga_runner import (
     SagaDone,
     SagaPlan,
     SagaRunner,
-    Step,
+    SagaStep,
     StepAction,
     StepDone,
     StepVerdict,
@@ -43,7 +43,7 @@ class Bench:
     def __init__(self, context: ServiceContext, clock: MovedClock, *, asks: bool = False) -> None:
         self.context, self.clock = context, clock
         self.answers: dict[str, StepVerdict | Exception] = {}
-        first: Step = QuestionStep("one", self._ask) if asks else self._effect("one")
+        first: SagaStep = QuestionStep("one", self._ask) if asks else self._effect("one")
         steps = (first, self._effect("two"), self._effect("three"))
         self.plan = SagaPlan("bench", "order", steps, (20 * MINUTE, 40 * MINUTE))
         self.runner = SagaRunner(context, self.plan)

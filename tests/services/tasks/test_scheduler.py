@@ -13,7 +13,7 @@ from console.domain.tasks.intervals import INTERVAL_OF_TASK, LONGEST_RUN_TIME, T
 from console.domain.tasks.records import Alert, ScheduledTask
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.services.process.heartbeat import Heartbeat
-from console.services.recovery.queues import Queues
+from console.services.recovery.queues import QueueReader
 from console.services.tasks import overdue_alerts as late_tasks
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.scheduler import Scheduler
@@ -71,7 +71,7 @@ class Tasks:
 
     def alerts(self) -> tuple[Alert, ...]:
         with self.context.database.read() as conn:
-            return alerts.list_open_alerts_of_rule(conn, late_tasks.ALERT_RULE, 10)
+            return alerts.list_open_alerts_of_rule(conn, late_tasks.OVERDUE_TASK_ALERT_RULE, 10)
 
 
 @pytest.fixture
@@ -369,6 +369,6 @@ def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Tasks) 
         lambda tx: leases.acquire(tx, TASK_LEASE_PREFIX + "probes", context.make_holder(), context.now(), 45)
     )
     context.write(lambda tx: leases.acquire(tx, "credit_check_1", context.make_holder(), context.now(), 45))
-    assert [holder.name for holder in Queues(context, lambda _, records: records).list_lease_holders()] == [
+    assert [holder.name for holder in QueueReader(context, lambda _, records: records).list_lease_holders()] == [
         "credit_check_1"
     ]

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from console.domain.records import OperationState
-from console.services.guarded.idempotency import HeldKey, Idempotency
+from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService
 from console.services.process.context import ServiceContext
 from console.store.operations import idempotency
 from tests.support.ledger_vendor import LedgerVendor
@@ -25,13 +25,15 @@ def context(place: Place, hand_clock: HandClock) -> Iterator[ServiceContext]:
         yield console._context
 
 
-def begin(context: ServiceContext, key: str) -> HeldKey:
-    begun = Idempotency(context).take_key(key, "3300 JPY", action="payment.start", subject=("payment", 1))
-    assert isinstance(begun, HeldKey)
+def begin(context: ServiceContext, key: str) -> HeldIdempotencyKey:
+    begun = IdempotencyKeyService(context).take_key(key, "3300 JPY", action="payment.start", subject=("payment", 1))
+    assert isinstance(begun, HeldIdempotencyKey)
     return begun
 
 
-def end(context: ServiceContext, of: HeldKey, state: OperationState = DONE, result: str | None = "paid") -> bool:
+def end(
+    context: ServiceContext, of: HeldIdempotencyKey, state: OperationState = DONE, result: str | None = "paid"
+) -> bool:
     return context.write(
         lambda tx: idempotency.end_operation(tx.conn, of.operation_id, of.fence, state, result, context.now())
     )

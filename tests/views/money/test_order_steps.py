@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import make_saga_progress
 from console.domain.tasks.states import SagaState
-from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_STEPS
+from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_SAGA_STEP_NAMES
 from console.views.money.order_page import make_saga_step_line
 from console.views.widgets.base import TextLabel
 from console.views.widgets.steps import StepList
@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 def test_done_current_and_to_come() -> None:
     """A check for what is done, an hourglass with why and when where it waits, a ring for what comes."""
-    facts = {"done": {TIMEOUT_STEPS[0]: NOW.isoformat(), TIMEOUT_STEPS[1]: NOW.isoformat()}}
+    facts = {"done": {TIMEOUT_SAGA_STEP_NAMES[0]: NOW.isoformat(), TIMEOUT_SAGA_STEP_NAMES[1]: NOW.isoformat()}}
     later = NOW + timedelta(minutes=5)
     saga = Saga(
         1,
@@ -23,14 +23,14 @@ def test_done_current_and_to_come() -> None:
         "payment",
         5,
         SagaState.RUNNING,
-        TIMEOUT_STEPS[2],
+        TIMEOUT_SAGA_STEP_NAMES[2],
         facts,
         NOW,
         NOW,
         "other_payment",
         later,
     )
-    lines = [make_saga_step_line(step, "en") for step in make_saga_progress(saga, TIMEOUT_STEPS, NOW).steps]
+    lines = [make_saga_step_line(step, "en") for step in make_saga_progress(saga, TIMEOUT_SAGA_STEP_NAMES, NOW).steps]
     assert [line.shape for line in lines] == ["check", "check", "hourglass", "ring"]
     assert [line.is_bold for line in lines] == [False, False, True, False]
     assert lines[2].format_spoken_text() == (

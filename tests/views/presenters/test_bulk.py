@@ -43,12 +43,12 @@ def reasons() -> set[str]:
     }
     codes |= {UnknownReason[name].value for source in sources for name in re.findall(r"UnknownReason\.(\w+)", source)}
     judging = inspect.getsource(bulk_judging)
-    own = set(re.findall(r'ForecastKind\.[A-Z]+, "([a-z_]+)"', judging)) | {bulk_judging.ALREADY_DONE_REASON}
+    own = set(re.findall(r'ForecastKind\.[A-Z]+, "([a-z_]+)"', judging)) | {bulk_judging.ACTION_ALREADY_DONE_REASON}
     own |= {ErrorCode[name].value for name in re.findall(r"ForecastKind\.[A-Z]+, ErrorCode\.([A-Z_]+)", judging)}
     return (
         {code for code in codes if code}
         | own
-        | bulk_acts.PROVIDER_REFUSAL_CODES
+        | bulk_acts.PROVIDER_REFUSAL_ERROR_CODES
         | {"still_unknown", "internal_error"}
     )
 

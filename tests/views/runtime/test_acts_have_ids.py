@@ -31,7 +31,7 @@ WITHOUT = {
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
-    "incidents": {"count_waiting", "list_incidents", "list_possible_owners", "read_incident"},
+    "incidents": {"count_waiting_incidents", "list_incidents", "list_possible_owners", "read_incident"},
     "left_open": {"list_items"},
     "lookup": {
         "read_documents", "read_history", "read_notes", "find_records", "read_records", "find_similar_numbers",
@@ -39,7 +39,7 @@ WITHOUT = {
     },
     "mentions": {"list_open"},
     "notifications": {"list_events"},
-    "notices": {"count", "read_item", "read_page"},
+    "notices": {"count_open_notices", "read_item", "read_page"},
     "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "list_set_asides"},
     "pdfs": {"open_pages", "open_comparison", "list_versions", "count_pages"},
@@ -131,7 +131,7 @@ def test_the_acts_are_known() -> None:
     assert called() == set(parsed)
     assert len([call for call in parsed if call in acts_of_the_window()]) == 40
     assert {method for _, method in acts_of_the_window()} == {
-        "acknowledge_each", "mark_done", "undo_each", "release", "snooze", "wake", "reopen",
+        "acknowledge_each", "mark_done", "undo_each_acknowledgement", "release", "snooze", "wake", "reopen",
         "delete_view", "rename_view", "restore_view", "save_view",
         "approve", "discard", "freeze", "set_order_paid", "add_note", "give_up", "hand_over", "probe",
         "purchase", "refetch", "reject", "request", "resolve", "run", "set_limit", "set_switch", "stop", "take",

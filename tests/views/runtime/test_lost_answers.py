@@ -515,7 +515,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "acknowledge": (acknowledge, ("alerts", "acknowledge_each")),
     "undo an acknowledgement": (
         on_incident("toggle_acknowledgement", "acknowledge"),
-        ("alerts", "undo_each"),
+        ("alerts", "undo_each_acknowledgement"),
     ),
     "take an incident": (on_incident("take_current_incident"), ("incidents", "take")),
     "give an incident back": (on_incident("give_back_current_incident", "take"), ("incidents", "release")),
