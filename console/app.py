@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from console.services.training.service import TrainingService
     from console.store.database.engine import Transaction
     from console.store.database.sqlalchemy_names import Connection
-    from console.store.operations.idempotency_cache import NoCache
+    from console.store.operations.idempotency_cache import NoIdempotencyCache
     from console.store.queues.table_queries import QueuedRecord
     from console.wiring.payments import PaymentService
     from console.wiring.records import RecoveryService
@@ -365,13 +365,14 @@ class Console:
         return LockWatch(self._context)
 
     @cached_property
-    def _answer_cache(self) -> "NoCache":
-        """The Redis cache of answers, which connects at its first use; a `NoCache` if no Redis is configured."""
-        from console.store.operations.idempotency_cache import IdempotencyCache, NoCache
+    def _answer_cache(self) -> "NoIdempotencyCache":
+        """The Redis cache of answers, which connects at its first use; a `NoIdempotencyCache` if no Redis is
+        configured."""
+        from console.store.operations.idempotency_cache import IdempotencyCache, NoIdempotencyCache
 
         url = self._context.settings.redis_url
         return (
-            NoCache()
+            NoIdempotencyCache()
             if url is None
             else IdempotencyCache(url, self._context.database_id, self._context.settings.read_store_key)
         )
@@ -605,7 +606,7 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
         return ServiceContext(
             settings=settings,
             database=database,
-            database_id=migrate.read_state(database)["database_id"],
+            database_id=migrate.read_meta_and_schema(database)["database_id"],
             spool=spool,
             documents=open_documents(settings.documents_url, database),
             clock=clock or SystemClock(),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from console.domain.bulk.records import NOT_DONE_FILTER
+from console.domain.bulk.records import NOT_DONE_ROWS_FILTER
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
@@ -206,7 +206,7 @@ def _make_audit_list(services: ExportReadServices, request: ExportRequest, conte
 
 
 def _make_bulk_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    if request.part not in ("", NOT_DONE_FILTER):
+    if request.part not in ("", NOT_DONE_ROWS_FILTER):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
     run = services.bulk.read_run(_parse_id("bulk-run", request.subject))
 

@@ -10,7 +10,7 @@ from console.settings.provider_access import spacing_seconds
 from console.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from console.domain.alerts.events import Publisher
+    from console.domain.alerts.events import AlertPublisher
     from console.domain.errors.details import BadProfileDetail
     from console.providers.alarmbox.client import AlarmBox
     from console.providers.credit_checks.provider import CreditCheckProvider
@@ -127,7 +127,7 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     return RegistryApi(RegistryConfig(url, application_id), gate=gate, clock=context.clock, scale=context.scale)
 
 
-def open_publisher(context: "ServiceContext") -> "Publisher | None":
+def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
     """Create the configured publisher of alerts and return it; None if none is configured. Sends nothing. Raises
     bad_profile for a missing or invalid setting.
     """

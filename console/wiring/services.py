@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from console.domain.alerts.events import Publisher
+from console.domain.alerts.events import AlertPublisher
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.domain.views.any_record import CreditCheckDetails
@@ -147,7 +147,7 @@ class ServiceBuilder:
         context: ServiceContext,
         make_credit_check_adapter: Callable[[], CreditCheckProvider],
         make_payment_adapter: Callable[[str], PaymentProvider],
-        open_publisher: Callable[[], Publisher | None],
+        open_publisher: Callable[[], AlertPublisher | None],
         request_ids: RequestIdService,
     ) -> None:
         self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids

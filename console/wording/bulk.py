@@ -1,7 +1,7 @@
 """Texts of bulk runs, for the window and for exports: the outcome of a row, the reason for it, and the row's
 record."""
 
-from console.domain.bulk.records import split_reason
+from console.domain.bulk.records import split_reason_and_person
 from console.domain.payments.records import Order
 from console.domain.records import Certainty
 from console.domain.recovery.records import RecoverableRecord
@@ -39,7 +39,7 @@ def reason_text(code: str | None, person: str | None, context: TextContext) -> s
 
 
 def format_bulk_row_reason(row: BulkRow, context: TextContext) -> str:
-    return reason_text(*split_reason(row.reason), context)
+    return reason_text(*split_reason_and_person(row.reason), context)
 
 
 def get_record_state_key(record: RecoverableRecord) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 from console.domain.registry.corporations import Corporation, RegistryMatch
-from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
+from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
 
 Translate = Callable[..., str]
 """A function that returns the text of a wording key, filled with the named facts."""
@@ -64,4 +64,6 @@ def format_purchase_warning(facts: CorporationFacts | None, translate: Translate
 
 def format_registry_source(registry_date: date, translate: Translate) -> str:
     """Return the line that names the source of registry data: the registry date, the publisher and the licence."""
-    return translate("corporation.source", day=registry_date.isoformat(), publisher=PUBLISHER, licence=LICENCE)
+    return translate(
+        "corporation.source", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER, licence=REGISTRY_LICENCE
+    )

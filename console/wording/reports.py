@@ -8,7 +8,7 @@ from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import Money
 from console.domain.reports.provider_success import Outage, ProviderSeries, ProviderSuccess
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
-from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_ENDINGS, CountAndSum, RefundFunnelReport
+from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_REFUND_ENDINGS, CountAndSum, RefundFunnelReport
 from console.domain.reports.settlement import SettlementReport, SettlementSeries
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 from console.wording.catalogue import format_age, provider_name, translate
@@ -130,7 +130,7 @@ def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Ite
     """Yield one line per currency and step of a refund, then one per currency and way in which refunds ended
     otherwise."""
     for funnel in report.funnels:
-        for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown"):
+        for name in (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown"):
             value = format_count_and_sum(funnel.get_step(name), funnel.currency, language)
             yield f"{funnel.currency} {translate(f'reports.refund_funnel.{name}', language)}: {value}"
 

@@ -41,7 +41,7 @@ class JsonLineFormatter(logging.Formatter):
             "logger": record.name,
             "message": _make_message_text(record)[:MAX_MESSAGE_CHARACTERS],
             **log_events.get_event_facts(record),
-            **tracing.get_current_facts(),
+            **tracing.get_current_log_facts(),
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["trouble"] = type(record.exc_info[1]).__name__

@@ -91,7 +91,7 @@ def _await_threads(
     providers that still run in them."""
     deadline = time.monotonic() + seconds
     if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):
-        interrupts.end_calls(STOP_WAIT_FOR_RECORDING_SECONDS)
+        interrupts.end_network_waits(STOP_WAIT_FOR_RECORDING_SECONDS)
     if all(group.wait_until_idle(0, abort_event) for group in threads):
         _log.info("ended")
     else:

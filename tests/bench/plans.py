@@ -26,7 +26,7 @@ from console.store.payments import orders, payments, set_asides
 from console.store.queues import chosen_records, future_dated_work, queues, view_counts
 from console.store.queues import definitions as queue_tables
 from console.store.queues.filter_sql import QueueChoice
-from console.store.queues.table_queries import QueueKey, TableQueries
+from console.store.queues.table_queries import QueueKey, RecordTableQueries
 from console.store.records import money_by_corporation
 from console.store.records import prefix_search as beginnings
 from console.store.refunds import approvals, refunds
@@ -43,7 +43,7 @@ _MARK = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf
 Ask = Callable[[Connection], object]
 
 
-def _page_of(part: TableQueries, name: str, after: QueueKey | None, lapsed: frozenset[int]) -> Ask:
+def _page_of(part: RecordTableQueries, name: str, after: QueueKey | None, lapsed: frozenset[int]) -> Ask:
     return lambda conn: part.read_page(conn, name, after, 50, lapsed)
 
 
@@ -76,7 +76,7 @@ FILTERS = {
 _NOTHING_LAPSED: queues.LapsedIds = {}
 
 
-def _filtered_page_of(part: TableQueries, name: str, after: QueueKey | None, text: str) -> Ask:
+def _filtered_page_of(part: RecordTableQueries, name: str, after: QueueKey | None, text: str) -> Ask:
     choice = QueueChoice(parse_filter(text).chosen, now=_NOW, owners={part.kind: {3: "op-a"}})
     return lambda conn: part.read_page(conn, name, after, 50, _NONE, choice)
 
@@ -127,7 +127,9 @@ BY_KEY: dict[str, Ask] = {
     "written by others": lambda conn: queues.find_foreign_rows(conn, 10),
     "records of lapsed calls": journal.list_lapsed_subjects,
     "records of lapsed calls of all kinds": journal.list_lapsed_by_kind,
-    "call running for a record": lambda conn: journal.find_running(conn, credit_checks.CREDIT_CHECK_KIND, 1),
+    "call running for a record": lambda conn: journal.find_running_operation(
+        conn, credit_checks.CREDIT_CHECK_KIND, 1
+    ),
     "purchases open for a number": lambda conn: journal.list_open_purchases(conn, NUMBER),
     "idempotency key": lambda conn: idempotency.find_use(conn, "key"),
     "holder of a lease": lambda conn: leases.find_holder(conn, "name"),

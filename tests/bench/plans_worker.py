@@ -23,12 +23,12 @@ BY_INDEX: dict[str, Ask] = {
     "open alerts, later page": lambda conn: alerts.list_open_alerts(conn, 50, 5_000),
     "open alerts of a rule": lambda conn: alerts.list_open_alerts_of_rule(conn, "A", 50),
     "open alerts of a rule, later page": lambda conn: alerts.list_open_alerts_of_rule(conn, "A", 50, 5_000),
-    "count of a rule": lambda conn: alerts.count_open_of_rule(conn, "A", 50),
+    "count of a rule": lambda conn: alerts.count_open_alerts_of_rule(conn, "A", 50),
     "all alerts": lambda conn: alerts.list_alerts(conn, 50),
     "all alerts, later page": lambda conn: alerts.list_alerts(conn, 50, 1_000),
     "alerts of a record": lambda conn: alerts.find_by_subject(conn, "order", 7),
     "sagas due": lambda conn: sagas.list_due_sagas(conn, _NOW, 50),
-    "saga under way": lambda conn: sagas.find_open(conn, "timeout", "payment", 5_990),
+    "saga under way": lambda conn: sagas.find_open_saga(conn, "timeout", "payment", 5_990),
     "sagas of a record": lambda conn: sagas.find_by_subject(conn, "payment", 7),
     "events that wait": lambda conn: outbox.list_due_events(
         conn, _NOW, 50, latest_credible=_NOW + timedelta(hours=2)

@@ -250,8 +250,10 @@ def test_two_restores_in_one_second_keep_both_files(
 ) -> None:
     """The first kept file is today's database, and nothing writes over it."""
     assert buy(terminal, NEW).status == 0
-    real = sqlite_copy.exchange_file
-    monkeypatch.setattr(sqlite_copy, "exchange_file", lambda copy, file, _: real(copy, file, "console.db.kept"))
+    real = sqlite_copy.replace_database_file
+    monkeypatch.setattr(
+        sqlite_copy, "replace_database_file", lambda copy, file, _: real(copy, file, "console.db.kept")
+    )
     kept = [Path(terminal.json("db", "restore", str(backup)).data["kept"]) for _ in range(2)]
     assert kept[0] != kept[1]
     with closing(sqlite3.connect(kept[0])) as conn:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from console.cli.registry import _ImportProgressWriter
-from console.domain.registry.facts import LICENCE, PUBLISHER
+from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER
 from console.sandbox.server import Sandbox
 from tests.cli.paying import PayingTerminal
 from tests.support.registries import (
@@ -83,7 +83,7 @@ def test_the_facts_stand_beside_the_number(desk: Desk) -> None:
     }
     assert {name: corporation[name] for name in promised} == promised
     text = desk.terminal("lookup", OPEN, LANGUAGE="ja").out.decode()
-    for part in (OPEN_NAME, "カクウショウジ", "2015-10-05", "2026-10-30 時点", PUBLISHER, LICENCE):
+    for part in (OPEN_NAME, "カクウショウジ", "2015-10-05", "2026-10-30 時点", REGISTRY_PUBLISHER, REGISTRY_LICENCE):
         assert part in text
 
 
@@ -130,7 +130,7 @@ def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Desk)
     assert item["registry_name"]["registry_date"] == "2026-10-30"
     listed = desk.terminal("queue", "unknown").out.decode()
     assert "(registry)" in listed
-    assert PUBLISHER in listed
+    assert REGISTRY_PUBLISHER in listed
     assert "\u202e" not in listed, "a mark of direction is shown as such, not obeyed"
 
     payment = desk.terminal.paid()
@@ -155,9 +155,13 @@ def test_a_pack_names_the_registry_its_date_and_its_licence(desk: Desk) -> None:
     with zipfile.ZipFile(pack) as archive:
         told = json.loads(archive.read("registry.json"))
         head = archive.read("timeline.ja.txt").decode().splitlines()[:4]
-    assert (told["source"], told["licence"], told["registry_date"]) == (PUBLISHER, LICENCE, "2026-10-30")
+    assert (told["source"], told["licence"], told["registry_date"]) == (
+        REGISTRY_PUBLISHER,
+        REGISTRY_LICENCE,
+        "2026-10-30",
+    )
     assert told["corporation"]["name"] == OPEN_NAME
-    assert any(OPEN_NAME in line and PUBLISHER in line for line in head)
+    assert any(OPEN_NAME in line and REGISTRY_PUBLISHER in line for line in head)
     assert desk.terminal.json("audit", "verify", "--pack", str(pack)).status == 0
 
 
@@ -174,7 +178,7 @@ def test_a_difference_is_imported_once_and_tells_its_changes(desk: Desk) -> None
     status = terminal.json("registry", "status").data
     assert (status["registry_date"], len(status["files"])) == ("2026-11-02", 2)
     assert [file["kind"] for file in status["files"]] == ["whole", "difference"]
-    assert status["source"] == PUBLISHER
+    assert status["source"] == REGISTRY_PUBLISHER
     (change,) = terminal.json("registry", "changes", "--since", "2026-11-01").data["items"]
     assert (change["corporation_number"], change["facts"]) == (OPEN, ["name"])
     assert (change["before"]["name"], change["after"]["name"]) == (OPEN_NAME, NEW_NAME)
@@ -244,7 +248,7 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: Desk) -> None
     first = terminal.json("find", "100-0013").data["items"][0]
     assert first["ours"] is True
     text = terminal("find", "100-0013").out.decode()
-    assert PUBLISHER in text
+    assert REGISTRY_PUBLISHER in text
     assert "records here" in text
     assert "\u202e" not in text
 

@@ -23,8 +23,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more than is left is reserved",
         _MONEY,
-        "_ADD_TO_RESERVED.where(_LEFT_MINOR >= _MINOR_PARAMETER, _IS_NOT_REVERSED)",
-        "_ADD_TO_RESERVED.where(_IS_NOT_REVERSED)",
+        "_ADD_TO_RESERVED.where(\n    _REFUNDABLE_MINOR >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
+        "_ADD_TO_RESERVED.where(_NOT_REVERSED_CONDITION)",
         _SUMS,
     ),
     _mutant(
@@ -44,35 +44,35 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "nothing is moved below zero",
         _MONEY,
-        '.where(payments.c.id == bindparam("of"), _MINOR_PARAMETER > 0)',
+        '.where(payments.c.id == bindparam("of"), _AMOUNT_MINOR_PARAMETER > 0)',
         '.where(payments.c.id == bindparam("of"))',
         _SUMS,
     ),
     _mutant(
         "more than was set aside is reserved of it",
         _MONEY,
-        "where(\n    payments.c.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED\n)",
-        "where(_IS_NOT_REVERSED)",
+        "where(\n    payments.c.set_aside_minor >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
+        "where(_NOT_REVERSED_CONDITION)",
         _SUMS,
     ),
     _mutant(
         "what is reserved of a set-aside stays there",
         _MONEY,
-        ".values(set_aside_minor=payments.c.set_aside_minor - _MINOR_PARAMETER)",
+        ".values(set_aside_minor=payments.c.set_aside_minor - _AMOUNT_MINOR_PARAMETER)",
         "",
         _SUMS,
     ),
     _mutant(
         "more than is reserved is released",
         _MONEY,
-        "_UPDATE_AMOUNTS.where(payments.c.reserved_minor >= _MINOR_PARAMETER)",
-        "_UPDATE_AMOUNTS",
+        "_UPDATE_PAYMENT_AMOUNTS.where(payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER)",
+        "_UPDATE_PAYMENT_AMOUNTS",
         _SUMS,
     ),
     _mutant(
         "a refund that is done stays reserved",
         _MONEY,
-        "        (payments.c.reserved_minor, payments.c.reserved_minor - _MINOR_PARAMETER),\n",
+        "        (payments.c.reserved_minor, payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER),\n",
         "",
         _SUMS,
     ),
@@ -86,22 +86,22 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a capture may fall",
         _MONEY,
-        "_UPDATE_AMOUNTS.where(payments.c.captured_minor < _MINOR_PARAMETER)",
-        "_UPDATE_AMOUNTS.where(payments.c.captured_minor != _MINOR_PARAMETER)",
+        "_UPDATE_PAYMENT_AMOUNTS.where(payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER)",
+        "_UPDATE_PAYMENT_AMOUNTS.where(payments.c.captured_minor != _AMOUNT_MINOR_PARAMETER)",
         _SUMS,
     ),
     _mutant(
         "a capture told twice is booked twice",
         _MONEY,
-        ".values(\n    captured_minor=_MINOR_PARAMETER\n)",
-        ".values(captured_minor=payments.c.captured_minor + _MINOR_PARAMETER)",
+        ".values(\n    captured_minor=_AMOUNT_MINOR_PARAMETER\n)",
+        ".values(captured_minor=payments.c.captured_minor + _AMOUNT_MINOR_PARAMETER)",
         _SUMS,
     ),
     _mutant(
         "more than is left is set aside",
         _MONEY,
-        "_SET_ASIDE = _UPDATE_AMOUNTS.where(_LEFT_MINOR >= _MINOR_PARAMETER)",
-        "_SET_ASIDE = _UPDATE_AMOUNTS",
+        "_SET_ASIDE = _UPDATE_PAYMENT_AMOUNTS.where(_REFUNDABLE_MINOR >= _AMOUNT_MINOR_PARAMETER)",
+        "_SET_ASIDE = _UPDATE_PAYMENT_AMOUNTS",
         _SUMS,
     ),
     _mutant(
@@ -170,8 +170,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "an exact look-alike isn't seen",
         _REFUNDS,
-        'refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, _MAY_MOVE_MONEY\n',
-        'refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, ~_MAY_MOVE_MONEY\n',
+        'refunds.c.refund_amount == bindparam("minor"), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION\n',
+        'refunds.c.refund_amount == bindparam("minor"), _CREATED_SINCE_CONDITION, ~_MAY_MOVE_MONEY_CONDITION\n',
         _REFUND_ROWS,
     ),
     _mutant(
@@ -184,8 +184,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "an account gives room that others hold",
         _ACCOUNTS,
-        "- accounts.c.balance_minor - accounts.c.reserved_minor >= _MINOR_PARAMETER",
-        "- accounts.c.balance_minor >= _MINOR_PARAMETER",
+        "- accounts.c.balance_minor - accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER",
+        "- accounts.c.balance_minor >= _AMOUNT_MINOR_PARAMETER",
         _LIMITS,
     ),
     _mutant(
@@ -198,8 +198,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a vote counts as a proposal",
         "console/store/refunds/approvals.py",
-        "_IS_OPEN_PROPOSAL = (approvals.c.action == RESOLVE_ACTION, ",
-        "_IS_OPEN_PROPOSAL = (approvals.c.action != '', ",
+        "_OPEN_PROPOSAL_CONDITIONS = (approvals.c.action == RESOLVE_ACTION, ",
+        "_OPEN_PROPOSAL_CONDITIONS = (approvals.c.action != '', ",
         ("tests/store/refunds/test_approvals.py",),
     ),
     _unbound_mutant(
@@ -233,8 +233,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a page forgets the kinds behind",
         "console/store/queues/queues.py",
-        "        if name in part.queues:\n",
-        "        if name in part.queues and len(entries) < limit:\n",
+        "        if name in kind_queries.queues:\n",
+        "        if name in kind_queries.queues and len(entries) < limit:\n",
         _QUEUES,
     ),
 )

@@ -72,8 +72,9 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "a close counts refunds of every provider",
         _CLOSE,
-        "            *_is_in_period(refunds.c.state_since, period),\n            payments.c.provider == provider,\n",
-        "            *_is_in_period(refunds.c.state_since, period),\n",
+        "            *_make_period_conditions(refunds.c.state_since, period),\n"
+        "            payments.c.provider == provider,\n",
+        "            *_make_period_conditions(refunds.c.state_since, period),\n",
         _CLOSE_TESTS,
     ),
     _mutant(

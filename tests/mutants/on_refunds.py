@@ -10,7 +10,7 @@ _SILENCES = "tests/races/test_silences.py"
 _LATE = (f"{_SILENCES}::test_effects_that_come_late",)
 _VOTES = "tests/services/refunds/test_votes.py"
 _RESERVED = (
-    "    statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_LEFT\n"
+    "    statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_REFUNDABLE\n"
     "    return _move_amount(conn, statement, payment_id, amount_minor, now)\n"
 )
 _SUM = """    from sqlalchemy import func, select
@@ -23,7 +23,7 @@ _SUM = """    from sqlalchemy import func, select
 """
 _READ_FIRST = """    from sqlalchemy import select
 
-    if (conn.scalar(select(_LEFT_MINOR).where(payments.c.id == payment_id)) or 0) < amount_minor:
+    if (conn.scalar(select(_REFUNDABLE_MINOR).where(payments.c.id == payment_id)) or 0) < amount_minor:
         return False
     return _move_amount(conn, _ADD_TO_RESERVED, payment_id, amount_minor, now)
 """
@@ -108,7 +108,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 _DECIDABLE,
-                'return "refund_contradicted" if refund.work.reason in CONTRADICTED_REASONS else None',
+                'return "refund_contradicted" if refund.work.reason in WORK_REASONS_OF_CONTRADICTION else None',
                 "return None",
             ),
         ),

@@ -211,8 +211,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a queue is in the order of kinds and ids",
         "console/store/queues/queues.py",
-        "    return entry[0]\n",
-        "    return entry[0]._replace(since=datetime.min)\n",
+        "    return position_and_row[0]\n",
+        "    return position_and_row[0]._replace(since=datetime.min)\n",
         ("tests/store/queues/test_queues.py",),
     ),
     _mutant(
@@ -225,7 +225,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a row whose outcome is still unknown counts as done",
         "console/store/tasks/bulk_runs.py",
-        "    counts[_ROW_DONE] = counts.get(_ROW_DONE, 0) - counts[STILL_UNKNOWN]\n",
+        "    counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - counts[STILL_UNKNOWN]\n",
         "    del counts[STILL_UNKNOWN]\n",
         ("tests/store/tasks/test_bulk_runs.py",),
     ),

@@ -10,7 +10,7 @@ from unittest import mock
 
 from console.app import open_console
 from console.domain.errors import ConsoleError
-from console.domain.tasks.intervals import INTERVAL_OF_TASK, Interval
+from console.domain.tasks.intervals import INTERVAL_OF_TASK, TaskInterval
 from console.services.process.heartbeat import Heartbeat
 from console.services.tasks.scheduler import Scheduler
 from console.settings.settings import Settings
@@ -18,7 +18,7 @@ from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 from tests.support.places import Place
 
 NAMES = ("one", "two", "three")
-ROUNDS = Interval(1, "many rounds in a short test")  # a twentieth of it, by the scale of these tests
+ROUNDS = TaskInterval(1, "many rounds in a short test")  # a twentieth of it, by the scale of these tests
 _LONG_ENOUGH_SECONDS = 0.01
 """A run takes that long, so that one beside it would meet it."""
 

@@ -102,7 +102,9 @@ class RefundWorld(Desks):
             new = payments.NewPayment(provider, number, currency, minor, begun_at=now, payer="payer-1")
             payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
-            payments.follow_path(tx.conn, payment, _STEPS, now, provider_payment_id=f"T-{number}", paid_at=now)
+            payments.move_payment_along_path(
+                tx.conn, payment, _STEPS, now, provider_payment_id=f"T-{number}", paid_at=now
+            )
             assert payments.capture_amount(tx.conn, payment.id, minor, now)
             if aside:
                 assert payments.set_amount_aside(tx.conn, payment.id, aside, now)

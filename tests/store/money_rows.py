@@ -33,7 +33,7 @@ def begun(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
 def paid(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
     """A payment that the provider has taken `minor` of."""
     payment = begun(conn, number, **facts)
-    payments.follow_path(conn, payment, PAID, NOW, paid_at=NOW)
+    payments.move_payment_along_path(conn, payment, PAID, NOW, paid_at=NOW)
     assert payments.capture_amount(conn, payment.id, minor, NOW)
     return again(conn, payment.id)
 

@@ -77,7 +77,7 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, ha
     operation = new()
     fence = begin(here, operation, me)
     with there.read() as conn:
-        running = journal.find_running(conn, "credit-check", 1)
+        running = journal.find_running_operation(conn, "credit-check", 1)
         assert (running.id if running else None, journal.list_lapsed_subjects(conn)) == (operation.id, frozenset())
     assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
     hand_clock.at += timedelta(seconds=SECONDS + 1)

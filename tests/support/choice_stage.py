@@ -166,7 +166,7 @@ class Stage:
             values |= {"provider_payment_id": f"T-{number}", "paid_at": now}
         if review:
             values |= payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
-        payments.follow_path(conn, made, path, now, **values)
+        payments.move_payment_along_path(conn, made, path, now, **values)
         if PAID_STATES & set(path):
             payments.capture_amount(conn, made.id, MINOR, now)
         return self._found(conn, made.id)

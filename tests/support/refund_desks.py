@@ -29,7 +29,7 @@ from console.services.refunds import records as refund_records
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
 from console.store.operations import journal
-from console.store.operations.idempotency_cache import NoCache
+from console.store.operations.idempotency_cache import NoIdempotencyCache
 from console.store.payments import orders, payments
 from console.wiring.record_readers import RecordReaders
 from console.wiring.refunds import RefundServiceBuilder
@@ -88,7 +88,7 @@ class RefundDesk:
         }
         self.vendors = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)
-        request_ids = RequestIdService(self.context, NoCache())
+        request_ids = RequestIdService(self.context, NoIdempotencyCache())
         checks = self.console._service_builder._adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
         self.machinery = RefundServiceBuilder(
@@ -129,7 +129,9 @@ class RefundDesk:
             new = payments.NewPayment(provider, number, currency, minor, order_id=order_id, begun_at=now, **facts)
             payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
-            payments.follow_path(tx.conn, payment, PAID, now, provider_payment_id=there["id"], paid_at=now)
+            payments.move_payment_along_path(
+                tx.conn, payment, PAID, now, provider_payment_id=there["id"], paid_at=now
+            )
             assert payments.capture_amount(tx.conn, payment.id, minor, now)
             return payment.id
 

@@ -15,9 +15,9 @@ from console.domain.registry.corporations import (
     RegistryMatches,
     RegistryStatus,
 )
-from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
+from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
 
-REGISTRY_SOURCE_FIELDS = {"source": PUBLISHER, "licence": LICENCE}
+REGISTRY_SOURCE_FIELDS = {"source": REGISTRY_PUBLISHER, "licence": REGISTRY_LICENCE}
 
 
 def build_corporation_json(facts: CorporationFacts | None) -> JsonObject | None:

@@ -8,7 +8,7 @@ from console.domain.reports.figures import ReportFigures
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSuccess
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport
-from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_ENDINGS, RefundFunnel, RefundFunnelReport
+from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_REFUND_ENDINGS, RefundFunnel, RefundFunnelReport
 from console.domain.reports.settlement import SettlementDay, SettlementReport
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 
@@ -71,7 +71,7 @@ def _build_funnel_report_json(report: RefundFunnelReport) -> JsonObject:
 
 
 def _build_currency_funnel_json(funnel: RefundFunnel) -> JsonObject:
-    values = {name: funnel.get_step(name) for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")}
+    values = {name: funnel.get_step(name) for name in (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown")}
     steps = {name: {"count": value.count, "minor": value.minor} for name, value in values.items()}
     return {"currency": funnel.currency, **steps}
 

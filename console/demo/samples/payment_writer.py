@@ -120,7 +120,7 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
         values["provider_payment_id"] = sample.provider_payment_id
     first_state = _PaymentState.COMPLETED if sample.status is _PaymentState.REVERSED else sample.status
     path = find_payment_path(_PaymentState.INITIALIZING, first_state)
-    payments.follow_path(
+    payments.move_payment_along_path(
         conn, _read_payment(conn, sample), path, _find_instant_of_state(sample, first_state), **values
     )
     if sample.captured_minor:
@@ -128,7 +128,7 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
         _book_on_account(conn, sample)
     if sample.status is _PaymentState.REVERSED:
         payment, entered_at = _read_payment(conn, sample), _find_instant_of_state(sample, sample.status)
-        payments.follow_path(conn, payment, (_PaymentState.REVERSED,), entered_at)
+        payments.move_payment_along_path(conn, payment, (_PaymentState.REVERSED,), entered_at)
     if sample.status is _PaymentState.EXPIRED:
         _write_saga(conn, sample)
 

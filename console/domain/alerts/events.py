@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from uuid import NAMESPACE_OID, uuid5
 
 from console.domain.calendar_days import format_instant
-from console.domain.registry.watched_facts import CHANGE_RULE, format_number_of_subject
+from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, format_number_of_subject
 from console.domain.tasks.records import ALERT_TOPIC, COMPANY_TOPIC, Alert
 
 EventName = Literal["AlertRaised", "AlertResolved"]
@@ -28,7 +28,7 @@ class AlertMessage:
     body: str = field(repr=False)
 
 
-class Publisher(Protocol):
+class AlertPublisher(Protocol):
     """Interface of an object that sends alert events to other programs. A receiver may get the same event more than
     once.
     """
@@ -68,12 +68,12 @@ def make_alert_message(
     if alert.resolved_at is not None:
         body["resolved_at"] = format_instant(alert.resolved_at)
     key = alert.order_no or f"{alert.subject_kind}-{alert.subject_id}"
-    topic = COMPANY_TOPIC if alert.rule_id == CHANGE_RULE else ALERT_TOPIC
+    topic = COMPANY_TOPIC if alert.rule_id == CORPORATION_CHANGE_RULE else ALERT_TOPIC
     return AlertMessage(topic, event_id, key, json.dumps(body, ensure_ascii=False))
 
 
 def _make_subject_object(alert: Alert) -> Mapping[str, object]:
     """Return the member of an event's body that names the alert's subject: a corporation, or else an order."""
-    if alert.rule_id == CHANGE_RULE:
+    if alert.rule_id == CORPORATION_CHANGE_RULE:
         return {"corporation_number": format_number_of_subject(alert.subject_id)}
     return {"order_no": alert.order_no}

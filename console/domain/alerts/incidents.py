@@ -159,11 +159,11 @@ class Incident:
         """The alert whose text is the title of the incident: an open alert if there is one; among these, an alert of
         a rule about orders if there is one; among these, the oldest."""
         return min(
-            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _ORDER_RULES, one.id)
+            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _RULES_ABOUT_ORDERS, one.id)
         )
 
 
-_ORDER_RULES = frozenset(rule.value for rule in AlertRule)
+_RULES_ABOUT_ORDERS = frozenset(rule.value for rule in AlertRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +270,7 @@ PLAYBOOK_OF_RULE: Mapping[str, str] = {
             ErrorCode.DATABASE_WENT_BACK,
         )
     },
-    **{name: name for name in sorted(_ORDER_RULES)},
+    **{name: name for name in sorted(_RULES_ABOUT_ORDERS)},
     **{name: name for name in ("clock_drift", "corporation_changed", "events_unpublished", "provider_away")},
     **{name: name for name in ("queue_age", "task_late")},
 }

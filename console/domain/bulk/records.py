@@ -46,7 +46,7 @@ STILL_UNKNOWN = "still_unknown"
 """Reason of a row whose probe found no definite outcome. It is an outcome of its own: the row was processed, but
 nothing is settled.
 """
-NOT_DONE_FILTER = "not_done"
+NOT_DONE_ROWS_FILTER = "not_done"
 """Filter of a bulk run's rows: rows without a result, rows with a result other than done, and still unknown ones."""
 
 
@@ -81,9 +81,9 @@ class BulkPlan:
     row_counts: Mapping[ForecastKind, int] = field(default_factory=dict)
     seconds_per_row: Mapping[str | None, float] = field(default_factory=dict)
 
-    def limit_to_first_rows(self, most: int) -> "BulkPlan":
-        """Return the plan of the same bulk run for the first `most` rows only."""
-        return make_plan(self.run, self.rows[:most], self.seconds_per_row)
+    def limit_to_first_rows(self, row_count: int) -> "BulkPlan":
+        """Return the plan of the same bulk run for the first `row_count` rows only."""
+        return make_plan(self.run, self.rows[:row_count], self.seconds_per_row)
 
 
 def make_plan(run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mapping[str | None, float]) -> BulkPlan:
@@ -133,16 +133,16 @@ def get_row_outcome(result: str | None, reason: str | None) -> str | None:
     return STILL_UNKNOWN if reason == STILL_UNKNOWN else result
 
 
-def join_reason(reason: str, person: str | None) -> str:
+def join_reason_and_person(reason: str, person: str | None) -> str:
     """Return the text in which the reason of a row is stored: the code, then a colon and the person who causes the
     reason. The text is cut to 64 characters.
     """
     return f"{reason}:{person}"[:64] if person else reason[:64]
 
 
-def split_reason(stored: str | None) -> tuple[str | None, str | None]:
-    """Return the code and the person of a stored reason, which `join_reason` has made. The person is None if the text
-    has none.
+def split_reason_and_person(stored: str | None) -> tuple[str | None, str | None]:
+    """Return the code and the person of a stored reason, which `join_reason_and_person` has made. The person is
+    None if the text has none.
     """
     if stored is None or ":" not in stored:
         return stored, None

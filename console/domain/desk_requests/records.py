@@ -28,7 +28,7 @@ SILENT_WORKER_SECONDS = 2.0
 """Seconds after which a worker that hasn't renewed its presence lease counts as silent. Another worker that finds it
 silent at two consecutive checks takes over its desk requests.
 """
-AUDIT_ACTION = "audit"
+AUDIT_REQUEST_ACTION = "audit"
 """Action of a desk request that only adds an audit entry. The request waits for a worker much longer than other
 requests, and no desk waits for its answer.
 """

@@ -139,12 +139,12 @@ _KIND_BY_ACTION_FRAGMENT: tuple[tuple[str, TimelineEventKind], ...] = (
 )
 
 
-def get_event_kind(what: str) -> TimelineEventKind:
-    """Return the kind of the timeline event that an audit entry with the action `what` becomes."""
-    name = what.rpartition(".")[2]
+def get_event_kind(action: str) -> TimelineEventKind:
+    """Return the kind of the timeline event that an audit entry with the action `action` becomes."""
+    name = action.rpartition(".")[2]
     if name in _ACTION_WORDS_OF_DECISIONS:
         return TimelineEventKind.DECISION
-    return next((step for part, step in _KIND_BY_ACTION_FRAGMENT if part in what), TimelineEventKind.CHANGE)
+    return next((step for part, step in _KIND_BY_ACTION_FRAGMENT if part in action), TimelineEventKind.CHANGE)
 
 
 def mask_event(event: TimelineEvent, hidden: Collection[str]) -> TimelineEvent:

@@ -6,14 +6,14 @@ from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation, NextStep
 
-_CLOSURE_FACTS = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.DELETED})
+_FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.DELETED})
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
     """Return verdict, reason and next step of a change of a corporation. `observed` is the stored text of the
     alert about the change; it names the changed facts."""
     after = change.after
-    ending = "_merged" if after.successor is not None else "_closed" if change.changed & _CLOSURE_FACTS else ""
+    ending = "_merged" if after.successor is not None else "_closed" if change.changed & _FACTS_ABOUT_CLOSURE else ""
     facts: dict[str, object] = {
         "number": change.number,
         "name": after.name,

@@ -60,13 +60,13 @@ def _will_match_record(notice: UnmatchedNotice, record: Order | Payment) -> bool
 
 def _choose_next_step(
     notice: UnmatchedNotice,
-    why: str,
+    unmatched_reason: str,
     facts: dict[str, object],
     *,
     can_import: bool,
     asks_by_amount_and_day: bool,
 ) -> NextStep:
-    if why == "why.notice_record_since":
+    if unmatched_reason == "why.notice_record_since":
         return NextStep("next.notice_wait", facts)
     amount = _find_amount(notice)
     lacks_fact = asks_by_amount_and_day and (amount is None or notice.occurred_at is None)
@@ -78,7 +78,7 @@ def _choose_next_step(
         return NextStep("next.notice_import", facts, command)
     case = facts["case"]
     command = f"support-console alerts ack {case} --note TEXT"
-    code = "next.notice_ask_sender" if why == "why.notice_unverified" else "next.notice_compare"
+    code = "next.notice_ask_sender" if unmatched_reason == "why.notice_unverified" else "next.notice_compare"
     return NextStep(code, facts, command if case is not None else None, "note")
 
 

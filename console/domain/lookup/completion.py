@@ -17,7 +17,7 @@ _LAST_WORD_PATTERN = re.compile(r"\S*\Z")
 _STATE_VALUES = tuple(
     dict.fromkeys(str(state) for states in (PaymentState, RefundState, OrderState, CheckState) for state in states)
 )
-OFFERED_VALUES: Mapping[str, tuple[str, ...]] = {
+OFFERED_VALUES_BY_OPERATOR: Mapping[str, tuple[str, ...]] = {
     "status": (*(str(one) for one in Certainty if one is Certainty.UNKNOWN), *_STATE_VALUES),
     "certainty": tuple(map(str, Certainty)),
     "work": tuple(map(str, WorkState)),
@@ -74,10 +74,10 @@ def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
     name, colon, values = word.partition(":")
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:
-            yield from ((one, "") for one in OFFERED_VALUES if one.startswith(name))
+            yield from ((one, "") for one in OFFERED_VALUES_BY_OPERATOR if one.startswith(name))
         return
     earlier, comma, partial = values.rpartition(",")
-    offered = list_known_providers() if name == "provider" else OFFERED_VALUES.get(name, ())
+    offered = list_known_providers() if name == "provider" else OFFERED_VALUES_BY_OPERATOR.get(name, ())
     if partial in offered:
         return
     chosen = earlier.split(",")

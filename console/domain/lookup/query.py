@@ -26,12 +26,12 @@ from console.domain.queues.filter_text import InvalidFilterValue, add_operator, 
 from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
 
 LONGEST_SEARCH_CHARACTERS = 1_000
-MAX_PROBLEMS = 5
+MAX_REPORTED_PROBLEMS = 5
 """Largest number of problems of one search that are shown to the person."""
 DAY_OPERATOR = "day"
 _DAY_OPERATOR_NAMES = (DAY_OPERATOR, "date")
 
-_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+_INVISIBLE_UNICODE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 _OPERATOR_PATTERN = re.compile(r"([^\W\d_]{1,32}):(\S*)")
 _AMOUNT_LIKE_PATTERN = re.compile(
     r"[-+]?(?:(?:[¥₹]|JPY|INR)[-+]?[0-9][0-9,.]*[千万億]*(?:円|JPY|INR)?|[0-9][0-9,.]*[千万億]*(?:円|JPY|INR))"
@@ -127,7 +127,7 @@ class _SearchBuilder:
 
     def report(self, kind: SearchProblemKind, word: str) -> None:
         problem = SearchProblem(kind, word[:60])
-        if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
+        if problem not in self.problems and len(self.problems) < MAX_REPORTED_PROBLEMS:
             self.problems.append(problem)
 
 
@@ -136,7 +136,7 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
     name replaces `me` in `owner:me`. Any text is accepted; characters after the first LONGEST_SEARCH_CHARACTERS
     are cut off.
     """
-    seen = clean_text(text[:LONGEST_SEARCH_CHARACTERS])
+    seen = clean_search_text(text[:LONGEST_SEARCH_CHARACTERS])
     builder = _SearchBuilder(today, person)
     if len(text) > LONGEST_SEARCH_CHARACTERS:
         builder.report(SearchProblemKind.TOO_LONG, "")
@@ -147,12 +147,12 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
     return SearchQuery(seen, " ".join(builder.words), builder.chosen, builder.days, tuple(builder.problems))
 
 
-def clean_text(text: str) -> str:
+def clean_search_text(text: str) -> str:
     """Return the text without control characters, marks of direction and surrogates, each white space as a space."""
     shown = (
         " " if one.isspace() else one
         for one in text
-        if one.isspace() or unicodedata.category(one) not in _INVISIBLE_CATEGORIES
+        if one.isspace() or unicodedata.category(one) not in _INVISIBLE_UNICODE_CATEGORIES
     )
     return "".join(shown).strip()
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, compute_check_digit, read_number
-from console.domain.registry.legal_forms import remove_form, write_out_forms
+from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
 from console.domain.registry.spelling import fold_address, list_readings
 
 LONGEST_QUERY_CHARACTERS = 500
@@ -33,7 +33,7 @@ _NUMBER_AMONG_WORDS_PATTERN = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0
 _POST_CODE_PATTERN = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
 _HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
 _KANA_RUN_PATTERN = re.compile(r"([ぁ-ゖー]{2,}|[ァ-ヺー]{2,})")
-_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+_INVISIBLE_UNICODE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
 class QueryKind(Enum):
@@ -135,7 +135,7 @@ def _divide_by_script(typed: str) -> list[str]:
     return longest if len(longest) > 1 and len(pieces) > len(typed.split()) else []
 
 
-def _find_kind(whole: SearchWord, number: str | None, post_code: str, digits: int) -> QueryKind:
+def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digits: int) -> QueryKind:
     if number is not None:
         return QueryKind.NUMBER
     if post_code:
@@ -144,7 +144,7 @@ def _find_kind(whole: SearchWord, number: str | None, post_code: str, digits: in
         return QueryKind.MISTYPED_NUMBER
     if _MIN_SEARCHED_DIGITS <= digits < DIGIT_COUNT:
         return QueryKind.NUMBER_PART
-    longest = max(map(len, whole.names))
+    longest = max(map(len, whole_query.names))
     if longest < _MIN_SEARCHED_CHARACTERS:
         return QueryKind.ONE_CHARACTER if longest else QueryKind.EMPTY
     return QueryKind.WORDS
@@ -153,18 +153,18 @@ def _find_kind(whole: SearchWord, number: str | None, post_code: str, digits: in
 def _clean_query_text(text: str) -> str:
     """Return the text without control characters, marks of direction and surrogates, each white space as a space,
     and with abbreviated legal forms written out."""
-    return write_out_forms(
+    return write_out_legal_forms(
         "".join(
             " " if one.isspace() else one
             for one in text
-            if one.isspace() or unicodedata.category(one) not in _INVISIBLE_CATEGORIES
+            if one.isspace() or unicodedata.category(one) not in _INVISIBLE_UNICODE_CATEGORIES
         )
     )
 
 
 def _read_word(word: str) -> SearchWord:
     names = list_readings(word)
-    return SearchWord(names, tuple(map(remove_form, names)), fold_address(word), _read_post_code(word))
+    return SearchWord(names, tuple(map(remove_legal_form, names)), fold_address(word), _read_post_code(word))
 
 
 def _read_word_of_several(word: str) -> SearchWord:

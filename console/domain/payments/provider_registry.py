@@ -80,13 +80,13 @@ class ProviderTraits:
 TraitsT = TypeVar("TraitsT", bound=ProviderTraits)
 
 
-def list_providers_as(part: type[TraitsT]) -> tuple[TraitsT, ...]:
-    """Return all payment providers, in the order of `PROVIDER_MODULES`, with the type `part`: ProviderTraits or a
-    subclass such as ProviderPlugin. Raises TypeError if a provider's plugin isn't an instance of `part`."""
+def list_providers_as(traits_class: type[TraitsT]) -> tuple[TraitsT, ...]:
+    """Return all payment providers, in the order of `PROVIDER_MODULES`, with the type `traits_class`: ProviderTraits
+    or a subclass such as ProviderPlugin. Raises TypeError if a provider's plugin isn't an instance of it."""
     plugins = _load_traits(PROVIDER_MODULES)
     for plugin in plugins:
-        if not isinstance(plugin, part):
-            raise TypeError(f"{plugin.name} is no {part.__name__}")
+        if not isinstance(plugin, traits_class):
+            raise TypeError(f"{plugin.name} is no {traits_class.__name__}")
     return plugins  # type: ignore[return-value]  # each was checked
 
 

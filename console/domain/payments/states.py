@@ -60,20 +60,20 @@ PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
 }
 
 
-def find_payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentState, ...]:
-    """Return the states after `start` up to `goal`, each step in the table `PAYMENT_TRANSITIONS`; empty if there
+def find_payment_path(start: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
+    """Return the states after `start` up to `target`, each step in the table `PAYMENT_TRANSITIONS`; empty if there
     is no path.
 
     The console didn't observe the states between them, so the path passes only through states in which every such
     payment has been: token_generated, user_payment and payment_success, and completed before a reversal. After
-    callback_received it passes through signature_verified, because the evidence for `goal` confirms the callback
+    callback_received it passes through signature_verified, because the evidence for `target` confirms the callback
     as a valid signature would. It never passes through a failure, an expiry or the receipt of a callback.
     """
     shortest: list[tuple[PaymentState, ...]] = [()]
     for path in shortest:
         state = path[-1] if path else start
         for step in sorted(PAYMENT_TRANSITIONS[state]):
-            if step is goal:
+            if step is target:
                 return (*path, step)
             if step in _INTERMEDIATE_STATES and step not in path:
                 shortest.append((*path, step))

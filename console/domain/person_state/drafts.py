@@ -41,14 +41,14 @@ def make_draft_name(kind: str, subject: str) -> str:
     return f"{DRAFT_PREFIX}{kind}.{subject}"
 
 
-def parse_draft(entry: Any, now: datetime) -> Draft | None:
+def parse_draft(stored_draft: Any, now: datetime) -> Draft | None:
     """Return the draft in a stored value. None if there is no value, if it is older than DRAFT_RETENTION, or if
     this program can't read it."""
     try:
-        value = entry["value"]
+        value = stored_draft["value"]
         texts = [str(value[key]) for key in ("kind", "subject", "title", "stage")]
         draft = Draft(
-            texts[0], texts[1], texts[2], texts[3], dict(value["inputs"]), datetime.fromisoformat(entry["at"])
+            texts[0], texts[1], texts[2], texts[3], dict(value["inputs"]), datetime.fromisoformat(stored_draft["at"])
         )
         return draft if now - draft.at <= DRAFT_RETENTION else None
     except (KeyError, TypeError, ValueError):

@@ -10,5 +10,5 @@ DRAFT_RETENTION = timedelta(hours=24)
 """Age at which the drafts of dialogs and the request ids of unanswered calls are deleted. The services repeat the
 answer to a request id for 24 hours, so an older id is useless.
 """
-STATE_RETENTION = timedelta(days=30)
+PERSON_STATE_RETENTION = timedelta(days=30)
 """Age at which everything else is deleted, such as the last screen."""

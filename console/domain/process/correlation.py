@@ -11,46 +11,46 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 
-CORRELATION_FACT = "correlation"
-RETRIES_FACT = "retries"
-_current_facts: ContextVar[Mapping[str, str]] = ContextVar("tracing", default=MappingProxyType({}))
+CORRELATION_FACT_NAME = "correlation"
+RETRIES_FACT_NAME = "retries"
+_current_log_facts: ContextVar[Mapping[str, str]] = ContextVar("tracing", default=MappingProxyType({}))
 
 
-def get_current_facts() -> Mapping[str, str]:
+def get_current_log_facts() -> Mapping[str, str]:
     """Return the facts about the current work by name: `correlation` (the correlation id) and, where known, `run`,
     `task`, `record`, `operation` and `retries`.
     """
-    return _current_facts.get()
+    return _current_log_facts.get()
 
 
 def find_correlation_id() -> str | None:
     """Return the correlation id of the current work; None if the caller runs outside of any work."""
-    return _current_facts.get().get(CORRELATION_FACT)
+    return _current_log_facts.get().get(CORRELATION_FACT_NAME)
 
 
 def get_retry_count() -> int:
     """Return the number of earlier attempts of the current call, from the fact `retries`; 0 if the fact is
     missing.
     """
-    text = _current_facts.get().get(RETRIES_FACT, "0")
+    text = _current_log_facts.get().get(RETRIES_FACT_NAME, "0")
     return int(text) if text.isdecimal() else 0
 
 
 @contextmanager
 def add_log_facts(**facts: str) -> Iterator[None]:
     """Inside the block, add `facts` to the facts of the current work, which each log line has."""
-    token = _current_facts.set({**_current_facts.get(), **facts})
+    token = _current_log_facts.set({**_current_log_facts.get(), **facts})
     try:
         yield
     finally:
-        _current_facts.reset(token)
+        _current_log_facts.reset(token)
 
 
 @contextmanager
 def start_correlation(**facts: str) -> Iterator[str]:
     """Run the block with `facts` added and with the present correlation id; make a new id if there is none. Yield
     the id."""
-    with add_log_facts(**{CORRELATION_FACT: find_correlation_id() or _make_correlation_id(), **facts}):
+    with add_log_facts(**{CORRELATION_FACT_NAME: find_correlation_id() or _make_correlation_id(), **facts}):
         yield find_correlation_id() or ""
 
 
@@ -60,7 +60,7 @@ def start_new_correlation(**facts: str) -> Iterator[str]:
     fact `run` is the correlation id that was present before."""
     outer_id = find_correlation_id()
     outer = {"run": outer_id} if outer_id else {}
-    with add_log_facts(**{**outer, CORRELATION_FACT: _make_correlation_id(), **facts}):
+    with add_log_facts(**{**outer, CORRELATION_FACT_NAME: _make_correlation_id(), **facts}):
         yield find_correlation_id() or ""
 
 

@@ -16,7 +16,7 @@ from types import FrameType
 
 INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
 """Reason of an outcome for a call to a provider that an interrupt has ended."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _POLL_SECONDS = 0.02
 
 
@@ -31,7 +31,7 @@ class _SignalState:
 
     `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in
     the main thread. `patient`: the first signal raises nothing. `has_begun`: the present command has opened a
-    `defer_signals` block. `is_ending`: `end_calls` is running. `blocks`: open `defer_signals` blocks of all
+    `defer_signals` block. `is_ending`: `end_network_waits` is running. `blocks`: open `defer_signals` blocks of all
     threads. `calls`: for each open `register_call_ending` block, its thread and the function that ends the
     thread's wait.
     """
@@ -50,7 +50,8 @@ _signal_state = _SignalState()
 
 
 def is_interrupt_pending() -> bool:
-    """True if this thread is asked to end: by a signal (main thread only) or by `end_calls` (every thread)."""
+    """True if this thread is asked to end: by a signal (main thread only) or by `end_network_waits` (every
+    thread)."""
     return _signal_state.is_ending or has_received_signal()
 
 
@@ -77,8 +78,8 @@ def defer_signals() -> Iterator[None]:
     """Defer signals until the end of the outermost block. Then restore the earlier handlers and raise the received
     signals again.
 
-    Only the main thread receives signals. In any other thread signals aren't changed: `end_calls` only waits until
-    the block has ended.
+    Only the main thread receives signals. In any other thread signals aren't changed: `end_network_waits` only waits
+    until the block has ended.
     """
     block = object()
     _signal_state.blocks.add(block)
@@ -142,7 +143,7 @@ def ignore_signals() -> Iterator[None]:
     if not _is_main_thread():
         yield
         return
-    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in _HANDLED_SIGNALS}
     try:
         yield
     finally:
@@ -164,7 +165,7 @@ def register_call_ending(end_call: Callable[[], None]) -> Iterator[None]:
         del _signal_state.calls[call]
 
 
-def end_calls(seconds: float) -> bool:
+def end_network_waits(seconds: float) -> bool:
     """End the network waits of all threads, because this process is about to end. Then wait at most `seconds` until
     every thread has left `defer_signals` and so has stored its answer. Return False if a thread is still inside.
     """
@@ -210,7 +211,7 @@ def _install_handlers(*, raise_again: bool) -> Iterator[None]:
         return
     earlier: dict[int, Callable[[int, FrameType | None], object] | int] = {}
     try:
-        for number in _SIGNALS:
+        for number in _HANDLED_SIGNALS:
             was = signal.getsignal(number)
             if was is not None and was is not signal.SIG_IGN:
                 earlier[number] = was
@@ -218,7 +219,7 @@ def _install_handlers(*, raise_again: bool) -> Iterator[None]:
         yield
     finally:
         try:
-            for number in reversed(_SIGNALS):
+            for number in reversed(_HANDLED_SIGNALS):
                 if number in earlier:
                     signal.signal(number, earlier[number])
         finally:

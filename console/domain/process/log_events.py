@@ -50,4 +50,4 @@ class EventLineFormatter(logging.Formatter):
         """Return the log record as one line of JSON."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         header = {"at": at, "level": record.levelname.lower(), "logger": record.name}
-        return json.dumps({**header, **get_event_facts(record), **tracing.get_current_facts()}, default=str)
+        return json.dumps({**header, **get_event_facts(record), **tracing.get_current_log_facts()}, default=str)

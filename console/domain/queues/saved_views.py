@@ -16,7 +16,7 @@ from console.domain.queues.filter_text import LONGEST_FILTER_CHARACTERS, ParsedF
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, parse_order
 
 VIEW_KIND = "view"
-OWNER_ME = "owner:me"
+OWN_RECORDS_OPERATOR = "owner:me"
 """The condition that the acting person has taken the record. A view of the team stores it instead of a name."""
 LONGEST_NAME_CHARACTERS = 60
 MAX_OWN_VIEWS, MAX_TEAM_VIEWS = 50, 50
@@ -25,7 +25,7 @@ MAX_COLUMNS = 40
 LONGEST_COLUMN_CHARACTERS = 40
 LONGEST_FIELD_CHARACTERS = LONGEST_FILTER_CHARACTERS
 
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_REFUSED_UNICODE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _PILED_MARKS_PATTERN = re.compile("MMM|^M")
 """Three combining marks in a row, or one without a letter before it, in the first letters of Unicode categories."""
 _COLUMN_PATTERN = re.compile(r"[a-z][a-z_]*")
@@ -98,14 +98,14 @@ class ViewCount:
     problems: tuple[str, ...] = ()
 
 
-def clean_name(text: str) -> str:
+def clean_view_name(text: str) -> str:
     """Return the name of a view in its stored form: in Unicode's form NFC, with single spaces. Raises
     InvalidViewName if the name is empty or too long, or has control characters, marks of direction, other
     invisible characters, three combining marks in a row, or a combining mark without a letter before it.
     """
     composed = unicodedata.normalize("NFC", text)
     categories = [unicodedata.category(character) for character in composed]
-    if _REFUSED_CATEGORIES.intersection(categories) or _PILED_MARKS_PATTERN.search(
+    if _REFUSED_UNICODE_CATEGORIES.intersection(categories) or _PILED_MARKS_PATTERN.search(
         "".join(one[0] for one in categories)
     ):
         raise InvalidViewName
@@ -115,7 +115,7 @@ def clean_name(text: str) -> str:
     return name
 
 
-def fold_name(name: str) -> str:
+def fold_view_name(name: str) -> str:
     """Return the text by which names are compared: full-width and half-width, upper and lower case are equal."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(folded.split())
@@ -125,10 +125,10 @@ def make_name_claim(name: str, person: str | None) -> str:
     """Return the unique value of a view that isn't deleted, made from its compared name and its owner (`person`;
     None: the team). A unique index on it prevents two views of one owner with equal names."""
     scope = "" if person is None else person.strip().casefold()
-    return sha256(f"{scope}\n{fold_name(name)}".encode()).hexdigest()
+    return sha256(f"{scope}\n{fold_view_name(name)}".encode()).hexdigest()
 
 
-def is_storable(content: ViewContent) -> bool:
+def is_storable_view_content(content: ViewContent) -> bool:
     """True if the content has a form that can be stored; this program may understand only a part of it."""
     texts = (content.filter, content.words, content.sort, content.queue)
     return (
@@ -151,8 +151,8 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     `owner:me` is a problem if `person` is None.
     """
     parts = content.filter.split()
-    of_person = [part for part in parts if part.casefold() == OWNER_ME]
-    others = [part for part in parts if part.casefold() != OWNER_ME]
+    of_person = [part for part in parts if part.casefold() == OWN_RECORDS_OPERATOR]
+    others = [part for part in parts if part.casefold() != OWN_RECORDS_OPERATOR]
     parsed = parse_filter(" ".join([*others, *(f"owner:{person}" for _ in of_person if person is not None)]))
     order = parse_order(content.sort) if content.sort else DEFAULT_ORDER
     problems = [*parsed.words.split(), *parsed.problems, *(of_person if person is None else ())]
@@ -171,6 +171,6 @@ def split_filter(text: str) -> tuple[str, str]:
 def find_view_by_name(views: Iterable[SavedView], name: str) -> SavedView | None:
     """Return the view with this name, without regard to width and case; a person's own view comes before a view of
     the team. None if there is none."""
-    folded = fold_name(name)
-    named = [view for view in views if fold_name(view.name) == folded]
+    folded = fold_view_name(name)
+    named = [view for view in views if fold_view_name(view.name) == folded]
     return min(named, key=lambda view: view.is_team, default=None)

@@ -15,17 +15,17 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.records import Certainty, WorkReason
 from console.domain.tasks.records import ReconciliationVerdict
 
-STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE = (
+DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE = (
     WorkReason.RECONCILE_STATE,
     WorkReason.RECONCILE_AMOUNT,
     WorkReason.RECONCILE_MISSING_THERE,
     WorkReason.RECONCILE_UNKNOWN_REFUND,
 )
-COMPARISON_RULES = (STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE)
+COMPARISON_RULES = (DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE)
 """Rule ids of the cases that a reconciliation opens about payments and refunds."""
 RULE_OF_VERDICT = {
-    ReconciliationVerdict.DIFFERENT_STATE: STATE_RULE,
-    ReconciliationVerdict.DIFFERENT_AMOUNT: AMOUNT_RULE,
+    ReconciliationVerdict.DIFFERENT_STATE: DIFFERENT_STATE_RULE,
+    ReconciliationVerdict.DIFFERENT_AMOUNT: DIFFERENT_AMOUNT_RULE,
     ReconciliationVerdict.MISSING_THERE: MISSING_THERE_RULE,
 }
 CLOCK_TOLERANCE = timedelta(minutes=5)

@@ -13,7 +13,7 @@ from console.domain.payments.states import PaymentState, RefundState, find_payme
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 
-CONTRADICTED_REASONS = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
+WORK_REASONS_OF_CONTRADICTION = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
 """Work reasons of a refund whose state the provider contradicts."""
 
 
@@ -84,7 +84,7 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
     if refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING:
         return "refund_perhaps_sent"
     # The refund was sent, and the provider contradicts its state here.
-    return "refund_contradicted" if refund.work.reason in CONTRADICTED_REASONS else None
+    return "refund_contradicted" if refund.work.reason in WORK_REASONS_OF_CONTRADICTION else None
 
 
 def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:

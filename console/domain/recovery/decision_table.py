@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
-from console.domain.access.read_only import SWITCH_REASON, is_action_stopped, make_switch_facts
+from console.domain.access.read_only import READ_ONLY_SWITCH_REASON, is_action_stopped, make_switch_facts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import find_reversal_deadline
@@ -371,11 +371,11 @@ def list_all_choices(facts: ChoiceFacts) -> tuple[DecisionChoice, ...]:
     return tuple(_make_choice(row, facts) for row in CHOICE_RULES_BY_KIND[get_record_kind(facts.record)])
 
 
-def find_choice(facts: ChoiceFacts, what: str) -> DecisionChoice:
-    """Return the choice `what`, such as `resolve.success`, for the record in `facts`, allowed or excluded. Raises
-    KeyError if the table has no such choice for the record's kind."""
+def find_choice(facts: ChoiceFacts, choice_name: str) -> DecisionChoice:
+    """Return the choice `choice_name`, such as `resolve.success`, for the record in `facts`, allowed or excluded.
+    Raises KeyError if the table has no such choice for the record's kind."""
     rows = {row.what: row for row in CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]}
-    return _make_choice(rows[what], facts)
+    return _make_choice(rows[choice_name], facts)
 
 
 def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
@@ -404,7 +404,9 @@ def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> Decis
     """Return the choice excluded, if the read-only switch of `facts` stops it; otherwise unchanged."""
     if facts.read_only is None or not is_action_stopped(choice.what, facts.read_only):
         return choice
-    return replace(choice, allowed=False, reason=SWITCH_REASON, facts=make_switch_facts(facts.read_only), effect=None)
+    return replace(
+        choice, allowed=False, reason=READ_ONLY_SWITCH_REASON, facts=make_switch_facts(facts.read_only), effect=None
+    )
 
 
 def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:

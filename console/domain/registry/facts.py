@@ -9,8 +9,8 @@ from datetime import date
 
 from console.domain.registry.corporations import CloseCause, Corporation, RegistryMatch
 
-PUBLISHER = "国税庁法人番号公表サイト"
-LICENCE = "公共データ利用規約（第1.0版）（PDL1.0）"
+REGISTRY_PUBLISHER = "国税庁法人番号公表サイト"
+REGISTRY_LICENCE = "公共データ利用規約（第1.0版）（PDL1.0）"
 _LEGAL_FORM_BY_ABBREVIATION = {
     "(株)": "株式会社",
     "(有)": "有限会社",

@@ -10,7 +10,7 @@ import unicodedata
 
 from console.domain.registry.spelling import fold_text
 
-_FORMS_SPELT_OUT = """
+_LEGAL_FORMS_SPELT_OUT = """
 株式会社 有限会社 合同会社 合資会社 合名会社 相互会社 特定目的会社 有限責任監査法人 監査法人 投資法人 一般社団法人
 一般財団法人 公益社団法人 公益財団法人 特例社団法人 特例財団法人 社団法人 財団法人 特定非営利活動法人 NPO法人
 医療法人社団 医療法人財団 社会医療法人社団 社会医療法人財団 特定医療法人社団 特定医療法人財団 社会医療法人
@@ -20,7 +20,7 @@ _FORMS_SPELT_OUT = """
 管理組合法人 団地管理組合法人 事業協同組合 企業組合 協業組合 協同組合 商工組合 労働者協同組合 有限責任事業組合
 有限責任中間法人 中間法人 認可地縁団体 地縁団体法人 外国会社
 """
-_FORMS_IN_KANA = """
+_LEGAL_FORMS_IN_KANA = """
 カブシキガイシャ カブシキカイシャ ユウゲンガイシャ ユウゲンカイシャ ゴウドウガイシャ ゴウドウカイシャ ゴウシガイシャ
 ゴウシカイシャ ゴウメイガイシャ ゴウメイカイシャ イッパンシャダンホウジン イッパンザイダンホウジン
 コウエキシャダンホウジン コウエキザイダンホウジン シャダンホウジン ザイダンホウジン トクテイヒエイリカツドウホウジン
@@ -28,7 +28,7 @@ _FORMS_IN_KANA = """
 ガッコウホウジン シュウキョウホウジン ドクリツギョウセイホウジン カンサホウジン ゼイリシホウジン ベンゴシホウジン
 キョウドウクミアイ
 """
-_FORM_ABBREVIATIONS = """
+_LEGAL_FORM_ABBREVIATIONS = """
 株=株式会社 有=有限会社 同=合同会社 合同=合同会社 資=合資会社 合資=合資会社 名=合名会社 合名=合名会社 相=相互会社
 特=特定目的会社 一社=一般社団法人 一財=一般財団法人 公社=公益社団法人 公財=公益財団法人 社=社団法人 財=財団法人
 特非=特定非営利活動法人 非=特定非営利活動法人 医=医療法人 医社=医療法人社団 医財=医療法人財団 福=社会福祉法人
@@ -42,21 +42,25 @@ _FORM_ABBREVIATIONS_OF_TRANSFERS = """
 トクヒ=特定非営利活動法人 ドク=独立行政法人 ノウ=農事組合法人 ベン=弁護士法人 ゼイ=税理士法人 ギヨ=行政書士法人
 シホウ=司法書士法人 ロウム=社会保険労務士法人 ロウ=社会保険労務士法人
 """
-_ENGLISH_FORMS = (
+_ENGLISH_LEGAL_FORMS = (
     r"(?:company|co)[.,\s]*(?:limited|ltd)|limited|ltd|incorporated|inc|corporation|corp|company|co|llc|llp|plc|kk|k\.\s?k|gk|g\.\s?k|yk"
     r"|kabushiki[\s-]?[kg]aisha|godo[\s-]?[kg]aisha|yugen[\s-]?[kg]aisha"
 )
 
-_FORM_BY_ABBREVIATION = dict(
-    pair.split("=") for pair in f"{_FORM_ABBREVIATIONS_OF_TRANSFERS}{_FORM_ABBREVIATIONS}".split()
+_LEGAL_FORM_BY_ABBREVIATION = dict(
+    pair.split("=") for pair in f"{_FORM_ABBREVIATIONS_OF_TRANSFERS}{_LEGAL_FORM_ABBREVIATIONS}".split()
 )
-_LEGAL_FORMS = frozenset(map(fold_text, f"{_FORMS_SPELT_OUT}{_FORMS_IN_KANA}".split()))
-_USUAL_FORMS = ("株式会社", "有限会社", "合同会社")  # Looked for first; no longer form begins or ends with them.
-_FORM_LENGTHS = sorted(set(map(len, _LEGAL_FORMS)), reverse=True)
+_LEGAL_FORMS = frozenset(map(fold_text, f"{_LEGAL_FORMS_SPELT_OUT}{_LEGAL_FORMS_IN_KANA}".split()))
+_COMMON_LEGAL_FORMS = (
+    "株式会社",
+    "有限会社",
+    "合同会社",
+)  # Looked for first; no longer form begins or ends with them.
+_LEGAL_FORM_LENGTHS = sorted(set(map(len, _LEGAL_FORMS)), reverse=True)
 _FIRST_CHARACTERS_OF_FORMS = frozenset(form[0] for form in _LEGAL_FORMS)
 _LAST_CHARACTERS_OF_FORMS = frozenset(form[-1] for form in _LEGAL_FORMS)
-_ENGLISH_FORM_PATTERN = re.compile(
-    rf"(?i)[\s.,]+(?:{_ENGLISH_FORMS})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+"
+_ENGLISH_LEGAL_FORM_PATTERN = re.compile(
+    rf"(?i)[\s.,]+(?:{_ENGLISH_LEGAL_FORMS})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+"
 )
 _ABBREVIATION_PATTERN = re.compile(r"[(\[【〔<]([^()\[\]【】〔〕<>]{1,4})[)\]】〕>]")
 _TRANSFER_BEGINNING_PATTERN = re.compile(r"^\s*([^()\s]{1,4})\)")
@@ -66,7 +70,7 @@ _CIRCLED_ABBREVIATIONS = str.maketrans(
 )
 
 
-def write_out_forms(text: str) -> str:
+def write_out_legal_forms(text: str) -> str:
     """Return the typed name with its abbreviated legal form written out: (株), ㈱, カ) and (カ are 株式会社. English
     forms at the end are removed, because the registry's English names have them in many spellings.
     """
@@ -76,7 +80,7 @@ def write_out_forms(text: str) -> str:
         plain = _TRANSFER_END_PATTERN.sub(
             _write_out_abbreviation, _TRANSFER_BEGINNING_PATTERN.sub(_write_out_abbreviation, plain)
         )
-    return remove_english_form(plain)
+    return remove_english_legal_form(plain)
 
 
 _OPENING_BRACKETS = frozenset("[【〔<")
@@ -84,27 +88,27 @@ _OPENING_BRACKETS = frozenset("[【〔<")
 
 def _write_out_abbreviation(match: re.Match[str]) -> str:
     folded = fold_text(match[1])
-    return _FORM_BY_ABBREVIATION.get(folded, match[0])
+    return _LEGAL_FORM_BY_ABBREVIATION.get(folded, match[0])
 
 
-def remove_english_form(text: str) -> str:
+def remove_english_legal_form(text: str) -> str:
     """Return an English name without its legal form (Co., Ltd., Inc., K.K. and others). Return a text unchanged
     that consists of a legal form only."""
-    return _ENGLISH_FORM_PATTERN.sub("", text) or text
+    return _ENGLISH_LEGAL_FORM_PATTERN.sub("", text) or text
 
 
-def remove_form(folded: str) -> str:
+def remove_legal_form(folded: str) -> str:
     """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return a
     text unchanged that consists of legal forms only."""
     bare = folded
-    if folded.startswith(_USUAL_FORMS):
+    if folded.startswith(_COMMON_LEGAL_FORMS):
         bare = folded[4:]
     elif bare[:1] in _FIRST_CHARACTERS_OF_FORMS:
-        bare = next((bare[length:] for length in _FORM_LENGTHS if bare[:length] in _LEGAL_FORMS), bare)
-    if bare.endswith(_USUAL_FORMS):
+        bare = next((bare[length:] for length in _LEGAL_FORM_LENGTHS if bare[:length] in _LEGAL_FORMS), bare)
+    if bare.endswith(_COMMON_LEGAL_FORMS):
         bare = bare[:-4]
     elif bare[-1:] in _LAST_CHARACTERS_OF_FORMS:
-        bare = next((bare[:-length] for length in _FORM_LENGTHS if bare[-length:] in _LEGAL_FORMS), bare)
+        bare = next((bare[:-length] for length in _LEGAL_FORM_LENGTHS if bare[-length:] in _LEGAL_FORMS), bare)
     return bare or folded
 
 

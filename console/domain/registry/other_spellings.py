@@ -24,7 +24,7 @@ _VOWEL_BY_KANA = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in
 _LONG_MARK_PATTERN = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_LONG_VOWEL_SPELLINGS = 4
 """Largest number of spellings with other long vowels that are tried, because each costs a search."""
-_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _POSSESSIVE_PARTICLE_PATTERN = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
 _KANJI_BY_DIGIT = str.maketrans("123456789", "一二三四五六七八九")
 
@@ -45,7 +45,7 @@ def list_other_spellings(text: str) -> Iterator[str]:
 def _list_long_vowel_spellings(plain: str) -> Iterator[str]:
     """Yield the text with its long vowel marks (ー) replaced by vowels: first all marks, then fewer of them; at
     most `_MAX_LONG_VOWEL_SPELLINGS` texts."""
-    kana = plain.translate(_TO_KATAKANA)
+    kana = plain.translate(_HIRAGANA_TO_KATAKANA)
     first, *others = _LONG_MARK_PATTERN.split(kana)
     vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first, *others)[:-1]]
     for choice in islice(product((True, False), repeat=len(others)), _MAX_LONG_VOWEL_SPELLINGS):

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 from console.domain.registry.kanji_forms import COMPARISON_FORM_BY_KANJI
 
-_LONG_MARKS = frozenset("ー－‐-‑‒–—―−─━~〜～")
+_LONG_VOWEL_MARKS = frozenset("ー－‐-‑‒–—―−─━~〜～")
 _SMALL_KANA = "ァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ"
 _LARGE_KANA = "アイウエオツヤユヨワカケクシストヌハヒフヘホムラリルレロ"
 _KANA_FORMS = str.maketrans(f"{_SMALL_KANA}ヴヂヅヰヱヲヷヸヹヺ", f"{_LARGE_KANA}ブジズイエオバビベボ")
-_TO_KATAKANA = {code: code + 0x60 for code in (*range(0x3041, 0x3097), 0x309D, 0x309E)}
+_HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in (*range(0x3041, 0x3097), 0x309D, 0x309E)}
 _VOICING_MARKS = frozenset("\uff9e\uff9f\u3099\u309a\u309b\u309c")
 _SPACING_VOICING_MARKS = {0x309B: 0x3099, 0x309C: 0x309A}
 
@@ -35,12 +35,14 @@ class _FoldingTable(dict[int, str]):
 
 
 def _fold_character(character: str) -> str:
-    if character in _LONG_MARKS or unicodedata.category(character)[0] not in "LN":
+    if character in _LONG_VOWEL_MARKS or unicodedata.category(character)[0] not in "LN":
         return ""
     plain = unicodedata.normalize("NFKD", character.lower())
     if "LATIN" in unicodedata.name(plain[0], ""):
         return "".join(one for one in plain if one.isalnum())
-    return character.lower().translate(_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_FORM_BY_KANJI)
+    return (
+        character.lower().translate(_HIRAGANA_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_FORM_BY_KANJI)
+    )
 
 
 _CHARACTER_FOLDING = _FoldingTable()
@@ -109,7 +111,7 @@ def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _make_second_reading(text: str) -> str:
-    kana = unicodedata.normalize("NFKC", text).translate(_TO_KATAKANA)
+    kana = unicodedata.normalize("NFKC", text).translate(_HIRAGANA_TO_KATAKANA)
     kana = _VU_SYLLABLE_PATTERN.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
     kana = _ITERATION_MARK_PATTERN.sub(_repeat_kana, _ITERATION_MARK_PATTERN.sub(_repeat_kana, kana))
     return fold_text(_KA_BETWEEN_KANJI_PATTERN.sub("ガ", kana))

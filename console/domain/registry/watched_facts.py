@@ -15,7 +15,7 @@ from console.domain.registry.corporations import (
     find_changed_facts,
 )
 
-CHANGE_RULE = "corporation_changed"
+CORPORATION_CHANGE_RULE = "corporation_changed"
 """Rule of the alerts about changed corporations."""
 CORPORATION_KIND = "corporation"
 """Kind of the subject of these alerts. The subject's id is the corporation number as an integer."""
@@ -25,7 +25,7 @@ EXPECTED_RESPONSE_TEXT = "acknowledgement|renewal"
 """Text `expected` of these alerts: an acknowledgement or a renewed credit check settles them."""
 PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
 _LONGEST_OBSERVED_CHARACTERS = 255
-_NAME_LENGTHS = (150, 60, 40, 24)
+_TRIED_NAME_LENGTHS = (150, 60, 40, 24)
 """Lengths (characters) to which names and addresses are cut, one after the other, until the text of an alert fits."""
 
 
@@ -163,7 +163,7 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
     closure first. `successor_name` is the name of the corporation into which the changed one was merged. Names
     and addresses are cut if the text would be too long for its column.
     """
-    texts = (_join_changes(before, after, successor_name, length) for length in _NAME_LENGTHS)
+    texts = (_join_changes(before, after, successor_name, length) for length in _TRIED_NAME_LENGTHS)
     return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")
 
 

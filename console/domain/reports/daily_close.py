@@ -12,7 +12,7 @@ from console.domain.reports.refund_funnel import CountAndSum
 
 DAILY_SUM_NAMES = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
 """Names of the sums of a daily close, in the order in which its tables show them."""
-CLOSE_KIND = "daily-close"
+DAILY_CLOSE_KIND = "daily-close"
 Facts = Mapping[str, object]
 
 

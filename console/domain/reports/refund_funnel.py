@@ -6,7 +6,7 @@ from datetime import datetime
 from console.domain.reports.periods import Period
 
 FUNNEL_STEPS = ("requested", "approved", "sent", "refunded")
-OTHER_ENDINGS = ("rejected", "withdrawn", "expired", "failed")
+OTHER_REFUND_ENDINGS = ("rejected", "withdrawn", "expired", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class CountAndSum:
 @dataclass(frozen=True, slots=True)
 class RefundFunnel:
     """The refunds of one currency that were requested in the period: the number and sum of those that reached each of
-    the FUNNEL_STEPS, of those that ended in each of the OTHER_ENDINGS, and of those with an unknown outcome.
+    the FUNNEL_STEPS, of those that ended in each of the OTHER_REFUND_ENDINGS, and of those with an unknown outcome.
     """
 
     currency: str
@@ -36,7 +36,7 @@ class RefundFunnel:
 
     def get_step(self, name: str) -> CountAndSum:
         """Return the number and sum of the refunds that reached the step or ending `name`, one of FUNNEL_STEPS or
-        OTHER_ENDINGS."""
+        OTHER_REFUND_ENDINGS."""
         value: CountAndSum = getattr(self, name)
         return value
 

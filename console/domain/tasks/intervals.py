@@ -25,7 +25,7 @@ SHORT_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class TaskInterval:
     """Interval of a task: the seconds from the end of a run to the start of the next run, and the reason for this
     number. A run that worked on `batch` records has probably left some, so the next run starts after
     FULL_BATCH_INTERVAL.
@@ -43,35 +43,41 @@ class Interval:
 
 FULL_BATCH_INTERVAL = timedelta(seconds=2)
 """Time to the next run of a task after a run that worked on a full batch."""
-USUAL_INTERVAL = Interval(60, "what is due to the minute is soon enough")
-INTERVAL_OF_TASK: Mapping[str, Interval] = {
-    "spool_delivery": Interval(15, "an answer that the database could not take keeps a record unknown"),
-    "lapsed_operations": Interval(15, "a call whose process died is seen as unknown anyway; this settles it"),
-    "rows_by_others": Interval(30, "another application writes at any time and tells nobody"),
-    "probes": Interval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
-    "refetches": Interval(60, "what is missing was missing for a while", batch=BATCH_SIZE),
-    "clock_jumps": Interval(
+USUAL_INTERVAL = TaskInterval(60, "what is due to the minute is soon enough")
+INTERVAL_OF_TASK: Mapping[str, TaskInterval] = {
+    "spool_delivery": TaskInterval(15, "an answer that the database could not take keeps a record unknown"),
+    "lapsed_operations": TaskInterval(15, "a call whose process died is seen as unknown anyway; this settles it"),
+    "rows_by_others": TaskInterval(30, "another application writes at any time and tells nobody"),
+    "probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
+    "refetches": TaskInterval(60, "what is missing was missing for a while", batch=BATCH_SIZE),
+    "clock_jumps": TaskInterval(
         60, "what a clock that was ahead has put off would be late by its jump", batch=BATCH_SIZE
     ),
-    "unconfirmed_notices": Interval(15, "the money is known to have arrived and isn't booked yet", batch=BATCH_SIZE),
-    "payment_probes": Interval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
-    "payment_polls": Interval(
+    "unconfirmed_notices": TaskInterval(
+        15, "the money is known to have arrived and isn't booked yet", batch=BATCH_SIZE
+    ),
+    "payment_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
+    "payment_polls": TaskInterval(
         15, "the way in which a lost notice is made up for: a payer is waiting", batch=BATCH_SIZE
     ),
-    "payment_timeouts": Interval(30, "a payment that expired holds stock", batch=BATCH_SIZE),
-    "order_moves": Interval(15, "a paid order waits to be shipped", batch=BATCH_SIZE),
-    "set_aside_refunds": Interval(300, "people have three days to decide about what it asks for", batch=BATCH_SIZE),
-    "refund_probes": Interval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
-    "refund_expiry": Interval(300, "a limit of days"),
-    "refund_submissions": Interval(15, "an approved refund is sent when its cooling-off is over", batch=BATCH_SIZE),
-    "refund_polls": Interval(15, "the first step of a poll's schedule is half a minute", batch=BATCH_SIZE),
-    "alert_rules": Interval(60, "an inconsistency may heal within its grace"),
-    "company_changes": Interval(60, "a registry changes once a day; a new record is watched within a minute"),
-    "outbox": Interval(5, "who waits for an alert waits for people already", batch=SHORT_BATCH_SIZE),
-    "reconciliation": Interval(900, "a file that was announced can be fetched for two hours"),
-    "registry": Interval(300, "a file that somebody puts down is looked for the same hour"),
-    "bulk_runs": Interval(5, "somebody is looking at the progress", batch=SHORT_BATCH_SIZE),
-    "audit_roots": Interval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
+    "payment_timeouts": TaskInterval(30, "a payment that expired holds stock", batch=BATCH_SIZE),
+    "order_moves": TaskInterval(15, "a paid order waits to be shipped", batch=BATCH_SIZE),
+    "set_aside_refunds": TaskInterval(
+        300, "people have three days to decide about what it asks for", batch=BATCH_SIZE
+    ),
+    "refund_probes": TaskInterval(30, "the first step of a probe's schedule is one minute", batch=BATCH_SIZE),
+    "refund_expiry": TaskInterval(300, "a limit of days"),
+    "refund_submissions": TaskInterval(
+        15, "an approved refund is sent when its cooling-off is over", batch=BATCH_SIZE
+    ),
+    "refund_polls": TaskInterval(15, "the first step of a poll's schedule is half a minute", batch=BATCH_SIZE),
+    "alert_rules": TaskInterval(60, "an inconsistency may heal within its grace"),
+    "company_changes": TaskInterval(60, "a registry changes once a day; a new record is watched within a minute"),
+    "outbox": TaskInterval(5, "who waits for an alert waits for people already", batch=SHORT_BATCH_SIZE),
+    "reconciliation": TaskInterval(900, "a file that was announced can be fetched for two hours"),
+    "registry": TaskInterval(300, "a file that somebody puts down is looked for the same hour"),
+    "bulk_runs": TaskInterval(5, "somebody is looking at the progress", batch=SHORT_BATCH_SIZE),
+    "audit_roots": TaskInterval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
 }
 """Interval of each task, by the task's name. In tests the time scale divides the seconds."""
 RIGHT_OF_TASK: Mapping[str, str] = {
@@ -84,7 +90,7 @@ these tasks.
 """
 
 
-def get_interval(name: str) -> Interval:
+def get_interval(name: str) -> TaskInterval:
     """Return the interval of a task by its name; USUAL_INTERVAL for a task that isn't in INTERVAL_OF_TASK."""
     return INTERVAL_OF_TASK.get(name, USUAL_INTERVAL)
 

@@ -15,7 +15,7 @@ class ChangedCompanyItem:
     """A changed corporation in the queue, with its explanation and the open alert about the change. `related` has
     the corporations into which it was merged and those merged into it, and tells which of them have records
     here; None if this desk has no registry, or if the caller doesn't need it. `actions` are those that
-    `list_actions` returns for the change.
+    `list_company_actions` returns for the change.
     """
 
     change: CompanyChange

@@ -30,7 +30,7 @@ class CompanyAction:
         return self.reason is None
 
 
-def list_actions(
+def list_company_actions(
     change: CompanyChange, live_checks: Sequence[CreditCheck], now: datetime
 ) -> tuple[CompanyAction, ...]:
     """Return the acknowledgement, a renewal for each client whose live credit check can be renewed at the instant

@@ -46,50 +46,52 @@ class AlarmBoxRequestSender:
         be obtained, return the outcome of the 401 with the reason for this. Raises no Exception.
         """
         try:
-            pair = self._get_usable_pair()
+            token_pair = self._get_usable_token_pair()
         except Exception as error:
             return _make_missing_token_outcome(error, has_effect=request.has_effect)
-        first_outcome = self._send_once(request, convert_answer, pair)
+        first_outcome = self._send_once(request, convert_answer, token_pair)
         if first_outcome.kind is not OutcomeClass.AUTH:
             return first_outcome
         try:
-            newer_pair = self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=pair)
+            newer_pair = self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=token_pair)
         except Exception as error:
             return replace(first_outcome, reason=get_error_reason(error))
         with tracing.add_log_facts(retries=str(tracing.get_retry_count() + 1)):
             return self._send_once(request, convert_answer, newer_pair)
 
-    def _get_usable_pair(self) -> TokenPair:
+    def _get_usable_token_pair(self) -> TokenPair:
         """Return the stored token pair; if it expires within five minutes, renew it first. If the renewal fails,
         return the stored pair while it is valid, otherwise raise the renewal's error.
         """
-        pair = self._tokens.find_current_pair()
-        if pair is not None and self._is_valid(pair, _REFRESH_BEFORE_EXPIRY):
-            return pair
+        token_pair = self._tokens.find_current_pair()
+        if token_pair is not None and self._is_access_token_valid(token_pair, _REFRESH_BEFORE_EXPIRY):
+            return token_pair
         try:
-            return self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=pair)
+            return self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=token_pair)
         except Exception as error:
-            if pair is None or not self._is_valid(pair, timedelta()):
+            if token_pair is None or not self._is_access_token_valid(token_pair, timedelta()):
                 raise
             _log.warning("token not renewed (%s); the old one still lives", get_error_reason(error))
-            return pair
+            return token_pair
 
-    def _is_valid(self, pair: TokenPair, margin: timedelta) -> bool:
-        return pair.expires_at is None or pair.expires_at > self._clock.now() + margin
+    def _is_access_token_valid(self, token_pair: TokenPair, margin: timedelta) -> bool:
+        return token_pair.expires_at is None or token_pair.expires_at > self._clock.now() + margin
 
-    def _send_once(self, request: SingleRequest, convert_answer: AnswerConverter[T], pair: TokenPair) -> Outcome[T]:
+    def _send_once(
+        self, request: SingleRequest, convert_answer: AnswerConverter[T], token_pair: TokenPair
+    ) -> Outcome[T]:
         return send_once(
             self._transport,
             self._gate,
             request,
             convert_answer,
-            headers=_make_request_headers(request, pair),
-            secrets=(pair.access_token, pair.refresh_token, self._secret),
+            headers=_make_request_headers(request, token_pair),
+            secrets=(token_pair.access_token, token_pair.refresh_token, self._secret),
         )
 
 
-def _make_request_headers(request: SingleRequest, pair: TokenPair) -> dict[str, str]:
-    always = {"Authorization": f"Bearer {pair.access_token}", "Accept": "application/json"}
+def _make_request_headers(request: SingleRequest, token_pair: TokenPair) -> dict[str, str]:
+    always = {"Authorization": f"Bearer {token_pair.access_token}", "Accept": "application/json"}
     return always if request.body is None else {**always, "Content-Type": "application/json"}
 
 

@@ -10,7 +10,7 @@ from console.providers.alarmbox.authorized_requests import AlarmBoxRequestSender
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
 from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
 from console.providers.alarmbox.responses import (
-    LARGEST_ID,
+    LARGEST_CREDIT_CHECK_ID,
     make_detail_converter,
     make_list_converter,
     make_pdf_converter,
@@ -146,4 +146,4 @@ def _make_read_request(path: str, budget: float, limit: int) -> SingleRequest:
 
 
 def _is_valid_id(credit_check_id: int) -> bool:
-    return not isinstance(credit_check_id, bool) and 1 <= credit_check_id <= LARGEST_ID
+    return not isinstance(credit_check_id, bool) and 1 <= credit_check_id <= LARGEST_CREDIT_CHECK_ID

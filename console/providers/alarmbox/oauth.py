@@ -23,7 +23,7 @@ from console.providers.http.transport import HttpAnswer, HttpTransport, Transpor
 OUT_OF_BAND_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
 OAUTH_SCOPE = "read credit_check:create"
 _READ_TIMEOUT_SECONDS = 15.0
-_BUDGET_SECONDS = 25.0
+_TOKEN_CALL_BUDGET_SECONDS = 25.0
 _TOKEN_PATTERN = re.compile(r"[\x21-\x7e]{1,4096}")  # valid in a header: no blanks, no line ends
 _LONGEST_LIFETIME_SECONDS = 10 * 366 * 86_400
 
@@ -99,8 +99,8 @@ class AlarmBoxOAuth:
         requested_at = self._clock.now()
         answer = self._send_form(form)
         if 200 <= answer.status < 300:
-            return _read_pair(answer, requested_at, old_refresh_token)
-        _require_refusal(answer)
+            return _read_token_pair(answer, requested_at, old_refresh_token)
+        _require_refused_token(answer)
         return None
 
     def _send_form(self, form: dict[str, str]) -> HttpAnswer:
@@ -118,7 +118,7 @@ class AlarmBoxOAuth:
                 headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
                 body=urlencode(fields).encode("ascii"),
                 read_timeout=_READ_TIMEOUT_SECONDS,
-                budget=_BUDGET_SECONDS,
+                budget=_TOKEN_CALL_BUDGET_SECONDS,
                 # AlarmBox may invalidate the old pair after its answer: if we lose the new pair, a person must
                 # authorise this console again.
                 may_be_interrupted=False,
@@ -128,7 +128,7 @@ class AlarmBoxOAuth:
             raise error_type(failure.reason) from None
 
 
-def _read_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_token: str) -> TokenPair:
+def _read_token_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_token: str) -> TokenPair:
     """Read the token pair from an answer with status 2xx. If the answer has no new refresh token, the pair keeps
     `old_refresh_token`. Raises TokenAnswerLost if the answer is unreadable.
     """
@@ -155,7 +155,7 @@ def _parse_lifetime_seconds(value: object) -> int | None:
     return value
 
 
-def _require_refusal(answer: HttpAnswer) -> None:
+def _require_refused_token(answer: HttpAnswer) -> None:
     """Do nothing if the answer refuses the refresh token or the authorisation code that was sent. For any other
     answer raise CredentialsRefused (the OAuth client is refused) or TokenUnavailable (AlarmBox gives no token
     now, or the answer isn't usable).

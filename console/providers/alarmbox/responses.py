@@ -17,7 +17,7 @@ from console.providers.http.response_classes import (
 )
 from console.providers.http.strict_json import UnreadableJson, parse_object
 
-LARGEST_ID = 2_147_483_647
+LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 _CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -125,7 +125,7 @@ def _read_id(value: object) -> int:
     """
     if value is None:
         raise UnusableAnswer("no_id")
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_ID:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_CREDIT_CHECK_ID:
         raise UnusableAnswer("bad_id")
     return value
 

@@ -16,7 +16,7 @@ KEY_BYTES = 32
 BLOCK_BYTES = 16
 # Atom requires a fixed initialisation vector: equal texts have equal ciphertexts. So no ciphertext is stored.
 _INITIALISATION_VECTOR = bytes(range(BLOCK_BYTES))
-_PADDINGS = tuple(bytes((length,)) * length for length in range(BLOCK_BYTES + 1))
+_PADDING_BY_LENGTH = tuple(bytes((length,)) * length for length in range(BLOCK_BYTES + 1))
 
 
 class DecryptionFailed(Exception):
@@ -43,7 +43,10 @@ def encrypt_text(text: str, key: bytes) -> str:
     plaintext = text.encode()
     encryptor = _make_cipher(key).encryptor()
     return (
-        (encryptor.update(plaintext + _PADDINGS[BLOCK_BYTES - len(plaintext) % BLOCK_BYTES]) + encryptor.finalize())
+        (
+            encryptor.update(plaintext + _PADDING_BY_LENGTH[BLOCK_BYTES - len(plaintext) % BLOCK_BYTES])
+            + encryptor.finalize()
+        )
         .hex()
         .upper()
     )
@@ -61,14 +64,14 @@ def decrypt_text(encrypted: str, key: bytes) -> str:
     return text
 
 
-def decrypt_padded(sealed: str, key: bytes) -> tuple[bytes, bool]:
+def decrypt_padded(encrypted: str, key: bytes) -> tuple[bytes, bool]:
     """Return the decrypted bytes without padding, and True if the padding was valid. An invalid padding isn't
     removed. For a ciphertext that can't be decrypted return empty bytes and False.
 
     The function raises no exception, so that a caller can do all its other checks even after a fault.
     """
     try:
-        data = unhexlify(sealed)
+        data = unhexlify(encrypted)
     except ValueError:
         return b"", False
     if not data or len(data) % BLOCK_BYTES:
@@ -76,7 +79,7 @@ def decrypt_padded(sealed: str, key: bytes) -> tuple[bytes, bool]:
     decryptor = _make_cipher(key).decryptor()
     plaintext = decryptor.update(data) + decryptor.finalize()
     length = plaintext[-1] if 1 <= plaintext[-1] <= BLOCK_BYTES else BLOCK_BYTES
-    is_valid = compare_digest(plaintext[-length:], _PADDINGS[length])
+    is_valid = compare_digest(plaintext[-length:], _PADDING_BY_LENGTH[length])
     return plaintext[:-length] if is_valid else plaintext, is_valid
 
 

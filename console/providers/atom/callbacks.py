@@ -20,7 +20,7 @@ from console.providers.atom.envelopes import (
 from console.providers.atom.payment_attempts import read_bank_id, read_report, read_sub_channel
 from console.providers.atom.request_bodies import AtomMerchant
 from console.providers.atom.signing import are_signatures_equal, compute_signature
-from console.providers.atom.status_codes import PAYMENT_CODES, AtomCall, find_verdict
+from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_verdict
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import SignedCallback
@@ -103,7 +103,7 @@ def _make_genuine_callback(
     event_id = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()
     verdict = find_verdict(AtomCall.PAYMENT, code)
     report, kind, reason = None, verdict.kind, verdict.reason
-    if code in PAYMENT_CODES:
+    if code in PAYMENT_CODE_MEANINGS:
         try:
             report = read_report(_read_payment_fields(plaintext), order)
         except UnusableAnswer as error:

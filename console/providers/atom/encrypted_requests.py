@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
-BUDGET_SECONDS = 45.0
+CALL_BUDGET_SECONDS = 45.0
 _REQUEST_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 # `make_storable_text` masks the other secret fields when the answer is decrypted.
-_HIDDEN_FIELDS = ("password",)
+_FIELDS_HIDDEN_IN_LOG = ("password",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,11 @@ class AtomRequestSender:
         return send_once(
             self._transports[origin],
             self._gate,
-            SingleRequest("POST", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, body=body, has_effect=has_effect),
+            SingleRequest("POST", path, READ_TIMEOUT_SECONDS, CALL_BUDGET_SECONDS, body=body, has_effect=has_effect),
             answer_judge,
             headers=_REQUEST_HEADERS,
             secrets=merchant.secrets,
-            hidden_fields=_HIDDEN_FIELDS,
+            hidden_fields=_FIELDS_HIDDEN_IN_LOG,
         )
 
 

@@ -13,7 +13,7 @@ from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
 
 Fields = dict[str, object]
-_MAX_FIELDS = 16
+_MAX_FORM_FIELDS = 16
 _LONGEST_EVIDENCE_CHARACTERS = 65_536
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Names of fields with data of the payer or a card, or secrets. All other fields of an answer are stored as evidence.
@@ -29,7 +29,7 @@ def extract_ciphertext(body: bytes) -> str:
         if text.startswith("{"):
             sealed = parse_object(body).get("encData")
             return sealed if isinstance(sealed, str) else ""
-        values = parse_qs(text, max_num_fields=_MAX_FIELDS).get("encData", [])
+        values = parse_qs(text, max_num_fields=_MAX_FORM_FIELDS).get("encData", [])
         return values[0] if len(values) == 1 else ""
     except (ValueError, UnreadableJson):
         return ""

@@ -10,7 +10,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.envelopes import Fields, check_currency, get_code, get_object, parse_id, parse_rupees
 from console.providers.atom.signing import parse_ist
-from console.providers.atom.status_codes import PAYMENT_CODES, AtomCall, find_verdict
+from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_verdict
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.result_codes import CodeOutcome, make_unknown_verdict
@@ -59,12 +59,12 @@ def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuesti
 
 def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> AttemptVerdict:
     code = get_code(attempt)
-    if code not in PAYMENT_CODES:
+    if code not in PAYMENT_CODE_MEANINGS:
         return find_verdict(AtomCall.PAYMENT, code), None
     report = read_report(attempt, question.merchant_payment_id)
     if question.amount is not None and report.amount not in (None, question.amount):
         return make_unknown_verdict("other_amount"), report
-    return PAYMENT_CODES[code].verdict, report
+    return PAYMENT_CODE_MEANINGS[code].verdict, report
 
 
 def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
@@ -118,8 +118,8 @@ def _get_reported_payment_id(attempt: AttemptVerdict) -> str | None:
 
 
 def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
-    """Read the report of an attempt whose status code is in PAYMENT_CODES. Raises UnusableAnswer or UnreadableJson
-    for wrong contents."""
+    """Read the report of an attempt whose status code is in PAYMENT_CODE_MEANINGS. Raises UnusableAnswer or
+    UnreadableJson for wrong contents."""
     code, pay_details, payment_mode = (
         get_code(attempt),
         get_object(attempt, "payDetails"),
@@ -131,8 +131,8 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
         merchant_payment_id=merchant_payment_id,
         provider_payment_id=parse_id(pay_details.get("atomTxnId")),
         provider_state=code,
-        state=PAYMENT_CODES[code].state,
-        is_final=PAYMENT_CODES[code].is_final,
+        state=PAYMENT_CODE_MEANINGS[code].state,
+        is_final=PAYMENT_CODE_MEANINGS[code].is_final,
         amount=parse_rupees(pay_details.get("amount")),
         total=parse_rupees(pay_details.get("totalAmount")),
         paid_at=next(filter(None, map(parse_ist, times)), None),

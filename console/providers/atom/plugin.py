@@ -118,19 +118,19 @@ def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str 
 
 
 def _find_payment_state(provider_word: str) -> PaymentState | None:
-    from console.providers.atom.status_codes import PAYMENT_CODES
+    from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS
 
-    row = PAYMENT_CODES.get(provider_word)
+    row = PAYMENT_CODE_MEANINGS.get(provider_word)
     return row.state if row else None
 
 
 def _find_refund_state(provider_word: str) -> RefundState | None:
-    from console.providers.atom.status_codes import REFUND_REMARKS
+    from console.providers.atom.status_codes import REFUND_REMARK_MEANINGS
 
-    return REFUND_REMARKS[provider_word][1] if provider_word in REFUND_REMARKS else None
+    return REFUND_REMARK_MEANINGS[provider_word][1] if provider_word in REFUND_REMARK_MEANINGS else None
 
 
-_PROVIDER_WORDS = {
+_WORDS_ON_SCREEN = {
     "dialog.reconcile.about.atom": {
         "ja": "Atom にはファイルがないため、対象日に開始した決済を 1 件ずつ状態確認します。日付はインド時間です。",
         "en": "Atom has no history file. "
@@ -165,7 +165,7 @@ PLUGIN = ProviderPlugin(
     notice_path="/callbacks/atom",
     order_handle_column="atom_token_id",
     order_payment_column="atom_txn_id",
-    words=_PROVIDER_WORDS,
+    words=_WORDS_ON_SCREEN,
     access=ProviderAccess(
         hosts=ATOM_HOSTS,
         credentials=("MERCH_ID", "PASSWORD"),

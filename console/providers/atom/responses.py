@@ -224,10 +224,12 @@ def _is_same_amount(listed_sum: object, amount: Money) -> bool:
     return listed_sum in (Decimal(amount.minor), Decimal(amount.minor) / 100)
 
 
-def _make_refund_report(order: RefundOrder, entry: Fields, provider_word: str, state: RefundState) -> RefundReport:
-    """Return the report of our refund. `entry` is Atom's entry about it, `provider_word` Atom's word for its
+def _make_refund_report(
+    order: RefundOrder, refund_fields: Fields, provider_word: str, state: RefundState
+) -> RefundReport:
+    """Return the report of our refund. `refund_fields` is Atom's entry about it, `provider_word` Atom's word for its
     state. The report has the amount of `order`; the caller compares it with the amount in the answer."""
-    number = parse_id(entry.get("refundTxnId"))
+    number = parse_id(refund_fields.get("refundTxnId"))
     return RefundReport(order.key, number, provider_word, state, order.amount, order.provider_payment_id)
 
 

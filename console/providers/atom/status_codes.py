@@ -48,7 +48,7 @@ _SIGNATURE_REFUSED_VERDICT = make_denied_verdict("signature_refused")
 _CREDENTIALS_REFUSED_VERDICT = make_denied_verdict("credentials_refused")
 _MERCHANT_REFUSED_VERDICT = make_denied_verdict("merchant_refused")
 _PROVIDER_ERROR_VERDICT = make_unknown_verdict("provider_error")
-_DENIED_CODES: Mapping[str, CodeOutcome] = {
+_VERDICT_BY_DENIED_CODE: Mapping[str, CodeOutcome] = {
     "OTS0506": _SIGNATURE_REFUSED_VERDICT,
     "OTS0522": _CREDENTIALS_REFUSED_VERDICT,
     "OTS0451": _MERCHANT_REFUSED_VERDICT,
@@ -57,7 +57,7 @@ _BAD_REQUEST_CODES = ("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OT
 _PAGE_ERROR_CODES = tuple(f"OTS{number:04}" for number in range(601, 642))
 
 
-PAYMENT_CODES: Mapping[str, PaymentCodeMeaning] = {
+PAYMENT_CODE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
     "OTS0000": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "OTS0002": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "OTS0551": PaymentCodeMeaning(make_pending_verdict("pending_at_bank"), PaymentState.USER_PAYMENT, is_final=False),
@@ -76,8 +76,8 @@ PAYMENT_CODES: Mapping[str, PaymentCodeMeaning] = {
 }
 """Meaning of the status codes for a payment's state, in the answer to TXNVERIFICATION and in a callback."""
 
-_READ_CODES: Mapping[str, CodeOutcome] = {
-    **_DENIED_CODES,
+_VERDICT_BY_READ_CODE: Mapping[str, CodeOutcome] = {
+    **_VERDICT_BY_DENIED_CODE,
     **dict.fromkeys(_BAD_REQUEST_CODES, make_unknown_verdict("bad_question")),
     "OTS0401": NOT_FOUND_VERDICT,
     "OTS0951": _PROVIDER_ERROR_VERDICT,
@@ -85,24 +85,24 @@ _READ_CODES: Mapping[str, CodeOutcome] = {
 }
 
 VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, CodeOutcome]] = {
-    AtomCall.PAYMENT: {**_READ_CODES, **{code: row.verdict for code, row in PAYMENT_CODES.items()}},
-    AtomCall.REFUND_STATUS: _READ_CODES,
+    AtomCall.PAYMENT: {**_VERDICT_BY_READ_CODE, **{code: row.verdict for code, row in PAYMENT_CODE_MEANINGS.items()}},
+    AtomCall.REFUND_STATUS: _VERDICT_BY_READ_CODE,
     AtomCall.REFUND: {
-        **_DENIED_CODES,
+        **_VERDICT_BY_DENIED_CODE,
         **dict.fromkeys((*_BAD_REQUEST_CODES, "OTS0637", "OTS0638", "OTS0641"), make_refused_verdict("bad_request")),
         "OTS0401": make_refused_verdict("no_such_payment"),
         "OTS0951": _PROVIDER_ERROR_VERDICT,
     },
     AtomCall.AUTH: {
         **dict.fromkeys(("OTS0600", *_PAGE_ERROR_CODES), make_refused_verdict("bad_request")),
-        **_DENIED_CODES,
+        **_VERDICT_BY_DENIED_CODE,
     },
 }
 """Meaning of each status code in the answer to each call. A code that isn't listed means UNKNOWN. The code OTS0000
 alone decides only a payment's state; for the other calls the answer's contents decide.
 """
 
-REFUND_REMARKS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
+REFUND_REMARK_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "REFUND INITIATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PENDING": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PROCESSED": (ANSWERED_VERDICT, RefundState.COMPLETED),
@@ -130,7 +130,7 @@ _VERDICT_BY_HTTP_STATUS: Mapping[AtomCall, Mapping[int, CodeOutcome]] = {
     },
 }
 
-_FAILURE_CAUSES: Mapping[str, FailureCause] = {
+_FAILURE_CAUSE_BY_REASON: Mapping[str, FailureCause] = {
     "signature_refused": FailureCause.SIGNATURE,
     "credentials_refused": FailureCause.AUTHENTICATION,
     "merchant_refused": FailureCause.AUTHENTICATION,
@@ -155,9 +155,13 @@ def find_status_verdict(call: AtomCall, status: int) -> CodeOutcome:
 def find_remark_verdict(text: object) -> tuple[CodeOutcome, RefundState] | None:
     """Return class and reason of the outcome, and the refund state, that Atom's remark about a refund means; None
     for an unlisted remark. Blanks at both ends and upper or lower case are ignored."""
-    return REFUND_REMARKS.get(text.strip().upper()) if isinstance(text, str) else None
+    return REFUND_REMARK_MEANINGS.get(text.strip().upper()) if isinstance(text, str) else None
 
 
 def find_failure_cause(reason: str) -> FailureCause:
     """Return the part that staff should examine after a call to Atom whose outcome has this reason."""
-    return FailureCause.SYSTEM if reason.startswith("http_5") else _FAILURE_CAUSES.get(reason, FailureCause.OTHER)
+    return (
+        FailureCause.SYSTEM
+        if reason.startswith("http_5")
+        else _FAILURE_CAUSE_BY_REASON.get(reason, FailureCause.OTHER)
+    )

@@ -48,9 +48,9 @@ def require_storable(value: object) -> None:
             raise UnreadableJson("no text")
 
 
-def _require_unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
+def _require_unique_fields(names_and_values: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(names_and_values)
+    if len(fields) != len(names_and_values):
         raise UnreadableJson("a key stands there twice")
     return fields
 

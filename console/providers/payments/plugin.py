@@ -53,7 +53,7 @@ class HintReader(Generic[ProviderSettingsT]):
     stored_fields: Sequence[str]
 
 
-class RowIndex(Protocol):
+class HistoryRowIndex(Protocol):
     """Interface of an index of the history rows that a reconciliation has read so far. It finds repeated rows."""
 
     def add_row(self, row: HistoryRow) -> bool:
@@ -74,7 +74,7 @@ class DailyFiles(Generic[ProviderSettingsT]):
     merchant_id_credential: str
     find_day: Callable[[str, str], date | None]
     fetch: Callable[[str, AdapterArguments[ProviderSettingsT]], Outcome[bytes]]
-    read_rows: Callable[[BinaryIO, str, date, RowIndex], Iterable[HistoryRow | RefusedRow]]
+    read_rows: Callable[[BinaryIO, str, date, HistoryRowIndex], Iterable[HistoryRow | RefusedRow]]
 
 
 DAILY_FILE_WORDS = ("gone", "late")

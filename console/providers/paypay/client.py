@@ -33,7 +33,7 @@ from console.providers.paypay.responses import (
     make_paypay_converter,
     make_refund_reader,
     make_started_payment_reader,
-    read_nothing,
+    read_no_content,
 )
 from console.providers.paypay.result_codes import PayPayCall
 from console.providers.paypay.signing import PayPayKey, make_authorization
@@ -53,7 +53,7 @@ _CONTENT_TYPE = "application/json;charset=UTF-8"
 _LONGEST_DESCRIPTION_CHARACTERS = 255
 # Fields whose values are removed from the evidence. `code` isn't listed: at PayPay it is the result code, not an
 # OAuth code.
-_HIDDEN_FIELDS = ("password",)
+_FIELDS_HIDDEN_IN_LOG = ("password",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class PayPayRequestSender:
             convert_answer,
             headers=headers,
             secrets=(key.secret, key.api_key),
-            hidden_fields=_HIDDEN_FIELDS,
+            hidden_fields=_FIELDS_HIDDEN_IN_LOG,
         )
 
     def _make_headers(self, request: SingleRequest) -> dict[str, str]:
@@ -235,7 +235,7 @@ class PayPay(PayPayReader):
             return make_unsent_outcome("bad_id", has_effect=True)
         return self._sender.send(
             _make_bodyless_request("DELETE", f"/v2/codes/{handle}"),
-            make_paypay_converter(PayPayCall.DELETE_CODE, read_nothing),
+            make_paypay_converter(PayPayCall.DELETE_CODE, read_no_content),
         )
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
@@ -265,7 +265,7 @@ class PayPay(PayPayReader):
         if not is_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
         cancel_question = _make_bodyless_request("DELETE", f"/v2/payments/{question.merchant_payment_id}")
-        return self._sender.send(cancel_question, make_paypay_converter(PayPayCall.CANCEL, read_nothing))
+        return self._sender.send(cancel_question, make_paypay_converter(PayPayCall.CANCEL, read_no_content))
 
     def make_reader(self) -> PayPayReader:
         """Return an adapter of PayPay without the calls that move money."""

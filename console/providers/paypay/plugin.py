@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from console.domain.calendar_days import JST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
-from console.providers.payments.plugin import AdapterArguments, DailyFiles, HintReader, ProviderPlugin, RowIndex
+from console.providers.payments.plugin import (
+    AdapterArguments,
+    DailyFiles,
+    HintReader,
+    HistoryRowIndex,
+    ProviderPlugin,
+)
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
@@ -114,13 +120,15 @@ def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outco
     return fetch_daily_file(url, hosts=hosts, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
 
 
-def _read_rows(stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> "Iterable[HistoryRow | RefusedRow]":
+def _read_rows(
+    stream: BinaryIO, merchant: str, day: date, index: HistoryRowIndex
+) -> "Iterable[HistoryRow | RefusedRow]":
     from console.providers.paypay.reconciliation_file import DailyFileReader
 
     return DailyFileReader(stream, merchant, day, index)
 
 
-_PROVIDER_WORDS = {
+_WORDS_ON_SCREEN = {
     "daily_file.gone.paypay": {
         "ja": "照合ファイルの受信期限（2 時間）を過ぎています。",
         "en": "The history file can't be fetched any more because its address works for only two hours.",
@@ -162,7 +170,7 @@ PLUGIN = ProviderPlugin(
     history_source=HistoryKind.DAILY_FILES,
     notice_source=NoticeKind.HINTS,
     notice_path="/webhooks/paypay",
-    words=_PROVIDER_WORDS,
+    words=_WORDS_ON_SCREEN,
     access=ProviderAccess(
         hosts=frozenset({"apigw.paypay.ne.jp", "apigw.stg.paypay.ne.jp", "apigw.sandbox.paypay.ne.jp"}),
         credentials=("API_KEY", "API_SECRET", "MERCHANT_ID"),

@@ -24,7 +24,7 @@ from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport
-from console.providers.payments.plugin import RowIndex
+from console.providers.payments.plugin import HistoryRowIndex
 
 LARGEST_FILE_BYTES = 32 * MEBIBYTE
 LONGEST_LINE_BYTES = 8 << 10
@@ -86,7 +86,7 @@ class DailyFileReader:
     """Reads the lines of a merchant's daily file of the day `day` as history rows. `index` stores the accepted
     rows and finds repeated ones."""
 
-    def __init__(self, stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> None:
+    def __init__(self, stream: BinaryIO, merchant: str, day: date, index: HistoryRowIndex) -> None:
         """Read the first line of `stream`. Raises InvalidDailyFile if it isn't the header of PayPay's daily file."""
         self._stream, self._merchant, self._day, self._index = stream, merchant, day, index
         self._header = _read_header(stream)

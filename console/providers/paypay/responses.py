@@ -35,7 +35,7 @@ from console.providers.payments.result_codes import (
 from console.providers.paypay.result_codes import (
     PAYMENT_STATE_MEANINGS,
     REFUND_STATES,
-    SUCCESSFUL_ANSWERS,
+    SUCCESSFUL_CODES_BY_CALL,
     PayPayCall,
     find_verdict,
 )
@@ -53,7 +53,7 @@ LARGEST_AMOUNT = 99_999_999_999
 _RESULT_CODE_PATTERN = re.compile(r"[A-Z0-9_]{1,64}")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
-_LAST_EPOCH = 253_402_300_799  # the end of the year 9999
+_LATEST_EPOCH_SECONDS = 253_402_300_799  # the end of the year 9999
 
 
 def make_paypay_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:
@@ -83,7 +83,7 @@ def _read_content_and_verdict(
     try:
         envelope = parse_object(answer.body)
         code = _require_result_code(envelope)
-        if (answer.status, code) not in SUCCESSFUL_ANSWERS[call]:
+        if (answer.status, code) not in SUCCESSFUL_CODES_BY_CALL[call]:
             return None, find_verdict(call, answer.status, code)
         return read_content(envelope.get("data"))
     except UnusableAnswer as error:
@@ -126,7 +126,7 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
     return read
 
 
-def read_nothing(_: object) -> tuple[None, CodeOutcome]:
+def read_no_content(_: object) -> tuple[None, CodeOutcome]:
     """Return None and ANSWERED_VERDICT (success), for calls whose answer has no data."""
     return None, ANSWERED_VERDICT
 
@@ -181,19 +181,19 @@ def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
     return read
 
 
-def _read_refund_report(data: Fields) -> RefundReport:
-    provider_word = _require_text(data.get("status"))
+def _read_refund_report(refund_fields: Fields) -> RefundReport:
+    provider_word = _require_text(refund_fields.get("status"))
     if provider_word not in REFUND_STATES:
         raise UnusableAnswer("unlisted_state")
-    key = _require_id(data.get("merchantRefundId"))
+    key = _require_id(refund_fields.get("merchantRefundId"))
     return RefundReport(
         key=key,
         provider_refund_id=key,  # PayPay gives refunds no id of its own
         provider_state=provider_word,
         state=REFUND_STATES[provider_word][1],
-        amount=_parse_amount(data.get("amount")),
-        provider_payment_id=_require_id(data.get("paymentId")),
-        accepted_at=parse_instant(data.get("acceptedAt")),
+        amount=_parse_amount(refund_fields.get("amount")),
+        provider_payment_id=_require_id(refund_fields.get("paymentId")),
+        accepted_at=parse_instant(refund_fields.get("acceptedAt")),
     )
 
 
@@ -261,7 +261,7 @@ def _parse_amount(value: object) -> Money:
 def parse_instant(value: object) -> datetime | None:
     """Convert PayPay's time, in seconds since 1970, to an instant (UTC). None for 0, by which PayPay means "not
     yet", and for invalid values."""
-    if type(value) is not int or not 0 < value <= _LAST_EPOCH:
+    if type(value) is not int or not 0 < value <= _LATEST_EPOCH_SECONDS:
         return None
     return datetime.fromtimestamp(value, UTC)
 

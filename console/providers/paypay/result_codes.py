@@ -33,8 +33,8 @@ class PayPayCall(StrEnum):
     REFUND_STATUS = "refund details"
 
 
-READ_CALLS = frozenset({PayPayCall.PAYMENT, PayPayCall.REFUND_STATUS})
-SUCCESSFUL_ANSWERS: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
+PAYPAY_READING_CALLS = frozenset({PayPayCall.PAYMENT, PayPayCall.REFUND_STATUS})
+SUCCESSFUL_CODES_BY_CALL: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
     PayPayCall.CREATE_CODE: frozenset({(201, "SUCCESS"), (200, "SUCCESS")}),
     PayPayCall.DELETE_CODE: frozenset({(200, "SUCCESS")}),
     PayPayCall.PAYMENT: frozenset({(200, "SUCCESS")}),
@@ -44,8 +44,8 @@ SUCCESSFUL_ANSWERS: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
 }
 """HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
-# For every answer that has no row in CALL_VERDICTS. If a read is refused, see `_convert_verdict_for_read`.
-COMMON_VERDICTS: Mapping[tuple[int, str], CodeOutcome] = {
+# For every answer without a row in VERDICTS_BY_CALL_AND_CODE. If a read is refused, see `_convert_verdict_for_read`.
+VERDICTS_OF_ALL_CALLS: Mapping[tuple[int, str], CodeOutcome] = {
     (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,
     (400, "INVALID_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
     (400, "MISSING_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
@@ -60,7 +60,7 @@ COMMON_VERDICTS: Mapping[tuple[int, str], CodeOutcome] = {
     (503, "MAINTENANCE_MODE"): make_unknown_verdict("provider_maintenance"),
 }
 
-CALL_VERDICTS: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
+VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
     (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP"): make_refused_verdict("not_refundable"),
     (PayPayCall.REFUND, 400, "CANCELED_USER"): make_refused_verdict("payer_left"),
     (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED"): make_rate_limited_verdict(
@@ -93,12 +93,12 @@ CALL_VERDICTS: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
 
 
 def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
-    """Return class and reason of the outcome of an answer to `call` that isn't one of SUCCESSFUL_ANSWERS, by its
-    HTTP status and result code; UNKNOWN for a result code that isn't listed."""
-    if call_verdict := CALL_VERDICTS.get((call, status, code)):
+    """Return class and reason of the outcome of an answer to `call` that isn't one of SUCCESSFUL_CODES_BY_CALL, by
+    its HTTP status and result code; UNKNOWN for a result code that isn't listed."""
+    if call_verdict := VERDICTS_BY_CALL_AND_CODE.get((call, status, code)):
         return call_verdict
-    common_verdict = COMMON_VERDICTS.get((status, code))
-    if common_verdict and call in READ_CALLS:
+    common_verdict = VERDICTS_OF_ALL_CALLS.get((status, code))
+    if common_verdict and call in PAYPAY_READING_CALLS:
         return _convert_verdict_for_read(common_verdict)
     if common_verdict:
         return common_verdict
@@ -108,8 +108,8 @@ def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
 
 
 def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
-    """Convert an outcome of COMMON_VERDICTS for a read. A refused read becomes UNKNOWN, because the refusal tells
-    nothing about the record."""
+    """Convert an outcome of VERDICTS_OF_ALL_CALLS for a read. A refused read becomes UNKNOWN, because the refusal
+    tells nothing about the record."""
     if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
         return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")
     return UNLISTED_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict

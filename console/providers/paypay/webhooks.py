@@ -10,7 +10,7 @@ from console.providers.payments.notices import Hint, OtherHint, ReconciliationFi
 
 LARGEST_NOTICE_BYTES = 64 << 10
 NOTIFIED_STATES = frozenset({"AUTHORIZED", "COMPLETED", "CANCELED", "EXPIRED", "FAILED"})
-_TIME_FIELDS = ("authorized_at", "expires_at", "paid_at", "confirmation_expires_at", "canceled_at")
+_TIME_FIELDS_OF_NOTICE = ("authorized_at", "expires_at", "paid_at", "confirmation_expires_at", "canceled_at")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INSTANT_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 
@@ -39,7 +39,7 @@ def _read_transaction_hint(fields: dict[str, object]) -> Hint:
     if payment_id is None and merchant_payment_id is None:
         raise UnreadableJson("no payment")
     amount = _parse_amount(fields.get("order_amount"))
-    latest = max(filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS)), default=None)
+    latest = max(filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS_OF_NOTICE)), default=None)
     if state not in NOTIFIED_STATES:
         return OtherHint("Transaction")
     event_values = (payment_id, merchant_payment_id, state, latest, amount)

@@ -20,7 +20,7 @@ from console.providers.http.transport import MEBIBYTE, HttpTransport
 from console.providers.registry.responses import DifferencePart, read_corporations, read_part
 
 REGISTRY_ORIGIN = "https://api.houjin-bangou.nta.go.jp"
-MAX_NUMBERS = 10
+MAX_NUMBERS_PER_REQUEST = 10
 """Largest number of corporation numbers in one request."""
 MAX_ANSWER_BYTES = 16 * MEBIBYTE
 """Size (bytes) of the largest accepted answer. An answer with 2,000 rows (the maximum) and the longest texts is
@@ -68,7 +68,7 @@ class RegistryApi:
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
-        """Read the present rows of up to MAX_NUMBERS corporation numbers, without earlier facts of the
+        """Read the present rows of up to MAX_NUMBERS_PER_REQUEST corporation numbers, without earlier facts of the
         corporations. A number that isn't assigned is missing in the result."""
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)

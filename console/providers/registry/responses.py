@@ -15,7 +15,7 @@ from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 
 FIELDS_PER_ROW = 30
-MAX_PARTS = 500
+MAX_ANSWER_PARTS = 500
 """Largest accepted number of parts (2,000 rows each) of one day; the publisher's limit is 99,999."""
 _LONGEST_FIELD_CHARACTERS = 1_000
 
@@ -40,7 +40,7 @@ def read_part(body: bytes, divide: int) -> DifferencePart:
     updated_on, rows, number, parts = _read_first_line(head)
     if number != divide:
         raise UnusableAnswer("other_part")
-    if parts > MAX_PARTS:
+    if parts > MAX_ANSWER_PARTS:
         raise UnusableAnswer("too_many_parts")
     if (rows == 0) != (parts == 0) or (rows > 0) != bool(lines) or len(lines) > rows or divide > max(parts, 1):
         raise UnusableAnswer("other_count")

@@ -72,10 +72,10 @@ class _ServerNode:
         ended: list[EndedSession] = []
         with self.database.read() as conn:
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
-                found = lock_holders.end_next_session(conn)
+                found = lock_holders.end_next_blocking_session(conn)
                 if found is None:
                     break
-                if found.reason == lock_holders.PREPARED_REASON:
+                if found.reason == lock_holders.PREPARED_TRANSACTION_REASON:
                     ids = lock_holders.list_prepared_transactions(conn)
                     known = (
                         self._detected_at

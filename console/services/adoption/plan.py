@@ -199,7 +199,7 @@ def read_adoption_state(database: Database, table: LegacyTable) -> str:
     """Return the state of the table's adoption: waiting (not begun), begun or adopted. A table that this program
     created counts as adopted."""
     try:
-        state = migrate.read_state(database)
+        state = migrate.read_meta_and_schema(database)
     except ConsoleError:
         return "waiting"
     if table.is_complete and state.get(migrate.ADOPTION_KEY, migrate.ADOPTION_DONE) == migrate.ADOPTION_DONE:
@@ -210,7 +210,7 @@ def read_adoption_state(database: Database, table: LegacyTable) -> str:
 def read_stored_time_zone(database: Database) -> str | None:
     """Return the time zone with which an adoption began; None if none has begun."""
     try:
-        return migrate.read_state(database).get(adopt_table.ZONE_COLUMN)
+        return migrate.read_meta_and_schema(database).get(adopt_table.ZONE_COLUMN)
     except ConsoleError:
         return None
 

@@ -87,7 +87,7 @@ class AdoptionRun:
     def run(self) -> AdoptionResult:
         """Execute all steps that are not yet done. Raises database_locked if the unique index over claims could
         not be created MAX_INDEX_CREATION_ATTEMPTS times because new duplicates appeared, and the errors of
-        `adopt_table.apply_change`.
+        `adopt_table.apply_table_change`.
         """
         rounds = 0
         while not self._run_remaining_steps():
@@ -119,7 +119,7 @@ class AdoptionRun:
                 self._lock.require_held()
             _log.info("adoption: %s", step.name)
             try:
-                adopt_table.apply_change(
+                adopt_table.apply_table_change(
                     self._database,
                     step,
                     self._zone,
@@ -294,7 +294,7 @@ class AdoptionRun:
 
     def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
-            rows, incomplete = adopt_rows.count_rows(conn), adopt_rows.count_incomplete(conn)
+            rows, incomplete = adopt_rows.count_rows(conn), adopt_rows.count_incomplete_rows(conn)
         names = ("taken_in", "duplicates", "unreadable", "respelled")
         counts = {name: self._counts[name] for name in names}
         return AdoptionResult(zone=self._zone, rows=rows, incomplete=incomplete, steps=tuple(self._steps), **counts)

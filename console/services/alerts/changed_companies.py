@@ -24,7 +24,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import (
-    CHANGE_RULE,
+    CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
     EXPECTED_RESPONSE_TEXT,
     WatchedFacts,
@@ -134,7 +134,7 @@ class ChangedCompanyAlerts:
         yield 0
 
     def _store_position(self, tx: Transaction, position: CompanyWatchPosition) -> None:
-        task = tasks.find_or_insert(
+        task = tasks.find_or_insert_task(
             tx.conn, COMPANY_CHANGES_TASK_NAME, get_interval(COMPANY_CHANGES_TASK_NAME).seconds, self._context.now()
         )
         text = json.dumps([position.registry_date.isoformat(), position.registry_rows, *position.last_ids])
@@ -185,7 +185,7 @@ class ChangedCompanyAlerts:
         number, `day` is the registry date. Return the number of raised and resolved alerts.
         """
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
-        watched_numbers = live_records.find_beginnings(tx.conn, facts, now)
+        watched_numbers = live_records.find_record_beginnings(tx.conn, facts, now)
         open_alerts = self._find_open_alerts(tx.conn, facts)
         count = 0
         for number, row in sorted(rows.items()):
@@ -232,7 +232,7 @@ class ChangedCompanyAlerts:
                     conn, kind, start, min(start + starts.step, starts.stop), self._context.now()
                 )
                 new_numbers = sorted(numbers - watched_corporations.find_by_numbers(conn, numbers).keys())
-                beginnings = live_records.find_beginnings(conn, new_numbers, self._context.now())
+                beginnings = live_records.find_record_beginnings(conn, new_numbers, self._context.now())
             yield self._add_corporations(registry, day, beginnings) if beginnings else 0
 
     def _add_corporations(
@@ -285,7 +285,7 @@ class ChangedCompanyAlerts:
             format_number_of_subject(subject_id): alert
             for subject_id, subject_alerts in by_subject.items()
             for alert in subject_alerts
-            if alert.rule_id == CHANGE_RULE
+            if alert.rule_id == CORPORATION_CHANGE_RULE
         }
 
     def _raise_alert(
@@ -300,7 +300,7 @@ class ChangedCompanyAlerts:
         observed = format_observed_change(before, present, successor_name)
         alert = alerts.raise_alert(
             tx.conn,
-            CHANGE_RULE,
+            CORPORATION_CHANGE_RULE,
             CORPORATION_KIND,
             compute_subject_id(number),
             None,
@@ -341,9 +341,9 @@ class ChangedCompanyAlerts:
         last_id = 0
         while True:
             with self._context.database.read() as conn:
-                page = alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, last_id)
+                page = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE, last_id)
                 detected_at = {format_number_of_subject(alert.subject_id): alert.detected_at for alert in page}
-                renewed = live_records.find_renewed(conn, detected_at, self._context.now())
+                renewed = live_records.find_renewed_numbers(conn, detected_at, self._context.now())
             if not page:
                 return
             last_id = page[-1].id

@@ -106,7 +106,7 @@ class AlertRuleEvaluator:
         return sum(change_counts) + sum(check.update_alerts() for check in self._checks)
 
     def _store_position(self, tx: Transaction, position: ChangeFeedPosition) -> None:
-        task = tasks.find_or_insert(
+        task = tasks.find_or_insert_task(
             tx.conn, ALERT_RULES_TASK_NAME, get_interval(ALERT_RULES_TASK_NAME).seconds, self._context.now()
         )
         text = json.dumps({key: getattr(position, field) for key, field in _POSITION_FIELD_BY_STORED_KEY.items()})

@@ -11,11 +11,16 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
-from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND, QUEUE_NAME, format_number_of_subject
+from console.domain.registry.watched_facts import (
+    CORPORATION_CHANGE_RULE,
+    CORPORATION_KIND,
+    QUEUE_NAME,
+    format_number_of_subject,
+)
 from console.domain.service_results import QueueCount
 from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
-from console.domain.views.company_actions import list_actions
+from console.domain.views.company_actions import list_company_actions
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.database_rollback import RollbackFinding
@@ -31,7 +36,7 @@ from console.store.records import any_record
 from console.store.registry import watched_corporations
 
 ACKNOWLEDGE_ACTION = AuditAction.ALERT_ACKNOWLEDGED
-RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CHANGE_RULE})
+RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CORPORATION_CHANGE_RULE})
 ALERT_KIND = alerts.ALERT_KIND
 MAX_COUNTED_ALERTS = 1_000
 LONGEST_NOTE_CHARACTERS = 2_000
@@ -120,7 +125,7 @@ class AlertService:
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, limit, last_id)
+            open_alerts = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit, last_id)
             changes = watched_corporations.find_changes(conn, open_alerts)
             checks = credit_checks.find_live_of_numbers(conn, {change.number for _, change in changes})
             items = tuple(
@@ -129,7 +134,7 @@ class AlertService:
                     explain_company_change(change, alert.observed),
                     alert,
                     read_facts(self._context, conn, change.number) if with_related else None,
-                    list_actions(change, checks.get(change.number, ()), self._context.now()),
+                    list_company_actions(change, checks.get(change.number, ()), self._context.now()),
                 )
                 for alert, change in changes
             )
@@ -140,7 +145,7 @@ class AlertService:
         the time since which the oldest change waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_open_of_rule(conn, CHANGE_RULE, MAX_COUNTED_ALERTS + 1)
+            count, oldest = alerts.count_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, MAX_COUNTED_ALERTS + 1)
         return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest)
 
     def count_unacknowledged(self) -> int:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from console.domain.alerts.events import AlertMessage, EventName, Publisher, make_alert_message
+from console.domain.alerts.events import AlertMessage, AlertPublisher, EventName, make_alert_message
 from console.domain.calendar_days import format_instant
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
@@ -39,10 +39,10 @@ class OutboxSender:
     """The due task that sends events from the outbox to the publisher, such as a webhook. If several processes run
     at the same time, the publisher may receive an event twice, with the same event id."""
 
-    def __init__(self, context: ServiceContext, open_publisher: Callable[[], Publisher | None]) -> None:
+    def __init__(self, context: ServiceContext, open_publisher: Callable[[], AlertPublisher | None]) -> None:
         self._context = context
         self._open_publisher = open_publisher
-        self._publisher: Publisher | None = None
+        self._publisher: AlertPublisher | None = None
 
     def send_due_events(self) -> int:
         """Send the due events. Return the number of accepted events. Without a configured publisher the events stay
@@ -76,7 +76,7 @@ class OutboxSender:
             lambda tx: outbox.add_alert_event(tx.conn, ALERT_RAISED_EVENT, alert, context.database_id, context.now())
         )
 
-    def _send_all(self, publisher: Publisher) -> int:
+    def _send_all(self, publisher: AlertPublisher) -> int:
         """Send the due events of the outbox in rounds: the next event with the same record key is read only after
         the publisher has accepted the previous one. Stop after MAX_CONSECUTIVE_SEND_FAILURES failures in a row, or
         after a round without an accepted event. Return the number of accepted events.
@@ -101,7 +101,7 @@ class OutboxSender:
         with self._context.database.read() as conn:
             return outbox.list_due_events(conn, now, BATCH, latest_credible=now + longest_wait + CLOCK_TOLERANCE)
 
-    def _send_event(self, publisher: Publisher, event: OutboxEvent) -> str | None:
+    def _send_event(self, publisher: AlertPublisher, event: OutboxEvent) -> str | None:
         context = self._context
         context.failpoints.reach("before_publish")
         error = publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))

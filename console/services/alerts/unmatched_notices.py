@@ -84,7 +84,9 @@ class UnmatchedNoticeReader:
         which the oldest notice waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_unacknowledged_of_rule(conn, _UNMATCHED_NOTICE_RULE, MAX_COUNTED_NOTICES + 1)
+            count, oldest = alerts.count_unacknowledged_alerts_of_rule(
+                conn, _UNMATCHED_NOTICE_RULE, MAX_COUNTED_NOTICES + 1
+            )
         return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest)
 
     def _make_items(

@@ -81,7 +81,7 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
-        state = migrate.read_state(database)
+        state = migrate.read_meta_and_schema(database)
         _require_full_access(database)
         if database.file is None:
             _dump_server_database(database, writer)
@@ -133,7 +133,7 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
 def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
     """Raise bad_backup if the spool or a document of the backup can't be restored."""
     if archive.SPOOL_FILE in manifest.files:
-        sqlite_copy.require_readable(folder / archive.SPOOL_FILE)
+        sqlite_copy.require_readable_database(folder / archive.SPOOL_FILE)
     for path in manifest.documents:
         name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
         if not is_path_of(path, manifest.files[name].sha256):
@@ -165,7 +165,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
             else:
                 stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
                 kept_name = f"{database.file.name}.before-restore-{stamp}"
-                kept = sqlite_copy.exchange_file(folder / archive.SQLITE_FILE, database.file, kept_name)
+                kept = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         migrate.upgrade(database)
@@ -284,7 +284,7 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
     until the end of the block.
     """
     if database.file is not None:
-        sqlite_copy.require_unused(database.file)
+        sqlite_copy.require_unused_database(database.file)
         yield
         return
     with database.engine.begin() as conn:
@@ -305,7 +305,7 @@ def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path) -> 
         return "kept"
     if archive.SPOOL_FILE not in manifest.files:
         return "none"
-    sqlite_copy.exchange_file(folder / archive.SPOOL_FILE, spool_file, "")
+    sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, "")
     return "restored"
 
 
@@ -332,7 +332,7 @@ def _find_present_database_id(database: Database) -> str | None:
     if database.file is not None:
         return sqlite_copy.find_database_id(database.file)
     try:
-        return migrate.read_state(database)["database_id"]
+        return migrate.read_meta_and_schema(database)["database_id"]
     except ConsoleError as error:
         if error.code in (ErrorCode.SCHEMA_MISMATCH, ErrorCode.NOT_OUR_DATABASE):
             return None

@@ -7,7 +7,7 @@ None of these actions moves money, buys a credit check or decides about a record
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.domain.bulk.records import STILL_UNKNOWN, RowResult, join_reason
+from console.domain.bulk.records import STILL_UNKNOWN, RowResult, join_reason_and_person
 from console.domain.error_reasons import InProgressReason, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
@@ -130,7 +130,9 @@ def convert_error_to_row_outcome(error: ConsoleError) -> RowOutcome:
     if code == ErrorCode.IN_PROGRESS and reason == InProgressReason.TAKEN_BY_OTHER_PERSON:
         holder = error.detail.get("holder")
         holder_name = str(holder["operator"]) if isinstance(holder, dict) else None
-        return RowOutcome(RowResult.SKIPPED, join_reason(InProgressReason.TAKEN_BY_OTHER_PERSON, holder_name))
+        return RowOutcome(
+            RowResult.SKIPPED, join_reason_and_person(InProgressReason.TAKEN_BY_OTHER_PERSON, holder_name)
+        )
     if code == ErrorCode.OUTCOME_UNKNOWN:
         has_no_call = reason in _MISSING_PROVIDER_CALL_REASONS
         return (

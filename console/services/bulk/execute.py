@@ -17,7 +17,7 @@ from console.domain.bulk.records import (
     RowForecast,
     RowResult,
     get_row_outcome,
-    join_reason,
+    join_reason_and_person,
 )
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -117,7 +117,7 @@ class BulkExecutor:
         if run.state == bulk.RUN_DONE:
             return run, None
         begun_text = (run.reason or "").removeprefix(_ROW_POSITION_PREFIX) if run.state == bulk.RUN_RUNNING else ""
-        running_run = bulk.set_state(
+        running_run = bulk.write_run_state(
             tx.conn, run, self._context.now(), bulk.RUN_RUNNING, max_rows, run.reason if begun_text else None
         )
         self._context.record_audit(
@@ -212,7 +212,9 @@ class BulkExecutor:
         self._renew_lease(tx, executed_run)
         at = f"{_ROW_POSITION_PREFIX}{row.position}"
         try:
-            marked_run = bulk.set_state(tx.conn, executed_run.run, self._context.now(), bulk.RUN_RUNNING, reason=at)
+            marked_run = bulk.write_run_state(
+                tx.conn, executed_run.run, self._context.now(), bulk.RUN_RUNNING, reason=at
+            )
         except bulk.StaleRow:
             raise _LeaseLost from None
         tx.call_after_commit(lambda: setattr(executed_run, "run", marked_run))
@@ -245,7 +247,7 @@ class BulkExecutor:
         executed_run.refusals_by_provider[provider] += 1
         if executed_run.refusals_by_provider[provider] < MAX_CONSECUTIVE_PROVIDER_REFUSALS:
             return True
-        self._end_run(executed_run, bulk.RUN_PAUSED, join_reason(outcome.reason or "", provider))
+        self._end_run(executed_run, bulk.RUN_PAUSED, join_reason_and_person(outcome.reason or "", provider))
         return False
 
     def _end_run(self, executed_run: _ExecutedRun, state: str, reason: str | None) -> None:
@@ -255,7 +257,7 @@ class BulkExecutor:
             run = require_run(tx.conn, executed_run.run.id)
             if run.state != bulk.RUN_RUNNING:
                 return
-            bulk.set_state(tx.conn, run, self._context.now(), state, reason=reason)
+            bulk.write_run_state(tx.conn, run, self._context.now(), state, reason=reason)
             facts = {"state": state, **executed_run.results}
             self._context.record_audit(tx, AuditAction.BULK_ENDED, run.id, facts, kind=BULK_RUN_KIND, reason=reason)
 
@@ -288,4 +290,4 @@ def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
     if forecast.reason == ACTION_ALREADY_DONE_REASON:
         return RowOutcome(RowResult.DONE, ACTION_ALREADY_DONE_REASON)
     result = RowResult.SKIPPED if forecast.verdict is ForecastKind.SKIP else RowResult.REFUSED
-    return RowOutcome(result, join_reason(forecast.reason or "", forecast.blocking_person))
+    return RowOutcome(result, join_reason_and_person(forecast.reason or "", forecast.blocking_person))

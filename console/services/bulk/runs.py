@@ -189,7 +189,7 @@ class BulkRunService(BulkRunReader):
         def end(tx: Transaction) -> None:
             run = require_run(tx.conn, run_id)
             if run.state == bulk.RUN_RUNNING:
-                bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_STOPPED, reason="asked")
+                bulk.write_run_state(tx.conn, run, self._context.now(), bulk.RUN_STOPPED, reason="asked")
                 self._context.record_audit(tx, AuditAction.BULK_STOPPED, run_id, kind=BULK_RUN_KIND)
 
         self._context.write(end)
@@ -227,7 +227,7 @@ class BulkRunService(BulkRunReader):
                 {"reason": InProgressReason.BULK_RUN_RUNNING, "kind": BULK_RUN_KIND, "id": run_id},
             )
         if run.state != bulk.RUN_DONE:
-            bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_DONE, reason=DISCARDED_REASON)
+            bulk.write_run_state(tx.conn, run, self._context.now(), bulk.RUN_DONE, reason=DISCARDED_REASON)
             self._context.record_audit(
                 tx, AuditAction.BULK_DISCARDED, run_id, {"done": run.done, "n": run.size}, kind=BULK_RUN_KIND
             )
@@ -258,7 +258,9 @@ class BulkRunService(BulkRunReader):
         if not is_held:
             with suppress(bulk.StaleRow):  # another process has changed the run meanwhile
                 self._context.write(
-                    lambda tx: bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_PAUSED, reason="maker")
+                    lambda tx: bulk.write_run_state(
+                        tx.conn, run, self._context.now(), bulk.RUN_PAUSED, reason="maker"
+                    )
                 )
         return 0
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from console.domain.bulk.records import (
     DISCARDED_REASON,
-    NOT_DONE_FILTER,
+    NOT_DONE_ROWS_FILTER,
     BulkPlan,
     BulkProgress,
     BulkRowWithRecord,
@@ -89,7 +89,7 @@ class BulkRunReader:
         row that is not done (None: all rows); `after_position` is the last position of the previous page."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            if result_filter != NOT_DONE_FILTER:
+            if result_filter != NOT_DONE_ROWS_FILTER:
                 return bulk.list_rows(conn, run_id, result_filter, after_position, limit)
             not_done: list[BulkRow] = []
             while len(not_done) < limit and (

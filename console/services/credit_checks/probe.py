@@ -72,7 +72,7 @@ class CreditCheckProber:
 
     def _require_no_running_purchase(self, record: CreditCheck) -> None:
         with self._context.database.read() as conn:
-            running = journal.find_running(conn, CREDIT_CHECK_KIND, record.id)
+            running = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record.id)
         if running is not None and journal.has_effect(running.action):
             holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
             raise ConsoleError(

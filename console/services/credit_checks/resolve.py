@@ -117,7 +117,7 @@ class PurchaseResolver:
         ):
             raise make_stale_view_error(record, expected_version)
         with self._context.database.read() as conn:
-            running = journal.find_running(conn, CREDIT_CHECK_KIND, record_id)
+            running = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record_id)
         if running is not None and journal.has_effect(running.action):
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,

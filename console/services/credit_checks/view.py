@@ -128,7 +128,7 @@ class CreditCheckDetailsReader:
         holder = leases.find_holder(conn, make_lease_name(record.id))
         if holder is not None or record.state is not CheckState.PENDING:
             return holder
-        running = journal.find_running(conn, CREDIT_CHECK_KIND, record.id)
+        running = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record.id)
         if running is None:
             return None
         return leases.find_holder(conn, f"alarmbox_credit_check_{record.client_id}")

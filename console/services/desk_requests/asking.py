@@ -39,7 +39,7 @@ from console.services.process.passwords import connect_with_password, is_passwor
 from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
-from console.store.operations.idempotency_cache import NoCache
+from console.store.operations.idempotency_cache import NoIdempotencyCache
 
 FIRST_ANSWER_POLL_SECONDS = 0.05
 """First pause between two reads of the answer, in seconds. Each further pause is longer."""
@@ -59,7 +59,7 @@ class RemoteRequestIdService(RequestIdService):
     runs the commands for this desk."""
 
     def __init__(self, context: ServiceContext, forms: Mapping[str, DeskRequestForm]) -> None:
-        super().__init__(context, NoCache())
+        super().__init__(context, NoIdempotencyCache())
         self._forms = forms
 
     def act_once(

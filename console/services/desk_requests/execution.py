@@ -14,7 +14,7 @@ from typing import Any
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import (
     ACTIONS_WITH_PASSWORD,
-    AUDIT_ACTION,
+    AUDIT_REQUEST_ACTION,
     PRESENCE_LEASE_NAME,
     PRESENCE_LEASE_SECONDS,
     SILENT_WORKER_SECONDS,
@@ -139,7 +139,7 @@ class RequestExecutor:
         )
         if taken is None:
             return False
-        if taken.action == AUDIT_ACTION:
+        if taken.action == AUDIT_REQUEST_ACTION:
             self._write_requested_audit_entry(taken)
             return True
         beat = f"desk request {taken.id}"

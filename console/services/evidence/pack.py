@@ -20,7 +20,7 @@ from console.domain.calendar_days import format_instant
 from console.domain.errors import ConsoleError
 from console.domain.evidence.timeline import EARLIEST_INSTANT, TimelineEvent, TimelinePage
 from console.domain.records import Document, EvidenceItem, Operation, Person
-from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
+from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
 from console.services.audit import refusals
 from console.services.evidence import pack_text
 from console.services.evidence.pack_archive import PackWriter, encode_json, encode_json_list
@@ -312,8 +312,8 @@ def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, objec
     return {
         "official_name": facts.corporation.name,
         "registry_date": facts.registry_date.isoformat(),
-        "publisher": PUBLISHER,
-        "licence": LICENCE,
+        "publisher": REGISTRY_PUBLISHER,
+        "licence": REGISTRY_LICENCE,
     }
 
 

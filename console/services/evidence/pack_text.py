@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from console.domain.calendar_days import format_instant
 from console.domain.evidence.timeline import TimelineEvent, TimelinePage, mask_text
-from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
+from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
 
 _FIELDS_EXCLUDED_FROM_PACK = frozenset(("handle", "registry_entry"))
 """Fields that are left out of a pack: only the payer may use a handle, and the registry has a file of its own."""
@@ -57,7 +57,7 @@ class PlainValueMaker:
     def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
         """Return the facts of the corporation registry about a record's corporation, in the types of JSON, with
         the registry date, the publisher and the licence."""
-        return {"source": PUBLISHER, "licence": LICENCE, **self.make_record_fields(facts)}
+        return {"source": REGISTRY_PUBLISHER, "licence": REGISTRY_LICENCE, **self.make_record_fields(facts)}
 
     def make_event_fields(self, event: TimelineEvent) -> dict[str, object]:
         """Return the fields of an event of a timeline by name, in the types of JSON."""

@@ -10,7 +10,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import DocumentFormat, ExportDocument
 from console.domain.reports.daily_close import (
-    CLOSE_KIND,
+    DAILY_CLOSE_KIND,
     DailyClose,
     WrittenDailyClose,
     make_close_facts,
@@ -48,7 +48,7 @@ class DailyCloseWriter:
         """
         document_format = _parse_document_format(path)
         subject = make_close_subject(provider[:20], day)
-        with refusals.audit_refusals(self._context, _DAILY_CLOSE_AUDIT_ACTION, subject, kind=CLOSE_KIND):
+        with refusals.audit_refusals(self._context, _DAILY_CLOSE_AUDIT_ACTION, subject, kind=DAILY_CLOSE_KIND):
             self._context.require_right("read")
             close = self._read_close(provider, day)
         document = self._make_document(close, language)
@@ -66,7 +66,9 @@ class DailyCloseWriter:
                 "sha256": digest,
             }
             self._context.write(
-                lambda tx: self._context.record_audit(tx, _DAILY_CLOSE_AUDIT_ACTION, subject, facts, kind=CLOSE_KIND)
+                lambda tx: self._context.record_audit(
+                    tx, _DAILY_CLOSE_AUDIT_ACTION, subject, facts, kind=DAILY_CLOSE_KIND
+                )
             )
             draft.publish()
             return WrittenDailyClose(str(draft.final), size, digest, close)

@@ -96,7 +96,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         ):
             raise ValueError(f"{self.name}: journal.EFFECTIVE_ACTION_OF_KIND says otherwise about its effect")
         if self.has_effect is (self.settle is None) or self.has_effect is (
-            self.answer not in answer_codec.FORM_BY_TYPE
+            self.answer not in answer_codec.STORED_FORM_BY_REPORT_TYPE
         ):
             raise ValueError(f"{self.name}: an effect needs `settle` and an answer that the spool can keep")
 

@@ -21,8 +21,8 @@ from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection, UniqueViolation
 from console.store.operations import idempotency, journal
-from console.store.operations.idempotency import KeyUse
-from console.store.operations.idempotency_cache import NoCache
+from console.store.operations.idempotency import IdempotencyKeyUse
+from console.store.operations.idempotency_cache import NoIdempotencyCache
 from console.store.operations.journal import NewOperation
 
 ATTEMPT_LEASE_SECONDS = 30.0
@@ -81,9 +81,9 @@ class IdempotencyKeyService:
     """Acquires and releases the idempotency keys of actions that have no claim of their own in the database, and
     stores the results of these actions. Several threads and processes may use it at the same time."""
 
-    def __init__(self, context: ServiceContext, cache: NoCache | None = None) -> None:
+    def __init__(self, context: ServiceContext, cache: NoIdempotencyCache | None = None) -> None:
         self._context = context
-        self._cache = cache or NoCache()
+        self._cache = cache or NoIdempotencyCache()
 
     def find_result(self, key: str, fingerprint: str) -> str | None:
         """Return the result that is stored under the idempotency key, or None if the key is unused or its last
@@ -210,7 +210,7 @@ class IdempotencyKeyService:
         return self._context.write(end)
 
 
-def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
+def find_stored_result(attempt: IdempotencyKeyUse, fingerprint: str) -> str | None:
     """Return the result that `attempt` has stored under its idempotency key, for a caller with this fingerprint.
     Return None if the attempt ended without effect, so that the caller may acquire the key.
 

@@ -126,7 +126,7 @@ class HealthCheckService:
                 return {"from": schema_before, "to": schema_after}
             if not database.is_server:  # on a server only the owner of the schema upgrades it
                 migrate.upgrade(database)
-            state = migrate.read_state(database)
+            state = migrate.read_meta_and_schema(database)
             database_rollback.accept_new_database(database, spool, state["database_id"])
         finally:
             spool.close()

@@ -68,7 +68,7 @@ class PersonalEventReader:
         for proposal in own_requests.list_closed_proposals(conn, person, since):
             key = f"proposal/{proposal.id}"
             yield PersonalEvent(PersonalEventKind.DECISION, key, "closed", proposal.kind, proposal.record_id)
-        for run_id, reason in own_requests.list_ended_runs(conn, person):
+        for run_id, reason in own_requests.list_ended_bulk_runs(conn, person):
             if reason != DISCARDED_REASON:  # only its maker discards a run
                 key, name = f"bulk-run/{run_id}", format_run_name(run_id)
                 yield PersonalEvent(PersonalEventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)

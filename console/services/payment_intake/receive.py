@@ -172,7 +172,7 @@ class NoticeReceiver:
             return min(
                 MAX_COUNTED_NOTICES,
                 sum(
-                    payment_events.count_with_result(conn, word, MAX_COUNTED_NOTICES)
+                    payment_events.count_events_with_result(conn, word, MAX_COUNTED_NOTICES)
                     for word in _REFUSED_EVENT_STATES
                 ),
             )

@@ -155,7 +155,7 @@ def _write_report(
         must_set_order_paid=must_set_order_paid,
     )
     values |= payments.make_work_values(work)
-    payments.follow_path(tx.conn, payment, effect.path, context.now(), **values)
+    payments.move_payment_along_path(tx.conn, payment, effect.path, context.now(), **values)
     if effect.booked is not None:
         _book_amount(context, tx, payment, effect.booked)
     if must_set_order_paid:

@@ -134,7 +134,7 @@ class PaymentProber:
 
     def _refuse_running_start(self, payment: Payment) -> None:
         with self._context.database.read() as conn:
-            running = journal.find_running(conn, PAYMENT_KIND, payment.id)
+            running = journal.find_running_operation(conn, PAYMENT_KIND, payment.id)
         if running is not None and journal.has_effect(running.action):
             holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
             raise ConsoleError(

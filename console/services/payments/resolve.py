@@ -258,7 +258,7 @@ class PaymentResolver:
         if payment.account_minor and target in ENDED_UNPAID_STATES:
             account_money.release_amount(tx, payment)
         values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}
-        payments.follow_path(tx.conn, payment, path, now, **values)
+        payments.move_payment_along_path(tx.conn, payment, path, now, **values)
         if target in ENDED_UNPAID_STATES and path:
             timeout_start.begin_timeout_saga_at_cancellation(self._context, tx, payment)
         if target is PaymentState.REVERSED and path:

@@ -79,7 +79,7 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
     if payment.state in WAITING_STATES:
         work = payments.make_work_values(payment_work.make_poll_work(context, payment))
         values |= {"certainty": Certainty.KNOWN, "error_code": None, **work}
-    payments.follow_path(tx.conn, payment, path, now, **values)
+    payments.move_payment_along_path(tx.conn, payment, path, now, **values)
     if payment.order_id is not None:
         tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
     context.record_audit(tx, AuditAction.PAYMENT_BEGUN, payment.id, {"provider": payment.provider}, kind=PAYMENT_KIND)
@@ -94,7 +94,7 @@ def _write_start_refused(context: ServiceContext, tx: Transaction, payment: Paym
         account_money.release_amount(tx, payment)
     values = {"certainty": Certainty.KNOWN, "error_code": cause[:64], "account_minor": 0}
     path = (PaymentState.EXPIRED,)
-    payments.follow_path(tx.conn, payment, path, now, **values, **payments.make_work_values(Work()))
+    payments.move_payment_along_path(tx.conn, payment, path, now, **values, **payments.make_work_values(Work()))
     context.record_audit(tx, AuditAction.PAYMENT_NOT_BEGUN, payment.id, kind=PAYMENT_KIND, reason=cause[:64])
 
 

@@ -123,11 +123,11 @@ class PaymentTimeoutSagas:
         with self._context.database.read() as conn:
             payment, saga = (
                 payments.find(conn, payment_id),
-                sagas.find_open(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id),
+                sagas.find_open_saga(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id),
             )
         if payment is not None and saga is None and self._begin_saga(payment):
             with self._context.database.read() as conn:
-                saga = sagas.find_open(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)
+                saga = sagas.find_open_saga(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)
         if saga is not None:
             self._resume_saga(saga)
         return saga
@@ -137,7 +137,7 @@ class PaymentTimeoutSagas:
         nothing if no saga of the payment is stuck. Raises not_allowed if the acting person may not do this.
         """
         with self._context.database.read() as conn:
-            saga = sagas.find_open(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)
+            saga = sagas.find_open_saga(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)
         if saga is None or saga.state is not SagaState.STUCK:
             return
         self._context.require_right("probe")
@@ -304,7 +304,7 @@ class PaymentTimeoutSagas:
             account_money.release_amount(tx, payment)
         work = payment_work.choose_work(context, tx, payment, PaymentState.EXPIRED)
         values = {"account_minor": 0, "error_code": None, **payments.make_work_values(work)}
-        payments.follow_path(tx.conn, payment, (PaymentState.EXPIRED,), context.now(), **values)
+        payments.move_payment_along_path(tx.conn, payment, (PaymentState.EXPIRED,), context.now(), **values)
         context.record_audit(
             tx, AuditAction.PAYMENT_EXPIRED, payment.id, {"until": payment.expires_at}, kind=payments.PAYMENT_KIND
         )

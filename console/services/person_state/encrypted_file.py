@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from console.domain.person_state.drafts import Draft, list_drafts
-from console.domain.person_state.retention import ATTEMPT_PREFIX, DRAFT_PREFIX, DRAFT_RETENTION, STATE_RETENTION
+from console.domain.person_state.retention import (
+    ATTEMPT_PREFIX,
+    DRAFT_PREFIX,
+    DRAFT_RETENTION,
+    PERSON_STATE_RETENTION,
+)
 from console.services.process.context import ServiceContext
 from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, UnreadableFile
 from console.settings.person_files import get_person_file_path
@@ -82,4 +87,4 @@ def _is_outdated_entry(name: str, entry: JsonValue, now: datetime) -> bool:
     except (KeyError, TypeError, ValueError):
         return True
     is_short = name.partition(_DATABASE_ID_SEPARATOR)[2].startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
-    return age > (DRAFT_RETENTION if is_short else STATE_RETENTION)
+    return age > (DRAFT_RETENTION if is_short else PERSON_STATE_RETENTION)

@@ -420,7 +420,7 @@ class ServiceContext:
             self._chain_lock.acquire(tx)
         if result == "done":
             self.bind_to_request_id(tx, kind, subject_id)
-        mark = {tracing.CORRELATION_FACT: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
+        mark = {tracing.CORRELATION_FACT_NAME: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
         request = _executed_request.get()
         executed = {} if request is None else {"request": request.id, "worker": self.database.account}
         facts = {**(detail or {}), **mark, **executed}

@@ -39,7 +39,11 @@ from console.store.reconciliation import our_records
 PAYMENT_KIND = payments.PAYMENT_KIND
 EVIDENCE_CALL_NAME = "recon"
 INTERNAL_ERROR_EXIT_STATUS = 70
-_PAYMENT_CASE_RULES = (row_comparison.STATE_RULE, row_comparison.AMOUNT_RULE, row_comparison.MISSING_THERE_RULE)
+_PAYMENT_CASE_RULES = (
+    row_comparison.DIFFERENT_STATE_RULE,
+    row_comparison.DIFFERENT_AMOUNT_RULE,
+    row_comparison.MISSING_THERE_RULE,
+)
 
 
 class HistoryRowApplier:

@@ -300,7 +300,7 @@ class OwnRecordComparison:
         rule = (
             row_comparison.UNKNOWN_REFUND_RULE
             if reported_minor > payment.refunded_minor
-            else row_comparison.AMOUNT_RULE
+            else row_comparison.DIFFERENT_AMOUNT_RULE
         )
         own_text, provider_text = f"refunded {payment.refunded_minor}", f"refunded {reported_minor}"
 

@@ -252,7 +252,11 @@ class _HistoryRowBatch:
         """Resolve the payment's cases that are about this row or this refund; other cases of the payment stay
         open.
         """
-        rules = (row_comparison.UNKNOWN_REFUND_RULE, row_comparison.STATE_RULE, row_comparison.MISSING_THERE_RULE)
+        rules = (
+            row_comparison.UNKNOWN_REFUND_RULE,
+            row_comparison.DIFFERENT_STATE_RULE,
+            row_comparison.MISSING_THERE_RULE,
+        )
         self._reader.row_applier.close_cases(
             tx, payment, rules, (_describe_row(row), row_comparison.format_missing_refund(refund))
         )
@@ -267,7 +271,7 @@ class _HistoryRowBatch:
         refund = refunds.find(tx.conn, compared_refund.id) if compared_refund else None
         verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
         if payment is not None:
-            rule = row_comparison.UNKNOWN_REFUND_RULE if refund is None else row_comparison.STATE_RULE
+            rule = row_comparison.UNKNOWN_REFUND_RULE if refund is None else row_comparison.DIFFERENT_STATE_RULE
             expected = _describe_refund(compared_refund) or "no refund of ours"
             is_settled = refund is not None and refund.state is RefundState.COMPLETED
             self._reader.row_applier.open_case(tx, payment, rule, _describe_row(row), expected, is_settled=is_settled)

@@ -230,7 +230,7 @@ def _make_probe_lease_name(record: RecoverableRecord, payment: Payment) -> str:
 
 def _find_running_operation(conn: Connection, kind: str, record_id: int) -> Operation | None:
     """Return the operation on the record that is running now and that costs or moves money; None if there is none."""
-    operation = journal.find_running(conn, kind, record_id)
+    operation = journal.find_running_operation(conn, kind, record_id)
     return operation if operation is not None and journal.has_effect(operation.action) else None
 
 

@@ -143,14 +143,14 @@ class QueueReader:
         return CausePage(name, group_by_cause(totals), is_capped)
 
     def count_filtered_records(self, name: str, record_filter: RecordFilter) -> QueueCount:
-        """Return the number of records of the queue `name` that the filter selects (at most COUNT_CAP), and the
-        time since which the oldest of these records waits. Raises usage for an unknown queue."""
+        """Return the number of records of the queue `name` that the filter selects (at most MAX_COUNTED_RECORDS), and
+        the time since which the oldest of these records waits. Raises usage for an unknown queue."""
         require_known_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
             count, oldest = chosen_records.count_chosen_records(conn, name, journal.list_lapsed_by_kind(conn), choice)
-        cap = queues.COUNT_CAP
+        cap = queues.MAX_COUNTED_RECORDS
         return QueueCount(name, min(count, cap), count > cap, oldest)
 
     def _make_queue_item(
@@ -160,13 +160,13 @@ class QueueReader:
         return QueueItem(record, explanation, record.state_since, owner, disagreement)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
-        """Return for each queue the number of its records (at most COUNT_CAP), and the time since which its oldest
-        record waits."""
+        """Return for each queue the number of its records (at most MAX_COUNTED_RECORDS), and the time since which its
+        oldest record waits."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             lapsed = journal.list_lapsed_by_kind(conn)
             counts = [(name, *queues.count_queue(conn, name, lapsed)) for name in queues.QUEUE_NAMES]
-        cap = queues.COUNT_CAP
+        cap = queues.MAX_COUNTED_RECORDS
         return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in counts)
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:

@@ -24,9 +24,9 @@ from console.domain.queues.saved_views import (
     SavedView,
     ViewContent,
     ViewCount,
-    clean_name,
+    clean_view_name,
     find_view_by_name,
-    is_storable,
+    is_storable_view_content,
     parse_view,
 )
 from console.domain.records import Person
@@ -72,9 +72,9 @@ class SavedViewService:
         return parse_view(content, self._context.operator)
 
     def count_views(self) -> tuple[ViewCount, ...]:
-        """Return the views that the acting person sees, each with the number of its records (at most COUNT_CAP).
-        Only one SQL statement runs for each queue that has a view. Raises not_allowed if the acting person may
-        not read.
+        """Return the views that the acting person sees, each with the number of its records (at most
+        MAX_COUNTED_RECORDS). Only one SQL statement runs for each queue that has a view. Raises not_allowed if the
+        acting person may not read.
         """
         with self._context.database.read() as conn:
             reader = self._context.find_reading_person(conn)
@@ -276,7 +276,7 @@ def _make_not_found_error(name: str) -> ConsoleError:
 def _require_valid_view_name(text: str) -> str:
     """Return the name in the form in which it is stored. Raises usage for a text that can't be the name of a view."""
     try:
-        return clean_name(text)
+        return clean_view_name(text)
     except InvalidViewName:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.INVALID_VIEW_NAME, "longest": LONGEST_NAME_CHARACTERS}
@@ -286,6 +286,6 @@ def _require_valid_view_name(text: str) -> str:
 def _require_valid_view_content(content: ViewContent) -> ViewContent:
     """Return the content. Raises usage if its queue is unknown or if it has a form that can't be stored."""
     require_known_queue(content.queue)
-    if not is_storable(content):
+    if not is_storable_view_content(content):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_TOO_LARGE})
     return content

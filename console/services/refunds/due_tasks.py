@@ -113,7 +113,7 @@ class RefundDueTasks:
 
     def _list_set_asides_without_request(self, after_id: int) -> Sequence[SetAside]:
         with self._context.database.read() as conn:
-            return set_asides.list_open_without_refund(conn, BATCH_SIZE, after_id)
+            return set_asides.list_open_set_asides_without_refund(conn, BATCH_SIZE, after_id)
 
     def _expire_requests(self) -> int:
         """Due task: expire the refunds about which no person has decided before their time limit `decide_by`, and

@@ -111,7 +111,7 @@ def make_stale_view_error(refund: Refund, expected_version: int) -> ConsoleError
 def refuse_running_submission(conn: Connection, refund: Refund) -> None:
     """Raise in_progress, with the holder of the lease, while a process is sending the refund. Otherwise do
     nothing."""
-    running = journal.find_running(conn, REFUND_KIND, refund.id)
+    running = journal.find_running_operation(conn, REFUND_KIND, refund.id)
     if running is not None and journal.has_effect(running.action):
         holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
         raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "holder": holder, "since": running.started_at})

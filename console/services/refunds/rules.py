@@ -23,7 +23,7 @@ from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from console.domain.recovery.decidable import CONTRADICTED_REASONS
+from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader
 from console.services.process.context import WORKER, ServiceContext
 from console.services.refunds.records import RefundWithPayment
@@ -130,7 +130,7 @@ def find_contradicted_refund(payment_refunds: Sequence[Refund]) -> Refund | None
         (
             refund
             for refund in payment_refunds
-            if refund.work.reason in CONTRADICTED_REASONS and refund.state not in _OPEN_REFUND_STATES
+            if refund.work.reason in WORK_REASONS_OF_CONTRADICTION and refund.state not in _OPEN_REFUND_STATES
         ),
         None,
     )

@@ -7,7 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
-from console.domain.access.read_only import SWITCH_REASON, ReadOnlySwitch, is_action_stopped, make_switch_facts
+from console.domain.access.read_only import (
+    READ_ONLY_SWITCH_REASON,
+    ReadOnlySwitch,
+    is_action_stopped,
+    make_switch_facts,
+)
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
@@ -220,7 +225,7 @@ class RefundDetailsReader:
         if person is not None and not has_right(person, right):
             return AllowedAction(name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))})
         if switch is not None and is_action_stopped(name, switch):
-            return AllowedAction(name, False, SWITCH_REASON, make_switch_facts(switch))
+            return AllowedAction(name, False, READ_ONLY_SWITCH_REASON, make_switch_facts(switch))
         return AllowedAction(name, True)
 
     def _find_refusal_reason(

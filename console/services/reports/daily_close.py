@@ -10,7 +10,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.records import AuditEntry
 from console.domain.reports.daily_close import (
-    CLOSE_KIND,
+    DAILY_CLOSE_KIND,
     CloseReconciliation,
     DailyClose,
     DailyCloseMoney,
@@ -122,7 +122,7 @@ def _list_open_points(
 
 def _find_first_close_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
     """Return the first audit entry about a written daily close of this provider and day; None if there is none."""
-    entries = trail.list_entries_of_subject(conn, CLOSE_KIND, make_close_subject(provider, day))
+    entries = trail.list_entries_of_subject(conn, DAILY_CLOSE_KIND, make_close_subject(provider, day))
     return next(
         (entry for entry in entries if entry.what == AuditAction.DAILY_CLOSE_WRITTEN and entry.result == "done"), None
     )

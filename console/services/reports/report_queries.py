@@ -27,7 +27,7 @@ def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
     """Return the numbers of requested, approved, sent and completed refunds, of those that were requested in the
     last DAYS_OF_REFUNDS_AND_OUTCOMES days."""
     period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
-    funnels, is_complete = refund_funnel.count_steps(conn, period)
+    funnels, is_complete = refund_funnel.count_funnel_steps(conn, period)
     return RefundFunnelReport(period, funnels, is_complete, now)
 
 

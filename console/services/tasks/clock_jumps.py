@@ -36,7 +36,7 @@ class ClockJumpCorrection:
         context, count = self._context, 0
         with skip_failures(f"what was put off of {row.kind} {row.id}"):
             try:
-                context.write(lambda tx: future_dated_work.make_due(tx.conn, row, context.now()))
+                context.write(lambda tx: future_dated_work.set_due_now(tx.conn, row, context.now()))
                 count = 1
             except StaleRow:
                 pass

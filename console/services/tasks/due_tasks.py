@@ -315,7 +315,7 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
 
     `name` names the block in the log; `attempts` is the number of earlier attempts, which is logged too.
     """
-    with tracing.start_new_correlation(record=name, **{tracing.RETRIES_FACT: str(attempts)}):
+    with tracing.start_new_correlation(record=name, **{tracing.RETRIES_FACT_NAME: str(attempts)}):
         try:
             yield
         except ConsoleError as refusal:

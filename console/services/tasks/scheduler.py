@@ -24,7 +24,7 @@ from console.domain.tasks.intervals import (
     FULL_BATCH_INTERVAL,
     RIGHT_OF_TASK,
     TASK_LEASE_PREFIX,
-    Interval,
+    TaskInterval,
     compute_longest_wait,
     compute_wait_after_failures,
     get_interval,
@@ -72,7 +72,7 @@ class _TaskRun:
     """One run of one due task in this process: its lease, its row, and its result."""
 
     name: str
-    interval: Interval
+    interval: TaskInterval
     lease: Lease
     task: ScheduledTask
     stop: Callable[[], bool]
@@ -284,7 +284,7 @@ class Scheduler:
         )
         if lease is None:
             return None
-        task = tasks.find_or_insert(tx.conn, name, interval.seconds, now)
+        task = tasks.find_or_insert_task(tx.conn, name, interval.seconds, now)
         if is_due(task):
             return _TaskRun(name, interval, lease, tasks.begin_run(tx.conn, task, now), stop)
         leases.release(tx.conn, lease)
@@ -311,7 +311,7 @@ class Scheduler:
         except (
             compare_and_swap.StaleRow
         ):  # another process has taken the task over, or the task has stored its position
-            task = tasks.find_or_insert(tx.conn, run.name, run.interval.seconds, now)
+            task = tasks.find_or_insert_task(tx.conn, run.name, run.interval.seconds, now)
             if task.begun_at == run.task.begun_at:
                 end(task)
         leases.release(tx.conn, run.lease)

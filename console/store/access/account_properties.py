@@ -23,7 +23,7 @@ _PASSWORD_PLUGINS = ("", "mysql_native_password", "caching_sha2_password", "sha2
 """Authentication plugins that check a password. An account with another plugin, such as unix_socket, may have an
 empty password.
 """
-_ACCOUNTS_QUERY = text(
+_DATABASE_ACCOUNTS_QUERY = text(
     "SELECT User, Host, ssl_type, plugin, authentication_string FROM mysql.user WHERE User IN :names OR User = ''"
 ).bindparams(bindparam("names", expanding=True))
 _OPERATOR_NAMES_QUERY = text("SELECT name FROM operators")
@@ -32,7 +32,7 @@ _PASSWORD_CHECK_VARIABLES = (
     "cracklib_password_check_dictionary",
     "validate_password.policy",
 )
-_ANY_ADDRESSES = ("", "*", "0.0.0.0", "::")  # noqa: S104  # values of a server's variable; nothing is bound to them here
+_PATTERNS_OF_ANY_ADDRESS = ("", "*", "0.0.0.0", "::")  # noqa: S104  # values of a server's variable; nothing is bound to them here
 
 
 def accepts_remote_clients(conn: Connection) -> bool:
@@ -40,7 +40,7 @@ def accepts_remote_clients(conn: Connection) -> bool:
     if _read_variable(conn, "skip_networking") == "ON":
         return False
     addresses = [address.strip() for address in (_read_variable(conn, "bind_address") or "").split(",")]
-    return any(address in _ANY_ADDRESSES or not is_this_machine(address) for address in addresses)
+    return any(address in _PATTERNS_OF_ANY_ADDRESS or not is_this_machine(address) for address in addresses)
 
 
 def supports_encryption(conn: Connection) -> bool:
@@ -56,7 +56,7 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
     is_remote = accepts_remote_clients(conn)
     names = [str(name) for name in conn.scalars(_OPERATOR_NAMES_QUERY)]
     try:
-        rows = conn.execute(_ACCOUNTS_QUERY, {"names": names or [""]}).all()
+        rows = conn.execute(_DATABASE_ACCOUNTS_QUERY, {"names": names or [""]}).all()
     except DBAPIError as error:
         if error_codes.find_error_code(error) not in (ErrorCode.NOT_ALLOWED, ErrorCode.BAD_PROFILE):
             raise

@@ -49,7 +49,7 @@ _RECORD_TABLES = (
 )  # fmt: skip
 _PROVIDER_CALL_TABLES = ("call_rates", "provider_tokens", "request_ids")
 _LOG_TABLES = ("audit_log", "sessions")
-_INSERT_TABLES = (
+_TABLES_WITH_INSERT_RIGHT = (
     *_LOG_TABLES, "alerts", "bulk_rows", "bulk_runs", "call_rates", "changes", "console_meta", "documents",
     "evidence",
     "leases", "lost_operations", "operations", "outbox", "payments", "provider_tokens", "reconciliation_rows",
@@ -154,7 +154,7 @@ _UPDATE_RIGHTS: RightSet = frozenset(
 )
 _RECORD_WRITER_RIGHTS = (
     _make_select_rights((*_TABLES_OF_ALL_ROLES, *_RECORD_TABLES, *_PROVIDER_CALL_TABLES))
-    | _make_insert_rights(_INSERT_TABLES)
+    | _make_insert_rights(_TABLES_WITH_INSERT_RIGHT)
     | _UPDATE_RIGHTS
 )
 # An account that may not read records still writes refusals to the audit trail. For that it reads the last row of its

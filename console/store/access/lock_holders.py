@@ -43,7 +43,7 @@ transaction. A worker calls the procedure again and again, and rolls the transac
 reported it for BLOCKING_SECONDS. Both times and the time of two calls together are shorter than
 `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
-PREPARED_REASON = "prepared"
+PREPARED_TRANSACTION_REASON = "prepared"
 
 _LOCK_WAITS_QUERY_ON_MARIADB = "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits"
 _LOCK_WAITS_QUERY_ON_MYSQL = (
@@ -125,7 +125,7 @@ def _make_procedure_body(conn: Connection) -> str:
     WHERE b.trx_mysql_thread_id = 0 AND b.trx_started <= now_here - INTERVAL {MAX_PREPARED_TRANSACTION_SECONDS} SECOND
       AND w.trx_wait_started <= now_here - INTERVAL 1 SECOND
   ) THEN
-    SET account = '', reason = '{PREPARED_REASON}';
+    SET account = '', reason = '{PREPARED_TRANSACTION_REASON}';
   END IF;
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
@@ -169,7 +169,7 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
     return () if any(re.search(rf"\b{XA_RIGHT}\b.* ON \*\.\*", line) for line in lines) else (XA_RIGHT,)
 
 
-def end_next_session(conn: Connection) -> EndedSession | None:
+def end_next_blocking_session(conn: Connection) -> EndedSession | None:
     """Call LOCK_PROCEDURE once: it ends at most one session of a person that blocks others or has lasted too long.
     Return the result; None if there is no such session, and no prepared transaction that blocks others. One
     call takes about 1 ms.

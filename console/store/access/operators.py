@@ -27,12 +27,12 @@ class StoredPerson:
 
 PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
 IS_ENABLED_PERSON = and_(operators.c.name == bindparam("who"), operators.c.disabled_at.is_(None))
-_ENABLED_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(IS_ENABLED_PERSON)
+_ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(IS_ENABLED_PERSON)
 _ASKS_WORKER_QUERY = select(operators.c.asks).where(IS_ENABLED_PERSON)
-_ENABLED_NAMES_QUERY = select(operators.c.name).where(
+_LISTED_ENABLED_NAMES_QUERY = select(operators.c.name).where(
     operators.c.name.in_(bindparam("some", expanding=True)), operators.c.disabled_at.is_(None)
 )
-_ANY_NAME_QUERY = select(operators.c.name).limit(1)
+_ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
 
 
 def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person | None:
@@ -40,7 +40,7 @@ def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person 
 
     While the table `operators` is empty and `admit_unlisted` is True, every name is a person with all roles.
     """
-    return make_person(conn.execute(_ENABLED_BY_NAME_QUERY, {"who": name}).first()) or (
+    return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"who": name}).first()) or (
         find_person_without_operators(conn, name) if admit_unlisted else None
     )
 
@@ -51,8 +51,8 @@ def find_enabled_names(conn: Connection, names: Collection[str], *, admit_unlist
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
-    stored = {name.casefold() for name in conn.scalars(_ENABLED_NAMES_QUERY, {"some": sorted(names)})}
-    if not stored and admit_unlisted and conn.execute(_ANY_NAME_QUERY).first() is None:
+    stored = {name.casefold() for name in conn.scalars(_LISTED_ENABLED_NAMES_QUERY, {"some": sorted(names)})}
+    if not stored and admit_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
         return frozenset(names)
     return frozenset(name for name in names if name.casefold() in stored)
 
@@ -89,7 +89,7 @@ def make_person(row: Sequence[Any] | None) -> Person | None:
 def find_person_without_operators(conn: Connection, name: str) -> Person | None:
     """Return a person of this name with every role and the right to buy if the table `operators` is empty;
     otherwise None."""
-    return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY_NAME_QUERY).first() is None else None
+    return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None else None
 
 
 def list_enabled_people(conn: Connection) -> tuple[Person, ...]:
@@ -123,20 +123,20 @@ def read_people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
     }
 
 
-def save_person(conn: Connection, entry: StoredPerson, now: datetime) -> None:
+def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) -> None:
     """Insert or update a person. If the person was disabled before and still is, the stored time of disabling doesn't
     change.
     """
-    person, name = entry.person, entry.person.name
+    person, name = stored_person.person, stored_person.person.name
     if name not in read_people_by_name(conn):
         insert_person(conn, person)
     since = conn.scalar(select(operators.c.disabled_at).where(operators.c.name == name))
-    disabled_at = (since or convert_to_naive_utc(now)) if entry.is_disabled else None
+    disabled_at = (since or convert_to_naive_utc(now)) if stored_person.is_disabled else None
     values = {
         "roles": ",".join(sorted(person.roles)),
         "may_buy": person.may_buy,
         "disabled_at": disabled_at,
-        "asks": entry.asks_worker,
+        "asks": stored_person.asks_worker,
     }
     conn.execute(update(operators).where(operators.c.name == name).values(**values))
 

@@ -28,7 +28,7 @@ from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN
 from console.store.database.server import make_people_database_name
 from console.store.schema import core as schema
 
-VERSION_TABLES = ("alembic_version", "console_alembic_version")
+SCHEMA_VERSION_TABLES = ("alembic_version", "console_alembic_version")
 SAME_PAYER_VIEW = "same_payer"
 """Name of the view of all pairs of payments with the same payer. A person sees payers only masked and can't compare
 them.
@@ -141,7 +141,14 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
     views = (
         *(
             _PeopleView(table)
-            for table in (*VERSION_TABLES, "limits", "operators", "read_only_switches", "request_files", "requests")
+            for table in (
+                *SCHEMA_VERSION_TABLES,
+                "limits",
+                "operators",
+                "read_only_switches",
+                "request_files",
+                "requests",
+            )
         ),
         *(_PeopleView(table) for table in RECORD_TABLES),
         _PeopleView("audit_log", {}, may_see_entry, ("id", "subject_kind", "subject_id"), " JOIN {0}.operators p"),
@@ -190,7 +197,7 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
 
 
 COMMON_VIEWS = (
-    *VERSION_TABLES,
+    *SCHEMA_VERSION_TABLES,
     "console_meta",
     "limits",
     "operators",

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from console.store.access.grants import make_role_name, quote_identifier, run_statement
 from console.store.database.error_codes import find_error_number
 
-PLACEHOLDER_SQL = "'***'"
+CREDENTIAL_PLACEHOLDER_SQL = "'***'"
 """Placeholder of a password in a statement's text. `AccountStatement.run` replaces it with the password."""
 
 MAX_CONNECTIONS = 50
@@ -49,7 +49,8 @@ class DesiredAccount:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatement:
-    """SQL with the placeholder PLACEHOLDER_SQL, and the password (`secret`) that replaces it when the statement runs.
+    """SQL with the placeholder CREDENTIAL_PLACEHOLDER_SQL, and the password (`secret`) that replaces it when the
+    statement runs.
 
     `runs_as_account`: the statement must run on a connection of the changed account itself, because no other account
     may run it. `harmless_errors`: numbers of server errors which mean that the desired state was reached already.
@@ -82,7 +83,9 @@ def make_account_statements(
     holder = own_role if is_mariadb else who
     roles = frozenset[str]() if account.is_locked else account.roles
     if account.is_new:
-        yield AccountStatement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {PLACEHOLDER_SQL}", account.password)
+        yield AccountStatement(
+            f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}", account.password
+        )
     yield _make_alter_user_statement(account, who, is_mariadb=is_mariadb)
     if is_mariadb:
         yield AccountStatement(f"CREATE ROLE IF NOT EXISTS {own_role}")
@@ -99,15 +102,15 @@ def make_account_statements(
         yield from _make_default_role_statements(account, who, own_role, is_mariadb=is_mariadb)
 
 
-def _make_alter_user_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> AccountStatement:
-    password = f" IDENTIFIED BY {PLACEHOLDER_SQL}" if account.password is not None else ""
+def _make_alter_user_statement(account: DesiredAccount, quoted_account: str, *, is_mariadb: bool) -> AccountStatement:
+    password = f" IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}" if account.password is not None else ""
     tls = "SSL" if account.needs_tls else "NONE"
     lock = "LOCK" if account.is_locked else "UNLOCK"
     limits = f"MAX_USER_CONNECTIONS {MAX_CONNECTIONS if account.has_limits else 0}"
     if is_mariadb:
         limits += f" MAX_STATEMENT_TIME {MAX_STATEMENT_SECONDS if account.has_limits else 0}"
     return AccountStatement(
-        f"ALTER USER {who}{password} REQUIRE {tls} WITH {limits} ACCOUNT {lock}", account.password
+        f"ALTER USER {quoted_account}{password} REQUIRE {tls} WITH {limits} ACCOUNT {lock}", account.password
     )
 
 

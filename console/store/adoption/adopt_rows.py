@@ -19,10 +19,10 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import alerts, credit_checks
 
 _THIRTEEN_DIGITS_PATTERNS = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
-_IS_BOUGHT = credit_checks.c.credit_check_id.is_not(None)
-_HAS_ENDED = or_(_IS_BOUGHT, credit_checks.c.status == CheckState.ERROR.value)
-_IS_UNADOPTED = credit_checks.c.work_state.is_(None)
-_IS_INCOMPLETE_FOREIGN_ROW = and_(credit_checks.c.operation_id.is_(None), credit_checks.c.missing == 1)
+_HAS_PROVIDER_ID_CONDITION = credit_checks.c.credit_check_id.is_not(None)
+_PURCHASE_HAS_ENDED_CONDITION = or_(_HAS_PROVIDER_ID_CONDITION, credit_checks.c.status == CheckState.ERROR.value)
+_UNADOPTED_ROW_CONDITION = credit_checks.c.work_state.is_(None)
+_INCOMPLETE_FOREIGN_ROW_CONDITION = and_(credit_checks.c.operation_id.is_(None), credit_checks.c.missing == 1)
 
 OriginalRow = tuple[int, str, object, int | None, str]
 """A row of the table: id, client id, corporation number as written, credit_check_id, and state (`pending` if the
@@ -99,16 +99,18 @@ def list_unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple
         make_thirteen_digits_condition(conn, credit_checks.c.corporation_number),
     )
     query = select(credit_checks.c.id, credit_checks.c.corporation_number).where(
-        credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _IS_UNADOPTED, ~is_normalised
+        credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _UNADOPTED_ROW_CONDITION, ~is_normalised
     )
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query.order_by(credit_checks.c.id)))
 
 
-def write_normalised_number(conn: Connection, record_id: int, raw: object, number: str, now: datetime) -> bool:
-    """Replace the corporation number `raw` of the row `record_id` by the normalised `number`. Return False,
+def write_normalised_number(
+    conn: Connection, record_id: int, stored_number: object, number: str, now: datetime
+) -> bool:
+    """Replace the corporation number `stored_number` of the row `record_id` by the normalised `number`. Return False,
     without a write, if the row's work state was set or its number has changed since the caller read it."""
     query = update(credit_checks).where(
-        credit_checks.c.id == record_id, credit_checks.c.corporation_number == raw, _IS_UNADOPTED
+        credit_checks.c.id == record_id, credit_checks.c.corporation_number == stored_number, _UNADOPTED_ROW_CONDITION
     )
     return _update_row(conn, query.values(corporation_number=number), now)
 
@@ -137,7 +139,9 @@ def mark_number_unreadable(conn: Connection, record_id: int, now: datetime) -> b
         "work_reason": WorkReason.NUMBER_UNREADABLE,
     }
     return _update_row(
-        conn, update(credit_checks).where(credit_checks.c.id == record_id, _IS_UNADOPTED).values(**values), now
+        conn,
+        update(credit_checks).where(credit_checks.c.id == record_id, _UNADOPTED_ROW_CONDITION).values(**values),
+        now,
     )
 
 
@@ -216,13 +220,13 @@ def set_remaining_work_states(conn: Connection, after: int, up_to_id: int, now: 
     in_range = and_(
         credit_checks.c.id > after,
         credit_checks.c.id <= up_to_id,
-        _IS_UNADOPTED,
+        _UNADOPTED_ROW_CONDITION,
         make_thirteen_digits_condition(conn, credit_checks.c.number_key),
     )
     values = {
         "status": _make_status_sql(),
-        "work_state": case((_HAS_ENDED, "none"), else_="needs_review"),
-        "work_reason": case((_HAS_ENDED, None), else_=WorkReason.WRITTEN_BY_OTHER.value),
+        "work_state": case((_PURCHASE_HAS_ENDED_CONDITION, "none"), else_="needs_review"),
+        "work_reason": case((_PURCHASE_HAS_ENDED_CONDITION, None), else_=WorkReason.WRITTEN_BY_OTHER.value),
         "duplicate_of": None,
         "version": credit_checks.c.version + 1,
         "changed_at": convert_to_naive_utc(now),
@@ -236,13 +240,17 @@ def list_incomplete_ids(conn: Connection, limit: int) -> tuple[int, ...]:
     """
     return tuple(
         int(record_id)
-        for record_id in conn.scalars(select(credit_checks.c.id).where(_IS_INCOMPLETE_FOREIGN_ROW).limit(limit))
+        for record_id in conn.scalars(
+            select(credit_checks.c.id).where(_INCOMPLETE_FOREIGN_ROW_CONDITION).limit(limit)
+        )
     )
 
 
-def count_incomplete(conn: Connection) -> int:
+def count_incomplete_rows(conn: Connection) -> int:
     """Return the number of rows in the queue of incomplete credit checks that another application wrote."""
-    return int(conn.scalar(select(func.count()).select_from(credit_checks).where(_IS_INCOMPLETE_FOREIGN_ROW)) or 0)
+    return int(
+        conn.scalar(select(func.count()).select_from(credit_checks).where(_INCOMPLETE_FOREIGN_ROW_CONDITION)) or 0
+    )
 
 
 def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> int:
@@ -250,7 +258,7 @@ def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> in
     and return the number of removed rows. Their missing values stay missing; a re-fetch may still fill them."""
     query = (
         update(credit_checks)
-        .where(credit_checks.c.id.in_(ids), _IS_INCOMPLETE_FOREIGN_ROW)
+        .where(credit_checks.c.id.in_(ids), _INCOMPLETE_FOREIGN_ROW_CONDITION)
         .values(incomplete_accepted=True)
     )
     return conn.execute(
@@ -263,7 +271,7 @@ def list_unadopted_rows(conn: Connection, limit: int) -> tuple[tuple[int, object
     (id, corporation number as written), sorted by `work_at` and id as the index of work is."""
     query = (
         select(credit_checks.c.id, credit_checks.c.corporation_number)
-        .where(_IS_UNADOPTED)
+        .where(_UNADOPTED_ROW_CONDITION)
         .order_by(credit_checks.c.work_at, credit_checks.c.id)
         .limit(limit)
     )
@@ -271,9 +279,10 @@ def list_unadopted_rows(conn: Connection, limit: int) -> tuple[tuple[int, object
 
 
 def _make_status_sql() -> ColumnElement[str]:
-    return case((_IS_BOUGHT, "success"), else_=credit_checks.c.status)
+    return case((_HAS_PROVIDER_ID_CONDITION, "success"), else_=credit_checks.c.status)
 
 
 def _update_row(conn: Connection, query: Update, now: datetime) -> bool:
+    """Run an update of one credit check and raise its version. Return False if no row fulfilled its conditions."""
     values = {"version": credit_checks.c.version + 1, "changed_at": convert_to_naive_utc(now)}
     return conn.execute(query.values(**values)).rowcount == 1

@@ -32,9 +32,9 @@ claim of its client and corporation number.
 
 CLAIM_INDEX = "uq_credit_checks_claim"
 ZONE_COLUMN = "dates_zone"
-_IN_PLACE_OPTIONS = (", ALGORITHM=INSTANT", ", ALGORITHM=INPLACE, LOCK=NONE")
-_ONLINE_OPTIONS = _IN_PLACE_OPTIONS[1:]
-_COPY_OPTIONS = (", ALGORITHM=COPY",)
+_IN_PLACE_ALTER_OPTIONS = (", ALGORITHM=INSTANT", ", ALGORITHM=INPLACE, LOCK=NONE")
+_ONLINE_ALTER_OPTIONS = _IN_PLACE_ALTER_OPTIONS[1:]
+_COPYING_ALTER_OPTIONS = (", ALGORITHM=COPY",)
 _CHARACTER_SET = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
@@ -212,7 +212,7 @@ def _list_claim_default_change(table: LegacyTable, dialect: str) -> Iterator[Tab
 # Execution of the changes
 
 
-def apply_change(
+def apply_table_change(
     database: Database,
     change: TableChange,
     zone: str | None,
@@ -255,9 +255,11 @@ def _list_alter_endings(change: TableChange, *, convert: bool) -> tuple[str, ...
     last, if a copy is allowed.
     """
     online_endings = (
-        (_ONLINE_OPTIONS if change.name.startswith("index") else _IN_PLACE_OPTIONS) if change.is_online else ()
+        (_ONLINE_ALTER_OPTIONS if change.name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)
+        if change.is_online
+        else ()
     )
-    return (*online_endings, *_COPY_OPTIONS) if convert or not change.is_online else online_endings
+    return (*online_endings, *_COPYING_ALTER_OPTIONS) if convert or not change.is_online else online_endings
 
 
 def _apply_change_on_sqlite(

@@ -22,13 +22,13 @@ _TYPES_OF_COLUMN: Mapping[str, tuple[str, ...]] = {
     "result": ("char", "varchar", "enum"),
     "pdf_file_path": ("char", "varchar", "tinytext", "text", "mediumtext"),
 }
-_SMALLEST_WIDTHS = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
+_SMALLEST_WIDTH_OF_COLUMN = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
 _TEXT_WIDTHS = {"company_name": 255, "result": 20, "pdf_file_path": 255}
 
 _SHARED_COLUMNS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
 _STATUS_TYPES = ("varchar", "tinytext", "text")
-_LONGEST_STATUS = max(len(state) for state in CheckState)
+_LONGEST_STATUS_CHARACTERS = max(len(state) for state in CheckState)
 _MAX_LISTED_STATUSES = 5
 _BYTES_PER_CHARACTER = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
 
@@ -117,7 +117,9 @@ def _find_status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     column = table.columns.get("status")
     if column is None:
         return
-    if column.base_type not in _STATUS_TYPES or (column.width is not None and column.width < _LONGEST_STATUS):
+    if column.base_type not in _STATUS_TYPES or (
+        column.width is not None and column.width < _LONGEST_STATUS_CHARACTERS
+    ):
         yield AdoptionObstacle("column_taken", "status", column.type)
     elif column.nullable:
         yield AdoptionObstacle("status_null", "status", column.type)
@@ -158,7 +160,7 @@ def _find_type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     if len({table.columns[name].base_type == "timestamp" for name in ("purchased_at", "expired_at")}) == 2:
         yield AdoptionObstacle("mixed_dates", "expired_at", table.columns["expired_at"].type)
     width = table.columns["corporation_number"].width
-    if width is not None and width < _SMALLEST_WIDTHS["corporation_number"]:
+    if width is not None and width < _SMALLEST_WIDTH_OF_COLUMN["corporation_number"]:
         yield AdoptionObstacle("type", "corporation_number", table.columns["corporation_number"].type)
 
 
@@ -173,7 +175,7 @@ def _find_copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
             yield AdoptionObstacle("letters", name, str(column.charset), is_convertible=True)
         elif (
             column.width is not None
-            and column.width < _SMALLEST_WIDTHS.get(name, 0)
+            and column.width < _SMALLEST_WIDTH_OF_COLUMN.get(name, 0)
             and column.width * bytes_each < 256
         ):
             yield AdoptionObstacle("width", name, column.type, is_convertible=True)
@@ -189,7 +191,7 @@ def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
     changed = {}
     for name in _NULLABLE_COLUMNS if table.engine is not None else ():
         column = table.columns[name]
-        is_narrow = column.width is not None and column.width < _SMALLEST_WIDTHS.get(name, 0)
+        is_narrow = column.width is not None and column.width < _SMALLEST_WIDTH_OF_COLUMN.get(name, 0)
         lacks_unicode = name == "company_name" and column.charset not in (None, "utf8mb4")
         if not column.nullable or is_narrow or lacks_unicode:
             kind = f"varchar({_TEXT_WIDTHS[name]})" if is_narrow else column.type

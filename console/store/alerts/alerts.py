@@ -19,65 +19,77 @@ from console.store.schema.core import alerts
 
 ALERT_KIND = "alert"
 LONGEST_TEXT_CHARACTERS = 255
-_ABOVE_EVERY_ID = 2**63 - 1
+_ID_ABOVE_ALL_ALERTS = 2**63 - 1
 """A number above every row id: the start of the first page."""
 
-_ALL_QUERY = select(
+_ALERTS_QUERY = select(
     alerts.c.id, alerts.c.rule_id, alerts.c.subject_kind, alerts.c.subject_id, alerts.c.order_no, alerts.c.observed,
     alerts.c.expected, alerts.c.detected_at, alerts.c.resolved_at, alerts.c.acknowledged_by, alerts.c.acknowledged_at,
     alerts.c.note,
 )  # fmt: skip
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_IS_OPEN = alerts.c.resolved_at.is_(None)
-_OPEN_PAGE_QUERY = (
-    _ALL_QUERY.where(_IS_OPEN, alerts.c.id > bindparam("after")).order_by(alerts.c.id).limit(_LIMIT_PARAMETER)
+_OPEN_ALERT_CONDITION = alerts.c.resolved_at.is_(None)
+_OPEN_ALERTS_PAGE_QUERY = (
+    _ALERTS_QUERY.where(_OPEN_ALERT_CONDITION, alerts.c.id > bindparam("after"))
+    .order_by(alerts.c.id)
+    .limit(_LIMIT_PARAMETER)
 )
-_OPEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_QUERY.where(alerts.c.rule_id == bindparam("rule"))
-_OPEN_IDS_OF_RULE = (
+_OPEN_ALERTS_PAGE_OF_RULE_QUERY = _OPEN_ALERTS_PAGE_QUERY.where(alerts.c.rule_id == bindparam("rule"))
+_OPEN_ALERT_IDS_OF_RULE = (
     select(alerts.c.id)
-    .where(_IS_OPEN, alerts.c.rule_id == bindparam("rule"))
+    .where(_OPEN_ALERT_CONDITION, alerts.c.rule_id == bindparam("rule"))
     .order_by(alerts.c.id)
     .limit(_LIMIT_PARAMETER)
     .subquery()
 )
-_UNACKNOWLEDGED_PAGE_OF_RULE_QUERY = _OPEN_PAGE_OF_RULE_QUERY.where(alerts.c.acknowledged_by.is_(None))
-_UNACKNOWLEDGED_IDS_OF_RULE = (
+_UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY = _OPEN_ALERTS_PAGE_OF_RULE_QUERY.where(alerts.c.acknowledged_by.is_(None))
+_UNACKNOWLEDGED_ALERT_IDS_OF_RULE = (
     select(alerts.c.id)
-    .where(_IS_OPEN, alerts.c.rule_id == bindparam("rule"), alerts.c.acknowledged_by.is_(None))
+    .where(_OPEN_ALERT_CONDITION, alerts.c.rule_id == bindparam("rule"), alerts.c.acknowledged_by.is_(None))
     .order_by(alerts.c.id)
     .limit(_LIMIT_PARAMETER)
     .subquery()
 )
-_COUNT_UNACKNOWLEDGED_OF_RULE_QUERY = select(func.count(), func.min(_UNACKNOWLEDGED_IDS_OF_RULE.c.id))
-_COUNT_OPEN_OF_RULE_QUERY = select(func.count(), func.min(_OPEN_IDS_OF_RULE.c.id))
-_BY_ID_QUERY = _ALL_QUERY.where(alerts.c.id == bindparam("of"))
-_NEWEST_PAGE_QUERY = (
-    _ALL_QUERY.where(alerts.c.id < bindparam("before")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
+_UNACKNOWLEDGED_ALERT_COUNT_QUERY = select(func.count(), func.min(_UNACKNOWLEDGED_ALERT_IDS_OF_RULE.c.id))
+_OPEN_ALERT_COUNT_QUERY = select(func.count(), func.min(_OPEN_ALERT_IDS_OF_RULE.c.id))
+_ALERT_BY_ID_QUERY = _ALERTS_QUERY.where(alerts.c.id == bindparam("of"))
+_NEWEST_ALERTS_PAGE_QUERY = (
+    _ALERTS_QUERY.where(alerts.c.id < bindparam("before")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
-_BY_SUBJECT_QUERY = _ALL_QUERY.where(
+_ALERTS_OF_SUBJECT_QUERY = _ALERTS_QUERY.where(
     alerts.c.subject_kind == bindparam("kind"), alerts.c.subject_id == bindparam("of")
 ).order_by(alerts.c.id)
-_NEWEST_OF_SUBJECT_QUERY = _BY_SUBJECT_QUERY.order_by(None).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
-_OPEN_OF_RULE_QUERY = _BY_SUBJECT_QUERY.where(alerts.c.rule_id == bindparam("rule"), _IS_OPEN)
-_HAS_LISTED_SUBJECT = alerts.c.subject_id.in_(bindparam("ids", expanding=True))
-_OPEN_OF_SUBJECTS_QUERY = _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT, _IS_OPEN)
-_BY_SUBJECTS_QUERY = _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT).order_by(
-    alerts.c.id
+_NEWEST_ALERTS_OF_SUBJECT_QUERY = (
+    _ALERTS_OF_SUBJECT_QUERY.order_by(None).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
-_NEWEST_OF_KIND_QUERY = (
-    _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
+_OPEN_ALERT_OF_SUBJECT_AND_RULE_QUERY = _ALERTS_OF_SUBJECT_QUERY.where(
+    alerts.c.rule_id == bindparam("rule"), _OPEN_ALERT_CONDITION
+)
+_LISTED_SUBJECT_CONDITION = alerts.c.subject_id.in_(bindparam("ids", expanding=True))
+_OPEN_ALERTS_OF_SUBJECTS_QUERY = _ALERTS_QUERY.where(
+    alerts.c.subject_kind == bindparam("kind"), _LISTED_SUBJECT_CONDITION, _OPEN_ALERT_CONDITION
+)
+_ALERTS_OF_SUBJECTS_QUERY = _ALERTS_QUERY.where(
+    alerts.c.subject_kind == bindparam("kind"), _LISTED_SUBJECT_CONDITION
+).order_by(alerts.c.id)
+_NEWEST_ALERTS_OF_KIND_QUERY = (
+    _ALERTS_QUERY.where(alerts.c.subject_kind == bindparam("kind"))
+    .order_by(alerts.c.id.desc())
+    .limit(_LIMIT_PARAMETER)
 )
 _INSERT_ALERT = into(alerts)
-_RESOLVE_ALERT = update(alerts).where(alerts.c.id == bindparam("of"), _IS_OPEN).values(resolved_at=bindparam("at"))
+_RESOLVE_ALERT = (
+    update(alerts).where(alerts.c.id == bindparam("of"), _OPEN_ALERT_CONDITION).values(resolved_at=bindparam("at"))
+)
 _ACKNOWLEDGE_ALERT = (
     update(alerts)
     .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by.is_(None))
     .values(acknowledged_by=bindparam("who"), acknowledged_at=bindparam("at"), note=bindparam("words"))
 )
 
-_UNDO_ACKNOWLEDGEMENT = (
+_UNDO_ALERT_ACKNOWLEDGEMENT = (
     update(alerts)
-    .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by == bindparam("who"), _IS_OPEN)
+    .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by == bindparam("who"), _OPEN_ALERT_CONDITION)
     .values(acknowledged_by=None, acknowledged_at=None, note=None)
 )
 
@@ -119,43 +131,46 @@ def raise_alert(
 
 
 def _has_open_alert(conn: Connection, rule: str, kind: str, subject_id: int) -> bool:
-    return conn.execute(_OPEN_OF_RULE_QUERY, {"rule": rule, "kind": kind, "of": subject_id}).first() is not None
+    return (
+        conn.execute(_OPEN_ALERT_OF_SUBJECT_AND_RULE_QUERY, {"rule": rule, "kind": kind, "of": subject_id}).first()
+        is not None
+    )
 
 
 def find(conn: Connection, alert_id: int) -> Alert | None:
     """Return the alert with this id; None if there is none."""
-    return next(iter(_select_alerts(conn, _BY_ID_QUERY, of=alert_id)), None)
+    return next(iter(_select_alerts(conn, _ALERT_BY_ID_QUERY, of=alert_id)), None)
 
 
 def list_open_alerts(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts, oldest first; `after` is the last id of the previous page."""
-    return _select_alerts(conn, _OPEN_PAGE_QUERY, most=limit, after=after)
+    return _select_alerts(conn, _OPEN_ALERTS_PAGE_QUERY, most=limit, after=after)
 
 
 def list_open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule, oldest first; `after` is the last id of the previous page."""
-    return _select_alerts(conn, _OPEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
+    return _select_alerts(conn, _OPEN_ALERTS_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
 def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after` is the last
     id of the previous page.
     """
-    return _select_alerts(conn, _UNACKNOWLEDGED_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
+    return _select_alerts(conn, _UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
-def count_unacknowledged_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
+def count_unacknowledged_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
     """Return two values: the number of open alerts of one rule that nobody has acknowledged, at most `limit`; and
     the time at which the oldest of them was raised (None if there are no such alerts).
     """
-    return _count_with_oldest(conn, _COUNT_UNACKNOWLEDGED_OF_RULE_QUERY, rule, limit)
+    return _count_with_oldest(conn, _UNACKNOWLEDGED_ALERT_COUNT_QUERY, rule, limit)
 
 
-def count_open_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
+def count_open_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
     """Return two values: the number of open alerts of one rule, at most `limit`; and the time at which the oldest
     of them was raised (None if there are no such alerts).
     """
-    return _count_with_oldest(conn, _COUNT_OPEN_OF_RULE_QUERY, rule, limit)
+    return _count_with_oldest(conn, _OPEN_ALERT_COUNT_QUERY, rule, limit)
 
 
 def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: int) -> tuple[int, datetime | None]:
@@ -167,34 +182,36 @@ def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: in
 def list_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
     """Return at most `limit` open and resolved alerts, newest first; `before` is the last id of the previous page
     (None: the first page)."""
-    return _select_alerts(conn, _NEWEST_PAGE_QUERY, most=limit, before=_ABOVE_EVERY_ID if before is None else before)
+    return _select_alerts(
+        conn, _NEWEST_ALERTS_PAGE_QUERY, most=limit, before=_ID_ABOVE_ALL_ALERTS if before is None else before
+    )
 
 
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
     """Return all open and resolved alerts of one record, oldest first."""
-    return _select_alerts(conn, _BY_SUBJECT_QUERY, kind=kind, of=subject_id)
+    return _select_alerts(conn, _ALERTS_OF_SUBJECT_QUERY, kind=kind, of=subject_id)
 
 
 def list_newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` open and resolved alerts of one record, newest first."""
-    return _select_alerts(conn, _NEWEST_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
+    return _select_alerts(conn, _NEWEST_ALERTS_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
 
 
 def find_by_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple[Alert, ...]:
     """Return all open and resolved alerts of the records of this kind with these ids, oldest first."""
-    return _select_alerts(conn, _BY_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
+    return _select_alerts(conn, _ALERTS_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
 
 
 def list_newest_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` open and resolved alerts about records of this kind, newest first."""
-    return _select_alerts(conn, _NEWEST_OF_KIND_QUERY, kind=kind, most=limit)
+    return _select_alerts(conn, _NEWEST_ALERTS_OF_KIND_QUERY, kind=kind, most=limit)
 
 
 def read_open_alerts_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
     """Return the open alerts about the records of this kind with these ids, by record id. A record without an open
     alert has no key."""
     by_subject: dict[int, list[Alert]] = {}
-    for alert in _select_alerts(conn, _OPEN_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ():
+    for alert in _select_alerts(conn, _OPEN_ALERTS_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ():
         by_subject.setdefault(alert.subject_id, []).append(alert)
     return by_subject
 
@@ -211,7 +228,7 @@ def undo_acknowledgement(conn: Connection, alert_id: int, person: str, now: date
     """Remove the acknowledgement and its note from an open alert. Return False, without a change, if `person`
     hasn't acknowledged this alert or the alert isn't open."""
     values = {"of": alert_id, "who": person}
-    return _announce_change(conn, conn.execute(_UNDO_ACKNOWLEDGEMENT, values).rowcount, alert_id, now)
+    return _announce_change(conn, conn.execute(_UNDO_ALERT_ACKNOWLEDGEMENT, values).rowcount, alert_id, now)
 
 
 def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
@@ -223,6 +240,7 @@ def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
 
 
 def _announce_change(conn: Connection, rows: int, alert_id: int, now: datetime) -> bool:
+    """Announce the change of an alert if `rows`, the number of updated rows, isn't 0. Return True if it is 1."""
     if rows:
         compare_and_swap.announce_change(conn, ALERT_KIND, alert_id, now)
     return rows == 1

@@ -18,46 +18,46 @@ from console.store.schema.core import changes
 from console.store.schema.payments import orders as order_rows
 from console.store.schema.payments import payments as payment_rows
 
-_LATEST_CHANGE_QUERY = select(func.max(changes.c.id))
-_NEWEST_ORDER_QUERY = select(func.max(order_rows.c.id))
+_LATEST_CHANGE_ID_QUERY = select(func.max(changes.c.id))
+_NEWEST_ORDER_ID_QUERY = select(func.max(order_rows.c.id))
 _IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
-_CHANGES_QUERY = (
+_CHANGED_ROWS_QUERY = (
     select(changes.c.id, changes.c.kind, changes.c.subject_id, changes.c.at)
     .where(changes.c.id > bindparam("after"))
     .order_by(changes.c.id)
     .limit(bindparam("most", type_=Whole))
 )
-_ORDERS_OF_PAYMENTS_QUERY = (
+_ORDER_IDS_OF_PAYMENTS_QUERY = (
     select(payment_rows.c.order_id)
     .where(payment_rows.c.id.in_(_IDS_PARAMETER), payment_rows.c.order_id.is_not(None))
     .distinct()
 )
-_ORDERS_QUERY = orders.get_base_query().where(order_rows.c.id.in_(_IDS_PARAMETER))
-_PAYMENTS_QUERY = (
+_ORDERS_BY_ID_QUERY = orders.get_base_query().where(order_rows.c.id.in_(_IDS_PARAMETER))
+_PAYMENTS_OF_ORDERS_QUERY = (
     payments.get_base_query().where(payment_rows.c.order_id.in_(_IDS_PARAMETER)).order_by(payment_rows.c.id)
 )
 
 
-def _has_payment(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+def _make_has_payment_condition(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(payment_rows.c.order_id == order_rows.c.id, *conditions)
 
 
-_IS_PAID = payment_rows.c.status.in_(sorted(state.value for state in PAID_STATES))
+_PAID_PAYMENT_CONDITION = payment_rows.c.status.in_(sorted(state.value for state in PAID_STATES))
 # coalesce() prevents a server from using the index of `status`, which it would read completely. The range of ids is
 # shorter.
 _ORDER_STATE = func.coalesce(order_rows.c.status, "")
-_IS_WAITING = _ORDER_STATE.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
-_IS_MARKED_PAID = _ORDER_STATE.in_(sorted(state.value for state in PAID_ORDER_STATES))
+_UNPAID_ORDER_CONDITION = _ORDER_STATE.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
+_PAID_ORDER_CONDITION = _ORDER_STATE.in_(sorted(state.value for state in PAID_ORDER_STATES))
 # True for every order that violates a rule, and for some others. It is one OR, because a server turns several
 # conditions into a join over all rows.
-_IS_CANDIDATE = or_(
-    and_(_IS_WAITING, _has_payment(_IS_PAID)),
-    and_(_IS_MARKED_PAID, _has_payment(payment_rows.c.late_after.is_not(None))),
-    and_(_IS_MARKED_PAID, _has_payment(), ~_has_payment(_IS_PAID)),
+_CANDIDATE_ORDER_CONDITION = or_(
+    and_(_UNPAID_ORDER_CONDITION, _make_has_payment_condition(_PAID_PAYMENT_CONDITION)),
+    and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(payment_rows.c.late_after.is_not(None))),
+    and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(), ~_make_has_payment_condition(_PAID_PAYMENT_CONDITION)),
 )
-_CANDIDATES_QUERY = (
+_CANDIDATE_ORDER_IDS_QUERY = (
     select(order_rows.c.id)
-    .where(order_rows.c.id > bindparam("after"), order_rows.c.id <= bindparam("upto"), _IS_CANDIDATE)
+    .where(order_rows.c.id > bindparam("after"), order_rows.c.id <= bindparam("upto"), _CANDIDATE_ORDER_CONDITION)
     .order_by(order_rows.c.id)
 )
 
@@ -78,12 +78,12 @@ class ChangedRow(NamedTuple):
 
 def find_latest_change_id(conn: Connection) -> int:
     """Return the highest id of the change feed (the table `changes`); 0 if it is empty."""
-    return int(conn.scalar(_LATEST_CHANGE_QUERY) or 0)
+    return int(conn.scalar(_LATEST_CHANGE_ID_QUERY) or 0)
 
 
 def list_changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, ...]:
     """Return at most `limit` rows of the change feed with an id above `after`, sorted by id."""
-    rows = conn.execute(_CHANGES_QUERY, {"after": after, "most": limit})
+    rows = conn.execute(_CHANGED_ROWS_QUERY, {"after": after, "most": limit})
     return tuple(
         ChangedRow(int(row.id), str(row.kind), int(row.subject_id), convert_to_aware_utc(row.at)) for row in rows
     )
@@ -95,19 +95,19 @@ def find_orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow
     """
     own = {change.subject_id for change in changed_rows if change.kind == orders.ORDER_KIND}
     paid = {change.subject_id for change in changed_rows if change.kind == payments.PAYMENT_KIND}
-    order_ids = conn.scalars(_ORDERS_OF_PAYMENTS_QUERY, {"ids": sorted(paid)}) if paid else ()
+    order_ids = conn.scalars(_ORDER_IDS_OF_PAYMENTS_QUERY, {"ids": sorted(paid)}) if paid else ()
     return frozenset(own | {int(order_id) for order_id in order_ids})
 
 
 def find_newest_order_id(conn: Connection) -> int:
     """Return the highest order id; 0 if there is no order."""
-    return int(conn.scalar(_NEWEST_ORDER_QUERY) or 0)
+    return int(conn.scalar(_NEWEST_ORDER_ID_QUERY) or 0)
 
 
 def list_candidate_order_ids(conn: Connection, after: int, up_to_id: int) -> frozenset[int]:
     """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments. All orders
     that violate a rule are among them, and some others."""
-    return frozenset(map(int, conn.scalars(_CANDIDATES_QUERY, {"after": after, "upto": up_to_id})))
+    return frozenset(map(int, conn.scalars(_CANDIDATE_ORDER_IDS_QUERY, {"after": after, "upto": up_to_id})))
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:
@@ -115,9 +115,9 @@ def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[O
     left out, because it waits for a person's review already."""
     of: dict[int, list[Payment]] = {}
     values = {"ids": sorted(ids)}
-    for payment in payments.select_records(conn, _PAYMENTS_QUERY, values) if ids else ():
+    for payment in payments.select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, values) if ids else ():
         of.setdefault(payment.order_id or 0, []).append(payment)
-    records = orders.select_records(conn, _ORDERS_QUERY, values) if ids else ()
+    records = orders.select_records(conn, _ORDERS_BY_ID_QUERY, values) if ids else ()
     return tuple(
         (order, of.get(order.id, ())) for order in records if order.work.reason != orders.UNREADABLE_STATE_REASON
     )

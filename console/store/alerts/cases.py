@@ -14,7 +14,7 @@ from console.store.alerts import alerts
 from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import alerts as table
 
-_IS_CASE = table.c.rule_id.not_in([rule.value for rule in AlertRule])
+_CASE_ALERT_CONDITION = table.c.rule_id.not_in([rule.value for rule in AlertRule])
 
 
 def open_case(
@@ -41,7 +41,10 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
     conn.execute(
         update(table)
         .where(
-            table.c.subject_kind == kind, table.c.subject_id == subject_id, table.c.resolved_at.is_(None), _IS_CASE
+            table.c.subject_kind == kind,
+            table.c.subject_id == subject_id,
+            table.c.resolved_at.is_(None),
+            _CASE_ALERT_CONDITION,
         )
         .values(resolved_at=convert_to_naive_utc(now))
     )
@@ -55,7 +58,7 @@ def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: dat
         table.c.resolved_at.is_(None),
         table.c.rule_id == rule,
     )
-    conn.execute(update(table).where(*same, _IS_CASE).values(resolved_at=convert_to_naive_utc(now)))
+    conn.execute(update(table).where(*same, _CASE_ALERT_CONDITION).values(resolved_at=convert_to_naive_utc(now)))
 
 
 def list_rules_of_open_cases(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ def list_rules_of_open_cases_by_id(
         table.c.subject_kind == kind,
         table.c.subject_id.in_(sorted(ids)),
         table.c.resolved_at.is_(None),
-        _IS_CASE,
+        _CASE_ALERT_CONDITION,
     )
     found: dict[int, tuple[str, ...]] = {}
     for subject_id, rule in (

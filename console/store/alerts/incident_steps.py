@@ -27,10 +27,10 @@ _STEPS_OF_INCIDENTS_QUERY = (
     .where(incident_steps.c.incident_id.in_(bindparam("ids", expanding=True)))
     .order_by(incident_steps.c.id)
 )  # fmt: skip
-_LAST_POSITION_QUERY = select(func.max(incident_steps.c.position)).where(
+_LAST_STEP_POSITION_QUERY = select(func.max(incident_steps.c.position)).where(
     incident_steps.c.incident_id == bindparam("of")
 )
-_INSERT_STEP = into(incident_steps)
+_INSERT_INCIDENT_STEP = into(incident_steps)
 
 
 def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
@@ -38,7 +38,7 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
     changed. Return the step with its position. Raises RunAgain if somebody else added a step to this incident
     at the same time.
     """
-    position = int(conn.scalar(_LAST_POSITION_QUERY, {"of": step.incident_id}) or 0) + 1
+    position = int(conn.scalar(_LAST_STEP_POSITION_QUERY, {"of": step.incident_id}) or 0) + 1
     row = {
         "incident_id": step.incident_id,
         "position": position,
@@ -51,7 +51,7 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
         "extent": None if step.extent is None else _format_extent(step.extent),
     }
     try:
-        conn.execute(_INSERT_STEP, row)
+        conn.execute(_INSERT_INCIDENT_STEP, row)
     except IntegrityError:
         raise RunAgain from None
     compare_and_swap.announce_change(conn, alerts.ALERT_KIND, step.incident_id, step.at)

@@ -22,32 +22,32 @@ _LATEST_INSTANT = datetime.max.replace(microsecond=0, tzinfo=UTC)
 UNPUBLISHED_RULE = "events_unpublished"
 """Rule of the alert that is open while the oldest unpublished event has waited for too long."""
 
-_ALL_QUERY = select(
+_OUTBOX_EVENTS_QUERY = select(
     outbox.c.id, outbox.c.topic, outbox.c.event_id, outbox.c.record_key, outbox.c.body, outbox.c.created_at,
     outbox.c.next_at, outbox.c.attempts, outbox.c.trouble, outbox.c.published_at,
 )  # fmt: skip
-_BY_EVENT_ID_QUERY = _ALL_QUERY.where(outbox.c.event_id == bindparam("of"))
+_OUTBOX_EVENT_BY_ID_QUERY = _OUTBOX_EVENTS_QUERY.where(outbox.c.event_id == bindparam("of"))
 _earlier_events = outbox.alias("earlier")
-_HAS_EARLIER_EVENT = exists().where(
+_EARLIER_UNPUBLISHED_EVENT_CONDITION = exists().where(
     _earlier_events.c.record_key == outbox.c.record_key,
     _earlier_events.c.published_at.is_(None),
     _earlier_events.c.id < outbox.c.id,
 )
-_IS_UNPUBLISHED = outbox.c.published_at.is_(None)
+_UNPUBLISHED_EVENT_CONDITION = outbox.c.published_at.is_(None)
 _DUE_EVENTS_QUERY = (
-    _ALL_QUERY.where(
-        _IS_UNPUBLISHED,
+    _OUTBOX_EVENTS_QUERY.where(
+        _UNPUBLISHED_EVENT_CONDITION,
         or_(outbox.c.next_at <= bindparam("now"), outbox.c.next_at > bindparam("too_far")),
-        ~_HAS_EARLIER_EVENT,
+        ~_EARLIER_UNPUBLISHED_EVENT_CONDITION,
     )
     .order_by(outbox.c.next_at, outbox.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_COUNTS_QUERY = select(func.count(), func.min(outbox.c.created_at)).where(_IS_UNPUBLISHED)
+_UNPUBLISHED_COUNTS_QUERY = select(func.count(), func.min(outbox.c.created_at)).where(_UNPUBLISHED_EVENT_CONDITION)
 _INSERT_EVENT = into(outbox)
-_UPDATE_UNPUBLISHED = update(outbox).where(outbox.c.id == bindparam("of"), _IS_UNPUBLISHED)
-_MARK_EVENT_PUBLISHED = _UPDATE_UNPUBLISHED.values(published_at=bindparam("at"), trouble=None)
-_POSTPONE_EVENT = _UPDATE_UNPUBLISHED.where(outbox.c.attempts == bindparam("as_read")).values(
+_UPDATE_UNPUBLISHED_EVENT = update(outbox).where(outbox.c.id == bindparam("of"), _UNPUBLISHED_EVENT_CONDITION)
+_MARK_EVENT_PUBLISHED = _UPDATE_UNPUBLISHED_EVENT.values(published_at=bindparam("at"), trouble=None)
+_POSTPONE_EVENT = _UPDATE_UNPUBLISHED_EVENT.where(outbox.c.attempts == bindparam("as_read")).values(
     attempts=outbox.c.attempts + 1, next_at=bindparam("at"), trouble=bindparam("why")
 )
 
@@ -119,7 +119,7 @@ def add_alert_event(
 
 def find(conn: Connection, event_id: str) -> OutboxEvent | None:
     """Return the event of the outbox with this event id; None if there is none."""
-    return next(iter(_select_events(conn, _BY_EVENT_ID_QUERY, of=event_id)), None)
+    return next(iter(_select_events(conn, _OUTBOX_EVENT_BY_ID_QUERY, of=event_id)), None)
 
 
 def list_due_events(
@@ -156,7 +156,7 @@ def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, erro
 
 def count_unpublished(conn: Connection) -> OutboxCounts:
     """Return the number of unpublished events and the creation time of the oldest one, for metrics."""
-    number, oldest = conn.execute(_COUNTS_QUERY).one()
+    number, oldest = conn.execute(_UNPUBLISHED_COUNTS_QUERY).one()
     return OutboxCounts(int(number), read_as_utc(oldest))
 
 

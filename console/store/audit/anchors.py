@@ -20,23 +20,27 @@ from console.store.schema.core import alerts, audit_log
 from console.store.spool.spool import ChainHead
 
 WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
-DURABLE_AGE = timedelta(seconds=5)
+MIN_AGE_OF_DURABLE_ROWS = timedelta(seconds=5)
 """Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
 _MAX_STATUS_READS = 5
-_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
-_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME)
-_HAS_LISTED_ID = audit_log.c.id.in_(bindparam("ids", expanding=True))
-_IS_NEWEST = audit_log.c.id == select(func.max(audit_log.c.id)).scalar_subquery()
-_ROWS_BY_ID_QUERY = select(*_ROW_COLUMNS).where(_HAS_LISTED_ID)
-_COMPARISON_QUERY = union_all(_ROWS_BY_ID_QUERY, select(*_ROW_COLUMNS).where(_IS_NEWEST))
-_COMPARISON_WITH_TIMES_QUERY = union_all(
-    select(*_ROW_COLUMNS, *_TIME_COLUMNS).where(_HAS_LISTED_ID),
-    select(*_ROW_COLUMNS, *_TIME_COLUMNS).where(_IS_NEWEST),
+_AUDIT_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
+_AUDIT_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME)
+_LISTED_AUDIT_ROW_CONDITION = audit_log.c.id.in_(bindparam("ids", expanding=True))
+_NEWEST_AUDIT_ROW_CONDITION = audit_log.c.id == select(func.max(audit_log.c.id)).scalar_subquery()
+_AUDIT_ROWS_BY_ID_QUERY = select(*_AUDIT_ROW_COLUMNS).where(_LISTED_AUDIT_ROW_CONDITION)
+_ANCHOR_COMPARISON_QUERY = union_all(
+    _AUDIT_ROWS_BY_ID_QUERY, select(*_AUDIT_ROW_COLUMNS).where(_NEWEST_AUDIT_ROW_CONDITION)
 )
-_IS_ROLLBACK_ALERT = alerts.c.rule_id == WENT_BACK_RULE
-_OPEN_ALERT_QUERY = select(alerts.c.id).where(_IS_ROLLBACK_ALERT, alerts.c.resolved_at.is_(None)).limit(1)
-_RESOLVED_ALERTS_QUERY = select(alerts.c.id, alerts.c.detected_at).where(
-    _IS_ROLLBACK_ALERT, alerts.c.resolved_at.is_not(None)
+_ANCHOR_COMPARISON_WITH_TIMES_QUERY = union_all(
+    select(*_AUDIT_ROW_COLUMNS, *_AUDIT_TIME_COLUMNS).where(_LISTED_AUDIT_ROW_CONDITION),
+    select(*_AUDIT_ROW_COLUMNS, *_AUDIT_TIME_COLUMNS).where(_NEWEST_AUDIT_ROW_CONDITION),
+)
+_ROLLBACK_ALERT_CONDITION = alerts.c.rule_id == WENT_BACK_RULE
+_OPEN_ROLLBACK_ALERT_QUERY = (
+    select(alerts.c.id).where(_ROLLBACK_ALERT_CONDITION, alerts.c.resolved_at.is_(None)).limit(1)
+)
+_RESOLVED_ROLLBACK_ALERTS_QUERY = select(alerts.c.id, alerts.c.detected_at).where(
+    _ROLLBACK_ALERT_CONDITION, alerts.c.resolved_at.is_not(None)
 )
 _REDO_LOG_VARIABLES = {
     "Innodb_lsn_current": "Innodb_lsn_flushed",
@@ -55,7 +59,7 @@ def list_missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[Ch
     anchors were read may be invisible.
     """
     return (
-        _find_heads_without_row(heads, conn.execute(_ROWS_BY_ID_QUERY, _make_ids_parameter(heads)).all())
+        _find_heads_without_row(heads, conn.execute(_AUDIT_ROWS_BY_ID_QUERY, _make_ids_parameter(heads)).all())
         if heads
         else ()
     )
@@ -70,14 +74,14 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[
     """
     in_process = conn.dialect.name == "sqlite"
     rows = conn.execute(
-        _COMPARISON_QUERY if in_process else _COMPARISON_WITH_TIMES_QUERY, _make_ids_parameter(heads)
+        _ANCHOR_COMPARISON_QUERY if in_process else _ANCHOR_COMPARISON_WITH_TIMES_QUERY, _make_ids_parameter(heads)
     ).all()
     if _find_heads_without_row(heads, rows):
         return True, None
     last = max(rows, key=lambda row: int(row[0]), default=None)
     if last is None or _make_head(last) in heads:
         return False, None
-    on_disk = in_process or last[5] - last[4] >= DURABLE_AGE or _are_all_rows_on_disk(conn)
+    on_disk = in_process or last[5] - last[4] >= MIN_AGE_OF_DURABLE_ROWS or _are_all_rows_on_disk(conn)
     return False, _make_head(last) if on_disk else None
 
 
@@ -120,7 +124,7 @@ def find_open_rollback_alert_id(conn: Connection) -> int | None:
     """Return the id of the open alert that the database was set back (WENT_BACK_RULE); None if there is none. While
     this alert is open, no call that costs or moves money is made.
     """
-    alert_id = conn.scalar(_OPEN_ALERT_QUERY)
+    alert_id = conn.scalar(_OPEN_ROLLBACK_ALERT_QUERY)
     return None if alert_id is None else int(alert_id)
 
 
@@ -128,4 +132,6 @@ def list_resolved_rollback_alerts(conn: Connection) -> frozenset[str]:
     """Return the resolved alerts that the database was set back (WENT_BACK_RULE), each as "alert id:time of
     detection" (UTC).
     """
-    return frozenset(f"{row.id}:{row.detected_at.isoformat()}" for row in conn.execute(_RESOLVED_ALERTS_QUERY))
+    return frozenset(
+        f"{row.id}:{row.detected_at.isoformat()}" for row in conn.execute(_RESOLVED_ROLLBACK_ALERTS_QUERY)
+    )

@@ -45,15 +45,15 @@ _json_encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encod
 _AUDIT_COLUMNS: list[ColumnElement[Any]] = [
     cast(audit_log.c.at, String(26)) if name == "at" else audit_log.c[name] for name in HASHED_COLUMNS
 ]
-_ROWS_QUERY: Select[Any] = select(*_AUDIT_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
+_AUDIT_ROWS_QUERY: Select[Any] = select(*_AUDIT_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
 # In batches, because a server stops a long statement and the trail is long.
-_BATCH_SIZE = 2000
-_FIRST_BATCH_QUERY = _ROWS_QUERY.order_by(audit_log.c.session, audit_log.c.seq).limit(_BATCH_SIZE)
-_REST_OF_CHAIN_QUERY = _FIRST_BATCH_QUERY.where(
+_ROWS_PER_BATCH = 2000
+_FIRST_AUDIT_ROWS_QUERY = _AUDIT_ROWS_QUERY.order_by(audit_log.c.session, audit_log.c.seq).limit(_ROWS_PER_BATCH)
+_LATER_ROWS_OF_CHAIN_QUERY = _FIRST_AUDIT_ROWS_QUERY.where(
     audit_log.c.session == bindparam("chain"), audit_log.c.seq > bindparam("after")
 )
-_LATER_CHAINS_QUERY = _FIRST_BATCH_QUERY.where(audit_log.c.session > bindparam("chain"))
-_IDS_QUERY = select(audit_log.c.id).order_by(audit_log.c.id)
+_ROWS_OF_LATER_CHAINS_QUERY = _FIRST_AUDIT_ROWS_QUERY.where(audit_log.c.session > bindparam("chain"))
+_AUDIT_ROW_IDS_QUERY = select(audit_log.c.id).order_by(audit_log.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +119,22 @@ def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerifi
 
 def _read_rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
     """Yield every audit row, sorted by chain, then seq."""
-    rows = conn.execute(_FIRST_BATCH_QUERY).all()
+    rows = conn.execute(_FIRST_AUDIT_ROWS_QUERY).all()
     while rows:
         yield from rows
         last = {"chain": rows[-1][0], "after": rows[-1][1]}
-        rows = conn.execute(_REST_OF_CHAIN_QUERY, last).all() or conn.execute(_LATER_CHAINS_QUERY, last).all()
+        rows = (
+            conn.execute(_LATER_ROWS_OF_CHAIN_QUERY, last).all()
+            or conn.execute(_ROWS_OF_LATER_CHAINS_QUERY, last).all()
+        )
 
 
 def _find_unreadable_row(conn: Connection) -> int | None:
     """Return the id of the first audit row with bytes that the database driver can't decode; None if there is
     none. This program never writes such bytes."""
-    for row_id in conn.scalars(_IDS_QUERY).all():
+    for row_id in conn.scalars(_AUDIT_ROW_IDS_QUERY).all():
         try:
-            conn.execute(_ROWS_QUERY.where(audit_log.c.id == row_id)).one()
+            conn.execute(_AUDIT_ROWS_QUERY.where(audit_log.c.id == row_id)).one()
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise

@@ -13,7 +13,7 @@ from console.store.spool.spool import ChainHead
 _AUDIT_COLUMNS = [
     cast(audit_log.c.at, String(26)).label("at") if name == "at" else audit_log.c[name] for name in HASHED_COLUMNS
 ]
-_ROWS_QUERY = (
+_AUDIT_ROWS_OF_RECORD_QUERY = (
     select(audit_log.c.id, *_AUDIT_COLUMNS, audit_log.c.prev_hash, audit_log.c.hash)
     .where(is_not_only_reading_sql())
     .order_by(audit_log.c.id)
@@ -41,7 +41,7 @@ def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainR
     """Yield the audit rows about one record, oldest first. Rows that only report that a person has read the record
     are left out. The rows are read page by page, so memory stays constant."""
     last = 0
-    query = _ROWS_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == id)
+    query = _AUDIT_ROWS_OF_RECORD_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == id)
     while page := conn.execute(query.where(audit_log.c.id > last)).all():
         for row in page:
             content = dict(zip(HASHED_COLUMNS, row[1:-2], strict=True))

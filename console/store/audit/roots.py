@@ -33,30 +33,33 @@ HEADS_PER_ROW = 100
 column `detail`. A root that covers more heads is written as several audit entries.
 """
 ROWS_PER_ROOT = 5_000
-_IS_AUDIT_ROOT = (
+_AUDIT_ROOT_CONDITIONS = (
     audit_log.c.subject_kind == AUDIT_KIND,
     audit_log.c.subject_id == ROOT_SUBJECT_ID,
     audit_log.c.what == ROOT_ACTION,
 )
-_IS_BY_WORKER = audit_log.c.who.in_(bindparam("keepers", expanding=True))
-_LAST_DETAIL_QUERY = (
-    select(audit_log.c.detail).where(*_IS_AUDIT_ROOT, _IS_BY_WORKER).order_by(audit_log.c.id.desc()).limit(1)
+_WRITTEN_BY_WORKER_CONDITION = audit_log.c.who.in_(bindparam("keepers", expanding=True))
+_NEWEST_ROOT_DETAIL_QUERY = (
+    select(audit_log.c.detail)
+    .where(*_AUDIT_ROOT_CONDITIONS, _WRITTEN_BY_WORKER_CONDITION)
+    .order_by(audit_log.c.id.desc())
+    .limit(1)
 )
 _AUDIT_ROOTS_QUERY = (
     select(audit_log.c.id, audit_log.c.session, audit_log.c.who, audit_log.c.detail)
-    .where(*_IS_AUDIT_ROOT, audit_log.c.id > bindparam("after"))
+    .where(*_AUDIT_ROOT_CONDITIONS, audit_log.c.id > bindparam("after"))
     .order_by(audit_log.c.id)
     .limit(200)
 )
-_OLDEST_UNCOVERED_QUERY = (
+_OLDEST_UNCOVERED_ROW_QUERY = (
     select(audit_log.c.at)
     .where(audit_log.c.id > bindparam("after"), audit_log.c.what != ROOT_ACTION)
     .order_by(audit_log.c.id)
     .limit(1)
 )
-_FIRST_ID_AFTER_QUERY = select(func.min(audit_log.c.id)).where(audit_log.c.id > bindparam("after"))
-_LAST_ID_QUERY = select(func.max(audit_log.c.id)).where(audit_log.c.id <= bindparam("most"))
-_NEWEST_COVERABLE_ID_QUERY = (
+_FIRST_AUDIT_ID_AFTER_QUERY = select(func.min(audit_log.c.id)).where(audit_log.c.id > bindparam("after"))
+_LAST_AUDIT_ID_QUERY = select(func.max(audit_log.c.id)).where(audit_log.c.id <= bindparam("most"))
+_NEWEST_COVERABLE_AUDIT_ID_QUERY = (
     select(audit_log.c.id)
     .where(or_(audit_log.c.at <= bindparam("settled"), audit_log.c.at > bindparam("present")))
     .order_by(audit_log.c.id.desc())
@@ -68,18 +71,18 @@ _newest_row_ids = (
     .group_by(audit_log.c.session)
     .subquery()
 )
-_NEWEST_HEADS_QUERY = (
+_NEWEST_CHAIN_HEADS_QUERY = (
     select(audit_log.c.session, audit_log.c.seq, audit_log.c.id, audit_log.c.hash)
     .join(_newest_row_ids, _newest_row_ids.c.id == audit_log.c.id)
     .order_by(audit_log.c.id)
 )
-_ROWS_BY_ID_QUERY = select(audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash).where(
+_AUDIT_ROWS_BY_ID_QUERY = select(audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash).where(
     audit_log.c.id.in_(bindparam("ids", expanding=True))
 )
 
 
 @dataclass(frozen=True, slots=True)
-class CoveredRows:
+class RowsCoveredByRoots:
     """Ends of two ranges of row ids: the last id that the newest root covers (`last_end`), and the last id that the
     previous root covers (`previous_end`).
     """
@@ -96,7 +99,7 @@ class _AuditRoot:
     """
 
     row_id: int
-    covered: CoveredRows
+    covered: RowsCoveredByRoots
     heads: tuple[ChainHead, ...]
 
     def is_valid(self, end_id: int) -> bool:
@@ -111,17 +114,17 @@ class _AuditRoot:
         """True if, for each chain with rows in the range `after` < id <= `upto`, the root stores the newest of
         these rows or a newer row of the chain."""
         newest = {head.chain: head.row_id for head in self.heads}
-        rows = conn.execute(_NEWEST_HEADS_QUERY, {"after": after, "upto": upto})
+        rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": after, "upto": upto})
         return all(newest.get(str(row.session), 0) >= row.id for row in rows)
 
 
-def read_covered_rows(conn: Connection) -> CoveredRows:
+def read_covered_rows(conn: Connection) -> RowsCoveredByRoots:
     """Return the ends of the ranges that the last root written by a worker covers; zeros if there is no such root
     or its detail is unreadable."""
-    detail = conn.scalar(_LAST_DETAIL_QUERY, {"keepers": sorted(_read_root_writers(conn))})
+    detail = conn.scalar(_NEWEST_ROOT_DETAIL_QUERY, {"keepers": sorted(_read_root_writers(conn))})
     root = None if detail is None else _parse_root(0, detail)
     # An unreadable root wasn't written by this program: then the next root covers all rows.
-    return root.covered if root else CoveredRows()
+    return root.covered if root else RowsCoveredByRoots()
 
 
 def _read_root_writers(conn: Connection) -> frozenset[str]:
@@ -143,33 +146,35 @@ def find_newest_row_older_than(conn: Connection, now: datetime, seconds: float) 
     """
     at = convert_to_naive_utc(read_current_time(conn, now))
     values = {"settled": at - timedelta(seconds=seconds), "present": at}
-    return int(conn.scalar(_NEWEST_COVERABLE_ID_QUERY, values) or 0)
+    return int(conn.scalar(_NEWEST_COVERABLE_AUDIT_ID_QUERY, values) or 0)
 
 
-def compute_oldest_uncovered_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:
+def compute_oldest_uncovered_age_seconds(conn: Connection, since: RowsCoveredByRoots, now: datetime) -> float | None:
     """Return the age (seconds) of the oldest audit row that no root covers; None if roots cover all rows. `since`:
     the ends of the ranges that the last root covers. The present time is the server's, or `now` on SQLite."""
-    at = conn.scalar(_OLDEST_UNCOVERED_QUERY, {"after": since.last_end})
+    at = conn.scalar(_OLDEST_UNCOVERED_ROW_QUERY, {"after": since.last_end})
     return None if at is None else (convert_to_naive_utc(read_current_time(conn, now)) - at).total_seconds()
 
 
-def list_heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[ChainHead, ...]]:
+def list_heads_to_store(
+    conn: Connection, since: RowsCoveredByRoots, last: int
+) -> tuple[RowsCoveredByRoots, tuple[ChainHead, ...]]:
     """Return the ends of the ranges that the next root covers, and the heads that it stores: the newest row of
     each chain. `since`: the ends of the ranges that the last root covers.
 
     The new range ends at the row `last` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
     If there is no row to cover, the result is (`since`, ()).
     """
-    first = conn.scalar(_FIRST_ID_AFTER_QUERY, {"after": since.last_end})  # ids have gaps
+    first = conn.scalar(_FIRST_AUDIT_ID_AFTER_QUERY, {"after": since.last_end})  # ids have gaps
     if first is None or first > last:
         return since, ()
-    upto = conn.scalar(_LAST_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last)})
-    rows = conn.execute(_NEWEST_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
+    upto = conn.scalar(_LAST_AUDIT_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last)})
+    rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
     newest = tuple(ChainHead(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
-    return CoveredRows(since.last_end, int(upto)), newest
+    return RowsCoveredByRoots(since.last_end, int(upto)), newest
 
 
-def make_root_details(covered: CoveredRows, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
+def make_root_details(covered: RowsCoveredByRoots, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
     """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads,
     and the ends of the ranges that the whole root covers (`covered`).
     """
@@ -183,8 +188,8 @@ def make_root_details(covered: CoveredRows, heads: Sequence[ChainHead]) -> Itera
         }
 
 
-def _compute_json_digest(part: object) -> str:
-    return sha256(json.dumps(part, separators=(",", ":")).encode()).hexdigest()
+def _compute_json_digest(value: object) -> str:
+    return sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
 
 
 def find_first_root_fault(conn: Connection) -> tuple[int, str] | None:
@@ -246,7 +251,7 @@ def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
     its digest isn't that of its heads."""
     try:
         root = json.loads(detail)
-        covers, rows = CoveredRows(int(root["since"]), int(root["upto"])), root["heads"]
+        covers, rows = RowsCoveredByRoots(int(root["since"]), int(root["upto"])), root["heads"]
         heads = tuple(
             ChainHead(str(chain), int(seq), int(number), str(hashed)) for chain, seq, number, hashed in rows
         )
@@ -258,7 +263,7 @@ def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
 
 def _find_head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:
     by_id = {head.row_id: head for head in heads}
-    rows = {row.id: row for row in conn.execute(_ROWS_BY_ID_QUERY, {"ids": list(by_id)})} if by_id else {}
+    rows = {row.id: row for row in conn.execute(_AUDIT_ROWS_BY_ID_QUERY, {"ids": list(by_id)})} if by_id else {}
     for row_id, head in by_id.items():
         row = rows.get(row_id)
         if row is None or (row.session, row.seq) != (head.chain, head.seq):

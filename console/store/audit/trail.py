@@ -45,7 +45,7 @@ LONGEST_DETAIL_CHARACTERS = 16_000
 """Largest length (characters) of a row's detail. A longer detail is shortened and stored under the key `cut`."""
 
 _log = logging.getLogger("console.store")
-_HEAD_QUERY = (
+_CHAIN_HEAD_QUERY = (
     select(audit_log.c.seq, audit_log.c.hash)
     .where(audit_log.c.session == bindparam("chain"))
     .order_by(audit_log.c.seq.desc())
@@ -53,18 +53,18 @@ _HEAD_QUERY = (
 )
 # A server's rows have the server's time, read in the same statement. SYSDATE, because a session can forge NOW().
 # Two scalar subqueries, because a joined one would be stored in a temporary table (0.1 ms).
-_HEAD_AND_TIME_QUERY = select(
+_CHAIN_HEAD_AND_TIME_QUERY = select(
     SERVER_TIME,
-    _HEAD_QUERY.with_only_columns(audit_log.c.seq).scalar_subquery().label("seq"),
-    _HEAD_QUERY.with_only_columns(audit_log.c.hash).scalar_subquery().label("hash"),
+    _CHAIN_HEAD_QUERY.with_only_columns(audit_log.c.seq).scalar_subquery().label("seq"),
+    _CHAIN_HEAD_QUERY.with_only_columns(audit_log.c.hash).scalar_subquery().label("hash"),
 )
 _INSERT_AUDIT_ENTRY = insert(audit_log)
-_ROW_HASH_QUERY = make_locking_read(
+_AUDIT_ROW_HASH_QUERY = make_locking_read(
     select(audit_log.c.hash).where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
 )
 _WIDTH_BY_COLUMN = {name: getattr(audit_log.c[name].type, "length", None) for name in HASHED_COLUMNS}
-_BATCH_SIZE = 1000
-_ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COLUMNS)))
+_ENTRIES_PER_BATCH = 1000
+_AUDIT_ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COLUMNS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     key = added.inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
     own_row = {"chain": session, "at_seq": seq}
-    tx.set_commit_proof(lambda conn: conn.scalar(_ROW_HASH_QUERY, own_row) == hashed)
+    tx.set_commit_proof(lambda conn: conn.scalar(_AUDIT_ROW_HASH_QUERY, own_row) == hashed)
     return ChainHead(session, seq, int(key[0]), hashed)
 
 
@@ -115,10 +115,10 @@ def _compute_next_position(conn: Connection, session: str, at: datetime) -> tupl
     time on SQLite; on a server the time is the server's.
     """
     if conn.dialect.name == "sqlite":
-        last = conn.execute(_HEAD_QUERY, {"chain": session}).first()
+        last = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first()
         naive = at.astimezone(UTC).replace(tzinfo=None)
         return (naive, last.seq + 1, last.hash) if last else (naive, 1, FIRST_PREVIOUS_HASH)
-    now, seq, before = conn.execute(_HEAD_AND_TIME_QUERY, {"chain": session}).one()
+    now, seq, before = conn.execute(_CHAIN_HEAD_AND_TIME_QUERY, {"chain": session}).one()
     return now, (seq or 0) + 1, before or FIRST_PREVIOUS_HASH
 
 
@@ -151,13 +151,13 @@ class AuditTrail:
         together in the spool as anchors."""
         if self._begin is not None:
             self._begin(tx.conn)
-            tx.call_after_commit(self._forget_begin)
+            tx.call_after_commit(self._forget_session_begin)
         now = self._clock.now()
         heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new]
         if heads:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
 
-    def _forget_begin(self) -> None:
+    def _forget_session_begin(self) -> None:
         self._begin = None
 
     def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
@@ -178,7 +178,7 @@ def list_newest_entries(
 ) -> tuple[AuditEntry, ...]:
     """Return at most `limit` audit entries, newest first. With `before`, only those with smaller ids; with `who`,
     only those of that person."""
-    query = _ENTRIES_QUERY.order_by(audit_log.c.id.desc()).limit(limit)
+    query = _AUDIT_ENTRIES_QUERY.order_by(audit_log.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit_log.c.id < before)
     if who is not None:
@@ -188,14 +188,14 @@ def list_newest_entries(
 
 def list_entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry, ...]:
     """Return all audit entries about one record, oldest first."""
-    query = _ENTRIES_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == subject_id)
+    query = _AUDIT_ENTRIES_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == subject_id)
     return tuple(_make_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
 
 
 def walk_entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
     """Yield every audit entry, oldest first. With `who`, only entries of that person. The entries are read page by
     page, so memory stays constant."""
-    query = _ENTRIES_QUERY.order_by(audit_log.c.id).limit(_BATCH_SIZE)
+    query = _AUDIT_ENTRIES_QUERY.order_by(audit_log.c.id).limit(_ENTRIES_PER_BATCH)
     if who is not None:
         query = query.where(audit_log.c.who == who)
     rows = conn.execute(query).all()

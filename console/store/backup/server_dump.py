@@ -165,9 +165,9 @@ def _is_mariadb_program(program: str) -> bool:
     return "mariadb" in said.stdout.lower()
 
 
-def _require_success(done: subprocess.CompletedProcess[bytes]) -> None:
-    if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
+def _require_success(process: subprocess.CompletedProcess[bytes]) -> None:
+    if process.returncode != 0:
+        lines = process.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {process.returncode}"]
         problem = ForeignText(lines[-1][:300])
         if "on write" in lines[-1]:  # `Got errno 28 on write`: the dump's file, not the server
             full: StorageFullDetail = {"problem": problem}

@@ -49,7 +49,7 @@ def read_meta(file: Path) -> dict[str, str]:
         return state
 
 
-def require_readable(file: Path) -> None:
+def require_readable_database(file: Path) -> None:
     """Check a whole copy of an SQLite file (`PRAGMA integrity_check`). Raises bad_backup (database) if the file is
     damaged or is no SQLite file."""
     with _open_copy(file):
@@ -83,7 +83,7 @@ def find_database_id(file: Path) -> str | None:
         return None
 
 
-def exchange_file(copy: Path, database: Path, kept_name: str) -> Path | None:
+def replace_database_file(copy: Path, database: Path, kept_name: str) -> Path | None:
     """Replace the database file `database` by a copy of the file `copy`. The former database file stays in the
     same folder under the name `kept_name` (with a number if that name is used). Return the new path of the
     former file; None if there was none.
@@ -100,7 +100,7 @@ def exchange_file(copy: Path, database: Path, kept_name: str) -> Path | None:
             shutil.copyfile(copy, draft)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
-            kept = _keep_file(database, kept_name) if database.exists() else None
+            kept = _keep_database_under_name(database, kept_name) if database.exists() else None
             draft.replace(database)
             sync_folder(database.parent)
             return kept
@@ -108,10 +108,10 @@ def exchange_file(copy: Path, database: Path, kept_name: str) -> Path | None:
         draft.unlink(missing_ok=True)
 
 
-def _keep_file(database: Path, kept_name: str) -> Path:
+def _keep_database_under_name(database: Path, kept_name: str) -> Path:
     """Give the database file a second name in the same folder: `kept_name`, with a number if that name is used.
     Return the path with this name."""
-    require_unused(database)
+    require_unused_database(database)
     kept = database.with_name(kept_name)
     for number in count(2):
         try:
@@ -128,7 +128,7 @@ def _keep_file(database: Path, kept_name: str) -> Path:
     return kept
 
 
-def require_unused(database: Path) -> None:
+def require_unused_database(database: Path) -> None:
     """Raise database_locked (in_use) if another process has this database file open."""
     if find_database_id(database) is not None:
         _leave_wal_mode(database)

@@ -36,7 +36,7 @@ UTC.
 _LARGEST_LAG_SECONDS = 5
 """Largest accepted difference (seconds) between `superseded_at`, the instant of a renewal, and the server's clock."""
 
-_FIXED_COLUMNS = ("id", "client_id", "renews", "operation_id", "asked_at", "created_at", "dates_zone")
+_COLUMNS_NEVER_CHANGED = ("id", "client_id", "renews", "operation_id", "asked_at", "created_at", "dates_zone")
 _COLUMNS_OF_THE_CONSOLE = (
     "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code", "viewing_over",
     "incomplete_accepted", "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at",
@@ -55,7 +55,9 @@ _WAS_SUCCESS_WITHOUT_ID = (
     f"(OLD.status = {_SUCCESS_SQL} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
 )
 """SQL condition: another application has reported success in this row, without the provider's id."""
-_WAS_SUCCESS = f"(OLD.status = {_SUCCESS_SQL} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
+_WAS_CHECK_SUCCESSFUL = (
+    f"(OLD.status = {_SUCCESS_SQL} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
+)
 
 
 def _make_other_row_exists_sql(condition: str) -> str:
@@ -91,7 +93,7 @@ _IS_DOCUMENT_PATH = (
 the SHA-256.
 """
 
-PEOPLE_INSERT_RULES = (
+CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE = (
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role buys nothing"),
     TriggerRule(
         is_requested_sql("r.action = 'purchase' AND CAST(r.subject_id AS BINARY) = NEW.corporation_number"),
@@ -121,8 +123,8 @@ PEOPLE_INSERT_RULES = (
     ),
     TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM}", "a company is bought again by a renewal alone"),
 )
-PEOPLE_UPDATE_RULES = (
-    TriggerRule(unchanged_sql(*_FIXED_COLUMNS), "whose credit check it is never changes"),
+CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
+    TriggerRule(unchanged_sql(*_COLUMNS_NEVER_CHANGED), "whose credit check it is never changes"),
     TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one"),
     TriggerRule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
     state_since.make_server_rule("status", "certainty"),
@@ -163,7 +165,7 @@ PEOPLE_UPDATE_RULES = (
         "not bought: only the provider's answer or two people say so",
     ),
     TriggerRule(
-        f"{unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_SUCCESS}"
+        f"{unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_CHECK_SUCCESSFUL}"
         " AND NEW.superseded_by IS NULL"
         f" AND OLD.expired_at <= {UTC_NOW} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
         f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW}, NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}"
@@ -197,14 +199,14 @@ PEOPLE_UPDATE_RULES = (
         "a duplicate has another row that holds the claim",
     ),
 )
-OTHERS_INSERT_RULES = (
+CREDIT_CHECK_INSERT_RULES_FOR_APPLICATIONS = (
     TriggerRule(
         f"{_HAS_VALID_STATUS} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
         " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),
 )
-OTHERS_UPDATE_RULES = (
+CREDIT_CHECK_UPDATE_RULES_FOR_APPLICATIONS = (
     TriggerRule(
         unchanged_sql(*_COLUMNS_OF_THE_CONSOLE),
         "other applications write the original columns and the state of their own rows alone",
@@ -220,5 +222,7 @@ OTHERS_UPDATE_RULES = (
         "what was taken into service stays whose it is",
     ),
 )
-PEOPLE_DELETE_RULES = (TriggerRule("FALSE", "a credit check is never deleted"),)
-OTHERS_DELETE_RULES = (TriggerRule("OLD.work_state IS NULL", "what was taken into service is never deleted"),)
+CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE = (TriggerRule("FALSE", "a credit check is never deleted"),)
+CREDIT_CHECK_DELETE_RULES_FOR_APPLICATIONS = (
+    TriggerRule("OLD.work_state IS NULL", "what was taken into service is never deleted"),
+)

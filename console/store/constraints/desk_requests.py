@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.desk_requests.records import (
-    AUDIT_ACTION,
+    AUDIT_REQUEST_ACTION,
     LARGEST_FILE_BYTES,
     LONGEST_ARGUMENTS_BYTES,
     LONGEST_FILE_PART_BYTES,
@@ -49,7 +49,7 @@ MAX_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 _AUDIT_REQUEST_DAYS = 3_650
 """Number of days after which a request for an audit entry lapses."""
 MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
-_STATE_STEPS = {
+_ALLOWED_STATE_STEPS = {
     DeskRequestState.WAITING: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
     DeskRequestState.TAKEN: (DeskRequestState.ENDED,),
 }
@@ -68,7 +68,7 @@ isn't a worker's or executes no request.
 TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
     ("requests", "INSERT"): (
         f"SET NEW.who = account, NEW.at = {UTC_NOW}, NEW.expires_at = {UTC_NOW}"
-        f" + INTERVAL IF(NEW.action = '{AUDIT_ACTION}', {_AUDIT_REQUEST_DAYS * 86_400},"
+        f" + INTERVAL IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {_AUDIT_REQUEST_DAYS * 86_400},"
         f" {LONGEST_WAIT_FOR_WORKER_SECONDS}) SECOND;"
     )
 }
@@ -83,8 +83,8 @@ def _make_requests_of_person_sql(who: str) -> str:
     return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {who}"
 
 
-_IS_IN_LAST_HOUR = f"r.at > {UTC_NOW} - INTERVAL 1 HOUR"
-_INSERT_RULES = (
+_IS_REQUEST_OF_LAST_HOUR = f"r.at > {UTC_NOW} - INTERVAL 1 HOUR"
+_REQUEST_INSERT_RULES = (
     TriggerRule(has_role_sql(OPERATOR, APPROVER, AUDITOR, ADMIN), "only people ask a worker to act"),
     TriggerRule(
         "NEW.state = 'asked' AND NEW.fence = 0 AND COALESCE(NEW.progress, NEW.result, NEW.taken_by, NEW.worker,"
@@ -100,14 +100,14 @@ _INSERT_RULES = (
         aggregate_sql(
             "COUNT(*)",
             f"{_make_requests_of_person_sql('NEW.who')} AND r.state = 'asked'"
-            f" AND (r.action = '{AUDIT_ACTION}') = (NEW.action = '{AUDIT_ACTION}')",
+            f" AND (r.action = '{AUDIT_REQUEST_ACTION}') = (NEW.action = '{AUDIT_REQUEST_ACTION}')",
         )
-        + f" < IF(NEW.action = '{AUDIT_ACTION}', {MAX_WAITING_AUDIT_REQUESTS}, {MAX_WAITING_REQUESTS})"
+        + f" < IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {MAX_WAITING_AUDIT_REQUESTS}, {MAX_WAITING_REQUESTS})"
         f" OR NEW.action = '{WITHDRAW_ACTION}'",
         "too many requests of this person wait",
     ),
     TriggerRule(
-        aggregate_sql("COUNT(*)", f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_IN_LAST_HOUR}")
+        aggregate_sql("COUNT(*)", f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_REQUEST_OF_LAST_HOUR}")
         + f" < {MAX_REQUESTS_PER_HOUR}",
         "too many requests of this person in an hour",
     ),
@@ -115,14 +115,15 @@ _INSERT_RULES = (
         f"NEW.action <> '{WITHDRAW_ACTION}' OR (NEW.subject_kind = '{WITHDRAWN_REQUEST_KIND}' AND "
         + exists_sql(
             f"requests r WHERE r.id = NEW.subject_id AND {equals_sql('NEW.subject_id', 'CAST(r.id AS BINARY)')}"
-            f" AND CAST(r.who AS BINARY) = account AND r.action NOT IN ('{AUDIT_ACTION}', '{WITHDRAW_ACTION}')"
+            " AND CAST(r.who AS BINARY) = account"
+            f" AND r.action NOT IN ('{AUDIT_REQUEST_ACTION}', '{WITHDRAW_ACTION}')"
         )
         + ")",
         "a person withdraws a request of their own, and no audit entry",
     ),
 )
-_IS_NEWLY_TAKEN = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR NEW.fence <> OLD.fence))"
-_UPDATE_RULES = (
+_IS_REQUEST_NEWLY_TAKEN = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR NEW.fence <> OLD.fence))"
+_REQUEST_UPDATE_RULES = (
     TriggerRule(has_role_sql(WORKER), "only a worker executes requests"),
     TriggerRule(
         unchanged_sql(
@@ -143,17 +144,19 @@ _UPDATE_RULES = (
         ),
         "what a person has asked for is never changed",
     ),
-    TriggerRule(is_allowed_step_sql(_STATE_STEPS, "state"), "no such step of a request"),
-    TriggerRule(f"NOT {_IS_NEWLY_TAKEN} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"),
+    TriggerRule(is_allowed_step_sql(_ALLOWED_STATE_STEPS, "state"), "no such step of a request"),
+    TriggerRule(
+        f"NOT {_IS_REQUEST_NEWLY_TAKEN} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"
+    ),
     TriggerRule("OLD.state NOT IN ('ended', 'lapsed')", "a request that has ended stays as it is"),
     TriggerRule(
-        f"NOT {_IS_NEWLY_TAKEN} OR (NEW.fence = OLD.fence + 1 AND {equals_sql('NEW.taken_by', 'account')}"
+        f"NOT {_IS_REQUEST_NEWLY_TAKEN} OR (NEW.fence = OLD.fence + 1 AND {equals_sql('NEW.taken_by', 'account')}"
         f" AND (OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW}"
         f" OR OLD.state = 'taken' AND NOT {is_live_lease_sql('OLD')}))",
         "a request is taken while it waits, or when its worker has ended",
     ),
     TriggerRule(
-        f"{_IS_NEWLY_TAKEN} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence"
+        f"{_IS_REQUEST_NEWLY_TAKEN} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence"
         f" AND CAST(OLD.taken_by AS BINARY) = account AND {unchanged_sql('taken_by', 'worker')})",
         "only the worker that took a request changes it",
     ),
@@ -166,8 +169,8 @@ _UPDATE_RULES = (
 )
 
 DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
-    ("requests", "INSERT"): _INSERT_RULES,
-    ("requests", "UPDATE"): _UPDATE_RULES,
+    ("requests", "INSERT"): _REQUEST_INSERT_RULES,
+    ("requests", "UPDATE"): _REQUEST_UPDATE_RULES,
     ("requests", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "requests are never deleted"),),
     ("request_files", "INSERT"): (
         TriggerRule(
@@ -185,7 +188,7 @@ DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] =
             aggregate_sql(
                 "COUNT(f.part)",
                 "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
-                f" JOIN request_files f ON f.request = r.id WHERE o.id = NEW.request AND {_IS_IN_LAST_HOUR}",
+                f" JOIN request_files f ON f.request = r.id WHERE o.id = NEW.request AND {_IS_REQUEST_OF_LAST_HOUR}",
             )
             + f" < {MAX_FILE_PARTS_PER_HOUR}",
             "too many files of this person in an hour",

@@ -4,7 +4,7 @@ the same new value, starting from the same old value."""
 from console.domain.access.permissions import ADMIN
 from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, PROPOSAL_TIME_LIMIT
 from console.store.constraints.sql_expressions import (
-    IS_CONFIRMED,
+    IS_REQUEST_CONFIRMED,
     UTC_NOW,
     TriggerRule,
     exists_sql,
@@ -15,15 +15,16 @@ from console.store.constraints.sql_expressions import (
     unchanged_sql,
 )
 
-_IS_LIMIT_REQUEST = f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_CONFIRMED}"
-IS_PROPOSAL = f"(CAST(NEW.action AS BINARY) = 'limit' AND CAST(NEW.subject_kind AS BINARY) = '{LIMIT_KIND}')"
+_IS_LIMIT_CHANGE_REQUEST = f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_REQUEST_CONFIRMED}"
+IS_LIMIT_PROPOSAL = f"(CAST(NEW.action AS BINARY) = 'limit' AND CAST(NEW.subject_kind AS BINARY) = '{LIMIT_KIND}')"
 """SQL condition: the new row of `approvals` proposes a limit."""
-IS_PROPOSAL_REQUEST = (
-    f"{IS_PROPOSAL} AND {_IS_LIMIT_REQUEST} AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS BINARY)"
+IS_LIMIT_PROPOSAL_REQUEST = (
+    f"{IS_LIMIT_PROPOSAL} AND {_IS_LIMIT_CHANGE_REQUEST}"
+    " AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS BINARY)"
     " AND CAST(r.proposed AS BINARY) = CAST(NEW.proposed AS BINARY)"
 )
 """SQL condition: the desk request `r` asks for the proposal in the new row of `approvals`."""
-MAY_PROPOSE = f"({IS_PROPOSAL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS NULL)"
+MAY_PROPOSE_LIMIT = f"({IS_LIMIT_PROPOSAL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS NULL)"
 """SQL condition: the new row proposes a limit, and the acting person is an administrator."""
 
 
@@ -40,15 +41,16 @@ def _make_two_administrators_rule(old_value: str) -> TriggerRule:
         f" AND {is_other_person_sql('me', 'a.person')} AND p.disabled_at IS NULL AND ({person_has_role_sql(ADMIN)})"
     )
     second = is_requested_sql(
-        f"{_IS_LIMIT_REQUEST} AND CAST(r.subject_id AS BINARY) = {subject} AND CAST(r.proposed AS BINARY) = {value}"
+        f"{_IS_LIMIT_CHANGE_REQUEST} AND CAST(r.subject_id AS BINARY) = {subject}"
+        f" AND CAST(r.proposed AS BINARY) = {value}"
     )
     return TriggerRule(f"{has_role_sql(ADMIN)} AND {second} AND {first}", "two administrators change a limit")
 
 
-_VALUE_RULE = TriggerRule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
-INSERT_RULES = (_VALUE_RULE, _make_two_administrators_rule("'none'"))
-UPDATE_RULES = (
+_LIMIT_VALUE_RULE = TriggerRule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
+LIMIT_INSERT_RULES = (_LIMIT_VALUE_RULE, _make_two_administrators_rule("'none'"))
+LIMIT_UPDATE_RULES = (
     TriggerRule(unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
-    _VALUE_RULE,
+    _LIMIT_VALUE_RULE,
     _make_two_administrators_rule("OLD.value"),
 )

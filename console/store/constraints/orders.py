@@ -27,9 +27,9 @@ from console.store.constraints.sql_expressions import (
 from console.store.schema.payments import orders
 
 ORDER_TABLE = orders.name
-_COLUMNS_OF_THE_CONSOLE = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
+_COLUMNS_SET_BY_CONSOLE = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
 _ORDER_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
-_CANNOT_BE_PAID = not_exists_sql(
+_ORDER_CANNOT_BE_PAID = not_exists_sql(
     f"{_ORDER_PAYMENTS} AND (p.status IN {make_state_list_sql(WAITING_STATES | PAID_STATES)}"
     " OR p.certainty = 'unknown')"
 )
@@ -37,9 +37,9 @@ _HAS_ENDED_UNPAID = exists_sql(f"{_ORDER_PAYMENTS} AND p.status IN {make_state_l
 _IS_REFUNDED_WHOLLY = (
     f"{sum_sql('p.captured_minor', _ORDER_PAYMENTS)} BETWEEN 1 AND {sum_sql('p.refunded_minor', _ORDER_PAYMENTS)}"
 )
-_STATES_OF_THE_CONSOLE = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
+_ORDER_STATES_SET_BY_CONSOLE = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
 """States of an order that the console sets, because of the order's payments."""
-_STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
+_ORDER_STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
 
 
 def _make_fill_rule(column: str, *proof: str) -> TriggerRule:
@@ -52,8 +52,10 @@ def _make_fill_rule(column: str, *proof: str) -> TriggerRule:
     )
 
 
-_IS_PAID = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
-_PAID_SUM = sum_sql("p.captured_minor", f"{_ORDER_PAYMENTS} AND {_IS_PAID} AND p.currency = OLD.currency")
+_IS_PAYMENT_PAID = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
+_PAID_SUM_OF_ORDER = sum_sql(
+    "p.captured_minor", f"{_ORDER_PAYMENTS} AND {_IS_PAYMENT_PAID} AND p.currency = OLD.currency"
+)
 
 
 def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
@@ -63,17 +65,19 @@ def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]
         yield _make_fill_rule(column, by_it, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))
     if column := provider.order_payment_column:
         yield _make_fill_rule(
-            column, by_it, _IS_PAID, equals_sql("p.provider_payment_id", f"CAST(NEW.{column} AS BINARY)")
+            column, by_it, _IS_PAYMENT_PAID, equals_sql("p.provider_payment_id", f"CAST(NEW.{column} AS BINARY)")
         )
 
 
-_FILL_RULES = (
+_COLUMN_FILL_RULES = (
     *(rule for provider in list_providers_as(ProviderTraits) for rule in _make_provider_fill_rules(provider)),
-    _make_fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
+    _make_fill_rule(
+        "payment_method", _IS_PAYMENT_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")
+    ),
 )
 
-PEOPLE_INSERT_RULES = (TriggerRule("FALSE", "orders are written by the shop"),)
-PEOPLE_UPDATE_RULES = (
+ORDER_INSERT_RULES_FOR_PEOPLE = (TriggerRule("FALSE", "orders are written by the shop"),)
+ORDER_UPDATE_RULES_FOR_PEOPLE = (
     VERSION_RULE,
     TriggerRule(
         unchanged_sql(
@@ -81,19 +85,19 @@ PEOPLE_UPDATE_RULES = (
         ),
         "what was ordered is the shop's to write",
     ),
-    *_FILL_RULES,
-    _STATE_RULE,
+    *_COLUMN_FILL_RULES,
+    _ORDER_STATE_RULE,
     state_since.make_server_rule("status"),
     WORK_STATE_RULE,
     TriggerRule(
         implies_sql(
             enters_state_sql(OrderState.PAID),
-            f"{exists_sql(f'{_ORDER_PAYMENTS} AND {_IS_PAID}')} AND {_PAID_SUM} >= OLD.total_amount",
+            f"{exists_sql(f'{_ORDER_PAYMENTS} AND {_IS_PAYMENT_PAID}')} AND {_PAID_SUM_OF_ORDER} >= OLD.total_amount",
         ),
         "an order is paid by payments of its own, and in full",
     ),
     TriggerRule(
-        implies_sql(enters_state_sql(OrderState.CANCELLED), f"{_CANNOT_BE_PAID} AND {_HAS_ENDED_UNPAID}"),
+        implies_sql(enters_state_sql(OrderState.CANCELLED), f"{_ORDER_CANNOT_BE_PAID} AND {_HAS_ENDED_UNPAID}"),
         "an order that may be paid isn't cancelled",
     ),
     TriggerRule(
@@ -101,11 +105,11 @@ PEOPLE_UPDATE_RULES = (
         "an order is refunded when all of it went back",
     ),
     TriggerRule(
-        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _STATES_OF_THE_CONSOLE)}",
+        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _ORDER_STATES_SET_BY_CONSOLE)}",
         "what is shipped the shop says",
     ),
 )
-OTHERS_INSERT_RULES = (
+ORDER_INSERT_RULES_FOR_APPLICATIONS = (
     TriggerRule(
         f"{has_state_sql('NEW.work_state', (WorkState.NONE,))} AND NEW.version = 1 AND NEW.work_attempts = 0"
         " AND COALESCE(NEW.work_at, NEW.work_reason) IS NULL",
@@ -114,10 +118,10 @@ OTHERS_INSERT_RULES = (
     TriggerRule(has_state_sql("NEW.status", ORDER_TRANSITIONS), "no such state of an order"),
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
-OTHERS_UPDATE_RULES = (
-    TriggerRule(unchanged_sql("id", *_COLUMNS_OF_THE_CONSOLE), "the shop writes its own columns alone"),
-    _STATE_RULE,
+ORDER_UPDATE_RULES_FOR_APPLICATIONS = (
+    TriggerRule(unchanged_sql("id", *_COLUMNS_SET_BY_CONSOLE), "the shop writes its own columns alone"),
+    _ORDER_STATE_RULE,
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
-PEOPLE_DELETE_RULES = (TriggerRule("FALSE", "an order is never deleted"),)
-OTHERS_DELETE_RULES = PEOPLE_DELETE_RULES
+ORDER_DELETE_RULES_FOR_PEOPLE = (TriggerRule("FALSE", "an order is never deleted"),)
+ORDER_DELETE_RULES_FOR_APPLICATIONS = ORDER_DELETE_RULES_FOR_PEOPLE

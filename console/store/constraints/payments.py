@@ -48,13 +48,13 @@ MONEY_MOVED_STATES = (
     PaymentState.REVERSED,
 )
 """Payment states which mean that the payer's money was collected."""
-INITIAL_STATES = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
+INITIAL_PAYMENT_STATES = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
 _QUERY_CALL, _START_CALL = "payment", "start"
 """Names of two provider calls, as in the source of evidence (`provider.call`): the query of a payment's state, and
 the start of a payment.
 """
-_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
-_HAS_SUM_CHANGED = f"(NOT ({unchanged_sql(*_SUM_COLUMNS)}))"
+_PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
+_HAS_SUM_CHANGED = f"(NOT ({unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
 
 
 def _make_increase_sql(column: str) -> str:
@@ -69,33 +69,33 @@ def _make_refund_sum_sql(states: Iterable[RefundState]) -> str:
 
 
 _CALL_NAME_SQL = "SUBSTRING_INDEX(e.source, '.', -1)"
-_OWN_EVIDENCE = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id"
+_EVIDENCE_OF_PAYMENT = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id"
 
 
 def _has_answer_sql(*kinds: OutcomeClass, condition: str) -> str:
     """Return an SQL condition: the acting person has stored an answer of the payment's provider as evidence, the
     answer has one of these outcomes, and the SQL condition `condition` (about the evidence `e`) is true."""
     return exists_sql(
-        f"{_OWN_EVIDENCE} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
+        f"{_EVIDENCE_OF_PAYMENT} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
         f" AND {has_outcome_sql(*kinds)}"
         f" AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me AND {condition}"
     )
 
 
 _IS_START_CALL, _IS_NO_START_CALL = f"{_CALL_NAME_SQL} = '{_START_CALL}'", f"{_CALL_NAME_SQL} <> '{_START_CALL}'"
-_WAS_PAID = _has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_NO_START_CALL)
-_WAS_TAKEN_BACK = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition=_IS_NO_START_CALL)
+_WAS_PAYMENT_PAID = _has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_NO_START_CALL)
+_WAS_PAYMENT_TAKEN_BACK = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition=_IS_NO_START_CALL)
 _WAS_DECIDED_BY_PEOPLE = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value
 )
-_WAS_REFUSED = (
+_WAS_PAYMENT_REFUSED = (
     f"(OLD.status = '{PaymentState.INITIALIZING.value}'"
     f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, condition=_IS_START_CALL)})"
 )
 """SQL condition: the payment's state is initializing, and the stored answer to the call that starts it is a refusal:
 the provider refused the call, or the call was never sent.
 """
-_HAS_EXPIRED = (
+_HAS_PAYMENT_EXPIRED = (
     f"(NEW.status = '{PaymentState.EXPIRED.value}' AND OLD.certainty = '{Certainty.KNOWN.value}' AND "
     + _has_answer_sql(
         OutcomeClass.PENDING,
@@ -108,20 +108,20 @@ _HAS_EXPIRED = (
 has no payment or that the payment is still pending.
 """
 _WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", PaymentState.PAYMENT_FAILED.value)
-_CLEAR_OUTCOMES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
+_OUTCOMES_THAT_END_UNKNOWN = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 _LAST_UNKNOWN_EVIDENCE_ID = aggregate_sql(
     "COALESCE(MAX(v.id), 0)",
     "evidence v WHERE v.subject_kind = 'payment' AND v.subject_id = OLD.id AND v.source LIKE '%_.%'"
     f" AND {has_outcome_sql(OutcomeClass.UNKNOWN).replace('e.summary', 'v.summary')}",
 )
-_HAS_CLEAR_ANSWER = _has_answer_sql(*_CLEAR_OUTCOMES, condition=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID}")
+_HAS_CLEAR_ANSWER = _has_answer_sql(*_OUTCOMES_THAT_END_UNKNOWN, condition=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID}")
 """SQL condition: after the last answer with an unknown outcome the provider has answered with the state of the
 payment.
 """
 _WAS_RESOLVED_BY_PEOPLE = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value, PaymentState.PAYMENT_FAILED.value
 )
-_LINK_RULE = TriggerRule(
+_PAYMENT_LINK_RULE = TriggerRule(
     "NEW.url IS NULL OR (NEW.url LIKE 'https://_%' AND NOT NEW.url REGEXP '[[:cntrl:]]')", "a link begins with https"
 )
 _LATE_AFTER_RULE = TriggerRule(
@@ -130,7 +130,8 @@ _LATE_AFTER_RULE = TriggerRule(
 )
 _PAYMENT_INSERT_RULES = (
     TriggerRule(
-        f"{has_state_sql('NEW.status', INITIAL_STATES)} AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
+        f"{has_state_sql('NEW.status', INITIAL_PAYMENT_STATES)}"
+        f" AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
         " AND NEW.version = 1 AND NEW.provider_payment_id IS NULL"
         " AND NEW.captured_minor = 0 AND NEW.reserved_minor = 0 AND NEW.refunded_minor = 0"
         " AND NEW.set_aside_minor = 0",
@@ -141,7 +142,7 @@ _PAYMENT_INSERT_RULES = (
         f" AND CAST(NEW.currency AS BINARY) IN ({', '.join(sorted(map(repr, MINOR_DIGITS_BY_CURRENCY)))})",
         "a price is 0 to 10^15 minor units of a known currency",
     ),
-    _LINK_RULE,
+    _PAYMENT_LINK_RULE,
     TriggerRule("NOT NEW.provider REGEXP '[^a-z0-9_-]' AND CHAR_LENGTH(NEW.provider) > 0", "no such provider's name"),
     WORK_STATE_RULE,
     _LATE_AFTER_RULE,
@@ -170,9 +171,10 @@ _PAYMENT_UPDATE_RULES = (
     CERTAINTY_RULE,
     WORK_STATE_RULE,
     _LATE_AFTER_RULE,
-    _LINK_RULE,
+    _PAYMENT_LINK_RULE,
     TriggerRule(
-        f"NEW.captured_minor <= {LARGEST_AMOUNT_MINOR} AND LEAST({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)},"
+        f"NEW.captured_minor <= {LARGEST_AMOUNT_MINOR}"
+        f" AND LEAST({', '.join(f'NEW.{name}' for name in _PAYMENT_SUM_COLUMNS)},"
         " NEW.account_minor) >= 0"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
         "captured is what is left, reserved, refunded and set aside, none below zero",
@@ -201,7 +203,7 @@ _PAYMENT_UPDATE_RULES = (
         implies_sql(
             f"({_make_increase_sql('captured_minor')} > 0 OR NOT ({unchanged_sql('provider_payment_id', 'paid_at')})"
             f" OR (NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(MONEY_MOVED_STATES)}))",
-            f"{_WAS_PAID} OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_TAKEN_BACK})"
+            f"{_WAS_PAYMENT_PAID} OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_PAYMENT_TAKEN_BACK})"
             f" OR {_WAS_DECIDED_BY_PEOPLE}",
         ),
         "that money has moved only a provider's answer says, or two people",
@@ -216,14 +218,15 @@ _PAYMENT_UPDATE_RULES = (
     TriggerRule(
         implies_sql(
             f"(NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(ENDED_UNPAID_STATES)})",
-            f"{_WAS_TAKEN_BACK} OR {_WAS_REFUSED} OR {_HAS_EXPIRED} OR {_WAS_FAILED_BY_PEOPLE}",
+            f"{_WAS_PAYMENT_TAKEN_BACK} OR {_WAS_PAYMENT_REFUSED}"
+            f" OR {_HAS_PAYMENT_EXPIRED} OR {_WAS_FAILED_BY_PEOPLE}",
         ),
         "that nobody has paid only a provider's answer says, or two people",
     ),
     TriggerRule(
         implies_sql(
             f"(OLD.certainty = '{Certainty.UNKNOWN.value}' AND NEW.certainty <> OLD.certainty)",
-            f"{_HAS_CLEAR_ANSWER} OR {_WAS_REFUSED} OR {_WAS_RESOLVED_BY_PEOPLE}",
+            f"{_HAS_CLEAR_ANSWER} OR {_WAS_PAYMENT_REFUSED} OR {_WAS_RESOLVED_BY_PEOPLE}",
         ),
         "known again: only a provider's answer says so, or two people",
     ),
@@ -242,7 +245,7 @@ _PAYMENT_UPDATE_RULES = (
 FINAL_NOTICE_RESULTS = ("booked", "kept", "unchanged")
 FIRST_NOTICE_RESULTS = (*FINAL_NOTICE_RESULTS, "announced", "queued", "refused", "refused_to_ask", "unmatched")
 """Results (column `done`) that a notice may have when it is inserted."""
-_QUEUED_RESULT = "'queued'"
+_QUEUED_NOTICE_RESULT = "'queued'"
 _HINT_PROVIDERS = tuple(
     provider.name for provider in list_providers_as(ProviderTraits) if provider.notice_source is NoticeKind.HINTS
 )
@@ -255,8 +258,8 @@ _NOTICE_RESULT_STEPS = (
 )
 
 
-def _make_sql_list(words: Iterable[str]) -> str:
-    return "(" + ", ".join(f"'{word}'" for word in words) + ")"
+def _make_sql_list(values: Iterable[str]) -> str:
+    return "(" + ", ".join(f"'{word}'" for word in values) + ")"
 
 
 _OPEN_SET_ASIDES_SUM = sum_sql(
@@ -337,7 +340,7 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
             f"{unchanged_sql('done')} OR CONCAT(CAST(OLD.done AS BINARY), '>', CAST(NEW.done AS BINARY)) IN"
             f" {_make_sql_list(_NOTICE_RESULT_STEPS)}"
             + "".join(
-                f" OR (NEW.source = '{name}' AND {equals_sql('NEW.done', _QUEUED_RESULT)}"
+                f" OR (NEW.source = '{name}' AND {equals_sql('NEW.done', _QUEUED_NOTICE_RESULT)}"
                 " AND NEW.payment_id IS NOT NULL)"
                 for name in _HINT_PROVIDERS
             ),
@@ -345,8 +348,8 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
         ),
     ),
     ("payment_events", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "what was told is never deleted"),),
-    ("limits", "INSERT"): limit_rules.INSERT_RULES,
-    ("limits", "UPDATE"): limit_rules.UPDATE_RULES,
+    ("limits", "INSERT"): limit_rules.LIMIT_INSERT_RULES,
+    ("limits", "UPDATE"): limit_rules.LIMIT_UPDATE_RULES,
     ("limits", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("accounts", "INSERT"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("accounts", "UPDATE"): _ACCOUNT_UPDATE_RULES,

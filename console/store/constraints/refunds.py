@@ -29,8 +29,8 @@ from console.store.constraints import limits, state_since
 from console.store.constraints.sql_expressions import (
     CERTAINTY_RULE,
     FOR_SCHEMA_ACCOUNT_TOO,
-    IS_CONFIRMED,
-    IS_FROM_PROVIDER,
+    IS_EVIDENCE_FROM_PROVIDER,
+    IS_REQUEST_CONFIRMED,
     NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
     UTC_NOW,
@@ -63,26 +63,26 @@ LONGEST_DECISION_HOURS = 73
 """
 LARGEST_LAG_SECONDS = 2
 """Largest accepted difference (seconds) between a desk's clock and the server's."""
-SUBMIT_CALL = "refund"
+NAME_OF_REFUND_CALL = "refund"
 """Name of the provider call that sends a refund. The stored answer to this call (a row of `evidence`) has the
 provider and this name as its source, for example `paypay.refund`.
 """
 
-_IS_SENT = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
-_IS_APPROVED = "(OLD.status = 'requested' AND NEW.status = 'approved')"
+_IS_REFUND_SENDING_STEP = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
+_IS_REFUND_APPROVAL_STEP = "(OLD.status = 'requested' AND NEW.status = 'approved')"
 _IS_RETURNED_TO_APPROVED = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
 _OTHER_REFUNDS_SUM = sum_sql(
     "r.refund_amount",
     f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {make_state_list_sql(RESERVING_REFUND_STATES)}",
 )
 """SQL expression: the sum (minor units) that the payment's other refunds reserve on the payment."""
-_VOTE_SQL = (
+_IS_VOTE_FOR_REFUND = (
     f"a.subject_kind = 'refund' AND a.subject_id = CAST(OLD.id AS CHAR) AND a.action = {_VOTE_ACTION}"
     " AND a.proposed = 'approved'"
 )
 _HAS_ENOUGH_VOTES = aggregate_sql(
     "COUNT(DISTINCT a.person) >= OLD.checkers_needed AND SUM(CAST(a.person AS BINARY) = me) = 1",
-    f"approvals a JOIN operators p ON p.name = a.person WHERE {_VOTE_SQL}"
+    f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND}"
     f" AND {is_other_person_sql('a.person', 'OLD.maker')}"
     f" AND p.disabled_at IS NULL AND ({person_has_role_sql(APPROVER)})",
 )
@@ -125,11 +125,12 @@ def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:
 _IS_OF_LAST_SENDING = "e.operation_id = OLD.operation_id"
 _NOT_FOUND_COUNT = aggregate_sql(
     "COUNT(*)",
-    f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_FROM_PROVIDER}"
+    f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
     f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_OF_LAST_SENDING}",
 )
-_WAS_REFUSED = _has_answer_sql(
-    *REFUSAL_OUTCOMES, condition=f"{_IS_OF_LAST_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{SUBMIT_CALL}'"
+_WAS_REFUND_REFUSED = _has_answer_sql(
+    *REFUSAL_OUTCOMES,
+    condition=f"{_IS_OF_LAST_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{NAME_OF_REFUND_CALL}'",
 )
 
 _IS_WORKER_PROPOSAL = (
@@ -144,21 +145,21 @@ _IS_WORKER_PROPOSAL = (
 """SQL condition: a worker requests the refund of a whole set-aside, for which no refund was requested before, and two
 people must approve it.
 """
-_HAS_EFFECT = f"r.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
+_REFUND_HAS_EFFECT = f"r.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
 _NOW_WITH_LAG = _add_clock_lag_sql(UTC_NOW)
 _MIDNIGHT_IN_JAPAN = f"(DATE({_NOW_WITH_LAG} + INTERVAL 9 HOUR) - INTERVAL 9 HOUR)"
 _MAKER_SUM_TODAY = aggregate_sql(
     "COALESCE(SUM(r.refund_amount), 0)",
     "refunds r WHERE r.maker = NEW.maker AND r.currency = NEW.currency"
-    f" AND r.created_at >= {_MIDNIGHT_IN_JAPAN} AND {_HAS_EFFECT}",
+    f" AND r.created_at >= {_MIDNIGHT_IN_JAPAN} AND {_REFUND_HAS_EFFECT}",
 )
 _PAYER_REFUND_COUNT = aggregate_sql(
     "COUNT(*)",
     "payments p JOIN payments q ON q.payer_ref = p.payer_ref JOIN refunds r ON r.payment_id = q.id"
     f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG} - INTERVAL {PAYER_HISTORY_PERIOD.days} DAY"
-    f" AND {_HAS_EFFECT}",
+    f" AND {_REFUND_HAS_EFFECT}",
 )
-_EXCEEDED_CONDITION = exists_sql(
+_IS_CHECKER_CONDITION_EXCEEDED = exists_sql(
     "limits l JOIN payments p ON p.id = NEW.payment_id WHERE l.currency = NEW.currency AND ("
     f"(l.name = '{CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY})"
     f" OR (l.name = '{CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
@@ -167,7 +168,7 @@ _EXCEEDED_CONDITION = exists_sql(
     f" OR (l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', p.provider) AND l.value < NEW.refund_amount))"
 )
 """SQL condition: the refund fulfils a condition by which it needs a second approver."""
-INSERT_RULES = (
+REFUND_INSERT_RULES = (
     TriggerRule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL})", "this role asks for no refund"),
     TriggerRule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
     TriggerRule(
@@ -213,7 +214,7 @@ INSERT_RULES = (
         "beyond the limits: the sum, a second checker, or the cooling-off",
     ),
     TriggerRule(
-        f"NEW.checkers_needed > 1 OR NOT {_EXCEEDED_CONDITION}",
+        f"NEW.checkers_needed > 1 OR NOT {_IS_CHECKER_CONDITION_EXCEEDED}",
         "the day's sum, the payment's age, its payer or provider needs a second checker",
     ),
     TriggerRule(
@@ -234,7 +235,7 @@ INSERT_RULES = (
     ),
 )
 
-_SAME_REQUEST_RULE = TriggerRule(
+_REFUND_REQUEST_UNCHANGED_RULE = TriggerRule(
     unchanged_sql(
         "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "reason_code", "ticket",
         "intended_repeat", "set_aside_id", "saw", "radar", "checkers_needed", "sends_after", "decide_by",
@@ -242,7 +243,7 @@ _SAME_REQUEST_RULE = TriggerRule(
     ),
     "what was asked for never changes: ask anew",
 )  # fmt: skip
-_ENDED_RULE = TriggerRule(
+_ENDED_REFUND_UNCHANGED_RULE = TriggerRule(
     f"OLD.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES)} OR "
     + unchanged_sql(
         "status", "certainty", "refund_txn_id", "declined_because", "first_sent_at", "not_found",
@@ -250,19 +251,21 @@ _ENDED_RULE = TriggerRule(
     ),
     "a refund that was decided stays as it was decided",
 )  # fmt: skip
-_DECISION_RULES = (
+_REFUND_DECISION_RULES = (
     TriggerRule(
-        implies_sql(_IS_APPROVED, is_other_person_sql("me", "OLD.maker")), "nobody approves a refund of their own"
+        implies_sql(_IS_REFUND_APPROVAL_STEP, is_other_person_sql("me", "OLD.maker")),
+        "nobody approves a refund of their own",
     ),
     TriggerRule(
-        implies_sql(_IS_APPROVED, _HAS_ENOUGH_VOTES),
+        implies_sql(_IS_REFUND_APPROVAL_STEP, _HAS_ENOUGH_VOTES),
         "as many approvers as needed, oneself with a vote, none the maker",
     ),
     TriggerRule(
-        implies_sql(_IS_APPROVED, _make_is_maker_active_sql("OLD.maker")), "who asked for it may not act any more"
+        implies_sql(_IS_REFUND_APPROVAL_STEP, _make_is_maker_active_sql("OLD.maker")),
+        "who asked for it may not act any more",
     ),
     TriggerRule(
-        implies_sql(_IS_APPROVED, f"{UTC_NOW} <= {_add_clock_lag_sql('OLD.decide_by')}"),
+        implies_sql(_IS_REFUND_APPROVAL_STEP, f"{UTC_NOW} <= {_add_clock_lag_sql('OLD.decide_by')}"),
         "the time to decide is over",
     ),
     TriggerRule(
@@ -290,7 +293,7 @@ _DECISION_RULES = (
     TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.REJECTED),
-            is_requested_sql(f"{_is_request_about_refund_sql('refund reject')} AND {IS_CONFIRMED}"),
+            is_requested_sql(f"{_is_request_about_refund_sql('refund reject')} AND {IS_REQUEST_CONFIRMED}"),
         ),
         "the person has not asked for this decision",
     ),
@@ -299,17 +302,17 @@ _DECISION_RULES = (
         "it has not expired by the server's clock",
     ),
 )
-_SENDING_RULES = (
+_REFUND_SENDING_RULES = (
     TriggerRule(
         implies_sql(
-            _IS_SENT,
+            _IS_REFUND_SENDING_STEP,
             f"OLD.sends_after IS NULL OR OLD.sends_after <= {_add_clock_lag_sql(UTC_NOW)}",
         ),
         "not before the cooling-off is over by the server's clock",
     ),
     TriggerRule(
         implies_sql(
-            _IS_SENT,
+            _IS_REFUND_SENDING_STEP,
             "NEW.provider_refund_key IS NOT NULL AND NOT NEW.provider_refund_key REGEXP '[^A-Za-z0-9-]'"
             " AND NEW.sent_count = OLD.sent_count + 1 AND NEW.first_sent_at IS NOT NULL"
             " AND NEW.last_sent_at IS NOT NULL AND NEW.operation_id IS NOT NULL"
@@ -318,18 +321,19 @@ _SENDING_RULES = (
         "before it is sent: our key for life, the time, one more sending, its operation",
     ),
     TriggerRule(
-        f"{unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_SENT}",
+        f"{unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_REFUND_SENDING_STEP}",
         "sendings are counted as they begin",
     ),
     TriggerRule(
-        f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_SENT})",
+        f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP})",
         "the key towards the provider is for life",
     ),
     TriggerRule(
-        f"{unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_SENT})", "it was first sent once"
+        f"{unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_REFUND_SENDING_STEP})",
+        "it was first sent once",
     ),
 )
-_ANSWER_RULES = (
+_REFUND_ANSWER_RULES = (
     TriggerRule(
         f"{unchanged_sql('refund_txn_id')} OR (OLD.refund_txn_id IS NULL"
         f" AND ({enters_state_sql(RefundState.SUBMITTED)} OR {enters_state_sql(RefundState.COMPLETED)}))",
@@ -360,7 +364,7 @@ _ANSWER_RULES = (
         "accepted: only the provider's answer says so",
     ),
     TriggerRule(
-        implies_sql(_IS_RETURNED_TO_APPROVED, f"{_WAS_REFUSED} OR {_NOT_FOUND_COUNT} > 1"),
+        implies_sql(_IS_RETURNED_TO_APPROVED, f"{_WAS_REFUND_REFUSED} OR {_NOT_FOUND_COUNT} > 1"),
         "never sent, or not there: only an answer about this sending says so",
     ),
     CERTAINTY_RULE,
@@ -370,57 +374,60 @@ _ANSWER_RULES = (
         "unknown ends with an outcome alone",
     ),
 )
-_STATE_RULE = TriggerRule(is_allowed_step_sql(REFUND_TRANSITIONS, "status"), "no such step of a refund")
-UPDATE_RULES = (
+_REFUND_STATE_RULE = TriggerRule(is_allowed_step_sql(REFUND_TRANSITIONS, "status"), "no such step of a refund")
+REFUND_UPDATE_RULES = (
     VERSION_RULE,
-    _SAME_REQUEST_RULE,
-    _STATE_RULE,
+    _REFUND_REQUEST_UNCHANGED_RULE,
+    _REFUND_STATE_RULE,
     state_since.make_server_rule("status", "certainty"),
-    _ENDED_RULE,
+    _ENDED_REFUND_UNCHANGED_RULE,
     WORK_STATE_RULE,
-    *_DECISION_RULES,
-    *_SENDING_RULES,
-    *_ANSWER_RULES,
+    *_REFUND_DECISION_RULES,
+    *_REFUND_SENDING_RULES,
+    *_REFUND_ANSWER_RULES,
 )
 
-_IS_VOTE = f"(NEW.action = {_VOTE_ACTION})"
-_MAY_VOTE = exists_sql(
+_IS_REFUND_VOTE = f"(NEW.action = {_VOTE_ACTION})"
+_MAY_VOTE_ON_REFUND = exists_sql(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
     " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND p.disabled_at IS NULL"
     f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW} <= {_add_clock_lag_sql('r.decide_by')}"
 )
 _APPROVAL_INSERT_RULES = (
     TriggerRule(
-        f"{_IS_VOTE} OR {limits.MAY_PROPOSE} OR {has_role_sql(OPERATOR, APPROVER)}", "this role decides nothing"
+        f"{_IS_REFUND_VOTE} OR {limits.MAY_PROPOSE_LIMIT} OR {has_role_sql(OPERATOR, APPROVER)}",
+        "this role decides nothing",
     ),
-    TriggerRule(implies_sql(limits.IS_PROPOSAL, limits.MAY_PROPOSE), "only an administrator proposes a limit"),
+    TriggerRule(
+        implies_sql(limits.IS_LIMIT_PROPOSAL, limits.MAY_PROPOSE_LIMIT), "only an administrator proposes a limit"
+    ),
     TriggerRule(equals_sql("NEW.person", "me"), "nobody decides in the name of somebody else"),
     TriggerRule(
         is_requested_sql(
-            f"({_IS_VOTE} AND {IS_CONFIRMED}"
+            f"({_IS_REFUND_VOTE} AND {IS_REQUEST_CONFIRMED}"
             f" AND {_is_request_about_refund_sql('refund approve', 'NEW.subject_id')})"
             " OR (NEW.action = 'resolve' AND r.action = 'resolve' AND r.proposed = NEW.proposed"
             " AND (r.subject_kind = 'operation' OR (r.subject_kind = NEW.subject_kind"
-            f" AND CAST(r.subject_id AS BINARY) = NEW.subject_id))) OR ({limits.IS_PROPOSAL_REQUEST})"
+            f" AND CAST(r.subject_id AS BINARY) = NEW.subject_id))) OR ({limits.IS_LIMIT_PROPOSAL_REQUEST})"
         ),
         "the person has not asked for this decision",
     ),
     TriggerRule("NEW.closed_at IS NULL", "a decision begins open"),
     TriggerRule(
-        f"{limits.IS_PROPOSAL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
+        f"{limits.IS_LIMIT_PROPOSAL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
         f" OR ({equals_sql('NEW.action', _VOTE_ACTION)}"
         " AND NEW.evidence_id IS NULL"
         f" AND {has_state_sql('NEW.proposed', (RefundState.APPROVED,))}"
         f" AND {equals_sql('NEW.subject_kind', _REFUND_KIND)})",
         "no such decision",
     ),
-    TriggerRule(implies_sql(_IS_VOTE, has_role_sql(APPROVER)), "only an approver approves"),
+    TriggerRule(implies_sql(_IS_REFUND_VOTE, has_role_sql(APPROVER)), "only an approver approves"),
     TriggerRule(
-        implies_sql(_IS_VOTE, f"NOT NEW.subject_id REGEXP '[^0-9]' AND {_MAY_VOTE}"),
+        implies_sql(_IS_REFUND_VOTE, f"NOT NEW.subject_id REGEXP '[^0-9]' AND {_MAY_VOTE_ON_REFUND}"),
         "an approval is for a request that waits, of somebody else who still may act",
     ),
     TriggerRule(
-        f"{_IS_VOTE} OR {limits.IS_PROPOSAL} OR "
+        f"{_IS_REFUND_VOTE} OR {limits.IS_LIMIT_PROPOSAL} OR "
         + exists_sql(
             "evidence e WHERE e.id = NEW.evidence_id AND e.source = 'person'"
             " AND CAST(e.who AS BINARY) = me AND e.subject_kind = NEW.subject_kind"
@@ -442,8 +449,8 @@ _APPROVAL_UPDATE_RULES = (
 )
 
 REFUND_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
-    ("refunds", "INSERT"): INSERT_RULES,
-    ("refunds", "UPDATE"): UPDATE_RULES,
+    ("refunds", "INSERT"): REFUND_INSERT_RULES,
+    ("refunds", "UPDATE"): REFUND_UPDATE_RULES,
     ("refunds", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "refunds are never deleted"),),
     ("approvals", "INSERT"): _APPROVAL_INSERT_RULES,
     ("approvals", "UPDATE"): _APPROVAL_UPDATE_RULES,

@@ -16,9 +16,9 @@ MAX_ID_DISTANCE = 1_000
 """Largest distance above the table's highest id for the id of a row that is restored under its old id."""
 MAX_ID_DISTANCE_OF_OTHERS = 100_000
 """Largest distance above the table's highest id for the id of a row that another application inserts."""
-MAX_INCREMENT = 64
+MAX_COUNTER_INCREMENT = 64
 """Largest accepted increment of a counter. In a cluster the increment is the number of nodes."""
-SHARED_TABLES = (credit_checks.name, "orders", "stock_reservations")
+TABLES_SHARED_WITH_APPLICATIONS = (credit_checks.name, "orders", "stock_reservations")
 """Tables whose rows other applications also insert."""
 RESTORED_TABLES = (credit_checks.name, "payments", "refunds")
 """Tables whose rows the console may insert again under their old id. If a backup was restored, some of these rows
@@ -30,9 +30,9 @@ _ID_GIVEN_MESSAGE = "a row gets its number from the database"
 
 def _is_id_from_counter_sql() -> str:
     """Return an SQL condition: this session lets the database choose the next id, and the increment is at most
-    MAX_INCREMENT.
+    MAX_COUNTER_INCREMENT.
     """
-    return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {MAX_INCREMENT}"
+    return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {MAX_COUNTER_INCREMENT}"
 
 
 def _is_near_highest_id_sql(table: str, distance: int) -> str:
@@ -62,6 +62,6 @@ def make_id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
 
 
 ID_RULES_OF_TABLE: Mapping[str, tuple[TriggerRule, ...]] = {
-    name: make_id_rules(name) for name in COUNTED_TABLES if name not in SHARED_TABLES
+    name: make_id_rules(name) for name in COUNTED_TABLES if name not in TABLES_SHARED_WITH_APPLICATIONS
 }
 """Rules for the ids in each table that only the console writes, by table name."""

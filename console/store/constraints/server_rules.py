@@ -17,7 +17,7 @@ from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
 from console.store.audit.roots import ROOT_ACTION as ROOT
 from console.store.constraints.sql_expressions import (
     FOR_SCHEMA_ACCOUNT_TOO,
-    IS_FROM_PROVIDER,
+    IS_EVIDENCE_FROM_PROVIDER,
     NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
     SCHEMA_ACCOUNT_ONLY_RULE,
@@ -68,7 +68,7 @@ def is_live_lease_sql(row: str) -> str:
 
 
 _IS_OWN_SESSION = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
-_AUDIT_RULES = (
+_AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
     TriggerRule(
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.at)) <= {LARGEST_LAG_US}",
@@ -108,8 +108,8 @@ _IS_PURCHASE_REQUEST = "r.action = 'purchase'"
 _ENDED_OPERATION_STATES = make_state_list_sql(
     state for state, targets in OPERATION_TRANSITIONS.items() if not targets
 )
-_HAS_REFUSAL = exists_sql(
-    f"evidence e WHERE e.operation_id = OLD.id AND {IS_FROM_PROVIDER}"
+_HAS_PROVIDER_REFUSAL = exists_sql(
+    f"evidence e WHERE e.operation_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
     f" AND {has_outcome_sql(*REFUSAL_OUTCOMES, OutcomeClass.NOT_FOUND)}"
 )
 _WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.subject_id", "refund", RefundState.FAILED.value)
@@ -187,7 +187,7 @@ _OPERATION_UPDATE_RULES = (
     ),
     TriggerRule(
         f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_REFUND} OR {_IS_OWN_OPERATION}"
-        f" OR {_HAS_REFUSAL} OR {_WAS_FAILED_BY_PEOPLE}",
+        f" OR {_HAS_PROVIDER_REFUSAL} OR {_WAS_FAILED_BY_PEOPLE}",
         "not refunded: only the provider's answer or two people say so",
     ),
 )  # fmt: skip
@@ -216,7 +216,7 @@ _IS_RESOLVE_REQUEST = "r.action = 'resolve'"
 _REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is its own person's")
 
 SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
-    ("audit_log", "INSERT"): _AUDIT_RULES,
+    ("audit_log", "INSERT"): _AUDIT_ROW_INSERT_RULES,
     ("audit_log", "UPDATE"): make_refusal_rules("audit rows are never changed"),
     ("audit_log", "DELETE"): make_refusal_rules("audit rows are never deleted"),
     ("evidence", "INSERT"): (

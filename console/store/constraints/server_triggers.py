@@ -50,24 +50,26 @@ STAND_IN_SUFFIX = "_stand_in"
 is dropped and created again.
 """
 
-_TEXT_TYPE = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_TEXT_TYPE_IN_TRIGGERS = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _ACCOUNT_DECLARATIONS = (
     "BEGIN",
-    f"DECLARE account VARCHAR(128) {_TEXT_TYPE} DEFAULT {NAME_WITHOUT_HOST_SQL.format('USER()')};",
-    f"DECLARE owner VARCHAR(128) {_TEXT_TYPE} DEFAULT {NAME_WITHOUT_HOST_SQL.format('CURRENT_USER()')};",
+    f"DECLARE account VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT {NAME_WITHOUT_HOST_SQL.format('USER()')};",
+    f"DECLARE owner VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT {NAME_WITHOUT_HOST_SQL.format('CURRENT_USER()')};",
 )
 _PERSON_DECLARATION = (
-    f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT"
+    f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT"
     f" IF(@console_request IS NULL, account, COALESCE({desk_requests.REQUESTER_SQL}, account));"
 )
-_ACCOUNT_AS_PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT account;"
-_OPERATION_DECLARATION = f"DECLARE op VARCHAR(36) {_TEXT_TYPE} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
+_ACCOUNT_AS_PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT account;"
+_OPERATION_DECLARATION = (
+    f"DECLARE op VARCHAR(36) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
+)
 _NO_SUCH_TRIGGER_ERROR = 1360
 _SYSDATE_IS_NOW_MESSAGE = "a server started with --sysdate-is-now lets everybody forge the time"
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
+class ServerTrigger:
     """A BEFORE trigger on `table` for one event (INSERT, UPDATE or DELETE) with its SQL body."""
 
     table: str
@@ -91,9 +93,11 @@ class Trigger:
         return f"CREATE TRIGGER {quote_identifier(name)} BEFORE {self.event} ON {table} FOR EACH ROW {self.body}"
 
 
-def make_all_triggers() -> tuple[Trigger, ...]:
+def make_all_triggers() -> tuple[ServerTrigger, ...]:
     """Return all triggers that a server database of this schema version must have."""
-    own = (Trigger(table, event, _make_trigger_body(rules)) for (table, event), rules in ALL_SERVER_RULES.items())
+    own = (
+        ServerTrigger(table, event, _make_trigger_body(rules)) for (table, event), rules in ALL_SERVER_RULES.items()
+    )
     return (
         *own, *_make_triggers_of_desk_requests(), *_make_triggers_of_credit_checks(), *_make_triggers_of_orders(),
         *_make_triggers_of_stock(),
@@ -130,7 +134,7 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
             run_statement(conn, sql)
 
 
-def _make_replacement_statements(trigger: Trigger) -> tuple[str, ...]:
+def _make_replacement_statements(trigger: ServerTrigger) -> tuple[str, ...]:
     """Return the statements that replace an altered trigger. MySQL can't replace a trigger in one statement, so a
     stand-in (a second trigger with the same rules) exists meanwhile."""
     stand_in = f"{trigger.name}{STAND_IN_SUFFIX}"
@@ -177,55 +181,64 @@ def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
         yield AccessFault("sysdate_is_now", _SYSDATE_IS_NOW_MESSAGE)
 
 
-def _make_triggers_of_credit_checks() -> Iterator[Trigger]:
+def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
     added, by_others = (
         row_counters.make_id_rules(checks.CREDIT_CHECK_TABLE),
         row_counters.make_id_rules_for_others(checks.CREDIT_CHECK_TABLE),
     )
     by_both: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
-        ("INSERT", (*checks.PEOPLE_INSERT_RULES, *added), (*checks.OTHERS_INSERT_RULES, *by_others)),
-        ("UPDATE", checks.PEOPLE_UPDATE_RULES, checks.OTHERS_UPDATE_RULES),
-        ("DELETE", checks.PEOPLE_DELETE_RULES, checks.OTHERS_DELETE_RULES),
+        (
+            "INSERT",
+            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE, *added),
+            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_APPLICATIONS, *by_others),
+        ),
+        ("UPDATE", checks.CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_UPDATE_RULES_FOR_APPLICATIONS),
+        ("DELETE", checks.CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_DELETE_RULES_FOR_APPLICATIONS),
     )
     for event, people, by_others_rules in by_both:
         operation = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
         last = state_since.make_server_assignment(checks.CREDIT_CHECK_TABLE, event)
-        yield Trigger(
+        yield ServerTrigger(
             checks.CREDIT_CHECK_TABLE, event, _make_trigger_body(people, by_others_rules, operation, last=last)
         )
 
 
-def _make_triggers_of_orders() -> Iterator[Trigger]:
-    by_others = (*orders.OTHERS_INSERT_RULES, *row_counters.make_id_rules_for_others(orders.ORDER_TABLE))
+def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
+    by_others = (
+        *orders.ORDER_INSERT_RULES_FOR_APPLICATIONS,
+        *row_counters.make_id_rules_for_others(orders.ORDER_TABLE),
+    )
     by_both: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
-        ("INSERT", orders.PEOPLE_INSERT_RULES, by_others),
-        ("UPDATE", orders.PEOPLE_UPDATE_RULES, orders.OTHERS_UPDATE_RULES),
-        ("DELETE", orders.PEOPLE_DELETE_RULES, orders.OTHERS_DELETE_RULES),
+        ("INSERT", orders.ORDER_INSERT_RULES_FOR_PEOPLE, by_others),
+        ("UPDATE", orders.ORDER_UPDATE_RULES_FOR_PEOPLE, orders.ORDER_UPDATE_RULES_FOR_APPLICATIONS),
+        ("DELETE", orders.ORDER_DELETE_RULES_FOR_PEOPLE, orders.ORDER_DELETE_RULES_FOR_APPLICATIONS),
     )
     for event, people, by_others_rules in by_both:
         last = state_since.make_server_assignment(orders.ORDER_TABLE, event)
-        yield Trigger(orders.ORDER_TABLE, event, _make_trigger_body(people, by_others_rules, last=last))
+        yield ServerTrigger(orders.ORDER_TABLE, event, _make_trigger_body(people, by_others_rules, last=last))
 
 
-def _make_triggers_of_stock() -> Iterator[Trigger]:
+def _make_triggers_of_stock() -> Iterator[ServerTrigger]:
     table, deleted = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
-    by_others = (*worker_rules.STOCK_OTHERS_INSERT_RULES, *row_counters.make_id_rules_for_others(table))
-    yield Trigger(table, "INSERT", _make_trigger_body(worker_rules.STOCK_PEOPLE_INSERT_RULES, by_others))
-    yield Trigger(
+    by_others = (*worker_rules.STOCK_INSERT_RULES_FOR_APPLICATIONS, *row_counters.make_id_rules_for_others(table))
+    yield ServerTrigger(table, "INSERT", _make_trigger_body(worker_rules.STOCK_INSERT_RULES_FOR_PEOPLE, by_others))
+    yield ServerTrigger(
         table,
         "UPDATE",
-        _make_trigger_body(worker_rules.STOCK_PEOPLE_UPDATE_RULES, worker_rules.STOCK_OTHERS_UPDATE_RULES),
+        _make_trigger_body(
+            worker_rules.STOCK_UPDATE_RULES_FOR_PEOPLE, worker_rules.STOCK_UPDATE_RULES_FOR_APPLICATIONS
+        ),
     )
-    yield Trigger(table, "DELETE", _make_trigger_body(deleted))
+    yield ServerTrigger(table, "DELETE", _make_trigger_body(deleted))
 
 
-def _make_triggers_of_desk_requests() -> Iterator[Trigger]:
+def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:
     """Yield the triggers of the tables `requests` and `request_files`. In them the acting person `me` is always the
     connected account.
     """
     for (table, event), rules in desk_requests.DESK_REQUEST_RULES.items():
         first = desk_requests.TRIGGER_ASSIGNMENTS.get((table, event), "")
-        yield Trigger(
+        yield ServerTrigger(
             table,
             event,
             _make_trigger_body(rules, more_declarations=first, person_declaration=_ACCOUNT_AS_PERSON_DECLARATION),
@@ -270,11 +283,11 @@ def _make_refusal_sql(rule: TriggerRule) -> str:
     return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"
 
 
-def _read_expected_body_and_owner(conn: Connection, trigger: Trigger) -> tuple[str, str]:
+def _read_expected_body_and_owner(conn: Connection, trigger: ServerTrigger) -> tuple[str, str]:
     return trigger.body, str(conn.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
 
 
-def _list_applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
+def _list_applicable_triggers(conn: Connection) -> tuple[ServerTrigger, ...]:
     """Return all triggers that this database must have now. The triggers of the table of credit checks are left
     out until the adoption has decided all rows of this table."""
     table = legacy_table.read_table(conn)

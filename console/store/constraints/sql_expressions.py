@@ -143,7 +143,7 @@ def is_other_person_sql(person: str, maker: str) -> str:
     return f"CAST(LOWER(TRIM({person})) AS BINARY) <> CAST(LOWER(TRIM({maker})) AS BINARY)"
 
 
-IS_FROM_PROVIDER = "e.source LIKE '%_.%'"
+IS_EVIDENCE_FROM_PROVIDER = "e.source LIKE '%_.%'"
 """SQL condition: the evidence `e` comes from a provider. Its source has the form `provider.call`; the source of
 evidence from people has no dot.
 """
@@ -158,7 +158,7 @@ def has_provider_answer_sql(operation: str) -> str:
     """Return an SQL condition: an answer of a provider about this operation is stored as evidence. `operation` is SQL
     of the operation's id.
     """
-    return exists_sql(f"evidence e WHERE e.operation_id = {operation} AND {IS_FROM_PROVIDER}")
+    return exists_sql(f"evidence e WHERE e.operation_id = {operation} AND {IS_EVIDENCE_FROM_PROVIDER}")
 
 
 def has_provider_refusal_sql(operation: str) -> str:
@@ -177,7 +177,7 @@ def has_answer_key_sql(row: str, lock: str) -> str:
     return f"{lock}.answer_lock = SHA2({row}.answer_key, 256)"
 
 
-IS_CONFIRMED = "r.confirmed = 1"
+IS_REQUEST_CONFIRMED = "r.confirmed = 1"
 """SQL condition: the person has typed the password for the desk request `r`. The person's desk writes the column
 `confirmed`, and the server can't verify it. So this rule stops a program that uses a connection left open by the
 person, but it doesn't stop a person who knows the password.
@@ -205,7 +205,7 @@ def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: st
         f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
     )
-    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_CONFIRMED)} AND {other})"
+    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED)} AND {other})"
 
 
 def exists_sql(from_clause: str) -> str:

@@ -19,7 +19,7 @@ from console.domain.transitions.tables import (
     SET_ASIDE_TRANSITIONS,
 )
 from console.store.constraints import sqlite_worker, state_since
-from console.store.constraints.payments import INITIAL_STATES
+from console.store.constraints.payments import INITIAL_PAYMENT_STATES
 from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule, exists_sql, make_state_list_sql
 from console.store.constraints.sqlite_expressions import (
     TriggerDefinition,
@@ -30,7 +30,7 @@ from console.store.constraints.sqlite_expressions import (
 )
 
 _TRIGGERS_QUERY = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
+_PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
 
 
 def renew_triggers(conn: Connection) -> None:
@@ -59,11 +59,11 @@ def _make_refund_sum_sql(states: Collection[RefundState], payment: str) -> str:
     return f"(SELECT COALESCE(SUM(r.refund_amount), 0) FROM {rows})"  # noqa: S608  # constants of this program
 
 
-_VOTE_COUNT = (
+_REFUND_VOTE_COUNT = (
     "(SELECT COUNT(DISTINCT lower(trim(a.person))) FROM approvals a WHERE a.vote_of = CAST(OLD.id AS TEXT)"
     " AND lower(trim(a.person)) <> lower(trim(OLD.maker)))"
 )
-_IS_SENT = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
+_IS_REFUND_SENDING_STEP = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
 
 _REFUND_INSERT_RULES: TriggerRules = (
     make_no_replacement_rule("refunds"),
@@ -112,14 +112,16 @@ _REFUND_UPDATE_RULES: TriggerRules = (
         "a refund that was decided stays as it was decided",
     ),
     TriggerRule(
-        f"NOT (OLD.status = 'requested' AND NEW.status = 'approved') OR {_VOTE_COUNT} >= OLD.checkers_needed",
+        f"NOT (OLD.status = 'requested' AND NEW.status = 'approved') OR {_REFUND_VOTE_COUNT} >= OLD.checkers_needed",
         "as many approvers as needed, none the maker",
     ),
     TriggerRule(
-        f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_SENT})",
+        f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP})",
         "the key towards the provider is for life",
     ),
-    TriggerRule(f"NOT {_IS_SENT} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"),
+    TriggerRule(
+        f"NOT {_IS_REFUND_SENDING_STEP} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"
+    ),
     TriggerRule(
         f"{unchanged_sql('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"
     ),
@@ -131,8 +133,8 @@ _REFUND_UPDATE_RULES: TriggerRules = (
 _PAYMENT_INSERT_RULES: TriggerRules = (
     make_no_replacement_rule("payments"),
     TriggerRule(
-        f"NEW.status IN {make_state_list_sql(INITIAL_STATES)} AND "
-        + " AND ".join(f"NEW.{name} = 0" for name in _SUM_COLUMNS),
+        f"NEW.status IN {make_state_list_sql(INITIAL_PAYMENT_STATES)} AND "
+        + " AND ".join(f"NEW.{name} = 0" for name in _PAYMENT_SUM_COLUMNS),
         "a payment begins without money",
     ),
     TriggerRule(f"NEW.asked_minor BETWEEN 0 AND {LARGEST_AMOUNT_MINOR}", "a price is 0 to 10^15 minor units"),
@@ -150,7 +152,7 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
     TriggerRule(is_allowed_step_sql(PAYMENT_TRANSITIONS), "no such step of a payment"),
     state_since.make_sqlite_rule("status", "certainty"),
     TriggerRule(
-        f"min({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)}) >= 0"
+        f"min({', '.join(f'NEW.{name}' for name in _PAYMENT_SUM_COLUMNS)}) >= 0"
         f" AND NEW.captured_minor <= {LARGEST_AMOUNT_MINOR}"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
         "captured is what is left, reserved, refunded and set aside, none below zero",
@@ -163,12 +165,12 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
         "what open refunds hold stays reserved",
     ),
     TriggerRule(
-        f"{unchanged_sql(*_SUM_COLUMNS)}"
+        f"{unchanged_sql(*_PAYMENT_SUM_COLUMNS)}"
         f" OR NEW.refunded_minor >= {_make_refund_sum_sql((RefundState.COMPLETED,), 'OLD.id')}",
         "what completed refunds gave back is refunded",
     ),
 )
-_MAY_VOTE = exists_sql(
+_MAY_VOTE_ON_REFUND = exists_sql(
     "refunds r WHERE r.id = CAST(NEW.subject_id AS INTEGER) AND CAST(r.id AS TEXT) = NEW.subject_id"
     " AND r.status = 'requested' AND lower(trim(r.maker)) <> lower(trim(NEW.person))"
 )
@@ -178,7 +180,8 @@ _APPROVAL_INSERT_RULES: TriggerRules = (
         "no such decision",
     ),
     TriggerRule(
-        f"NEW.action <> 'refund.approve' OR {_MAY_VOTE}", "a vote is for a request that waits, of somebody else"
+        f"NEW.action <> 'refund.approve' OR {_MAY_VOTE_ON_REFUND}",
+        "a vote is for a request that waits, of somebody else",
     ),
 )
 _APPROVAL_UPDATE_RULES: TriggerRules = (

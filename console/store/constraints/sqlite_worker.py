@@ -23,9 +23,9 @@ from console.store.constraints.worker import COUNT_COLUMNS
 _RECONCILIATION_END_RULE = TriggerRule(
     "(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else"
 )
-_SAME_ACKNOWLEDGEMENT = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
+_ACKNOWLEDGEMENT_UNCHANGED = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
 
-_INSERT_RULES: Mapping[str, TriggerRules] = {
+_INSERT_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "alerts": (TriggerRule("NEW.resolved_at IS NULL", "what is found is open"),),
     "sagas": (TriggerRule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a saga begins as running"),),
     "outbox": (
@@ -68,7 +68,7 @@ _INSERT_RULES: Mapping[str, TriggerRules] = {
     ),
     "stock_reservations": (),
 }
-_UPDATE_RULES: Mapping[str, TriggerRules] = {
+_UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "alerts": (
         TriggerRule(
             unchanged_sql(
@@ -78,7 +78,7 @@ _UPDATE_RULES: Mapping[str, TriggerRules] = {
         ),
         TriggerRule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
         TriggerRule(
-            f"({_SAME_ACKNOWLEDGEMENT}) OR OLD.acknowledged_by IS NULL"
+            f"({_ACKNOWLEDGEMENT_UNCHANGED}) OR OLD.acknowledged_by IS NULL"
             " OR COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL",
             "who has seen it first stays so",
         ),
@@ -189,11 +189,11 @@ _ROWS_NEVER_DELETED_BY_TABLE: Mapping[str, str] = {
 
 
 def _make_trigger_definitions() -> Iterator[TriggerDefinition]:
-    for table, rules in _INSERT_RULES.items():
+    for table, rules in _INSERT_RULES_BY_TABLE.items():
         yield TriggerDefinition(
             table, "INSERT", (make_no_replacement_rule(table, _KEY_COLUMN_BY_TABLE.get(table, "id")), *rules)
         )
-    for table, rules in _UPDATE_RULES.items():
+    for table, rules in _UPDATE_RULES_BY_TABLE.items():
         yield TriggerDefinition(table, "UPDATE", rules)
     for table, rows in _ROWS_NEVER_DELETED_BY_TABLE.items():
         yield TriggerDefinition(table, "DELETE", (TriggerRule("0", f"{rows} are never deleted"),))

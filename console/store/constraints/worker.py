@@ -335,9 +335,11 @@ WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
 """Rules of the worker's tables, takes and notes, by table and event."""
 
 _STOCK_STATE_RULE = TriggerRule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
-STOCK_PEOPLE_INSERT_RULES = (TriggerRule(NEVER_TRUE_SQL, "stock is reserved by the shop"),)
-STOCK_OTHERS_INSERT_RULES = (TriggerRule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),)
-STOCK_PEOPLE_UPDATE_RULES = (
+STOCK_INSERT_RULES_FOR_PEOPLE = (TriggerRule(NEVER_TRUE_SQL, "stock is reserved by the shop"),)
+STOCK_INSERT_RULES_FOR_APPLICATIONS = (
+    TriggerRule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),
+)
+STOCK_UPDATE_RULES_FOR_PEOPLE = (
     TriggerRule(
         unchanged_sql("id", "order_id", "item", "quantity", "created_at"), "what was reserved is the shop's to write"
     ),
@@ -347,7 +349,7 @@ STOCK_PEOPLE_UPDATE_RULES = (
     ),
     _STOCK_STATE_RULE,
 )
-STOCK_OTHERS_UPDATE_RULES = (
+STOCK_UPDATE_RULES_FOR_APPLICATIONS = (
     TriggerRule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
     _STOCK_STATE_RULE,
 )

@@ -41,8 +41,8 @@ from console.store.schema.core import credit_checks
 CREDIT_CHECK_KIND = "credit-check"
 LONGEST_NAME_CHARACTERS = 255
 
-_ALL_QUERY = select(*CREDIT_CHECK_COLUMNS)
-_BY_ID_QUERY = _ALL_QUERY.where(credit_checks.c.id == bindparam("of"))
+_CREDIT_CHECKS_QUERY = select(*CREDIT_CHECK_COLUMNS)
+_CREDIT_CHECK_BY_ID_QUERY = _CREDIT_CHECKS_QUERY.where(credit_checks.c.id == bindparam("of"))
 # Few rows of other applications have a number that SQL can't normalise, and no index finds them until a task of the
 # worker corrects them. So each search reads up to 200 of them.
 _other_check = credit_checks.alias("other").c
@@ -52,63 +52,71 @@ _UNNORMALISED_ROWS_QUERY = (
     .order_by(_other_check.work_at, _other_check.id)
 )
 _unnormalised_rows = _UNNORMALISED_ROWS_QUERY.limit(200).subquery().c
-_UNNORMALISED_IDS = select(_unnormalised_rows.id).where(func.length(_unnormalised_rows.number_key) != DIGIT_COUNT)
+_UNNORMALISED_CHECK_IDS = select(_unnormalised_rows.id).where(
+    func.length(_unnormalised_rows.number_key) != DIGIT_COUNT
+)
 
 
 def _make_ids_with_unnormalised_query(condition: ColumnElement[bool]) -> Subquery:
     """Return a subquery of the ids of the rows for which `condition` is true, and of all rows whose number SQL can't
     normalise. It is a union, because servers use only one index for an OR.
     """
-    return union_all(select(credit_checks.c.id).where(condition), _UNNORMALISED_IDS).subquery()
+    return union_all(select(credit_checks.c.id).where(condition), _UNNORMALISED_CHECK_IDS).subquery()
 
 
 IDS_BY_NUMBER = _make_ids_with_unnormalised_query(credit_checks.c.number_key == bindparam("number"))
 """Subquery: the ids of the rows with the corporation number in the parameter `number`, and of all rows whose number
 SQL can't normalise. `select_by_number` removes rows with another number.
 """
-_CLAIMED_IDS = _make_ids_with_unnormalised_query(
+_CLAIMED_CHECK_IDS = _make_ids_with_unnormalised_query(
     and_(credit_checks.c.client_id == bindparam("client"), credit_checks.c.claim_number == bindparam("number"))
 )
-_BY_NUMBER_QUERY = _ALL_QUERY.join_from(IDS_BY_NUMBER, credit_checks, credit_checks.c.id == IDS_BY_NUMBER.c.id)
-_LIVE_BY_CLAIM_QUERY = _ALL_QUERY.join_from(_CLAIMED_IDS, credit_checks, credit_checks.c.id == _CLAIMED_IDS.c.id)
+_CREDIT_CHECKS_BY_NUMBER_QUERY = _CREDIT_CHECKS_QUERY.join_from(
+    IDS_BY_NUMBER, credit_checks, credit_checks.c.id == IDS_BY_NUMBER.c.id
+)
+_CREDIT_CHECK_BY_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.join_from(
+    _CLAIMED_CHECK_IDS, credit_checks, credit_checks.c.id == _CLAIMED_CHECK_IDS.c.id
+)
 _renewal_check = credit_checks.alias("renewal")
-_RENEWED_BY_QUERY = _ALL_QUERY.join_from(
+_RENEWED_CREDIT_CHECK_QUERY = _CREDIT_CHECKS_QUERY.join_from(
     _renewal_check, credit_checks, credit_checks.c.id == _renewal_check.c.renews
 ).where(_renewal_check.c.id == bindparam("of"), credit_checks.c.superseded_by == bindparam("of"))
 _successor_check = credit_checks.alias("successor").c
-_HAS_SUCCESSOR = exists().where(
+_LIVE_SUCCESSOR_CONDITION = exists().where(
     _successor_check.id == credit_checks.c.superseded_by, _successor_check.status != CheckState.ERROR.value
 )
-_HAS_GIVEN_UP_CLAIM = and_(
+_GIVEN_UP_CLAIM_CONDITION = and_(
     credit_checks.c.number_key == bindparam("number"),
     credit_checks.c.client_id + 0 == bindparam("client"),  # not by an index: SQLite would read all checks of a client
     credit_checks.c.superseded_at.is_not(None),
-    ~_HAS_SUCCESSOR,
+    ~_LIVE_SUCCESSOR_CONDITION,
 )
 _CLAIM_HOLDERS_QUERY = select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.claim_number).where(
     credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
 )
-_LIVE_OF_NUMBERS_QUERY = _ALL_QUERY.where(
+_LIVE_CHECKS_OF_NUMBERS_QUERY = _CREDIT_CHECKS_QUERY.where(
     credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
 ).order_by(credit_checks.c.id)
-_GIVEN_UP_CLAIM_QUERY = _ALL_QUERY.where(_HAS_GIVEN_UP_CLAIM).order_by(credit_checks.c.id.desc())
-_MAY_BE_CLAIMED_QUERY = union_all(
-    select(_CLAIMED_IDS.c.id), select(credit_checks.c.id).where(_HAS_GIVEN_UP_CLAIM)
+_GIVEN_UP_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.where(_GIVEN_UP_CLAIM_CONDITION).order_by(credit_checks.c.id.desc())
+_POSSIBLE_CLAIM_HOLDER_QUERY = union_all(
+    select(_CLAIMED_CHECK_IDS.c.id), select(credit_checks.c.id).where(_GIVEN_UP_CLAIM_CONDITION)
 ).limit(1)
 """Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
 the purchase saves two reads of all columns (0.9 ms on MariaDB).
 """
-_NUMBERS_QUERY = select(credit_checks.c.id, credit_checks.c.number_key).where(
+_NUMBERS_BY_CHECK_ID_QUERY = select(credit_checks.c.id, credit_checks.c.number_key).where(
     credit_checks.c.id.in_(bindparam("some", expanding=True))
 )
-_SPELLING_QUERY = select(credit_checks.c.corporation_number).where(credit_checks.c.id == bindparam("of"))
+_STORED_NUMBER_SPELLING_QUERY = select(credit_checks.c.corporation_number).where(
+    credit_checks.c.id == bindparam("of")
+)
 _INSERT_CREDIT_CHECK = insert(credit_checks)
 
 
 def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
     """Return the credit check with this id; None if there is none. `lapsed`: ids of credit checks whose purchase
     call has lapsed (its process crashed or froze); a pending one of them is returned with an unknown outcome."""
-    row = conn.execute(_BY_ID_QUERY, {"of": record_id}).first()
+    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"of": record_id}).first()
     return make_record(row, lapsed) if row else None
 
 
@@ -117,7 +125,7 @@ def find_by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = fro
     purchase call has lapsed (its process crashed or froze); pending ones of them are returned with an unknown
     outcome.
     """
-    return select_by_number(number, conn.execute(_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
+    return select_by_number(number, conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
 
 
 def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
@@ -140,7 +148,7 @@ def find_live(
     returned with an unknown outcome.
     """
     pair = (int(client_id), number)
-    rows = conn.execute(_LIVE_BY_CLAIM_QUERY, {"client": pair[0], "number": number}).all()
+    rows = conn.execute(_CREDIT_CHECK_BY_CLAIM_QUERY, {"client": pair[0], "number": number}).all()
     records = [make_record(row, lapsed) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))]
     return next(
         (
@@ -152,21 +160,23 @@ def find_live(
     )
 
 
-def find_claim_holders(conn: Connection, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+def find_claim_holders(
+    conn: Connection, clients_and_numbers: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
     """Return, by (client id, corporation number), the id of the credit check that holds the claim on this pair.
     Pairs without a claim, and pairs whose only live row has a number that isn't normalised, are left out."""
-    if not pairs:
+    if not clients_and_numbers:
         return {}
-    rows = conn.execute(_CLAIM_HOLDERS_QUERY, {"numbers": sorted({number for _, number in pairs})})
+    rows = conn.execute(_CLAIM_HOLDERS_QUERY, {"numbers": sorted({number for _, number in clients_and_numbers})})
     holders = {(str(row.client_id), row.claim_number): row.id for row in rows}
-    return {pair: holders[pair] for pair in pairs if pair in holders}
+    return {pair: holders[pair] for pair in clients_and_numbers if pair in holders}
 
 
 def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
     """Return the live credit checks of these corporation numbers, by number, oldest first. A number without a live
     credit check has no key."""
     found: dict[str, tuple[CreditCheck, ...]] = {}
-    rows = conn.execute(_LIVE_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
+    rows = conn.execute(_LIVE_CHECKS_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     for record in (make_record(row, frozenset()) for row in rows):
         if record.is_live:
             number = record.corporation_number
@@ -178,7 +188,7 @@ def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCh
     """Return the live credit check of this client and corporation number. If there is none, return the newest one
     that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
     which = {"client": int(client_id), "number": number}
-    if conn.execute(_MAY_BE_CLAIMED_QUERY, which).first() is None:
+    if conn.execute(_POSSIBLE_CLAIM_HOLDER_QUERY, which).first() is None:
         return None
     live_record = find_live(conn, client_id, number)
     if live_record is not None:
@@ -195,7 +205,7 @@ def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
     StaleRow if the row has changed since it was read.
     """
     at = convert_to_naive_utc(read_current_time(conn, now))
-    spelled = conn.scalar(_SPELLING_QUERY, {"of": record.id})
+    spelled = conn.scalar(_STORED_NUMBER_SPELLING_QUERY, {"of": record.id})
     values = {} if spelled == record.corporation_number else {"corporation_number": record.corporation_number}
     change_record(conn, record, now, superseded_at=at, **values)
 
@@ -221,7 +231,7 @@ def find_known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> 
 def find_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
     """Return the credit checks with this id of the provider (column `credit_check_id`). Credit checks of two
     clients may have the same id."""
-    return select_records(conn, _ALL_QUERY.where(credit_checks.c.credit_check_id == provider_id))
+    return select_records(conn, _CREDIT_CHECKS_QUERY.where(credit_checks.c.credit_check_id == provider_id))
 
 
 def select_records(
@@ -261,7 +271,7 @@ def _read_records_in_range(
     """
     values = select(column.label("value")).where(column >= first, column < beyond).distinct().order_by(column)
     first_values = values.limit(limit).subquery()
-    rows = _ALL_QUERY.join_from(first_values, credit_checks, column == first_values.c.value).order_by(
+    rows = _CREDIT_CHECKS_QUERY.join_from(first_values, credit_checks, column == first_values.c.value).order_by(
         column, credit_checks.c.id.desc()
     )
     return select_records(conn, rows.limit(limit), lapsed)
@@ -363,7 +373,7 @@ def _make_update_statement(columns: tuple[str, ...]) -> Update:
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:
     """Raise StaleRow if the credit check's row doesn't have the version of `record` any more. For decisions that
     write only to other tables."""
-    row = conn.execute(_BY_ID_QUERY, {"of": record.id}).first()
+    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"of": record.id}).first()
     if row is None or row.version != record.version:
         raise StaleRow(record.id)
 
@@ -378,7 +388,7 @@ def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) 
 def find_superseded_record(conn: Connection, record_id: int) -> CreditCheck | None:
     """Return the credit check whose claim the renewal with the id `record_id` has taken over; None if there is
     none."""
-    row = conn.execute(_RENEWED_BY_QUERY, {"of": record_id}).first()
+    row = conn.execute(_RENEWED_CREDIT_CHECK_QUERY, {"of": record_id}).first()
     return make_record(row, frozenset()) if row else None
 
 
@@ -404,7 +414,7 @@ def get_base_query() -> Select[Any]:
     """Return the query of all credit checks with the columns that `make_record` needs. The caller adds conditions to
     it.
     """
-    return _ALL_QUERY
+    return _CREDIT_CHECKS_QUERY
 
 
 def _get_record_id(record: CreditCheck) -> int:
@@ -413,4 +423,8 @@ def _get_record_id(record: CreditCheck) -> int:
 
 def read_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
     """Return the corporation number of each of these credit checks, by its id."""
-    return {row.id: row.number_key for row in conn.execute(_NUMBERS_QUERY, {"some": sorted(ids)})} if ids else {}
+    return (
+        {row.id: row.number_key for row in conn.execute(_NUMBERS_BY_CHECK_ID_QUERY, {"some": sorted(ids)})}
+        if ids
+        else {}
+    )

@@ -19,7 +19,7 @@ _person_row = (
     select(*people.PERSON_COLUMNS).select_from(_single_row.outerjoin(operators, people.IS_ENABLED_PERSON)).subquery()
 )
 _joined_tables = _person_row.outerjoin(IDS_BY_NUMBER, true()).outerjoin(checks, checks.c.id == IDS_BY_NUMBER.c.id)
-_IS_LAPSED = journal.is_lapsed_sql(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
+_LAPSED_CHECK_CONDITION = journal.is_lapsed_sql(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
 # Declared by name only, so that a program without payments doesn't import the tables of payments.
 _orders, _payments = table("orders", column("number_key")), table("payments", column("corporation_number"))
 HAS_ORDERS_OR_PAYMENTS = or_(
@@ -27,10 +27,12 @@ HAS_ORDERS_OR_PAYMENTS = or_(
     exists().where(_payments.c.corporation_number == bindparam("number")),
 )
 """SQL condition: orders or payments with the corporation number in the parameter `number` exist."""
-_SEARCH_QUERY = select(*_person_row.c, HAS_ORDERS_OR_PAYMENTS, _IS_LAPSED, *CREDIT_CHECK_COLUMNS).select_from(
-    _joined_tables
+_NUMBER_SEARCH_QUERY = select(
+    *_person_row.c, HAS_ORDERS_OR_PAYMENTS, _LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMNS
+).select_from(_joined_tables)
+_CREDIT_CHECK_BY_ID_QUERY = select(_LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMNS).where(
+    checks.c.id == bindparam("of")
 )
-_RECORD_QUERY = select(_IS_LAPSED, *CREDIT_CHECK_COLUMNS).where(checks.c.id == bindparam("of"))
 _PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
 
 
@@ -50,7 +52,7 @@ def search_number(conn: Connection, number: str, name: str | None, *, admit_unli
     orders or payments. With `admit_unlisted` every name is a person with all roles while the table `operators`
     is empty.
     """
-    rows = conn.execute(_SEARCH_QUERY, {"number": number, "who": name}).all()
+    rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": number, "who": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
     if person is None and name is not None and admit_unlisted:
         person = people.find_person_without_operators(conn, name)
@@ -63,5 +65,5 @@ def find_record(conn: Connection, record_id: int) -> CreditCheck | None:
     """Return one credit check; None if there is none. A pending one is returned with an unknown outcome if the lease
     of its purchase call has expired.
     """
-    row = conn.execute(_RECORD_QUERY, {"of": record_id}).first()
+    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"of": record_id}).first()
     return make_record(row[1:], frozenset([record_id] if row[0] else [])) if row else None

@@ -116,15 +116,15 @@ def _list_missing_values(name: object, result: object, dates: object, pdf: objec
     return tuple(part for part, value in parts.items() if value is None or value == "")
 
 
-def _get_normalised_number(key: str | None, raw: object) -> str:
+def _get_normalised_number(key: str | None, stored_number: object) -> str:
     """Return the normalised corporation number. `key` is the number as SQL has normalised it. If SQL couldn't, the
-    number is parsed from `raw`, the stored text: the row stays so until a task of the worker corrects it.
+    number is parsed from `stored_number`, the stored text: the row stays so until a task of the worker corrects it.
 
     In a table of another application the column may have integers or NULL.
     """
     if key is None or len(key) != DIGIT_COUNT:
         with suppress(InvalidCorporationNumber):
-            return parse_number(str(raw)).value
+            return parse_number(str(stored_number)).value
     return key or ""
 
 

@@ -31,19 +31,21 @@ OPEN_SECONDS = 60.0
 a few retries together.
 """
 
-_LATEST_ID_QUERY = select(func.max(changes.c.id))
-_LATER_ROWS_QUERY = (
+_LATEST_CHANGE_ID_QUERY = select(func.max(changes.c.id))
+_LATER_CHANGES_QUERY = (
     select(changes.c.id, changes.c.kind, changes.c.subject_id)
     .where(changes.c.id > bindparam("after"))
     .order_by(changes.c.id)
 )
-_IS_OPEN_ID = changes.c.id > bindparam("closed"), changes.c.id <= bindparam("upto")
-_OPEN_ROWS_QUERY = (
-    select(changes.c.id, changes.c.kind, changes.c.subject_id).where(*_IS_OPEN_ID).order_by(changes.c.id)
+_OPEN_CHANGE_ID_CONDITIONS = changes.c.id > bindparam("closed"), changes.c.id <= bindparam("upto")
+_OPEN_CHANGES_QUERY = (
+    select(changes.c.id, changes.c.kind, changes.c.subject_id)
+    .where(*_OPEN_CHANGE_ID_CONDITIONS)
+    .order_by(changes.c.id)
 )
 FEED_STATE_QUERY = select(
-    select(func.count()).where(*_IS_OPEN_ID).scalar_subquery().label("open_rows"),
-    _LATEST_ID_QUERY.scalar_subquery().label("latest"),
+    select(func.count()).where(*_OPEN_CHANGE_ID_CONDITIONS).scalar_subquery().label("open_rows"),
+    _LATEST_CHANGE_ID_QUERY.scalar_subquery().label("latest"),
 )
 """Query of the number of rows in the range of open ids, and of the latest id. One round trip shows whether there are
 new rows. A reader with further questions adds columns to this query.
@@ -96,18 +98,18 @@ def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ..
 
 def _make_present_mark(conn: Connection) -> FeedMark:
     """Return the mark of a reader that begins now. Rows of the feed that exist already don't count as changes."""
-    latest = int(conn.scalar(_LATEST_ID_QUERY) or 0)
+    latest = int(conn.scalar(_LATEST_CHANGE_ID_QUERY) or 0)
     closed = latest if conn.dialect.name == "sqlite" else max(0, latest - FIRST_OPEN_IDS)
     seen_ids = frozenset(row.id for row in _read_open_rows(conn, closed, latest))
     return FeedMark(latest, seen_ids, closed, latest, time.monotonic())
 
 
 def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
-    return conn.execute(_LATER_ROWS_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
+    return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
 
 
 def _read_open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
-    return conn.execute(_OPEN_ROWS_QUERY, {"closed": closed, "upto": upto}).all()
+    return conn.execute(_OPEN_CHANGES_QUERY, {"closed": closed, "upto": upto}).all()
 
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:

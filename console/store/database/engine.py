@@ -124,7 +124,7 @@ class Database:
         On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
         ConsoleError for a database error that has an error code (`error_codes.find_error_code`).
         """
-        self._call_observer(+1)
+        self._report_transaction_change(+1)
         try:
             if self.is_server:
                 with self._reader.connect() as conn:
@@ -137,7 +137,7 @@ class Database:
             _raise_console_error(error)
             raise
         finally:
-            self._call_observer(-1)
+            self._report_transaction_change(-1)
 
     def write(self, run_in_transaction: Callable[[Transaction], T]) -> T:
         """Call `run_in_transaction` in a write transaction and return its result after the COMMIT.
@@ -166,7 +166,7 @@ class Database:
     @contextmanager
     def write_without_retries(self) -> Iterator[Transaction]:
         """Open a write transaction without retries: for migrations and tests, while no other process writes."""
-        self._call_observer(+1)
+        self._report_transaction_change(+1)
         try:
             with self._write_transaction() as tx:
                 yield tx
@@ -174,8 +174,8 @@ class Database:
             _raise_console_error(error)
             raise
         finally:
-            self._call_observer(-1)
-        tx.run_hooks()
+            self._report_transaction_change(-1)
+        tx.run_commit_hooks()
 
     def _attempt_transaction(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
         """Call `work` in one write transaction and return its result. `lost` are earlier attempts whose COMMIT
@@ -185,7 +185,7 @@ class Database:
         this attempt has read the same state and writes the same keys as the earlier attempt, so only one of them
         can commit.
         """
-        self._call_observer(+1)
+        self._report_transaction_change(+1)
         try:
             with self._write_transaction() as tx:
                 committed = _find_first_committed(lost, tx.conn) or tx
@@ -194,8 +194,8 @@ class Database:
                     if _find_first_committed(lost, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
-            self._call_observer(-1)
-        committed.run_hooks()
+            self._report_transaction_change(-1)
+        committed.run_commit_hooks()
         result: T = committed.result
         return result
 
@@ -206,18 +206,18 @@ class Database:
         if self.is_server:
             with self.engine.connect() as conn:
                 self._has_connected = True
-                self._run_admission(conn)
+                self._check_database_if_due(conn)
                 self._set_executed_request(conn)
                 tx = Transaction(conn)
                 yield tx
                 self._commit_transaction(tx)
             return
         with self._write_queue.hold_writer_lock(), self._sqlite_transaction("BEGIN IMMEDIATE") as conn:
-            self._run_admission(conn)
+            self._check_database_if_due(conn)
             yield Transaction(conn)
             self._require_same_file()
 
-    def _run_admission(self, conn: Connection) -> None:
+    def _check_database_if_due(self, conn: Connection) -> None:
         if self.admission is not None and time.monotonic() >= self._admitted_until:
             self.admission(conn)
             self._admitted_until = time.monotonic() + ADMISSION_VALID_SECONDS
@@ -314,7 +314,7 @@ class Database:
                 {"problem": UnreachableProblem.DATABASE_FILE_REPLACED, "file": self._path},
             )
 
-    def _call_observer(self, step: int) -> None:
+    def _report_transaction_change(self, step: int) -> None:
         if self.observer is not None:
             self.observer(step)
 

@@ -158,7 +158,7 @@ def get_error_consequence(error: BaseException) -> ErrorConsequence:
     return "gone" if is_connection_lost(error) or number == 1317 or error.connection_invalidated else "other"
 
 
-def _is_unnumbered_race(number: int | None, words: str) -> bool:
+def _is_unnumbered_race(number: int | None, message: str) -> bool:
     """True if an error with this number and message is one of three kinds of lost races for which servers have no
     error number of their own.
 
@@ -168,9 +168,9 @@ def _is_unnumbered_race(number: int | None, words: str) -> bool:
       it was still reading a trigger.
     """
     return (
-        _is_own_chain_conflict(number, words)
-        or (number == 1644 and AUDIT_TIME_MESSAGE in words)
-        or (number == 1064 and INTERRUPTED_READ_MESSAGE in words)
+        _is_own_chain_conflict(number, message)
+        or (number == 1644 and AUDIT_TIME_MESSAGE in message)
+        or (number == 1064 and INTERRUPTED_READ_MESSAGE in message)
     )
 
 
@@ -181,8 +181,8 @@ def is_conflict_in_own_chain(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and _is_own_chain_conflict(find_error_number(error), str(error.orig))
 
 
-def _is_own_chain_conflict(number: int | None, words: str) -> bool:
-    return number == 1062 and "uq_audit_chain" in words
+def _is_own_chain_conflict(number: int | None, message: str) -> bool:
+    return number == 1062 and "uq_audit_chain" in message
 
 
 def is_lock_wait_timeout(error: BaseException) -> bool:

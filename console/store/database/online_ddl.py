@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.03
 _RETRY_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)  # seconds between tries
 _CANCELLED_ERRORS = {1205, 1213, 1317, 1969, 3024}  # lock wait, deadlock, and the error numbers of KILL QUERY
 _COPY_ERRORS = {1845, 1846}
-_STATE_QUERY = text("SELECT state FROM information_schema.processlist WHERE id = :id")
+_STATEMENT_STATE_QUERY = text("SELECT state FROM information_schema.processlist WHERE id = :id")
 _log = logging.getLogger("console.store")
 
 CompletionCheck = Callable[[], bool]
@@ -113,7 +113,7 @@ class _LockWaitWatch:
         while not self._ended.wait(_POLL_SECONDS):
             try:
                 with self._database.read() as conn:
-                    waiting = "metadata lock" in str(conn.scalar(_STATE_QUERY, {"id": connection})).lower()
+                    waiting = "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection})).lower()
                     since = (since or time.monotonic()) if waiting else None
                     if since is not None and time.monotonic() - since >= LONGEST_WAIT_SECONDS:
                         self._kill_query(conn, connection)

@@ -27,13 +27,13 @@ FITNESS_CHECK_VALID_SECONDS = 1.0
 check before every purchase would take a fifth of the purchase's time on MariaDB. The triggers
 (`constraints.row_counters`) let nobody use up that many ids within this time.
 """
-_valid_until: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
-_largest_ids: WeakKeyDictionary[Engine, Mapping[str, int]] = WeakKeyDictionary()
+_check_valid_until_by_engine: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
+_largest_ids_by_engine: WeakKeyDictionary[Engine, Mapping[str, int]] = WeakKeyDictionary()
 """For each engine, the largest possible id of each table, from its column's type. Only `db upgrade` and `db adopt`
 change these types.
 """
 _INTEGER_BITS = {"tinyint": 7, "smallint": 15, "mediumint": 23, "int": 31, "bigint": 63}
-_COLUMNS_QUERY = (
+_COUNTER_COLUMNS_QUERY = (
     "SELECT table_name, data_type, column_type FROM information_schema.columns"
     " WHERE table_schema = DATABASE() AND extra LIKE '%%auto_increment%%'"
 )
@@ -41,8 +41,8 @@ _NEXT_IDS_QUERY = (
     "SELECT table_name, auto_increment FROM information_schema.tables"
     " WHERE table_schema = DATABASE() AND auto_increment IS NOT NULL"
 )
-_DISABLE_CACHE = "SET SESSION information_schema_stats_expiry = 0"
-_SQLITE_QUERY = "SELECT name, seq FROM sqlite_sequence"
+_DISABLE_STATISTICS_CACHE_SQL = "SET SESSION information_schema_stats_expiry = 0"
+_SQLITE_COUNTERS_QUERY = "SELECT name, seq FROM sqlite_sequence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,17 @@ class RowCounter:
 def read_counters(conn: Connection) -> tuple[RowCounter, ...]:
     """Return the counters of the console's tables that the connected account may see. The counter with the
     smallest share of remaining ids comes first."""
-    _largest_ids.pop(conn.engine, None)
+    _largest_ids_by_engine.pop(conn.engine, None)
     return _read_counters(conn)
 
 
 def require_remaining_ids(conn: Connection) -> None:
     """Raise storage_full if one of COUNTED_TABLES has fewer than MIN_REMAINING_IDS ids left. If every table has
     had ENOUGH_REMAINING_IDS within the last FITNESS_CHECK_VALID_SECONDS, nothing is read."""
-    if time.monotonic() < _valid_until.get(conn.engine, float("-inf")):
+    if time.monotonic() < _check_valid_until_by_engine.get(conn.engine, float("-inf")):
         return
     if all(counter.remaining >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):
-        _valid_until[conn.engine] = time.monotonic() + FITNESS_CHECK_VALID_SECONDS
+        _check_valid_until_by_engine[conn.engine] = time.monotonic() + FITNESS_CHECK_VALID_SECONDS
         return
     for counter in read_counters(conn):
         if counter.remaining < MIN_REMAINING_IDS:
@@ -84,16 +84,17 @@ def require_remaining_ids(conn: Connection) -> None:
 def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
     if conn.dialect.name == "sqlite":
         existing = [
-            RowCounter(str(name), int(seq) + 1, 2**63 - 1) for name, seq in conn.exec_driver_sql(_SQLITE_QUERY)
+            RowCounter(str(name), int(seq) + 1, 2**63 - 1)
+            for name, seq in conn.exec_driver_sql(_SQLITE_COUNTERS_QUERY)
         ]
     else:
         _disable_statistics_cache(conn)
-        if conn.engine not in _largest_ids:
-            _largest_ids[conn.engine] = {
+        if conn.engine not in _largest_ids_by_engine:
+            _largest_ids_by_engine[conn.engine] = {
                 str(table): _compute_largest_id(kind, column_type)
-                for table, kind, column_type in conn.exec_driver_sql(_COLUMNS_QUERY)
+                for table, kind, column_type in conn.exec_driver_sql(_COUNTER_COLUMNS_QUERY)
             }
-        ends = _largest_ids[conn.engine]
+        ends = _largest_ids_by_engine[conn.engine]
         rows = list(conn.exec_driver_sql(_NEXT_IDS_QUERY))
         existing = [
             RowCounter(str(table), int(next_id), ends[str(table)]) for table, next_id in rows if str(table) in ends
@@ -110,4 +111,4 @@ def _compute_largest_id(kind: str, column_type: str) -> int:
 def _disable_statistics_cache(conn: Connection) -> None:
     """Disable MySQL's cache of table statistics (up to a day old) for this session. MariaDB has no such cache."""
     if not getattr(conn.dialect, "is_mariadb", False):
-        conn.exec_driver_sql(_DISABLE_CACHE)
+        conn.exec_driver_sql(_DISABLE_STATISTICS_CACHE_SQL)

@@ -47,7 +47,7 @@ _SESSION_SETTINGS = (
     f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS} /*M!100000 , wsrep_sync_wait = 3 */",
 )
 # A Galera node outside the primary component accepts SET and a SELECT without tables, but refuses this statement.
-_CHECK_STATEMENT = "DO 1"
+_CONNECTION_CHECK_STATEMENT = "DO 1"
 _TIME_LIMITS = (
     f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS} /*M!100000 , max_statement_time = {STATEMENT_SECONDS},"
     f" idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */"
@@ -204,9 +204,9 @@ class _ConnectionOpener:
             open_node = partial(_open_connection, dialect, arguments, options)
             try:
                 connection = (
-                    open_node(_CHECK_STATEMENT, *_SESSION_SETTINGS)
+                    open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS)
                     if self._server.has_no_time_limit
-                    else open_node(_CHECK_STATEMENT, *_SESSION_SETTINGS, _TIME_LIMITS)
+                    else open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS, _TIME_LIMITS)
                 )
             except dialect.loaded_dbapi.OperationalError as refused:
                 if refused.args[0] == _DATABASE_ACCESS_DENIED_ERROR:
@@ -279,7 +279,7 @@ def _is_serving(open_node: Callable[[str], DBAPIConnection], error: type[Excepti
     only because of the login or because no connection is free.
     """
     try:
-        open_node(_CHECK_STATEMENT).close()
+        open_node(_CONNECTION_CHECK_STATEMENT).close()
     except error as refused:
         return not error_codes.is_unreachable(refused)
     return True

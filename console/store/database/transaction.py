@@ -37,7 +37,7 @@ class Transaction:
         """Call `hook` after COMMIT has returned. It isn't called if the transaction fails."""
         self._hooks.append(hook)
 
-    def run_hooks(self) -> None:
+    def run_commit_hooks(self) -> None:
         """Call the functions that were registered by `call_after_commit`, in their order, after COMMIT has
         returned. An exception of a function is only logged."""
         for hook in self._hooks:

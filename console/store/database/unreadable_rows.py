@@ -33,7 +33,7 @@ class UnreadableRow:
     subject_id: int
 
 
-_lock = Lock()
+_unreported_rows_lock = Lock()
 _logged_rows: set[tuple[str, str]] = set()
 _unreported_rows: list[UnreadableRow] = []
 
@@ -77,7 +77,7 @@ def parse_detail(text: str) -> dict[str, object]:
 def take_unreported_rows() -> tuple[UnreadableRow, ...]:
     """Return the unreadable rows that `read_each` has skipped since the last call of this function, if the record
     to which they belong is known."""
-    with _lock:
+    with _unreported_rows_lock:
         unreadable = tuple(_unreported_rows)
         _unreported_rows.clear()
     return unreadable
@@ -85,7 +85,7 @@ def take_unreported_rows() -> tuple[UnreadableRow, ...]:
 
 def _report_row(table: str, row: Any, fault: Exception, subject_of: Callable[[Any], tuple[str, int]] | None) -> None:
     key = str(row[0])[:64]
-    with _lock:
+    with _unreported_rows_lock:
         if (table, key) in _logged_rows or len(_logged_rows) >= MAX_LOGGED_ROWS:
             return
         _logged_rows.add((table, key))

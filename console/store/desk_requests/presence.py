@@ -12,21 +12,21 @@ from console.store.schema.worker import read_only_switches
 
 # A view: a person who asks a worker sees only these leases.
 _presence_leases = leases.to_metadata(MetaData(), name=WORKERS_VIEW)
-_REMAINING_MS = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
-_IS_ALIVE = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
-_IS_ANY_WORKER_ALIVE = exists().where(_IS_ALIVE).label("is_worker_there")
+_REMAINING_PRESENCE_MS = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
+_LIVE_WORKER_CONDITION = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
+_ANY_LIVE_WORKER_EXISTS = exists().where(_LIVE_WORKER_CONDITION).label("is_worker_there")
 _SWITCHES_VERSION = (
     select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")
 )
-_NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(_IS_ANY_WORKER_ALIVE, _SWITCHES_VERSION)
-_PRESENCE_QUERY = select(_IS_ANY_WORKER_ALIVE, _SWITCHES_VERSION)
+_DESK_NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(_ANY_LIVE_WORKER_EXISTS, _SWITCHES_VERSION)
+_WORKER_PRESENCE_QUERY = select(_ANY_LIVE_WORKER_EXISTS, _SWITCHES_VERSION)
 _NEWEST_WORKER_QUERY = (
-    select(_presence_leases.c.operator, _REMAINING_MS)
-    .where(_IS_ALIVE)
+    select(_presence_leases.c.operator, _REMAINING_PRESENCE_MS)
+    .where(_LIVE_WORKER_CONDITION)
     .order_by(_presence_leases.c.lease_expires.desc())
     .limit(1)
 )
-_TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_now()).label("remaining_ms")).where(
+_PRESENCE_TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_now()).label("remaining_ms")).where(
     leases.c.name == PRESENCE_LEASE_NAME, leases.c.lease_expires > 0
 )
 
@@ -37,7 +37,7 @@ def read_silent_seconds(conn: Connection, seconds: float) -> dict[str, float]:
 
     A worker that has released its lease isn't among them, because it still finishes the requests that it executes.
     """
-    return {row.token: seconds - row.remaining_ms / 1000 for row in conn.execute(_TOKENS_QUERY).all()}
+    return {row.token: seconds - row.remaining_ms / 1000 for row in conn.execute(_PRESENCE_TOKENS_QUERY).all()}
 
 
 def find_newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
@@ -55,8 +55,8 @@ def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
     """
     if after is None:
         mark, changes = change_feed.list_changes_since(conn, None)
-        state = conn.execute(_PRESENCE_QUERY).one()
+        state = conn.execute(_WORKER_PRESENCE_QUERY).one()
     else:
-        state = conn.execute(_NEWS_QUERY, change_feed.make_state_parameters(after)).one()
+        state = conn.execute(_DESK_NEWS_QUERY, change_feed.make_state_parameters(after)).one()
         mark, changes = change_feed.read_changes_after_state_query(conn, after, state)
     return DeskNews(mark, changes, not state.is_worker_there, int(state.switches_version))

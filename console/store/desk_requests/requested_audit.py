@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import (
-    AUDIT_ACTION,
+    AUDIT_REQUEST_ACTION,
     LONGEST_ARGUMENTS_BYTES,
     NewDeskRequest,
     make_request_id,
@@ -43,7 +43,7 @@ class RequestedAuditTrail:
                 text = _encode_json(
                     {**facts, "detail": {"cut": _encode_json(facts["detail"])[: LONGEST_ARGUMENTS_BYTES // 8]}}
                 )
-            requests.insert_request(tx, NewDeskRequest(make_request_id(), AUDIT_ACTION, text), self._desk)
+            requests.insert_request(tx, NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, text), self._desk)
 
 
 def _encode_json(facts: object) -> str:
@@ -82,8 +82,8 @@ invent such an entry; a desk may request them only with the result refused.
 """
 
 
-def parse_audit_entry(who: str, args: str) -> NewAuditEntry:
-    """Return the audit entry that a desk request asks for. `who` is the sender of the request, `args` its JSON
+def parse_audit_entry(person: str, args: str) -> NewAuditEntry:
+    """Return the audit entry that a desk request asks for. `person` is the sender of the request, `args` its JSON
     text. Raises ValueError for a text that isn't an audit entry, or for an action and result that a desk may
     not request.
     """
@@ -97,7 +97,7 @@ def parse_audit_entry(who: str, args: str) -> NewAuditEntry:
     is_refusal = result == "refused" and what in _AUDIT_ACTIONS and what != AuditAction.AUDIT_ROOT
     if not is_refusal and (what not in _ACTIONS_OF_DESKS or result not in ("done", "failed", "refused")):
         raise ValueError("not an audit entry of a desk")
-    return NewAuditEntry(who, what, kind, subject, result, reason, detail)
+    return NewAuditEntry(person, what, kind, subject, result, reason, detail)
 
 
 def _require_text(value: object) -> str | None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.desk_requests.records import (
-    AUDIT_ACTION,
+    AUDIT_REQUEST_ACTION,
     LONGEST_FILE_PART_BYTES,
     WITHDRAW_ACTION,
     WITHDRAWN_REQUEST_KIND,
@@ -45,25 +45,25 @@ from console.store.database.transaction import make_locking_read
 from console.store.operations.leases import Holder
 from console.store.schema.core import request_files, requests
 
-_MAX_CANDIDATES = 20
+_MAX_TAKABLE_REQUESTS = 20
 """Largest number of requests that one search for the next request reads."""
-_MAX_MARKED_LAPSED = 100
+_MAX_REQUESTS_MARKED_LAPSED = 100
 """Largest number of requests that one transaction marks as lapsed."""
 _NOW_SQL: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
 """SQL expression: the present instant in UTC by the server's clock, which no session can set."""
 
-_IS_LIVE = is_live(requests.c.lease_clock, requests.c.lease_expires)
-_IS_WAITING = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW_SQL)
-_IS_ABANDONED = and_(requests.c.state == DeskRequestState.TAKEN, not_(_IS_LIVE))
+_LIVE_LEASE_CONDITION = is_live(requests.c.lease_clock, requests.c.lease_expires)
+_WAITING_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW_SQL)
+_ABANDONED_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.TAKEN, not_(_LIVE_LEASE_CONDITION))
 _withdrawal_request = requests.alias("withdrawal")
-_IS_WITHDRAWN = (
+_WITHDRAWN_REQUEST_CONDITION = (
     select(_withdrawal_request.c.id)
     .where(_withdrawal_request.c.claimed_id == requests.c.id, _withdrawal_request.c.id != requests.c.id)
     .correlate(requests)
     .exists()
 )
-_IS_RUNNING = and_(requests.c.state == DeskRequestState.TAKEN, _IS_LIVE)
-_IS_ANY_OPEN_QUERY = (
+_RUNNING_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.TAKEN, _LIVE_LEASE_CONDITION)
+_ANY_OPEN_REQUEST_QUERY = (
     select(requests.c.state).where(requests.c.state.in_((DeskRequestState.WAITING, DeskRequestState.TAKEN))).limit(1)
 )
 """Query that returns a row if any request is open. It is the cheapest such read: an idle worker runs it 25 times a
@@ -79,11 +79,14 @@ _listed_requests = (
         requests.c.who,
         func.coalesce(requests.c.subject_kind, "").label("kind"),
         func.coalesce(requests.c.subject_id, requests.c.id).label("subject"),
-        _IS_RUNNING.label("running"),
+        _RUNNING_REQUEST_CONDITION.label("running"),
     )
     .where(
-        or_(and_(_IS_WAITING, not_(_IS_WITHDRAWN)), requests.c.state == DeskRequestState.TAKEN),
-        requests.c.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)),
+        or_(
+            and_(_WAITING_REQUEST_CONDITION, not_(_WITHDRAWN_REQUEST_CONDITION)),
+            requests.c.state == DeskRequestState.TAKEN,
+        ),
+        requests.c.action.not_in((AUDIT_REQUEST_ACTION, WITHDRAW_ACTION)),
     )
     .subquery("listed")
 )
@@ -100,74 +103,82 @@ _open_requests = select(
 ).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else.
-_TAKABLE_QUERY = (
+_TAKABLE_REQUESTS_QUERY = (
     select(_open_requests.c.id, _open_requests.c.fence)
     .where(not_(_open_requests.c.running), _open_requests.c.place == 1, _open_requests.c.turn <= bindparam("turns"))
     .order_by(_open_requests.c.turn, _open_requests.c.at, _open_requests.c.id)
-    .limit(_MAX_CANDIDATES)
+    .limit(_MAX_TAKABLE_REQUESTS)
 )
-_TAKABLE_AUDIT_QUERY = (  # read only if no other request can be taken: no person waits for an audit entry
+_TAKABLE_AUDIT_REQUESTS_QUERY = (  # read only if no other request can be taken: no person waits for an audit entry
     select(requests.c.id, requests.c.fence)
-    .where(or_(_IS_WAITING, _IS_ABANDONED), requests.c.action == AUDIT_ACTION)
+    .where(or_(_WAITING_REQUEST_CONDITION, _ABANDONED_REQUEST_CONDITION), requests.c.action == AUDIT_REQUEST_ACTION)
     .order_by(requests.c.at, requests.c.id)
-    .limit(_MAX_CANDIDATES)
+    .limit(_MAX_TAKABLE_REQUESTS)
 )
-_LARGEST_TURN = 1_000_000
-_IS_TAKEN_HERE = and_(
+_LARGEST_TURN_NUMBER = 1_000_000
+_REQUEST_HELD_HERE_CONDITION = and_(
     requests.c.id == bindparam("of"),
     requests.c.fence == bindparam("held"),
     requests.c.state == DeskRequestState.TAKEN,
 )
 _TAKE_REQUEST = (
     update(requests)
-    .where(requests.c.id == bindparam("of"), requests.c.fence == bindparam("held"), or_(_IS_WAITING, _IS_ABANDONED))
+    .where(
+        requests.c.id == bindparam("of"),
+        requests.c.fence == bindparam("held"),
+        or_(_WAITING_REQUEST_CONDITION, _ABANDONED_REQUEST_CONDITION),
+    )
     .values(
         state=DeskRequestState.TAKEN, taken_by=bindparam("account"), worker=bindparam("session"),
         lease_clock=lease_clock_id(), lease_expires=make_lease_expiry_sql(), fence=requests.c.fence + 1,
     )
 )  # fmt: skip
-_TAKEN_QUERY = select(
+_TAKEN_REQUEST_QUERY = select(
     requests.c.id, requests.c.who, requests.c.action, requests.c.args, func.coalesce(requests.c.request_id,
     requests.c.id), requests.c.evidence_sha256, requests.c.confirmed, requests.c.fence, requests.c.subject_kind,
     requests.c.subject_id, requests.c.amount_minor, requests.c.proposed,
 ).where(requests.c.id == bindparam("of"))  # fmt: skip
-_RENEW_LEASE = update(requests).where(_IS_TAKEN_HERE).values(lease_expires=make_lease_expiry_sql())
-_TAKEN_BY_QUERY = select(requests.c.id, requests.c.worker).where(
+_RENEW_REQUEST_LEASE = (
+    update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
+)
+_REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.worker).where(
     requests.c.state == DeskRequestState.TAKEN,
     requests.c.worker.in_(bindparam("workers", expanding=True)),
     requests.c.taken_by == bindparam("account"),
-    _IS_LIVE,
+    _LIVE_LEASE_CONDITION,
 )
-_END_LEASE = (
+_END_REQUEST_LEASES = (
     update(requests)
     .where(requests.c.id == bindparam("of"), requests.c.worker == bindparam("token"))
     .values(lease_expires=0)
 )
-_END_OWN_LEASE = update(requests).where(_IS_TAKEN_HERE).values(lease_expires=0)
-_WRITE_PROGRESS = update(requests).where(_IS_TAKEN_HERE).values(progress=bindparam("step"))
+_END_HELD_REQUEST_LEASE = update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=0)
+_WRITE_REQUEST_PROGRESS = update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(progress=bindparam("step"))
 _END_REQUEST = (
     update(requests)
-    .where(_IS_TAKEN_HERE)
+    .where(_REQUEST_HELD_HERE_CONDITION)
     .values(state=DeskRequestState.ENDED, result=bindparam("answer"), ended_at=_NOW_SQL, lease_expires=0)
 )
-_IS_LAPSED = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at <= _NOW_SQL)
+_LAPSED_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at <= _NOW_SQL)
 # By its id: a search by state would wait for the transactions in which people insert requests.
-_MARK_LAPSED = (
+_MARK_REQUESTS_LAPSED = (
     update(requests)
-    .where(requests.c.id == bindparam("of"), _IS_LAPSED)
+    .where(requests.c.id == bindparam("of"), _LAPSED_REQUEST_CONDITION)
     .values(state=DeskRequestState.LAPSED, ended_at=_NOW_SQL)
 )
-_LAPSED_QUERY = select(requests.c.id).where(_IS_LAPSED).limit(bindparam("most"))
+_LAPSED_REQUEST_IDS_QUERY = select(requests.c.id).where(_LAPSED_REQUEST_CONDITION).limit(bindparam("most"))
 _own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW)
-_IS_OWN_LIVE = is_live(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
-_IS_OWN_OVER = and_(_own_requests.c.state == DeskRequestState.WAITING, _own_requests.c.expires_at <= _NOW_SQL)
+_OWN_LIVE_LEASE_CONDITION = is_live(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
+_OWN_LAPSED_REQUEST_CONDITION = and_(
+    _own_requests.c.state == DeskRequestState.WAITING, _own_requests.c.expires_at <= _NOW_SQL
+)
 _withdrawals = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW).alias("own_withdrawal")
-_PROGRESS_QUERY = select(
+_REQUEST_PROGRESS_QUERY = select(
     _own_requests.c.state,
     _own_requests.c.progress,
     _own_requests.c.result,
-    _IS_OWN_OVER.label("over"),
-    and_(_own_requests.c.state == DeskRequestState.TAKEN, not_(_IS_OWN_LIVE)).label("abandoned"),
+    _OWN_LAPSED_REQUEST_CONDITION.label("over"),
+    and_(_own_requests.c.state == DeskRequestState.TAKEN, not_(_OWN_LIVE_LEASE_CONDITION)).label("abandoned"),
     select(_withdrawals.c.id)
     .where(
         _withdrawals.c.id == bindparam("withdrawal"),
@@ -177,7 +188,7 @@ _PROGRESS_QUERY = select(
     .exists()
     .label("withdrawn"),
 ).where(_own_requests.c.id == bindparam("of"))
-_LONGEST_LISTED_RESULT = 64 * 1024
+_LONGEST_LISTED_RESULT_CHARACTERS = 64 * 1024
 """Length (bytes) of the longest answer that a list of requests reads."""
 _OWN_REQUESTS_QUERY = (
     select(
@@ -187,16 +198,19 @@ _OWN_REQUESTS_QUERY = (
         _own_requests.c.subject_kind,
         _own_requests.c.subject_id,
         _own_requests.c.state,
-        _IS_OWN_OVER.label("over"),
-        case((func.octet_length(_own_requests.c.result) <= _LONGEST_LISTED_RESULT, _own_requests.c.result)).label(
-            "result"
-        ),
+        _OWN_LAPSED_REQUEST_CONDITION.label("over"),
+        case(
+            (func.octet_length(_own_requests.c.result) <= _LONGEST_LISTED_RESULT_CHARACTERS, _own_requests.c.result)
+        ).label("result"),
     )
-    .where(_own_requests.c.id >= bindparam("first"), _own_requests.c.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)))
+    .where(
+        _own_requests.c.id >= bindparam("first"),
+        _own_requests.c.action.not_in((AUDIT_REQUEST_ACTION, WITHDRAW_ACTION)),
+    )
     .order_by(_own_requests.c.id.desc())
     .limit(bindparam("most"))
 )
-_OWN_SUBJECT_QUERY = (
+_SUBJECT_OF_OWN_REQUEST_QUERY = (
     select(_own_requests.c.subject_kind, _own_requests.c.subject_id)
     .where(
         _own_requests.c.id >= bindparam("first"),
@@ -205,11 +219,11 @@ _OWN_SUBJECT_QUERY = (
     .order_by(_own_requests.c.id.desc())
     .limit(1)
 )
-_OWN_WITHDRAWN_QUERY = select(_own_requests.c.subject_id).where(
+_OWN_WITHDRAWN_REQUESTS_QUERY = select(_own_requests.c.subject_id).where(
     _own_requests.c.id >= bindparam("first"), _own_requests.c.action == WITHDRAW_ACTION
 )
-_IS_STORED_QUERY = make_locking_read(select(_own_requests.c.id).where(_own_requests.c.id == bindparam("of")))
-_PARTS_QUERY = (
+_STORED_REQUEST_QUERY = make_locking_read(select(_own_requests.c.id).where(_own_requests.c.id == bindparam("of")))
+_FILE_PARTS_QUERY = (
     select(request_files.c.content).where(request_files.c.request == bindparam("of")).order_by(request_files.c.part)
 )
 
@@ -217,7 +231,7 @@ _PARTS_QUERY = (
 def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: bytes | None = None) -> None:
     """Insert a desk request, and its file in parts. Do nothing if a request with this id is stored: then an
     earlier INSERT succeeded, but its answer was lost."""
-    if tx.conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None:
+    if tx.conn.execute(_STORED_REQUEST_QUERY, {"of": request.id}).first() is not None:
         return
     values = {
         "id": request.id, "who": "", "at": _NOW_SQL, "expires_at": _NOW_SQL, "action": request.action,
@@ -234,7 +248,7 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
     )
     for number, content in enumerate(parts):
         tx.conn.execute(insert(request_files).values(request=request.id, part=number, content=content))
-    tx.set_commit_proof(lambda conn: conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None)
+    tx.set_commit_proof(lambda conn: conn.execute(_STORED_REQUEST_QUERY, {"of": request.id}).first() is not None)
 
 
 def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
@@ -248,7 +262,7 @@ def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
 def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
     """Return the progress of a desk request that the connected account has sent; None if it isn't stored. Costs
     two reads by the primary key."""
-    row = conn.execute(_PROGRESS_QUERY, {"of": request, "withdrawal": make_withdrawal_id(request)}).first()
+    row = conn.execute(_REQUEST_PROGRESS_QUERY, {"of": request, "withdrawal": make_withdrawal_id(request)}).first()
     if row is None:
         return None
     state, progress, result, is_over, is_abandoned, is_withdrawn = row
@@ -260,11 +274,11 @@ def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
 def list_own_requests(conn: Connection, first: str, limit: int) -> tuple[StoredRequest, ...]:
     """Return the desk requests of the connected account with ids from `first` on (ids grow with time), newest
     first and at most `limit`. Requests for audit entries and withdrawals are left out."""
-    withdrawn = set(conn.execute(_OWN_WITHDRAWN_QUERY, {"first": first}).scalars())
+    withdrawn = set(conn.execute(_OWN_WITHDRAWN_REQUESTS_QUERY, {"first": first}).scalars())
     return tuple(
         StoredRequest(
             row.id, row.at, row.action, row.subject_kind, row.subject_id,
-            _make_own_state(row.state, is_over=bool(row.over), is_withdrawn=row.id in withdrawn), row.result,
+            _make_own_request_state(row.state, is_over=bool(row.over), is_withdrawn=row.id in withdrawn), row.result,
         )
         for row in conn.execute(_OWN_REQUESTS_QUERY, {"first": first, "most": limit})
     )  # fmt: skip
@@ -275,11 +289,11 @@ def find_subject_of_own_request(conn: Connection, first: str, request: str) -> t
     it is about no record. `request` is its id or its request id. Only desk requests of the connected database
     account with an id from `first` on are searched; of several, the newest counts.
     """
-    row = conn.execute(_OWN_SUBJECT_QUERY, {"first": first, "of": request}).first()
+    row = conn.execute(_SUBJECT_OF_OWN_REQUEST_QUERY, {"first": first, "of": request}).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
 
-def _make_own_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestState:
+def _make_own_request_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestState:
     """Return the state of an own desk request as the person sees it. `is_over`: no worker took it in time. The
     stored state of a withdrawn request is still WAITING until a worker marks the request as lapsed."""
     match DeskRequestState(state):
@@ -294,13 +308,13 @@ def _make_own_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequ
 
 
 def count_takable_requests(conn: Connection) -> int:
-    """Return the number of desk requests that a worker may take now, at most _MAX_CANDIDATES. If there are none,
-    but a request has lapsed and isn't marked as lapsed yet, return 1. Costs one read of an index if no request
+    """Return the number of desk requests that a worker may take now, at most _MAX_TAKABLE_REQUESTS. If there are
+    none, but a request has lapsed and isn't marked as lapsed yet, return 1. Costs one read of an index if no request
     is open.
     """
-    if conn.execute(_IS_ANY_OPEN_QUERY).first() is None:
+    if conn.execute(_ANY_OPEN_REQUEST_QUERY).first() is None:
         return 0
-    return len(_read_takable_requests(conn)) or len(conn.execute(_LAPSED_QUERY, {"most": 1}).all())
+    return len(_read_takable_requests(conn)) or len(conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"most": 1}).all())
 
 
 def take_next_request(
@@ -313,15 +327,15 @@ def take_next_request(
     Each person's oldest request comes before any person's second one; requests for audit entries come last.
     `only_first_of_person`: take no request of a person for whom another request is executed now.
     """
-    for (id,) in tx.conn.execute(_LAPSED_QUERY, {"most": _MAX_MARKED_LAPSED}).all():
-        tx.conn.execute(_MARK_LAPSED, {"of": id})
+    for (id,) in tx.conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"most": _MAX_REQUESTS_MARKED_LAPSED}).all():
+        tx.conn.execute(_MARK_REQUESTS_LAPSED, {"of": id})
     for row in _read_takable_requests(tx.conn, only_first_of_person=only_first_of_person):
         values = {
             "of": row.id, "held": row.fence, "account": holder.operator, "session": holder.session,
             "lease_ms": int(seconds * 1000),
         }  # fmt: skip
         if _take_request(tx.conn, values):
-            return TakenDeskRequest(*tx.conn.execute(_TAKEN_QUERY, {"of": row.id}).one())
+            return TakenDeskRequest(*tx.conn.execute(_TAKEN_REQUEST_QUERY, {"of": row.id}).one())
     return None
 
 
@@ -335,12 +349,12 @@ def _take_request(conn: Connection, values: dict[str, object]) -> bool:
 
 
 def _read_takable_requests(conn: Connection, *, only_first_of_person: bool = False) -> Sequence[Any]:
-    """Return (id, fencing token) of desk requests that a worker may take, at most _MAX_CANDIDATES. Each of them
+    """Return (id, fencing token) of desk requests that a worker may take, at most _MAX_TAKABLE_REQUESTS. Each of them
     either waits or was taken by a worker whose lease has expired, and is the first open one about its record.
     If there are none, return requests for audit entries.
     """
-    rows = conn.execute(_TAKABLE_QUERY, {"turns": 1 if only_first_of_person else _LARGEST_TURN}).all()
-    return rows or conn.execute(_TAKABLE_AUDIT_QUERY).all()
+    rows = conn.execute(_TAKABLE_REQUESTS_QUERY, {"turns": 1 if only_first_of_person else _LARGEST_TURN_NUMBER}).all()
+    return rows or conn.execute(_TAKABLE_AUDIT_REQUESTS_QUERY).all()
 
 
 def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
@@ -348,7 +362,7 @@ def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
     have the SHA-256 that the request names."""
     if request.evidence_sha256 is None:
         return None
-    content = b"".join(bytes(part) for part in conn.execute(_PARTS_QUERY, {"of": request.id}).scalars())
+    content = b"".join(bytes(part) for part in conn.execute(_FILE_PARTS_QUERY, {"of": request.id}).scalars())
     if hashlib.sha256(content).hexdigest() != request.evidence_sha256:
         raise ValueError("the file of a request is not the one that it names")
     return content
@@ -361,33 +375,42 @@ def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: st
     If such a worker is still alive, it may write in the person's name again once another worker of `account` has
     taken the request, because the triggers compare only the account.
     """
-    for id, token in tx.conn.execute(_TAKEN_BY_QUERY, {"workers": list(workers), "account": account}).all():
-        tx.conn.execute(_END_LEASE, {"of": id, "token": token})
+    for id, token in tx.conn.execute(
+        _REQUESTS_TAKEN_BY_WORKERS_QUERY, {"workers": list(workers), "account": account}
+    ).all():
+        tx.conn.execute(_END_REQUEST_LEASES, {"of": id, "token": token})
 
 
-def renew_lease(conn: Connection, taken: TakenDeskRequest, seconds: float) -> bool:
+def renew_lease(conn: Connection, taken_request: TakenDeskRequest, seconds: float) -> bool:
     """Extend the lease of a taken desk request to `seconds` from now. Return False if another worker has taken the
     request meanwhile."""
-    return conn.execute(_RENEW_LEASE, _make_own_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
+    return (
+        conn.execute(
+            _RENEW_REQUEST_LEASE, _make_held_request_parameters(taken_request) | {"lease_ms": int(seconds * 1000)}
+        ).rowcount
+        == 1
+    )
 
 
-def end_lease(conn: Connection, taken: TakenDeskRequest) -> None:
+def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
     """End the lease of a desk request that this worker has taken but doesn't execute, so that another worker can
     take it."""
-    conn.execute(_END_OWN_LEASE, _make_own_parameters(taken))
+    conn.execute(_END_HELD_REQUEST_LEASE, _make_held_request_parameters(taken_request))
 
 
-def write_progress(conn: Connection, taken: TakenDeskRequest, step: str) -> None:
+def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str) -> None:
     """Store the step of the execution that this worker has reached in the desk request. The window of the sender
     shows it."""
-    conn.execute(_WRITE_PROGRESS, _make_own_parameters(taken) | {"step": step})
+    conn.execute(_WRITE_REQUEST_PROGRESS, _make_held_request_parameters(taken_request) | {"step": step})
 
 
-def store_answer(tx: Transaction, taken: TakenDeskRequest, answer: str) -> bool:
+def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str) -> bool:
     """Store the answer (JSON text) of a desk request and set its state to ended. Return False if another worker
     has taken the request meanwhile."""
-    return tx.conn.execute(_END_REQUEST, _make_own_parameters(taken) | {"answer": answer}).rowcount == 1
+    return (
+        tx.conn.execute(_END_REQUEST, _make_held_request_parameters(taken_request) | {"answer": answer}).rowcount == 1
+    )
 
 
-def _make_own_parameters(taken: TakenDeskRequest) -> dict[str, object]:
-    return {"of": taken.id, "held": taken.fencing_token}
+def _make_held_request_parameters(taken_request: TakenDeskRequest) -> dict[str, object]:
+    return {"of": taken_request.id, "held": taken_request.fencing_token}

@@ -20,7 +20,7 @@ from typing import Literal
 from console.domain.error_reasons import DocumentNotFoundReason, UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.database.engine import Database
-from console.store.documents.folder import Folder
+from console.store.documents.folder import DocumentFolder
 from console.store.documents.storage_protocol import LARGEST_BYTES, DocumentStorage, matches_path
 from console.store.records import evidence
 
@@ -148,10 +148,10 @@ def open_documents(url: str, database: Database) -> Documents:
 
 def _open_storage(url: str, has_documents: Callable[[], bool]) -> DocumentStorage:
     if not url.startswith("gs:"):
-        return Folder(url, has_documents)
-    from console.store.documents.gcs_bucket import Bucket
+        return DocumentFolder(url, has_documents)
+    from console.store.documents.gcs_bucket import DocumentBucket
 
-    return Bucket(url)
+    return DocumentBucket(url)
 
 
 def _make_not_found_error(path: str, reason: DocumentNotFoundReason) -> ConsoleError:

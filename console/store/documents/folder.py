@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import StorageFullDetail
 
 _NO_FOLLOW_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_MAX_CREATORS = 100
+_MAX_DRAFT_CREATORS = 100
 """Number of processes and threads that may create the same folder at the same moment."""
 _SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
 _SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
@@ -37,7 +37,7 @@ _DISCONNECTED_ERRORS = {
 }  # fmt: skip
 
 
-class Folder:
+class DocumentFolder:
     """Storage of documents in a folder of the file system. Implements `DocumentStorage`."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool]) -> None:
@@ -222,7 +222,7 @@ def _create_draft(draft: Path) -> int:
     again.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW_FLAGS
-    for _ in range(_MAX_CREATORS):
+    for _ in range(_MAX_DRAFT_CREATORS):
         with suppress(FileNotFoundError):
             return os.open(draft, flags, 0o600)
     return os.open(draft, flags, 0o600)

@@ -34,7 +34,7 @@ _BYTES_PER_SECOND = 256 * 1024
 _URL_PATTERN = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220})(/(?P<prefix>[A-Za-z0-9._/-]*))?")
 _EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 _NEEDED_PERMISSIONS = ("storage.objects.create", "storage.objects.get")
-_CONTENT_TYPES = {
+_CONTENT_TYPE_BY_SUFFIX = {
     ".csv": "text/csv",
     ".pdf": "application/pdf",
     ".reg": "application/octet-stream",
@@ -43,7 +43,7 @@ _CONTENT_TYPES = {
 _OBJECT_PATH = "b/{}/o/{}"
 
 
-class Bucket:
+class DocumentBucket:
     """Storage of documents in a bucket of Google Cloud Storage. Implements `DocumentStorage`. Logs in with
     Google's application default credentials."""
 
@@ -143,7 +143,7 @@ class Bucket:
         from gcsfs.core import UnclosableBytesIO  # a retry can read it again from its beginning
 
         checksum = b64encode(md5(content, usedforsecurity=False).digest()).decode()
-        kind = _CONTENT_TYPES[path[-4:]]
+        kind = _CONTENT_TYPE_BY_SUFFIX[path[-4:]]
         metadata = {"name": self._prefix + path, "contentType": kind, "md5Hash": checksum}
         boundary, body = _make_multipart_body(json.dumps(metadata).encode(), content)
         try:

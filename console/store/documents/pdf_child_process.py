@@ -22,14 +22,14 @@ MAX_PAGES = 500
 MAX_PIXELS = 6_000_000  # about A4 at 2,000 pixels across; 18 MB for the window
 WIDEST_IMAGE_PIXELS = 4096
 TALLEST_IMAGE_PIXELS = 16_384
-MAX_HITS = 1000
-MAX_CHARACTERS = 100_000  # per page
+MAX_HITS_OR_CHANGES = 1000
+MAX_CHARACTERS_PER_PAGE = 100_000  # per page
 MAX_WORDS = 4_000  # per page
-LONGEST_WORD = 64  # characters; a longer one counts as several
+LONGEST_WORD_CHARACTERS = 64  # characters; a longer one counts as several
 _FIRST_UNSPACED_CODE = 0x2E80  # from here on: Chinese and Japanese characters
 _WIDE_LATIN_CODES = range(0xFF01, 0xFF5F)
 _GRID_UNITS = 1_000_000
-_objects_in_use: list[object] = []
+_pdfium_objects_in_use: list[object] = []
 
 
 class PageRefused(Exception):
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     pdfium = _load_pdfium(fonts)
     content = source.read(int.from_bytes(source.read(8), "big"))
     _limit_files()
-    pages = _Document(pdfium, content)
+    pages = _OpenPdfDocument(pdfium, content)
     for line in source:
         _limit_processor_time(seconds)
         head, payload = _answer_request(pages, json.loads(line))
@@ -104,11 +104,11 @@ def _load_pdfium(fonts: str) -> Any:
     folders = (ctypes.POINTER(ctypes.c_char) * 2)()
     folders[0] = ctypes.cast(ctypes.c_char_p(os.fsencode(fonts)), ctypes.POINTER(ctypes.c_char))
     raw.FPDF_InitLibraryWithConfig(raw.FPDF_LIBRARY_CONFIG(version=2, m_pUserFontPaths=folders))
-    _objects_in_use.append(folders)  # the library may read them later
+    _pdfium_objects_in_use.append(folders)  # the library may read them later
     return pypdfium2
 
 
-def _answer_request(pages: "_Document", request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
+def _answer_request(pages: "_OpenPdfDocument", request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
     try:
         match request["do"]:
             case "count":
@@ -131,7 +131,7 @@ def _answer_request(pages: "_Document", request: dict[str, Any]) -> tuple[dict[s
         return {"refused": "unreadable"}, b""
 
 
-class _Document:
+class _OpenPdfDocument:
     """One PDF document, which is opened at the first request. Nothing in it is executed: its forms are never
     initialised, and its links aren't followed."""
 
@@ -167,16 +167,16 @@ class _Document:
             ranges = list(islice(_find_word_ranges(codes), MAX_WORDS + 1))
             words = [
                 {
-                    "text": "".join(map(chr, codes[first : last + 1]))[:LONGEST_WORD],
+                    "text": "".join(map(chr, codes[first : last + 1]))[:LONGEST_WORD_CHARACTERS],
                     "boxes": self._list_boxes(page, text, first, last),
                 }
                 for first, last in ranges[:MAX_WORDS]
             ]
-            return {"words": words, "cut": len(ranges) > MAX_WORDS or text.count_chars() > MAX_CHARACTERS}
+            return {"words": words, "cut": len(ranges) > MAX_WORDS or text.count_chars() > MAX_CHARACTERS_PER_PAGE}
 
     def search(self, words: str) -> Iterator[dict[str, object]]:
         """Yield each match of the text `words` with the index of its page and the boxes around it, at most
-        MAX_HITS matches. Character width, case and line breaks are ignored."""
+        MAX_HITS_OR_CHANGES matches. Character width, case and line breaks are ignored."""
         searched = "".join(part for letter in words for part in _make_comparable_form(letter))
         hits = 0
         for index in range(self.page_count() if searched else 0):
@@ -184,7 +184,7 @@ class _Document:
                 for first, last in _find_match_ranges(searched, self._read_character_codes(text)):
                     yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
                     hits += 1
-                    if hits == MAX_HITS:
+                    if hits == MAX_HITS_OR_CHANGES:
                         return
 
     def _open_document(self) -> Any:
@@ -205,7 +205,7 @@ class _Document:
         return self._open_document()[index]
 
     def _read_character_codes(self, text: Any) -> list[int]:
-        count = min(text.count_chars(), MAX_CHARACTERS)
+        count = min(text.count_chars(), MAX_CHARACTERS_PER_PAGE)
         codes = (self._raw.FPDFText_GetUnicode(text, index) for index in range(count))
         return [code if code < 0x110000 else 0xFFFD for code in codes]
 
@@ -239,7 +239,7 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
         character = chr(code)
         is_alone = code >= _FIRST_UNSPACED_CODE and code not in _WIDE_LATIN_CODES
         is_part = not character.isspace() and character.isprintable()
-        if first >= 0 and (is_alone or not is_part or index - first >= LONGEST_WORD):
+        if first >= 0 and (is_alone or not is_part or index - first >= LONGEST_WORD_CHARACTERS):
             yield first, index - 1
             first = -1
         if is_part and is_alone:
@@ -252,8 +252,8 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
 
 def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
     """Return the differences of two lists of words, each as [kind, begin and end in `old`, begin and end in
-    `new`], at most MAX_HITS. The kind is replace, delete or insert, as in difflib. The width of characters is
-    ignored.
+    `new`], at most MAX_HITS_OR_CHANGES. The kind is replace, delete or insert, as in difflib. The width of characters
+    is ignored.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
     nothing. The limit of processor time also limits the comparison of the other words.
@@ -266,7 +266,7 @@ def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
     tail = next((place for place in range(shorter - head) if old[-1 - place] != new[-1 - place]), shorter - head)
     matcher = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail])
     changes = (change for change in matcher.get_opcodes() if change[0] != "equal")
-    return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS)]
+    return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS_OR_CHANGES)]
 
 
 def _compute_image_scale(page: Any, width: int) -> float:

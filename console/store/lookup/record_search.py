@@ -5,8 +5,8 @@ There is no index for each condition, see decision 0052. A search reads, in this
 
 - the records that the words of the search name: those of corporation numbers, and those with an identifier;
 - the range of an index that fits one condition (a status, an unknown outcome, a work state, an age, a day of
-  payments), if it has at most FEW_ROWS rows;
-- otherwise the newest NEWEST_ROWS rows of each table. If the table has more, the answer is partial.
+  payments), if it has at most MAX_ROWS_OF_INDEX_SEARCH rows;
+- otherwise the newest NEWEST_ROWS_SEARCHED rows of each table. If the table has more, the answer is partial.
 
 All other conditions are checked for each of these rows; their columns are arguments of SQL functions, so that no
 database uses another index.
@@ -36,7 +36,7 @@ from console.store.queues import filter_sql
 from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.queues import LapsedIds, get_lapsed_ids
-from console.store.queues.table_queries import QueuedRecord, TableQueries
+from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
 from console.store.refunds import refunds
 from console.store.schema.column_types import ForeignInstant, Instant
 from console.store.schema.core import credit_checks as check_table
@@ -44,8 +44,8 @@ from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
 from console.store.schema.payments import refunds as refund_table
 
-FEW_ROWS = 20_000
-NEWEST_ROWS = 100_000
+MAX_ROWS_OF_INDEX_SEARCH = 20_000
+NEWEST_ROWS_SEARCHED = 100_000
 MAX_RECORDS_OF_NUMBERS = 5_000
 """Largest number of records of each kind that a search reads for all corporation numbers together."""
 IdsByKind = Mapping[str, Collection[int]]
@@ -125,7 +125,7 @@ def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecor
     return {queries.kind: _find_records_of_kind(conn, queries, search) for queries in QUEUE_TABLES}
 
 
-def _find_records_of_kind(conn: Connection, queries: TableQueries, search: RecordSearch) -> FoundRecords:
+def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search: RecordSearch) -> FoundRecords:
     lapsed = get_lapsed_ids(queries, search.lapsed)
     conditions = None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed)
     if conditions is None:
@@ -157,7 +157,10 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
 
 
 def _make_id_query(
-    queries: TableQueries, source: _IndexedCondition, conditions: Sequence[ColumnElement[bool]], search: RecordSearch
+    queries: RecordTableQueries,
+    source: _IndexedCondition,
+    conditions: Sequence[ColumnElement[bool]],
+    search: RecordSearch,
 ) -> Select[Any]:
     rank = literal(0) if source.is_newest else _make_work_rank_sql(queries)
     order = [queries.id.desc()] if source.is_newest else [rank, queries.id.desc()]
@@ -165,13 +168,13 @@ def _make_id_query(
     return query.order_by(*order).limit(search.limit + 1)
 
 
-def _make_work_rank_sql(queries: TableQueries) -> ColumnElement[Any]:
+def _make_work_rank_sql(queries: RecordTableQueries) -> ColumnElement[Any]:
     work = queries.make_shown_columns(frozenset()).work_state
     return case((work == WorkState.NEEDS_REVIEW.value, 0), (work == WorkState.SCHEDULED.value, 1), else_=2)
 
 
 def _read_records(
-    conn: Connection, queries: TableQueries, ids: Sequence[int], search: RecordSearch
+    conn: Connection, queries: RecordTableQueries, ids: Sequence[int], search: RecordSearch
 ) -> tuple[QueuedRecord, ...]:
     """Return the records with these ids in the given order. A record that was deleted meanwhile is left out."""
     if not ids:
@@ -184,25 +187,27 @@ def _read_records(
 # -- sources
 
 
-def _find_indexed_conditions(conn: Connection, queries: TableQueries, search: RecordSearch) -> _IndexedConditions:
+def _find_indexed_conditions(
+    conn: Connection, queries: RecordTableQueries, search: RecordSearch
+) -> _IndexedConditions:
     if search.named is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named[queries.kind])))])
-    floor = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS)
+    floor = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS_SEARCHED)
     newest = _IndexedCondition(queries.id > floor, is_newest=True)
     for ranges in _list_index_ranges(queries, search):
-        if _count_rows(conn, queries, ranges) <= FEW_ROWS:
+        if _count_rows(conn, queries, ranges) <= MAX_ROWS_OF_INDEX_SEARCH:
             return _IndexedConditions(
                 [*map(_IndexedCondition, ranges), *([newest] if _may_be_unreadable(queries, search) else [])]
             )
     sources = _IndexedConditions([newest], is_partial=floor > 0)
     if queries.kind == payments.PAYMENT_KIND and search.days is not None:
         days = _make_payment_day_conditions(*_convert_to_utc_bounds(search.days))
-        if floor and _count_rows(conn, queries, days) <= FEW_ROWS:
+        if floor and _count_rows(conn, queries, days) <= MAX_ROWS_OF_INDEX_SEARCH:
             sources.parts += [_IndexedCondition(condition) for condition in days]
     return sources
 
 
-def _may_be_unreadable(queries: TableQueries, search: RecordSearch) -> bool:
+def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> bool:
     """True if the search may find orders with a status that this program doesn't know. They count as pending
     orders that a person must review, but they aren't in the index ranges of these conditions."""
     chosen = search.record_filter
@@ -211,7 +216,7 @@ def _may_be_unreadable(queries: TableQueries, search: RecordSearch) -> bool:
     )
 
 
-def _list_index_ranges(queries: TableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
+def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
     """Yield, for each condition of the search that has an index, SQL conditions for the index ranges that together
     contain all rows that fulfil it. A lapsed row is stored with a known outcome but counts as unknown, so the
     ids of lapsed rows are a range, too.
@@ -243,13 +248,14 @@ def _make_payment_day_conditions(first: datetime, end: datetime) -> list[ColumnE
     ]
 
 
-def _count_rows(conn: Connection, queries: TableQueries, ranges: Sequence[ColumnElement[bool]]) -> int:
-    """Return the number of rows in these index ranges together. The count stops as soon as it is above FEW_ROWS."""
+def _count_rows(conn: Connection, queries: RecordTableQueries, ranges: Sequence[ColumnElement[bool]]) -> int:
+    """Return the number of rows in these index ranges together. The count stops as soon as it is above
+    MAX_ROWS_OF_INDEX_SEARCH."""
     total = 0
     for condition in ranges:
-        counted = select(queries.id).where(condition).limit(FEW_ROWS + 1).subquery()
+        counted = select(queries.id).where(condition).limit(MAX_ROWS_OF_INDEX_SEARCH + 1).subquery()
         total += conn.scalar(select(func.count()).select_from(counted)) or 0
-        if total > FEW_ROWS:
+        if total > MAX_ROWS_OF_INDEX_SEARCH:
             break
     return total
 
@@ -322,6 +328,6 @@ def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dic
 
 
 def _read_ids_by_column(
-    conn: Connection, row_id: Column[Any], column: Column[Any], of: Collection[int]
+    conn: Connection, row_id: Column[Any], column: Column[Any], values: Collection[int]
 ) -> Sequence[int]:
-    return conn.scalars(select(row_id).where(column.in_(sorted(of))).limit(MAX_RECORDS_OF_NUMBERS)).all()
+    return conn.scalars(select(row_id).where(column.in_(sorted(values))).limit(MAX_RECORDS_OF_NUMBERS)).all()

@@ -32,11 +32,11 @@ may belong to that application.
 ADOPTION_KEY, ADOPTION_WAITING, ADOPTION_DONE = "adoption", "waiting", "done"
 VERSION_TABLE_META_KEY = "versions"
 _IGNORED_TABLES = {"sqlite_sequence", upgrade_lock.LOCK_TABLE}
-_VERSION_QUERIES = {
+_VERSION_QUERY_BY_TABLE = {
     "alembic_version": text("SELECT version_num FROM alembic_version"),
     OWN_VERSION_TABLE: text("SELECT version_num FROM console_alembic_version"),
 }
-_STATE_QUERIES = {
+_STATE_QUERY_BY_VERSION_TABLE = {
     "alembic_version": text(
         "SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM alembic_version"
     ),
@@ -56,7 +56,7 @@ def ensure_schema(database: Database) -> dict[str, str]:
     """
     if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
         upgrade(database)
-    state = read_state(database)
+    state = read_meta_and_schema(database)
     _require_head(state["schema"])
     if state.get(ADOPTION_KEY, ADOPTION_DONE) != ADOPTION_DONE:
         raise _make_not_adopted_error()
@@ -67,7 +67,7 @@ def require_current_version(conn: Connection) -> None:
     """Raise schema_mismatch if another desk has upgraded the schema since this program started, so that this program
     stops writing.
     """
-    _require_head(str(conn.scalar(_VERSION_QUERIES[_read_stored_version_table(conn)])))
+    _require_head(str(conn.scalar(_VERSION_QUERY_BY_TABLE[_read_stored_version_table(conn)])))
 
 
 def _require_head(version: str) -> None:
@@ -103,7 +103,7 @@ def _has_no_tables(database: Database) -> bool:
         return not _read_table_names(conn)
 
 
-def read_state(database: Database) -> dict[str, str]:
+def read_meta_and_schema(database: Database) -> dict[str, str]:
     """Return the contents of the table `console_meta`, with the version of the schema under `schema`. Raises
     not_our_database or schema_mismatch if the database lacks this program's tables.
     """
@@ -115,7 +115,7 @@ def read_state(database: Database) -> dict[str, str]:
                 raise _make_not_adopted_error()
             code = ErrorCode.SCHEMA_MISMATCH if not tables else ErrorCode.NOT_OUR_DATABASE
             raise rebuild_error(code, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
-        return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERIES[versions])}
+        return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERY_BY_VERSION_TABLE[versions])}
 
 
 def _get_version_table_name(tables: AbstractSet[str]) -> str:
@@ -206,7 +206,7 @@ def _read_version(conn: Connection) -> str | None:
     tables = _read_table_names(conn)
     versions = _get_version_table_name(tables)
     if versions in tables and "console_meta" in tables:
-        version = conn.scalar(_VERSION_QUERIES[versions])
+        version = conn.scalar(_VERSION_QUERY_BY_TABLE[versions])
         return None if version is None else str(version)
     _require_upgradable(conn, tables)
     return None
@@ -258,13 +258,13 @@ def _store_database_id(conn: Connection) -> None:
         write_meta(conn, ADOPTION_KEY, ADOPTION_WAITING)
 
 
-_META_QUERY = text("SELECT value FROM console_meta WHERE name = :name")
-_INSERT_META = text("INSERT INTO console_meta (name, value) VALUES (:name, :value)")
+_META_VALUE_QUERY = text("SELECT value FROM console_meta WHERE name = :name")
+_INSERT_META_VALUE = text("INSERT INTO console_meta (name, value) VALUES (:name, :value)")
 
 
 def read_meta(conn: Connection, name: str) -> str | None:
     """Return the value stored in `console_meta` under `name`; None if there is none."""
-    value = conn.scalar(_META_QUERY, {"name": name})
+    value = conn.scalar(_META_VALUE_QUERY, {"name": name})
     return None if value is None else str(value)
 
 
@@ -275,7 +275,7 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
     stored = read_meta(conn, name)
     if stored is None:
         try:
-            conn.execute(_INSERT_META, {"name": name, "value": value})
+            conn.execute(_INSERT_META_VALUE, {"name": name, "value": value})
         except IntegrityError:  # another process stored it at the same time
             raise RunAgain from None
     return stored or value
@@ -296,9 +296,9 @@ def read_adoptable_table(conn: Connection) -> legacy_table.LegacyTable:
     return table
 
 
-_MARK_ADOPTED = text("UPDATE console_meta SET value = :done WHERE name = :name AND value <> :done")
+_MARK_DATABASE_ADOPTED = text("UPDATE console_meta SET value = :done WHERE name = :name AND value <> :done")
 
 
 def mark_adopted(conn: Connection) -> bool:
     """Store in `console_meta` that the adoption is done. Return False if that was stored already."""
-    return conn.execute(_MARK_ADOPTED, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1
+    return conn.execute(_MARK_DATABASE_ADOPTED, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1

@@ -29,12 +29,12 @@ _ACQUIRE_LOCK = text(
     "UPDATE console_upgrade SET token = :token, until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE until_ms < CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 )
-_EXTEND_LOCK = text(
+_RENEW_LOCK = text(
     "UPDATE console_upgrade SET until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE token = :token AND until_ms > 0"
 )
 _RELEASE_LOCK = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
-_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
+_LOCK_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
 
 
 class UpgradeLock:
@@ -72,9 +72,10 @@ class UpgradeLock:
         self._database.write(lambda tx: tx.conn.execute(_RELEASE_LOCK, {"token": self._token}))
 
     def _try_acquire(self, conn: Connection) -> bool:
+        """Acquire the lock if it is free or has expired. Return True if this process holds it afterwards."""
         conn.execute(_INSERT_LOCK_ROW)
         conn.execute(_ACQUIRE_LOCK, {"token": self._token, "ms": EXPIRES_AFTER_MS})
-        return bool(conn.scalar(_HOLDER_QUERY) == self._token)
+        return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
     def _renew_until_end(self) -> None:
         while not self._ended.wait(_HEARTBEAT_SECONDS):
@@ -84,8 +85,9 @@ class UpgradeLock:
                 continue
 
     def _renew_lock(self, conn: Connection) -> bool:
-        conn.execute(_EXTEND_LOCK, {"token": self._token, "ms": EXPIRES_AFTER_MS})
-        return bool(conn.scalar(_HOLDER_QUERY) == self._token)
+        """Extend the lock of this process. Return False if another process holds it."""
+        conn.execute(_RENEW_LOCK, {"token": self._token, "ms": EXPIRES_AFTER_MS})
+        return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
 
 @contextmanager

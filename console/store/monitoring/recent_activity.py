@@ -16,7 +16,7 @@ from console.store.schema.payments import payment_events, payments
 
 MAX_ROWS = 2_000
 """Largest number of rows that one function of this module reads from a table."""
-_MAX_IDS = 500
+_MAX_IDS_PER_QUERY = 500
 WAITED_MS_KEY = "waited_ms"
 """Key in the detail of the audit entry of an operation's begin. Its value is the time (milliseconds) for which the
 operation waited for its lease.
@@ -26,17 +26,17 @@ LONGEST_WAIT_MS = 86_400_000
 larger value may be invented.
 """
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_ANSWERS_QUERY = (
+_NEWEST_ANSWERS_QUERY = (
     select(evidence.c.at, evidence.c.source, evidence.c.summary, evidence.c.operation_id)
     .order_by(evidence.c.id.desc())
     .limit(_LIMIT_PARAMETER)
 )
-_NOTICES_QUERY = (
+_NEWEST_NOTICES_QUERY = (
     select(payment_events.c.received_at, payment_events.c.source, payment_events.c.done)
     .order_by(payment_events.c.id.desc())
     .limit(_LIMIT_PARAMETER)
 )
-_CHANGES_QUERY = (
+_NEWEST_CHANGES_QUERY = (
     select(changes.c.at, changes.c.kind, changes.c.subject_id).order_by(changes.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
 _AUDIT_ENTRIES_QUERY = (
@@ -45,7 +45,7 @@ _AUDIT_ENTRIES_QUERY = (
     .order_by(audit_log.c.id)
     .limit(_LIMIT_PARAMETER)
 )
-_DURATIONS_QUERY = select(operations.c.started_at, operations.c.ended_at).where(
+_OPERATION_DURATIONS_QUERY = select(operations.c.started_at, operations.c.ended_at).where(
     operations.c.id.in_(bindparam("ids", expanding=True)), operations.c.ended_at >= bindparam("since")
 )
 _PAYMENT_STATES_QUERY = (
@@ -60,7 +60,7 @@ def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, 
     `paypay.refund`, summary, operation id or None)."""
     return [
         (str(row.source), str(row.summary), row.operation_id)
-        for row in _read_newest_rows(conn, _ANSWERS_QUERY, since)
+        for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
     ]
 
 
@@ -69,22 +69,24 @@ def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetim
     `paypay.refund`, summary)."""
     return [
         (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
-        for row in _read_newest_rows(conn, _ANSWERS_QUERY, since)
+        for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
     ]
 
 
 def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
     """Return the number of providers' notices received since the instant `since`, by (source, result). Counts
     at most MAX_ROWS notices, the newest ones."""
-    return Counter((str(row.source), str(row.done)) for row in _read_newest_rows(conn, _NOTICES_QUERY, since))
+    return Counter((str(row.source), str(row.done)) for row in _read_newest_rows(conn, _NEWEST_NOTICES_QUERY, since))
 
 
 def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
     """Return the number of payments that have changed since the instant `since`, by their present state. Counts at
-    most _MAX_IDS payments.
+    most _MAX_IDS_PER_QUERY payments.
     """
-    changed = (row.subject_id for row in _read_newest_rows(conn, _CHANGES_QUERY, since) if row.kind == "payment")
-    ids = list(dict.fromkeys(changed))[:_MAX_IDS]
+    changed = (
+        row.subject_id for row in _read_newest_rows(conn, _NEWEST_CHANGES_QUERY, since) if row.kind == "payment"
+    )
+    ids = list(dict.fromkeys(changed))[:_MAX_IDS_PER_QUERY]
     return (
         {str(state): int(count) for state, count in conn.execute(_PAYMENT_STATES_QUERY, {"ids": ids})} if ids else {}
     )
@@ -92,9 +94,13 @@ def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
 
 def list_operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
     """Return the durations in seconds, from start to end, of those of these operations that have ended since the
-    instant `since`. At most _MAX_IDS operations are read."""
-    ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS]
-    rows = conn.execute(_DURATIONS_QUERY, {"ids": ids, "since": convert_to_naive_utc(since)}).all() if ids else []
+    instant `since`. At most _MAX_IDS_PER_QUERY operations are read."""
+    ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS_PER_QUERY]
+    rows = (
+        conn.execute(_OPERATION_DURATIONS_QUERY, {"ids": ids, "since": convert_to_naive_utc(since)}).all()
+        if ids
+        else []
+    )
     return [(row.ended_at - row.started_at).total_seconds() for row in rows]
 
 

@@ -27,7 +27,7 @@ _DECIDED_REFUNDS_QUERY = (
     .limit(_MAX_LISTED_RECORDS)
 )
 # The index of `vote_of` leads to the proposals, which are few; those of one person need no index of their own.
-_PROPOSALS_QUERY = (
+_CLOSED_PROPOSALS_QUERY = (
     select(approvals.c.id, approvals.c.subject_kind, approvals.c.subject_id, approvals.c.closed_at)
     .where(
         approvals.c.vote_of.is_(None),
@@ -38,7 +38,7 @@ _PROPOSALS_QUERY = (
     .order_by(approvals.c.id.desc())
     .limit(_MAX_LISTED_RECORDS)
 )
-_ENDED_RUNS_QUERY = (
+_ENDED_BULK_RUNS_QUERY = (
     select(bulk_runs.c.id, bulk_runs.c.reason)
     .where(bulk_runs.c.made_by == bindparam("who"), bulk_runs.c.state == RUN_DONE)
     .order_by(bulk_runs.c.id.desc())
@@ -76,7 +76,7 @@ def list_decided_refunds(conn: Connection, person: str, since: datetime) -> tupl
 def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
     """Return the closed ones among the newest 50 proposals that the person has made since the instant `since`. A
     proposal that the person has replaced by a newer one about the same record is left out."""
-    rows = conn.execute(_PROPOSALS_QUERY, {"who": person, "since": convert_to_naive_utc(since)}).all()
+    rows = conn.execute(_CLOSED_PROPOSALS_QUERY, {"who": person, "since": convert_to_naive_utc(since)}).all()
     newest = {(kind, subject): (id, closed_at) for id, kind, subject, closed_at in reversed(rows)}
     return tuple(
         ClosedProposal(id, kind, subject)
@@ -85,7 +85,7 @@ def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tup
     )
 
 
-def list_ended_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
+def list_ended_bulk_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
     """Return (id, reason) of the newest 50 bulk runs of the person that are done, newest first. The reason is None
     if no reason is stored."""
-    return tuple((id, reason) for id, reason in conn.execute(_ENDED_RUNS_QUERY, {"who": person}))
+    return tuple((id, reason) for id, reason in conn.execute(_ENDED_BULK_RUNS_QUERY, {"who": person}))

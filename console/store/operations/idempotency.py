@@ -17,7 +17,7 @@ from console.store.operations.leases import Holder
 from console.store.schema.core import leases as named_leases
 from console.store.schema.core import operations
 
-_USE_QUERY = select(
+_IDEMPOTENCY_KEY_USE_QUERY = select(
     operations.c.id,
     operations.c.state,
     operations.c.fingerprint,
@@ -36,23 +36,25 @@ _END_OPERATION = (
     )
     .values(state=bindparam("to"), result=bindparam("kept"), ended_at=bindparam("at"))
 )
-_RESULT_QUERY = select(operations.c.result).where(
+_OPERATION_RESULT_QUERY = select(operations.c.result).where(
     operations.c.id == bindparam("of"), operations.c.fence == bindparam("held"), operations.c.state == bindparam("to")
 )
-_FREE_KEY = update(operations).where(operations.c.id == bindparam("of")).values(idempotency_key=bindparam("key"))
+_FREE_IDEMPOTENCY_KEY = (
+    update(operations).where(operations.c.id == bindparam("of")).values(idempotency_key=bindparam("key"))
+)
 LONGEST_EPOCH = timedelta(hours=1)
 _EPOCH_ROW_PARAMETERS = {"of": "idempotency_cache"}
-_IS_EPOCH_ROW = and_(named_leases.c.name == bindparam("of"), named_leases.c.slot == 0)
-_EPOCH_QUERY = select(named_leases.c.token, named_leases.c.since).where(_IS_EPOCH_ROW)
-_REPLACE_EPOCH = (
+_EPOCH_ROW_CONDITION = and_(named_leases.c.name == bindparam("of"), named_leases.c.slot == 0)
+_CACHE_EPOCH_QUERY = select(named_leases.c.token, named_leases.c.since).where(_EPOCH_ROW_CONDITION)
+_REPLACE_CACHE_EPOCH = (
     update(named_leases)
-    .where(_IS_EPOCH_ROW)
+    .where(_EPOCH_ROW_CONDITION)
     .values(token=bindparam("token_"), since=bindparam("since_"), fence=named_leases.c.fence + 1)
 )
 
 
 @dataclass(frozen=True, slots=True)
-class KeyUse:
+class IdempotencyKeyUse:
     """The operation that uses an idempotency key. `operator` began it on `desk` at the instant `since`.
     `fingerprint` is the digest of its request, `result` its stored result (None: no result yet).
     `has_live_lease` is True while its lease hasn't expired.
@@ -68,13 +70,13 @@ class KeyUse:
     has_live_lease: bool
 
 
-def find_use(conn: Connection, key: str) -> KeyUse | None:
+def find_use(conn: Connection, key: str) -> IdempotencyKeyUse | None:
     """Return the operation that uses this idempotency key; None if there is none. Costs one read of an index."""
-    row = conn.execute(_USE_QUERY, {"key": key}).first()
+    row = conn.execute(_IDEMPOTENCY_KEY_USE_QUERY, {"key": key}).first()
     if row is None:
         return None
     operation_id, state, fingerprint, result, operator, desk, since, live = row
-    return KeyUse(
+    return IdempotencyKeyUse(
         operation_id,
         OperationState(state),
         fingerprint,
@@ -97,14 +99,14 @@ def end_operation(
     values = {"of": operation_id, "held": fence, "to": state.value}
     if conn.execute(_END_OPERATION, values | {"kept": result, "at": convert_to_naive_utc(now)}).rowcount == 1:
         return True
-    ended = conn.execute(_RESULT_QUERY, values).first()
+    ended = conn.execute(_OPERATION_RESULT_QUERY, values).first()
     return ended is not None and ended.result == result
 
 
 def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
     """Make the idempotency key of an operation usable for another operation. The present one stays in the journal
     under a new, unique key."""
-    conn.execute(_FREE_KEY, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
+    conn.execute(_FREE_IDEMPOTENCY_KEY, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
 
 
 def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
@@ -112,7 +114,9 @@ def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, 
     copy of the result in Redis."""
     free_idempotency_key(tx.conn, operation_id, key)
     begun = replace_epoch(tx, holder, now)
-    tx.set_commit_proof(lambda conn: conn.scalar(make_locking_read(_EPOCH_QUERY), _EPOCH_ROW_PARAMETERS) == begun)
+    tx.set_commit_proof(
+        lambda conn: conn.scalar(make_locking_read(_CACHE_EPOCH_QUERY), _EPOCH_ROW_PARAMETERS) == begun
+    )
 
 
 def read_current_epoch(conn: Connection, now: datetime) -> str:
@@ -123,13 +127,13 @@ def read_current_epoch(conn: Connection, now: datetime) -> str:
     A new epoch begins when a result is forgotten, when a restore of the database is completed, and when
     a process with a cache begins to use an idempotency key or a request id while no epoch is younger than an hour.
     """
-    row = conn.execute(_EPOCH_QUERY, _EPOCH_ROW_PARAMETERS).first()
+    row = conn.execute(_CACHE_EPOCH_QUERY, _EPOCH_ROW_PARAMETERS).first()
     return row.token if row and abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH else ""
 
 
 def replace_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
     """Begin a new epoch (see `read_current_epoch`) by writing a new random text, and return this text."""
     token = {"token_": str(uuid.uuid4()), "since_": convert_to_naive_utc(now)}
-    if tx.conn.execute(_REPLACE_EPOCH, _EPOCH_ROW_PARAMETERS | token).rowcount == 0:
+    if tx.conn.execute(_REPLACE_CACHE_EPOCH, _EPOCH_ROW_PARAMETERS | token).rowcount == 0:
         leases.acquire(tx, _EPOCH_ROW_PARAMETERS["of"], holder, now, 0.0)
     return read_current_epoch(tx.conn, now)

@@ -29,7 +29,7 @@ RESULT_MS, RUNNING_MS, TEMPORARY_MS = 86_400_000, 30_000, 300_000
 LARGEST_RESULT_BYTES = 8 * 1024
 EPOCH_MS = 1_000
 _RUNNING_MARK, _FORGOTTEN_MARK, _RESULT_MARK = b"r", b"t", b"d"
-_NAME_BYTES = 16
+_ENTRY_NAME_BYTES = 16
 # A result never overwrites the entry ("t") that marks a forgotten result.
 _ADD_COUNTS_SCRIPT = (
     "redis.call('hincrby',KEYS[1],'answered',ARGV[1]) redis.call('hincrby',KEYS[1],'asked',ARGV[2])"
@@ -52,10 +52,10 @@ class CacheAnswer:
     epoch: str | None = None
 
 
-_NO_ANSWER = CacheAnswer()
+_NO_CACHE_ANSWER = CacheAnswer()
 
 
-class NoCache:
+class NoIdempotencyCache:
     """The cache of a process without a configured Redis: it has no results. `questions` is the number of times
     that this process has asked Redis about a key; `answered` is the number of times that it has used the
     answer. Both are approximate.
@@ -82,11 +82,11 @@ class NoCache:
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
         """Return an answer without a result, because there is no Redis to ask."""
-        return _NO_ANSWER
+        return _NO_CACHE_ANSWER
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
         """Return an answer without a result, because there is no Redis to ask."""
-        return _NO_ANSWER
+        return _NO_CACHE_ANSWER
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
         """Do nothing, because there is no Redis in which the result could be stored."""
@@ -98,7 +98,7 @@ class NoCache:
         """Do nothing, because there are no connections to close."""
 
 
-class IdempotencyCache(NoCache):
+class IdempotencyCache(NoIdempotencyCache):
     """Cache of results in Redis, by idempotency key. Safe from any thread; no error of Redis is raised.
 
     `url` is the address of Redis. `store_key` returns the text of the store key; it is called before the
@@ -109,7 +109,7 @@ class IdempotencyCache(NoCache):
         self._link = RedisLink(url, self._require_keys)
         self._database_id = database_id
         self._store_key = store_key
-        self._keys: _EntryCipher | None = None
+        self._keys: _CacheEntryCipher | None = None
         self._epoch_read = (-EPOCH_MS, "")  # when the epoch was asked for, and the epoch
         self._lock = Lock()
         self.questions = self.answered = 0
@@ -119,9 +119,9 @@ class IdempotencyCache(NoCache):
     def counts(self) -> tuple[int, int]:
         """(used answers, questions to Redis), counted in Redis for all desks together. If Redis doesn't answer,
         the numbers of this process."""
-        return self._add_counts() or (self.answered, self.questions)
+        return self._add_counts_and_read_sums() or (self.answered, self.questions)
 
-    def _add_counts(self) -> tuple[int, int] | None:
+    def _add_counts_and_read_sums(self) -> tuple[int, int] | None:
         """Add the counts of this process since the last call to the counts in Redis, and return the sums as (used
         answers, questions). Return None if Redis doesn't answer."""
         keys = self._keys
@@ -150,7 +150,7 @@ class IdempotencyCache(NoCache):
     def close(self) -> None:
         """Add the counts of this process to the counts in Redis, and close the connections to Redis."""
         if self.questions > self._reported[1]:
-            self._add_counts()
+            self._add_counts_and_read_sums()
         self._link.close()
 
     def refresh_epoch(self, read: Callable[[], str]) -> str | None:
@@ -198,8 +198,10 @@ class IdempotencyCache(NoCache):
         if self._keys is not None:
             self._link.send_command("SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
 
-    def _send_key_command(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
-        """Send the Redis command `verb` with the entry name of this idempotency key and the arguments `rest`, and
+    def _send_key_command(
+        self, key: str, fingerprint: str, command: str, *further_arguments: str | bytes | int
+    ) -> CacheAnswer:
+        """Send the Redis command `command` with the entry name of this idempotency key and `further_arguments`, and
         return the answer. Nothing is sent if the keys or the epoch aren't known. If the known epoch has changed or
         is more than a second old when the answer comes, the result is dropped, because this process may have
         been suspended meanwhile.
@@ -208,10 +210,10 @@ class IdempotencyCache(NoCache):
         if not self._link.is_up:
             self._link.connect_in_background()
         if keys is None or epoch is None:
-            return _NO_ANSWER
+            return _NO_CACHE_ANSWER
         name = keys.make_entry_name(key)
         self.questions += 1
-        entry: Any = self._link.send_command(verb, name, *rest)
+        entry: Any = self._link.send_command(command, name, *further_arguments)
         if not isinstance(entry, bytes):
             return CacheAnswer(epoch=epoch)
         result = (
@@ -229,7 +231,7 @@ class IdempotencyCache(NoCache):
 
     def _require_keys(self) -> None:
         if self._keys is None:
-            self._keys = _EntryCipher(derive_key(self._store_key(), f"cache/{self._database_id}"))
+            self._keys = _CacheEntryCipher(derive_key(self._store_key(), f"cache/{self._database_id}"))
 
 
 def _make_associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:
@@ -238,7 +240,7 @@ def _make_associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:
     return b"%b\n%b\n%b" % (name, epoch.encode(), fingerprint.encode())
 
 
-class _EntryCipher:
+class _CacheEntryCipher:
     """Makes the names of the entries of one database in Redis, and encrypts their content. Neither a name nor an
     entry shows which payment it is about.
 
@@ -255,16 +257,16 @@ class _EntryCipher:
         self._broken = (InvalidTag, ValueError)
 
     def make_entry_name(self, key: str) -> bytes:
-        return b"sc:" + blake2b(key.encode(), digest_size=_NAME_BYTES, key=self._naming).digest()
+        return b"sc:" + blake2b(key.encode(), digest_size=_ENTRY_NAME_BYTES, key=self._naming).digest()
 
-    def encrypt(self, bound: bytes, plain: bytes) -> bytes:
-        return _RESULT_MARK + self._cipher.encrypt(plain, [bound])
+    def encrypt(self, associated_data: bytes, plaintext: bytes) -> bytes:
+        return _RESULT_MARK + self._cipher.encrypt(plaintext, [associated_data])
 
-    def decrypt(self, bound: bytes, sealed: bytes) -> str | None:
-        """Return the text that was encrypted with the associated data `bound`. Return None if the entry is damaged or
-        was encrypted with other data or another key.
+    def decrypt(self, associated_data: bytes, encrypted: bytes) -> str | None:
+        """Return the text that was encrypted with these associated data. Return None if the entry is damaged or was
+        encrypted with other data or another key.
         """
         try:
-            return self._cipher.decrypt(sealed[1:], [bound]).decode()
+            return self._cipher.decrypt(encrypted[1:], [associated_data]).decode()
         except self._broken:
             return None

@@ -73,13 +73,13 @@ _OPERATION_COLUMNS = (
     operations.c.operator, operations.c.desk, operations.c.started_at, operations.c.ended_at,
     operations.c.corporation_number, operations.c.client_id, operations.c.outcome_class, operations.c.outcome_reason,
 )  # fmt: skip
-_IS_LIVE = is_live(operations.c.lease_clock, operations.c.lease_expires)
-_IS_OWN_CALL = (
+_LIVE_LEASE_CONDITION = is_live(operations.c.lease_clock, operations.c.lease_expires)
+_OWN_CALL_CONDITIONS = (
     operations.c.id == bindparam("of"),
     operations.c.fence == bindparam("held"),
     operations.c.state == OperationState.CALLING.value,
 )
-_RENEW_LEASE = update(operations).where(*_IS_OWN_CALL).values(lease_expires=make_lease_expiry_sql())
+_RENEW_OPERATION_LEASE = update(operations).where(*_OWN_CALL_CONDITIONS).values(lease_expires=make_lease_expiry_sql())
 _INSERT_OPERATION = insert(operations).values(
     {column: bindparam(column) for column in (
         "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "state", "idempotency_key",
@@ -94,22 +94,28 @@ _END_OPERATION = update(operations).values(
     ended_at=bindparam("at"),
     answer_key=bindparam("shown"),
 )
-_END_OWN_CALL = _END_OPERATION.where(*_IS_OWN_CALL)
+_END_OWN_CALL = _END_OPERATION.where(*_OWN_CALL_CONDITIONS)
 _IDEMPOTENCY_KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("of"))
-_BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("of"))
-_EFFECTIVE_OPERATION_QUERY = select(*_OPERATION_COLUMNS, not_(_IS_LIVE)).where(operations.c.id == bindparam("of"))
+_OPERATION_BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("of"))
+_EFFECTIVE_OPERATION_QUERY = select(*_OPERATION_COLUMNS, not_(_LIVE_LEASE_CONDITION)).where(
+    operations.c.id == bindparam("of")
+)
 _OPERATIONS_OF_SUBJECT_QUERY = (
     select(*_OPERATION_COLUMNS)
     .where(operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of"))
     .order_by(operations.c.started_at)
 )
-_CALLING_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.state == OperationState.CALLING.value)
-_LAPSED_QUERY = _CALLING_QUERY.where(not_(_IS_LIVE)).order_by(operations.c.started_at)
-_LAPSED_SUBJECTS_QUERY = select(operations.c.subject_id).where(
-    operations.c.state == OperationState.CALLING.value, operations.c.action == bindparam("effect"), not_(_IS_LIVE)
+_CALLING_OPERATIONS_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.state == OperationState.CALLING.value)
+_LAPSED_OPERATIONS_QUERY = _CALLING_OPERATIONS_QUERY.where(not_(_LIVE_LEASE_CONDITION)).order_by(
+    operations.c.started_at
 )
-_RUNNING_QUERY = _CALLING_QUERY.where(
-    _IS_LIVE, operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of")
+_LAPSED_SUBJECTS_QUERY = select(operations.c.subject_id).where(
+    operations.c.state == OperationState.CALLING.value,
+    operations.c.action == bindparam("effect"),
+    not_(_LIVE_LEASE_CONDITION),
+)
+_RUNNING_OPERATION_QUERY = _CALLING_OPERATIONS_QUERY.where(
+    _LIVE_LEASE_CONDITION, operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of")
 )
 
 
@@ -147,7 +153,7 @@ def renew_lease(conn: Connection, operation_id: str, fence: int, seconds: float)
     """Extend the lease of a `calling` operation to `seconds` from now (heartbeat). Return False if another process
     has declared the operation lapsed."""
     values = {"of": operation_id, "held": fence, "lease_ms": int(seconds * 1000)}
-    return conn.execute(_RENEW_LEASE, values).rowcount == 1
+    return conn.execute(_RENEW_OPERATION_LEASE, values).rowcount == 1
 
 
 def end_operation(
@@ -209,7 +215,11 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
     """
     lapsed = (
         update(operations)
-        .where(operations.c.id == operation_id, operations.c.state == OperationState.CALLING.value, not_(_IS_LIVE))
+        .where(
+            operations.c.id == operation_id,
+            operations.c.state == OperationState.CALLING.value,
+            not_(_LIVE_LEASE_CONDITION),
+        )
         .values(
             fence=operations.c.fence + 1,
             state=state.value,
@@ -223,7 +233,7 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
 
 def find(conn: Connection, operation_id: str) -> Operation | None:
     """Return an operation by its id; None if there is none."""
-    row = conn.execute(_BY_ID_QUERY, {"of": operation_id}).first()
+    row = conn.execute(_OPERATION_BY_ID_QUERY, {"of": operation_id}).first()
     return _make_operation(row) if row else None
 
 
@@ -259,9 +269,9 @@ def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Opera
     )
 
 
-def find_running(conn: Connection, kind: str, subject_id: int) -> Operation | None:
+def find_running_operation(conn: Connection, kind: str, subject_id: int) -> Operation | None:
     """Return the `calling` operation on this record whose lease hasn't expired; None if there is none."""
-    row = conn.execute(_RUNNING_QUERY, {"kind": kind, "of": subject_id}).first()
+    row = conn.execute(_RUNNING_OPERATION_QUERY, {"kind": kind, "of": subject_id}).first()
     return _make_operation(row) if row else None
 
 
@@ -284,7 +294,9 @@ def list_unfinished_operations(
 
 def list_lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     """Return at most `limit` operations that are `calling` with an expired lease, oldest first."""
-    return unreadable_rows.read_each("operations", conn.execute(_LAPSED_QUERY.limit(limit)), _make_operation)
+    return unreadable_rows.read_each(
+        "operations", conn.execute(_LAPSED_OPERATIONS_QUERY.limit(limit)), _make_operation
+    )
 
 
 def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
@@ -310,7 +322,7 @@ def _make_lapsed_by_kind_query(*effects: str) -> Select[Any]:
     again for each call."""
     any_effect = or_(*(operations.c.action == action for action in effects))
     return select(operations.c.subject_kind, operations.c.subject_id).where(
-        operations.c.state == OperationState.CALLING.value, any_effect, not_(_IS_LIVE)
+        operations.c.state == OperationState.CALLING.value, any_effect, not_(_LIVE_LEASE_CONDITION)
     )
 
 
@@ -320,7 +332,7 @@ def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bo
     broken_off = and_(
         operations.c.state == OperationState.CALLING.value,
         operations.c.action == EFFECTIVE_ACTION_OF_KIND[kind],
-        not_(_IS_LIVE),
+        not_(_LIVE_LEASE_CONDITION),
     )
     return exists().where(operations.c.subject_kind == kind, operations.c.subject_id == subject_id, broken_off)
 

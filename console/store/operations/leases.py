@@ -51,10 +51,10 @@ class Lease:
     token: str
 
 
-_IS_LIVE = is_live(leases.c.lease_clock, leases.c.lease_expires)
+_LIVE_LEASE_CONDITION = is_live(leases.c.lease_clock, leases.c.lease_expires)
 _ACQUIRE_LEASE = (
     update(leases)
-    .where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), not_(_IS_LIVE))
+    .where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), not_(_LIVE_LEASE_CONDITION))
     .values(
         operator=bindparam("who"), desk=bindparam("desk_"), host=bindparam("host_"), process=bindparam("process_"),
         since=bindparam("since_"), until=bindparam("until_"), token=bindparam("token_"), lease_clock=lease_clock_id(),
@@ -66,25 +66,25 @@ _INSERT_LEASE = insert(leases).values(
     host=bindparam("host_"), process=bindparam("process_"), since=bindparam("since_"), until=bindparam("until_"),
     token=bindparam("token_"), lease_clock=lease_clock_id(), lease_expires=make_lease_expiry_sql(), fence=1,
 )  # fmt: skip
-_SLOT_QUERY = select(leases.c.slot).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
-_IS_OWN_LEASE = and_(
+_LEASE_SLOT_QUERY = select(leases.c.slot).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
+_OWN_LEASE_CONDITION = and_(
     leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), leases.c.token == bindparam("own")
 )
-_RELEASE_LEASE = update(leases).where(_IS_OWN_LEASE).values(lease_expires=0)
+_RELEASE_LEASE = update(leases).where(_OWN_LEASE_CONDITION).values(lease_expires=0)
 _RENEW_LEASE = (
     update(leases)
-    .where(_IS_OWN_LEASE, _IS_LIVE)
+    .where(_OWN_LEASE_CONDITION, _LIVE_LEASE_CONDITION)
     .values(lease_expires=make_lease_expiry_sql(), until=bindparam("until_"))
 )
-_TOKEN_QUERY = make_locking_read(
+_LEASE_TOKEN_QUERY = make_locking_read(
     select(leases.c.token).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
 )
-# Implied by _IS_LIVE, but a server uses no index for a comparison with its clock.
-_IS_RUNNING = and_(_IS_LIVE, leases.c.lease_expires > 0)
-_HOLDERS_QUERY = select(
+# Implied by _LIVE_LEASE_CONDITION, but a server uses no index for a comparison with its clock.
+_HELD_LEASE_CONDITION = and_(_LIVE_LEASE_CONDITION, leases.c.lease_expires > 0)
+_LEASE_HOLDERS_QUERY = select(
     leases.c.name, leases.c.operator, leases.c.desk, leases.c.host, leases.c.process, leases.c.since, leases.c.until
-).where(_IS_RUNNING)
-_HOLDER_QUERY = _HOLDERS_QUERY.where(leases.c.name == bindparam("of")).order_by(leases.c.slot).limit(1)
+).where(_HELD_LEASE_CONDITION)
+_LEASE_HOLDER_QUERY = _LEASE_HOLDERS_QUERY.where(leases.c.name == bindparam("of")).order_by(leases.c.slot).limit(1)
 
 
 def acquire(
@@ -100,7 +100,7 @@ def acquire(
     for slot in range(slots):
         which = {"of": name, "at": slot}
         taken = tx.conn.execute(_ACQUIRE_LEASE, which | values).rowcount == 1
-        if not taken and tx.conn.execute(_SLOT_QUERY, which).first() is None:
+        if not taken and tx.conn.execute(_LEASE_SLOT_QUERY, which).first() is None:
             _insert_lease(tx.conn, which | values)
             taken = True
         if taken:
@@ -111,7 +111,7 @@ def acquire(
 
 def _has_token(conn: Connection, slot: Mapping[str, object], token: str) -> bool:
     """True if the row of the lease slot `slot` (parameters of the query) has the token `token` of an acquisition."""
-    return bool(conn.scalar(_TOKEN_QUERY, slot) == token)
+    return bool(conn.scalar(_LEASE_TOKEN_QUERY, slot) == token)
 
 
 def _make_lease_values(holder: Holder, now: datetime, seconds: float) -> dict[str, object]:
@@ -152,13 +152,15 @@ def find_holder(conn: Connection, name: str) -> LeaseHolder | None:
     """Return the present holder of the lease `name`; if it has several slots, the holder of the first held one.
     Return None if the lease is free.
     """
-    row = conn.execute(_HOLDER_QUERY, {"of": name}).first()
+    row = conn.execute(_LEASE_HOLDER_QUERY, {"of": name}).first()
     return _make_holder(row) if row else None
 
 
 def list_holders(conn: Connection) -> tuple[LeaseHolder, ...]:
     """Return the holders of all leases that are held now, oldest first."""
-    return unreadable_rows.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(leases.c.since)), _make_holder)
+    return unreadable_rows.read_each(
+        "leases", conn.execute(_LEASE_HOLDERS_QUERY.order_by(leases.c.since)), _make_holder
+    )
 
 
 def _make_holder(row: Sequence[Any]) -> LeaseHolder:

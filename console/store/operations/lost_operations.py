@@ -22,42 +22,48 @@ from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
 MAX_OPERATIONS = 200
 OPERATION_KIND = "operation"
-_BATCH_SIZE = 500
+_IDS_PER_QUERY = 500
 _INTENT_COLUMNS = (
     lost_operations.c.id, lost_operations.c.database_id, lost_operations.c.action, lost_operations.c.client_id,
     lost_operations.c.corporation_number, lost_operations.c.record_id, lost_operations.c.operator,
     lost_operations.c.desk, lost_operations.c.at, lost_operations.c.fingerprint, lost_operations.c.payment_id,
     lost_operations.c.provider_key, lost_operations.c.amount_minor,
 )  # fmt: skip
-_IS_DECIDED = exists().where(
+_DECIDED_LOST_OPERATION_CONDITION = exists().where(
     approvals.c.subject_kind == OPERATION_KIND,
     approvals.c.subject_id == lost_operations.c.id,
     approvals.c.closed_at.is_not(None),
 )
-_HAS_FAILED = exists().where(
+_FAILED_LOST_OPERATION_CONDITION = exists().where(
     evidence.c.operation_id == lost_operations.c.id,
     evidence.c.summary.like(f"%{OutcomeClass.FAILED_DEFINITE.value}%"),
     evidence.c.source.like("%.refund_status"),
 )
-_HOLDS_CLAIM = (lost_operations.c.holds.is_(True), ~_IS_DECIDED, ~_HAS_FAILED)
-_IS_OF_CLIENT_AND_NUMBER = (
-    lost_operations.c.corporation_number == bindparam("number"), lost_operations.c.client_id == bindparam("client"),
-    *_HOLDS_CLAIM
-)  # fmt: skip
-_IDS_OF_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_IS_OF_CLIENT_AND_NUMBER)
-_BY_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_IS_OF_CLIENT_AND_NUMBER)
-_BY_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
-    lost_operations.c.payment_id == bindparam("payment"), *_HOLDS_CLAIM
+_CLAIM_HOLDING_CONDITIONS = (
+    lost_operations.c.holds.is_(True),
+    ~_DECIDED_LOST_OPERATION_CONDITION,
+    ~_FAILED_LOST_OPERATION_CONDITION,
 )
-_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
+_CLIENT_AND_NUMBER_CONDITIONS = (
+    lost_operations.c.corporation_number == bindparam("number"), lost_operations.c.client_id == bindparam("client"),
+    *_CLAIM_HOLDING_CONDITIONS
+)  # fmt: skip
+_IDS_BY_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_CLIENT_AND_NUMBER_CONDITIONS)
+_INTENTS_BY_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_CLIENT_AND_NUMBER_CONDITIONS)
+_INTENTS_OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
+    lost_operations.c.payment_id == bindparam("payment"), *_CLAIM_HOLDING_CONDITIONS
+)
+_LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
     lost_operations.c.id == bindparam("of")
 )
-_NEWEST_QUERY = (
+_NEWEST_LOST_OPERATIONS_QUERY = (
     select(*_INTENT_COLUMNS).order_by(lost_operations.c.told_at.desc(), lost_operations.c.id).limit(MAX_OPERATIONS)
 )
-_JOURNAL_IDS_QUERY = select(operations.c.id).where(operations.c.id.in_(bindparam("ids", expanding=True)))
-_STORED_IDS_QUERY = select(lost_operations.c.id).where(lost_operations.c.id.in_(bindparam("ids", expanding=True)))
-_IS_RESTORED = exists().where(operations.c.id == lost_operations.c.id)
+_OPERATION_IDS_IN_JOURNAL_QUERY = select(operations.c.id).where(operations.c.id.in_(bindparam("ids", expanding=True)))
+_LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
+    lost_operations.c.id.in_(bindparam("ids", expanding=True))
+)
+_RESTORED_OPERATION_CONDITION = exists().where(operations.c.id == lost_operations.c.id)
 _INSERT_LOST_OPERATION = insert(lost_operations)
 
 
@@ -69,14 +75,16 @@ a shortened key could equal the key of another payment.
 
 def find_entries_not_in_journal(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
     """Return those entries of a desk's spool whose operation isn't in the journal, in the given order."""
-    in_journal = _read_existing_ids(conn, _JOURNAL_IDS_QUERY, [entry.intent.operation_id for entry in entries])
+    in_journal = _read_existing_ids(
+        conn, _OPERATION_IDS_IN_JOURNAL_QUERY, [entry.intent.operation_id for entry in entries]
+    )
     return tuple(entry for entry in entries if entry.intent.operation_id not in in_journal)
 
 
 def find_unstored_entries(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
     """Return those entries of a desk's spool whose operation isn't in the table of lost operations yet, in the
     given order."""
-    stored_ids = _read_existing_ids(conn, _STORED_IDS_QUERY, [entry.intent.operation_id for entry in entries])
+    stored_ids = _read_existing_ids(conn, _LOST_OPERATION_IDS_QUERY, [entry.intent.operation_id for entry in entries])
     return tuple(entry for entry in entries if entry.intent.operation_id not in stored_ids)
 
 
@@ -118,19 +126,19 @@ def list_purchases_holding_claim(conn: Connection, client_id: str, corporation_n
     query of all columns.
     """
     values = {"number": corporation_number, "client": int(client_id)}
-    if conn.execute(_IDS_OF_CLIENT_AND_NUMBER_QUERY, values).first() is None:
+    if conn.execute(_IDS_BY_CLIENT_AND_NUMBER_QUERY, values).first() is None:
         return ()
-    return tuple(_make_intent(row) for row in conn.execute(_BY_CLIENT_AND_NUMBER_QUERY, values))
+    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_CLIENT_AND_NUMBER_QUERY, values))
 
 
 def list_refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
     """Return the lost refunds of a payment that still hold their claim: their amounts aren't refundable."""
-    return tuple(_make_intent(row) for row in conn.execute(_BY_PAYMENT_QUERY, {"payment": payment_id}))
+    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_PAYMENT_QUERY, {"payment": payment_id}))
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:
     """Return the lost operation with this id, in the form of a spool entry; None if there is none."""
-    row = conn.execute(_BY_ID_QUERY, {"of": operation_id}).first()
+    row = conn.execute(_LOST_OPERATION_BY_ID_QUERY, {"of": operation_id}).first()
     if row is None:
         return None
     *intent_values, provider_id, holds = row
@@ -144,13 +152,15 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
     """Return the lost operations that the journal doesn't have yet: at most MAX_OPERATIONS, the last stored one
     first.
     """
-    return tuple(_make_intent(row) for row in conn.execute(_NEWEST_QUERY.where(~_IS_RESTORED)))
+    return tuple(
+        _make_intent(row) for row in conn.execute(_NEWEST_LOST_OPERATIONS_QUERY.where(~_RESTORED_OPERATION_CONDITION))
+    )
 
 
 def _read_existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
     existing: set[str] = set()
-    for start in range(0, len(ids), _BATCH_SIZE):
-        existing.update(conn.scalars(query, {"ids": ids[start : start + _BATCH_SIZE]}))
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        existing.update(conn.scalars(query, {"ids": ids[start : start + _IDS_PER_QUERY]}))
     return existing
 
 

@@ -26,55 +26,57 @@ if TYPE_CHECKING:
 ANSWER_RETENTION = timedelta(hours=24)
 ACT_RUNNING, ANSWER_STORED, ID_FREE = "running", "kept", "free"
 
-_IS_REQUEST_ID_ROW = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
-_IS_OWN_REQUEST_ID_USE = and_(
-    _IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING
+_REQUEST_ID_CONDITION = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
+_OWN_USE_CONDITION = and_(
+    _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING
 )
 _USE_AGE_MS: Any = database_unix_ms() - request_ids.c.begun_ms
-_USE_QUERY = select(
+_REQUEST_ID_USE_QUERY = select(
     request_ids.c.command, request_ids.c.fingerprint, request_ids.c.state, request_ids.c.subject_kind,
     request_ids.c.subject_id, request_ids.c.operation_id, request_ids.c.answer, request_ids.c.desk,
     request_ids.c.host, request_ids.c.process, request_ids.c.since, request_ids.c.fence,
     is_live(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"), _USE_AGE_MS.label("age_ms"),
-).where(_IS_REQUEST_ID_ROW)  # fmt: skip
+).where(_REQUEST_ID_CONDITION)  # fmt: skip
 _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id, request_ids.c.operation_id).where(
-    _IS_REQUEST_ID_ROW
+    _REQUEST_ID_CONDITION
 )
 _USE_COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
-_BEGIN_VALUES = {
+_NEW_USE_VALUES = {
     **{column: bindparam(f"{column}_") for column in _USE_COLUMNS},
     "state": ACT_RUNNING,
     "begun_ms": database_unix_ms(),
     "lease_clock": lease_clock_id(),
     "lease_expires": make_lease_expiry_sql(),
 }
-_INSERT_ROW = insert(request_ids).values(
-    person=bindparam("who"), request_id=bindparam("of"), fence=1, **_BEGIN_VALUES
+_INSERT_REQUEST_ID = insert(request_ids).values(
+    person=bindparam("who"), request_id=bindparam("of"), fence=1, **_NEW_USE_VALUES
 )
 _NO_RESULT_VALUES = dict.fromkeys(("subject_kind", "subject_id", "operation_id", "answer"))
-_ACQUIRE_ROW = (
+_ACQUIRE_REQUEST_ID = (
     update(request_ids)
-    .where(_IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read"))
-    .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
+    .where(
+        _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read")
+    )
+    .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_NEW_USE_VALUES)
 )
-_TOKEN_QUERY = make_locking_read(select(request_ids.c.token).where(_IS_REQUEST_ID_ROW))
-_RENEW_LEASE = update(request_ids).where(_IS_OWN_REQUEST_ID_USE).values(lease_expires=make_lease_expiry_sql())
+_REQUEST_ID_TOKEN_QUERY = make_locking_read(select(request_ids.c.token).where(_REQUEST_ID_CONDITION))
+_RENEW_REQUEST_ID_LEASE = update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=make_lease_expiry_sql())
 _STORE_RESULT_IDS = (
     update(request_ids)
-    .where(_IS_OWN_REQUEST_ID_USE)
+    .where(_OWN_USE_CONDITION)
     .values(
         subject_kind=func.coalesce(request_ids.c.subject_kind, bindparam("kind")),
         subject_id=func.coalesce(request_ids.c.subject_id, bindparam("subject")),
         operation_id=func.coalesce(bindparam("operation"), request_ids.c.operation_id),
     )
 )
-_FENCE_QUERY = select(request_ids.c.fence).where(_IS_OWN_REQUEST_ID_USE)
-_END_USE = (
+_OWN_USE_FENCE_QUERY = select(request_ids.c.fence).where(_OWN_USE_CONDITION)
+_END_REQUEST_ID_USE = (
     update(request_ids)
-    .where(_IS_OWN_REQUEST_ID_USE)
+    .where(_OWN_USE_CONDITION)
     .values(state=bindparam("to"), answer=bindparam("answer_"), lease_expires=0)
 )
-_END_LEASE = update(request_ids).where(_IS_OWN_REQUEST_ID_USE).values(lease_expires=0)
+_END_REQUEST_ID_LEASE = update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class HeldRequestId:
 
 def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
     """Return the stored use of a person's request id; None if the id isn't stored. Costs one read of an index."""
-    row = conn.execute(_USE_QUERY, request.parameters).first()
+    row = conn.execute(_REQUEST_ID_USE_QUERY, request.parameters).first()
     if row is None:
         return None
     command, fingerprint, state, kind, subject, operation, answer, desk, host, process, since, fence, live, age = row
@@ -185,28 +187,31 @@ def acquire_request_id(
     }
     if use is None:
         try:
-            tx.conn.execute(_INSERT_ROW, row)
+            tx.conn.execute(_INSERT_REQUEST_ID, row)
         except IntegrityError:
             raise RunAgain from None
         fence = 1
     else:
-        if tx.conn.execute(_ACQUIRE_ROW, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
+        if tx.conn.execute(_ACQUIRE_REQUEST_ID, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
             raise RunAgain
         fence = use.fence + 1
-    tx.set_commit_proof(lambda conn: conn.scalar(_TOKEN_QUERY, request.parameters) == token)
+    tx.set_commit_proof(lambda conn: conn.scalar(_REQUEST_ID_TOKEN_QUERY, request.parameters) == token)
     return HeldRequestId(request, fence)
 
 
-def renew_lease(conn: Connection, taken: HeldRequestId, seconds: float) -> bool:
+def renew_lease(conn: Connection, held_request_id: HeldRequestId, seconds: float) -> bool:
     """Extend the lease of a request id to `seconds` from now (heartbeat). Return False if another process has
     acquired the id or its use has ended."""
     return (
-        conn.execute(_RENEW_LEASE, _make_own_use_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
+        conn.execute(
+            _RENEW_REQUEST_ID_LEASE, _make_own_use_parameters(held_request_id) | {"lease_ms": int(seconds * 1000)}
+        ).rowcount
+        == 1
     )
 
 
 def store_result_ids(
-    conn: Connection, taken: HeldRequestId, kind: str, subject_id: str | None, operation_id: str | None
+    conn: Connection, held_request_id: HeldRequestId, kind: str, subject_id: str | None, operation_id: str | None
 ) -> bool:
     """Store in the row of the request id which record and which operation the action wrote, in the action's
     transaction. A later call replaces the operation but not the record.
@@ -214,22 +219,29 @@ def store_result_ids(
     Return False if another process has acquired the id meanwhile.
     """
     values = {"kind": kind, "subject": subject_id, "operation": operation_id}
-    if conn.execute(_STORE_RESULT_IDS, _make_own_use_parameters(taken) | values).rowcount == 1:
+    if conn.execute(_STORE_RESULT_IDS, _make_own_use_parameters(held_request_id) | values).rowcount == 1:
         return True
-    return conn.execute(_FENCE_QUERY, _make_own_use_parameters(taken)).first() is not None  # no column changed
+    return (
+        conn.execute(_OWN_USE_FENCE_QUERY, _make_own_use_parameters(held_request_id)).first() is not None
+    )  # no column changed
 
 
-def end_use(conn: Connection, taken: HeldRequestId, state: str, answer: str | None) -> bool:
+def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer: str | None) -> bool:
     """End the use of a request id and write its state: `kept` with the answer, or `free`. Return False if another
     process has acquired the id meanwhile."""
-    return conn.execute(_END_USE, _make_own_use_parameters(taken) | {"to": state, "answer_": answer}).rowcount == 1
+    return (
+        conn.execute(
+            _END_REQUEST_ID_USE, _make_own_use_parameters(held_request_id) | {"to": state, "answer_": answer}
+        ).rowcount
+        == 1
+    )
 
 
-def end_lease(conn: Connection, taken: HeldRequestId) -> None:
+def end_lease(conn: Connection, held_request_id: HeldRequestId) -> None:
     """End the lease of a request id without an answer, because this process stops acting under the id. The outcome
     is in the record and the operation whose ids `store_result_ids` stored."""
-    conn.execute(_END_LEASE, _make_own_use_parameters(taken))
+    conn.execute(_END_REQUEST_ID_LEASE, _make_own_use_parameters(held_request_id))
 
 
-def _make_own_use_parameters(taken: HeldRequestId) -> dict[str, object]:
-    return taken.request.parameters | {"held": taken.fence}
+def _make_own_use_parameters(held_request_id: HeldRequestId) -> dict[str, object]:
+    return held_request_id.request.parameters | {"held": held_request_id.fence}

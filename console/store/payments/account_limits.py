@@ -9,8 +9,8 @@ from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.schema.payments import accounts
 
-_MINOR_PARAMETER: BindParameter[int] = bindparam("x")
-_ALL_QUERY = select(
+_AMOUNT_MINOR_PARAMETER: BindParameter[int] = bindparam("x")
+_ACCOUNTS_QUERY = select(
     accounts.c.id,
     accounts.c.corporation_number,
     accounts.c.currency,
@@ -19,36 +19,36 @@ _ALL_QUERY = select(
     accounts.c.reserved_minor,
     accounts.c.version,
 )
-_BY_ID_QUERY = _ALL_QUERY.where(accounts.c.id == bindparam("of"))
-_BY_CORPORATION_QUERY = _ALL_QUERY.where(
+_ACCOUNT_BY_ID_QUERY = _ACCOUNTS_QUERY.where(accounts.c.id == bindparam("of"))
+_ACCOUNT_OF_CORPORATION_QUERY = _ACCOUNTS_QUERY.where(
     accounts.c.corporation_number == bindparam("of"), accounts.c.currency == bindparam("in_currency")
 )
 _INSERT_ACCOUNT = insert(accounts)
-_UPDATE_AMOUNTS = (
+_UPDATE_ACCOUNT_AMOUNTS = (
     update(accounts)
-    .where(accounts.c.id == bindparam("of"), _MINOR_PARAMETER > 0)
+    .where(accounts.c.id == bindparam("of"), _AMOUNT_MINOR_PARAMETER > 0)
     .values(version=accounts.c.version + 1)
 )
-_RESERVE_AMOUNT = _UPDATE_AMOUNTS.where(
-    accounts.c.limit_minor - accounts.c.balance_minor - accounts.c.reserved_minor >= _MINOR_PARAMETER
-).values(reserved_minor=accounts.c.reserved_minor + _MINOR_PARAMETER)
-_RELEASE_AMOUNT = _UPDATE_AMOUNTS.where(accounts.c.reserved_minor >= _MINOR_PARAMETER).values(
-    reserved_minor=accounts.c.reserved_minor - _MINOR_PARAMETER
+_RESERVE_AMOUNT = _UPDATE_ACCOUNT_AMOUNTS.where(
+    accounts.c.limit_minor - accounts.c.balance_minor - accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER
+).values(reserved_minor=accounts.c.reserved_minor + _AMOUNT_MINOR_PARAMETER)
+_RELEASE_AMOUNT = _UPDATE_ACCOUNT_AMOUNTS.where(accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER).values(
+    reserved_minor=accounts.c.reserved_minor - _AMOUNT_MINOR_PARAMETER
 )
-_SUBTRACT_FROM_BALANCE = _UPDATE_AMOUNTS.where(accounts.c.balance_minor >= _MINOR_PARAMETER).values(
-    balance_minor=accounts.c.balance_minor - _MINOR_PARAMETER
-)
+_SUBTRACT_FROM_ACCOUNT_BALANCE = _UPDATE_ACCOUNT_AMOUNTS.where(
+    accounts.c.balance_minor >= _AMOUNT_MINOR_PARAMETER
+).values(balance_minor=accounts.c.balance_minor - _AMOUNT_MINOR_PARAMETER)
 
 
 def find(conn: Connection, account_id: int) -> Account | None:
     """Return an account by its id; None if there is none."""
-    row = conn.execute(_BY_ID_QUERY, {"of": account_id}).first()
+    row = conn.execute(_ACCOUNT_BY_ID_QUERY, {"of": account_id}).first()
     return Account(*row) if row else None
 
 
 def find_by_corporation(conn: Connection, number: str, currency: str) -> Account | None:
     """Return the account of a corporation in a currency; None if there is none, which means that no limit applies."""
-    row = conn.execute(_BY_CORPORATION_QUERY, {"of": number, "in_currency": currency}).first()
+    row = conn.execute(_ACCOUNT_OF_CORPORATION_QUERY, {"of": number, "in_currency": currency}).first()
     return Account(*row) if row else None
 
 
@@ -88,4 +88,4 @@ def book_amount(conn: Connection, account: Account, amount_minor: int, released:
 def subtract_from_balance(conn: Connection, account_id: int, amount_minor: int) -> bool:
     """Reduce the account's balance by `amount_minor` after a refund. Return False, without a write, if the balance
     is smaller."""
-    return conn.execute(_SUBTRACT_FROM_BALANCE, {"of": account_id, "x": amount_minor}).rowcount == 1
+    return conn.execute(_SUBTRACT_FROM_ACCOUNT_BALANCE, {"of": account_id, "x": amount_minor}).rowcount == 1

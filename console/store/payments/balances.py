@@ -20,28 +20,32 @@ PAYMENT_KIND = "payment"
 MONEY_COLUMNS = frozenset({"captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor"})
 """Columns of amounts, which only the functions of this module write."""
 
-_MINOR_PARAMETER: BindParameter[int] = bindparam("x")
-_LEFT_MINOR = (
+_AMOUNT_MINOR_PARAMETER: BindParameter[int] = bindparam("x")
+_REFUNDABLE_MINOR = (
     payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor - payments.c.set_aside_minor
 )
-_UPDATE_AMOUNTS = (
+_UPDATE_PAYMENT_AMOUNTS = (
     update(payments)
-    .where(payments.c.id == bindparam("of"), _MINOR_PARAMETER > 0)
+    .where(payments.c.id == bindparam("of"), _AMOUNT_MINOR_PARAMETER > 0)
     .values(version=payments.c.version + 1, changed_at=bindparam("at"))
 )
-_IS_NOT_REVERSED = payments.c.status != PaymentState.REVERSED.value
-_ADD_TO_RESERVED = _UPDATE_AMOUNTS.values(reserved_minor=payments.c.reserved_minor + _MINOR_PARAMETER)
-_SUBTRACT_FROM_RESERVED = _UPDATE_AMOUNTS.where(payments.c.reserved_minor >= _MINOR_PARAMETER).values(
-    reserved_minor=payments.c.reserved_minor - _MINOR_PARAMETER
+_NOT_REVERSED_CONDITION = payments.c.status != PaymentState.REVERSED.value
+_ADD_TO_RESERVED = _UPDATE_PAYMENT_AMOUNTS.values(reserved_minor=payments.c.reserved_minor + _AMOUNT_MINOR_PARAMETER)
+_SUBTRACT_FROM_RESERVED = _UPDATE_PAYMENT_AMOUNTS.where(payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER).values(
+    reserved_minor=payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER
 )
-_RESERVE_FROM_LEFT = _ADD_TO_RESERVED.where(_LEFT_MINOR >= _MINOR_PARAMETER, _IS_NOT_REVERSED)
+_RESERVE_FROM_REFUNDABLE = _ADD_TO_RESERVED.where(
+    _REFUNDABLE_MINOR >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
+)
 _RESERVE_FROM_SET_ASIDE = _ADD_TO_RESERVED.where(
-    payments.c.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED
-).values(set_aside_minor=payments.c.set_aside_minor - _MINOR_PARAMETER)
-_RELEASE_TO_LEFT = _SUBTRACT_FROM_RESERVED
-_RELEASE_TO_SET_ASIDE = _SUBTRACT_FROM_RESERVED.values(set_aside_minor=payments.c.set_aside_minor + _MINOR_PARAMETER)
+    payments.c.set_aside_minor >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
+).values(set_aside_minor=payments.c.set_aside_minor - _AMOUNT_MINOR_PARAMETER)
+_RELEASE_TO_REFUNDABLE = _SUBTRACT_FROM_RESERVED
+_RELEASE_TO_SET_ASIDE = _SUBTRACT_FROM_RESERVED.values(
+    set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER
+)
 _NEW_REFUNDED_MINOR, _PROVIDER_REFUNDED = (
-    payments.c.refunded_minor + _MINOR_PARAMETER,
+    payments.c.refunded_minor + _AMOUNT_MINOR_PARAMETER,
     payments.c.provider_refunded_minor,
 )
 # The provider has confirmed the refund, but perhaps its last statement about the payment doesn't contain it yet.
@@ -49,23 +53,27 @@ _NEW_REFUNDED_MINOR, _PROVIDER_REFUNDED = (
 # on a server later assignments read the new values.
 _MOVE_TO_REFUNDED = (
     update(payments)
-    .where(payments.c.id == bindparam("of"), _MINOR_PARAMETER > 0, payments.c.reserved_minor >= _MINOR_PARAMETER)
+    .where(
+        payments.c.id == bindparam("of"),
+        _AMOUNT_MINOR_PARAMETER > 0,
+        payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER,
+    )
     .ordered_values(
         (
             _PROVIDER_REFUNDED,
             case((_PROVIDER_REFUNDED < _NEW_REFUNDED_MINOR, _NEW_REFUNDED_MINOR), else_=_PROVIDER_REFUNDED),
         ),
         (payments.c.refunded_minor, _NEW_REFUNDED_MINOR),
-        (payments.c.reserved_minor, payments.c.reserved_minor - _MINOR_PARAMETER),
+        (payments.c.reserved_minor, payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER),
         (payments.c.version, payments.c.version + 1),
         (payments.c.changed_at, bindparam("at")),
     )
 )
-_RAISE_CAPTURED = _UPDATE_AMOUNTS.where(payments.c.captured_minor < _MINOR_PARAMETER).values(
-    captured_minor=_MINOR_PARAMETER
+_RAISE_CAPTURED_AMOUNT = _UPDATE_PAYMENT_AMOUNTS.where(payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER).values(
+    captured_minor=_AMOUNT_MINOR_PARAMETER
 )
-_MOVE_TO_SET_ASIDE = _UPDATE_AMOUNTS.where(_LEFT_MINOR >= _MINOR_PARAMETER).values(
-    set_aside_minor=payments.c.set_aside_minor + _MINOR_PARAMETER
+_MOVE_TO_SET_ASIDE = _UPDATE_PAYMENT_AMOUNTS.where(_REFUNDABLE_MINOR >= _AMOUNT_MINOR_PARAMETER).values(
+    set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER
 )
 
 
@@ -74,7 +82,7 @@ def reserve_amount(
 ) -> bool:
     """Reserve `amount_minor` of a payment for a refund: from the amount left or, with `from_set_aside`, from the
     amount set aside. Return False, without a write, if that amount is smaller, or if the payment was reversed."""
-    statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_LEFT
+    statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_REFUNDABLE
     return _move_amount(conn, statement, payment_id, amount_minor, now)
 
 
@@ -84,7 +92,7 @@ def release_amount(
     """Move `amount_minor` from the reserved amount of a payment back to the amount left or, with `to_set_aside`,
     to the amount set aside, because a refund isn't made. Return False, without a write, if less is reserved."""
     return _move_amount(
-        conn, _RELEASE_TO_SET_ASIDE if to_set_aside else _RELEASE_TO_LEFT, payment_id, amount_minor, now
+        conn, _RELEASE_TO_SET_ASIDE if to_set_aside else _RELEASE_TO_REFUNDABLE, payment_id, amount_minor, now
     )
 
 
@@ -98,7 +106,7 @@ def capture_amount(conn: Connection, payment_id: int, amount_minor: int, now: da
     """Set the captured amount to `amount_minor`. Return False, without a write, if the captured amount is
     `amount_minor` or more already.
     """
-    return _move_amount(conn, _RAISE_CAPTURED, payment_id, amount_minor, now)
+    return _move_amount(conn, _RAISE_CAPTURED_AMOUNT, payment_id, amount_minor, now)
 
 
 def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
@@ -108,6 +116,8 @@ def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: 
 
 
 def _move_amount(conn: Connection, statement: Update, payment_id: int, amount_minor: int, now: datetime) -> bool:
+    """Run the update `statement` of a payment's amounts. Return False if the payment
+    doesn't fulfil its conditions."""
     moved = (
         conn.execute(statement, {"of": payment_id, "x": amount_minor, "at": convert_to_naive_utc(now)}).rowcount == 1
     )

@@ -8,7 +8,7 @@ from console.domain.payments.limits import CONDITION_NAMES, PROVIDER_CONDITION_P
 from console.domain.payments.records import Limits
 from console.store.schema.payments import limits
 
-_BY_CURRENCIES_QUERY = select(limits.c.currency, limits.c.name, limits.c.value).where(
+_LIMITS_OF_CURRENCIES_QUERY = select(limits.c.currency, limits.c.name, limits.c.value).where(
     limits.c.currency.in_(bindparam("some", expanding=True))
 )
 _STRICTEST_LIMITS = {
@@ -34,7 +34,9 @@ def read_limits_by_currency(conn: Connection, currencies: Collection[str]) -> Ma
     `read_limits`."""
     values = {currency: dict(_STRICTEST_LIMITS) for currency in currencies}
     conditions: dict[str, dict[str, int]] = {currency: {} for currency in currencies}
-    for currency, name, value in conn.execute(_BY_CURRENCIES_QUERY, {"some": sorted(values)}) if values else ():
+    for currency, name, value in (
+        conn.execute(_LIMITS_OF_CURRENCIES_QUERY, {"some": sorted(values)}) if values else ()
+    ):
         if currency not in values:
             continue
         if name in _STRICTEST_LIMITS:

@@ -16,37 +16,41 @@ from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.payments import payment_events
 
 LONGEST_BODY_CHARACTERS = 20_000
-_ALL_QUERY = select(
+_PAYMENT_EVENTS_QUERY = select(
     payment_events.c.id, payment_events.c.source, payment_events.c.event_id, payment_events.c.payment_id,
     payment_events.c.kind, payment_events.c.order_no, payment_events.c.amount_minor, payment_events.c.currency,
     payment_events.c.occurred_at, payment_events.c.received_at, payment_events.c.done, payment_events.c.body,
     payment_events.c.signature, payment_events.c.who,
 )  # fmt: skip
-_BY_SOURCE_ID_QUERY = _ALL_QUERY.where(
+_EVENT_BY_SOURCE_ID_QUERY = _PAYMENT_EVENTS_QUERY.where(
     payment_events.c.source == bindparam("whose"), payment_events.c.event_id == bindparam("of")
 )
-_BY_IDS_QUERY = _ALL_QUERY.where(payment_events.c.id.in_(bindparam("some", expanding=True)))
-_OF_PAYMENT_QUERY = _ALL_QUERY.where(payment_events.c.payment_id == bindparam("of")).order_by(payment_events.c.id)
-_ROWS_PER_PAGE = 100
-_PAGE_QUERY = (
-    _ALL_QUERY.where(payment_events.c.payment_id == bindparam("of"), payment_events.c.id > bindparam("after"))
+_EVENTS_BY_ID_QUERY = _PAYMENT_EVENTS_QUERY.where(payment_events.c.id.in_(bindparam("some", expanding=True)))
+_EVENTS_OF_PAYMENT_QUERY = _PAYMENT_EVENTS_QUERY.where(payment_events.c.payment_id == bindparam("of")).order_by(
+    payment_events.c.id
+)
+_EVENTS_PER_PAGE = 100
+_EVENTS_PAGE_OF_PAYMENT_QUERY = (
+    _PAYMENT_EVENTS_QUERY.where(
+        payment_events.c.payment_id == bindparam("of"), payment_events.c.id > bindparam("after")
+    )
     .order_by(payment_events.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_WITH_RESULT_QUERY = (
-    _ALL_QUERY.where(payment_events.c.done == bindparam("what"), payment_events.c.id > bindparam("after"))
+_EVENTS_WITH_RESULT_QUERY = (
+    _PAYMENT_EVENTS_QUERY.where(payment_events.c.done == bindparam("what"), payment_events.c.id > bindparam("after"))
     .order_by(payment_events.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_WITH_RESULT_IDS = (
+_IDS_OF_EVENTS_WITH_RESULT = (
     select(payment_events.c.id)
     .where(payment_events.c.done == bindparam("what"))
     .limit(bindparam("most", type_=Integer))
     .subquery()
 )
-_COUNT_QUERY = select(func.count()).select_from(_WITH_RESULT_IDS)
+_COUNT_WITH_RESULT_QUERY = select(func.count()).select_from(_IDS_OF_EVENTS_WITH_RESULT)
 _INSERT_EVENT = into(payment_events)
-_WRITE_RESULT = (
+_WRITE_EVENT_RESULT = (
     update(payment_events)
     .where(payment_events.c.id == bindparam("of"), payment_events.c.done == bindparam("was"))
     .values(done=bindparam("becomes"), payment_id=bindparam("whose"))
@@ -91,8 +95,8 @@ class PaymentEvent:
         )  # fmt: skip
 
 
-def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) -> bool:
-    """Store an event; `who` is the database account that stores it. Return False, without a write, if an event of
+def add_event(conn: Connection, event: PaymentEvent, account: str, now: datetime) -> bool:
+    """Store an event; `account` is the database account that stores it. Return False, without a write, if an event of
     the same source with the same event id is already stored."""
     row = {
         "source": event.source,
@@ -107,7 +111,7 @@ def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) ->
         "done": event.done,
         "body": event.body if event.signature else event.body[:LONGEST_BODY_CHARACTERS],
         "signature": event.signature,
-        "who": who,
+        "who": account,
     }
     try:
         conn.execute(_INSERT_EVENT, row)
@@ -120,48 +124,50 @@ def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) ->
 
 def find_by_source_id(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
     """Return the stored event with this event id of this source; None if there is none."""
-    row = conn.execute(_BY_SOURCE_ID_QUERY, {"whose": source, "of": event_id}).first()
+    row = conn.execute(_EVENT_BY_SOURCE_ID_QUERY, {"whose": source, "of": event_id}).first()
     return make_event(row) if row else None
 
 
 def find_by_payment(conn: Connection, payment_id: int) -> tuple[PaymentEvent, ...]:
     """Return the events of a payment in the order of their arrival."""
-    return _select_events(conn, _OF_PAYMENT_QUERY, {"of": payment_id})
+    return _select_events(conn, _EVENTS_OF_PAYMENT_QUERY, {"of": payment_id})
 
 
 def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
     """Yield the events of a payment in the order of their arrival, page by page."""
     last = 0
-    while page := _select_events(conn, _PAGE_QUERY, {"of": payment_id, "after": last, "most": _ROWS_PER_PAGE}):
+    while page := _select_events(
+        conn, _EVENTS_PAGE_OF_PAYMENT_QUERY, {"of": payment_id, "after": last, "most": _EVENTS_PER_PAGE}
+    ):
         yield from page
         last = page[-1].id
 
 
 def list_events_with_result(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
     """Return at most `limit` events with this result, oldest first; `after` is the last id of the previous page."""
-    return _select_events(conn, _WITH_RESULT_QUERY, {"what": done, "after": after, "most": limit})
+    return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"what": done, "after": after, "most": limit})
 
 
 def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, ...]:
     """Return the events with these ids, in any order."""
-    return _select_events(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
+    return _select_events(conn, _EVENTS_BY_ID_QUERY, {"some": sorted(ids)}) if ids else ()
 
 
-def count_with_result(conn: Connection, done: str, limit: int) -> int:
+def count_events_with_result(conn: Connection, done: str, limit: int) -> int:
     """Return the number of events with the result `done`, counted up to `limit`."""
-    return int(conn.scalar(_COUNT_QUERY, {"what": done, "most": limit}) or 0)
+    return int(conn.scalar(_COUNT_WITH_RESULT_QUERY, {"what": done, "most": limit}) or 0)
 
 
 def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: int | None) -> bool:
     """Write the result `done` of an event and the id of the payment to which it belongs (None: no payment). Return
     False, without a write, if another process has changed the event's result since `event` was read."""
     values = {"of": event.id, "was": event.done, "becomes": done, "whose": payment_id}
-    return conn.execute(_WRITE_RESULT, values).rowcount == 1
+    return conn.execute(_WRITE_EVENT_RESULT, values).rowcount == 1
 
 
 def get_base_query() -> Select[Any]:
     """Return the query of all events. The caller adds conditions to it; `make_event` converts its rows."""
-    return _ALL_QUERY
+    return _PAYMENT_EVENTS_QUERY
 
 
 def _select_events(conn: Connection, query: Select[Any], values: dict[str, object]) -> tuple[PaymentEvent, ...]:

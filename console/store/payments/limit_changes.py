@@ -22,15 +22,15 @@ from console.store.schema.payments import limits, metadata
 
 LIMIT_ACTION = "limit"
 _proposals_view = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS_VIEW)
-_VALUE_QUERY = select(limits.c.value).where(
+_LIMIT_VALUE_QUERY = select(limits.c.value).where(
     limits.c.name == bindparam("of"), limits.c.currency == bindparam("in_currency")
 )
-_ALL_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_by(limits.c.currency, limits.c.name)
+_LIMITS_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_by(limits.c.currency, limits.c.name)
 
 
 def find_limit_value(conn: Connection, name: str, currency: str) -> int | None:
     """Return the stored value of a limit; None if the table `limits` has no row for it."""
-    value = conn.scalar(_VALUE_QUERY, {"of": name, "in_currency": currency})
+    value = conn.scalar(_LIMIT_VALUE_QUERY, {"of": name, "in_currency": currency})
     return None if value is None else int(value)
 
 
@@ -41,7 +41,7 @@ def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
     """
     proposals = {row.subject_id: row for row in _read_open_proposals(conn, now)}
     stored: dict[str, dict[str, int | None]] = {}
-    for name, currency, value in conn.execute(_ALL_QUERY):
+    for name, currency, value in conn.execute(_LIMITS_QUERY):
         stored.setdefault(currency, {})[name] = int(value)
     for values in stored.values():
         for name in list_condition_names():

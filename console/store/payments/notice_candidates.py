@@ -29,18 +29,18 @@ _ORDERS_BY_NUMBER_QUERY = (
 )
 
 
-def _is_in_period(column: Column[datetime]) -> ColumnElement[bool]:
+def _make_period_condition(column: Column[datetime]) -> ColumnElement[bool]:
     return column.between(bindparam("since", type_=Instant), bindparam("until", type_=Instant))
 
 
-_HAS_PROVIDER_AND_PRICE = (
+_PROVIDER_AND_PRICE_CONDITIONS = (
     payment_rows.c.provider == bindparam("whose"),
     payment_rows.c.currency == bindparam("currency"),
     payment_rows.c.asked_minor == bindparam("minor"),
 )
 _PAYMENTS_OF_DAY_QUERIES = [
     payments.get_base_query()
-    .where(*_HAS_PROVIDER_AND_PRICE, _is_in_period(column))
+    .where(*_PROVIDER_AND_PRICE_CONDITIONS, _make_period_condition(column))
     .order_by(column)
     .limit(_LIMIT_PARAMETER)
     for column in (payment_rows.c.begun_at, payment_rows.c.paid_at)
@@ -50,7 +50,7 @@ _ORDERS_OF_DAY_QUERY = (
     .where(
         order_rows.c.status == OrderState.PENDING.value,
         order_rows.c.work_state == bindparam("work"),
-        _is_in_period(order_rows.c.state_since),
+        _make_period_condition(order_rows.c.state_since),
         order_rows.c.currency == bindparam("currency"),
         order_rows.c.total_amount == bindparam("minor"),
     )

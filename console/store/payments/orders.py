@@ -33,21 +33,23 @@ ORDER_COLUMNS = (
 UNREADABLE_STATE_REASON = WorkReason.STATE_UNREADABLE
 """Work reason of an order whose stored state isn't an `OrderState`."""
 
-_ALL_QUERY = select(*ORDER_COLUMNS)
-_BY_ID_QUERY = _ALL_QUERY.where(orders.c.id == bindparam("of"))
-_BY_IDS_QUERY = _ALL_QUERY.where(orders.c.id.in_(bindparam("some", expanding=True)))
-_BY_NUMBER_QUERY = _ALL_QUERY.where(orders.c.merch_txn_id == bindparam("of"))
-_OF_CORPORATION_QUERY = _ALL_QUERY.where(orders.c.number_key == bindparam("of")).order_by(orders.c.id.desc())
-_PAYMENT_IDS_QUERY = (
+_ORDERS_QUERY = select(*ORDER_COLUMNS)
+_ORDER_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id == bindparam("of"))
+_ORDERS_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id.in_(bindparam("some", expanding=True)))
+_ORDER_BY_NUMBER_QUERY = _ORDERS_QUERY.where(orders.c.merch_txn_id == bindparam("of"))
+_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(orders.c.number_key == bindparam("of")).order_by(
+    orders.c.id.desc()
+)
+_PAYMENT_IDS_OF_ORDERS_QUERY = (
     select(payments.c.order_id, payments.c.id)
     .where(payments.c.order_id.in_(bindparam("ids", expanding=True)))
     .order_by(payments.c.order_id, payments.c.id)
 )
 _INSERT_ORDER = into(orders)
-_FIXED_COLUMNS = frozenset(
+_COLUMNS_NEVER_CHANGED = frozenset(
     {"id", "version", "merch_txn_id", "corporation_number", "total_amount", "currency", "created_at"}
 )
-_KNOWN_STATES = frozenset(state.value for state in OrderState)
+_KNOWN_ORDER_STATES = frozenset(state.value for state in OrderState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +69,27 @@ class NewOrder:
 
 def find(conn: Connection, order_id: int) -> Order | None:
     """Return one order; None if there is none."""
-    return _find_first_order(conn, _BY_ID_QUERY, {"of": order_id})
+    return _find_first_order(conn, _ORDER_BY_ID_QUERY, {"of": order_id})
 
 
 def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
     """Return the orders with these ids, in any order."""
-    return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
+    return select_records(conn, _ORDERS_BY_ID_QUERY, {"some": sorted(ids)}) if ids else ()
 
 
 def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
     """Return the order with this order number; None if there is none."""
-    return _find_first_order(conn, _BY_NUMBER_QUERY, {"of": merch_txn_id})
+    return _find_first_order(conn, _ORDER_BY_NUMBER_QUERY, {"of": merch_txn_id})
 
 
 def find_by_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first."""
-    return select_records(conn, _OF_CORPORATION_QUERY, {"of": number})
+    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"of": number})
 
 
 def get_base_query() -> Select[Any]:
     """Return the query of all orders with the columns that `read_orders` needs. The caller adds conditions to it."""
-    return _ALL_QUERY
+    return _ORDERS_QUERY
 
 
 def select_records(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[Order, ...]:
@@ -98,7 +100,9 @@ def select_records(conn: Connection, query: Select[Any], values: Mapping[str, ob
 def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
     """Convert rows of `get_base_query()` into orders with the ids of their payments."""
     ids: dict[int, tuple[int, ...]] = {}
-    for order_id, payment_id in conn.execute(_PAYMENT_IDS_QUERY, {"ids": [row.id for row in rows]}) if rows else ():
+    for order_id, payment_id in (
+        conn.execute(_PAYMENT_IDS_OF_ORDERS_QUERY, {"ids": [row.id for row in rows]}) if rows else ()
+    ):
         ids[order_id] = (*ids.get(order_id, ()), payment_id)
     return tuple(make_record(row, ids.get(row.id, ())) for row in rows)
 
@@ -117,7 +121,7 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         work_state, work_at, work_reason, attempts, token, transaction, since,
     ) = row  # fmt: skip
     work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
-    if status not in _KNOWN_STATES:
+    if status not in _KNOWN_ORDER_STATES:
         status, work = OrderState.PENDING, Work(WorkState.NEEDS_REVIEW, reason=UNREADABLE_STATE_REASON)
     return Order(
         id=order_id,
@@ -138,12 +142,13 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     )
 
 
-def _get_normalised_number(key: str | None, raw: str | None) -> str | None:
-    """Return the normalised corporation number of an order. `raw` is the stored number, `key` the column
-    `number_key`, which SQL derives from it. If SQL couldn't normalise the spelling, `raw` is parsed here."""
-    if raw is not None and (key is None or len(key) != DIGIT_COUNT):
+def _get_normalised_number(key: str | None, stored_number: str | None) -> str | None:
+    """Return the normalised corporation number of an order. `stored_number` is the stored number, `key` the column
+    `number_key`, which SQL derives from it. If SQL couldn't normalise the spelling, this function parses
+    `stored_number`."""
+    if stored_number is not None and (key is None or len(key) != DIGIT_COUNT):
         with suppress(InvalidCorporationNumber):
-            return parse_number(raw).value
+            return parse_number(stored_number).value
     return key or None
 
 
@@ -173,7 +178,7 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     bug of the caller) for a state change that the transition table doesn't have, or for a column that never
     changes.
     """
-    compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     if "status" in values:
         values["status"] = target = OrderState(str(values["status"]))
         states.require_transition(states.ORDER_TRANSITIONS, order.state, target)

@@ -13,16 +13,16 @@ from console.store.payments.payments import get_base_query, select_records
 from console.store.schema.payments import payments
 from console.store.schema.worker import sagas
 
-_OPEN_SAGA_QUERY = select(sagas.c.id).where(
+_OPEN_SAGA_OF_PAYMENT_QUERY = select(sagas.c.id).where(
     sagas.c.kind == bindparam("saga"), sagas.c.subject_kind == PAYMENT_KIND, sagas.c.open_subject == payments.c.id
 )
-_OVERDUE_QUERY = (
+_OVERDUE_PAYMENTS_QUERY = (
     get_base_query()
     .where(
         payments.c.status.in_(sorted(state.value for state in WAITING_STATES)),
         payments.c.certainty == Certainty.KNOWN.value,
         payments.c.payment_expires_at < bindparam("now"),
-        ~_OPEN_SAGA_QUERY.exists(),
+        ~_OPEN_SAGA_OF_PAYMENT_QUERY.exists(),
     )
     .order_by(payments.c.payment_expires_at, payments.c.id)
     .limit(bindparam("most", type_=Integer))
@@ -35,4 +35,6 @@ def list_overdue_payments(conn: Connection, saga: str, now: datetime, limit: int
 
     Payments with an unfinished saga of the kind `saga` are left out.
     """
-    return select_records(conn, _OVERDUE_QUERY, {"saga": saga, "now": convert_to_naive_utc(now), "most": limit})
+    return select_records(
+        conn, _OVERDUE_PAYMENTS_QUERY, {"saga": saga, "now": convert_to_naive_utc(now), "most": limit}
+    )

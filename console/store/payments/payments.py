@@ -31,24 +31,26 @@ from console.store.payments.balances import settle_refund as settle_refund
 from console.store.payments.row_mapping import PAYMENT_COLUMNS, make_record
 from console.store.schema.payments import payments
 
-_ALL_QUERY = select(*PAYMENT_COLUMNS)
-_BY_ID_QUERY = _ALL_QUERY.where(payments.c.id == bindparam("of"))
-_BY_IDS_QUERY = _ALL_QUERY.where(payments.c.id.in_(bindparam("some", expanding=True)))
-_OF_PROVIDER_QUERY = _ALL_QUERY.where(payments.c.provider == bindparam("whose"))
-_BY_MERCHANT_ID_QUERY = _OF_PROVIDER_QUERY.where(payments.c.merchant_payment_id == bindparam("of"))
-_BY_PROVIDER_ID_QUERY = _OF_PROVIDER_QUERY.where(payments.c.provider_payment_id == bindparam("of"))
-_OF_ORDER_QUERY = _ALL_QUERY.where(payments.c.order_id == bindparam("of")).order_by(payments.c.id.desc())
-_OF_ORDERS_QUERY = _ALL_QUERY.where(payments.c.order_id.in_(bindparam("some", expanding=True))).order_by(
+_PAYMENTS_QUERY = select(*PAYMENT_COLUMNS)
+_PAYMENT_BY_ID_QUERY = _PAYMENTS_QUERY.where(payments.c.id == bindparam("of"))
+_PAYMENTS_BY_ID_QUERY = _PAYMENTS_QUERY.where(payments.c.id.in_(bindparam("some", expanding=True)))
+_PAYMENTS_OF_PROVIDER_QUERY = _PAYMENTS_QUERY.where(payments.c.provider == bindparam("whose"))
+_PAYMENT_BY_MERCHANT_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(payments.c.merchant_payment_id == bindparam("of"))
+_PAYMENT_BY_PROVIDER_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(payments.c.provider_payment_id == bindparam("of"))
+_PAYMENTS_OF_ORDER_QUERY = _PAYMENTS_QUERY.where(payments.c.order_id == bindparam("of")).order_by(
     payments.c.id.desc()
 )
-_OF_CORPORATION_QUERY = _ALL_QUERY.where(payments.c.corporation_number == bindparam("of")).order_by(
+_PAYMENTS_OF_ORDERS_QUERY = _PAYMENTS_QUERY.where(
+    payments.c.order_id.in_(bindparam("some", expanding=True))
+).order_by(payments.c.id.desc())
+_PAYMENTS_OF_CORPORATION_QUERY = _PAYMENTS_QUERY.where(payments.c.corporation_number == bindparam("of")).order_by(
     payments.c.id.desc()
 )
-_OF_CORPORATIONS_QUERY = _ALL_QUERY.where(
+_PAYMENTS_OF_CORPORATIONS_QUERY = _PAYMENTS_QUERY.where(
     payments.c.corporation_number.in_(bindparam("some", expanding=True)),
     payments.c.captured_minor.in_(bindparam("amounts", expanding=True)),
 ).order_by(payments.c.id.desc())
-_DUE_QUERY = compare_and_swap.make_due_query(payments, _ALL_QUERY)
+_DUE_PAYMENTS_QUERY = compare_and_swap.make_due_query(payments, _PAYMENTS_QUERY)
 _INSERT_PAYMENT = into(payments)
 _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
     "id",
@@ -92,26 +94,26 @@ def find(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset
     """Return one payment; None if there is none. `lapsed`: ids of payments whose call has lapsed (its process crashed
     or froze); such a payment is returned with an unknown outcome.
     """
-    return _find_first_payment(conn, _BY_ID_QUERY, {"of": payment_id}, lapsed)
+    return _find_first_payment(conn, _PAYMENT_BY_ID_QUERY, {"of": payment_id}, lapsed)
 
 
 def find_by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
     """Return the payment of this provider with this payment number, which the console assigned; None if there is
     none.
     """
-    return _find_first_payment(conn, _BY_MERCHANT_ID_QUERY, {"whose": provider, "of": merchant_payment_id})
+    return _find_first_payment(conn, _PAYMENT_BY_MERCHANT_ID_QUERY, {"whose": provider, "of": merchant_payment_id})
 
 
 def find_by_provider_id(conn: Connection, provider: str, provider_payment_id: str) -> Payment | None:
     """Return the payment to which this provider gave this id; None if there is none."""
-    return _find_first_payment(conn, _BY_PROVIDER_ID_QUERY, {"whose": provider, "of": provider_payment_id})
+    return _find_first_payment(conn, _PAYMENT_BY_PROVIDER_ID_QUERY, {"whose": provider, "of": provider_payment_id})
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
     """Return all payments of an order, newest first. `lapsed`: ids of payments whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
+    return select_records(conn, _PAYMENTS_OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
 def find_by_orders(
@@ -120,7 +122,7 @@ def find_by_orders(
     """Return all payments of these orders, newest first. `lapsed`: ids of payments whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _OF_ORDERS_QUERY, {"some": sorted(order_ids)}, lapsed) if order_ids else ()
+    return select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, {"some": sorted(order_ids)}, lapsed) if order_ids else ()
 
 
 def find_by_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
@@ -128,7 +130,7 @@ def find_by_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] 
     payment's order isn't compared. `lapsed`: ids of payments whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
     """
-    return select_records(conn, _OF_CORPORATION_QUERY, {"of": number}, lapsed)
+    return select_records(conn, _PAYMENTS_OF_CORPORATION_QUERY, {"of": number}, lapsed)
 
 
 def find_by_corporations(
@@ -139,20 +141,20 @@ def find_by_corporations(
     if not numbers or not captured_amounts:
         return ()
     values = {"some": sorted(numbers), "amounts": sorted(captured_amounts)}
-    return select_records(conn, _OF_CORPORATIONS_QUERY, values)
+    return select_records(conn, _PAYMENTS_OF_CORPORATIONS_QUERY, values)
 
 
 def list_due_payments(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:
     """Return at most `limit` payments whose scheduled work has one of these reasons and whose due time has come,
     sorted by due time."""
     return select_records(
-        conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
+        conn, _DUE_PAYMENTS_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
     )
 
 
 def get_base_query() -> Select[Any]:
     """Return the query of all payments with the columns that `make_record` needs. The caller adds conditions."""
-    return _ALL_QUERY
+    return _PAYMENTS_QUERY
 
 
 def find_by_ids(
@@ -161,7 +163,7 @@ def find_by_ids(
     """Return the payments with these ids, in any order. `lapsed`: ids of records whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
+    return select_records(conn, _PAYMENTS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
 
 
 def select_records(
@@ -218,10 +220,10 @@ def change_payment(conn: Connection, payment: Payment, now: datetime, **values: 
     have, for a column of `MONEY_COLUMNS`, and for a column that never changes.
     """
     path = (PaymentState(str(values.pop("status"))),) if "status" in values else ()
-    follow_path(conn, payment, path, now, **values)
+    move_payment_along_path(conn, payment, path, now, **values)
 
 
-def follow_path(
+def move_payment_along_path(
     conn: Connection, payment: Payment, path: Sequence[PaymentState], now: datetime, **values: object
 ) -> None:
     """Change the payment's state through the states of `path` (see `find_payment_path`) one after another, with one

@@ -15,18 +15,20 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.schema.payments import refunds, set_asides
 
 SET_ASIDE_KIND = "set-aside"
-_ALL_QUERY = select(
+_SET_ASIDES_QUERY = select(
     set_asides.c.id, set_asides.c.payment_id, set_asides.c.account_id, set_asides.c.amount_minor,
     set_asides.c.currency, set_asides.c.status, set_asides.c.refund_id, set_asides.c.version, set_asides.c.created_at,
 )  # fmt: skip
-_BY_ID_QUERY = _ALL_QUERY.where(set_asides.c.id == bindparam("of"))
-_OF_PAYMENT_QUERY = _ALL_QUERY.where(set_asides.c.payment_id == bindparam("of")).order_by(set_asides.c.id)
-_OPEN_QUERY = (
-    _ALL_QUERY.where(set_asides.c.status == SetAsideState.OPEN.value, set_asides.c.id > bindparam("after"))
+_SET_ASIDE_BY_ID_QUERY = _SET_ASIDES_QUERY.where(set_asides.c.id == bindparam("of"))
+_SET_ASIDES_OF_PAYMENT_QUERY = _SET_ASIDES_QUERY.where(set_asides.c.payment_id == bindparam("of")).order_by(
+    set_asides.c.id
+)
+_OPEN_SET_ASIDES_QUERY = (
+    _SET_ASIDES_QUERY.where(set_asides.c.status == SetAsideState.OPEN.value, set_asides.c.id > bindparam("after"))
     .order_by(set_asides.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_WITHOUT_REFUND_QUERY = _OPEN_QUERY.where(
+_SET_ASIDES_WITHOUT_REFUND_QUERY = _OPEN_SET_ASIDES_QUERY.where(
     ~exists().where(refunds.c.set_aside_id == set_asides.c.id, refunds.c.payment_id == set_asides.c.payment_id)
 )
 _INSERT_SET_ASIDE = into(set_asides)
@@ -49,37 +51,37 @@ def insert_set_aside(conn: Connection, payment: Payment, account_id: int, amount
 
 def find(conn: Connection, set_aside_id: int) -> SetAside | None:
     """Return a set-aside by its id; None if there is none."""
-    return next(iter(_select_set_asides(conn, _BY_ID_QUERY, {"of": set_aside_id})), None)
+    return next(iter(_select_set_asides(conn, _SET_ASIDE_BY_ID_QUERY, {"of": set_aside_id})), None)
 
 
 def find_by_payment(conn: Connection, payment_id: int) -> tuple[SetAside, ...]:
     """Return the set-asides of a payment, oldest first."""
-    return _select_set_asides(conn, _OF_PAYMENT_QUERY, {"of": payment_id})
+    return _select_set_asides(conn, _SET_ASIDES_OF_PAYMENT_QUERY, {"of": payment_id})
 
 
 def list_open_set_asides(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
     """Return at most `limit` open set-asides, oldest first; `after` is the last id of the previous page."""
-    return _select_set_asides(conn, _OPEN_QUERY, {"after": after, "most": limit})
+    return _select_set_asides(conn, _OPEN_SET_ASIDES_QUERY, {"after": after, "most": limit})
 
 
-def list_open_without_refund(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
+def list_open_set_asides_without_refund(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
     """Return at most `limit` open set-asides for which no refund was ever requested, oldest first; `after` is the
     last id of the previous page.
     """
-    return _select_set_asides(conn, _WITHOUT_REFUND_QUERY, {"after": after, "most": limit})
+    return _select_set_asides(conn, _SET_ASIDES_WITHOUT_REFUND_QUERY, {"after": after, "most": limit})
 
 
 def change_set_aside(
-    conn: Connection, item: SetAside, now: datetime, state: SetAsideState, refund_id: int | None
+    conn: Connection, set_aside: SetAside, now: datetime, state: SetAsideState, refund_id: int | None
 ) -> None:
     """Write the new state of a set-aside, and the id of the refund that gives it back (None: no refund). Raises
-    StaleRow if the row has changed since `item` was read; ForbiddenTransition (a bug of the caller) for a state
+    StaleRow if the row has changed since `set_aside` was read; ForbiddenTransition (a bug of the caller) for a state
     change that the transition table doesn't have.
     """
-    states.require_transition(states.SET_ASIDE_TRANSITIONS, item.state, state)
+    states.require_transition(states.SET_ASIDE_TRANSITIONS, set_aside.state, state)
     values = {"status": state, "refund_id": refund_id, "changed_at": now}
-    compare_and_swap.update_if_unchanged(conn, set_asides, (item.id, item.version), values)
-    compare_and_swap.announce_change(conn, SET_ASIDE_KIND, item.id, now)
+    compare_and_swap.update_if_unchanged(conn, set_asides, (set_aside.id, set_aside.version), values)
+    compare_and_swap.announce_change(conn, SET_ASIDE_KIND, set_aside.id, now)
 
 
 def _select_set_asides(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[SetAside, ...]:
@@ -87,12 +89,12 @@ def _select_set_asides(conn: Connection, query: Select[Any], values: Mapping[str
 
 
 def _make_set_aside(
-    item_id: int, payment_id: int, account_id: int, amount_minor: int, currency: str, status: str,
+    set_aside_id: int, payment_id: int, account_id: int, amount_minor: int, currency: str, status: str,
     refund_id: int | None, version: int, created: datetime,
 ) -> SetAside:  # fmt: skip
     state = SetAsideState(status)
     return SetAside(
-        item_id,
+        set_aside_id,
         payment_id,
         account_id,
         amount_minor,

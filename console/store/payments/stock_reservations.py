@@ -12,7 +12,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders
 from console.store.schema.worker import stock_reservations
 
-_ALL_QUERY = (
+_RESERVATIONS_QUERY = (
     select(
         stock_reservations.c.id,
         stock_reservations.c.order_id,
@@ -23,7 +23,7 @@ _ALL_QUERY = (
     .where(stock_reservations.c.order_id == bindparam("of"))
     .order_by(stock_reservations.c.id)
 )
-_HELD_QUERY = _ALL_QUERY.where(stock_reservations.c.status == StockState.HELD.value)
+_HELD_RESERVATIONS_QUERY = _RESERVATIONS_QUERY.where(stock_reservations.c.status == StockState.HELD.value)
 _RELEASE_RESERVATIONS = (
     update(stock_reservations)
     .where(stock_reservations.c.order_id == bindparam("of"), stock_reservations.c.status == StockState.HELD.value)
@@ -32,7 +32,7 @@ _RELEASE_RESERVATIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
+class StockReservation:
     """A stock reservation: `quantity` pieces of `item` are reserved for an order."""
 
     id: int
@@ -42,14 +42,14 @@ class Reservation:
     state: StockState
 
 
-def find_by_order(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
+def find_by_order(conn: Connection, order_id: int) -> tuple[StockReservation, ...]:
     """Return all reservations of an order, in any state."""
-    return _select_reservations(conn, _ALL_QUERY, order_id)
+    return _select_reservations(conn, _RESERVATIONS_QUERY, order_id)
 
 
-def list_held_reservations(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
+def list_held_reservations(conn: Connection, order_id: int) -> tuple[StockReservation, ...]:
     """Return the stock reservations of an order in state held: neither released nor used."""
-    return _select_reservations(conn, _HELD_QUERY, order_id)
+    return _select_reservations(conn, _HELD_RESERVATIONS_QUERY, order_id)
 
 
 def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
@@ -61,6 +61,6 @@ def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
     return freed
 
 
-def _select_reservations(conn: Connection, query: Select[Any], order_id: int) -> tuple[Reservation, ...]:
+def _select_reservations(conn: Connection, query: Select[Any], order_id: int) -> tuple[StockReservation, ...]:
     rows = conn.execute(query, {"of": order_id})
-    return tuple(Reservation(row, of, item, pieces, StockState(state)) for row, of, item, pieces, state in rows)
+    return tuple(StockReservation(row, of, item, pieces, StockState(state)) for row, of, item, pieces, state in rows)

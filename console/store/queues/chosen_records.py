@@ -33,11 +33,11 @@ from console.store.database.instants import convert_to_aware_utc
 from console.store.queues import filter_sql
 from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.filter_sql import QueueChoice
-from console.store.queues.queues import COUNT_CAP, LapsedIds, get_lapsed_ids
-from console.store.queues.table_queries import QueuedRecord, TableQueries
+from console.store.queues.queues import MAX_COUNTED_RECORDS, LapsedIds, get_lapsed_ids
+from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
 from console.store.schema.column_types import EPOCH_START
 
-GROUP_CAP = 10_000
+MAX_RECORDS_GROUPED_BY_CAUSE = 10_000
 """Largest number of records in each range of a queue that `count_records_by_cause` counts."""
 _LARGEST_ID = 2**63 - 1
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
@@ -63,11 +63,15 @@ def read_sorted_page(
     first page.
     """
     positions: list[SortPosition] = []
-    for kind_index, part in enumerate(QUEUE_TABLES):
-        if name in part.queues:
-            keys = _make_sorted_keys_query(part, name, after, kind_index, get_lapsed_ids(part, lapsed), choice)
+    for kind_index, kind_queries in enumerate(QUEUE_TABLES):
+        if name in kind_queries.queues:
+            keys = _make_sorted_keys_query(
+                kind_queries, name, after, kind_index, get_lapsed_ids(kind_queries, lapsed), choice
+            )
             if keys is not None:
-                rows = conn.execute(keys, part.make_parameters(get_lapsed_ids(part, lapsed)) | {"most": limit})
+                rows = conn.execute(
+                    keys, kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed)) | {"most": limit}
+                )
                 positions += [SortPosition(*_pad_to_two_keys(row[1:]), kind_index, row[0]) for row in rows]
     positions.sort(reverse=choice.order.is_descending)
     return tuple(_read_records(conn, positions[:limit], lapsed))
@@ -78,7 +82,7 @@ def _pad_to_two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]
 
 
 def _make_sorted_keys_query(
-    part: TableQueries,
+    kind_queries: RecordTableQueries,
     name: str,
     after: SortPosition | None,
     kind_index: int,
@@ -88,13 +92,17 @@ def _make_sorted_keys_query(
     """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of
     `choice`. Return None if the filter selects no row of the table."""
     is_descending = choice.order.is_descending
-    keys = filter_sql.make_sort_keys(part.kind, part.id, part.state_since, part.make_shown_columns(lapsed), choice)
+    keys = filter_sql.make_sort_keys(
+        kind_queries.kind, kind_queries.id, kind_queries.state_since, kind_queries.make_shown_columns(lapsed), choice
+    )
     by_age = choice.order.column is SortColumn.AGE
-    ranges = part.list_chosen_ranges(name, choice, lapsed, by_state=by_age)
-    rest = [] if after is None else [_comes_after(part.id, keys, after, kind_index, is_descending=is_descending)]
+    ranges = kind_queries.list_chosen_ranges(name, choice, lapsed, by_state=by_age)
+    rest = (
+        [] if after is None else [_comes_after(kind_queries.id, keys, after, kind_index, is_descending=is_descending)]
+    )
     if not ranges:
         return None
-    labelled = [part.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
+    labelled = [kind_queries.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
     # By label: a server takes a plain number in ORDER BY for the place of a column.
     order = [column.desc() if is_descending else column for column in (*labelled[1:], labelled[0])]
     of_ranges = (select(*labelled).where(rows, *rest).order_by(*order).limit(_LIMIT_PARAMETER) for rows in ranges)
@@ -132,11 +140,11 @@ def _read_records(
     """Read the records at these positions by one query for each kind, and yield them with their positions in the
     given order. A record that was deleted meanwhile is left out."""
     records: dict[tuple[int, int], QueuedRecord] = {}
-    for kind_index, part in enumerate(QUEUE_TABLES):
+    for kind_index, kind_queries in enumerate(QUEUE_TABLES):
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
         if ids:
-            rows = conn.execute(part.rows.where(part.id.in_(ids))).all()
-            read = part.read(conn, rows, get_lapsed_ids(part, lapsed))
+            rows = conn.execute(kind_queries.rows.where(kind_queries.id.in_(ids))).all()
+            read = kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed))
             records |= {(kind_index, record.id): record for record in read}
     for position in positions:
         record = records.get((position.kind_index, position.id))
@@ -147,26 +155,28 @@ def _read_records(
 def count_chosen_records(
     conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[int, datetime | None]:
-    """Return the number of records of the queue `name` that the filter of `choice` selects, at most COUNT_CAP + 1,
-    and the earliest instant at which one of the counted records got its present state (None if no such instant
-    is stored).
+    """Return the number of records of the queue `name` that the filter of `choice` selects, at most
+    MAX_COUNTED_RECORDS + 1, and the earliest instant at which one of the counted records got its present state (None
+    if no such instant is stored).
     """
     counts = [
-        _make_range_count_query(part, rows)
-        for part in QUEUE_TABLES
-        if name in part.queues
-        for rows in part.list_chosen_ranges(name, choice, get_lapsed_ids(part, lapsed))
+        _make_range_count_query(kind_queries, rows)
+        for kind_queries in QUEUE_TABLES
+        if name in kind_queries.queues
+        for rows in kind_queries.list_chosen_ranges(name, choice, get_lapsed_ids(kind_queries, lapsed))
     ]
-    values: dict[str, object] = {"most": COUNT_CAP + 1}
-    for part in QUEUE_TABLES:
-        values |= part.make_parameters(get_lapsed_ids(part, lapsed))
+    values: dict[str, object] = {"most": MAX_COUNTED_RECORDS + 1}
+    for kind_queries in QUEUE_TABLES:
+        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
-    return min(sum(row.total for row in rows), COUNT_CAP + 1), convert_to_aware_utc(oldest) if oldest else None
+    return min(sum(row.total for row in rows), MAX_COUNTED_RECORDS + 1), convert_to_aware_utc(
+        oldest
+    ) if oldest else None
 
 
-def _make_range_count_query(part: TableQueries, rows: ColumnElement[bool]) -> Select[Any]:
-    counted = select(part.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
+def _make_range_count_query(kind_queries: RecordTableQueries, rows: ColumnElement[bool]) -> Select[Any]:
+    counted = select(kind_queries.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
     return select(func.count().label("total"), _make_oldest_sql(counted).label("oldest")).select_from(counted)
 
 
@@ -178,30 +188,33 @@ def count_records_by_cause(
     conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
     """Return two values: the numbers of the records of the queue `name` that the filter of `choice` selects, by
-    kind, cause and currency; and True if an index range of the queue has more than GROUP_CAP such records, so
-    that the numbers are too low.
+    kind, cause and currency; and True if an index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such
+    records, so that the numbers are too low.
     """
     totals: list[CauseTotal] = []
     is_capped = False
-    for part in QUEUE_TABLES:
-        ids = get_lapsed_ids(part, lapsed)
-        for rows in part.list_chosen_ranges(name, choice, ids) if name in part.queues else ():
+    for kind_queries in QUEUE_TABLES:
+        ids = get_lapsed_ids(kind_queries, lapsed)
+        for rows in kind_queries.list_chosen_ranges(name, choice, ids) if name in kind_queries.queues else ():
             found = conn.execute(
-                _make_range_totals_query(part, rows, ids), part.make_parameters(ids) | {"most": GROUP_CAP + 1}
+                _make_range_totals_query(kind_queries, rows, ids),
+                kind_queries.make_parameters(ids) | {"most": MAX_RECORDS_GROUPED_BY_CAUSE + 1},
             )
             of_range = [_make_cause_total(*row) for row in found]
-            is_capped = is_capped or sum(total.count for total in of_range) > GROUP_CAP
+            is_capped = is_capped or sum(total.count for total in of_range) > MAX_RECORDS_GROUPED_BY_CAUSE
             totals += of_range
     return tuple(totals), is_capped
 
 
-def _make_range_totals_query(part: TableQueries, rows: ColumnElement[bool], lapsed: AbstractSet[int]) -> Select[Any]:
-    shown = part.make_shown_columns(lapsed)
+def _make_range_totals_query(
+    kind_queries: RecordTableQueries, rows: ColumnElement[bool], lapsed: AbstractSet[int]
+) -> Select[Any]:
+    shown = kind_queries.make_shown_columns(lapsed)
     columns = (
         shown.cause.label("cause"),
         shown.columns.currency.label("currency"),
         func.coalesce(shown.columns.minor, 0).label("minor"),
-        part.state_since.label("since"),
+        kind_queries.state_since.label("since"),
     )
     counted = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()
     sums = func.count(), func.sum(counted.c.minor), _make_oldest_sql(counted)

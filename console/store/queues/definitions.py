@@ -18,14 +18,14 @@ from console.store.credit_checks.row_mapping import make_record
 from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
 from console.store.queues.record_columns import RecordColumns, is_one_of
-from console.store.queues.table_queries import TableQueries
+from console.store.queues.table_queries import RecordTableQueries
 from console.store.refunds import refunds
 from console.store.schema.core import credit_checks as check_table
 from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
 from console.store.schema.payments import refunds as refund_table
 
-PENDING_CHECK = and_(check_table.c.seen_status == "pending", check_table.c.certainty == "known")
+PENDING_CHECK_CONDITION = and_(check_table.c.seen_status == "pending", check_table.c.certainty == "known")
 _WAITING_PAYMENT_STATES = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
 _PAID_PAYMENT_STATES = (
     PaymentState.PAYMENT_SUCCESS,
@@ -111,12 +111,14 @@ PAYMENT_COLUMNS = RecordColumns(
     ),
     currency=payment_table.c.currency,
 )
-_HAS_KNOWN_STATE = is_one_of(order_table.c.status, [state.value for state in OrderState])
+_KNOWN_ORDER_STATE_CONDITION = is_one_of(order_table.c.status, [state.value for state in OrderState])
 ORDER_COLUMNS = RecordColumns(
-    status=case((_HAS_KNOWN_STATE, order_table.c.status), else_=OrderState.PENDING.value),
-    work_state=case((_HAS_KNOWN_STATE, order_table.c.work_state), else_=WorkState.NEEDS_REVIEW.value),
+    status=case((_KNOWN_ORDER_STATE_CONDITION, order_table.c.status), else_=OrderState.PENDING.value),
+    work_state=case((_KNOWN_ORDER_STATE_CONDITION, order_table.c.work_state), else_=WorkState.NEEDS_REVIEW.value),
     work_at=order_table.c.work_at,
-    work_reason=case((_HAS_KNOWN_STATE, order_table.c.work_reason), else_=orders.UNREADABLE_STATE_REASON.value),
+    work_reason=case(
+        (_KNOWN_ORDER_STATE_CONDITION, order_table.c.work_reason), else_=orders.UNREADABLE_STATE_REASON.value
+    ),
     name=order_table.c.merch_txn_id,
     number=order_table.c.number_key,
     provider=select(func.min(payment_table.c.provider))
@@ -126,13 +128,15 @@ ORDER_COLUMNS = RecordColumns(
     minor=order_table.c.total_amount,
     currency=order_table.c.currency,
 )
-_IS_UNADOPTED = and_(check_table.c.work_state.is_(None), check_table.c.seen_work == "needs_review")
+_UNADOPTED_CHECK_CONDITION = and_(check_table.c.work_state.is_(None), check_table.c.seen_work == "needs_review")
 CREDIT_CHECK_COLUMNS = RecordColumns(
     status=check_table.c.seen_status,
     certainty=check_table.c.certainty,
     work_state=check_table.c.seen_work,
     work_at=check_table.c.work_at,
-    work_reason=case((_IS_UNADOPTED, literal(WorkReason.WRITTEN_BY_OTHER.value)), else_=check_table.c.work_reason),
+    work_reason=case(
+        (_UNADOPTED_CHECK_CONDITION, literal(WorkReason.WRITTEN_BY_OTHER.value)), else_=check_table.c.work_reason
+    ),
     error_code=check_table.c.error_code,
     name=null(),
     number=check_table.c.number_key,
@@ -140,7 +144,7 @@ CREDIT_CHECK_COLUMNS = RecordColumns(
     has_provider=lambda names: is_one_of(literal(CREDIT_CHECK_PROVIDER), names),
     client=check_table.c.client_id,
 )
-REFUND_QUERIES = TableQueries(
+REFUND_QUERIES = RecordTableQueries(
     kind=refunds.REFUND_KIND,
     id=refund_table.c.id,
     work_state=refund_table.c.work_state,
@@ -168,7 +172,7 @@ REFUND_QUERIES = TableQueries(
     },
     may_be_lapsed=and_(refund_table.c.status == RefundState.SUBMITTING.value, refund_table.c.certainty == "known"),
 )
-PAYMENT_QUERIES = TableQueries(
+PAYMENT_QUERIES = RecordTableQueries(
     kind=payments.PAYMENT_KIND,
     id=payment_table.c.id,
     work_state=payment_table.c.work_state,
@@ -195,7 +199,7 @@ PAYMENT_QUERIES = TableQueries(
         payment_table.c.status == PaymentState.INITIALIZING.value, payment_table.c.certainty == "known"
     ),
 )
-ORDER_QUERIES = TableQueries(
+ORDER_QUERIES = RecordTableQueries(
     kind=orders.ORDER_KIND,
     id=order_table.c.id,
     work_state=order_table.c.work_state,
@@ -209,7 +213,7 @@ ORDER_QUERIES = TableQueries(
         "disagree": [order_table.c.disagrees == 1],
     },
 )
-CREDIT_CHECK_QUERIES = TableQueries(
+CREDIT_CHECK_QUERIES = RecordTableQueries(
     kind=credit_checks.CREDIT_CHECK_KIND,
     id=check_table.c.id,
     work_state=check_table.c.seen_work,
@@ -218,7 +222,7 @@ CREDIT_CHECK_QUERIES = TableQueries(
     read=lambda _, rows, lapsed: [make_record(row, lapsed) for row in rows],
     columns=CREDIT_CHECK_COLUMNS,
     queues={
-        "pending": [PENDING_CHECK],
+        "pending": [PENDING_CHECK_CONDITION],
         "unknown": [check_table.c.certainty == "unknown"],
         "error": [
             and_(
@@ -231,7 +235,7 @@ CREDIT_CHECK_QUERIES = TableQueries(
         "review": [check_table.c.seen_work == "needs_review"],
         "disagree": [check_table.c.disagrees == 1],
     },
-    may_be_lapsed=PENDING_CHECK,
+    may_be_lapsed=PENDING_CHECK_CONDITION,
 )
 QUEUE_TABLES = (REFUND_QUERIES, PAYMENT_QUERIES, ORDER_QUERIES, CREDIT_CHECK_QUERIES)
 """Queries of all tables with queues. A page shows the records of one work state by age, whatever their kind. Records

@@ -37,7 +37,7 @@ Owners = Mapping[str, Mapping[int, str]]
 _ALL_RECORD_STATES = tuple(
     dict.fromkeys(str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states)
 )
-_AFTER_HEX = "G"
+_CHARACTER_AFTER_HEX_DIGITS = "G"
 """A text that comes after every hexadecimal digit: the sort key of a record without a value."""
 _NUMBER_AFTER_ALL_OTHERS = 2**62
 
@@ -174,7 +174,7 @@ def make_sort_keys(
 
 def _make_text_key(value: Expression) -> Sequence[Expression]:
     text = make_hex_text_sql(value)
-    return [case((text == "", _AFTER_HEX), else_=text)]
+    return [case((text == "", _CHARACTER_AFTER_HEX_DIGITS), else_=text)]
 
 
 def _make_client_key(table: _SortedTable) -> Sequence[Expression]:

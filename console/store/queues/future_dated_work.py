@@ -78,7 +78,7 @@ def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[F
     )
 
 
-def make_due(conn: Connection, row: FutureDatedRow, now: datetime) -> None:
+def set_due_now(conn: Connection, row: FutureDatedRow, now: datetime) -> None:
     """Set the due time of the row's next step to `now`. Raises StaleRow if the row has changed since it was read."""
     work_columns = _WORK_COLUMNS[row.kind]
     compare_and_swap.update_if_unchanged(

@@ -1,5 +1,5 @@
-"""Reads of the queues, over all kinds of records and through indexes: pages of records, counts up to COUNT_CAP,
-due credit checks, and rows that other applications wrote."""
+"""Reads of the queues, over all kinds of records and through indexes: pages of records, counts up to
+MAX_COUNTED_RECORDS, due credit checks, and rows that other applications wrote."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,14 +12,14 @@ from sqlalchemy import CompoundSelect, Connection, Row, and_, or_, select, union
 from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import convert_to_aware_utc
-from console.store.queues.definitions import PENDING_CHECK, QUEUE_TABLES
+from console.store.queues.definitions import PENDING_CHECK_CONDITION, QUEUE_TABLES
 from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
-from console.store.queues.table_queries import QueuedRecord, QueueKey, TableQueries
+from console.store.queues.table_queries import QueuedRecord, QueueKey, RecordTableQueries
 from console.store.schema.core import credit_checks as table
 
-COUNT_CAP = 1_000
+MAX_COUNTED_RECORDS = 1_000
 QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
-QUEUED_RECORD_KINDS = tuple(part.kind for part in QUEUE_TABLES)
+QUEUED_RECORD_KINDS = tuple(kind_queries.kind for kind_queries in QUEUE_TABLES)
 LapsedIds = Mapping[str, AbstractSet[int]]
 """For each kind, the ids of the records whose operation has lapsed: its process crashed or froze during a call."""
 
@@ -61,18 +61,18 @@ def read_queue_page(
     None for the first page. Of `choice` only the filter is used.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
-    for rank, part in enumerate(QUEUE_TABLES):
-        if name in part.queues:
-            rows = part.read_page(
-                conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(part, lapsed), choice
+    for rank, kind_queries in enumerate(QUEUE_TABLES):
+        if name in kind_queries.queues:
+            rows = kind_queries.read_page(
+                conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(kind_queries, lapsed), choice
             )
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
     entries.sort(key=_get_entry_position)
     return tuple(_read_records(conn, entries[:limit], lapsed))
 
 
-def _get_entry_position(entry: tuple[QueuePosition, Row[Any]]) -> QueuePosition:
-    return entry[0]
+def _get_entry_position(position_and_row: tuple[QueuePosition, Row[Any]]) -> QueuePosition:
+    return position_and_row[0]
 
 
 def _read_records(
@@ -81,18 +81,18 @@ def _read_records(
     """Convert the rows into records by one call for each kind, and yield the records with their positions in the
     order of `entries`."""
     records: dict[QueuePosition, QueuedRecord] = {}
-    for rank, part in enumerate(QUEUE_TABLES):
+    for rank, kind_queries in enumerate(QUEUE_TABLES):
         places = [place for place, _ in entries if place.kind_index == rank]
         rows = [row for place, row in entries if place.kind_index == rank]
         if rows:
-            records |= zip(places, part.read(conn, rows, get_lapsed_ids(part, lapsed)), strict=True)
+            records |= zip(places, kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed)), strict=True)
     return ((place, records[place]) for place, _ in entries)
 
 
-def get_lapsed_ids(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
+def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
     """Return the ids of this table's records whose operation has lapsed: the process that began it crashed or
     froze. `lapsed` has these ids by kind of record."""
-    return lapsed.get(part.kind, frozenset())
+    return lapsed.get(kind_queries.kind, frozenset())
 
 
 def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
@@ -107,15 +107,16 @@ def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | 
 
 
 def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, datetime | None]:
-    """Return the number of records in the queue, at most COUNT_CAP + 1, and the earliest instant at which one of
-    the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
-    values: dict[str, object] = {"most": COUNT_CAP + 1}
-    for part in QUEUE_TABLES:
-        values |= part.make_parameters(get_lapsed_ids(part, lapsed))
+    """Return the number of records in the queue, at most MAX_COUNTED_RECORDS + 1, and the earliest instant at which
+    one of the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
+    values: dict[str, object] = {"most": MAX_COUNTED_RECORDS + 1}
+    for kind_queries in QUEUE_TABLES:
+        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed))
     query = _make_count_query(name, frozenset(kind for kind, ids in lapsed.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
-    return min(sum(row.total for row in rows), COUNT_CAP + 1), convert_to_aware_utc(oldest) if oldest else None
+    count = min(sum(row.total for row in rows), MAX_COUNTED_RECORDS + 1)
+    return count, convert_to_aware_utc(oldest) if oldest else None
 
 
 @cache
@@ -123,9 +124,13 @@ def _make_count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSele
     """Return one query that counts the queue over all kinds. Its result has one row per index range, with the columns
     `total` and `oldest`.
     """
-    parts = [part for part in QUEUE_TABLES if name in part.queues]
+    parts = [kind_queries for kind_queries in QUEUE_TABLES if name in kind_queries.queues]
     return union_all(
-        *(query for part in parts for query in part.make_count_queries(name, has_lapsed=part.kind in lapsed_kinds))
+        *(
+            query
+            for kind_queries in parts
+            for query in kind_queries.make_count_queries(name, has_lapsed=kind_queries.kind in lapsed_kinds)
+        )
     )
 
 
@@ -141,19 +146,21 @@ def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, li
     return credit_checks.select_records(conn, query)
 
 
-_IS_ADOPTED = table.c.work_state.is_not(None)
-_IS_BOUGHT_AFTER_ADOPTION = and_(PENDING_CHECK, _IS_ADOPTED, table.c.credit_check_id.is_not(None))
-_AWAITS_OTHER_APPLICATION = and_(
+_ADOPTED_CHECK_CONDITION = table.c.work_state.is_not(None)
+_BOUGHT_AFTER_ADOPTION_CONDITION = and_(
+    PENDING_CHECK_CONDITION, _ADOPTED_CHECK_CONDITION, table.c.credit_check_id.is_not(None)
+)
+_AWAITS_OTHER_APPLICATION_CONDITION = and_(
     table.c.seen_work == "needs_review", table.c.work_reason == WorkReason.WRITTEN_BY_OTHER
 )
 _FINAL_STATE_WRITTEN_CONDITIONS = (
     and_(
         table.c.seen_status == "success",
         table.c.certainty == "known",
-        _AWAITS_OTHER_APPLICATION,
+        _AWAITS_OTHER_APPLICATION_CONDITION,
         table.c.credit_check_id.is_not(None),
     ),
-    and_(table.c.seen_status == "error", table.c.certainty == "known", _AWAITS_OTHER_APPLICATION),
+    and_(table.c.seen_status == "error", table.c.certainty == "known", _AWAITS_OTHER_APPLICATION_CONDITION),
 )
 """Conditions of credit checks that a due task adopted before the other application had written their final state, and
 whose final state is written now. Each condition uses the index of states.
@@ -168,9 +175,9 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     rows for each kind of change that the other application has made to a row after its adoption.
     """
     rows = select(table.c.id, table.c.corporation_number, table.c.number_key).limit(limit)
-    new = rows.where(~_IS_ADOPTED).order_by(table.c.work_at, table.c.id)  # in the order of the index
+    new = rows.where(~_ADOPTED_CHECK_CONDITION).order_by(table.c.work_at, table.c.id)  # in the order of the index
     written = [*conn.execute(new)]
-    for since in (_IS_BOUGHT_AFTER_ADOPTION, *_FINAL_STATE_WRITTEN_CONDITIONS):
+    for since in (_BOUGHT_AFTER_ADOPTION_CONDITION, *_FINAL_STATE_WRITTEN_CONDITIONS):
         written += conn.execute(rows.where(since))
     return tuple((int(i), _encode_text(raw), _encode_text(key)) for i, raw, key in written)
 
@@ -185,6 +192,7 @@ def is_foreign_row(conn: Connection, record_id: int) -> bool:
     yet (see `find_foreign_rows`).
     """
     row = select(table.c.id).where(
-        table.c.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_AFTER_ADOPTION, *_FINAL_STATE_WRITTEN_CONDITIONS)
+        table.c.id == record_id,
+        or_(~_ADOPTED_CHECK_CONDITION, _BOUGHT_AFTER_ADOPTION_CONDITION, *_FINAL_STATE_WRITTEN_CONDITIONS),
     )
     return conn.execute(row).first() is not None

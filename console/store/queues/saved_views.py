@@ -27,48 +27,48 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import saved_views
 
-_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
+_INVISIBLE_UNICODE_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
 _MAX_VIEWS = 1_000
 _LONGEST_CONTENT_CHARACTERS = 32_000
 """More than a content with the longest allowed texts and columns takes."""
-_IS_VISIBLE_TO_PERSON = or_(
+_VIEW_VISIBLE_TO_PERSON_CONDITION = or_(
     saved_views.c.is_team == true(),
     and_(saved_views.c.is_team == false(), saved_views.c.maker == bindparam("person")),
 )
-_ALL_QUERY = (
+_VISIBLE_VIEWS_QUERY = (
     select(saved_views)
-    .where(_IS_VISIBLE_TO_PERSON, saved_views.c.deleted_at.is_(None))
+    .where(_VIEW_VISIBLE_TO_PERSON_CONDITION, saved_views.c.deleted_at.is_(None))
     .order_by(saved_views.c.is_team, saved_views.c.id)
     .limit(_MAX_VIEWS)
 )
-_BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindparam("of"))
-_BY_CLAIM_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
+_VIEW_BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindparam("of"))
+_VIEW_BY_CLAIM_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
 _INSERT_VIEW = into(saved_views)
-_CHANGED_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
+_REPLACED_VIEW_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
 _UPDATE_VIEW = (
     update(saved_views)
     .where(saved_views.c.id == bindparam("of"), saved_views.c.version == bindparam("as_read"))
-    .values({column: bindparam(column) for column in _CHANGED_COLUMNS})
+    .values({column: bindparam(column) for column in _REPLACED_VIEW_COLUMNS})
 )
 
 
 def list_views(conn: Connection, person: str | None) -> tuple[SavedView, ...]:
     """Return the views that aren't deleted: those of `person`, then those of the team, each in the order in which
     they were made. With `person` None, return only those of the team."""
-    rows = conn.execute(_ALL_QUERY, {"person": person or ""})
+    rows = conn.execute(_VISIBLE_VIEWS_QUERY, {"person": person or ""})
     return unreadable_rows.read_each("saved_views", rows, _make_view)
 
 
 def find(conn: Connection, view_id: int) -> SavedView | None:
     """Return a view by its id, a deleted one too; None if there is none, or if its row can't be read."""
-    views = unreadable_rows.read_each("saved_views", conn.execute(_BY_ID_QUERY, {"of": view_id}), _make_view)
+    views = unreadable_rows.read_each("saved_views", conn.execute(_VIEW_BY_ID_QUERY, {"of": view_id}), _make_view)
     return views[0] if views else None
 
 
 def find_named(conn: Connection, view: SavedView) -> SavedView | None:
     """Return the stored view that has the name of `view` and the same owner (the same person, or the team) and
     isn't deleted; None if there is none."""
-    rows = conn.execute(_BY_CLAIM_QUERY, {"claim": _make_claim(view)})
+    rows = conn.execute(_VIEW_BY_CLAIM_QUERY, {"claim": _make_claim(view)})
     named = unreadable_rows.read_each("saved_views", rows, _make_view)
     return named[0] if named else None
 
@@ -114,7 +114,9 @@ def _make_row(view: SavedView) -> dict[str, object]:
 def _make_view(row: Any) -> SavedView:
     """Return the view of a row. Raises ValueError for a name or a content that this program doesn't store: one
     that is too long, or a name with invisible characters."""
-    if len(row.name) > LONGEST_NAME_CHARACTERS or any(category(sign) in _INVISIBLE_CATEGORIES for sign in row.name):
+    if len(row.name) > LONGEST_NAME_CHARACTERS or any(
+        category(sign) in _INVISIBLE_UNICODE_CATEGORIES for sign in row.name
+    ):
         raise ValueError("no name of a view")
     if len(row.content) > _LONGEST_CONTENT_CHARACTERS:
         raise ValueError("no content of a view")

@@ -56,7 +56,7 @@ _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 
 
 @dataclass(frozen=True, eq=False)
-class TableQueries:
+class RecordTableQueries:
     """Queries of the queues over one table of records.
 
     - `work_state`, `state_since`: the columns of the work state, and of the instant since which the state holds
@@ -219,7 +219,7 @@ class TableQueries:
 
     def list_range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
         """Return the conditions of the queue `name` on stored columns. The database answers each one by a
-        continuous part (a range) of one index. With `has_lapsed`, lapsed rows are excluded from the queue
+        continuous kind_queries (a range) of one index. With `has_lapsed`, lapsed rows are excluded from the queue
         `pending`.
         """
         ranges = self.queues[name]
@@ -284,27 +284,33 @@ class _PageQueries:
 
 
 @cache
-def _make_plain_page_queries(part: TableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
+def _make_plain_page_queries(kind_queries: RecordTableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
     """Return the queries of the pages of the queue `name` without a filter. They are made once and then cached."""
-    return _make_page_queries(part, part.list_range_conditions(name, has_lapsed=has_lapsed))
+    return _make_page_queries(kind_queries, kind_queries.list_range_conditions(name, has_lapsed=has_lapsed))
 
 
 def _make_page_queries(
-    part: TableQueries, ranges: Sequence[ColumnElement[bool]], *, in_one_state: bool = False
+    kind_queries: RecordTableQueries, ranges: Sequence[ColumnElement[bool]], *, in_one_state: bool = False
 ) -> _PageQueries:
     """Return the queries of the pages of these index ranges. Rows with equal and with later work states or
     instants have separate queries: with one comparison for all, SQLite would read the index from its start and
     MariaDB the table. `in_one_state`: all rows of the ranges have the same work state.
     """
-    place = (part.work_state, part.state_since, part.id)
-    same_state, since = part.work_state == bindparam("work"), _SINCE_PARAMETER
+    place = (kind_queries.work_state, kind_queries.state_since, kind_queries.id)
+    same_state, since = kind_queries.work_state == bindparam("work"), _SINCE_PARAMETER
     return _PageQueries(
-        part.make_first_rows_query(ranges, by=place[1:] if in_one_state else place),
-        part.make_first_rows_query(
-            ranges, same_state, part.state_since == since, part.id > bindparam("last"), by=(part.id,)
+        kind_queries.make_first_rows_query(ranges, by=place[1:] if in_one_state else place),
+        kind_queries.make_first_rows_query(
+            ranges,
+            same_state,
+            kind_queries.state_since == since,
+            kind_queries.id > bindparam("last"),
+            by=(kind_queries.id,),
         ),
-        part.make_first_rows_query(ranges, same_state, part.state_since > since, by=place[1:]),
-        None if in_one_state else part.make_first_rows_query(ranges, part.work_state > bindparam("work"), by=place),
+        kind_queries.make_first_rows_query(ranges, same_state, kind_queries.state_since > since, by=place[1:]),
+        None
+        if in_one_state
+        else kind_queries.make_first_rows_query(ranges, kind_queries.work_state > bindparam("work"), by=place),
     )
 
 

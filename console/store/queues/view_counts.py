@@ -1,7 +1,8 @@
 """Counts of the records that saved views show. One statement counts all views of a queue.
 
 A filter of a view may select few records of a long queue, so a search for them could read the whole queue.
-Instead, the first SCAN_CAP records of each index range are read once and compared with the filters of all views.
+Instead, the first MAX_RECORDS_READ_FOR_COUNT records of each index range are read once and compared with the filters
+of all views.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,19 +17,19 @@ from sqlalchemy.sql.elements import ColumnElement
 from console.store.database.instants import convert_to_aware_utc
 from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
-from console.store.queues.queues import COUNT_CAP, LapsedIds, get_lapsed_ids
-from console.store.queues.table_queries import TableQueries
+from console.store.queues.queues import MAX_COUNTED_RECORDS, LapsedIds, get_lapsed_ids
+from console.store.queues.table_queries import RecordTableQueries
 from console.store.schema.column_types import EPOCH_START
 
-SCAN_CAP = 10_000
+MAX_RECORDS_READ_FOR_COUNT = 10_000
 """Largest number of records of each index range of a queue that are compared with the filters of views."""
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenCount:
-    """The number of records of a queue that a filter selects, at most COUNT_CAP. `is_capped`: there may be more.
-    `oldest` is the earliest instant at which one of them got its present state; None if no such instant is
+    """The number of records of a queue that a filter selects, at most MAX_COUNTED_RECORDS. `is_capped`: there may be
+    more. `oldest` is the earliest instant at which one of them got its present state; None if no such instant is
     stored.
     """
 
@@ -44,18 +45,18 @@ def count_records_of_choices(
     statement counts all of them."""
     if not choices:
         return ()
-    values: dict[str, object] = {"most": SCAN_CAP + 1}
+    values: dict[str, object] = {"most": MAX_RECORDS_READ_FOR_COUNT + 1}
     queries: list[Select[Any]] = []
-    for part in QUEUE_TABLES:
-        values |= part.make_parameters(get_lapsed_ids(part, lapsed))
-        if name in part.queues:
-            queries += _make_range_queries(part, name, get_lapsed_ids(part, lapsed), choices)
+    for kind_queries in QUEUE_TABLES:
+        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed))
+        if name in kind_queries.queues:
+            queries += _make_range_queries(kind_queries, name, get_lapsed_ids(kind_queries, lapsed), choices)
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
     return tuple(_sum_range_counts(rows, place) for place in range(len(choices)))
 
 
 def _make_range_queries(
-    part: TableQueries, name: str, lapsed: AbstractSet[int], choices: Sequence[QueueChoice]
+    kind_queries: RecordTableQueries, name: str, lapsed: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
     """Yield one query for each index range of the queue `name`; the ranges together contain each record once. A
     query reads at most as many records as its parameter `most` says and returns one row. The row has the number
@@ -65,28 +66,32 @@ def _make_range_queries(
 
     `lapsed` are the ids of the records whose call has lapsed: its process crashed or froze.
     """
-    conditions = [_make_filter_condition(part, choice, lapsed) for choice in choices]
-    for rows in part.list_chosen_ranges(name, PLAIN_CHOICE, lapsed):
-        read = select(part.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
+    conditions = [_make_filter_condition(kind_queries, choice, lapsed) for choice in choices]
+    for rows in kind_queries.list_chosen_ranges(name, PLAIN_CHOICE, lapsed):
+        read = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
         for place, condition in enumerate(conditions):
-            is_dated = and_(condition, part.state_since > EPOCH_START)
+            is_dated = and_(condition, kind_queries.state_since > EPOCH_START)
             columns.append(func.sum(case((condition, 1), else_=0)).label(f"total_{place}"))
-            columns.append(func.min(case((is_dated, part.state_since))).label(f"oldest_{place}"))
-        yield select(*columns).select_from(read.join(part.id.table, part.id == read.c.id))
+            columns.append(func.min(case((is_dated, kind_queries.state_since))).label(f"oldest_{place}"))
+        yield select(*columns).select_from(read.join(kind_queries.id.table, kind_queries.id == read.c.id))
 
 
-def _make_filter_condition(part: TableQueries, choice: QueueChoice, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
-    conditions = part.make_filter_conditions(choice, lapsed)
+def _make_filter_condition(
+    kind_queries: RecordTableQueries, choice: QueueChoice, lapsed: AbstractSet[int]
+) -> ColumnElement[bool]:
+    conditions = kind_queries.make_filter_conditions(choice, lapsed)
     if conditions is None:
-        return part.id.is_(None)
+        return kind_queries.id.is_(None)
     return and_(true(), *conditions)
 
 
 def _sum_range_counts(rows: Sequence[Mapping[str, Any]], place: int) -> ChosenCount:
     count = sum(int(row[f"total_{place}"] or 0) for row in rows)
     instants = [row[f"oldest_{place}"] for row in rows if row[f"oldest_{place}"] is not None]
-    is_cut = any(row["scanned"] > SCAN_CAP for row in rows)
+    is_cut = any(row["scanned"] > MAX_RECORDS_READ_FOR_COUNT for row in rows)
     return ChosenCount(
-        min(count, COUNT_CAP), is_cut or count > COUNT_CAP, convert_to_aware_utc(min(instants)) if instants else None
+        min(count, MAX_COUNTED_RECORDS),
+        is_cut or count > MAX_COUNTED_RECORDS,
+        convert_to_aware_utc(min(instants)) if instants else None,
     )

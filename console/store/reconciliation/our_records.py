@@ -38,9 +38,13 @@ class TimedEvent:
 
 
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_OF_PROVIDER_QUERY = payments.get_base_query().where(table.c.provider == bindparam("whose"))
-_BY_PROVIDER_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.provider_payment_id.in_(bindparam("some", expanding=True)))
-_BY_MERCHANT_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.merchant_payment_id.in_(bindparam("some", expanding=True)))
+_PAYMENTS_OF_PROVIDER_QUERY = payments.get_base_query().where(table.c.provider == bindparam("whose"))
+_PAYMENTS_BY_PROVIDER_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(
+    table.c.provider_payment_id.in_(bindparam("some", expanding=True))
+)
+_PAYMENTS_BY_MERCHANT_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(
+    table.c.merchant_payment_id.in_(bindparam("some", expanding=True))
+)
 
 
 def _make_page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
@@ -56,9 +60,9 @@ def _make_page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
     )
 
 
-_PAID_PAGE_QUERY = _make_page_query(_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
-_BEGUN_PAGE_QUERY = _make_page_query(_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
-_EVENTS_PAGE_QUERY = _make_page_query(
+_PAID_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
+_BEGUN_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
+_EVENTS_OF_SOURCE_PAGE_QUERY = _make_page_query(
     payment_events.get_base_query().where(
         events_table.c.source == bindparam("whose"), events_table.c.order_no.is_not(None)
     ),
@@ -78,13 +82,13 @@ _ANNOUNCED_EVENTS_QUERY = (
     .order_by(events_table.c.id.desc())
     .limit(1)
 )
-_OPEN_CASES_QUERY = select(alerts.c.subject_id, alerts.c.id, alerts.c.rule_id, alerts.c.observed).where(
+_OPEN_CASES_OF_PAYMENTS_QUERY = select(alerts.c.subject_id, alerts.c.id, alerts.c.rule_id, alerts.c.observed).where(
     alerts.c.subject_kind == payments.PAYMENT_KIND,
     alerts.c.subject_id.in_(bindparam("some", expanding=True)),
     alerts.c.rule_id.in_(bindparam("rules", expanding=True)),
     alerts.c.resolved_at.is_(None),
 )
-_CASES_OF_RUN_QUERY = (
+_CASE_IDS_OF_RUN_QUERY = (
     select(alerts.c.id)
     .join_from(reconciliation_rows, alerts, alerts.c.subject_id == reconciliation_rows.c.payment_id)
     .where(
@@ -103,7 +107,7 @@ def find_by_provider_ids(conn: Connection, provider: str, numbers: Collection[st
     """Return the payments of `provider` whose provider's payment id is one of `numbers`, by this id."""
     return {
         str(payment.provider_payment_id): payment
-        for payment in _find_by_provider_and_ids(conn, _BY_PROVIDER_IDS_QUERY, provider, numbers)
+        for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_PROVIDER_ID_QUERY, provider, numbers)
     }
 
 
@@ -112,7 +116,7 @@ def find_by_merchant_ids(conn: Connection, provider: str, numbers: Collection[st
     by this number."""
     return {
         payment.merchant_payment_id: payment
-        for payment in _find_by_provider_and_ids(conn, _BY_MERCHANT_IDS_QUERY, provider, numbers)
+        for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_MERCHANT_ID_QUERY, provider, numbers)
     }
 
 
@@ -129,7 +133,7 @@ def list_paid_payments(
     """Return at most `limit` payments of a provider that were paid before `until`, sorted by the time of payment
     and the id. `after`: time and id of the last payment of the previous page."""
     return payments.select_records(
-        conn, _PAID_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
+        conn, _PAID_PAYMENTS_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
     )
 
 
@@ -139,7 +143,7 @@ def list_begun_payments(
     """Return at most `limit` payments of a provider that began before `until`, sorted by the time of their
     beginning and the id. `after`: time and id of the last payment of the previous page."""
     return payments.select_records(
-        conn, _BEGUN_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
+        conn, _BEGUN_PAYMENTS_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
     )
 
 
@@ -154,7 +158,7 @@ def list_events_of_source(
 ) -> tuple[TimedEvent, ...]:
     """Return at most `limit` events of `source` that have an order number and happened there before `until`,
     sorted by that time and the id. `after`: time and id of the last event of the previous page."""
-    rows = conn.execute(_EVENTS_PAGE_QUERY, {"whose": source, **_make_page_parameters(after, until, limit)})
+    rows = conn.execute(_EVENTS_OF_SOURCE_PAGE_QUERY, {"whose": source, **_make_page_parameters(after, until, limit)})
     return tuple(TimedEvent(payment_events.make_event(row), convert_to_aware_utc(row.occurred_at)) for row in rows)
 
 
@@ -191,7 +195,7 @@ def find_open_cases(
     """Return the open cases of these rules about the payments `ids`, by payment id. Each case is (alert id, rule,
     observed text)."""
     by_payment: dict[int, list[tuple[int, str, str]]] = {}
-    rows = conn.execute(_OPEN_CASES_QUERY, {"some": sorted(ids), "rules": sorted(rules)}) if ids else ()
+    rows = conn.execute(_OPEN_CASES_OF_PAYMENTS_QUERY, {"some": sorted(ids), "rules": sorted(rules)}) if ids else ()
     for subject, alert, rule, observed in rows:
         by_payment.setdefault(subject, []).append((alert, rule, observed))
     return by_payment
@@ -203,7 +207,7 @@ def list_cases_of_run(
     """Return at most `limit` cases of these rules about payments in the differences of a run: cases that are open,
     and closed ones that were opened at `since` or later."""
     ids = conn.scalars(
-        _CASES_OF_RUN_QUERY,
+        _CASE_IDS_OF_RUN_QUERY,
         {"run": run_id, "since": convert_to_naive_utc(since), "rules": sorted(rules), "most": limit},
     ).all()
     alerts_of_run = (alert_rows.find(conn, alert_id) for alert_id in ids)

@@ -8,8 +8,8 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
 
 _CACHE_KIB = 1_024
-_PAID = "paid"
-_CREATE_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT,
+_KIND_OF_PAID_ROWS = "paid"
+_CREATE_INDEX_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT,
     PRIMARY KEY (payment, refund, minor, at)) WITHOUT ROWID"""
 _HAS_PAYMENT_QUERY = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
 _REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
@@ -21,7 +21,12 @@ class HistoryIndex:
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for statement in ("PRAGMA journal_mode = OFF", f"PRAGMA cache_size = -{_CACHE_KIB}", _CREATE_TABLE, "BEGIN"):
+        for statement in (
+            "PRAGMA journal_mode = OFF",
+            f"PRAGMA cache_size = -{_CACHE_KIB}",
+            _CREATE_INDEX_TABLE,
+            "BEGIN",
+        ):
             self._connection.execute(statement)
 
     def add_row(self, row: HistoryRow) -> bool:
@@ -38,7 +43,10 @@ class HistoryIndex:
 
     def has_payment(self, provider_payment_id: str) -> bool:
         """True if an added row reports that the payment with this provider's id succeeded."""
-        return self._connection.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _PAID)).fetchone() is not None
+        return (
+            self._connection.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _KIND_OF_PAID_ROWS)).fetchone()
+            is not None
+        )
 
     def list_refund_times(
         self, provider_payment_id: str, amount_minor: int, state: RefundState
@@ -54,4 +62,4 @@ class HistoryIndex:
 
 
 def _get_row_kind(row: HistoryRow) -> str:
-    return _PAID if row.state is PaymentState.PAYMENT_SUCCESS else row.state.value
+    return _KIND_OF_PAID_ROWS if row.state is PaymentState.PAYMENT_SUCCESS else row.state.value

@@ -14,7 +14,7 @@ from console.store.schema.core import alerts, evidence
 from console.store.schema.worker import reconciliation_rows
 from console.store.schema.worker import reconciliations as runs
 
-MAX_CASES = 1_000
+MAX_COUNTED_CASES = 1_000
 
 
 def read_runs_page(conn: Connection, provider: str | None, limit: int, before: int | None) -> tuple[Run, ...]:
@@ -52,7 +52,7 @@ def read_cases_by_payment(conn: Connection, ids: Collection[int], rules: Collect
 
 def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> int:
     """Return the number of payments in the run's differences that have an open case of these rules; at most
-    `MAX_CASES`.
+    `MAX_COUNTED_CASES`.
 
     The query starts with the open cases, because there are few of them even if the run has many differences.
     """
@@ -64,7 +64,7 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
         alerts.c.rule_id.in_(sorted(rules)),
         alerts.c.resolved_at.is_(None),
     )
-    subjects = select(alerts.c.subject_id).where(*open_ones, of_run).distinct().limit(MAX_CASES)
+    subjects = select(alerts.c.subject_id).where(*open_ones, of_run).distinct().limit(MAX_COUNTED_CASES)
     return int(conn.scalar(select(func.count()).select_from(subjects.subquery())) or 0)
 
 

@@ -22,7 +22,7 @@ RECONCILIATION_KIND = "reconciliation"
 RUN_RUNNING, RUN_DONE, RUN_FAILED = "running", "done", "failed"
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _LONGEST_TEXT_CHARACTERS = 255
-_ALL_QUERY = select(
+_RUNS_QUERY = select(
     reconciliations.c.id, reconciliations.c.provider, reconciliations.c.from_day, reconciliations.c.to_day,
     reconciliations.c.state, reconciliations.c.phase, reconciliations.c.position, reconciliations.c.matched,
     reconciliations.c.imported, reconciliations.c.missing_there, reconciliations.c.different_state,
@@ -31,23 +31,25 @@ _ALL_QUERY = select(
     reconciliations.c.version,
 )  # fmt: skip
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_BY_ID_QUERY = _ALL_QUERY.where(reconciliations.c.id == bindparam("of"))
-_OPEN_QUERY = _ALL_QUERY.where(reconciliations.c.open_provider == bindparam("whose")).order_by(reconciliations.c.id)
-_OPEN_OF_DAYS_QUERY = _OPEN_QUERY.where(
+_RUN_BY_ID_QUERY = _RUNS_QUERY.where(reconciliations.c.id == bindparam("of"))
+_OPEN_RUNS_OF_PROVIDER_QUERY = _RUNS_QUERY.where(reconciliations.c.open_provider == bindparam("whose")).order_by(
+    reconciliations.c.id
+)
+_OPEN_RUN_OF_DAYS_QUERY = _OPEN_RUNS_OF_PROVIDER_QUERY.where(
     reconciliations.c.from_day == bindparam("first"), reconciliations.c.to_day == bindparam("last")
 )
-_LATEST_OF_PROVIDER_QUERY = (
-    _ALL_QUERY.where(reconciliations.c.provider == bindparam("whose"))
+_LATEST_RUNS_OF_PROVIDER_QUERY = (
+    _RUNS_QUERY.where(reconciliations.c.provider == bindparam("whose"))
     .order_by(reconciliations.c.id.desc())
     .limit(_LIMIT_PARAMETER)
 )
-_LATEST_QUERY = _ALL_QUERY.order_by(reconciliations.c.id.desc()).limit(_LIMIT_PARAMETER)
+_LATEST_RUNS_QUERY = _RUNS_QUERY.order_by(reconciliations.c.id.desc()).limit(_LIMIT_PARAMETER)
 _INSERT_RUN = into(reconciliations)
-_ADD_ROW = into(reconciliation_rows)
-_ROW_ID_QUERY = select(reconciliation_rows.c.id).where(
+_INSERT_DIFFERENCE_ROW = into(reconciliation_rows)
+_DIFFERENCE_ROW_ID_QUERY = select(reconciliation_rows.c.id).where(
     reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of")
 )
-_ROWS_QUERY = (
+_DIFFERENCE_ROWS_QUERY = (
     select(
         reconciliation_rows.c.row_key,
         reconciliation_rows.c.verdict,
@@ -66,7 +68,9 @@ _MARK_CASE_OPENED = (
     .where(reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of"))
     .values(case_opened=True)
 )
-_FIXED_COLUMNS = frozenset({"id", "version", "provider", "from_day", "to_day", "asked_by", "begun_at", "ended_at"})
+_COLUMNS_NEVER_CHANGED = frozenset(
+    {"id", "version", "provider", "from_day", "to_day", "asked_by", "begun_at", "ended_at"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,24 +142,24 @@ def open_run(
 
 def _find_run_of_days(conn: Connection, provider: str, from_day: date, to_day: date) -> Run | None:
     days = {"first": from_day.isoformat(), "last": to_day.isoformat()}
-    return next(iter(_select_runs(conn, _OPEN_OF_DAYS_QUERY, whose=provider, **days)), None)
+    return next(iter(_select_runs(conn, _OPEN_RUN_OF_DAYS_QUERY, whose=provider, **days)), None)
 
 
 def find(conn: Connection, run_id: int) -> Run | None:
     """Return a run by its id; None if there is none."""
-    return next(iter(_select_runs(conn, _BY_ID_QUERY, of=run_id)), None)
+    return next(iter(_select_runs(conn, _RUN_BY_ID_QUERY, of=run_id)), None)
 
 
 def list_unfinished_runs(conn: Connection, provider: str) -> tuple[Run, ...]:
     """Return the unfinished runs of a provider, oldest first."""
-    return _select_runs(conn, _OPEN_QUERY, whose=provider)
+    return _select_runs(conn, _OPEN_RUNS_OF_PROVIDER_QUERY, whose=provider)
 
 
 def list_latest_runs(conn: Connection, provider: str | None, limit: int) -> tuple[Run, ...]:
     """Return the last `limit` runs of a provider (None: of all), newest first."""
     if provider is None:
-        return _select_runs(conn, _LATEST_QUERY, most=limit)
-    return _select_runs(conn, _LATEST_OF_PROVIDER_QUERY, whose=provider, most=limit)
+        return _select_runs(conn, _LATEST_RUNS_QUERY, most=limit)
+    return _select_runs(conn, _LATEST_RUNS_OF_PROVIDER_QUERY, whose=provider, most=limit)
 
 
 def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> Run:
@@ -166,7 +170,7 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
     read; ForbiddenTransition (a bug of the caller) for a run that has ended, for a count that decreases, and for a
     column that never changes.
     """
-    compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     if run.ended_at is not None or any(
         values.get(name, 0) < getattr(run, name) for name in COUNT_COLUMNS if name in values
     ):
@@ -192,9 +196,9 @@ def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference)
         "case_opened": difference.case_opened,
     }
     try:
-        conn.execute(_ADD_ROW, row)
+        conn.execute(_INSERT_DIFFERENCE_ROW, row)
     except IntegrityError:  # only the statement was undone
-        if conn.execute(_ROW_ID_QUERY, {"run": run_id, "of": difference.row_key}).first() is None:
+        if conn.execute(_DIFFERENCE_ROW_ID_QUERY, {"run": run_id, "of": difference.row_key}).first() is None:
             raise
         return False
     return True
@@ -215,7 +219,7 @@ def list_differences(
     """Return at most `limit` differences of a run with these verdicts, sorted by id; `after` is the last id of the
     previous page.
     """
-    query = _ROWS_QUERY
+    query = _DIFFERENCE_ROWS_QUERY
     if len(verdicts) < len(ReconciliationVerdict) - 1:  # all verdicts except "matched", which has no rows
         query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
     differences = conn.execute(query, {"run": run_id, "after": after, "most": limit})
@@ -227,7 +231,7 @@ def list_differences(
 
 def get_base_query() -> Select[Any]:
     """Return the query of all runs with the columns of a `Run`. The caller adds conditions to it."""
-    return _ALL_QUERY
+    return _RUNS_QUERY
 
 
 def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:

@@ -16,12 +16,12 @@ from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import takes
 
-_OF_SUBJECTS_QUERY = select(takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until).where(
+_TAKES_OF_SUBJECTS_QUERY = select(takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until).where(
     takes.c.kind == bindparam("whose"), takes.c.subject_id.in_(bindparam("ids", expanding=True))
 )
 
 
-_RUNNING_QUERY = select(takes.c.kind, takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until)
+_TAKES_QUERY = select(takes.c.kind, takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until)
 _MAX_TAKES = 500
 
 
@@ -37,19 +37,19 @@ class _TakeStatements:
         self.take_over = this.where(~runs).values(taken)
         self.insert = into(takes).values(kind=bindparam("whose"), subject_id=bindparam("of"), **taken)
         self.release = this.where(own, runs).values(until=now)
-        self.running = _OF_SUBJECTS_QUERY.where(runs)
-        self.all_running = _RUNNING_QUERY.where(runs).order_by(takes.c.taken_at).limit(_MAX_TAKES)
+        self.running = _TAKES_OF_SUBJECTS_QUERY.where(runs)
+        self.all_running = _TAKES_QUERY.where(runs).order_by(takes.c.taken_at).limit(_MAX_TAKES)
         self.running_of_person = self.all_running.where(own)
 
 
 _SERVER_NOW = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
 _DURATION_PARAMETER = bindparam("lasts", type_=BigInteger())
-_SERVER_STATEMENTS = _TakeStatements(
+_TAKE_STATEMENTS_ON_SERVER = _TakeStatements(
     _SERVER_NOW,
     func.timestampadd(literal_column("MICROSECOND"), _DURATION_PARAMETER, _SERVER_NOW, type_=DateTime()),
     true(),
 )
-_SQLITE_STATEMENTS = _TakeStatements(
+_TAKE_STATEMENTS_ON_SQLITE = _TakeStatements(
     bindparam("now", type_=DateTime()),
     bindparam("ends", type_=DateTime()),
     takes.c.taken_at <= bindparam("latest", type_=DateTime()),
@@ -94,7 +94,7 @@ def read_takes(
     if not subject_ids:
         return {}
     values: dict[str, object] = {"whose": kind, "ids": list(subject_ids)}
-    query = _OF_SUBJECTS_QUERY
+    query = _TAKES_OF_SUBJECTS_QUERY
     if now is not None:
         words, clock = _choose_take_statements(conn, now, now)
         query, values = words.running, values | clock
@@ -122,9 +122,9 @@ def _choose_take_statements(
     conn: Connection, now: datetime, until: datetime
 ) -> tuple[_TakeStatements, dict[str, object]]:
     if conn.dialect.name == "sqlite":
-        return _SQLITE_STATEMENTS, {
+        return _TAKE_STATEMENTS_ON_SQLITE, {
             "now": convert_to_naive_utc(now),
             "ends": convert_to_naive_utc(until),
             "latest": convert_to_naive_utc(now + CLOCK_TOLERANCE),
         }
-    return _SERVER_STATEMENTS, {"lasts": round((until - now).total_seconds() * 1_000_000)}
+    return _TAKE_STATEMENTS_ON_SERVER, {"lasts": round((until - now).total_seconds() * 1_000_000)}

@@ -27,7 +27,7 @@ def add_answer(
     subject: tuple[str, int | None],
     operation_id: str | None,
     source: str,
-    who: str,
+    actor: str,
     outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
@@ -38,14 +38,14 @@ def add_answer(
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
     digest = outcome.sha256 or hashlib.sha256(outcome.evidence.encode()).hexdigest()
-    return _insert_evidence(conn, subject, operation_id, source, who, digest, summary, outcome.evidence, now)
+    return _insert_evidence(conn, subject, operation_id, source, actor, digest, summary, outcome.evidence, now)
 
 
 def add_proof(
     conn: Connection,
     subject: tuple[str, int | None],
     operation_id: str | None,
-    who: str,
+    actor: str,
     proof: bytes,
     now: datetime,
 ) -> int:
@@ -55,11 +55,11 @@ def add_proof(
     """
     text = proof.decode("utf-8", errors="replace").replace("\x00", "")
     digest = hashlib.sha256(proof).hexdigest()
-    return _insert_evidence(conn, subject, operation_id, "person", who, digest, text[:200], text, now)
+    return _insert_evidence(conn, subject, operation_id, "person", actor, digest, text[:200], text, now)
 
 
 def _insert_evidence(
-    conn: Connection, subject: tuple[str, int | None], operation_id: str | None, source: str, who: str,
+    conn: Connection, subject: tuple[str, int | None], operation_id: str | None, source: str, actor: str,
     digest: str, summary: str, body: str, now: datetime,
 ) -> int:  # fmt: skip
     kind, subject_id = subject
@@ -69,7 +69,7 @@ def _insert_evidence(
         "operation_id": operation_id,
         "at": convert_to_naive_utc(now),
         "source": source,
-        "who": who,
+        "who": actor,
         "sha256": digest,
         "summary": summary[:255],
         "body": body[:LONGEST_BODY_CHARACTERS],

@@ -25,7 +25,7 @@ from console.store.schema.worker import reconciliation_rows, reconciliations, sa
 
 ROWS_PER_BATCH = 200
 OPERATION_KIND, PAYMENT_KIND = "operation", "payment"
-READING_PATTERNS = ("%.opened", "%.pdf_read", "%.listed", "%.exported")
+PATTERNS_OF_READING_ACTIONS = ("%.opened", "%.pdf_read", "%.listed", "%.exported")
 """SQL patterns of the actions whose audit entries only report that a person has read something."""
 
 _SUMMARY_PATTERN = re.compile(r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]*)")
@@ -106,8 +106,12 @@ class EventSource:
 def list_history_sources(kind: str) -> tuple[EventSource, ...]:
     """Return the sources of the events that a record of this kind can have."""
     if kind == OPERATION_KIND:
-        return _OPERATION_SOURCES
-    return (*_RECORD_SOURCES, *_PAYMENT_SOURCES) if kind == PAYMENT_KIND else _RECORD_SOURCES
+        return _EVENT_SOURCES_OF_OPERATIONS
+    return (
+        (*_EVENT_SOURCES_OF_RECORDS, *_EVENT_SOURCES_OF_PAYMENTS)
+        if kind == PAYMENT_KIND
+        else _EVENT_SOURCES_OF_RECORDS
+    )
 
 
 def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iterator[list[TimelineEvent]]:
@@ -128,8 +132,8 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
 
 def is_not_only_reading_sql() -> ColumnElement[bool]:
     """Return an SQL condition on an audit entry: false if the entry only reports that a person has read something
-    (`READING_PATTERNS`)."""
-    return and_(*(audit_log.c.what.not_like(pattern) for pattern in READING_PATTERNS))
+    (`PATTERNS_OF_READING_ACTIONS`)."""
+    return and_(*(audit_log.c.what.not_like(pattern) for pattern in PATTERNS_OF_READING_ACTIONS))
 
 
 # Events from rows
@@ -344,20 +348,20 @@ def _match_text_subject_id(table: Any) -> Callable[[str, str], ColumnElement[boo
 
 
 # An answer and the end of its operation are written in one transaction, but with slightly different times.
-_ANSWERED_AT_QUERY = (
+_FIRST_ANSWER_TIME_QUERY = (
     select(evidence.c.at)
     .where(evidence.c.operation_id == operations.c.id)
     .order_by(evidence.c.id)
     .limit(1)
     .scalar_subquery()
 )
-_OPERATION_QUERY = select(
+_OPERATION_EVENTS_QUERY = select(
     operations.c.id, operations.c.action, operations.c.operator, operations.c.session, operations.c.state,
     operations.c.started_at, operations.c.ended_at, operations.c.outcome_class, operations.c.outcome_reason,
-    _ANSWERED_AT_QUERY.label("answered_at"),
+    _FIRST_ANSWER_TIME_QUERY.label("answered_at"),
 )  # fmt: skip
-_ENDED_OPERATION_QUERY = _OPERATION_QUERY.where(operations.c.ended_at.is_not(None))
-_EVIDENCE_QUERY = select(
+_ENDED_OPERATION_EVENTS_QUERY = _OPERATION_EVENTS_QUERY.where(operations.c.ended_at.is_not(None))
+_EVIDENCE_EVENTS_QUERY = select(
     evidence.c.id,
     evidence.c.at,
     evidence.c.source,
@@ -377,12 +381,14 @@ AUDIT_EVENT_COLUMNS = (
     audit_log.c.session,
 )
 """The columns that `make_audit_event` reads."""
-_AUDIT_QUERY = select(*AUDIT_EVENT_COLUMNS).where(is_not_only_reading_sql(), audit_log.c.what.not_like("%.started"))
-_ALERT_QUERY = select(
+_AUDIT_EVENTS_QUERY = select(*AUDIT_EVENT_COLUMNS).where(
+    is_not_only_reading_sql(), audit_log.c.what.not_like("%.started")
+)
+_ALERT_EVENTS_QUERY = select(
     alerts.c.id, alerts.c.rule_id, alerts.c.observed, alerts.c.expected, alerts.c.note, alerts.c.detected_at,
     alerts.c.acknowledged_at, alerts.c.acknowledged_by, alerts.c.resolved_at,
 )  # fmt: skip
-_SAGA_QUERY = select(
+_SAGA_EVENTS_QUERY = select(
     sagas.c.id,
     sagas.c.kind,
     sagas.c.state,
@@ -398,12 +404,12 @@ NOTICE_QUERY = select(
     payment_events.c.received_at, payment_events.c.done,
 )  # fmt: skip
 """Query of the notices that providers sent about payments."""
-_COMPARISON_QUERY = select(
+_COMPARISON_EVENTS_QUERY = select(
     reconciliation_rows.c.id, reconciliation_rows.c.run_id, reconciliation_rows.c.verdict, reconciliation_rows.c.ours,
     reconciliation_rows.c.theirs, reconciliations.c.provider, reconciliations.c.from_day, reconciliations.c.to_day,
     reconciliations.c.asked_by, reconciliations.c.begun_at, reconciliations.c.evidence_id,
 ).join(reconciliations, reconciliations.c.id == reconciliation_rows.c.run_id)  # fmt: skip
-_APPROVAL_QUERY = select(
+_APPROVAL_EVENTS_QUERY = select(
     approvals.c.id,
     approvals.c.action,
     approvals.c.proposed,
@@ -412,16 +418,18 @@ _APPROVAL_QUERY = select(
     approvals.c.at,
 )
 
-_COMMON_SOURCES = (
+_EVENT_SOURCES_OF_ALL_KINDS = (
     EventSource(
-        "approvals", _APPROVAL_QUERY, _match_text_subject_id(approvals.c), approvals.c.id, _make_approval_event
+        "approvals", _APPROVAL_EVENTS_QUERY, _match_text_subject_id(approvals.c), approvals.c.id, _make_approval_event
     ),
-    EventSource("audit_log", _AUDIT_QUERY, _match_text_subject_id(audit_log.c), audit_log.c.id, make_audit_event),
+    EventSource(
+        "audit_log", _AUDIT_EVENTS_QUERY, _match_text_subject_id(audit_log.c), audit_log.c.id, make_audit_event
+    ),
 )
-_RECORD_SOURCES = (
+_EVENT_SOURCES_OF_RECORDS = (
     EventSource(
         "operations",
-        _OPERATION_QUERY,
+        _OPERATION_EVENTS_QUERY,
         _match_numeric_subject_id(operations.c),
         operations.c.id,
         _make_begun_event,
@@ -429,20 +437,22 @@ _RECORD_SOURCES = (
     ),
     EventSource(
         "operations:ended",
-        _ENDED_OPERATION_QUERY,
+        _ENDED_OPERATION_EVENTS_QUERY,
         _match_numeric_subject_id(operations.c),
         operations.c.id,
         _make_ended_event,
         operations.c.ended_at,
     ),
     EventSource(
-        "evidence", _EVIDENCE_QUERY, _match_numeric_subject_id(evidence.c), evidence.c.id, _make_evidence_event
+        "evidence", _EVIDENCE_EVENTS_QUERY, _match_numeric_subject_id(evidence.c), evidence.c.id, _make_evidence_event
     ),
-    *_COMMON_SOURCES,
-    EventSource("alerts", _ALERT_QUERY, _match_numeric_subject_id(alerts.c), alerts.c.id, _make_alert_raised_event),
+    *_EVENT_SOURCES_OF_ALL_KINDS,
+    EventSource(
+        "alerts", _ALERT_EVENTS_QUERY, _match_numeric_subject_id(alerts.c), alerts.c.id, _make_alert_raised_event
+    ),
     EventSource(
         "alerts:acknowledged",
-        _ALERT_QUERY.where(alerts.c.acknowledged_at.is_not(None)),
+        _ALERT_EVENTS_QUERY.where(alerts.c.acknowledged_at.is_not(None)),
         _match_numeric_subject_id(alerts.c),
         alerts.c.id,
         _make_alert_acknowledged_event,
@@ -450,23 +460,23 @@ _RECORD_SOURCES = (
     ),
     EventSource(
         "alerts:resolved",
-        _ALERT_QUERY.where(alerts.c.resolved_at.is_not(None)),
+        _ALERT_EVENTS_QUERY.where(alerts.c.resolved_at.is_not(None)),
         _match_numeric_subject_id(alerts.c),
         alerts.c.id,
         _make_alert_resolved_event,
         alerts.c.resolved_at,
     ),
-    EventSource("sagas", _SAGA_QUERY, _match_numeric_subject_id(sagas.c), sagas.c.id, _make_saga_begun_event),
+    EventSource("sagas", _SAGA_EVENTS_QUERY, _match_numeric_subject_id(sagas.c), sagas.c.id, _make_saga_begun_event),
     EventSource(
         "sagas:ended",
-        _SAGA_QUERY.where(sagas.c.ended_at.is_not(None)),
+        _SAGA_EVENTS_QUERY.where(sagas.c.ended_at.is_not(None)),
         _match_numeric_subject_id(sagas.c),
         sagas.c.id,
         _make_saga_ended_event,
         sagas.c.ended_at,
     ),
 )
-_PAYMENT_SOURCES = (
+_EVENT_SOURCES_OF_PAYMENTS = (
     EventSource(
         "payment_events",
         NOTICE_QUERY,
@@ -476,16 +486,16 @@ _PAYMENT_SOURCES = (
     ),
     EventSource(
         "reconciliation_rows",
-        _COMPARISON_QUERY,
+        _COMPARISON_EVENTS_QUERY,
         lambda _, id: reconciliation_rows.c.payment_id == int(id),
         reconciliation_rows.c.id,
         _make_comparison_event,
     ),
 )
-_OPERATION_SOURCES = (
+_EVENT_SOURCES_OF_OPERATIONS = (
     EventSource(
         "operations",
-        _OPERATION_QUERY,
+        _OPERATION_EVENTS_QUERY,
         lambda _, id: operations.c.id == id,
         operations.c.id,
         _make_begun_event,
@@ -493,14 +503,18 @@ _OPERATION_SOURCES = (
     ),
     EventSource(
         "operations:ended",
-        _ENDED_OPERATION_QUERY,
+        _ENDED_OPERATION_EVENTS_QUERY,
         lambda _, id: operations.c.id == id,
         operations.c.id,
         _make_ended_event,
         operations.c.ended_at,
     ),
     EventSource(
-        "evidence", _EVIDENCE_QUERY, lambda _, id: evidence.c.operation_id == id, evidence.c.id, _make_evidence_event
+        "evidence",
+        _EVIDENCE_EVENTS_QUERY,
+        lambda _, id: evidence.c.operation_id == id,
+        evidence.c.id,
+        _make_evidence_event,
     ),
-    *_COMMON_SOURCES,
+    *_EVENT_SOURCES_OF_ALL_KINDS,
 )

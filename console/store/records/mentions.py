@@ -18,7 +18,7 @@ _MENTIONS_WITH_NOTE_QUERY = select(
     mentions.c.id, mentions.c.person, mentions.c.at, mentions.c.done_at, mentions.c.how, notes.c.id, notes.c.kind,
     notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at,
 ).join(notes, notes.c.id == mentions.c.note_id)  # fmt: skip
-_OPEN_OF_PERSON_QUERY = (
+_OPEN_MENTIONS_OF_PERSON_QUERY = (
     _MENTIONS_WITH_NOTE_QUERY.where(mentions.c.person == bindparam("who"), mentions.c.done_at.is_(None))
     .order_by(mentions.c.id.desc())
     .limit(bindparam("most"))
@@ -26,24 +26,24 @@ _OPEN_OF_PERSON_QUERY = (
 _MENTION_OF_PERSON_QUERY = _MENTIONS_WITH_NOTE_QUERY.where(
     mentions.c.id == bindparam("which"), mentions.c.person == bindparam("who")
 )
-_MARK_DONE = (
+_MARK_MENTION_DONE = (
     update(mentions).where(mentions.c.id == bindparam("which"), mentions.c.done_at.is_(None)).values(
         done_at=bindparam("now")
     )
 )  # fmt: skip
 
 
-def add_mention(conn: Connection, note_id: int, person: str, now: datetime, how: MentionSource) -> None:
-    """Insert an open mention: the note `note_id` names the person. `how`: it is an ordinary note, or the note of a
+def add_mention(conn: Connection, note_id: int, person: str, now: datetime, source: MentionSource) -> None:
+    """Insert an open mention: the note `note_id` names the person. `source`: it is an ordinary note, or the note of a
     hand-over."""
     conn.execute(
-        _INSERT_MENTION, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": how.value}
+        _INSERT_MENTION, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": source.value}
     )
 
 
 def list_open_mentions(conn: Connection, person: str, limit: int) -> tuple[Mention, ...]:
     """Return the newest open mentions of the person with their notes, newest first, at most `limit`."""
-    return tuple(map(_make_mention, conn.execute(_OPEN_OF_PERSON_QUERY, {"who": person, "most": limit})))
+    return tuple(map(_make_mention, conn.execute(_OPEN_MENTIONS_OF_PERSON_QUERY, {"who": person, "most": limit})))
 
 
 def find_mention_of_person(conn: Connection, mention_id: int, person: str) -> Mention | None:
@@ -55,7 +55,9 @@ def find_mention_of_person(conn: Connection, mention_id: int, person: str) -> Me
 def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
     """Mark an open mention as done, and announce it in the change feed. Return False, without a write, if it is
     already done."""
-    is_changed = conn.execute(_MARK_DONE, {"which": mention_id, "now": convert_to_naive_utc(now)}).rowcount == 1
+    is_changed = (
+        conn.execute(_MARK_MENTION_DONE, {"which": mention_id, "now": convert_to_naive_utc(now)}).rowcount == 1
+    )
     if is_changed:
         compare_and_swap.announce_change(conn, MENTION_KIND, mention_id, now)
     return is_changed

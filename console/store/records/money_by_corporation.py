@@ -35,8 +35,12 @@ _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
 _REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.PAYMENT_COLUMNS)
-_END_INDEX = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
-_LAPSED_PAYMENT_INDEX, _LAPSED_REFUND_INDEX, _CHECKER_INDEX = _END_INDEX, _END_INDEX + 1, _END_INDEX + 2
+_LAST_COLUMNS_INDEX = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
+_LAPSED_PAYMENT_INDEX, _LAPSED_REFUND_INDEX, _CHECKER_INDEX = (
+    _LAST_COLUMNS_INDEX,
+    _LAST_COLUMNS_INDEX + 1,
+    _LAST_COLUMNS_INDEX + 2,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class RecordsOfNumber:
     refunds: tuple[Refund, ...] = ()
 
 
-NO_RECORDS = RecordsOfNumber()
+NO_RECORDS_OF_NUMBER = RecordsOfNumber()
 
 
 def _make_id_query(hit: Column[Any]) -> Select[Any]:
@@ -65,7 +69,7 @@ def _make_id_query(hit: Column[Any]) -> Select[Any]:
 
 _orders_with_payments = order_table.join(payment_table, payment_table.c.order_id == order_table.c.id)
 _is_refund_of_payment = refund_table.c.payment_id == payment_table.c.id
-MATCHING_IDS = union(
+RECORD_IDS_OF_NUMBER = union(
     _make_id_query(order_table.c.id).where(order_table.c.number_key == _NUMBER_PARAMETER),
     _make_id_query(payment_table.c.id).where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
     _make_id_query(payment_table.c.id)
@@ -78,7 +82,7 @@ MATCHING_IDS = union(
     .select_from(_orders_with_payments.join(refund_table, _is_refund_of_payment))
     .where(order_table.c.number_key == _NUMBER_PARAMETER),
 ).subquery()
-_RECORDS_QUERY = (
+_RECORDS_OF_NUMBER_QUERY = (
     select(
         *orders.ORDER_COLUMNS,
         *payment_rows.PAYMENT_COLUMNS,
@@ -88,9 +92,9 @@ _RECORDS_QUERY = (
         approvals.c.person,
     )
     .select_from(
-        MATCHING_IDS.outerjoin(order_table, order_table.c.id == MATCHING_IDS.c.order_id)
-        .outerjoin(payment_table, payment_table.c.id == MATCHING_IDS.c.payment_id)
-        .outerjoin(refund_table, refund_table.c.id == MATCHING_IDS.c.refund_id)
+        RECORD_IDS_OF_NUMBER.outerjoin(order_table, order_table.c.id == RECORD_IDS_OF_NUMBER.c.order_id)
+        .outerjoin(payment_table, payment_table.c.id == RECORD_IDS_OF_NUMBER.c.payment_id)
+        .outerjoin(refund_table, refund_table.c.id == RECORD_IDS_OF_NUMBER.c.refund_id)
         .outerjoin(approvals, approvals.c.vote_of == cast(refund_table.c.id, String(40)))
     )
     .order_by(approvals.c.id)
@@ -101,7 +105,7 @@ def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
     """Return the orders of a corporation number, the payments that have this number or belong to these orders, and
     the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome.
     """
-    rows = list[Row[Any]](conn.execute(_RECORDS_QUERY, {"number": number}))
+    rows = list[Row[Any]](conn.execute(_RECORDS_OF_NUMBER_QUERY, {"number": number}))
     paid = _make_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
     return RecordsOfNumber(
         _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], paid),
@@ -111,7 +115,8 @@ def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
 
 
 def _make_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Order, ...]:
-    """Convert rows of `_RECORDS_QUERY` into orders, newest first. `paid` contains all payments of these orders."""
+    """Convert rows of `_RECORDS_OF_NUMBER_QUERY` into orders, newest first. `paid` contains all payments of these
+    orders."""
     ids: dict[int | None, list[int]] = {}
     for payment in reversed(paid):
         ids.setdefault(payment.order_id, []).append(payment.id)
@@ -126,8 +131,8 @@ def _make_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
 
 
 def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
-    """Convert rows of `_RECORDS_QUERY` into refunds, newest first. A refund has one row per approver, in the order
-    of the approvals."""
+    """Convert rows of `_RECORDS_OF_NUMBER_QUERY` into refunds, newest first. A refund has one row per approver, in
+    the order of the approvals."""
     lapsed = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
     votes: dict[int, tuple[str, ...]] = {}
     for row in rows:
@@ -136,7 +141,8 @@ def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
         )
     first = {row[_REFUND_INDEX]: row for row in rows}
     return _sort_newest_first(
-        refund_rows.make_record(row[_REFUND_INDEX:_END_INDEX], votes[number], lapsed) for number, row in first.items()
+        refund_rows.make_record(row[_REFUND_INDEX:_LAST_COLUMNS_INDEX], votes[number], lapsed)
+        for number, row in first.items()
     )
 
 

@@ -10,7 +10,7 @@ from console.store.database import compare_and_swap
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import notes
 
-_OF_SUBJECT_QUERY = (
+_NOTES_OF_SUBJECT_QUERY = (
     select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
     .where(notes.c.kind == bindparam("whose"), notes.c.subject_id == bindparam("of"))
     .order_by(notes.c.id)
@@ -29,7 +29,7 @@ def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: s
 
 def list_notes(conn: Connection, kind: str, subject_id: int) -> tuple[Note, ...]:
     """Return the notes of a record, oldest first."""
-    rows = conn.execute(_OF_SUBJECT_QUERY, {"whose": kind, "of": subject_id})
+    rows = conn.execute(_NOTES_OF_SUBJECT_QUERY, {"whose": kind, "of": subject_id})
     return tuple(
         Note(note, whose, subject, who, words, convert_to_aware_utc(at))
         for note, whose, subject, who, words, at in rows

@@ -44,23 +44,25 @@ def _make_prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Selec
     return select(begins.order_by(name).limit(_LIMIT_PARAMETER).subquery())
 
 
-_NUMBER_QUERIES = (
+_NUMBER_PREFIX_QUERIES = (
     _make_prefix_query(orders.ORDER_KIND, order_table.c.merch_txn_id),
     _make_prefix_query(orders.ORDER_KIND, order_table.c.atom_txn_id),
     _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.merchant_payment_id),
     _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.provider_payment_id),
     _make_prefix_query(refunds.REFUND_KIND, refund_table.c.provider_refund_key),
 )
-_BY_NUMBER_QUERY = union_all(*_NUMBER_QUERIES)
-_PREFIX_QUERY = union_all(
-    *_NUMBER_QUERIES, _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref, "payer")
+_IDS_BY_NUMBER_PREFIX_QUERY = union_all(*_NUMBER_PREFIX_QUERIES)
+_IDS_BY_ANY_PREFIX_QUERY = union_all(
+    *_NUMBER_PREFIX_QUERIES, _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref, "payer")
 )
 _IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
-_ORDERS_QUERY = orders.get_base_query().where(order_table.c.id.in_(_IDS_PARAMETER)).order_by(order_table.c.id.desc())
-_PAYMENTS_QUERY = (
+_ORDERS_BY_ID_QUERY = (
+    orders.get_base_query().where(order_table.c.id.in_(_IDS_PARAMETER)).order_by(order_table.c.id.desc())
+)
+_PAYMENTS_BY_ID_QUERY = (
     payments.get_base_query().where(payment_table.c.id.in_(_IDS_PARAMETER)).order_by(payment_table.c.id.desc())
 )
-_REFUNDS_QUERY = (
+_REFUNDS_BY_ID_QUERY = (
     refunds.get_base_query().where(refund_table.c.id.in_(_IDS_PARAMETER)).order_by(refund_table.c.id.desc())
 )
 
@@ -79,11 +81,11 @@ def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str,
     )
     lapsed_ids = {kind: lapsed.get(kind, frozenset()) for kind in ids}
     return FoundRecords(
-        orders.select_records(conn, _ORDERS_QUERY, ordered) if ordered["ids"] else (),
-        payments.select_records(conn, _PAYMENTS_QUERY, paid, lapsed_ids[payments.PAYMENT_KIND])
+        orders.select_records(conn, _ORDERS_BY_ID_QUERY, ordered) if ordered["ids"] else (),
+        payments.select_records(conn, _PAYMENTS_BY_ID_QUERY, paid, lapsed_ids[payments.PAYMENT_KIND])
         if paid["ids"]
         else (),
-        refunds.select_records(conn, _REFUNDS_QUERY, refunded, lapsed_ids[refunds.REFUND_KIND])
+        refunds.select_records(conn, _REFUNDS_BY_ID_QUERY, refunded, lapsed_ids[refunds.REFUND_KIND])
         if refunded["ids"]
         else (),
     )
@@ -94,7 +96,7 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
     each searched column (see `find_by_prefix`)."""
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
     typed = _make_range_parameters("id", normalize(text)) | _make_range_parameters("payer", text)
-    query = _BY_NUMBER_QUERY if reads_views(conn) else _PREFIX_QUERY
+    query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
     for kind, record_id in conn.execute(query, {**typed, "most": limit}):
         ids[kind].add(record_id)
     return ids

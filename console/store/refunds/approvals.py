@@ -15,13 +15,13 @@ from console.store.schema.payments import payments, refunds
 
 RESOLVE_ACTION, APPROVE_ACTION = "resolve", "refund.approve"
 REFUND_KIND = "refund"
-_IS_OPEN_PROPOSAL = (approvals.c.action == RESOLVE_ACTION, approvals.c.closed_at.is_(None))
+_OPEN_PROPOSAL_CONDITIONS = (approvals.c.action == RESOLVE_ACTION, approvals.c.closed_at.is_(None))
 _PROPOSED_STATES_QUERY = select(approvals.c.subject_id, approvals.c.proposed).where(
     approvals.c.subject_kind == bindparam("kind"),
     approvals.c.subject_id.in_(bindparam("ids", expanding=True)),
-    *_IS_OPEN_PROPOSAL,
+    *_OPEN_PROPOSAL_CONDITIONS,
 )
-_SUBJECT_ID = cast(approvals.c.subject_id, BigInteger)
+_NUMERIC_SUBJECT_ID = cast(approvals.c.subject_id, BigInteger)
 # The index of `vote_of` leads to the rows that aren't votes. There is no index in the order of time: with one, a
 # server could read all votes in that order.
 _OPEN_PROPOSALS_QUERY = (
@@ -35,23 +35,26 @@ _OPEN_PROPOSALS_QUERY = (
         func.coalesce(payments.c.corporation_number, credit_checks.c.corporation_number).label("corporation_number"),
     )
     .select_from(approvals)
-    .outerjoin(refunds, and_(approvals.c.subject_kind == "refund", refunds.c.id == _SUBJECT_ID))
+    .outerjoin(refunds, and_(approvals.c.subject_kind == "refund", refunds.c.id == _NUMERIC_SUBJECT_ID))
     .outerjoin(
         payments, payments.c.id == func.coalesce(refunds.c.payment_id, case((approvals.c.subject_kind == "payment",
-        _SUBJECT_ID))),
+        _NUMERIC_SUBJECT_ID))),
     )
-    .outerjoin(credit_checks, and_(approvals.c.subject_kind == "credit-check", credit_checks.c.id == _SUBJECT_ID))
-    .where(approvals.c.vote_of.is_(None), *_IS_OPEN_PROPOSAL)
+    .outerjoin(
+        credit_checks,
+        and_(approvals.c.subject_kind == "credit-check", credit_checks.c.id == _NUMERIC_SUBJECT_ID),
+    )
+    .where(approvals.c.vote_of.is_(None), *_OPEN_PROPOSAL_CONDITIONS)
     .order_by(approvals.c.at, approvals.c.id)
 )  # fmt: skip
-_VOTES_QUERY = select(approvals.c.id, approvals.c.vote_of, approvals.c.person).where(
+_VOTES_OF_REFUNDS_QUERY = select(approvals.c.id, approvals.c.vote_of, approvals.c.person).where(
     approvals.c.vote_of.in_(bindparam("ids", expanding=True))
 )
 _INSERT_VOTE = insert(approvals)
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class StoredProposal:
     """A first person's proposal of a final state for a record: its id, the proposed state and the person."""
 
     id: int
@@ -70,16 +73,16 @@ def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, 
     )  # fmt: skip
 
 
-def find_open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | None:
+def find_open_proposal(conn: Connection, kind: str, subject_id: str) -> StoredProposal | None:
     """Return the newest proposal about the record that waits for a second person; None if there is none."""
     query = (
         select(approvals.c.id, approvals.c.proposed, approvals.c.person)
-        .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
+        .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_OPEN_PROPOSAL_CONDITIONS)
         .order_by(approvals.c.id.desc())
         .limit(1)
     )
     row = conn.execute(query).first()
-    return Proposal(*row) if row else None
+    return StoredProposal(*row) if row else None
 
 
 def read_proposed_states(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, str]:
@@ -114,7 +117,7 @@ def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime)
     refunds are left unchanged."""
     conn.execute(
         update(approvals)
-        .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
+        .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_OPEN_PROPOSAL_CONDITIONS)
         .values(closed_at=convert_to_naive_utc(now))
     )
 
@@ -150,7 +153,7 @@ def read_voters_of_refunds(conn: Connection, refund_ids: Sequence[int]) -> Mappi
     """
     by_refund: dict[int, tuple[str, ...]] = {}
     if refund_ids:
-        cast = conn.execute(_VOTES_QUERY, {"ids": [str(refund_id) for refund_id in refund_ids]})
+        cast = conn.execute(_VOTES_OF_REFUNDS_QUERY, {"ids": [str(refund_id) for refund_id in refund_ids]})
         for _, refund, person in sorted(cast.all()):
             by_refund[int(refund)] = (*by_refund.get(int(refund), ()), person)
     return by_refund

@@ -31,41 +31,45 @@ STATES_WITHOUT_MONEY = states.ENDED_REFUND_STATES - {RefundState.COMPLETED}
 amount isn't treated as a possible repetition of one of them.
 """
 
-_ALL_QUERY = select(*REFUND_COLUMNS)
-_BY_ID_QUERY = _ALL_QUERY.where(refunds.c.id == bindparam("of"))
-_BY_IDS_QUERY = _ALL_QUERY.where(refunds.c.id.in_(bindparam("some", expanding=True)))
-_OF_PAYMENT_QUERY = _ALL_QUERY.where(refunds.c.payment_id == bindparam("of")).order_by(refunds.c.id.desc())
-_OF_PAYMENTS_QUERY = _ALL_QUERY.where(refunds.c.payment_id.in_(bindparam("some", expanding=True))).order_by(
+_REFUNDS_QUERY = select(*REFUND_COLUMNS)
+_REFUND_BY_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.id == bindparam("of"))
+_REFUNDS_BY_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.id.in_(bindparam("some", expanding=True)))
+_REFUNDS_OF_PAYMENT_QUERY = _REFUNDS_QUERY.where(refunds.c.payment_id == bindparam("of")).order_by(
     refunds.c.id.desc()
 )
-_OF_ORDER_QUERY = _ALL_QUERY.where(refunds.c.order_id == bindparam("of")).order_by(refunds.c.id.desc())
-_OF_ORDERS_QUERY = _ALL_QUERY.where(refunds.c.order_id.in_(bindparam("some", expanding=True))).order_by(
+_REFUNDS_OF_PAYMENTS_QUERY = _REFUNDS_QUERY.where(
+    refunds.c.payment_id.in_(bindparam("some", expanding=True))
+).order_by(refunds.c.id.desc())
+_REFUNDS_OF_ORDER_QUERY = _REFUNDS_QUERY.where(refunds.c.order_id == bindparam("of")).order_by(refunds.c.id.desc())
+_REFUNDS_OF_ORDERS_QUERY = _REFUNDS_QUERY.where(refunds.c.order_id.in_(bindparam("some", expanding=True))).order_by(
     refunds.c.id.desc()
 )
-_PAYMENT_NUMBERS_QUERY = (
+_PAYMENT_NUMBERS_OF_REFUNDS_QUERY = (
     select(refunds.c.id, payments.c.merchant_payment_id)
     .join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
     .where(refunds.c.id.in_(bindparam("some", expanding=True)))
 )
-_OPEN_OF_PAYMENT_QUERY = _ALL_QUERY.where(refunds.c.open_payment == bindparam("of"))
-_BY_KEY_QUERY = _ALL_QUERY.where(refunds.c.provider_refund_key == bindparam("of"))
-_REQUEST_FACTS_QUERY = select(refunds.c.id, refunds.c.saw, refunds.c.radar).where(
+_OPEN_REFUND_OF_PAYMENT_QUERY = _REFUNDS_QUERY.where(refunds.c.open_payment == bindparam("of"))
+_REFUND_BY_KEY_QUERY = _REFUNDS_QUERY.where(refunds.c.provider_refund_key == bindparam("of"))
+_REFUND_REQUEST_FACTS_QUERY = select(refunds.c.id, refunds.c.saw, refunds.c.radar).where(
     refunds.c.id.in_(bindparam("some", expanding=True))
 )
-_MAY_MOVE_MONEY = refunds.c.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
-_IS_CREATED_SINCE = refunds.c.created_at >= bindparam("since")
-_LOOKALIKE_QUERY = _OF_PAYMENT_QUERY.where(
-    refunds.c.refund_amount == bindparam("minor"), _IS_CREATED_SINCE, _MAY_MOVE_MONEY
+_MAY_MOVE_MONEY_CONDITION = refunds.c.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
+_CREATED_SINCE_CONDITION = refunds.c.created_at >= bindparam("since")
+_SIMILAR_REFUND_QUERY = _REFUNDS_OF_PAYMENT_QUERY.where(
+    refunds.c.refund_amount == bindparam("minor"), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION
 ).limit(1)
 _SUMS_OF_MAKERS_QUERY = (
     select(refunds.c.maker, refunds.c.currency, func.sum(refunds.c.refund_amount))
-    .where(refunds.c.maker.in_(bindparam("some", expanding=True)), _IS_CREATED_SINCE, _MAY_MOVE_MONEY)
+    .where(
+        refunds.c.maker.in_(bindparam("some", expanding=True)), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION
+    )
     .group_by(refunds.c.maker, refunds.c.currency)
 )
 _same_payer_view = table(people_views.SAME_PAYER_VIEW, column("payment_id"), column("other_id"))
-_DUE_QUERY = compare_and_swap.make_due_query(refunds, _ALL_QUERY)
-_APPROVED_OVERDUE_QUERY = (
-    _ALL_QUERY.where(
+_DUE_REFUNDS_QUERY = compare_and_swap.make_due_query(refunds, _REFUNDS_QUERY)
+_OVERDUE_APPROVED_REFUNDS_QUERY = (
+    _REFUNDS_QUERY.where(
         refunds.c.status == RefundState.APPROVED.value,
         refunds.c.certainty == "known",
         refunds.c.work_state == WorkState.NEEDS_REVIEW.value,
@@ -75,8 +79,8 @@ _APPROVED_OVERDUE_QUERY = (
     .limit(bindparam("most", type_=Integer))
 )
 _INSERT_REFUND = into(refunds)
-_INSERT_WITH_SERVER_TIME = _INSERT_REFUND.values(created_at=SERVER_TIME)
-_FIXED_COLUMNS = frozenset(
+_INSERT_REFUND_WITH_SERVER_TIME = _INSERT_REFUND.values(created_at=SERVER_TIME)
+_COLUMNS_NEVER_CHANGED = frozenset(
     {"id", "version", "payment_id", "order_id", "refund_amount", "currency", "maker", "reason", "reason_code",
      "ticket", "saw", "radar", "intended_repeat", "set_aside_id", "checkers_needed", "decide_by", "created_at"}
 )  # fmt: skip
@@ -110,14 +114,14 @@ def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> 
         ids = ids.join_from(_same_payer_view, refunds, _same_payer_view.c.other_id == refunds.c.payment_id).where(
             _same_payer_view.c.payment_id == payment_id
         )
-    newest = ids.where(_IS_CREATED_SINCE, _MAY_MOVE_MONEY).order_by(refunds.c.id.desc()).limit(limit)
+    newest = ids.where(_CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION).order_by(refunds.c.id.desc()).limit(limit)
     return select(newest.subquery())
 
 
-_requested_ids = union_all(*map(_make_first_requested_query, WorkState)).subquery()
-_WAITING_QUERY = _ALL_QUERY.join_from(_requested_ids, refunds, refunds.c.id == _requested_ids.c.id).order_by(
-    refunds.c.id
-)
+_ids_of_requested_refunds = union_all(*map(_make_first_requested_query, WorkState)).subquery()
+_REFUNDS_WAITING_FOR_DECISION_QUERY = _REFUNDS_QUERY.join_from(
+    _ids_of_requested_refunds, refunds, refunds.c.id == _ids_of_requested_refunds.c.id
+).order_by(refunds.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,26 +156,26 @@ def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset(
     """Return one refund; None if there is none. `lapsed`: ids of refunds whose call has lapsed (its process crashed
     or froze); such a refund is returned with an unknown outcome.
     """
-    return _find_first_refund(conn, _BY_ID_QUERY, {"of": refund_id}, lapsed)
+    return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"of": refund_id}, lapsed)
 
 
 def find_by_key(conn: Connection, key: str) -> Refund | None:
     """Return the refund with this idempotency key, under which it is sent to its provider; None if there is none."""
-    return _find_first_refund(conn, _BY_KEY_QUERY, {"of": key})
+    return _find_first_refund(conn, _REFUND_BY_KEY_QUERY, {"of": key})
 
 
 def find_open_refund(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
     """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed`:
     ids of refunds whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
-    return _find_first_refund(conn, _OPEN_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
+    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
 def find_by_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return all refunds of a payment, newest first. `lapsed`: ids of refunds whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
+    return select_records(conn, _REFUNDS_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
 def find_by_payments(
@@ -180,32 +184,34 @@ def find_by_payments(
     """Return all refunds of these payments, newest first. `lapsed`: ids of refunds whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed) if payment_ids else ()
+    return (
+        select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed) if payment_ids else ()
+    )
 
 
 def find_by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return the refunds with these ids, in any order. `lapsed`: ids of refunds whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
+    return select_records(conn, _REFUNDS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return all refunds of an order, newest first. `lapsed`: ids of refunds whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
+    return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
 def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
     """Return all refunds of these orders, newest first."""
-    return select_records(conn, _OF_ORDERS_QUERY, {"some": sorted(order_ids)}) if order_ids else ()
+    return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, {"some": sorted(order_ids)}) if order_ids else ()
 
 
 def list_waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
     """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after` is the
     last id of the previous page."""
-    return select_records(conn, _WAITING_QUERY.limit(limit), {"after": after, "most": limit})
+    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), {"after": after, "most": limit})
 
 
 def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
@@ -216,14 +222,17 @@ def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tu
         for refund in list_waiting_for_decision(conn, limit)
         if refund.decide_by is not None and refund.decide_by < now
     )
-    return (*waits, *select_records(conn, _APPROVED_OVERDUE_QUERY, {"now": convert_to_naive_utc(now), "most": limit}))
+    return (
+        *waits,
+        *select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, {"now": convert_to_naive_utc(now), "most": limit}),
+    )
 
 
 def list_due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
     """Return at most `limit` refunds whose scheduled work has one of these reasons and whose due time has come,
     sorted by due time."""
     return select_records(
-        conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
+        conn, _DUE_REFUNDS_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
     )
 
 
@@ -231,7 +240,7 @@ def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: 
     """Return the newest refund of the payment with the same amount (`amount_minor`, minor units) that was
     requested at `since` or later and isn't in a state of `STATES_WITHOUT_MONEY`; None if there is none."""
     return _find_first_refund(
-        conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": amount_minor, "since": convert_to_naive_utc(since)}
+        conn, _SIMILAR_REFUND_QUERY, {"of": payment_id, "minor": amount_minor, "since": convert_to_naive_utc(since)}
     )
 
 
@@ -277,13 +286,13 @@ def find_by_payers_since(
 def read_request_facts(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
     """Return two JSON texts of each of these refunds, by the refund's id: the payment as the maker saw it at the
     request, and the risk signals with the maker's comments."""
-    rows = conn.execute(_REQUEST_FACTS_QUERY, {"some": sorted(ids)}) if ids else ()
+    rows = conn.execute(_REFUND_REQUEST_FACTS_QUERY, {"some": sorted(ids)}) if ids else ()
     return {row.id: (row.saw, row.radar) for row in rows}
 
 
 def get_base_query() -> Select[Any]:
     """Return the query of all refunds with the columns that `read_refunds` needs. The caller adds conditions."""
-    return _ALL_QUERY
+    return _REFUNDS_QUERY
 
 
 def select_records(
@@ -341,7 +350,7 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "state_since": convert_to_naive_utc(now),
     } | compare_and_swap.make_id_column(new.given_id)
     if uses_server_time:
-        return compare_and_swap.insert_and_announce(conn, REFUND_KIND, _INSERT_WITH_SERVER_TIME, row, now)
+        return compare_and_swap.insert_and_announce(conn, REFUND_KIND, _INSERT_REFUND_WITH_SERVER_TIME, row, now)
     return compare_and_swap.insert_and_announce(
         conn, REFUND_KIND, _INSERT_REFUND, row | {"created_at": convert_to_naive_utc(now)}, now
     )
@@ -354,7 +363,7 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
     state change that the transition table doesn't have, for a column of the request, for a second idempotency key,
     and for a completion without the provider's id.
     """
-    compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     if refund.provider_refund_key not in (None, values.get("provider_refund_key", refund.provider_refund_key)):
         raise states.ForbiddenTransition("the idempotency key of a refund never changes")
     if "status" in values:
@@ -382,5 +391,5 @@ def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) ->
 
 def read_payment_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
     """Return our payment number of the payment of each of these refunds, by the refund's id."""
-    rows = conn.execute(_PAYMENT_NUMBERS_QUERY, {"some": sorted(ids)}) if ids else ()
+    rows = conn.execute(_PAYMENT_NUMBERS_OF_REFUNDS_QUERY, {"some": sorted(ids)}) if ids else ()
     return {row.id: row.merchant_payment_id for row in rows}

@@ -32,7 +32,7 @@ from console.store.registry.registry_file import (
     import_lock,
     make_building_path,
     open_for_reading,
-    put_in_use,
+    put_registry_in_use,
     recover_unfinished_build,
     start_building,
 )
@@ -206,7 +206,7 @@ def _fetch_base(
         day = read_status(connection).registry_date
     start_building(folder)
     fetched.replace(make_building_path(folder))
-    put_in_use(folder, day)
+    put_registry_in_use(folder, day)
 
 
 def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents) -> Path:

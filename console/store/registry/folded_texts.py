@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from operator import add
 
-from console.domain.registry.legal_forms import remove_english_form
+from console.domain.registry.legal_forms import remove_english_legal_form
 from console.domain.registry.spelling import (
     fold_address,
     fold_text,
@@ -68,7 +68,7 @@ def _make_folded_names(
 
 
 def _list_english_forms(english_name: str) -> list[str]:
-    return [fold_text(english_name), *list_readings(remove_english_form(english_name))]
+    return [fold_text(english_name), *list_readings(remove_english_legal_form(english_name))]
 
 
 def list_name_readings(name: str, furigana: str, folded_names: str | None) -> list[str]:

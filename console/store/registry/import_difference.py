@@ -10,15 +10,15 @@ from console.store.registry.schema import (
     COLUMN_LIST_SQL,
     INSERT_CORPORATION,
     WRITTEN_COLUMN_NAMES,
+    PlaceIds,
     PlaceKey,
-    Places,
     StoredCorporationRow,
     add_missing_columns,
     convert_to_stored_rows,
-    pack_state,
+    format_corporation_state,
     read_corporation,
-    read_fact,
     read_places,
+    read_registry_fact,
     write_summary,
 )
 from console.store.registry.search_index import index_rows, unindex_rows
@@ -26,10 +26,10 @@ from console.store.registry.source_file import SourceFile
 
 DAYS_OF_CHANGES = 92
 """Number of days for which the changes by a difference are stored."""
-_ROW_QUERY = f"SELECT id, {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
-_ROW_ID_QUERY = "SELECT id FROM corporations WHERE number = ?"
-_SET_CLAUSE = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
-_UPDATE_CORPORATION = f"UPDATE corporations SET {_SET_CLAUSE} WHERE id = ?"  # noqa: S608 - names of our own columns
+_CORPORATION_BY_NUMBER_QUERY = f"SELECT id, {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_CORPORATION_ID_BY_NUMBER_QUERY = "SELECT id FROM corporations WHERE number = ?"
+_SET_CORPORATION_COLUMNS_SQL = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
+_UPDATE_CORPORATION = f"UPDATE corporations SET {_SET_CORPORATION_COLUMNS_SQL} WHERE id = ?"  # noqa: S608 - names of our own columns
 _DELETE_CORPORATION = "DELETE FROM corporations WHERE id = ?"
 _INSERT_CHANGE = """
 INSERT INTO changes VALUES (?, ?, ?, ?)
@@ -44,9 +44,9 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     """Apply the difference `source` to a registry, in a transaction that the caller has begun. Raises
     bad_registry_file if a row of the file is invalid; interrupted if the import must stop."""
     add_missing_columns(connection)
-    inserted = Places(connection)
+    inserted = PlaceIds(connection)
     places = read_places(connection)
-    done, count = 0, read_fact(connection, "rows")
+    done, count = 0, read_registry_fact(connection, "rows")
     for block in read_rows(source):
         rows = list(_read_rows_in_force(block.columns, inserted))
         if len(places) < len(inserted):
@@ -64,7 +64,7 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     write_summary(connection, (source,), source.day, count)
 
 
-def _read_rows_in_force(columns: FileColumns, places: Places) -> Iterator[tuple[StoredCorporationRow, bool]]:
+def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tuple[StoredCorporationRow, bool]]:
     """Yield the rows in force (the newest states of corporations), each with True if the corporation was deleted."""
     for row, latest, process in zip(
         convert_to_stored_rows(columns, places), columns.latest, columns.process, strict=True
@@ -75,7 +75,7 @@ def _read_rows_in_force(columns: FileColumns, places: Places) -> Iterator[tuple[
 
 def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
     """Return the row ids in the table `corporations` of those corporations of `rows` that the registry has now."""
-    found = (connection.execute(_ROW_ID_QUERY, row[:1]).fetchone() for row, _ in rows)
+    found = (connection.execute(_CORPORATION_ID_BY_NUMBER_QUERY, row[:1]).fetchone() for row, _ in rows)
     return {one[0] for one in found if one is not None}
 
 
@@ -88,7 +88,7 @@ def _apply_row(
 ) -> int:
     """Write a row in force into the registry, and store the change if a fact of the corporation has changed.
     Return by how much the number of corporations has changed: 1, 0 or -1."""
-    found = connection.execute(_ROW_QUERY, row[:1]).fetchone()
+    found = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
     before: StoredCorporationRow | None = found and found[1:]
     after = None if is_deleted else row
     if found is None and after is None:
@@ -101,6 +101,6 @@ def _apply_row(
         connection.execute(_UPDATE_CORPORATION, (*after, found[0]))
     was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
     if find_changed_facts(was, now):
-        states = (None if state is None else pack_state(state, places) for state in (before, after))
+        states = (None if state is None else format_corporation_state(state, places) for state in (before, after))
         connection.execute(_INSERT_CHANGE, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
     return (after is not None) - (before is not None)

@@ -18,7 +18,7 @@ from console.store.registry.registry_file import (
     import_lock,
     open_for_reading,
     open_for_writing,
-    put_in_use,
+    put_registry_in_use,
     recover_unfinished_build,
 )
 from console.store.registry.schema import read_applied_hashes, transaction
@@ -82,7 +82,7 @@ def _import_whole(
                 with transaction(connection):
                     apply_difference(connection, source, run)
         finish_build(connection)
-    put_in_use(folder, sources[-1].day)
+    put_registry_in_use(folder, sources[-1].day)
 
 
 def _import_differences(folder: Path, sources: Sequence[SourceFile], run: ImportRun) -> None:

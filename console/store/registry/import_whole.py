@@ -21,16 +21,16 @@ from console.store.registry.registry_file import make_building_path, open_for_re
 from console.store.registry.schema import (
     FORMAT_VERSION,
     INSERT_CORPORATION,
-    Places,
+    PlaceIds,
     add_missing_columns,
     convert_to_stored_rows,
     create_indexes,
     create_tables,
     drop_indexes,
     read_applied_hashes,
-    read_fact,
+    read_registry_fact,
     transaction,
-    write_facts,
+    write_registry_facts,
     write_summary,
 )
 from console.store.registry.search_index import begin_bulk_load, create_search_index, end_bulk_load, index_all_rows
@@ -68,7 +68,7 @@ def open_build(
     with closing(_open_build(file)) as connection:
         if is_new:
             _fill_build(connection, former, adds)
-            write_facts(connection, {"build": key})
+            write_registry_facts(connection, {"build": key})
         yield connection
 
 
@@ -89,25 +89,25 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
 def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
     """Fill the search index of a build that has all its rows. Rows that were added before an interruption are not
     added again. Raises interrupted if the import must stop."""
-    if read_fact(connection, "is_indexed"):
+    if read_registry_fact(connection, "is_indexed"):
         return
     with transaction(connection):
         create_search_index(connection)
         begin_bulk_load(connection)
     while not _index_next_rows(connection):
-        run.report_rows("finish", source, read_fact(connection, "indexed"))
+        run.report_rows("finish", source, read_registry_fact(connection, "indexed"))
         run.raise_if_stopped()
     with transaction(connection):
         end_bulk_load(connection)
-        write_facts(connection, {"is_indexed": 1})
+        write_registry_facts(connection, {"is_indexed": 1})
 
 
 def _index_next_rows(connection: sqlite3.Connection) -> bool:
     """Add the next rows to the search index, in a transaction of their own. Return True if no row was left."""
     with transaction(connection):
-        last = index_all_rows(connection, read_fact(connection, "indexed") or 0, _ROWS_INDEXED_PER_COMMIT)
+        last = index_all_rows(connection, read_registry_fact(connection, "indexed") or 0, _ROWS_INDEXED_PER_COMMIT)
         if last is not None:
-            write_facts(connection, {"indexed": last})
+            write_registry_facts(connection, {"indexed": last})
     return last is None
 
 
@@ -136,7 +136,7 @@ def _fill_build(connection: sqlite3.Connection, former: Path | None, adds: bool)
             add_missing_columns(connection)
             drop_indexes(connection)
             last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
-            write_facts(connection, {"indexed": last, "is_indexed": 0})
+            write_registry_facts(connection, {"indexed": last, "is_indexed": 0})
             return
         with transaction(connection):
             create_tables(connection)
@@ -145,8 +145,8 @@ def _fill_build(connection: sqlite3.Connection, former: Path | None, adds: bool)
 
 def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
     fact = f"lines of {source.name}"
-    done = after = read_fact(connection, fact) or 0
-    places = Places(connection)
+    done = after = read_registry_fact(connection, fact) or 0
+    places = PlaceIds(connection)
     blocks = 0
     connection.execute("BEGIN")
     try:
@@ -159,12 +159,12 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
             run.report_rows("rows", source, done, more)
             is_stopping = run.should_stop()
             if is_stopping or blocks % _BLOCKS_PER_COMMIT == 0:
-                write_facts(connection, {fact: done})
+                write_registry_facts(connection, {fact: done})
                 connection.execute("COMMIT")
                 connection.execute("BEGIN")
             if is_stopping:
                 raise make_stopped_error()
-        write_facts(connection, {fact: done})
+        write_registry_facts(connection, {fact: done})
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -199,7 +199,7 @@ def _read_build_key(file: Path) -> str | None:
         return None
     try:
         with closing(_open_build(file)) as connection:
-            key: str | None = read_fact(connection, "build")
+            key: str | None = read_registry_fact(connection, "build")
             return key
     except sqlite3.Error:
         return None

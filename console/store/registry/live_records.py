@@ -31,7 +31,7 @@ from console.store.schema.column_types import EPOCH_START
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
-EXPIRY_MARGIN = timedelta(days=1)
+CHECK_EXPIRY_MARGIN = timedelta(days=1)
 LIVE_RECORD_KINDS = ("credit-check", "payment", "refund")
 """Kinds of records. A corporation with a live or open record of one of these kinds is watched."""
 
@@ -61,7 +61,7 @@ def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
     return table.c.id > bindparam("after"), table.c.id <= bindparam("upto")
 
 
-_RANGE_QUERY_BY_KIND: Mapping[str, Select[Any]] = {
+_NUMBERS_QUERY_BY_RECORD_KIND: Mapping[str, Select[Any]] = {
     "credit-check": select(credit_checks.c.claim_number).where(
         *_make_range_conditions(credit_checks), *_is_live_check
     ),
@@ -81,7 +81,7 @@ def _make_begin_query(
 
 
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
-_BEGINNINGS_QUERY = union_all(
+_BEGINNINGS_OF_RECORDS_QUERY = union_all(
     _make_begin_query(credit_checks.c.number_key, _begun_at_of_check, *_is_live_check),
     _make_begin_query(payments.c.corporation_number, payments.c.created_at, _is_open_payment),
     _make_begin_query(
@@ -106,27 +106,27 @@ def find_newest_id(conn: Connection, kind: str) -> int:
 
 def list_numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:
     """Return the corporation numbers of the live or open records of this kind with `after` < id <= `up_to_id`."""
-    values = {"after": after, "upto": up_to_id, "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
-    return frozenset(filter(_is_number, conn.scalars(_RANGE_QUERY_BY_KIND[kind], values)))
+    values = {"after": after, "upto": up_to_id, "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
+    return frozenset(filter(_is_number, conn.scalars(_NUMBERS_QUERY_BY_RECORD_KIND[kind], values)))
 
 
-def find_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
+def find_record_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
     """Return the watched ones of these corporation numbers, each with the instant at which its oldest live or open
     record began; None as value if no such instant is stored."""
     beginnings: dict[str, datetime | None] = {}
-    values = {"numbers": sorted(numbers), "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
-    for number, stored in conn.execute(_BEGINNINGS_QUERY, values) if numbers else ():
+    values = {"numbers": sorted(numbers), "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
+    for number, stored in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if numbers else ():
         begun_at = convert_to_aware_utc(stored) if stored is not None and stored > EPOCH_START else None
         known = [at for at in (beginnings.get(number), begun_at) if at is not None]
         beginnings[number] = min(known, default=None)
     return beginnings
 
 
-def find_renewed(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
+def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
     """Return those of the corporation numbers in `since` that have live credit checks, all of which were
     successfully bought after the number's instant in `since`."""
     is_renewed: dict[str, bool] = {}
-    values = {"numbers": sorted(since), "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
+    values = {"numbers": sorted(since), "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
     for number, status, certainty, stored in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():
         is_bought = status == "success" and certainty == "known" and stored is not None
         is_later = is_bought and convert_to_aware_utc(stored) > since[number]

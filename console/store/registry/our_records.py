@@ -22,8 +22,8 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
-_MAX_PER_QUERY = 500
-MAX_OPEN = 1_000
+_MAX_NUMBERS_PER_QUERY = 500
+MAX_OPEN_NUMBERS = 1_000
 """Largest number of records that `list_open_numbers` reads for each of its conditions."""
 _NEEDS_REVIEW = "needs_review"
 _UNKNOWN_CERTAINTY = "unknown"
@@ -64,8 +64,8 @@ _ALL_NUMBERS_QUERY = union(
 
 def _make_open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], rows: FromClause) -> Select[Any]:
     """Return a query of the corporation numbers of the first records of `rows` that fulfil `is_open`, at most
-    MAX_OPEN. The rows of each such condition are one range of an index."""
-    return select(select(number.label("number")).select_from(rows).where(is_open).limit(MAX_OPEN).subquery())
+    MAX_OPEN_NUMBERS. The rows of each such condition are one range of an index."""
+    return select(select(number.label("number")).select_from(rows).where(is_open).limit(MAX_OPEN_NUMBERS).subquery())
 
 
 _number_of_payment = func.coalesce(payments.c.corporation_number, orders.c.number_key)
@@ -86,7 +86,7 @@ _OPEN_NUMBERS_QUERY = union(
 
 def list_open_numbers(conn: Connection) -> frozenset[str]:
     """Return the corporation numbers of open records: those that wait for a person or have an unknown outcome, and
-    refunds that have not ended. Only the first MAX_OPEN records for each kind and condition are read."""
+    refunds that have not ended. Only the first MAX_OPEN_NUMBERS records for each kind and condition are read."""
     return frozenset(number for number in conn.scalars(_OPEN_NUMBERS_QUERY) if number)
 
 
@@ -108,4 +108,6 @@ def list_all_numbers(conn: Connection) -> frozenset[str]:
 
 
 def _split_numbers(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    return (numbers[start : start + _MAX_PER_QUERY] for start in range(0, len(numbers), _MAX_PER_QUERY))
+    return (
+        numbers[start : start + _MAX_NUMBERS_PER_QUERY] for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY)
+    )

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
-from console.domain.registry.legal_forms import remove_english_form, remove_form
+from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_form
 from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_readings
 
 _LINE_BREAK = "\n"
@@ -110,19 +110,19 @@ class _FoldedTexts:
     """The texts of a corporation in their comparison forms. The forms without legal form and of the address are
     computed at their first use."""
 
-    def __init__(self, one: CorporationTexts) -> None:
-        self.post_code = one.post_code
-        self._raw_address = one.address
+    def __init__(self, corporation: CorporationTexts) -> None:
+        self.post_code = corporation.post_code
+        self._raw_address = corporation.address
         self._plain_address: str | None = None
         self._address: str | None = None
-        self._names = list_readings(one.name)
-        if one.furigana:
-            self._names += list_readings(one.furigana)
+        self._names = list_readings(corporation.name)
+        if corporation.furigana:
+            self._names += list_readings(corporation.furigana)
         self._bare_english: tuple[str, ...] = ()
         self.names = self.everything = _LINE_BREAK.join(("", *self._names, ""))
-        if one.english_name:
-            self._bare_english = list_readings(remove_english_form(one.english_name))
-            self.names += f"{fold_text(one.english_name)}{_LINE_BREAK}"
+        if corporation.english_name:
+            self._bare_english = list_readings(remove_english_legal_form(corporation.english_name))
+            self.names += f"{fold_text(corporation.english_name)}{_LINE_BREAK}"
             self.everything = self.names + _LINE_BREAK.join((*self._bare_english, ""))
         self._bare_names = ""
 
@@ -130,7 +130,7 @@ class _FoldedTexts:
     def bare_names(self) -> str:
         """The names without their legal forms, each between two line breaks."""
         if not self._bare_names:
-            self._bare_names = _LINE_BREAK.join(("", *map(remove_form, self._names), *self._bare_english, ""))
+            self._bare_names = _LINE_BREAK.join(("", *map(remove_legal_form, self._names), *self._bare_english, ""))
         return self._bare_names
 
     @property

@@ -22,7 +22,7 @@ from console.domain.registry.prefectures import find_prefecture_code
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY
 from console.store.registry.import_order import RegistryCoverage
 from console.store.registry.registry_file import (
-    CURRENT_NAME,
+    CURRENT_REGISTRY_NAME,
     FileStamp,
     find_registry_file,
     open_for_reading,
@@ -32,21 +32,21 @@ from console.store.registry.schema import (
     COLUMN_LIST_SQL,
     PlaceKey,
     StoredCorporationRow,
+    parse_corporation_state,
     read_corporation,
-    read_fact,
     read_places,
-    read_state,
+    read_registry_fact,
 )
 from console.store.registry.search import search
 from console.store.spool.sqlite_file import translate_errors
 
 T = TypeVar("T")
-_MAX_PER_QUERY = 500
-_LONGEST_CHAIN = 1000
-_ROW_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
-_BY_ID_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
-_SELECT_CLAUSE = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S608 - names of our own columns
-_PREDECESSORS_QUERY = f"{_SELECT_CLAUSE} successor = ? ORDER BY number"
+_MAX_NUMBERS_PER_QUERY = 500
+_MAX_SUCCESSORS = 1000
+_CORPORATION_BY_NUMBER_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_CORPORATION_BY_ID_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
+_SELECT_CORPORATIONS_SQL = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S608 - names of our own columns
+_PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number"
 
 
 class _OpenRegistryFile:
@@ -85,13 +85,15 @@ class RegistryReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._current = str(folder / CURRENT_NAME)
+        self._current = str(folder / CURRENT_REGISTRY_NAME)
         self._generation: _OpenRegistryFile | None = None
 
     @property
     def registry_date(self) -> date:
         """The day up to which the registry in use is complete."""
-        return self.run_query(lambda connection, _: date.fromisoformat(read_fact(connection, "registry_date")))
+        return self.run_query(
+            lambda connection, _: date.fromisoformat(read_registry_fact(connection, "registry_date"))
+        )
 
     def find(self, number: str) -> Corporation | None:
         """Return the corporation with this corporation number; None if the registry doesn't have it, or if the
@@ -100,7 +102,7 @@ class RegistryReader:
             return None
 
         def find_row(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> Corporation | None:
-            row = connection.execute(_ROW_QUERY, (int(number),)).fetchone()
+            row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, (int(number),)).fetchone()
             return None if row is None else generation.read(connection, row)
 
         return self.run_query(find_row)
@@ -139,7 +141,7 @@ class RegistryReader:
 
         def find_matches(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> tuple[Corporation, ...]:
             def read(row_id: int) -> Corporation | None:
-                row = connection.execute(_BY_ID_QUERY, (row_id,)).fetchone()
+                row = connection.execute(_CORPORATION_BY_ID_QUERY, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
 
             for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
@@ -168,7 +170,7 @@ class RegistryReader:
         chain: dict[str, Corporation] = {}
         found = self.find(number)
         while found is not None and found.successor is not None:
-            if found.successor == number or found.successor in chain or len(chain) == _LONGEST_CHAIN:
+            if found.successor == number or found.successor in chain or len(chain) == _MAX_SUCCESSORS:
                 return ()
             found = self.find(found.successor)
             if found is not None:
@@ -242,16 +244,16 @@ def read_status(connection: sqlite3.Connection) -> RegistryStatus:
         ImportedFile(name, sha256, date.fromisoformat(day), bool(is_difference), rows)
         for name, sha256, day, is_difference, rows in connection.execute(query)
     )
-    day = date.fromisoformat(read_fact(connection, "registry_date"))
-    cycles = tuple(map(tuple, json.loads(read_fact(connection, "cycles") or "[]")))
-    return RegistryStatus(day, read_fact(connection, "rows"), tuple(files), cycles)
+    day = date.fromisoformat(read_registry_fact(connection, "registry_date"))
+    cycles = tuple(map(tuple, json.loads(read_registry_fact(connection, "cycles") or "[]")))
+    return RegistryStatus(day, read_registry_fact(connection, "rows"), tuple(files), cycles)
 
 
 def read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
     """Return the coverage of the registry that `connection` reads: its prefectures, the day of its whole files,
     and its date."""
     rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
-    registry_date = date.fromisoformat(read_fact(connection, "registry_date"))
+    registry_date = date.fromisoformat(read_registry_fact(connection, "registry_date"))
     return RegistryCoverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
 
 
@@ -260,11 +262,13 @@ def _is_number(number: str) -> bool:
 
 
 def _split_numbers(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (numbers[start : start + _MAX_PER_QUERY] for start in range(0, len(numbers), _MAX_PER_QUERY))
+    return (
+        numbers[start : start + _MAX_NUMBERS_PER_QUERY] for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY)
+    )
 
 
 def _make_in_query(numbers: Sequence[int]) -> str:
-    return f"{_SELECT_CLAUSE} number IN ({', '.join('?' * len(numbers))})"
+    return f"{_SELECT_CORPORATIONS_SQL} number IN ({', '.join('?' * len(numbers))})"
 
 
 def _find_changes(
@@ -280,6 +284,6 @@ def _find_changes(
 
 def _read_change(row: tuple[Any, ...]) -> CorporationChange:
     day, number, *states = row
-    before, after = (None if state is None else read_state(state) for state in states)
+    before, after = (None if state is None else parse_corporation_state(state) for state in states)
     facts = find_changed_facts(before, after)
     return CorporationChange(f"{number:013}", FIRST_PUBLICATION_DAY + timedelta(days=day), facts, before, after)

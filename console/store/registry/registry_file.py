@@ -28,8 +28,8 @@ from console.settings.private_files import make_private_file, make_private_folde
 from console.store.spool.sqlite_file import sync_folder
 
 FILE_NAME = "registry.db"
-CURRENT_NAME = "current"
-BUILDING_NAME = "building"
+CURRENT_REGISTRY_NAME = "current"
+UNFINISHED_BUILD_NAME = "building"
 FileStamp: TypeAlias = tuple[int, int, int]
 _REGISTRY_FOLDER_PATTERN = "[0-9]*-*"
 _LOCK_FILE_NAME = "import.lock"
@@ -43,7 +43,7 @@ _BUSY_SECONDS = 30.0
 def find_registry_file(folder: Path) -> Path | None:
     """Return the path of the registry.db in use; None if the folder has no registry."""
     try:
-        name = (folder / CURRENT_NAME).read_text(encoding="ascii").strip()
+        name = (folder / CURRENT_REGISTRY_NAME).read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
     return folder / name / FILE_NAME
@@ -92,7 +92,7 @@ def import_lock(folder: Path) -> Iterator[None]:
 
 def make_building_path(folder: Path) -> Path:
     """Return the path of the registry.db of the build."""
-    return folder / BUILDING_NAME / FILE_NAME
+    return folder / UNFINISHED_BUILD_NAME / FILE_NAME
 
 
 def start_building(folder: Path) -> Path:
@@ -104,7 +104,7 @@ def start_building(folder: Path) -> Path:
     return file
 
 
-def put_in_use(folder: Path, day: date) -> None:
+def put_registry_in_use(folder: Path, day: date) -> None:
     """Make the finished build the registry in use; `day` becomes a part of its folder's name. The build is synced
     to the disk before the file `current` is replaced, so that after a power cut either the old or the new
     registry is in use. The caller holds the import lock.
@@ -127,7 +127,7 @@ def recover_unfinished_build(folder: Path) -> None:
     whole = [unused for unused in _list_unused_registries(folder) if (unused / FILE_NAME).exists()]
     if whole and not make_building_path(folder).parent.exists():
         with suppress(OSError):  # Windows, while another process has it open
-            whole[-1].rename(folder / BUILDING_NAME)
+            whole[-1].rename(folder / UNFINISHED_BUILD_NAME)
     _delete_unused_registries(folder)
 
 
@@ -148,12 +148,12 @@ def _delete_unused_registries(folder: Path) -> None:
 
 
 def _write_current(folder: Path, name: str) -> None:
-    draft = folder / f"{CURRENT_NAME}.tmp"
+    draft = folder / f"{CURRENT_REGISTRY_NAME}.tmp"
     draft.unlink(missing_ok=True)
     make_private_file(draft)
     draft.write_text(name, encoding="ascii")
     _sync_file(draft)
-    draft.replace(folder / CURRENT_NAME)
+    draft.replace(folder / CURRENT_REGISTRY_NAME)
     sync_folder(folder)
 
 

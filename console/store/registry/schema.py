@@ -65,8 +65,8 @@ TABLE_STATEMENTS = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
 """SQL statements that create the tables of registry.db. The table `changes` has the states of a corporation
-before and after a difference, as JSON (`pack_state`). The table `facts` has the values of the whole registry
-(`registry_date`, `rows`, `cycles`) and the progress of a build.
+before and after a difference, as JSON (`format_corporation_state`). The table `facts` has the values of the whole
+registry (`registry_date`, `rows`, `cycles`) and the progress of a build.
 """
 
 INDEX_STATEMENTS = (
@@ -158,7 +158,7 @@ def read_applied_hashes(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row[0] for row in connection.execute("SELECT sha256 FROM files"))
 
 
-class Places:
+class PlaceIds:
     """The rows of the table `places`: pairs of prefecture and city with their ids. `find_ids` inserts a row for a
     new pair."""
 
@@ -182,7 +182,7 @@ class Places:
         return map(self._ids.__getitem__, keys)
 
 
-def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[StoredCorporationRow]:
+def convert_to_stored_rows(columns: FileColumns, places: PlaceIds) -> Iterator[StoredCorporationRow]:
     """Yield, for each checked row of a source file, the values of WRITTEN_COLUMN_NAMES in the form in which the
     table `corporations` stores them.
     """
@@ -200,7 +200,7 @@ def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[Sto
         map(get_stored_day, columns.update_date),
         map(get_stored_day, columns.change_date),
         map(get_stored_day, columns.assignment_date),
-        _convert_filled(get_stored_day, columns.close_date),
+        _convert_nonempty_texts(get_stored_day, columns.close_date),
         map(_convert_cause, columns.close_date, columns.close_cause)
         if any(columns.close_date)
         else repeat(None, rows),
@@ -221,7 +221,7 @@ def read_corporation(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) 
     return _make_corporation(row, places[row[_PLACE_INDEX]])
 
 
-def pack_state(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str:
+def format_corporation_state(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str:
     """Return a stored row of a corporation as JSON text for the table `changes`. The text has the place itself in
     place of its id."""
     return json.dumps(
@@ -230,8 +230,8 @@ def pack_state(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str
     )
 
 
-def read_state(state: str) -> Corporation:
-    """Return the corporation whose state `pack_state` has converted to the text `state`."""
+def parse_corporation_state(state: str) -> Corporation:
+    """Return the corporation whose state `format_corporation_state` has converted to the text `state`."""
     row = json.loads(state)
     return _make_corporation(row, row[_PLACE_INDEX])
 
@@ -277,13 +277,13 @@ def read_places(connection: sqlite3.Connection) -> dict[int, PlaceKey]:
     return {row[0]: row[1:] for row in connection.execute(_PLACES_QUERY)}
 
 
-def read_fact(connection: sqlite3.Connection, name: str) -> Any:
+def read_registry_fact(connection: sqlite3.Connection, name: str) -> Any:
     """Return the value with this name in the table `facts`; None if there is none."""
     row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
     return None if row is None else row[0]
 
 
-def write_facts(connection: sqlite3.Connection, facts: Mapping[str, str | int]) -> None:
+def write_registry_facts(connection: sqlite3.Connection, facts: Mapping[str, str | int]) -> None:
     """Write values into the table `facts`, by their names; existing values are replaced."""
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
@@ -307,7 +307,7 @@ def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile],
             for source in sources
         ),
     )
-    write_facts(
+    write_registry_facts(
         connection,
         {"registry_date": day.isoformat(), "rows": rows, "cycles": json.dumps(_find_cycles(connection))},
     )
@@ -339,10 +339,10 @@ def _convert_to_date(days: int) -> date:
 
 
 def _convert_to_optional_integers(texts: Column) -> Iterable[int | None]:
-    return _convert_filled(int, texts)
+    return _convert_nonempty_texts(int, texts)
 
 
-def _convert_filled(convert: Callable[[str], int], texts: Column) -> Iterable[int | None]:
+def _convert_nonempty_texts(convert: Callable[[str], int], texts: Column) -> Iterable[int | None]:
     """Return the converted texts of a column, None for an empty text. A column that is empty in all rows, as many
     are, costs no loop."""
     return [convert(text) if text else None for text in texts] if any(texts) else repeat(None, len(texts))

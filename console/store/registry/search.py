@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from console.domain.lookup.registry_query import QueryKind, RegistryQuery, SearchWord
 from console.domain.registry.corporations import Corporation
-from console.domain.registry.legal_forms import is_legal_form, remove_form
+from console.domain.registry.legal_forms import is_legal_form, remove_legal_form
 from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 from console.store.registry.schema import has_folded_texts
 from console.store.registry.search_filter import make_filter_condition
@@ -39,7 +39,7 @@ frequent but rarely together has more rows; then matches may be missing.
 _CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
 _MAX_TERMS, _MIN_KANA = 6, 1
 _NUMBER_DIGITS = 13
-_MAX_PER_QUERY = 500
+_MAX_NUMBERS_PER_QUERY = 500
 
 
 def search(
@@ -109,13 +109,15 @@ class _Candidates:
         """Yield the row ids that match a full-text expression in `table`, one of the two tables of the index, in
         ascending order."""
         return _yield_row_ids(
-            self.connection.execute(_IDS_QUERY.format(table), (self._restrict_to_prefecture(expression),))
+            self.connection.execute(
+                _MATCHING_ROW_IDS_QUERY.format(table), (self._restrict_to_prefecture(expression),)
+            )
         )
 
     def verify(self, table: str, expression: str) -> Iterator[_Candidate | None]:
         """Yield a candidate for each row that matches a full-text expression in `table`, one of the two tables of
         the index, in the order of row ids. Yield None for a row that the SQL filter excludes."""
-        query = _VERIFY_ROW_QUERY.format(table, self._filter)
+        query = _VERIFY_MATCHES_QUERY.format(table, self._filter)
         for row_id, may_match in self.connection.execute(
             query, {**self._values, "terms": self._restrict_to_prefecture(expression)}
         ):
@@ -123,21 +125,21 @@ class _Candidates:
 
     def rank_row_ids(self, ids: Iterable[int]) -> Iterator[_Candidate]:
         """Yield those of the corporations with these row ids that match the query."""
-        query = f"{_ROW_BY_ID_QUERY} AND {self._filter}"
+        query = f"{_TEXTS_BY_ID_QUERY} AND {self._filter}"
         for row_id in ids:
             for row in self.connection.execute(query, {**self._values, "id": row_id}):
                 if (one := self.rank(row)).rank is not None:
                     yield one
 
     def _rank_row_id(self, row_id: int) -> _Candidate:
-        return self.rank(self.connection.execute(_ROW_BY_ID_QUERY, {"id": row_id}).fetchone())
+        return self.rank(self.connection.execute(_TEXTS_BY_ID_QUERY, {"id": row_id}).fetchone())
 
     def read_rows_with_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
         """Yield the row (id and texts) of each corporation with one of these numbers that isn't hidden and can
         match the query, each with True if it is closed."""
-        for start in range(0, len(numbers), _MAX_PER_QUERY):
-            part = numbers[start : start + _MAX_PER_QUERY]
-            query = _ROWS_BY_NUMBERS_QUERY.format(", ".join(map(str, part)), self._filter)
+        for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY):
+            part = numbers[start : start + _MAX_NUMBERS_PER_QUERY]
+            query = _TEXTS_BY_NUMBERS_QUERY.format(", ".join(map(str, part)), self._filter)
             for *row, is_closed in self.connection.execute(query, {**self._values, "code": self.prefecture_code}):
                 yield tuple(row), bool(is_closed)
 
@@ -161,37 +163,39 @@ class _Candidates:
         return known
 
 
-_IDS_QUERY = "SELECT rowid FROM {0} WHERE {0} MATCH ? ORDER BY rowid"
-_TEXTS_QUERY = """
+_MATCHING_ROW_IDS_QUERY = "SELECT rowid FROM {0} WHERE {0} MATCH ? ORDER BY rowid"
+_SELECT_CORPORATION_TEXTS_SQL = """
     SELECT c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
         coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
         coalesce(substr('0000000' || c.post_code, -7), '')
 """
-_ROW_BY_ID_QUERY = f"{_TEXTS_QUERY} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = :id"
-_ROWS_BY_NUMBERS_QUERY = f"""
-    {_TEXTS_QUERY}, c.closed_on IS NOT NULL FROM corporations c JOIN places p ON p.id = c.place_id
+_TEXTS_BY_ID_QUERY = (
+    f"{_SELECT_CORPORATION_TEXTS_SQL} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = :id"
+)
+_TEXTS_BY_NUMBERS_QUERY = f"""
+    {_SELECT_CORPORATION_TEXTS_SQL}, c.closed_on IS NOT NULL FROM corporations c JOIN places p ON p.id = c.place_id
     WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(:code, p.prefecture_code) AND c.number IN ({{}})
     AND {{}}
 """
-_VERIFY_ROW_QUERY = """
+_VERIFY_MATCHES_QUERY = """
     SELECT c.id, {1} FROM {0} CROSS JOIN corporations c ON c.id = {0}.rowid CROSS JOIN places p ON p.id = c.place_id
     WHERE {0} MATCH :terms ORDER BY {0}.rowid
 """
 
 
-def _find_by_rank(candidates: _Candidates, limit: int, found: Container[int]) -> Iterator[int]:
+def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]) -> Iterator[int]:
     """Yield the row ids of matches, the best rank first, at most `limit` for each rank and each table of the
-    index. Row ids in `found` are left out in the steps by rank."""
+    index. Row ids in `found_ids` are left out in the steps by rank."""
     query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
         yield from _yield_row_ids(candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number),)))
-    few = _find_few(candidates, limit * 2)
+    few = _find_matches_if_few(candidates, limit * 2)
     if few is not None:
         yield from few
         return
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            new = (one for one in _find_ranked_candidates(candidates, rank, table) if one.row_id not in found)
+            new = (one for one in _find_ranked_candidates(candidates, rank, table) if one.row_id not in found_ids)
             for one in sorted(islice(new, limit), key=_get_name_length):
                 yield one.row_id
         if rank is Rank.NAME and query.digits:
@@ -200,7 +204,7 @@ def _find_by_rank(candidates: _Candidates, limit: int, found: Container[int]) ->
         yield from candidates.list_matches()
 
 
-def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
+def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | None:
     """Return the row ids of all matches, the best first, if the index has at most `limit` candidates for all ranks
     together; then one reading is enough. Return None if it has more."""
     query = candidates.query
@@ -225,7 +229,7 @@ def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
 
 
 def _get_name_length(candidate: _Candidate) -> int:
-    return len(remove_form(candidate.name))
+    return len(remove_legal_form(candidate.name))
 
 
 _ID_BY_NUMBER_QUERY = "SELECT id FROM corporations WHERE number = ?"
@@ -317,12 +321,12 @@ def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
             )
 
 
-def _make_name_expression(bare: str, name: str) -> str | None:
-    return _make_all_terms_expression([*list_edge_terms(bare), *list_character_pairs(name)])
+def _make_name_expression(bare_name: str, name: str) -> str | None:
+    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name)])
 
 
-def _make_beginning_expression(bare: str) -> str | None:
-    return _make_all_terms_expression([list_edge_terms(bare)[0], *list_character_pairs(bare)[1:]])
+def _make_beginning_expression(bare_name: str) -> str | None:
+    return _make_all_terms_expression([list_edge_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]])
 
 
 def _make_part_expression(word: SearchWord) -> str | None:

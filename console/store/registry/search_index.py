@@ -21,12 +21,12 @@ from itertools import islice
 from operator import add
 from typing import TypeAlias
 
-from console.domain.registry.legal_forms import remove_english_form, remove_form
+from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_form
 from console.domain.registry.spelling import fold_text, list_readings
 from console.store.registry.folded_texts import DIGITS_TO_0, list_name_readings
 
 OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
-_TOKENIZER = "ascii tokenchars ''^$@#=~''"
+_INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _BULK_LOAD_HASH_BYTES = 24 * 1024**2
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
 _ROWS_PER_BATCH = 2_000
@@ -40,7 +40,7 @@ def create_search_index(connection: sqlite3.Connection) -> None:
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5"
-            f"(terms, content='', detail=none, columnsize=0, tokenize='{_TOKENIZER}')"
+            f"(terms, content='', detail=none, columnsize=0, tokenize='{_INDEX_TOKENIZER}')"
         )
 
 
@@ -66,10 +66,11 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
 def index_all_rows(connection: sqlite3.Connection, after: int, limit: int) -> int | None:
     """Add corporations to the search index: the next `limit` ones with a row id above `after`. Return the last of
     these row ids; None if there was none."""
-    last = connection.execute(_LAST_ID_QUERY, (after, limit)).fetchone()[0]
+    last = connection.execute(_LAST_ID_OF_BATCH_QUERY, (after, limit)).fetchone()[0]
     if last is not None:
         _add_rows(
-            connection, connection.execute(f"{_TEXTS_QUERY} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last))
+            connection,
+            connection.execute(f"{_CORPORATION_TEXTS_QUERY} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last)),
         )
     return None if last is None else int(last)
 
@@ -90,8 +91,8 @@ def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     )
 
 
-_LAST_ID_QUERY = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
-_TEXTS_QUERY = """
+_LAST_ID_OF_BATCH_QUERY = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
+_CORPORATION_TEXTS_QUERY = """
     SELECT c.id, c.name, c.furigana, c.english_name, p.prefecture_code, p.prefecture || p.city,
         c.street || c.address_outside, c.post_code, c.folded_names, c.closed_on IS NOT NULL
     FROM corporations c JOIN places p ON p.id = c.place_id WHERE NOT c.is_hidden
@@ -101,7 +102,7 @@ _TextsRow: TypeAlias = tuple[int, str, str, str, str, str, str, int | None, str 
 
 def _read_texts(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[_TextsRow]:
     for row_id in sorted(ids):
-        yield from connection.execute(f"{_TEXTS_QUERY} AND c.id = ?", (row_id,))
+        yield from connection.execute(f"{_CORPORATION_TEXTS_QUERY} AND c.id = ?", (row_id,))
 
 
 def _add_rows(connection: sqlite3.Connection, rows: Iterable[_TextsRow]) -> None:
@@ -137,11 +138,11 @@ def make_terms(
         terms += list_post_code_terms(f"{post_code:07}")
     readings = list_name_readings(name, furigana, folded_names)
     if english_name:
-        readings += list_readings(remove_english_form(english_name))
+        readings += list_readings(remove_english_legal_form(english_name))
         terms += list_character_pairs(fold_text(english_name))
     for reading in readings:
         terms += map(add, reading, reading[1:])
-        bare = remove_form(reading)
+        bare = remove_legal_form(reading)
         terms += (f"^{bare[:2]}", f"{bare[-2:]}$")
     return " ".join(terms)
 
@@ -163,9 +164,9 @@ def list_character_pairs(folded: str) -> list[str]:
     return list(map(add, folded, folded[1:]))
 
 
-def list_edge_terms(bare: str) -> tuple[str, str]:
+def list_edge_terms(bare_name: str) -> tuple[str, str]:
     """Return two terms: of the beginning and of the end of a name in its comparison form without its legal form."""
-    return f"^{bare[:2]}", f"{bare[-2:]}$"
+    return f"^{bare_name[:2]}", f"{bare_name[-2:]}$"
 
 
 def list_address_terms(text: str) -> list[str]:
@@ -210,8 +211,8 @@ def list_post_code_terms(digits: str) -> list[str]:
     return [f"#{digits[:3]}", f"#{digits}"] if len(digits) == _POST_CODE_DIGITS else [f"#{digits[:3]}"]
 
 
-_SET_OPTION = "INSERT INTO {0} ({0}, rank) VALUES (?, ?)"
+_SET_INDEX_OPTION_SQL = "INSERT INTO {0} ({0}, rank) VALUES (?, ?)"
 
 
 def _set_option(connection: sqlite3.Connection, table: str, option: str, value: int) -> None:
-    connection.execute(_SET_OPTION.format(table), (option, value))
+    connection.execute(_SET_INDEX_OPTION_SQL.format(table), (option, value))

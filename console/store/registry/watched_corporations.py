@@ -24,23 +24,23 @@ from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.worker import watched_corporations
 
-_ALL_QUERY = select(
+_WATCHED_CORPORATIONS_QUERY = select(
     watched_corporations.c.corporation_number,
     watched_corporations.c.facts,
     watched_corporations.c.facts_before,
     watched_corporations.c.registry_date,
     watched_corporations.c.version,
 )
-_PAGE_QUERY = (
-    _ALL_QUERY.where(watched_corporations.c.corporation_number > bindparam("after"))
+_WATCHED_CORPORATIONS_PAGE_QUERY = (
+    _WATCHED_CORPORATIONS_QUERY.where(watched_corporations.c.corporation_number > bindparam("after"))
     .order_by(watched_corporations.c.corporation_number)
     .limit(bindparam("most", type_=Integer))
 )
-_BY_NUMBER_QUERY = _ALL_QUERY.where(
+_WATCHED_CORPORATIONS_BY_NUMBER_QUERY = _WATCHED_CORPORATIONS_QUERY.where(
     watched_corporations.c.corporation_number.in_(bindparam("numbers", expanding=True))
 )
-_INSERT_CORPORATION = insert(watched_corporations)
-_UPDATE_IF_UNCHANGED = (
+_INSERT_WATCHED_CORPORATION = insert(watched_corporations)
+_UPDATE_UNCHANGED_CORPORATION = (
     update(watched_corporations)
     .where(
         watched_corporations.c.corporation_number == bindparam("of"),
@@ -72,12 +72,14 @@ class WatchedCorporation:
 
 def read_page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, ...]:
     """Return at most `limit` rows whose corporation number is above `after`, sorted by number."""
-    return _select_corporations(conn, _PAGE_QUERY, after=after, most=limit)
+    return _select_corporations(conn, _WATCHED_CORPORATIONS_PAGE_QUERY, after=after, most=limit)
 
 
 def find_by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:
     """Return the rows of these corporation numbers, by number."""
-    rows = _select_corporations(conn, _BY_NUMBER_QUERY, numbers=sorted(numbers)) if numbers else ()
+    rows = (
+        _select_corporations(conn, _WATCHED_CORPORATIONS_BY_NUMBER_QUERY, numbers=sorted(numbers)) if numbers else ()
+    )
     return {row.number: row for row in rows}
 
 
@@ -97,7 +99,7 @@ def insert_rows(conn: Connection, rows: Iterable[WatchedCorporation], now: datet
     if not values:
         return
     try:
-        conn.execute(_INSERT_CORPORATION, values)
+        conn.execute(_INSERT_WATCHED_CORPORATION, values)
     except IntegrityError:
         raise RunAgain from None
 
@@ -123,7 +125,7 @@ def store_facts(
         "day": registry_date.isoformat(),
         "at": convert_to_naive_utc(now),
     }
-    if conn.execute(_UPDATE_IF_UNCHANGED, values).rowcount != 1:
+    if conn.execute(_UPDATE_UNCHANGED_CORPORATION, values).rowcount != 1:
         raise RunAgain
 
 

@@ -93,15 +93,15 @@ class WatchedFolder:
             return {}
         return stamps
 
-    def _read_state(self, part: str) -> dict[str, Any]:
+    def _read_state(self, section: str) -> dict[str, Any]:
         try:
-            kept = json.loads(self._state_file.read_text("utf-8"))[part]
+            kept = json.loads(self._state_file.read_text("utf-8"))[section]
         except (OSError, ValueError, KeyError, TypeError):
             return {}  # forgotten: then the files are looked at again
         return kept if isinstance(kept, dict) else {}
 
-    def _write_state(self, part: str, content: Mapping[str, Any]) -> None:
-        kept = {name: self._read_state(name) for name in ("seen", "refused")} | {part: content}
+    def _write_state(self, section: str, content: Mapping[str, Any]) -> None:
+        kept = {name: self._read_state(name) for name in ("seen", "refused")} | {section: content}
         make_private_folder(self._state_folder)
         draft = self._state_file.with_suffix(".tmp")
         draft.write_text(json.dumps(kept, ensure_ascii=False, default=str), "utf-8")

@@ -49,7 +49,7 @@ def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurren
     period. Uses the index of (provider, paid_at)."""
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.provider == provider,
-        *_is_in_period(payments.c.paid_at, period),
+        *_make_period_conditions(payments.c.paid_at, period),
         payments.c.certainty == _KNOWN,
         payments.c.status.in_([str(state) for state in PAID_STATES]),
     )
@@ -63,7 +63,7 @@ def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurren
         payments.c.status == PaymentState.REVERSED.value,
         payments.c.certainty == _KNOWN,
         payments.c.work_state.in_(_ALL_WORK_STATES),
-        *_is_in_period(payments.c.state_since, period),
+        *_make_period_conditions(payments.c.state_since, period),
         payments.c.provider == provider,
     )
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
@@ -79,14 +79,16 @@ def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurren
             refunds.c.status == RefundState.COMPLETED.value,
             refunds.c.certainty == _KNOWN,
             refunds.c.work_state.in_(_ALL_WORK_STATES),
-            *_is_in_period(refunds.c.state_since, period),
+            *_make_period_conditions(refunds.c.state_since, period),
             payments.c.provider == provider,
         )
     )
     return _sum_by_currency(conn, query.group_by(refunds.c.currency))
 
 
-def _is_in_period(instant: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _make_period_conditions(
+    instant: ColumnElement[Any], period: Period
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return instant >= convert_to_naive_utc(period.start), instant < convert_to_naive_utc(period.end)
 
 

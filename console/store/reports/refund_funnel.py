@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, ca
 
 from console.domain.payments.states import RefundState
 from console.domain.reports.periods import Period
-from console.domain.reports.refund_funnel import OTHER_ENDINGS, CountAndSum, RefundFunnel
+from console.domain.reports.refund_funnel import OTHER_REFUND_ENDINGS, CountAndSum, RefundFunnel
 from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import approvals
 from console.store.schema.payments import refunds
@@ -21,7 +21,7 @@ _APPROVED_STATES = (
 )
 
 
-def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
+def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
     """Return two values: for each currency the numbers of the refunds that were requested in the period, by the
     steps that they have reached; and False if there may be more of them than the MAX_REFUNDS refunds that are
     read, otherwise True.
@@ -35,7 +35,7 @@ def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, .
         "approved": is_approved,
         "sent": was_sent,
         "refunded": (c.status == RefundState.COMPLETED.value) & (c.certainty == "known"),
-        **{ending: (c.status == ending) & (c.certainty == "known") for ending in OTHER_ENDINGS},
+        **{ending: (c.status == ending) & (c.certainty == "known") for ending in OTHER_REFUND_ENDINGS},
         "unknown": c.certainty == "unknown",
     }
     sums = [

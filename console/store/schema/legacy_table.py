@@ -14,16 +14,16 @@ ORIGINAL_COLUMNS = (
     "id", "client_id", "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at",
     "result", "pdf_file_path",
 )  # fmt: skip
-_COLUMNS_QUERY = text(
+_LEGACY_COLUMNS_QUERY = text(
     "SELECT column_name, column_type, is_nullable, column_default, character_set_name, collation_name, extra,"
     " column_comment FROM information_schema.columns"
     " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY ordinal_position"
 )
-_INDEXES_QUERY = text(
+_LEGACY_INDEXES_QUERY = text(
     "SELECT index_name, column_name FROM information_schema.statistics"
     " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY index_name, seq_in_index"
 )
-_TABLE_QUERY = text(
+_LEGACY_TABLE_OPTIONS_QUERY = text(
     "SELECT engine, create_options, table_collation FROM information_schema.tables"
     " WHERE table_schema = DATABASE() AND table_name = :name"
 )
@@ -129,13 +129,13 @@ def read_table(conn: Connection) -> LegacyTable | None:
 
 
 def _read_server_table(conn: Connection) -> LegacyTable | None:
-    about = conn.execute(_TABLE_QUERY, {"name": TABLE_NAME}).first()
+    about = conn.execute(_LEGACY_TABLE_OPTIONS_QUERY, {"name": TABLE_NAME}).first()
     if about is None:
         return None
     engine, options, letters = about
     columns = {}
     for name, kind, nullable, default, charset, collation, extra, comment in conn.execute(
-        _COLUMNS_QUERY, {"name": TABLE_NAME}
+        _LEGACY_COLUMNS_QUERY, {"name": TABLE_NAME}
     ):
         default_sql = None if default in (None, "NULL") else str(default)
         # MySQL returns a text default without quotes
@@ -154,7 +154,7 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
             comment,
         )
     indexes: dict[str, tuple[str, ...]] = {}
-    for index, column in conn.execute(_INDEXES_QUERY, {"name": TABLE_NAME}):
+    for index, column in conn.execute(_LEGACY_INDEXES_QUERY, {"name": TABLE_NAME}):
         indexes[index] = (*indexes.get(index, ()), str(column).lower())
     primary = indexes.pop("PRIMARY", ())
     unicode = str(letters).startswith("utf8")

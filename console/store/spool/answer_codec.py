@@ -33,7 +33,7 @@ class StoredReportForm:
 
 def encode_answer(answer: Answer) -> str:
     """Convert the answer to JSON text, which `decode_answer` can read."""
-    form = 1 if answer.found is None else FORM_BY_TYPE[type(answer.found)].number
+    form = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].number
     return json.dumps({"form": form, **asdict(answer)}, default=_format_day, sort_keys=True)
 
 
@@ -41,7 +41,7 @@ def decode_answer(text: str | bytes) -> Answer:
     """Convert a text of `encode_answer` back to the answer. Raises ValueError for any other text."""
     try:
         fields = json.loads(text)
-        read = _FORM_BY_NUMBER.get(fields.pop("form"))
+        read = _STORED_FORM_BY_NUMBER.get(fields.pop("form"))
         if read is None:
             raise ValueError("an answer in a form that this program does not know")
         fields["kind"], fields["sent"] = OutcomeClass(fields["kind"]), SendingCertainty(fields["sent"])
@@ -64,7 +64,7 @@ def find_provider_id(report: object) -> int | str | None:
     """Return the id that the provider gave to the reported record; None if the report has none, or is of a type
     that the spool can't store."""
     fitting = find_storable_report(report)
-    return None if fitting is None else FORM_BY_TYPE[type(fitting)].provider_id(fitting)
+    return None if fitting is None else STORED_FORM_BY_REPORT_TYPE[type(fitting)].provider_id(fitting)
 
 
 def _decode_check_report(fields: Mapping[str, Any]) -> CheckReport:
@@ -90,7 +90,7 @@ def _parse_instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-FORM_BY_TYPE: Mapping[type[StoredReport] | None, StoredReportForm] = {
+STORED_FORM_BY_REPORT_TYPE: Mapping[type[StoredReport] | None, StoredReportForm] = {
     CheckReport: StoredReportForm(1, _decode_check_report, lambda report: report.credit_check_id),
     RefundReport: StoredReportForm(2, _decode_refund_report, lambda report: report.provider_refund_id),
     StartedPayment: StoredReportForm(3, _decode_started_payment, lambda report: report.merchant_payment_id),
@@ -98,4 +98,4 @@ FORM_BY_TYPE: Mapping[type[StoredReport] | None, StoredReportForm] = {
 """The stored form of each type of report. An answer without a report has form 1, which every version of the program
 can read.
 """
-_FORM_BY_NUMBER = {form.number: form.from_fields for form in FORM_BY_TYPE.values()}
+_STORED_FORM_BY_NUMBER = {form.number: form.from_fields for form in STORED_FORM_BY_REPORT_TYPE.values()}

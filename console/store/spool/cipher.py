@@ -37,16 +37,17 @@ class Cipher:
     def __repr__(self) -> str:
         return "Cipher(hidden)"
 
-    def encrypt(self, plain: bytes) -> bytes:
-        """Return `plain` encrypted and authenticated (Fernet)."""
-        return self._fernet.encrypt(plain)
+    def encrypt(self, plaintext: bytes) -> bytes:
+        """Return `plaintext` encrypted and authenticated (Fernet)."""
+        return self._fernet.encrypt(plaintext)
 
-    def decrypt(self, sealed: bytes) -> bytes:
-        """Decrypt `sealed` and return the plain bytes. Raises DecryptionFailed for damaged bytes or another key."""
+    def decrypt(self, encrypted: bytes) -> bytes:
+        """Decrypt `encrypted` and return the plain bytes. Raises DecryptionFailed for damaged bytes or
+        another key."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._fernet.decrypt(sealed)
+            return self._fernet.decrypt(encrypted)
         except InvalidToken:
             raise DecryptionFailed from None
 

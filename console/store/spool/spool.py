@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # commands that only read need no answer codec
 
 FILE_NAME = "desk.db"
 
-VERSION_2_SQL = (
+UPGRADE_TO_VERSION_2_SQL = (
     "ALTER TABLE intents ADD COLUMN payment_id INTEGER",
     "ALTER TABLE intents ADD COLUMN provider_key TEXT",
     "ALTER TABLE intents ADD COLUMN amount_minor INTEGER",
@@ -39,7 +39,7 @@ VERSION_2_SQL = (
 """Statements that upgrade a file of version 1 to version 2: they add the columns of refunds. A file is upgraded when
 it is opened.
 """
-VERSION_3_SQL = (
+UPGRADE_TO_VERSION_3_SQL = (
     "ALTER TABLE anchors ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX anchors_newest ON anchors(database_id, row_id) WHERE NOT given_up",
 )
@@ -47,15 +47,17 @@ VERSION_3_SQL = (
 the database was restored to an earlier state, and the column `given_up`, which marks anchors of audit rows that
 people know to be lost.
 """
-VERSION_4_SQL: tuple[str, ...] = ()
+UPGRADE_TO_VERSION_4_SQL: tuple[str, ...] = ()
 """Statements that upgrade a file of version 3 to version 4. There are none, because only the states `prepared`
 and `void` are new. An older program doesn't know these states, and refuses the file because of its version.
 """
-VERSION_5_SQL = ("CREATE TABLE asked_requests(id TEXT PRIMARY KEY, database_id TEXT NOT NULL) WITHOUT ROWID",)
+UPGRADE_TO_VERSION_5_SQL = (
+    "CREATE TABLE asked_requests(id TEXT PRIMARY KEY, database_id TEXT NOT NULL) WITHOUT ROWID",
+)
 """Statements that upgrade a file of version 4 to version 5. They add the table of the desk requests whose answer
 no process of this desk has received.
 """
-_CREATE_TABLES = (
+_CREATE_TABLES_SQL = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intents(
         operation_id TEXT PRIMARY KEY, database_id TEXT NOT NULL, action TEXT NOT NULL,
@@ -63,34 +65,34 @@ _CREATE_TABLES = (
         desk_id TEXT NOT NULL, at TEXT NOT NULL, fingerprint TEXT NOT NULL,
         state TEXT NOT NULL, holds_claim INTEGER NOT NULL, provider_id INTEGER,
         answer BLOB, delivered INTEGER NOT NULL DEFAULT 0)""",
-    *VERSION_2_SQL,
+    *UPGRADE_TO_VERSION_2_SQL,
     "CREATE INDEX intents_claim ON intents(database_id, corporation_number, client_id) WHERE holds_claim",
     "CREATE INDEX intents_open ON intents(database_id, at) WHERE state <> 'ended'",
     "CREATE INDEX intents_undelivered ON intents(database_id, at) WHERE answer IS NOT NULL AND NOT delivered",
     """CREATE TABLE anchors(
         database_id TEXT NOT NULL, chain TEXT NOT NULL, seq INTEGER NOT NULL, row_id INTEGER NOT NULL,
         hash TEXT NOT NULL, PRIMARY KEY(database_id, chain, seq, row_id)) WITHOUT ROWID""",
-    *VERSION_3_SQL,
-    *VERSION_5_SQL,
+    *UPGRADE_TO_VERSION_3_SQL,
+    *UPGRADE_TO_VERSION_5_SQL,
 )
 _INTENT_COLUMNS = (
     "operation_id, database_id, action, client_id, corporation_number, record_id, operator, desk_id, at,"
     " fingerprint, payment_id, provider_key, amount_minor"
 )
-_ENTRY_QUERY = f"SELECT {_INTENT_COLUMNS}, state, holds_claim, provider_id, answer, delivered FROM intents"  # noqa: S608 (constants)
-_STORE_INTENT_SQL = (
+_SPOOL_ENTRIES_QUERY = f"SELECT {_INTENT_COLUMNS}, state, holds_claim, provider_id, answer, delivered FROM intents"  # noqa: S608 (constants)
+_INSERT_INTENT_SQL = (
     f"INSERT INTO intents({_INTENT_COLUMNS}, state, holds_claim) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'prepared',0)"  # noqa: S608 (constants)
     " ON CONFLICT(operation_id) DO UPDATE SET record_id = excluded.record_id, fingerprint = excluded.fingerprint,"
     " payment_id = excluded.payment_id, provider_key = excluded.provider_key, amount_minor = excluded.amount_minor"
     " WHERE state = 'prepared'"
 )
-_HAS_CLAIM_SQL = (
+_INTENT_HAS_CLAIM_SQL = (
     "(client_id IS NOT NULL AND corporation_number IS NOT NULL OR payment_id IS NOT NULL OR provider_key IS NOT NULL)"
 )
-_IS_UNSENT = "state IN ('prepared', 'void')"
+_UNSENT_ENTRY_CONDITION = "state IN ('prepared', 'void')"
 _MARK_ENDED_SQL = (
     "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id),"  # noqa: S608  # constants
-    f" holds_claim = (? AND {_HAS_CLAIM_SQL}) WHERE operation_id = ? AND NOT {_IS_UNSENT}"
+    f" holds_claim = (? AND {_INTENT_HAS_CLAIM_SQL}) WHERE operation_id = ? AND NOT {_UNSENT_ENTRY_CONDITION}"
 )
 _LARGEST_ROW_ID = 2**63 - 1
 _DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
@@ -176,7 +178,9 @@ class Spool:
     def __init__(self, home: Path, cipher: Cipher | None) -> None:
         self.home = home
         self._file = LocalJournal(
-            home / FILE_NAME, _CREATE_TABLES, (VERSION_2_SQL, VERSION_3_SQL, VERSION_4_SQL, VERSION_5_SQL)
+            home / FILE_NAME,
+            _CREATE_TABLES_SQL,
+            (UPGRADE_TO_VERSION_2_SQL, UPGRADE_TO_VERSION_3_SQL, UPGRADE_TO_VERSION_4_SQL, UPGRADE_TO_VERSION_5_SQL),
         )
         self._cipher = cipher
 
@@ -202,7 +206,7 @@ class Spool:
         `prepared`.
         """
         stored = self._file.write(
-            _STORE_INTENT_SQL,
+            _INSERT_INTENT_SQL,
             (
                 intent.operation_id,
                 intent.database_id,
@@ -233,7 +237,7 @@ class Spool:
         Return False if the state isn't `prepared` any more. Then the caller must not send the request, because
         another process may have reported the operation as unsent.
         """
-        begin = f"UPDATE intents SET state = 'calling', holds_claim = {_HAS_CLAIM_SQL}"  # noqa: S608  # constants
+        begin = f"UPDATE intents SET state = 'calling', holds_claim = {_INTENT_HAS_CLAIM_SQL}"  # noqa: S608  # constants
         still = " WHERE operation_id = ? AND state = 'prepared'"
         return self._file.write(begin + still, (operation_id,), durable=True) == 1
 
@@ -242,21 +246,20 @@ class Spool:
         the operation was never sent, and no process can send it any more. Return False if the operation may
         have been sent, or has no entry.
         """
-        update = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_IS_UNSENT}"  # noqa: S608 (constants)
+        update = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608 (constants)
         return self._file.write(update, (operation_id,), durable=True) == 1
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the entries of that database in state `prepared` or `void`, oldest first. None of these
         operations was sent."""
-        query = (
-            f"{_ENTRY_QUERY} WHERE database_id = ? AND state <> 'ended' AND {_IS_UNSENT} ORDER BY at, operation_id"
-        )
+        conditions = f"database_id = ? AND state <> 'ended' AND {_UNSENT_ENTRY_CONDITION}"
+        query = f"{_SPOOL_ENTRIES_QUERY} WHERE {conditions} ORDER BY at, operation_id"
         return tuple(self._make_entry(row) for row in self._file.read(query, (database_id,)))
 
     def forget_unsent(self, operation_id: str) -> None:
         """Delete the entry of an unsent operation, after the database has stored that it wasn't sent. No process
         can send it any more."""
-        statement = f"DELETE FROM intents WHERE operation_id = ? AND {_IS_UNSENT}"  # noqa: S608  # constants
+        statement = f"DELETE FROM intents WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608  # constants
         self._file.write(statement, (operation_id,), durable=False)
 
     def store_answer(self, operation_id: str, answer: "Answer") -> None:
@@ -431,8 +434,8 @@ class Spool:
         """Close the connections to the spool's file."""
         self._file.close()
 
-    def _read_entries(self, where: str, values: Sequence[SqliteValue]) -> tuple[SpoolEntry, ...]:
-        sent = f"{_ENTRY_QUERY} WHERE {where} AND NOT {_IS_UNSENT} ORDER BY at, operation_id"
+    def _read_entries(self, condition: str, values: Sequence[SqliteValue]) -> tuple[SpoolEntry, ...]:
+        sent = f"{_SPOOL_ENTRIES_QUERY} WHERE {condition} AND NOT {_UNSENT_ENTRY_CONDITION} ORDER BY at, operation_id"
         rows = self._file.read(sent, values)
         return tuple(self._make_entry(row) for row in rows)
 
@@ -449,13 +452,13 @@ class Spool:
             is_delivered=bool(delivered),
         )
 
-    def _decrypt_answer(self, sealed: bytes | None) -> "Answer | None":
-        if sealed is None or self._cipher is None:
+    def _decrypt_answer(self, encrypted_answer: bytes | None) -> "Answer | None":
+        if encrypted_answer is None or self._cipher is None:
             return None
         from console.store.spool import answer_codec as answers
 
         try:
-            return answers.decode_answer(self._cipher.decrypt(sealed))
+            return answers.decode_answer(self._cipher.decrypt(encrypted_answer))
         except (DecryptionFailed, ValueError):
             return None
 

@@ -20,27 +20,29 @@ from console.store.schema.worker import bulk_rows, bulk_runs
 
 BULK_RUN_KIND = "bulk-run"
 RUN_FROZEN, RUN_RUNNING, RUN_PAUSED, RUN_STOPPED, RUN_DONE = "frozen", "running", "paused", "stopped", "done"
-_BATCH_SIZE = 1_000
+_ROWS_PER_INSERT = 1_000
 """Largest number of rows in one INSERT."""
 
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_IS_OF_RUN = bulk_rows.c.run_id == bindparam("run")
+_ROW_OF_RUN_CONDITION = bulk_rows.c.run_id == bindparam("run")
 _row_count = select(func.count()).where(bulk_rows.c.run_id == bulk_runs.c.id).scalar_subquery()
 _processed_count = (
     select(func.count())
     .where(bulk_rows.c.run_id == bulk_runs.c.id, bulk_rows.c.result.is_not(None))
     .scalar_subquery()
 )
-_ALL_QUERY = select(
+_BULK_RUNS_QUERY = select(
     bulk_runs.c.id, bulk_runs.c.action, bulk_runs.c.state, bulk_runs.c.made_by, bulk_runs.c.made_at,
     _row_count.label("size"), bulk_runs.c.most, _processed_count.label("done"), bulk_runs.c.words, bulk_runs.c.reason,
     bulk_runs.c.ended_at, bulk_runs.c.changed_at, bulk_runs.c.version,
 )  # fmt: skip
-_BY_ID_QUERY = _ALL_QUERY.where(bulk_runs.c.id == bindparam("of"))
-_UNFINISHED_QUERY = _ALL_QUERY.where(bulk_runs.c.state == RUN_RUNNING).order_by(bulk_runs.c.id)
-_OPEN_QUERY = _ALL_QUERY.where(bulk_runs.c.state != RUN_DONE).order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
-_LATEST_QUERY = _ALL_QUERY.order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
-_ROW_QUERY = select(
+_BULK_RUN_BY_ID_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.id == bindparam("of"))
+_RUNNING_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.state == RUN_RUNNING).order_by(bulk_runs.c.id)
+_OPEN_BULK_RUNS_QUERY = (
+    _BULK_RUNS_QUERY.where(bulk_runs.c.state != RUN_DONE).order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
+)
+_LATEST_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
+_BULK_ROWS_QUERY = select(
     bulk_rows.c.position,
     bulk_rows.c.kind,
     bulk_rows.c.subject_id,
@@ -49,32 +51,34 @@ _ROW_QUERY = select(
     bulk_rows.c.reason,
     bulk_rows.c.done_at,
 )
-_ROWS_QUERY = (
-    _ROW_QUERY.where(_IS_OF_RUN, bulk_rows.c.position > bindparam("after"))
+_BULK_ROWS_OF_RUN_QUERY = (
+    _BULK_ROWS_QUERY.where(_ROW_OF_RUN_CONDITION, bulk_rows.c.position > bindparam("after"))
     .order_by(bulk_rows.c.position)
     .limit(_LIMIT_PARAMETER)
 )
-_ROWS_WITH_RESULT_QUERY = _ROWS_QUERY.where(bulk_rows.c.result == bindparam("result"))
+_BULK_ROWS_WITH_RESULT_QUERY = _BULK_ROWS_OF_RUN_QUERY.where(bulk_rows.c.result == bindparam("result"))
 _rows_to_process = select(bulk_runs.c.most).where(bulk_runs.c.id == bindparam("run")).scalar_subquery()
-_NEXT_ROWS_QUERY = (
-    _ROW_QUERY.where(_IS_OF_RUN, bulk_rows.c.result.is_(None), bulk_rows.c.position <= _rows_to_process)
+_NEXT_UNPROCESSED_ROWS_QUERY = (
+    _BULK_ROWS_QUERY.where(
+        _ROW_OF_RUN_CONDITION, bulk_rows.c.result.is_(None), bulk_rows.c.position <= _rows_to_process
+    )
     .order_by(bulk_rows.c.position)
     .limit(_LIMIT_PARAMETER)
 )
-_ROW_DONE = RowResult.DONE.value
-_COUNTS_QUERY = union_all(
-    select(bulk_rows.c.result, func.count()).where(_IS_OF_RUN).group_by(bulk_rows.c.result),
+_ROW_RESULT_DONE = RowResult.DONE.value
+_RESULT_COUNTS_QUERY = union_all(
+    select(bulk_rows.c.result, func.count()).where(_ROW_OF_RUN_CONDITION).group_by(bulk_rows.c.result),
     select(literal(STILL_UNKNOWN), func.count()).where(
-        _IS_OF_RUN, bulk_rows.c.result == _ROW_DONE, bulk_rows.c.reason == STILL_UNKNOWN
+        _ROW_OF_RUN_CONDITION, bulk_rows.c.result == _ROW_RESULT_DONE, bulk_rows.c.reason == STILL_UNKNOWN
     ),
 )
 """One query, so that both parts count the same rows. Only rows that are done can be still unknown: the first part
 counts them as done. Both parts are read through ix_bulk_rows_open, so that nothing is sorted.
 """
 _INSERT, _INSERT_ROWS = into(bulk_runs), into(bulk_rows)
-_WRITE_RESULT = (
+_WRITE_ROW_RESULT = (
     update(bulk_rows)
-    .where(_IS_OF_RUN, bulk_rows.c.position == bindparam("of"), bulk_rows.c.result.is_(None))
+    .where(_ROW_OF_RUN_CONDITION, bulk_rows.c.position == bindparam("of"), bulk_rows.c.result.is_(None))
     .values(result=bindparam("what"), reason=bindparam("why"), done_at=bindparam("at"))
 )
 
@@ -113,29 +117,29 @@ def insert_run(
         }
         for place, row in enumerate(chosen, 1)
     ]
-    for begin in range(0, len(rows_to_insert), _BATCH_SIZE):
-        conn.execute(_INSERT_ROWS, rows_to_insert[begin : begin + _BATCH_SIZE])
+    for begin in range(0, len(rows_to_insert), _ROWS_PER_INSERT):
+        conn.execute(_INSERT_ROWS, rows_to_insert[begin : begin + _ROWS_PER_INSERT])
     return run_id
 
 
 def find(conn: Connection, run_id: int) -> BulkRun | None:
     """Return the bulk run with this id; None if there is none."""
-    return next(iter(_select_runs(conn, _BY_ID_QUERY, of=run_id)), None)
+    return next(iter(_select_runs(conn, _BULK_RUN_BY_ID_QUERY, of=run_id)), None)
 
 
 def list_unfinished_runs(conn: Connection) -> tuple[BulkRun, ...]:
     """Return the bulk runs in state running, oldest first. A run whose process crashed is still in this state."""
-    return _select_runs(conn, _UNFINISHED_QUERY)
+    return _select_runs(conn, _RUNNING_BULK_RUNS_QUERY)
 
 
 def list_open_runs(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
     """Return at most `limit` bulk runs that aren't done, newest first."""
-    return _select_runs(conn, _OPEN_QUERY, most=limit)
+    return _select_runs(conn, _OPEN_BULK_RUNS_QUERY, most=limit)
 
 
 def list_latest_runs(conn: Connection, limit: int) -> tuple[BulkRun, ...]:
     """Return the last `limit` bulk runs, newest first."""
-    return _select_runs(conn, _LATEST_QUERY, most=limit)
+    return _select_runs(conn, _LATEST_BULK_RUNS_QUERY, most=limit)
 
 
 def list_rows(
@@ -146,21 +150,21 @@ def list_rows(
     """
     values = {"run": run_id, "after": after, "most": limit}
     if result is None:
-        return _select_rows(conn, _ROWS_QUERY, **values)
-    return _select_rows(conn, _ROWS_WITH_RESULT_QUERY, **values, result=result)
+        return _select_rows(conn, _BULK_ROWS_OF_RUN_QUERY, **values)
+    return _select_rows(conn, _BULK_ROWS_WITH_RESULT_QUERY, **values, result=result)
 
 
 def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
     """Return at most `limit` rows of the bulk run that have no result yet, sorted by position. Rows after the number
     of rows to process (column `most` of the run) are left out."""
-    return _select_rows(conn, _NEXT_ROWS_QUERY, run=run_id, most=limit)
+    return _select_rows(conn, _NEXT_UNPROCESSED_ROWS_QUERY, run=run_id, most=limit)
 
 
 def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
     """Return the numbers of the bulk run's rows by outcome (see `get_row_outcome`), with the key None for rows
     without a result."""
-    counts = {outcome: int(number) for outcome, number in conn.execute(_COUNTS_QUERY, {"run": run_id})}
-    counts[_ROW_DONE] = counts.get(_ROW_DONE, 0) - counts[STILL_UNKNOWN]
+    counts = {outcome: int(number) for outcome, number in conn.execute(_RESULT_COUNTS_QUERY, {"run": run_id})}
+    counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - counts[STILL_UNKNOWN]
     return {outcome: number for outcome, number in counts.items() if number}
 
 
@@ -170,18 +174,23 @@ def write_result(
     """Write the result of the row at `position` of the bulk run. Return False, without a write, if the row already
     has a result."""
     values = {"run": run_id, "of": position, "what": result, "why": reason, "at": convert_to_naive_utc(now)}
-    if conn.execute(_WRITE_RESULT, values).rowcount != 1:
+    if conn.execute(_WRITE_ROW_RESULT, values).rowcount != 1:
         return False
     compare_and_swap.announce_change(conn, BULK_RUN_KIND, run_id, now)
     return True
 
 
-def set_state(
-    conn: Connection, run: BulkRun, now: datetime, state: str, most: int | None = None, reason: str | None = None
+def write_run_state(
+    conn: Connection,
+    run: BulkRun,
+    now: datetime,
+    state: str,
+    rows_to_process: int | None = None,
+    reason: str | None = None,
 ) -> BulkRun:
     """Write the new state of a bulk run that begins, pauses, stops, continues or ends, and return the changed run.
-    `most` is the number of rows to process; None leaves it unchanged. `reason` replaces the stored reason of
-    the state; None deletes it.
+    `rows_to_process` is the number of rows to process; None leaves it unchanged. `reason` replaces the stored
+    reason of the state; None deletes it.
 
     Raises StaleRow if another process has changed the run since it was read; ForbiddenTransition for a run that is
     done.
@@ -190,7 +199,7 @@ def set_state(
         raise ForbiddenTransition("a bulk run that is done stays so")
     written: dict[str, Any] = {
         "state": state,
-        "most": run.most if most is None else most,
+        "most": run.most if rows_to_process is None else rows_to_process,
         "reason": reason,
         "ended_at": now if state in (RUN_STOPPED, RUN_DONE) else None,
         "changed_at": now,

@@ -22,37 +22,37 @@ from console.store.schema.core import alerts
 from console.store.schema.worker import sagas
 
 SAGA_KIND = "saga"
-_ALL_QUERY = select(
+_SAGAS_QUERY = select(
     sagas.c.id, sagas.c.kind, sagas.c.subject_kind, sagas.c.subject_id, sagas.c.state, sagas.c.step, sagas.c.facts,
     sagas.c.begun_at, sagas.c.changed_at, sagas.c.reason, sagas.c.next_at, sagas.c.attempts, sagas.c.ended_at,
     sagas.c.version,
 )  # fmt: skip
-_BY_ID_QUERY = _ALL_QUERY.where(sagas.c.id == bindparam("of"))
-_OPEN_OF_SUBJECT_QUERY = _ALL_QUERY.where(
+_SAGA_BY_ID_QUERY = _SAGAS_QUERY.where(sagas.c.id == bindparam("of"))
+_OPEN_SAGA_OF_SUBJECT_QUERY = _SAGAS_QUERY.where(
     sagas.c.kind == bindparam("kind"),
     sagas.c.subject_kind == bindparam("whose"),
     sagas.c.open_subject == bindparam("of"),
 )
-_OF_SUBJECT_QUERY = _ALL_QUERY.where(
+_SAGAS_OF_SUBJECT_QUERY = _SAGAS_QUERY.where(
     sagas.c.subject_kind == bindparam("whose"), sagas.c.subject_id == bindparam("of")
 ).order_by(sagas.c.id)
-_OF_SUBJECTS_QUERY = _ALL_QUERY.where(
+_SAGAS_OF_SUBJECTS_QUERY = _SAGAS_QUERY.where(
     sagas.c.subject_kind == bindparam("whose"), sagas.c.subject_id.in_(bindparam("some", expanding=True))
 ).order_by(sagas.c.id)
-_DUE_QUERY = (
-    _ALL_QUERY.where(sagas.c.state == SagaState.RUNNING.value, sagas.c.next_at <= bindparam("now"))
+_DUE_SAGAS_QUERY = (
+    _SAGAS_QUERY.where(sagas.c.state == SagaState.RUNNING.value, sagas.c.next_at <= bindparam("now"))
     .order_by(sagas.c.next_at, sagas.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_OPEN_ALERT_QUERY = select(alerts.c.id).where(
+_OPEN_ALERT_OF_SAGA_QUERY = select(alerts.c.id).where(
     alerts.c.subject_kind == sagas.c.subject_kind,
     alerts.c.subject_id == sagas.c.subject_id,
     alerts.c.rule_id == bindparam("rule"),
     alerts.c.resolved_at.is_(None),
 )
-_STUCK_WITHOUT_CASE_QUERY = (
-    _ALL_QUERY.where(
-        sagas.c.state == SagaState.STUCK.value, sagas.c.kind == bindparam("kind"), ~_OPEN_ALERT_QUERY.exists()
+_STUCK_SAGAS_WITHOUT_CASE_QUERY = (
+    _SAGAS_QUERY.where(
+        sagas.c.state == SagaState.STUCK.value, sagas.c.kind == bindparam("kind"), ~_OPEN_ALERT_OF_SAGA_QUERY.exists()
     )
     .order_by(sagas.c.id)
     .limit(bindparam("most", type_=Integer))
@@ -74,7 +74,7 @@ def start_saga(
 
     Raises RunAgain if another process inserted such a saga at the same time and it has already ended.
     """
-    if find_open(conn, kind, subject_kind, subject_id):
+    if find_open_saga(conn, kind, subject_kind, subject_id):
         return None
     row = {
         "kind": kind,
@@ -90,7 +90,7 @@ def start_saga(
     try:
         saga_id = compare_and_swap.insert_and_announce(conn, SAGA_KIND, _INSERT_SAGA, row, now)
     except IntegrityError:  # another process began it at the same time
-        if find_open(conn, kind, subject_kind, subject_id):
+        if find_open_saga(conn, kind, subject_kind, subject_id):
             return None
         raise RunAgain from None
     compare_and_swap.announce_change(conn, subject_kind, subject_id, now)
@@ -99,34 +99,34 @@ def start_saga(
 
 def find(conn: Connection, saga_id: int) -> Saga | None:
     """Return a saga by its id; None if there is none."""
-    return _find_first_saga(conn, _BY_ID_QUERY, of=saga_id)
+    return _find_first_saga(conn, _SAGA_BY_ID_QUERY, of=saga_id)
 
 
-def find_open(conn: Connection, kind: str, subject_kind: str, subject_id: int) -> Saga | None:
+def find_open_saga(conn: Connection, kind: str, subject_kind: str, subject_id: int) -> Saga | None:
     """Return the unfinished saga of this kind about a record; None if there is none."""
-    return _find_first_saga(conn, _OPEN_OF_SUBJECT_QUERY, kind=kind, whose=subject_kind, of=subject_id)
+    return _find_first_saga(conn, _OPEN_SAGA_OF_SUBJECT_QUERY, kind=kind, whose=subject_kind, of=subject_id)
 
 
 def find_by_subject(conn: Connection, subject_kind: str, subject_id: int) -> tuple[Saga, ...]:
     """Return all sagas of a record, oldest first."""
-    return _select_sagas(conn, _OF_SUBJECT_QUERY, whose=subject_kind, of=subject_id)
+    return _select_sagas(conn, _SAGAS_OF_SUBJECT_QUERY, whose=subject_kind, of=subject_id)
 
 
 def find_by_subjects(conn: Connection, subject_kind: str, subject_ids: Collection[int]) -> tuple[Saga, ...]:
     """Return all sagas of these records, oldest first."""
     if not subject_ids:
         return ()
-    return _select_sagas(conn, _OF_SUBJECTS_QUERY, whose=subject_kind, some=sorted(subject_ids))
+    return _select_sagas(conn, _SAGAS_OF_SUBJECTS_QUERY, whose=subject_kind, some=sorted(subject_ids))
 
 
 def list_due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
     """Return at most `limit` running sagas whose next step is due, sorted by due time."""
-    return _select_sagas(conn, _DUE_QUERY, now=convert_to_naive_utc(now), most=limit)
+    return _select_sagas(conn, _DUE_SAGAS_QUERY, now=convert_to_naive_utc(now), most=limit)
 
 
 def list_stuck_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
     """Return at most `limit` stuck sagas of this kind whose record has no open case of the rule `rule` any more."""
-    return _select_sagas(conn, _STUCK_WITHOUT_CASE_QUERY, kind=kind, rule=rule, most=limit)
+    return _select_sagas(conn, _STUCK_SAGAS_WITHOUT_CASE_QUERY, kind=kind, rule=rule, most=limit)
 
 
 def advance_saga(

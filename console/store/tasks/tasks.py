@@ -21,25 +21,25 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import tasks
 
-_ALL_QUERY = select(
+_TASKS_QUERY = select(
     tasks.c.name, tasks.c.every_seconds, tasks.c.next_at, tasks.c.begun_at, tasks.c.ended_at, tasks.c.taken,
     tasks.c.trouble, tasks.c.failures, tasks.c.position, tasks.c.version,
 ).order_by(tasks.c.name)  # fmt: skip
-_BY_ID_QUERY = _ALL_QUERY.where(tasks.c.name == bindparam("of"))
-_DUE_QUERY = (
-    _ALL_QUERY.where(tasks.c.next_at <= bindparam("now")).order_by(None).order_by(tasks.c.next_at, tasks.c.name)
+_TASK_BY_NAME_QUERY = _TASKS_QUERY.where(tasks.c.name == bindparam("of"))
+_DUE_TASKS_QUERY = (
+    _TASKS_QUERY.where(tasks.c.next_at <= bindparam("now")).order_by(None).order_by(tasks.c.next_at, tasks.c.name)
 )
 _INSERT_TASK = into(tasks)
-_UPDATE_POSITION = (
+_UPDATE_TASK_POSITION = (
     update(tasks).where(tasks.c.name == bindparam("of")).values(position=bindparam("at"), version=tasks.c.version + 1)
 )
-_UPDATE_IF_UNCHANGED = update(tasks).where(tasks.c.name == bindparam("of"), tasks.c.version == bindparam("as_read"))
+_UPDATE_UNCHANGED_TASK = update(tasks).where(tasks.c.name == bindparam("of"), tasks.c.version == bindparam("as_read"))
 
 
-def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
+def find_or_insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
     """Return the row of the task `name`. A missing row is inserted and due at `now`. If the stored interval isn't
     `every_seconds`, it is replaced. Raises RunAgain if another worker wrote the row at the same time."""
-    task = next(iter(_select_tasks(conn, _BY_ID_QUERY, of=name)), None)
+    task = next(iter(_select_tasks(conn, _TASK_BY_NAME_QUERY, of=name)), None)
     if task is None:
         return _insert_task(conn, name, every_seconds, now)
     if task.every == timedelta(seconds=every_seconds):
@@ -61,13 +61,13 @@ def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime)
 
 def list_tasks(conn: Connection) -> tuple[ScheduledTask, ...]:
     """Return all scheduled tasks that have a row, sorted by name."""
-    return _select_tasks(conn, _ALL_QUERY)
+    return _select_tasks(conn, _TASKS_QUERY)
 
 
 def list_due_tasks(conn: Connection, now: datetime) -> tuple[ScheduledTask, ...]:
     """Return the scheduled tasks that are due at `now`, sorted by due time. A task whose run was interrupted is
     still due."""
-    return _select_tasks(conn, _DUE_QUERY, now=convert_to_naive_utc(now))
+    return _select_tasks(conn, _DUE_TASKS_QUERY, now=convert_to_naive_utc(now))
 
 
 def begin_run(conn: Connection, task: ScheduledTask, now: datetime) -> ScheduledTask:
@@ -117,7 +117,7 @@ def end_run(
 
 def store_position(conn: Connection, name: str, position: str) -> None:
     """Store the position at which the task `name` continues if its run is interrupted. `end_run` overwrites it."""
-    conn.execute(_UPDATE_POSITION, {"of": name, "at": position})
+    conn.execute(_UPDATE_TASK_POSITION, {"of": name, "at": position})
 
 
 def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None:
@@ -135,7 +135,7 @@ def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None
 def _make_update(columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes these columns. The statements are cached: each run of a
     task uses two of them."""
-    return _UPDATE_IF_UNCHANGED.values({column: bindparam(column) for column in columns})
+    return _UPDATE_UNCHANGED_TASK.values({column: bindparam(column) for column in columns})
 
 
 def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tuple[ScheduledTask, ...]:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
-from console.domain.registry.watched_facts import CHANGE_RULE
+from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.domain.tasks.records import Alert, AlertItem
 from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import alerts as alert_words
@@ -19,7 +19,7 @@ from console.views.widgets.inputs import Field
 from console.views.widgets.notification_bars import NotificationBar
 
 _EFFECT_WORDS_KEY_BY_RULE_ID = {
-    CHANGE_RULE: "dialog.acknowledge.effect_settles",
+    CORPORATION_CHANGE_RULE: "dialog.acknowledge.effect_settles",
     WorkReason.UNMATCHED_NOTICE: "dialog.acknowledge.effect_notice",
 }
 

@@ -14,7 +14,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import Incident, IncidentState
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.registry.watched_facts import CHANGE_RULE
+from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.domain.tasks.records import Alert
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_card import IncidentCard
@@ -46,7 +46,7 @@ _MIN_VISIBLE_INCIDENT_ROWS = 4
 _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
 """Height of the card, as a part of the page's height."""
-_ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
+_ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
 """Rules of alerts that an acknowledgement closes: the person confirms it, because it can't be taken back."""
 
 

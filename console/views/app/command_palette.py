@@ -13,7 +13,7 @@ from console.domain.lookup.query import SearchProblemKind
 from console.domain.lookup.results import SearchResult
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
-from console.domain.registry.facts import PUBLISHER
+from console.domain.registry.facts import REGISTRY_PUBLISHER
 from console.views.app.window_commands import (
     FunctionByCommandName,
     WindowCommand,
@@ -347,7 +347,7 @@ class CommandPalette(QObject):
         registry_date = self._result.companies.registry_date if self._result is not None else None
         if registry_date is None:
             return translate("search.corporation")
-        return translate("search.corporation_of", day=registry_date.isoformat(), publisher=PUBLISHER)
+        return translate("search.corporation_of", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER)
 
     def _make_recent_groups(self) -> list[ResultGroup]:
         entries = tuple(

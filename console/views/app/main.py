@@ -315,6 +315,6 @@ class WindowOpener(QObject):
             self._write_preferences_and_state()
             unfinished = self.runner.close(MAX_WAIT_FOR_CALLS_SECONDS)
             if unfinished:
-                interrupts.end_calls(MAX_WAIT_AFTER_INTERRUPT_SECONDS)
+                interrupts.end_network_waits(MAX_WAIT_AFTER_INTERRUPT_SECONDS)
         if shiboken6.isValid(self.window):
             shiboken6.delete(self.window)

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.bulk.records import (
-    NOT_DONE_FILTER,
+    NOT_DONE_ROWS_FILTER,
     BulkPlan,
     BulkProgress,
     BulkRowWithRecord,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 BULK_ROW_COUNT_OPTIONS = (1, 5, 20, 100)
 _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 3, 8
 _HIDEABLE_COLUMN_NAMES, _NAMING_COLUMN_NAMES = ("place",), ("company",)
-_ROW_RESULT_FILTERS = (None, NOT_DONE_FILTER)
+_ROW_RESULT_FILTERS = (None, NOT_DONE_ROWS_FILTER)
 
 
 class BulkPlanPage(QWidget):

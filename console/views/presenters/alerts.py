@@ -1,7 +1,7 @@
 """Texts of alerts, and the route to the record on which a person must act because of an alert."""
 
 from console.domain.alerts.rules import ALERT_RULES, GRACE_PERIODS
-from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND
+from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, CORPORATION_KIND
 from console.domain.tasks.records import AlertItem, AlertRule
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, Route, make_route_to_record
@@ -16,7 +16,7 @@ def format_alert_explanation(item: AlertItem, context: WindowContext) -> str:
     other alert return "", because the page of the alert's record shows the explanation.
     """
     alert = item.alert
-    if alert.rule_id == CHANGE_RULE:
+    if alert.rule_id == CORPORATION_CHANGE_RULE:
         return format_alert_value(alert.observed, context)
     if alert.rule_id not in ALERT_RULES or alert.order_no is None:
         return ""

@@ -12,7 +12,7 @@ from console.domain.bulk.records import (
     ForecastKind,
     RowForecast,
     get_row_outcome,
-    split_reason,
+    split_reason_and_person,
 )
 from console.domain.recovery.records import RecoverableRecord
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
@@ -148,7 +148,7 @@ def has_run_ended(run: BulkRun) -> bool:
 
 def _format_run_status(item: BulkRunItem, context: WindowContext) -> str:
     run = item.run
-    code, actor = split_reason(run.reason)
+    code, actor = split_reason_and_person(run.reason)
     if run.state == "running" and item.holder is not None:
         holder_name = record_words.get_actor_name(item.holder.operator, context)
         return context.translate("bulk.told.there", who=holder_name, host=item.holder.host)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from console.domain.reports.refund_funnel import (
     FUNNEL_STEPS,
-    OTHER_ENDINGS,
+    OTHER_REFUND_ENDINGS,
     CountAndSum,
     RefundFunnel,
     RefundFunnelReport,
@@ -23,7 +23,7 @@ _STEP_STYLE, _OTHER_ENDING_STYLE, _UNKNOWN_STYLE = (
     BarPartStyle("hatch", "muted"),
     BarPartStyle("dots", "unknown"),
 )
-_REFUND_STEP_AND_ENDING_NAMES = (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")
+_REFUND_STEP_AND_ENDING_NAMES = (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown")
 
 
 @dataclass(frozen=True, slots=True)

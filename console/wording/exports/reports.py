@@ -9,7 +9,7 @@ from typing import Any
 from console.domain.exports.tables import CellKind, ExportColumn
 from console.domain.reports.provider_success import ProviderSuccess
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport
-from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_ENDINGS, RefundFunnelReport
+from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_REFUND_ENDINGS, RefundFunnelReport
 from console.domain.reports.settlement import SettlementReport
 from console.domain.reports.time_to_truth import TimeToTruthReport
 from console.wording import catalogue as wording
@@ -154,7 +154,7 @@ def _make_refund_funnel_columns(context: TextContext) -> ExportColumns:
 
 
 def _list_refund_funnel_rows(report: RefundFunnelReport) -> Sequence[Any]:
-    return [(funnel, name) for funnel in report.funnels for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")]
+    return [(funnel, name) for funnel in report.funnels for name in (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown")]
 
 
 # -- money per day: a row is (series, day)

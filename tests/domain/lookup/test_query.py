@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, MAX_PROBLEMS, DayRange, parse_search
+from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, MAX_REPORTED_PROBLEMS, DayRange, parse_search
 from console.domain.queues.filter_text import format_filter
 
 TODAY = date(2026, 11, 22)
@@ -89,7 +89,7 @@ def test_long_texts_are_cut_and_told() -> None:
     for text in ("あ" * 10_000_000, " ".join(f"x{one}:y" for one in range(200)), "status:pending " * 200):
         query = parse_search(text, TODAY)
         assert len(query.words) <= LONGEST_SEARCH_CHARACTERS
-        assert 0 < len(query.problems) <= MAX_PROBLEMS
+        assert 0 < len(query.problems) <= MAX_REPORTED_PROBLEMS
     assert parse_search("あ" * 10_000_000, TODAY).problems[0].kind == "too_long"
 
 

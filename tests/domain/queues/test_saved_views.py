@@ -8,8 +8,8 @@ from console.domain.queues.saved_views import (
     LONGEST_NAME_CHARACTERS,
     InvalidViewName,
     ViewContent,
-    clean_name,
-    is_storable,
+    clean_view_name,
+    is_storable_view_content,
     make_name_claim,
     parse_view,
     split_filter,
@@ -29,8 +29,8 @@ from console.domain.queues.saved_views import (
     ],
 )
 def test_a_name_is_stored_composed_with_single_spaces(typed: str, stored: str) -> None:
-    assert clean_name(typed) == stored
-    assert clean_name(stored) == stored
+    assert clean_view_name(typed) == stored
+    assert clean_view_name(stored) == stored
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_name_is_stored_composed_with_single_spaces(typed: str, stored: str) -
 )  # fmt: skip
 def test_hostile_text_is_no_name(text: str) -> None:
     with pytest.raises(InvalidViewName):
-        clean_name(text)
+        clean_view_name(text)
 
 
 def test_names_are_compared_without_width_case_and_person() -> None:
@@ -87,4 +87,4 @@ def test_operators_and_words_are_stored_apart() -> None:
     ],
 )
 def test_what_can_be_stored(content: ViewContent, is_good: bool) -> None:
-    assert is_storable(content) is is_good
+    assert is_storable_view_content(content) is is_good

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from console.domain.lookup.registry_query import QueryKind, is_registry_query, parse_query
 from console.domain.registry import kanji_forms
-from console.domain.registry.legal_forms import remove_form, write_out_forms
+from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import PREFECTURES, find_prefecture_code
 from console.domain.registry.spelling import (
@@ -79,7 +79,7 @@ def test_each_kanji_has_one_comparison_form() -> None:
 
 @pytest.mark.parametrize("spelling", FORMS.split())
 def test_a_name_is_compared_without_its_legal_form(spelling: str) -> None:
-    assert remove_form(fold_text(write_out_forms(spelling))) == "山田"
+    assert remove_legal_form(fold_text(write_out_legal_forms(spelling))) == "山田"
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_a_name_is_compared_without_its_legal_form(spelling: str) -> None:
     ],
 )
 def test_an_english_name_is_compared_without_its_legal_form(spelling: str) -> None:
-    assert fold_text(write_out_forms(spelling)) == "yamada"
+    assert fold_text(write_out_legal_forms(spelling)) == "yamada"
 
 
 @pytest.mark.parametrize("form", ["株式会社", "合同会社", "Inc.", "一般社団法人"])
 def test_a_legal_form_alone_stays(form: str) -> None:
-    assert remove_form(fold_text(write_out_forms(form)))
+    assert remove_legal_form(fold_text(write_out_legal_forms(form)))
 
 
 @pytest.mark.parametrize(

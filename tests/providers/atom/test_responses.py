@@ -20,8 +20,8 @@ from console.providers.atom.responses import (
     make_token_reader,
 )
 from console.providers.atom.status_codes import (
-    PAYMENT_CODES,
-    REFUND_REMARKS,
+    PAYMENT_CODE_MEANINGS,
+    REFUND_REMARK_MEANINGS,
     VERDICTS_BY_CALL,
     AtomCall,
     FailureCause,
@@ -132,12 +132,12 @@ def test_states(vector: dict[str, Any]) -> None:
     """Every published state has its business word, whether it is final, and its label."""
     word = vector["provider_state"]
     if vector["domain"] == "ndps-payment":
-        assert (PAYMENT_CODES[word].state, PAYMENT_CODES[word].is_final) == (
+        assert (PAYMENT_CODE_MEANINGS[word].state, PAYMENT_CODE_MEANINGS[word].is_final) == (
             vector["business_state"],
             vector["final"],
         )
     else:
-        state = REFUND_REMARKS[word][1]
+        state = REFUND_REMARK_MEANINGS[word][1]
         assert (state, state is not RefundState.SUBMITTED) == (vector["business_state"], vector["final"])
     key = f"provider_state.{vector['domain'].replace('ndps', 'atom')}.{word.replace(' ', '_')}"
     assert read_sentences("ja")[key] == vector["label_ja"]
@@ -490,7 +490,7 @@ def test_every_remark_in_every_shape(shape: str) -> None:
         " refund processed\n": S, "REFUNDED": U, "": U, "SUCCESS": U,
     }  # fmt: skip
     assert {word: listed({"remarks": word}, shape=shape).kind for word in kinds} == kinds
-    assert set(REFUND_REMARKS) < set(kinds)
+    assert set(REFUND_REMARK_MEANINGS) < set(kinds)
 
 
 def test_our_refund_is_found_among_others() -> None:

@@ -18,10 +18,10 @@ MAKERS = {
 
 def reasons() -> set[str]:
     """From the tables, and from every place that makes one."""
-    rows = [*paypay_codes.CALL_VERDICTS.values(), *paypay_codes.COMMON_VERDICTS.values()]
+    rows = [*paypay_codes.VERDICTS_BY_CALL_AND_CODE.values(), *paypay_codes.VERDICTS_OF_ALL_CALLS.values()]
     rows += [row.verdict for row in paypay_codes.PAYMENT_STATE_MEANINGS.values()]
     rows += [row for table in atom_codes.VERDICTS_BY_CALL.values() for row in table.values()]
-    rows += [row[0] for row in (*atom_codes.REFUND_REMARKS.values(), *paypay_codes.REFUND_STATES.values())]
+    rows += [row[0] for row in (*atom_codes.REFUND_REMARK_MEANINGS.values(), *paypay_codes.REFUND_STATES.values())]
     made = {asked.text for asked in word_use.arguments(PROVIDERS, MAKERS)}
     return {row.reason for row in rows} | made | {"callback_refused"}
 
@@ -39,8 +39,8 @@ def test_every_state_has_a_label() -> None:
     families = {
         "paypay-payment": paypay_codes.PAYMENT_STATE_MEANINGS,
         "paypay-refund": paypay_codes.REFUND_STATES,
-        "atom-payment": atom_codes.PAYMENT_CODES,
-        "atom-refund": atom_codes.REFUND_REMARKS,
+        "atom-payment": atom_codes.PAYMENT_CODE_MEANINGS,
+        "atom-refund": atom_codes.REFUND_REMARK_MEANINGS,
     }
     labels = {key for key in read_sentences("ja") if key.startswith("provider_state.")}
     assert labels == {

@@ -18,14 +18,14 @@ from console.providers.paypay.responses import (
     make_paypay_converter,
     make_refund_reader,
     make_started_payment_reader,
-    read_nothing,
+    read_no_content,
 )
 from console.providers.paypay.result_codes import (
-    CALL_VERDICTS,
-    COMMON_VERDICTS,
     PAYMENT_STATE_MEANINGS,
-    READ_CALLS,
+    PAYPAY_READING_CALLS,
     REFUND_STATES,
+    VERDICTS_BY_CALL_AND_CODE,
+    VERDICTS_OF_ALL_CALLS,
     PayPayCall,
 )
 from console.wording.catalogue import read_sentences
@@ -48,9 +48,9 @@ STATES = [v for v in VECTORS["states"] if v["domain"].startswith("paypay")]
 ORDER, PAID = PAYPAY_ORDER, "04212345678901234567"
 READERS: dict[PayPayCall, Callable[[Any], Any]] = {
     PayPayCall.CREATE_CODE: make_started_payment_reader(PAYPAY_REQUEST),
-    PayPayCall.DELETE_CODE: read_nothing,
+    PayPayCall.DELETE_CODE: read_no_content,
     PayPayCall.PAYMENT: make_payment_reader(PAYPAY_QUESTION),
-    PayPayCall.CANCEL: read_nothing,
+    PayPayCall.CANCEL: read_no_content,
     PayPayCall.REFUND: make_refund_reader(ORDER),
     PayPayCall.REFUND_STATUS: make_refund_reader(ORDER),
 }
@@ -175,8 +175,8 @@ OWN_ROWS: list[tuple[PayPayCall, int, str, Kind]] = [
 
 def test_the_rows_below_are_all_rows() -> None:
     """No row of the table goes untested."""
-    assert {row[:3] for row in OWN_ROWS} == set(CALL_VERDICTS)
-    assert {row[:2] for row in COMMON_ROWS} == set(COMMON_VERDICTS)
+    assert {row[:3] for row in OWN_ROWS} == set(VERDICTS_BY_CALL_AND_CODE)
+    assert {row[:2] for row in COMMON_ROWS} == set(VERDICTS_OF_ALL_CALLS)
 
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
@@ -185,7 +185,7 @@ def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
     status, code, acts, reads = row
     for call in PayPayCall:
         outcome = told(call, status, envelope(code))
-        assert (outcome.kind, outcome.status) == (reads if call in READ_CALLS else acts, status)
+        assert (outcome.kind, outcome.status) == (reads if call in PAYPAY_READING_CALLS else acts, status)
 
 
 @pytest.mark.parametrize("row", OWN_ROWS, ids=[f"{row[0]} {row[1]} {row[2]}" for row in OWN_ROWS])

@@ -241,14 +241,14 @@ def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkey
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1), bought(TWO, 2)])
-        carry_out = adopt_table.apply_change
+        carry_out = adopt_table.apply_table_change
 
         def meanwhile(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
             if step.name == "claims":
                 legacy.add(database, late)
             carry_out(database, step, *more, **how)
 
-        monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_change", meanwhile)
+        monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_table_change", meanwhile)
         with adoption(home, url) as service:
             done = service.run()
         found = rows_of(database, "corporation_number, duplicate_of, work_reason")

@@ -7,7 +7,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from console.domain.alerts.events import AlertMessage, Publisher
+from console.domain.alerts.events import AlertMessage, AlertPublisher
 from console.domain.tasks.records import ALERT_TOPIC
 from console.services.alerts.outbox_sender import (
     ALERT_RULE,
@@ -245,7 +245,7 @@ def test_the_publisher_is_opened_once(context: ServiceContext) -> None:
         def close(self) -> None:
             opened.append("closed")
 
-    def open_it() -> Publisher:
+    def open_it() -> AlertPublisher:
         opened.append("opened")
         return Kept()
 

@@ -149,7 +149,7 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
             since = audit_roots.read_covered_rows(conn)
             _, found = audit_roots.list_heads_to_store(
                 conn,
-                audit_roots.CoveredRows(since.previous_end, since.previous_end),
+                audit_roots.RowsCoveredByRoots(since.previous_end, since.previous_end),
                 since.last_end,
             )
         assert 0 < since.previous_end < since.last_end
@@ -202,7 +202,9 @@ def told_of(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -
     """A root's detail as our program writes it, whatever it says."""
     return json.dumps(
         next(
-            audit_roots.make_root_details(audit_roots.CoveredRows(since, upto), heads or [ChainHead("x", 1, 1, "x")])
+            audit_roots.make_root_details(
+                audit_roots.RowsCoveredByRoots(since, upto), heads or [ChainHead("x", 1, 1, "x")]
+            )
         )
     )
 
@@ -266,7 +268,7 @@ def lying(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], si
     """A root of all that is there, by the program's own words, in which each head became what `keep` makes of it."""
     with console.database.read() as conn:
         last = conn.exec_driver_sql("SELECT max(id) FROM audit_log").scalar_one()
-        covers, found = audit_roots.list_heads_to_store(conn, audit_roots.CoveredRows(since, since), last)
+        covers, found = audit_roots.list_heads_to_store(conn, audit_roots.RowsCoveredByRoots(since, since), last)
     told = [[head.chain, head.seq, head.row_id, head.hash] for each in found for head in keep(each)]
     digest = sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
     return json.dumps({"since": covers.previous_end, "upto": covers.last_end, "root": digest, "heads": told})

@@ -8,7 +8,7 @@ import pytest
 
 from console.app import Console
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
-from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, ForecastKind
+from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, ChosenRecord, ForecastKind
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, Person
 from console.domain.tasks.records import BulkRun
@@ -125,7 +125,7 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
     assert [(told.done_count, told.row_count) for told in heard] == [(n, 5) for n in range(1, 6)]
     assert heard[-1].result_counts == {"done": 2, "skipped": 2, "refused": 1}
     assert check(console, chosen[2].id).certainty is Certainty.UNKNOWN
-    left = [row.position for row in console.bulk.list_rows(run.id, NOT_DONE_FILTER)]
+    left = [row.position for row in console.bulk.list_rows(run.id, NOT_DONE_ROWS_FILTER)]
     assert left == [2, 3, 5]
     assert console.bulk.run(run.id) == done  # again: nothing is left to do
 

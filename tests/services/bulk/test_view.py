@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.app import Console
-from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, ForecastKind
+from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, ChosenRecord, ForecastKind
 from console.domain.records import CreditCheck
 from console.services.process.context import WORKER, act_as
 from tests.services.bulk.test_runs import refusal
@@ -70,7 +70,7 @@ def test_lines_have_their_records(console: Console) -> None:
     assert [line.row.position for line in (*first, *rest)] == [1, 2, 3, 4]
     assert isinstance(first[0].record, CreditCheck)
     assert rest[0].record is None
-    assert [line.row.position for line in console.bulk.list_lines(run.id, NOT_DONE_FILTER)] == [3, 4]
+    assert [line.row.position for line in console.bulk.list_lines(run.id, NOT_DONE_ROWS_FILTER)] == [3, 4]
 
 
 def test_the_list_of_runs(console: Console) -> None:

@@ -240,16 +240,16 @@ def test_what_fails_after_commit_undoes_nothing(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """COMMIT has returned: a hook behind it that fails can't turn the transaction into a failure."""
-    run_hooks = Transaction.run_hooks
+    run_commit_hooks = Transaction.run_commit_hooks
 
     def broken() -> None:
         raise ZeroDivisionError
 
     def failing(tx: Transaction) -> None:
         tx.call_after_commit(broken)
-        run_hooks(tx)
+        run_commit_hooks(tx)
 
-    monkeypatch.setattr(Transaction, "run_hooks", failing)
+    monkeypatch.setattr(Transaction, "run_commit_hooks", failing)
     assert buy(console).state == "success"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from console.app import Console
 from console.domain.desk_requests.records import (
-    AUDIT_ACTION,
+    AUDIT_REQUEST_ACTION,
     NewDeskRequest,
     OwnRequest,
     OwnRequestState,
@@ -50,7 +50,7 @@ def test_each_state_is_listed(place: Place, people: tuple[Console, Console, Cons
     """The newest first, of this person alone; neither audit entries nor withdrawals nor what is older than a day."""
     desk, worker, other = people
     old = NewDeskRequest(make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS + 60), "probe", "[]")
-    entry = NewDeskRequest(make_request_id(), AUDIT_ACTION, "{}")
+    entry = NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, "{}")
     for more in (old, entry):
         desk._context.write(lambda tx, more=more: requests.insert_request(tx, more, "desk"))  # type: ignore[misc]  # bound
     lapsed, withdrawn, taken, waiting = (ask(desk, subject=str(number)) for number in range(4))

@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests.records import AUDIT_ACTION, NewDeskRequest, make_request_id
+from console.domain.desk_requests.records import AUDIT_REQUEST_ACTION, NewDeskRequest, make_request_id
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.store.database.sqlalchemy_names import UniqueViolation
@@ -72,7 +72,7 @@ def test_what_is_taken_is_not_withdrawn(people: tuple[Console, Console, Console]
 def test_nobody_withdraws_anything_else(place: Place, people: tuple[Console, Console, Console]) -> None:
     """Another person's request, an entry of the trail, a withdrawal, one that isn't there; nor does a worker."""
     desk, worker, other = people
-    request, entry = ask(desk), NewDeskRequest(make_request_id(), AUDIT_ACTION, "{}")
+    request, entry = ask(desk), NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, "{}")
     desk._context.write(lambda tx: requests.insert_request(tx, entry, "desk"))
     others = [(desk, what) for what in (entry.id, make_request_id(), request.upper(), f"{request} ")]
     for who, what in ((other, request), (worker, request), *others):

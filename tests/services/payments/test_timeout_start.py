@@ -122,6 +122,6 @@ def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: boo
     payment, context = waiting(scene, "A", 1 if ends else None, of), scene.context
     context.write(lambda tx: timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:
-        saga = sagas.find_open(conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment.id)
+        saga = sagas.find_open_saga(conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment.id)
     assert (saga is not None) is follows
     assert saga is None or saga.step == timeout_start.CANCEL_STEP

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.person_state.retention import DRAFT_RETENTION, STATE_RETENTION
+from console.domain.person_state.retention import DRAFT_RETENTION, PERSON_STATE_RETENTION
 from console.sandbox.server import Sandbox
 from console.settings.person_files import get_person_file_path
 from console.store.operations.request_ids import ANSWER_RETENTION
@@ -73,7 +73,7 @@ def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Pa
         desk.person_state.change_entries({"visits": entry(clock, [])})
         stored = desk.person_state._open_file().read().values
         assert {name.partition("/")[2] for name in stored} == {"screen", "visits"}, "deleted, not only hidden"
-        clock.offset += STATE_RETENTION
+        clock.offset += PERSON_STATE_RETENTION
         assert set(desk.person_state.read_entries().values) <= {"visits"}
 
 

@@ -18,7 +18,7 @@ def test_the_turn_is_held_until_commit() -> None:
         turn.acquire(tx)
         turn.acquire(tx)
         assert not free(turn)
-        tx.run_hooks()
+        tx.run_commit_hooks()
         assert free(turn)
     with pytest.raises(ZeroDivisionError):
         breaks_off(turn)

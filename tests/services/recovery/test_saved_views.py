@@ -146,7 +146,7 @@ def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.Monkey
     views.count_views()
     assert len([one for one in statements if "total_0" in one]) == (1 if scene.place.engine == "sqlite" else 2)
 
-    monkeypatch.setattr(view_counts, "SCAN_CAP", 1)
+    monkeypatch.setattr(view_counts, "MAX_RECORDS_READ_FOR_COUNT", 1)
     capped = {one.view.name: one for one in views.count_views()}
     assert capped["f kind:payment"].is_capped
     assert (capped["f kind:payment"].count or 0) <= 2

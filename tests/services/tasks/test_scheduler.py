@@ -332,7 +332,7 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
     seen: list[dict[str, str]] = []
 
     def look() -> int:
-        seen.append(dict(tracing.get_current_facts()))
+        seen.append(dict(tracing.get_current_log_facts()))
         return 0
 
     tasks.act = look

@@ -4,8 +4,8 @@ import pytest
 
 from console.store.access.grants import MAX_ROLE_NAME_LENGTH, RIGHTS_OF_ROLE, make_role_name, quote_identifier
 from console.store.access.server_accounts import (
+    CREDENTIAL_PLACEHOLDER_SQL,
     MAX_CONNECTIONS,
-    PLACEHOLDER_SQL,
     DesiredAccount,
     make_account_statements,
 )
@@ -28,9 +28,9 @@ def statements(*, maria: bool, **more: object) -> list[str]:
 def test_a_new_account_on_mariadb() -> None:
     """Its console roles go to a role of its own, which it chooses as its default itself."""
     assert statements(maria=True) == [
-        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {PLACEHOLDER_SQL}",
+        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
-            f"ALTER USER 'op-a'@'%' IDENTIFIED BY {PLACEHOLDER_SQL} REQUIRE NONE"
+            f"ALTER USER 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL} REQUIRE NONE"
             " WITH MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0 ACCOUNT UNLOCK"
         ),
         "CREATE ROLE IF NOT EXISTS `console:op-a`",
@@ -43,9 +43,9 @@ def test_a_new_account_on_mariadb() -> None:
 def test_a_new_account_on_mysql() -> None:
     """The account holds its roles itself, and all of them are in force."""
     assert statements(maria=False) == [
-        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {PLACEHOLDER_SQL}",
+        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
-            f"ALTER USER 'op-a'@'%' IDENTIFIED BY {PLACEHOLDER_SQL} REQUIRE NONE"
+            f"ALTER USER 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL} REQUIRE NONE"
             " WITH MAX_USER_CONNECTIONS 0 ACCOUNT UNLOCK"
         ),
         "GRANT `books/operator` TO 'op-a'@'%'",

@@ -382,10 +382,22 @@ def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> 
 def test_every_refusal_says_what_is_refused() -> None:
     """In words that fit a server's message."""
     rules = [rule for table in server_triggers.ALL_SERVER_RULES.values() for rule in table]
-    rules += [*guard_checks.PEOPLE_INSERT_RULES, *guard_checks.PEOPLE_UPDATE_RULES, *guard_checks.PEOPLE_DELETE_RULES]
-    rules += [*guard_checks.OTHERS_INSERT_RULES, *guard_checks.OTHERS_UPDATE_RULES, *guard_checks.OTHERS_DELETE_RULES]
-    rules += [*guard_orders.PEOPLE_INSERT_RULES, *guard_orders.PEOPLE_UPDATE_RULES, *guard_orders.PEOPLE_DELETE_RULES]
-    rules += [*guard_orders.OTHERS_INSERT_RULES, *guard_orders.OTHERS_UPDATE_RULES]
+    rules += [
+        *guard_checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE,
+        *guard_checks.CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE,
+        *guard_checks.CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE,
+    ]
+    rules += [
+        *guard_checks.CREDIT_CHECK_INSERT_RULES_FOR_APPLICATIONS,
+        *guard_checks.CREDIT_CHECK_UPDATE_RULES_FOR_APPLICATIONS,
+        *guard_checks.CREDIT_CHECK_DELETE_RULES_FOR_APPLICATIONS,
+    ]
+    rules += [
+        *guard_orders.ORDER_INSERT_RULES_FOR_PEOPLE,
+        *guard_orders.ORDER_UPDATE_RULES_FOR_PEOPLE,
+        *guard_orders.ORDER_DELETE_RULES_FOR_PEOPLE,
+    ]
+    rules += [*guard_orders.ORDER_INSERT_RULES_FOR_APPLICATIONS, *guard_orders.ORDER_UPDATE_RULES_FOR_APPLICATIONS]
     assert all(0 < len(f"console: {rule.message}") <= server_triggers.LONGEST_MESSAGE_CHARACTERS for rule in rules)
 
 

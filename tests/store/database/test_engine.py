@@ -166,7 +166,7 @@ def test_a_full_disk_rolls_back_whole(database: Database) -> None:
     with pytest.raises(ConsoleError) as refused:
         fill_up(database, pages)
     assert (refused.value.code, refused.value.exit_status) == ("storage_full", 6)
-    assert migrate.read_state(database)["database_id"] != "before"
+    assert migrate.read_meta_and_schema(database)["database_id"] != "before"
     database.close()
 
 

@@ -16,7 +16,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.store.documents import folder as documents_folder
 from console.store.documents.documents import LARGEST_BYTES, Documents
-from console.store.documents.folder import Folder
+from console.store.documents.folder import DocumentFolder
 from tests.store import processes
 from tests.support.refusals import refusal
 
@@ -212,7 +212,7 @@ def test_traps_on_the_disk_are_not_walked_into(
 @pytest.mark.parametrize("url", ["file:/a/b%20c", "file:///a/b%20c", "file://localhost/a/b%20c"])
 def test_every_spelling_of_a_folder_url(url: str) -> None:
     """One, three slashes or localhost, percent-encoded."""
-    assert Folder(url, lambda: False).root == Path("/a/b c")
+    assert DocumentFolder(url, lambda: False).root == Path("/a/b c")
 
 
 def test_the_largest_document(documents: Documents) -> None:

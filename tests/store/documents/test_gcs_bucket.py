@@ -10,7 +10,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.store.documents.documents import Documents
-from console.store.documents.gcs_bucket import Bucket
+from console.store.documents.gcs_bucket import DocumentBucket
 from tests.store import processes
 from tests.support.bucket_server import NAME, PREFIX, BucketServer, bucket_server
 
@@ -34,7 +34,7 @@ def _reason(attempt: Callable[[], Any]) -> object:
     return caught.value.detail["reason"]
 
 
-def _attempts(bucket: Bucket) -> list[Callable[[], object]]:
+def _attempts(bucket: DocumentBucket) -> list[Callable[[], object]]:
     return [lambda: bucket.store(PLACE, PDF), lambda: bucket.read(PLACE), bucket.check_writable]
 
 
@@ -89,7 +89,7 @@ def test_only_a_bucket_url_is_taken(url: str) -> None:
 @pytest.mark.timeout(100)  # the library's own limit is two minutes
 def test_a_slow_bucket_is_bounded(served: BucketServer) -> None:
     """It takes the request and never answers."""
-    bucket = Bucket(URL, IMPATIENT)
+    bucket = DocumentBucket(URL, IMPATIENT)
     served.open.clear()
     for attempt in _attempts(bucket):
         assert _reason(attempt) == "timeout"
@@ -99,21 +99,23 @@ def test_a_slow_bucket_is_bounded(served: BucketServer) -> None:
 def test_a_bucket_that_is_away_is_bounded(served: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens there: its retries end with the bound."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
-    for attempt in _attempts(Bucket(URL, IMPATIENT)):
+    for attempt in _attempts(DocumentBucket(URL, IMPATIENT)):
         assert _reason(attempt) == "timeout"
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "denied"), (403, "denied"), (400, "refused"), (503, "timeout")])
 def test_what_google_refuses_is_said(served: BucketServer, status: int, reason: str) -> None:
     """A person learns whether to look for permission or to wait."""
-    bucket = Bucket(URL, IMPATIENT) if reason == "timeout" else Bucket(URL)  # only a 503 is tried again until then
+    bucket = (
+        DocumentBucket(URL, IMPATIENT) if reason == "timeout" else DocumentBucket(URL)
+    )  # only a 503 is tried again until then
     served.refuse = {"GET": status, "POST": status}
     assert [_reason(attempt) for attempt in _attempts(bucket)] == [reason] * 3
 
 
 def test_a_bucket_that_does_not_exist(served: BucketServer) -> None:
     """Said where something is to be written; a document in it is missing."""
-    bucket = Bucket("gs://another/desk")
+    bucket = DocumentBucket("gs://another/desk")
     assert [_reason(lambda: bucket.store(PLACE, PDF)), _reason(bucket.check_writable)] == ["no_bucket"] * 2
     with pytest.raises(FileNotFoundError):
         bucket.read(PLACE)
@@ -162,4 +164,4 @@ def test_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     """Google's own search for them finds none: said, and never tried anonymously."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    assert {_reason(attempt) for attempt in _attempts(Bucket(URL))} == {"denied"}
+    assert {_reason(attempt) for attempt in _attempts(DocumentBucket(URL))} == {"denied"}

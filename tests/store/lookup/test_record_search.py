@@ -63,7 +63,7 @@ def test_a_search_finds_what_the_filter_chooses(
     database: Database, lapsed: queues.LapsedIds, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both ways to read the tables give the same records, also while calls have lapsed."""
-    monkeypatch.setattr(record_search, "FEW_ROWS", few)
+    monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", few)
     with database.read() as conn:
         whole = _all(conn, lapsed)
         for text in FILTERS:
@@ -91,7 +91,7 @@ def test_a_day_is_the_day_in_japan_of_the_payment(
     database: Database, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A payment is found by the day on which it was paid or begun, in tables of any size."""
-    monkeypatch.setattr(record_search, "FEW_ROWS", few)
+    monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", few)
     with database.read() as conn:
         for day, row_id in ((PAID_ON, 2), (BEGUN_ON, 5)):
             assert _find(conn, RecordSearch(_choice(NO_FILTER), DayRange(day, day), {}, 50)) == {("payment", row_id)}
@@ -103,7 +103,7 @@ def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.Monke
     """Whatever a condition costs, a search reads a bounded number of rows; where older ones are left out, it says so.
     A day of payments is read from its own index, so an old payment is found nevertheless.
     """
-    monkeypatch.setattr(record_search, "NEWEST_ROWS", 10)
+    monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 10)
     with database.read() as conn:
         chosen = parse_filter("kind:payment amount:>0").chosen
         group = record_search.find_records(conn, RecordSearch(_choice(chosen), None, {}, 5))["payment"]

@@ -130,4 +130,4 @@ def test_an_older_one_is_refused(engine: Engine, tmp_path: Path) -> None:
             migrate.upgrade(old)
         assert (refused.value.code, refused.value.exit_status) == ("schema_mismatch", 3)
         assert refused.value.detail == {"found": "0005", "needed": SCHEMA_VERSION, "newer": False}
-        assert migrate.read_state(old)["schema"] == "0005"
+        assert migrate.read_meta_and_schema(old)["schema"] == "0005"

@@ -39,7 +39,7 @@ def end(
     )
 
 
-def seen(context: ServiceContext, key: str) -> idempotency.KeyUse | None:
+def seen(context: ServiceContext, key: str) -> idempotency.IdempotencyKeyUse | None:
     with context.database.read() as conn:
         return idempotency.find_use(conn, key)
 

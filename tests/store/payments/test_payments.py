@@ -73,13 +73,13 @@ def test_along_the_table_of_transitions(rows: Connection) -> None:
     payment = begun(rows)
     for path in ((PaymentState.COMPLETED,), (PaymentState.TOKEN_GENERATED, PaymentState.PAYMENT_SUCCESS)):
         with pytest.raises(ForbiddenTransition):
-            payments.follow_path(rows, payment, path, NOW)
+            payments.move_payment_along_path(rows, payment, path, NOW)
     assert again(rows, payment.id) == payment
-    payments.follow_path(rows, payment, PAID, SOON, provider_payment_id="0421", paid_at=SOON)
+    payments.move_payment_along_path(rows, payment, PAID, SOON, provider_payment_id="0421", paid_at=SOON)
     now = again(rows, payment.id)
     assert (now.state, now.version, now.paid_at) == (PaymentState.COMPLETED, payment.version + 4, SOON)
     assert now.provider_payment_id == "0421"
-    payments.follow_path(rows, now, (), NOW, told_at=NOW)
+    payments.move_payment_along_path(rows, now, (), NOW, told_at=NOW)
     assert again(rows, payment.id).told_at == NOW
 
 

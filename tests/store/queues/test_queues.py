@@ -309,7 +309,7 @@ def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: que
 
 def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than the cap says that there are more; lapsed calls count with the others."""
-    monkeypatch.setattr(queues, "COUNT_CAP", 4)
+    monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 4)
     with database.read() as conn:
         for name in queues.QUEUE_NAMES:
             assert queues.count_queue(conn, name, NONE)[0] == 5

@@ -9,7 +9,7 @@ from console.store.credit_checks import joined_reads
 from console.store.payments import orders, payments
 from console.store.records import money_by_corporation
 from console.store.records import prefix_search as beginnings
-from console.store.records.money_by_corporation import NO_RECORDS
+from console.store.records.money_by_corporation import NO_RECORDS_OF_NUMBER
 from console.store.refunds import refunds
 from console.store.schema.core import operations
 from tests.store.credit_checks.test_joined_reads import call
@@ -50,7 +50,7 @@ def test_all_that_belongs_to_a_number(rows: Connection) -> None:
     assert found.payments == (of_foreign_order, own, both, through_order)
     assert found.refunds == tuple(anew(rows, refund.id) for refund in reversed(given_back))
     assert found.refunds[1].checkers == ("lead-c", "lead-b")
-    assert money_by_corporation.list_records_of_number(rows, "5000000000000") == NO_RECORDS
+    assert money_by_corporation.list_records_of_number(rows, "5000000000000") == NO_RECORDS_OF_NUMBER
 
 
 def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
@@ -86,7 +86,7 @@ def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> Non
             paid(rows, order_id=order_id)
     assert joined_reads.search_number(rows, NUMBER, None, admit_unlisted=False).has_orders_or_payments is True
     assert joined_reads.search_number(rows, OTHER, None, admit_unlisted=False).has_orders_or_payments is False
-    assert money_by_corporation.list_records_of_number(rows, NUMBER) != NO_RECORDS
+    assert money_by_corporation.list_records_of_number(rows, NUMBER) != NO_RECORDS_OF_NUMBER
 
 
 def test_it_is_one_statement(rows: Connection) -> None:

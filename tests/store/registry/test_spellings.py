@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from console.domain.registry.legal_forms import remove_form
+from console.domain.registry.legal_forms import remove_legal_form
 from console.sandbox.registry.whole import InventedRegistry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
@@ -54,7 +54,7 @@ def look_alikes(name: str) -> Iterator[dict[str, str]]:
     """Yield corporations that nobody expects who types the name: their names contain it, or half of it; and a closed
     one of the same name.
     """
-    bare = remove_form(name)
+    bare = remove_legal_form(name)
     for other in (
         f"株式会社東京{bare}",
         f"{bare}ホールディングス株式会社",

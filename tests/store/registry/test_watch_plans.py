@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND, compute_subject_id
+from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, CORPORATION_KIND, compute_subject_id
 from console.services.alerts.changed_companies import IDS_PER_PAGE, ROWS_PER_PAGE
 from console.store.alerts import alerts
 from console.store.database.engine import Database
@@ -26,12 +26,16 @@ ASKED: dict[str, Ask] = {
     "first page": lambda conn: watched_corporations.read_page(conn, "", ROWS_PER_PAGE),
     "later page": lambda conn: watched_corporations.read_page(conn, NUMBERS[-1], ROWS_PER_PAGE),
     "rows of numbers": lambda conn: watched_corporations.find_by_numbers(conn, NUMBERS),
-    "live records of numbers": lambda conn: live_records.find_beginnings(conn, NUMBERS, NOW),
-    "renewed checks of numbers": lambda conn: live_records.find_renewed(conn, dict.fromkeys(NUMBERS, NOW), NOW),
+    "live records of numbers": lambda conn: live_records.find_record_beginnings(conn, NUMBERS, NOW),
+    "renewed checks of numbers": lambda conn: live_records.find_renewed_numbers(
+        conn, dict.fromkeys(NUMBERS, NOW), NOW
+    ),
     "open alerts of numbers": lambda conn: alerts.read_open_alerts_of_subjects(conn, CORPORATION_KIND, PLACED),
-    "open changes": lambda conn: alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE),
-    "open changes, later page": lambda conn: alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, 3_000),
-    "count of open changes": lambda conn: alerts.count_open_of_rule(conn, CHANGE_RULE, 1_001),
+    "open changes": lambda conn: alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE),
+    "open changes, later page": lambda conn: alerts.list_open_alerts_of_rule(
+        conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE, 3_000
+    ),
+    "count of open changes": lambda conn: alerts.count_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, 1_001),
     "records of numbers": lambda conn: our_records.find_our_numbers(conn, NUMBERS),
     "open records": our_records.list_open_numbers,
     **{f"newest {kind}": partial(live_records.find_newest_id, kind=kind) for kind in live_records.LIVE_RECORD_KINDS},
@@ -57,7 +61,7 @@ def many(mariadb_server: Server) -> Iterator[Database]:
             )
             cursor.execute(
                 "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
-                f" SELECT '{CHANGE_RULE}', '{CORPORATION_KIND}', corporation_number, '', '', NOW()"
+                f" SELECT '{CORPORATION_CHANGE_RULE}', '{CORPORATION_KIND}', corporation_number, '', '', NOW()"
                 f" FROM watched_corporations LIMIT {CHANGED}"
             )
             cursor.execute("ANALYZE TABLE watched_corporations, alerts")

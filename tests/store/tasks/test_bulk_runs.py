@@ -54,7 +54,7 @@ def test_more_than_a_page(own_rows: Connection, me: str) -> None:
 
 def test_row_by_row(own_rows: Connection, me: str) -> None:
     """A result is told once and stays; the first of those chosen are done, in their order."""
-    run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING, most=2)
+    run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING, rows_to_process=2)
     assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [7, 5]
     assert bulk.write_result(own_rows, run.id, 1, "skipped", "changed", LATER)
     assert not bulk.write_result(own_rows, run.id, 1, "done", None, LATER)
@@ -82,8 +82,8 @@ def test_what_is_still_unknown_is_not_counted_as_done(
     own_rows: Connection, me: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
 ) -> None:
     """The tally has each row once, and names no outcome that no row has; another run's rows are not in it."""
-    run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
-    other = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
+    run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
+    other = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
     assert bulk.write_result(own_rows, other.id, 1, "done", "still_unknown", LATER)
     for position, reason in enumerate(reasons, 1):
         assert bulk.write_result(own_rows, run.id, position, "done", reason, LATER)
@@ -92,20 +92,20 @@ def test_what_is_still_unknown_is_not_counted_as_done(
 
 def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
     """Whoever runs it finds it as it was left; done is done, and who was overtaken writes nothing."""
-    run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
+    run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
     assert bulk.list_unfinished_runs(own_rows) == (run,)
-    stopped = bulk.set_state(own_rows, run, LATER, bulk.RUN_STOPPED, reason="asked")
+    stopped = bulk.write_run_state(own_rows, run, LATER, bulk.RUN_STOPPED, reason="asked")
     assert bulk.find(own_rows, run.id) == stopped
     assert (stopped.ended_at, stopped.reason) == (LATER, "asked")
     assert bulk.list_unfinished_runs(own_rows) == ()
     with pytest.raises(bulk.StaleRow):
-        bulk.set_state(own_rows, run, LATER, bulk.RUN_DONE)
-    again = bulk.set_state(own_rows, stopped, LATER, bulk.RUN_RUNNING)
+        bulk.write_run_state(own_rows, run, LATER, bulk.RUN_DONE)
+    again = bulk.write_run_state(own_rows, stopped, LATER, bulk.RUN_RUNNING)
     assert (again.ended_at, again.reason) == (None, None)
-    done = bulk.set_state(own_rows, again, LATER, bulk.RUN_DONE)
+    done = bulk.write_run_state(own_rows, again, LATER, bulk.RUN_DONE)
     assert bulk.find(own_rows, run.id) == done
     with pytest.raises(ForbiddenTransition):
-        bulk.set_state(own_rows, done, LATER, bulk.RUN_RUNNING)
+        bulk.write_run_state(own_rows, done, LATER, bulk.RUN_RUNNING)
 
 
 def test_live_views_are_told(own_rows: Connection, me: str) -> None:

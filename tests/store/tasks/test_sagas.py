@@ -29,10 +29,10 @@ def test_one_of_a_kind_under_way(own_rows: Connection) -> None:
     """Of one record; when it has ended there may be another one, and all of them are kept."""
     first = started(own_rows)
     assert sagas.start_saga(own_rows, KIND, "payment", 1, "ask", {}, LATER) is None
-    assert sagas.find_open(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
+    assert sagas.find_open_saga(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
     other = started(own_rows, kind="other")
     done = sagas.end_saga(own_rows, first, NOW, SagaState.DONE)
-    assert sagas.find_open(own_rows, KIND, "payment", 1) is None
+    assert sagas.find_open_saga(own_rows, KIND, "payment", 1) is None
     assert sagas.find_by_subject(own_rows, "payment", 1) == (done, other)
     assert sagas.find_by_subject(own_rows, "payment", 1) != (done, other, started(own_rows))
 

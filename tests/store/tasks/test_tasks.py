@@ -20,17 +20,17 @@ def named(conn: Connection, name: str) -> ScheduledTask:
 
 def test_made_once_and_due_at_once(own_rows: Connection) -> None:
     """A row that is there keeps what it knows; only its interval follows the program."""
-    made = tasks.find_or_insert(own_rows, "probes", 60, NOW)
+    made = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     assert tasks.list_due_tasks(own_rows, NOW) == (made,) == tasks.list_tasks(own_rows)
-    assert tasks.find_or_insert(own_rows, "probes", 60, NOW + MINUTE) == made
-    slower = tasks.find_or_insert(own_rows, "probes", 90, NOW + MINUTE)
+    assert tasks.find_or_insert_task(own_rows, "probes", 60, NOW + MINUTE) == made
+    slower = tasks.find_or_insert_task(own_rows, "probes", 90, NOW + MINUTE)
     assert (slower.every, slower.next_at) == (timedelta(seconds=90), NOW)
     assert tasks.list_tasks(own_rows) == (slower,)
 
 
 def test_a_run(own_rows: Connection) -> None:
     """While it runs it stays due, for whoever takes it over when its runner is gone; its end says when it is next."""
-    begun = tasks.begin_run(own_rows, tasks.find_or_insert(own_rows, "probes", 60, NOW), NOW)
+    begun = tasks.begin_run(own_rows, tasks.find_or_insert_task(own_rows, "probes", 60, NOW), NOW)
     assert tasks.list_due_tasks(own_rows, NOW) == (begun,)
     ended = tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
     assert named(own_rows, "probes") == ended
@@ -41,7 +41,7 @@ def test_a_run(own_rows: Connection) -> None:
 
 def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
     """In a row, with the code of the last one."""
-    task = tasks.find_or_insert(own_rows, "probes", 60, NOW)
+    task = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     for failures, trouble in enumerate(("provider_down", "busy"), 1):
         task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 0, trouble, NOW)
         assert (task.failures, task.error_code) == (failures, trouble)
@@ -52,7 +52,7 @@ def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
 
 def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
     """Neither a second beginning nor the end of a run that somebody else has taken over."""
-    task = tasks.find_or_insert(own_rows, "probes", 60, NOW)
+    task = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     begun = tasks.begin_run(own_rows, task, NOW)
     with pytest.raises(tasks.StaleRow):
         tasks.begin_run(own_rows, task, NOW)
@@ -65,14 +65,14 @@ def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
 def test_the_longest_due_comes_first(own_rows: Connection) -> None:
     """And what isn't due is left out."""
     for name, late in (("b", 2), ("a", 1), ("c", 3), ("later", -1)):
-        tasks.find_or_insert(own_rows, name, 60, NOW - late * MINUTE)
+        tasks.find_or_insert_task(own_rows, name, 60, NOW - late * MINUTE)
     assert [task.name for task in tasks.list_due_tasks(own_rows, NOW)] == ["c", "b", "a"]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_made_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """Every worker makes the rows when it starts: one row, nobody fails."""
-    made = at_once(databases, lambda tx, _: tasks.find_or_insert(tx.conn, "probes", 60, NOW))
+    made = at_once(databases, lambda tx, _: tasks.find_or_insert_task(tx.conn, "probes", 60, NOW))
     assert set(made) == {ScheduledTask("probes", MINUTE, NOW)}
     with databases[0].read() as conn:
         assert len(tasks.list_tasks(conn)) == 1
