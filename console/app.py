@@ -525,7 +525,7 @@ def _sign_in_to_database(settings: Settings, database: Database) -> dict[str, st
     try:
         return migrate.ensure_schema(database)
     except ConsoleError as refused:
-        settings.sign_in.handle_database_error(refused)
+        settings.sign_in.forget_refused_account(refused)
         database.close()
         raise
 

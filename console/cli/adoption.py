@@ -25,18 +25,18 @@ class AdoptDatabaseCommand:
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_adoption
-        from console.cli.process.command import watch_repetition
+        from console.cli.process.command import watch_for_repetition
         from console.services.adoption.run import AdoptionResult
 
         with (
-            watch_repetition(args, writer) as repeated,
+            watch_for_repetition(args, writer) as repeated,
             open_adoption(settings := writer.read_settings()) as adoption,
         ):
             arguments = (args.timezone, args.convert, args.accept_incomplete)
             request = (settings, "db adopt", args.request_id, arguments)
             if args.dry_run:
                 plan = adoption.make_plan(args.timezone)
-                _require_adoptable(plan, writer, may_convert=args.convert)
+                _require_adoptable_database(plan, writer, may_convert=args.convert)
                 writer.write_answer(
                     lambda: build_adoption_plan_json(plan, writer.translator),
                     lambda: list(format_adoption_plan_lines(plan, writer.translator)),
@@ -45,7 +45,7 @@ class AdoptDatabaseCommand:
                 accepted_rows = act_once_by_request_id(*request, adoption.accept_incomplete_rows)
                 writer.write_answer(
                     lambda: repeated.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
-                    lambda: repeated.add_note(
+                    lambda: repeated.add_repetition_note(
                         [writer.translator("cli.adopt.accepted_incomplete", rows=accepted_rows)]
                     ),
                 )
@@ -56,11 +56,11 @@ class AdoptDatabaseCommand:
                 adopted = AdoptionResult(**result)
                 writer.write_answer(
                     lambda: repeated.mark_json(build_adoption_result_json(adopted)),
-                    lambda: repeated.add_note(format_adoption_result_lines(adopted, writer.translator)),
+                    lambda: repeated.add_repetition_note(format_adoption_result_lines(adopted, writer.translator)),
                 )
 
 
-def _require_adoptable(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
+def _require_adoptable_database(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
     """Raise the error with which `db adopt` would refuse this plan; return if it would execute the plan.
     `may_convert` is the option `--convert`: the command may change columns. The error's detail contains the
     whole plan; without `--json`, the lines of the plan are first written to stderr.

@@ -47,13 +47,13 @@ class VerifyAuditCommand:
             ).run(args, writer)
             return
         writer.read_settings()
-        verdict = require_intact_pack(args.pack)
+        verdict = require_intact_evidence_pack(args.pack)
         facts = {"rows": verdict.audit_row_count, "first_bad": None, "files": verdict.file_count}
         line = writer.translator("pack.whole", rows=verdict.audit_row_count, n=verdict.file_count)
         writer.write_answer(lambda: facts, lambda: [line])
 
 
-def require_intact_pack(file: str) -> "PackVerification":
+def require_intact_evidence_pack(file: str) -> "PackVerification":
     """Verify an evidence pack and return the verdict. Raises ConsoleError `audit_broken` if the file is damaged or
     isn't an evidence pack.
     """

@@ -58,7 +58,7 @@ def find_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -
     return COMMANDS[args.command if action is None else f"{args.command} {action}"]
 
 
-def is_long_running(args: Namespace) -> bool:
+def is_long_running_command(args: Namespace) -> bool:
     """Return True if the command runs until it is stopped: a server, the worker, the demo, or a window."""
     if args.command == "training":
         return not (args.list or args.check)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.domain.service_results import RefetchResult
 
 
-def _purchase_check(console: "Console", args: Namespace, writer: AnswerWriter) -> PurchaseAnswer:
+def _purchase_credit_check(console: "Console", args: Namespace, writer: AnswerWriter) -> PurchaseAnswer:
     facts = warn_about_closed_company(console, args.number, writer)
     request = PurchaseRequest(
         corporation_number=args.number,
@@ -36,7 +36,7 @@ def _format_purchase_lines(answer: PurchaseAnswer, translator: Translator) -> Li
     return cli_text.format_purchase_lines(answer.record, translator)
 
 
-def _refetch_check(console: "Console", args: Namespace, writer: AnswerWriter) -> "RefetchResult":
+def _refetch_credit_check(console: "Console", args: Namespace, writer: AnswerWriter) -> "RefetchResult":
     has_all_parts = args.detail == args.pdf
     detail, pdf = has_all_parts or args.detail, has_all_parts or args.pdf
     return console.credit_checks.refetch(
@@ -50,6 +50,6 @@ def _refetch_check(console: "Console", args: Namespace, writer: AnswerWriter) ->
 
 
 CREDIT_CHECK_COMMANDS: Mapping[str, Command] = {
-    "purchase": ServiceCommand(_purchase_check, cli_json.build_purchase_json, _format_purchase_lines),
-    "refetch": ServiceCommand(_refetch_check, cli_json.build_refetch_json, cli_text.format_refetch_lines),
+    "purchase": ServiceCommand(_purchase_credit_check, cli_json.build_purchase_json, _format_purchase_lines),
+    "refetch": ServiceCommand(_refetch_credit_check, cli_json.build_refetch_json, cli_text.format_refetch_lines),
 }

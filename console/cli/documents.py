@@ -32,7 +32,7 @@ class _DocumentList(NamedTuple):
     page_counts: Mapping[str, int]
 
 
-def _list_versions(console: "Console", args: Namespace, _: AnswerWriter) -> _DocumentList:
+def _list_document_versions(console: "Console", args: Namespace, _: AnswerWriter) -> _DocumentList:
     record_id = parse_row_id(_CREDIT_CHECK_KIND, args.id)
     return _DocumentList(console.pdfs.list_versions(record_id), console.pdfs.count_pages(record_id))
 
@@ -50,7 +50,7 @@ def _format_document_list_lines(documents: _DocumentList, translator: Translator
     return format_document_table(documents.versions, translator, documents.page_counts)
 
 
-def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "DocumentComparison":
+def _compare_document_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "DocumentComparison":
     """Compare two versions of a credit check's PDF. Ctrl+C or SIGTERM cancels the comparison before its next page."""
 
     def report(page: int, pages: int) -> None:
@@ -88,7 +88,7 @@ def _format_comparison_lines(comparison: "DocumentComparison", translator: Trans
         yield format_page_difference_line(difference, translator.language)
 
 
-def _save_pdf(console: "Console", args: Namespace, _: AnswerWriter) -> "SavedPdf":
+def _save_pdf_copy(console: "Console", args: Namespace, _: AnswerWriter) -> "SavedPdf":
     return console.pdf_copies.save(parse_row_id(_CREDIT_CHECK_KIND, args.id), Path(args.to), args.sha256)
 
 
@@ -101,7 +101,7 @@ def _format_saved_pdf_lines(saved: "SavedPdf", translator: Translator) -> Lines:
 
 
 DOCUMENT_COMMANDS: Mapping[str, Command] = {
-    "documents list": ServiceCommand(_list_versions, _build_document_list_json, _format_document_list_lines),
-    "documents save": ServiceCommand(_save_pdf, _build_saved_pdf_json, _format_saved_pdf_lines),
-    "documents compare": ServiceCommand(_compare_versions, _build_comparison_json, _format_comparison_lines),
+    "documents list": ServiceCommand(_list_document_versions, _build_document_list_json, _format_document_list_lines),
+    "documents save": ServiceCommand(_save_pdf_copy, _build_saved_pdf_json, _format_saved_pdf_lines),
+    "documents compare": ServiceCommand(_compare_document_versions, _build_comparison_json, _format_comparison_lines),
 }

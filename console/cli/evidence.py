@@ -56,7 +56,7 @@ def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -
         yield from (translator("pack.left_out", name=name) for name in pack.left_out)
 
 
-def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "WrittenBundle":
+def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "WrittenBundle":
     """Write the evidence packs of the records that the arguments name to one file. Ctrl+C or SIGTERM cancels the
     command before the next pack; then no file remains.
 
@@ -71,14 +71,14 @@ def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> 
         writer.show_progress("evidence", done=done, of=of)
 
     records = (
-        [_parse_record_text(text) for text in args.records]
+        [_parse_record_kind_and_id(text) for text in args.records]
         if args.queue is None
         else console.recovery.list_queue_subjects(args.queue, parse_queue_filter(args.filter))
     )
     return console.recovery.write_evidence_bundle(records, Path(args.to), report)
 
 
-def _parse_record_text(text: str) -> tuple[str, str]:
+def _parse_record_kind_and_id(text: str) -> tuple[str, str]:
     """Return kind and id of a text such as `payment/12`. Raises ConsoleError `usage` for a text of another form."""
     kind, _, id = text.partition("/")
     if kind not in RECORD_KINDS or not id:
@@ -86,11 +86,13 @@ def _parse_record_text(text: str) -> tuple[str, str]:
     return kind, id
 
 
-def _format_bundle_lines(written: "WrittenBundle", translator: Translator) -> Iterator[str]:
+def _format_evidence_bundle_lines(written: "WrittenBundle", translator: Translator) -> Iterator[str]:
     yield translator("bundle.written", file=written.file, size=written.bytes, n=written.packs)
     yield translator("pack.sha256", sha256=written.sha256)
     yield from (translator("pack.left_out", name=name) for name in written.left_out)
 
 
-EVIDENCE_COMMAND = ServiceCommand(_write_bundle, cli_json.build_any_value_json, _format_bundle_lines)
+EVIDENCE_COMMAND = ServiceCommand(
+    _write_evidence_bundle, cli_json.build_any_value_json, _format_evidence_bundle_lines
+)
 SHOW_COMMAND = ServiceCommand(_show_record, _build_shown_record_json, _format_shown_record_lines)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console import __version__
 from console.cli.process.output import AnswerWriter, wants_json
-from console.cli.process.stderr_log import BUG_MARK, log_on_stderr
+from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES, log_on_stderr
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
@@ -42,34 +42,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     has_window = _opens_window(words)
     log_block = log_on_stderr(tracebacks=has_window, events=has_window or writer.is_json)
     with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
-        _answer_command(words, writer)
+        _run_and_answer_command(words, writer)
     return writer.status
 
 
-def _opens_window(words: Sequence[str]) -> bool:
-    return not words or "demo" in words or words[0] in ("open", "training")
+def _opens_window(arguments: Sequence[str]) -> bool:
+    return not arguments or "demo" in arguments or arguments[0] in ("open", "training")
 
 
-def _run_pdf_child(words: Sequence[str]) -> int:
+def _run_pdf_child(arguments: Sequence[str]) -> int:
     from console.store.documents import pdf_child_process
 
-    return pdf_child_process.main(list(words))
+    return pdf_child_process.main(list(arguments))
 
 
-def _answer_command(words: Sequence[str], writer: AnswerWriter) -> None:
+def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter) -> None:
     """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal."""
     try:
-        _run_command_or_window(words, writer)
+        _run_command_or_window(arguments, writer)
     except (Exception, KeyboardInterrupt) as ending:
         try:
             with interrupts.ignore_signals():
-                _write_failure(words, writer, ending)
+                _write_failure(arguments, writer, ending)
         except KeyboardInterrupt:  # a second signal arrived before signals were ignored
             with interrupts.ignore_signals():
-                _write_failure(words, writer, ending)
+                _write_failure(arguments, writer, ending)
 
 
-def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseException) -> None:
+def _write_failure(arguments: Sequence[str], writer: AnswerWriter, error: BaseException) -> None:
     """Write the answer of a command that ended with the exception `error`. An unexpected exception is a bug: it is
     logged, and the answer contains a support code.
     """
@@ -80,12 +80,12 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
         writer.write_error(error)
     elif isinstance(error, KeyboardInterrupt):
         if not writer.has_answered:
-            writer.write_error(_make_interruption_error(words, error))
+            writer.write_error(_make_interruption_error(arguments, error))
     else:
         # A bug: the message contains a support code by which the traceback can be found in the log.
         support_code = os.urandom(4).hex().upper()
         message = "Internal error in version %s, support code %s"
-        log.error(message, __version__, support_code, exc_info=error, extra=BUG_MARK)
+        log.error(message, __version__, support_code, exc_info=error, extra=BUG_RECORD_ATTRIBUTES)
         facts: InternalErrorDetail = {"support_code": support_code}
         damage = _find_damaged_installation()
         if damage is not None:
@@ -106,9 +106,9 @@ def _find_damaged_installation() -> "InstallationComparison | None":
     return state if state is not None and state.damaged else None
 
 
-def _run_command_or_window(words: Sequence[str], writer: AnswerWriter) -> None:
-    if words:
-        _run_command(words, writer)
+def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter) -> None:
+    if arguments:
+        _run_command(arguments, writer)
     else:
         # Only the imports that the window needs: each one delays its first frame.
         from console.cli.window.open_window import open_window
@@ -116,11 +116,11 @@ def _run_command_or_window(words: Sequence[str], writer: AnswerWriter) -> None:
         open_window(writer)
 
 
-def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
+def _run_command(arguments: Sequence[str], writer: AnswerWriter) -> None:
     from console.cli.process.parser import PROGRAM_NAME, HelpRequest, VersionRequest, parse_arguments
 
     try:
-        args = parse_arguments(words, writer.translator)
+        args = parse_arguments(arguments, writer.translator)
     except HelpRequest as help_page:
         page = help_page.text
         writer.write_answer(lambda: {"help": page}, lambda: [page])
@@ -132,10 +132,10 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
             lambda: _format_version_lines(PROGRAM_NAME, damage, writer.translator),
         )
         return
-    from console.cli.command_table import COMMANDS_WITH_EFFECTS, find_command, is_long_running
+    from console.cli.command_table import COMMANDS_WITH_EFFECTS, find_command, is_long_running_command
 
     command = find_command(args, main)
-    if is_long_running(args):  # the command handles signals itself
+    if is_long_running_command(args):  # the command handles signals itself
         command.run(args, writer)
         return
     with interrupts.handle_signals(defers_first=args.command in COMMANDS_WITH_EFFECTS):
@@ -161,7 +161,7 @@ def _format_version_lines(program: str, damage: "InstallationComparison | None",
     return lines
 
 
-def _make_interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> ConsoleError:
+def _make_interruption_error(arguments: Sequence[str], interruption: KeyboardInterrupt) -> ConsoleError:
     """Return the error for a command that Ctrl+C or SIGTERM has ended before its answer.
 
     A command with effects runs to its end after the first signal and writes its own answer, so only a second
@@ -171,7 +171,7 @@ def _make_interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> C
     from console.cli.command_table import COMMANDS_WITH_EFFECTS
     from console.domain.error_reasons import UnknownReason
 
-    is_unbegun = isinstance(stop, interrupts.Interrupted) or not interrupts.has_action_begun()
-    if is_unbegun or COMMANDS_WITH_EFFECTS.isdisjoint(words):
+    is_unbegun = isinstance(interruption, interrupts.Interrupted) or not interrupts.has_action_begun()
+    if is_unbegun or COMMANDS_WITH_EFFECTS.isdisjoint(arguments):
         return ConsoleError(ErrorCode.INTERRUPTED)
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.INTERRUPTED_BY_PERSON})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.process.command import Command, watch_repetition
+from console.cli.process.command import Command, watch_for_repetition
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.domain.errors import ConsoleError
@@ -24,7 +24,7 @@ class UpgradeDatabaseCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_health
 
-        with watch_repetition(args, writer) as repeated:
+        with watch_for_repetition(args, writer) as repeated:
             settings = writer.read_settings()
             health = open_health(settings)
             request = (settings, "db upgrade", args.request_id, (args.new,))
@@ -32,7 +32,7 @@ class UpgradeDatabaseCommand:
             lines = cli_text.format_upgrade_lines
             writer.write_answer(
                 lambda: repeated.mark_json(dict(revisions)),
-                lambda: repeated.add_note(lines(revisions, writer.translator)),
+                lambda: repeated.add_repetition_note(lines(revisions, writer.translator)),
             )
 
 

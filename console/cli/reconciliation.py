@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.tasks.records import ReconcileReport, ReconciliationDifference
 
-_REPORT_COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "different_amount")
+_RECONCILIATION_COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _MAX_LISTED_DIFFERENCES = 50
 
 
@@ -54,7 +54,7 @@ def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) ->
 def _build_reconciliation_report_json(answer: ReportWithPaymentNumbers, translate: Translate) -> JsonObject:
     report = answer.report
     return {
-        **{name: getattr(report, name) for name in _REPORT_COUNT_NAMES},
+        **{name: getattr(report, name) for name in _RECONCILIATION_COUNT_NAMES},
         "cases": [build_alert_json(item, translate) for item in report.cases],
         "refused": report.refused,
         "differences": [
@@ -83,7 +83,7 @@ def _build_difference_json(difference: "ReconciliationDifference") -> JsonObject
 
 def _format_reconciliation_report_lines(answer: ReportWithPaymentNumbers, translator: Translator) -> Iterator[str]:
     report = answer.report
-    facts = {name: getattr(report, name) for name in _REPORT_COUNT_NAMES}
+    facts = {name: getattr(report, name) for name in _RECONCILIATION_COUNT_NAMES}
     if report.run_id is None:
         yield translator("cli.reconcile.dry_run")
     yield translator(

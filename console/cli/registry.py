@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from console.domain.registry.facts import CorporationFacts
 
-_SECONDS_BETWEEN_PROGRESS = 1.0
+_SECONDS_BETWEEN_PROGRESS_LINES = 1.0
 
 
 # -- find
@@ -38,7 +38,7 @@ def _find_corporations(console: "Console", args: Namespace, _: AnswerWriter) -> 
     return console.registry.search_corporations(" ".join(args.text), args.prefecture, args.limit)
 
 
-def _build_matches_json(matches: "RegistryMatches", translate: Translate) -> JsonObject:
+def _build_registry_matches_json(matches: "RegistryMatches", translate: Translate) -> JsonObject:
     from console.cli.json_output.registry import build_registry_matches_json
 
     return build_registry_matches_json(matches, translate)
@@ -74,7 +74,7 @@ def warn_about_closed_company(console: "Console", text: str, writer: AnswerWrite
 # -- status and changes
 
 
-def _read_status(console: "Console", _: Namespace, __: AnswerWriter) -> "RegistryStatus | None":
+def _read_registry_status(console: "Console", _: Namespace, __: AnswerWriter) -> "RegistryStatus | None":
     return console.registry.read_status()
 
 
@@ -103,7 +103,7 @@ class _RegistryChanges:
     status: "RegistryStatus | None"
 
 
-def _read_changes(console: "Console", args: Namespace, _: AnswerWriter) -> _RegistryChanges:
+def _read_corporation_changes(console: "Console", args: Namespace, _: AnswerWriter) -> _RegistryChanges:
     since = parse_day(args.since, "--since")
     if since is None:
         raise make_usage_error("--since: a day is needed, like 2026-11-20")
@@ -141,7 +141,7 @@ def _format_registry_changes_lines(answer: _RegistryChanges, translator: Transla
 # -- import
 
 
-def _import_files(console: "Console", args: Namespace, writer: AnswerWriter) -> "RegistryStatus":
+def _import_registry_files(console: "Console", args: Namespace, writer: AnswerWriter) -> "RegistryStatus":
     """Import the files into the corporation registry. The first Ctrl+C or SIGTERM stops the import; the same
     command then continues it from where it stopped.
     """
@@ -166,7 +166,7 @@ class _ImportProgressWriter:
         has passed since the last line.
         """
         now = time.monotonic()
-        if now - self._shown_at < _SECONDS_BETWEEN_PROGRESS:
+        if now - self._shown_at < _SECONDS_BETWEEN_PROGRESS_LINES:
             return
         self._shown_at = now
         facts = {"file": progress.name, "rows": progress.rows, "total": progress.total, "rate": round(progress.rate)}
@@ -174,8 +174,14 @@ class _ImportProgressWriter:
 
 
 REGISTRY_COMMANDS: dict[str, Command] = {
-    "registry find": ServiceCommand(_find_corporations, _build_matches_json, _format_registry_matches_lines),
-    "registry import": ServiceCommand(_import_files, _build_registry_status_json, _format_registry_status_lines),
-    "registry status": ServiceCommand(_read_status, _build_registry_status_json, _format_registry_status_lines),
-    "registry changes": ServiceCommand(_read_changes, _build_registry_changes_json, _format_registry_changes_lines),
+    "registry find": ServiceCommand(_find_corporations, _build_registry_matches_json, _format_registry_matches_lines),
+    "registry import": ServiceCommand(
+        _import_registry_files, _build_registry_status_json, _format_registry_status_lines
+    ),
+    "registry status": ServiceCommand(
+        _read_registry_status, _build_registry_status_json, _format_registry_status_lines
+    ),
+    "registry changes": ServiceCommand(
+        _read_corporation_changes, _build_registry_changes_json, _format_registry_changes_lines
+    ),
 }

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.cli.audit import make_audit_broken_error, require_intact_pack
+from console.cli.audit import make_audit_broken_error, require_intact_evidence_pack
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from console.settings.settings import Settings
 
 _REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund_status", "start", "cancel"
-_NOT_DECRYPTED_REASON = "not_opened"
+_ANSWER_NOT_DECRYPTED_REASON = "not_opened"
 """Reason of an answer that could not be decrypted; it is played as it is."""
 _LONGEST_TEXT_CHARACTERS, _ID_LIMIT = 2_000, 1 << 63
-_CallFunction: TypeAlias = Callable[[], Outcome[Any]]
+_AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]
 _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
 
 
@@ -64,7 +64,7 @@ class ReplayResult:
     differences: tuple[ReplayDifference, ...]
 
 
-class MalformedPack(Exception):
+class MalformedEvidencePack(Exception):
     """An evidence pack whose files fit their manifest, but whose contents don't have the form that this program
     writes.
     """
@@ -79,10 +79,10 @@ class ReplayPackCommand:
         from console.services.evidence.pack_verification import FileProblem
 
         writer.read_settings()
-        verdict = require_intact_pack(args.pack)
+        verdict = require_intact_evidence_pack(args.pack)
         try:
-            result = replay(Path(args.pack))
-        except MalformedPack:
+            result = replay_pack(Path(args.pack))
+        except MalformedEvidencePack:
             malformed = replace(verdict, problems=(FileProblem(Path(args.pack).name, "unreadable"),))
             raise make_audit_broken_error(malformed, args.pack) from None
         writer.write_answer(
@@ -90,8 +90,8 @@ class ReplayPackCommand:
         )
 
 
-def replay(pack: Path) -> ReplayResult:
-    """Replay the answers of an intact evidence pack and compare the outcomes. Raises MalformedPack."""
+def replay_pack(pack: Path) -> ReplayResult:
+    """Replay the answers of an intact evidence pack and compare the outcomes. Raises MalformedEvidencePack."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     played, differences = 0, []
@@ -100,7 +100,7 @@ def replay(pack: Path) -> ReplayResult:
             journal = read_journal(pack)
             prepared = [(call, adapters.prepare_call(call)) for call in journal.calls]
         except MALFORMED_PACK_ERRORS as error:
-            raise MalformedPack from error
+            raise MalformedEvidencePack from error
         for call, send_call in prepared:
             if send_call is None:
                 continue
@@ -117,7 +117,7 @@ class _ReplayAdapters:
     def __init__(self, answer_server: "RecordedAnswerServer", settings: "Settings") -> None:
         self._answer_server, self._settings = answer_server, settings
 
-    def prepare_call(self, call: "RecordedCall") -> _CallFunction | None:
+    def prepare_call(self, call: "RecordedCall") -> _AdapterCallFunction | None:
         """Return a function that makes the recorded call again; None if the call can't be made again. Raises one
         of MALFORMED_PACK_ERRORS if the pack has values that a call can't have."""
         if call.status is None or call.body is None:
@@ -126,13 +126,13 @@ class _ReplayAdapters:
             return _prepare_credit_check_call(self._make_credit_check_adapter(), call)
         return _prepare_payment_call(self._make_payment_adapter(call), call)
 
-    def repeat_call(self, call: "RecordedCall", send_call: _CallFunction) -> Outcome[Any]:
+    def repeat_call(self, call: "RecordedCall", send_call: _AdapterCallFunction) -> Outcome[Any]:
         """Let the server send the recorded answer of `call`, make the call again with `send_call`, and return the
         outcome."""
-        from console.sandbox.recorded_answers import RecordedAnswer, encode_as_sent
+        from console.sandbox.recorded_answers import RecordedAnswer, encrypt_recorded_body
 
         status, body = call.status or 0, call.body or b""
-        body = body if call.reason == _NOT_DECRYPTED_REASON else encode_as_sent(call.provider, body)
+        body = body if call.reason == _ANSWER_NOT_DECRYPTED_REASON else encrypt_recorded_body(call.provider, body)
         self._answer_server.answer = RecordedAnswer(status, call.headers, body)
         return send_call()
 
@@ -201,29 +201,32 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
         yield _ReplayAdapters(answer_server, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
 
 
-def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _CallFunction | None:
-    number, provider_id = _require_text(call.record.get("corporation_number")), call.record.get("credit_check_id")
+def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _AdapterCallFunction | None:
+    number, provider_id = (
+        _require_request_text(call.record.get("corporation_number")),
+        call.record.get("credit_check_id"),
+    )
     if call.call == "purchase":
-        request = PurchaseRequest(number, _require_text(call.record.get("client_id")))
+        request = PurchaseRequest(number, _require_request_text(call.record.get("client_id")))
         return lambda: adapter.buy_check(request)
     if call.call == "list":
         return lambda: adapter.find_purchases(number)
     if call.call == "detail" and provider_id is not None:
-        id = _require_id(provider_id)
+        id = _require_own_id(provider_id)
         return lambda: adapter.read_detail(id)
     if call.call == "pdf" and provider_id is not None:
-        id = _require_id(provider_id)
+        id = _require_own_id(provider_id)
         return lambda: adapter.read_pdf(id)
     return None
 
 
-def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall") -> _CallFunction | None:
+def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall") -> _AdapterCallFunction | None:
     payment = next((one for one in (call.record, *call.related) if one.get("kind") == "payment"), None)
     if adapter is None or payment is None:
         return None
-    amount = Money(_require_id(payment["asked_minor"]), str(payment["currency"]))
+    amount = Money(_require_own_id(payment["asked_minor"]), str(payment["currency"]))
     begun_at, paid_at = (payment[name] and _parse_instant(payment[name]) for name in ("begun_at", "paid_at"))
-    number = _require_text(payment["merchant_payment_id"])
+    number = _require_request_text(payment["merchant_payment_id"])
     if call.call in _CALLS_THAT_READ_PAYMENT or call.call == _CANCEL_CALL:
         day = paid_at.astimezone(get_time_zone(call.provider)).date() if paid_at else None
         send_call = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
@@ -235,17 +238,17 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
     if refund.get("kind") != "refund" or call.call not in (_REFUND_CALL, _REFUND_STATUS_CALL):
         return None
     order = RefundOrder(
-        key=_require_text(refund["provider_refund_key"]),
+        key=_require_request_text(refund["provider_refund_key"]),
         merchant_payment_id=number,
-        provider_payment_id=_require_text(payment["provider_payment_id"]),
-        amount=Money(_require_id(refund["amount_minor"]), str(refund["currency"])),
+        provider_payment_id=_require_request_text(payment["provider_payment_id"]),
+        amount=Money(_require_own_id(refund["amount_minor"]), str(refund["currency"])),
         requested_at=_parse_instant(refund["created_at"]),
-        reason=_require_text(refund.get("reason") or ""),
+        reason=_require_request_text(refund.get("reason") or ""),
     )
     return lambda: adapter.refund(order) if call.call == _REFUND_CALL else adapter.read_refund(order)
 
 
-def _require_text(value: object) -> str:
+def _require_request_text(value: object) -> str:
     """Return a value of the pack as text for a request. Raises ValueError if the text is longer than 2,000
     characters or not printable.
     """
@@ -255,7 +258,7 @@ def _require_text(value: object) -> str:
     return text
 
 
-def _require_id(value: object) -> int:
+def _require_own_id(value: object) -> int:
     if type(value) is not int or not 0 <= value < _ID_LIMIT:
         raise ValueError("no number of ours")
     return value

@@ -87,12 +87,12 @@ def import_registry_in_background(
 def _import_registry(
     home: Path, registry: DemoRegistry, import_file: FileImporter, stopping: threading.Event
 ) -> None:
-    from console.sandbox.registry import write_difference, write_whole
+    from console.sandbox.registry import write_difference_file, write_whole_file
 
     files = home / "registry-files"
     files.mkdir(mode=0o700)
     try:
-        whole = write_whole(
+        whole = write_whole_file(
             files,
             registry.whole_day,
             REGISTRY_ROW_COUNT,
@@ -100,7 +100,7 @@ def _import_registry(
             planted=registry.companies,
             should_stop=stopping.is_set,
         )
-        difference = write_difference(
+        difference = write_difference_file(
             files,
             registry.changed_day,
             CHANGED_ROW_COUNT,
@@ -135,7 +135,7 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
     from console.sandbox.alarmbox.companies import make_company_furigana, make_company_name
     from console.sandbox.registry import close_company, make_company_row, merge_company, rename_company
     from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
-    from console.sandbox.registry.rows import FULL_WIDTH_TABLE
+    from console.sandbox.registry.rows import FULL_WIDTH_DIGITS_TABLE
 
     source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     rows = []
@@ -146,7 +146,7 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
         row = make_company_row(number, make_company_name(number), furigana=make_company_furigana(number))._replace(
             prefecture_name=prefecture.name,
             city_name=city.name,
-            street_number=TOWN_NAMES[town] + street.translate(FULL_WIDTH_TABLE),
+            street_number=TOWN_NAMES[town] + street.translate(FULL_WIDTH_DIGITS_TABLE),
             prefecture_code=prefecture.code,
             city_code=city.code,
             post_code=f"{city.post_prefix}{town + 1:02d}",

@@ -66,7 +66,7 @@ class RecordedAnswerServer:
             self._server.server_close()
 
 
-def encode_as_sent(provider: str, body: bytes) -> bytes:
+def encrypt_recorded_body(provider: str, body: bytes) -> bytes:
     """Return a recorded body as this provider sends it. Atom's answers were recorded decrypted; they are encrypted
     again with the sandbox's response key.
     """

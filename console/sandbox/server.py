@@ -11,7 +11,7 @@ from console.sandbox import faults  # noqa: F401 - fills the table of faults
 from console.sandbox.alarmbox.api import SimulatedAlarmBox
 from console.sandbox.alarmbox.ledger import ChargeLedger
 from console.sandbox.atom.api import SimulatedAtom
-from console.sandbox.control.api import PATH_PREFIX, ControlApi
+from console.sandbox.control.api import CONTROL_PATH_PREFIX, ControlApi
 from console.sandbox.control.client import SandboxControl
 from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
@@ -21,14 +21,14 @@ from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.call_log import LoggedCall
 from console.sandbox.http.calls import ProviderCall, Router
 from console.sandbox.http.connection import SandboxConnection
-from console.sandbox.http.listener import LISTENER_HOST, STOP_WAIT_SECONDS, Listener
+from console.sandbox.http.listener import LISTENER_HOST, STOP_WAIT_SECONDS, SandboxListener
 from console.sandbox.http.messages import HttpReply, HttpRequest, make_error_reply
 from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.api import SimulatedPayPay
 from console.sandbox.registry.published import PublishedRegistry
 from console.sandbox.registry.web_api import SimulatedRegistry
 from console.sandbox.rules.registry import NO_FAULT
-from console.sandbox.rules.rules import FaultInstruction, InvalidRule, parse_instruction_from_header
+from console.sandbox.rules.rules import FaultInstruction, InvalidFaultRule, parse_instruction_from_header
 
 
 class Sandbox:
@@ -51,7 +51,7 @@ class Sandbox:
         self._control_router = Router(
             ControlApi(self._state, alarmbox, payments, self._notice_sender, self.begin_outage).routes()
         )
-        self._listener = Listener(port, self._answer_request)
+        self._listener = SandboxListener(port, self._answer_request)
         self._stopped = Event()
         self.port: int = self._listener.server_port
         self.url = f"http://{LISTENER_HOST}:{self.port}"
@@ -105,42 +105,42 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _answer_request(self, request: HttpRequest, wire: SandboxConnection) -> None:
-        if request.path.startswith(PATH_PREFIX):
-            self._send_reply(self._control_router.find_call(request), wire)
+    def _answer_request(self, request: HttpRequest, connection: SandboxConnection) -> None:
+        if request.path.startswith(CONTROL_PATH_PREFIX):
+            self._send_reply(self._control_router.find_call(request), connection)
             return
-        wire.log_entry = entry = self._state.call_log.record_request(request, time.monotonic())
+        connection.log_entry = entry = self._state.call_log.record_request(request, time.monotonic())
         self._state.holds.pause(self._state.settings.delay_seconds)
         call_or_reply = self._provider_router.find_call(request)
         if isinstance(call_or_reply, ProviderCall):
-            self._execute_call(request, call_or_reply, entry, wire)
+            self._execute_call(request, call_or_reply, entry, connection)
         else:
-            self._send_reply(call_or_reply, wire)
+            self._send_reply(call_or_reply, connection)
 
     def _execute_call(
-        self, request: HttpRequest, call: ProviderCall, entry: LoggedCall, wire: SandboxConnection
+        self, request: HttpRequest, call: ProviderCall, entry: LoggedCall, connection: SandboxConnection
     ) -> None:
         self._state.call_log.record_call(entry, call.name, call.subject_number)
         self._state.holds.notify_waiters()
-        if call.name != "token" and self._state.is_too_fast(call.provider):
-            self._send_reply(call.too_fast_reply, wire)
+        if call.name != "token" and self._state.is_refused_as_too_fast(call.provider):
+            self._send_reply(call.too_fast_reply, connection)
             return
         try:
             instruction = self._find_fault_instruction(request, call)
-        except (InvalidRule, ValueError) as reason:
-            self._send_reply(make_error_reply(400, f"X-Sandbox-Fault: {reason}"), wire)
+        except (InvalidFaultRule, ValueError) as reason:
+            self._send_reply(make_error_reply(400, f"X-Sandbox-Fault: {reason}"), connection)
             return
         entry.fault = instruction.action if instruction else None
         instruction = instruction or FaultInstruction(NO_FAULT)
-        instruction.kind.apply(CallInProgress(call, instruction, wire, self._state))
+        instruction.kind.apply(CallInProgress(call, instruction, connection, self._state))
 
     def _find_fault_instruction(self, request: HttpRequest, call: ProviderCall) -> FaultInstruction | None:
         header = request.headers.get("x-sandbox-fault")
         return parse_instruction_from_header(header, call) if header else self._state.rules.pick_fault(call)
 
-    def _send_reply(self, call_or_reply: HttpReply | ProviderCall, wire: SandboxConnection) -> None:
+    def _send_reply(self, call_or_reply: HttpReply | ProviderCall, connection: SandboxConnection) -> None:
         reply = call_or_reply.execute() if isinstance(call_or_reply, ProviderCall) else call_or_reply
-        wire.write(reply.make_head_bytes() + reply.body)
+        connection.write(reply.make_head_bytes() + reply.body)
 
 
 def start_sandbox(port: int = 0, clock: Callable[[], datetime] = get_machine_time) -> Sandbox:

@@ -14,7 +14,7 @@ from console.settings.value_parsers import RawSetting, make_bad_profile_error
 
 WEBHOOK_KEY_NAME = "ALERTS_WEBHOOK_KEY"
 MIN_WEBHOOK_KEY_LENGTH = 16  # characters
-_BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?")
+_KAFKA_BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class AlertSettings:
         """The kind of publisher that is configured; None if none is."""
         return "webhook" if self.webhook else "kafka" if self.brokers else None
 
-    def require_usable(self, get_secret: Callable[[str], str | None]) -> str:
+    def require_usable_publisher(self, get_secret: Callable[[str], str | None]) -> str:
         """Check that the configured publisher can work, and return the key that signs the webhook's messages (""
         for Kafka). `get_secret` returns a secret by its name, None if it is missing.
 
@@ -60,19 +60,19 @@ def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
         "ALERTS_WEBHOOK_URL", lambda raw: parse_call_url(raw, private_networks_of_webhook), None
     )
     settings = AlertSettings(
-        webhook, setting_source.get("ALERTS_KAFKA_BROKERS", parse_brokers, ()), private_networks_of_webhook
+        webhook, setting_source.get("ALERTS_KAFKA_BROKERS", parse_kafka_brokers, ()), private_networks_of_webhook
     )
     if settings.webhook and settings.brokers:
         raise make_bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.TWO_ALERT_DESTINATIONS)
     return settings
 
 
-def parse_brokers(raw: RawSetting) -> tuple[str, ...]:
+def parse_kafka_brokers(raw: RawSetting) -> tuple[str, ...]:
     """Return the addresses of Kafka brokers in a text that separates them by commas. Raises bad_profile for an
     invalid address."""
     broker_addresses = tuple(part.strip() for part in raw.text.split(","))
     for broker in broker_addresses:
-        match = _BROKER_PATTERN.fullmatch(broker)
+        match = _KAFKA_BROKER_PATTERN.fullmatch(broker)
         if match is None or not 0 < int(match[2] or 1) < 65536:
             raise raw.make_error(SettingProblem.INVALID_BROKERS)
     return broker_addresses

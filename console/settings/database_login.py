@@ -11,16 +11,16 @@ from urllib.parse import quote, unquote
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
-from console.settings.secrets import VARIABLE_PREFIX, HiddenSecrets, SecretStore
+from console.settings.secrets import SECRET_VARIABLE_PREFIX, HiddenSecrets, SecretStore
 from console.settings.value_parsers import make_bad_profile_error
 
-PASSWORD_NAME = "DATABASE_PASSWORD"  # noqa: S105  # the name of a secret
-_PASSWORD_VARIABLE = f"{VARIABLE_PREFIX}{PASSWORD_NAME}"
+DATABASE_PASSWORD_SECRET_NAME = "DATABASE_PASSWORD"  # noqa: S105  # the name of a secret
+_DATABASE_PASSWORD_VARIABLE = f"{SECRET_VARIABLE_PREFIX}{DATABASE_PASSWORD_SECRET_NAME}"
 OPERATOR_VARIABLE = "CONSOLE_OPERATOR"
 """Environment variable with the name of the operator. It is the name of the database account if the password comes
 from the environment and the URL has no name.
 """
-_SERVER_URL_PATTERN = re.compile(
+_DATABASE_SERVER_URL_PATTERN = re.compile(
     r"(?P<scheme>[a-z]+\+pymysql://)(?:(?P<user>[^:/]*?)(?P<password>:[^@]*)?@)?"
     r"(?P<rest>(?P<host>\[[^\]/]+\]|[^/:?]*)(?::(?P<port>[0-9]+))?(?:/(?P<database>[^?]*))?(?:\?.*)?)",
     re.S,
@@ -32,7 +32,7 @@ AccountSource = Literal["asked", "given", "kept"]
 SignInReason = Literal["none", "refused"]
 
 
-class SignIn(HiddenSecrets):
+class DatabaseSignIn(HiddenSecrets):
     """The database account with which this process signs in at its database server. SQLite has no accounts and
     needs no sign-in.
 
@@ -43,7 +43,7 @@ class SignIn(HiddenSecrets):
     def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:
         """`url` is the configured database URL. `operator` is the operator's name in the settings; if the URL
         contains no name of an account, the account has this name."""
-        match = _SERVER_URL_PATTERN.fullmatch(url)
+        match = _DATABASE_SERVER_URL_PATTERN.fullmatch(url)
         self.is_server = match is not None
         self._url, self._configured_operator, self._secrets = url, operator, secrets
         self._url_parts = match.groupdict() if match else {}
@@ -90,7 +90,11 @@ class SignIn(HiddenSecrets):
         """Return True if the environment contains a password, but neither the environment nor the URL contains the
         name of the account."""
         is_known = self._has_signed_out or self._find_expected_user() is not None
-        return self.is_server and not is_known and bool(self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False))
+        return (
+            self.is_server
+            and not is_known
+            and bool(self._secrets.read_secret(DATABASE_PASSWORD_SECRET_NAME, ask_keyring=False))
+        )
 
     def can_store_password(self) -> bool:
         """Return True if the operating system has a keyring in which a password can be stored."""
@@ -118,7 +122,7 @@ class SignIn(HiddenSecrets):
                 OPERATOR_VARIABLE, SettingProblem.ACCOUNT_NAME_MISSING, place=self.database_address
             )
         raise make_bad_profile_error(
-            _PASSWORD_VARIABLE,
+            _DATABASE_PASSWORD_VARIABLE,
             SettingProblem.SIGN_IN_MISSING,
             user=self._find_expected_user(),
             place=self.database_address,
@@ -131,7 +135,7 @@ class SignIn(HiddenSecrets):
 
     # -- sign-in and sign-out
 
-    def use_account(self, user: str, password: str) -> None:
+    def set_entered_account(self, user: str, password: str) -> None:
         """Use this account from now on, in this process only. Raises usage if `user` can't be the name of an
         account."""
         if not _ACCOUNT_NAME_PATTERN.fullmatch(user):
@@ -140,7 +144,7 @@ class SignIn(HiddenSecrets):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ACCOUNT_NAME})
         self._entered_account, self._account_in_use = (user, password), None
 
-    def handle_database_error(self, error: ConsoleError) -> None:
+    def forget_refused_account(self, error: ConsoleError) -> None:
         """If the error says that the database has refused the account, stop using the account, so that a person
         must sign in again. Other errors are ignored."""
         if error.detail.get("problem") != SettingProblem.ACCESS_DENIED:
@@ -157,14 +161,16 @@ class SignIn(HiddenSecrets):
         """
         if self._account_in_use is None:
             raise make_bad_profile_error(
-                _PASSWORD_VARIABLE,
+                _DATABASE_PASSWORD_VARIABLE,
                 SettingProblem.SIGN_IN_MISSING,
                 user=self._find_expected_user(),
                 place=self.database_address,
             )
         user, password = self._account_in_use[0]
-        self._secrets.store_entry(self._make_password_entry_name(user), password, PASSWORD_NAME)
-        self._secrets.store_entry(self._last_user_entry, user, PASSWORD_NAME)
+        self._secrets.store_keyring_entry(
+            self._make_password_entry_name(user), password, DATABASE_PASSWORD_SECRET_NAME
+        )
+        self._secrets.store_keyring_entry(self._last_user_entry_name, user, DATABASE_PASSWORD_SECRET_NAME)
 
     def is_password_stored(self) -> bool:
         """Return True if the keyring contains an account and its password for this database; False also if the
@@ -180,9 +186,11 @@ class SignIn(HiddenSecrets):
         user = self.user
         self._entered_account, self._account_in_use, self._has_signed_out = None, None, True
         entries = (
-            [self._last_user_entry] if user is None else [self._make_password_entry_name(user), self._last_user_entry]
+            [self._last_user_entry_name]
+            if user is None
+            else [self._make_password_entry_name(user), self._last_user_entry_name]
         )
-        return any([self._secrets.delete_entry(entry, PASSWORD_NAME) for entry in entries])  # noqa: C419  # a list, so that every entry is deleted
+        return any([self._secrets.delete_keyring_entry(entry, DATABASE_PASSWORD_SECRET_NAME) for entry in entries])  # noqa: C419  # a list, so that every entry is deleted
 
     # -- sources of account and password
 
@@ -191,14 +199,21 @@ class SignIn(HiddenSecrets):
         url_user, url_password = self._url_parts["user"], self._url_parts["password"]
         if url_user and url_password is not None:
             return unquote(url_user), unquote(url_password[1:])
-        password, user = self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False), self._find_expected_user()
+        password, user = (
+            self._secrets.read_secret(DATABASE_PASSWORD_SECRET_NAME, ask_keyring=False),
+            self._find_expected_user(),
+        )
         return (user, password) if user and password else None
 
     def _read_stored_account(self) -> DatabaseAccount | None:
         """Return the name and password from the keyring: those of the account whose name is configured, otherwise
         of the account that has signed in last. Return None if they aren't stored."""
         user = self._find_expected_user() or self._read_last_user()
-        password = self._secrets.read_entry(self._make_password_entry_name(user), PASSWORD_NAME) if user else None
+        password = (
+            self._secrets.read_keyring_entry(self._make_password_entry_name(user), DATABASE_PASSWORD_SECRET_NAME)
+            if user
+            else None
+        )
         return (user, password) if user and password is not None else None
 
     def _find_expected_user(self) -> str | None:
@@ -207,13 +222,13 @@ class SignIn(HiddenSecrets):
         return unquote(self._url_parts.get("user") or "") or self._configured_operator
 
     def _read_last_user(self) -> str | None:
-        return self._secrets.read_entry(self._last_user_entry, PASSWORD_NAME)
+        return self._secrets.read_keyring_entry(self._last_user_entry_name, DATABASE_PASSWORD_SECRET_NAME)
 
     def _make_password_entry_name(self, user: str) -> str:
         return f"{user}@{self.database_address}"
 
     @property
-    def _last_user_entry(self) -> str:
+    def _last_user_entry_name(self) -> str:
         return f"account at {self.database_address}"
 
     # -- building the URL

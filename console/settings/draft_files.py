@@ -38,43 +38,43 @@ class DraftFile:
         if self.temporary is None:
             os.link(f"/proc/self/fd/{self.file.fileno()}", self.final, src_dir_fd=0, follow_symlinks=True)
         else:
-            _give_final_name(self.temporary, self.final)
+            _move_to_final_path(self.temporary, self.final)
 
 
 @contextmanager
-def open_draft(final: Path) -> Iterator[DraftFile]:
-    """Yield a new file in the folder of `final`; only its owner can read it. When the block ends without
+def open_draft_file(final_path: Path) -> Iterator[DraftFile]:
+    """Yield a new file in the folder of `final_path`; only its owner can read it. When the block ends without
     `publish`, the file is deleted. On systems with unnamed files (O_TMPFILE), it disappears even if the process
     is killed.
 
-    Raises FileExistsError if `final` exists, and OSError.
+    Raises FileExistsError if `final_path` exists, and OSError.
     """
-    if final.is_symlink() or final.exists():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
-    handle, temporary = _create_draft(final)
+    if final_path.is_symlink() or final_path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final_path))
+    handle, temporary = _create_draft_file(final_path)
     try:
         with os.fdopen(handle, "w+b") as file:
-            yield DraftFile(file, final, temporary)
+            yield DraftFile(file, final_path, temporary)
     finally:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
 
 
-def _create_draft(final: Path) -> tuple[int, Path | None]:
+def _create_draft_file(final_path: Path) -> tuple[int, Path | None]:
     if _UNNAMED_FILE_FLAG:
         with suppress(OSError):  # Some file systems don't support unnamed files.
-            return os.open(final.parent, _UNNAMED_FILE_FLAG | os.O_RDWR, 0o600), None
-    temporary = final.with_name(f".{token_hex(8)}.part")
+            return os.open(final_path.parent, _UNNAMED_FILE_FLAG | os.O_RDWR, 0o600), None
+    temporary = final_path.with_name(f".{token_hex(8)}.part")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return os.open(temporary, flags, 0o600), temporary
 
 
-def _give_final_name(temporary: Path, final: Path) -> None:
+def _move_to_final_path(temporary_path: Path, final_path: Path) -> None:
     try:
-        final.hardlink_to(temporary)
+        final_path.hardlink_to(temporary_path)
     except FileExistsError:
         raise
     except OSError:  # The file system has no hard links (FAT, some shares): create the name, then replace the file.
-        os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        temporary.replace(final)
+        os.close(os.open(final_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        temporary_path.replace(final_path)

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.private_files import exclusive_lock, make_private_folder
+from console.settings.private_files import hold_exclusive_file_lock, make_private_folder
 
 FORMAT_VERSION = 1
-MAX_FILE_BYTES = 1 << 20
-SET_ASIDE_SUFFIX = ".set-aside"
+MAX_ENTRIES_FILE_BYTES = 1 << 20
+SET_ASIDE_FILE_SUFFIX = ".set-aside"
 JsonValue: TypeAlias = Any
 """A value that JSON can represent: text, number, boolean, None, or a list or a dictionary of such values."""
 
 
-class UnreadableFile(Exception):
+class UnreadableEntriesFile(Exception):
     """Raised if the content of an EntriesFile can't be used, because it is damaged, comes from a newer program, or
     can be changed by another account. A `decode` function (see EntriesFile) may raise this error too."""
 
@@ -60,30 +60,30 @@ class EntriesFile:
         renamed. Raises storage_full if it can't be renamed."""
         try:
             return StoredEntries(self._read_values())
-        except UnreadableFile:
+        except UnreadableEntriesFile:
             with self._lock_file():
-                return self._read_or_set_aside()
+                return self._read_or_set_file_aside()
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
         """Store new values under these names (None deletes a value), and return all values of the file. Raises
         storage_full if the file can't be written."""
         with self._lock_file():
-            stored = self._read_or_set_aside()
+            stored = self._read_or_set_file_aside()
             values = {**stored.values, **changes}
             values = {name: value for name, value in values.items() if value is not None}
             self._write_values(values)
         return StoredEntries(values, stored.set_aside)
 
     def _lock_file(self) -> Any:
-        return exclusive_lock(self.path.with_name(self.path.name + ".lock"))
+        return hold_exclusive_file_lock(self.path.with_name(self.path.name + ".lock"))
 
-    def _read_or_set_aside(self) -> StoredEntries:
+    def _read_or_set_file_aside(self) -> StoredEntries:
         """Return the values. If the file can't be used, rename it and return no values. The caller must hold the
         lock."""
         try:
             return StoredEntries(self._read_values())
-        except UnreadableFile:
-            aside = self.path.with_name(self.path.name + SET_ASIDE_SUFFIX)
+        except UnreadableEntriesFile:
+            aside = self.path.with_name(self.path.name + SET_ASIDE_FILE_SUFFIX)
             try:
                 self.path.replace(aside)
             except OSError as cause:
@@ -94,20 +94,20 @@ class EntriesFile:
         try:
             with self.path.open("rb") as file:
                 _require_unshared_file(os.fstat(file.fileno()))
-                content = file.read(MAX_FILE_BYTES + 1)
+                content = file.read(MAX_ENTRIES_FILE_BYTES + 1)
         except FileNotFoundError:
             return {}
         except OSError as cause:
-            raise UnreadableFile from cause
-        if len(content) > MAX_FILE_BYTES:
-            raise UnreadableFile
+            raise UnreadableEntriesFile from cause
+        if len(content) > MAX_ENTRIES_FILE_BYTES:
+            raise UnreadableEntriesFile
         try:
             table = json.loads(self._decode(content))
         except (ValueError, RecursionError) as cause:
-            raise UnreadableFile from cause
+            raise UnreadableEntriesFile from cause
         values = table.get("values") if isinstance(table, dict) else None
         if not isinstance(values, dict) or table.get("version") != FORMAT_VERSION:
-            raise UnreadableFile
+            raise UnreadableEntriesFile
         return values
 
     def _write_values(self, values: Mapping[str, JsonValue]) -> None:
@@ -137,9 +137,9 @@ class EntriesFile:
 
 
 def _require_unshared_file(status: os.stat_result) -> None:
-    """Raise UnreadableFile if the file with this status can be changed by an account other than the current user
-    and the administrator."""
+    """Raise UnreadableEntriesFile if the file with this status can be changed by an account other than the current
+    user and the administrator."""
     if os.name == "nt":
         return
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid()):
-        raise UnreadableFile
+        raise UnreadableEntriesFile

@@ -9,13 +9,15 @@ from console.settings.entries_file import EntriesFile, StoredEntries
 
 log = logging.getLogger("console.settings")
 PEOPLE_FOLDER_NAME = "people"
-_FILE_NAME_DIGITS = 24
+_PERSON_FILE_NAME_DIGITS = 24
 
 
 def get_person_file_path(home: Path, person: str, suffix: str) -> Path:
     """Return the path of a private file of this person. The file's name is computed from the person's name, which
     may contain characters that file names can't have; the name "" stands for a desk without named people."""
-    return home / PEOPLE_FOLDER_NAME / (hashlib.sha256(person.encode()).hexdigest()[:_FILE_NAME_DIGITS] + suffix)
+    return (
+        home / PEOPLE_FOLDER_NAME / (hashlib.sha256(person.encode()).hexdigest()[:_PERSON_FILE_NAME_DIGITS] + suffix)
+    )
 
 
 def make_preferences_file(home: Path, person: str) -> EntriesFile:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from console.domain.errors import ConsoleError, ErrorCode
 
-GROUP_AND_OTHERS_MODE = stat.S_IRWXG | stat.S_IRWXO
+GROUP_AND_OTHERS_MODE_BITS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def make_private_file(path: Path) -> bool:
@@ -42,13 +42,13 @@ def is_open_to_others(path: Path) -> bool:
     """Return True if the file mode of this path gives any permission to the group or to others. Return False on
     Windows and for a missing path."""
     try:
-        return os.name != "nt" and bool(path.stat().st_mode & GROUP_AND_OTHERS_MODE)
+        return os.name != "nt" and bool(path.stat().st_mode & GROUP_AND_OTHERS_MODE_BITS)
     except OSError:
         return False
 
 
 @contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
+def hold_exclusive_file_lock(path: Path) -> Iterator[None]:
     """Hold a lock during the block, so that only one process of the desk at a time executes the block. `path` is
     the file of the lock. Another process waits for at most 30 seconds; the operating system releases the lock
     if the process ends. Raises storage_full if the lock can't be acquired.

@@ -82,7 +82,7 @@ def _require_own_file(
 def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
     sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
     for key, value in _flatten_entries(_parse_table(file, content), sections):
-        text = _format_setting(value)
+        text = _format_profile_value(value)
         if key not in keys or text is None:
             problem = SettingProblem.WRONG_TYPE if key in keys else SettingProblem.UNKNOWN_KEY
             raise _make_profile_error(file, problem, variable=key[:80], line=_find_line_number(content, key))
@@ -121,7 +121,7 @@ def _flatten_entries(
             yield prefix + key, value
 
 
-def _format_setting(value: object) -> str | None:
+def _format_profile_value(value: object) -> str | None:
     """Return a value of the profile file as text in the notation of environment variables: `1` for true, a list
     with commas. Return None for a type that no setting has."""
     if isinstance(value, bool):

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import ProviderTraits
 from console.domain.setting_problems import SettingProblem
-from console.settings.urls import is_loopback, parse_provider_url, require_known_host
+from console.settings.urls import is_loopback_url, parse_provider_url, require_known_host
 from console.settings.value_parsers import RawSetting
 
-_URL_PATH_PATTERN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
+_CALL_URL_PATH_PATTERN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
 
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
@@ -101,17 +101,17 @@ def get_access_by_provider() -> Mapping[str, ProviderAccess]:
 
 def list_credential_names(provider: str) -> tuple[str, ...]:
     """Return the full names of the secrets that enable a provider, such as `PAYPAY_API_KEY`."""
-    return _add_prefix(provider, get_access_by_provider()[provider].credentials)
+    return _add_provider_prefix(provider, get_access_by_provider()[provider].credentials)
 
 
 def list_required_secret_names(provider: str) -> tuple[str, ...]:
     """Return the full names of all secrets that a provider needs: those that enable it, and the additional ones
     that a call needs."""
     access = get_access_by_provider()[provider]
-    return _add_prefix(provider, (*access.credentials, *access.additional_secrets))
+    return _add_provider_prefix(provider, (*access.credentials, *access.additional_secrets))
 
 
-def _add_prefix(provider: str, names: Sequence[str]) -> tuple[str, ...]:
+def _add_provider_prefix(provider: str, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{provider.upper()}_{name}" for name in names)
 
 
@@ -128,10 +128,10 @@ def get_setting_name_by_profile_key() -> Mapping[str, str]:
 # Parsers
 
 
-def spacing_seconds(url: str | None, seconds: float) -> float:
+def choose_spacing_seconds(url: str | None, seconds: float) -> float:
     """Return the shortest time between two calls to the provider at `url`, in seconds: 0 for a provider on this
     machine, otherwise `seconds`."""
-    return 0.0 if url is not None and is_loopback(url) else seconds
+    return 0.0 if url is not None and is_loopback_url(url) else seconds
 
 
 def parse_seconds(raw: RawSetting) -> float:
@@ -154,7 +154,7 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
     """Return the URL of a call: an origin that `parse_provider_url` accepts, and a path. The address of the host
     may be in one of `private_networks`. Raises bad_profile."""
     origin, path = _split_url(raw)
-    if not _URL_PATH_PATTERN.fullmatch(path):
+    if not _CALL_URL_PATH_PATTERN.fullmatch(path):
         raise raw.make_error(SettingProblem.INVALID_CALL_URL)
     return parse_provider_url(RawSetting(raw.name, origin, raw.file), private_networks) + path
 

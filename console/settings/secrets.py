@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import NoReturn, Protocol, Self
 
 from console.domain.setting_problems import SettingProblem
-from console.settings.private_files import exclusive_lock
+from console.settings.private_files import hold_exclusive_file_lock
 from console.settings.value_parsers import make_bad_profile_error
 
 MIN_STORE_KEY_LENGTH = 16
 STORE_KEY_NAME = "STORE_KEY"
 DRAFT_KEY_NAME = "DRAFT_KEY"
-VARIABLE_PREFIX = "CONSOLE_SECRET_"
+SECRET_VARIABLE_PREFIX = "CONSOLE_SECRET_"  # noqa: S105  # the beginning of a name
 _SECRET_NAME_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
 # The keyrings of the operating systems. Other backends of the package keyring (plain files, null, combinations from
 # a configuration file) aren't used, because they don't protect a secret.
@@ -33,7 +33,7 @@ _KEYRING_BACKENDS = (
 )
 
 
-_FILE_VARIABLE_SUFFIX = "_FILE"
+_SECRET_FILE_VARIABLE_SUFFIX = "_FILE"  # noqa: S105  # the end of a name
 _MAX_SECRET_FILE_BYTES = 64 * 1024
 
 
@@ -92,9 +92,9 @@ class SecretStore(HiddenSecrets):
         keyring: Callable[[], Keyring | None] = find_system_keyring,
     ) -> None:
         names_in_environment = {
-            name.removeprefix(VARIABLE_PREFIX): value
+            name.removeprefix(SECRET_VARIABLE_PREFIX): value
             for name, value in env.items()
-            if name.startswith(VARIABLE_PREFIX) and value
+            if name.startswith(SECRET_VARIABLE_PREFIX) and value
         }
         self._environment = dict(_read_secret_files(names_in_environment))
         self._home = home
@@ -138,7 +138,7 @@ class SecretStore(HiddenSecrets):
         except Exception:  # the type of the exception depends on the backend
             return True
 
-    def read_entry(self, entry: str, variable: str) -> str | None:
+    def read_keyring_entry(self, entry: str, variable: str) -> str | None:
         """Return the value of an entry in the keyring; None if there is no such entry or no keyring. Raises
         bad_profile if the keyring can't be read; the error names the environment variable of the secret
         `variable`, which can be set instead.
@@ -147,20 +147,20 @@ class SecretStore(HiddenSecrets):
         with _convert_keyring_errors(variable):
             return backend.get_password(self.keyring_service, entry) if backend else None
 
-    def store_entry(self, entry: str, value: str, variable: str) -> None:
+    def store_keyring_entry(self, entry: str, value: str, variable: str) -> None:
         """Store an entry in the keyring. Raises bad_profile if there is no keyring, or if it refuses the entry;
         the error names the environment variable of the secret `variable`, which can be set instead."""
         backend = self._require_keyring(variable)
         if backend is None:
-            raise make_bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
+            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
         with _convert_keyring_errors(variable):
             backend.set_password(self.keyring_service, entry, value)
 
-    def delete_entry(self, entry: str, variable: str) -> bool:
+    def delete_keyring_entry(self, entry: str, variable: str) -> bool:
         """Delete an entry in the keyring. Return True if it existed. Raises bad_profile if the keyring refuses;
         the error names the environment variable of the secret `variable`, which can be set instead."""
         backend = self._require_keyring(variable)
-        if backend is None or self.read_entry(entry, variable) is None:
+        if backend is None or self.read_keyring_entry(entry, variable) is None:
             return False
         with _convert_keyring_errors(variable):
             backend.delete_password(self.keyring_service, entry)
@@ -186,13 +186,13 @@ class SecretStore(HiddenSecrets):
     def _read_key(self, name: str, *, may_create: bool) -> str:
         key = self.read_secret(name) or (self._find_or_create_key(name) if may_create else None)
         if key is None:
-            raise make_bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)
+            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)
         if len(key) < MIN_STORE_KEY_LENGTH:
-            raise make_bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_TOO_SHORT)
+            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_TOO_SHORT)
         return key
 
     def _read_from_keyring(self, name: str) -> str | None:
-        return self.read_entry(name, name)
+        return self.read_keyring_entry(name, name)
 
     def _require_keyring(self, variable: str) -> Keyring | None:
         with _convert_keyring_errors(variable):
@@ -205,10 +205,10 @@ class SecretStore(HiddenSecrets):
 
         if self._require_keyring(name) is None:
             return None
-        with exclusive_lock(self._home / "store-key.lock"):
+        with hold_exclusive_file_lock(self._home / "store-key.lock"):
             key = self._read_from_keyring(name)
             if key is None:
-                self.store_entry(name, secrets.token_urlsafe(32), name)
+                self.store_keyring_entry(name, secrets.token_urlsafe(32), name)
             return key or self._read_from_keyring(name)
 
 
@@ -219,7 +219,7 @@ def _convert_keyring_errors(variable: str) -> Iterator[None]:
     try:
         yield
     except Exception as cause:  # the type of the exception depends on the backend
-        raise make_bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.KEYRING_FAILED) from cause
+        raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + variable, SettingProblem.KEYRING_FAILED) from cause
 
 
 def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -228,13 +228,13 @@ def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]
     Raises bad_profile if a secret is set twice, or if its file can't be read.
     """
     for name, value in variables.items():
-        if not name.endswith(_FILE_VARIABLE_SUFFIX):
+        if not name.endswith(_SECRET_FILE_VARIABLE_SUFFIX):
             yield name, value
             continue
-        secret_name = name.removesuffix(_FILE_VARIABLE_SUFFIX)
+        secret_name = name.removesuffix(_SECRET_FILE_VARIABLE_SUFFIX)
         if secret_name in variables:
-            raise make_bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.SECRET_SET_TWICE)
-        yield secret_name, _read_secret_file(VARIABLE_PREFIX + name, Path(value))
+            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + name, SettingProblem.SECRET_SET_TWICE)
+        yield secret_name, _read_secret_file(SECRET_VARIABLE_PREFIX + name, Path(value))
 
 
 def _read_secret_file(variable: str, file: Path) -> str:

@@ -12,22 +12,22 @@ from typing import Literal, TypeVar, cast
 from console.domain.payments import provider_registry
 from console.domain.setting_problems import SettingProblem
 from console.settings.alerts import AlertSettings, read_alert_settings
-from console.settings.database_login import SignIn
+from console.settings.database_login import DatabaseSignIn
 from console.settings.profile_file import read_profile
 from console.settings.provider_access import (
     ConfiguredProvider,
     ProviderAccess,
     ProviderSettingsT,
+    choose_spacing_seconds,
     get_access_by_provider,
     list_credential_names,
     list_required_secret_names,
     parse_call_url,
     parse_seconds,
-    spacing_seconds,
 )
-from console.settings.secrets import STORE_KEY_NAME, VARIABLE_PREFIX, Keyring, SecretStore, find_system_keyring
+from console.settings.secrets import SECRET_VARIABLE_PREFIX, STORE_KEY_NAME, Keyring, SecretStore, find_system_keyring
 from console.settings.urls import (
-    is_loopback,
+    is_loopback_url,
     make_folder_url,
     make_sqlite_url,
     mask_password,
@@ -40,9 +40,9 @@ from console.settings.urls import (
 )
 from console.settings.value_parsers import CLIENT_ID_PATTERN, RawSetting, make_bad_profile_error, make_choice_parser
 
-ALARMBOX_SPACING_SECONDS = 1.0
-RECEIVER_PORT = 8089
-IDLE_LOCK_MINUTES = 10
+DEFAULT_ALARMBOX_SPACING_SECONDS = 1.0
+DEFAULT_RECEIVER_PORT = 8089
+DEFAULT_IDLE_LOCK_MINUTES = 10
 _NOTICE_KEY_PATTERN = re.compile(r"NOTICE_[A-Z0-9_]+_KEY")
 _MAX_FILE_DESCRIPTOR = 1_048_576
 
@@ -87,7 +87,7 @@ class Settings:
     idle_lock_seconds: int
     operator_password_fd: int | None  # file descriptor from which a program gives the password of a decision
     secrets: SecretStore = field(repr=False, compare=False)
-    sign_in: SignIn = field(repr=False, compare=False)
+    sign_in: DatabaseSignIn = field(repr=False, compare=False)
 
     @staticmethod
     def load(env: Mapping[str, str] | None = None) -> "Settings":
@@ -129,7 +129,7 @@ class Settings:
         """Return True if the origin that is configured for the provider is on this machine. Return False for the
         sender of signed notices, which has no origin."""
         url = self.provider_urls.get(provider)
-        return url is not None and is_loopback(url)
+        return url is not None and is_loopback_url(url)
 
     def is_enabled(self, provider: str) -> bool:
         """Return True if the provider has a configured origin, or all secrets that enable it. This may read the
@@ -171,13 +171,13 @@ class Settings:
         names = self.secrets.list_environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(
-            f"{VARIABLE_PREFIX}{name}" for name in sorted(names & set(_list_credential_names()) | notice_keys)
+            f"{SECRET_VARIABLE_PREFIX}{name}" for name in sorted(names & set(_list_credential_names()) | notice_keys)
         )
 
     def list_credential_keyring_entries(self) -> tuple[str, ...]:
         """Return the names of the keyring's entries that contain a provider's secret or the store key. Raises
         bad_profile if the keyring can't be read."""
-        return tuple(name for name in _list_credential_names() if self.secrets.read_entry(name, name))
+        return tuple(name for name in _list_credential_names() if self.secrets.read_keyring_entry(name, name))
 
     def read_store_key(self) -> str:
         """Return the store key, which encrypts stored tokens and spooled answers; it has at least 16 characters.
@@ -236,7 +236,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         name: _read_provider_url(name, access, setting_source, hosts)
         for name, access in get_access_by_provider().items()
     }
-    default_spacing = spacing_seconds(provider_urls["alarmbox"], ALARMBOX_SPACING_SECONDS)
+    default_spacing = choose_spacing_seconds(provider_urls["alarmbox"], DEFAULT_ALARMBOX_SPACING_SECONDS)
     payment_providers = provider_registry.list_providers_as(ConfiguredProvider)
     operator = setting_source.get("OPERATOR", RawSetting.parse_operator, None)
     secrets = SecretStore(env, home, urls=urls, keyring=keyring)
@@ -266,7 +266,9 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         alerts=read_alert_settings(setting_source),
         registry_folder=setting_source.get("REGISTRY_FOLDER", RawSetting.parse_folder, None),
         receiver_bind=setting_source.get("RECEIVER_BIND", RawSetting.parse_address, "127.0.0.1"),
-        receiver_port=setting_source.get("RECEIVER_PORT", lambda raw: raw.parse_integer(0, 65535), RECEIVER_PORT),
+        receiver_port=setting_source.get(
+            "RECEIVER_PORT", lambda raw: raw.parse_integer(0, 65535), DEFAULT_RECEIVER_PORT
+        ),
         receiver_trusted_proxies=setting_source.get("RECEIVER_TRUSTED_PROXIES", RawSetting.parse_networks, ()),
         receiver_certificate=setting_source.get("RECEIVER_CERTIFICATE", RawSetting.parse_path, None),
         receiver_key=setting_source.get("RECEIVER_KEY", RawSetting.parse_path, None),
@@ -274,14 +276,16 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
             "environment", make_choice_parser("production", "test", "training"), "production"
         ),
         idle_lock_seconds=60
-        * setting_source.get("idle_lock_minutes", lambda raw: raw.parse_integer(1, 120), IDLE_LOCK_MINUTES),
+        * setting_source.get("idle_lock_minutes", lambda raw: raw.parse_integer(1, 120), DEFAULT_IDLE_LOCK_MINUTES),
         operator_password_fd=setting_source.get(
             "OPERATOR_PASSWORD_FD", lambda raw: raw.parse_integer(0, _MAX_FILE_DESCRIPTOR), None
         ),
         secrets=secrets,
-        sign_in=SignIn(database, operator, secrets),
+        sign_in=DatabaseSignIn(database, operator, secrets),
     )
-    return _require_consistent(settings, has_configured_environment=setting_source.find("environment") is not None)
+    return _require_consistent_settings(
+        settings, has_configured_environment=setting_source.find("environment") is not None
+    )
 
 
 def _read_provider_url(
@@ -293,7 +297,7 @@ def _read_provider_url(
     )
 
 
-def _require_consistent(settings: Settings, *, has_configured_environment: bool) -> Settings:
+def _require_consistent_settings(settings: Settings, *, has_configured_environment: bool) -> Settings:
     """Check the rules that concern several settings, and return the settings. Raises bad_profile if a test switch
     or the environment `training` is combined with a real provider.
 

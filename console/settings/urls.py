@@ -13,14 +13,14 @@ from console.domain.setting_problems import SettingProblem
 from console.settings.value_parsers import RawSetting
 
 _SQLITE_URL_PATTERN = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)
-_SERVER_URL_PATTERN = re.compile(r"(mysql|mariadb)\+pymysql://\S+")
-_FOLDER_URL_PATTERN = re.compile(r"file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)", re.S)
+_DATABASE_SERVER_URL_PATTERN = re.compile(r"(mysql|mariadb)\+pymysql://\S+")
+_DOCUMENTS_FOLDER_URL_PATTERN = re.compile(r"file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)", re.S)
 _REDIS_URL_PATTERN = re.compile(
     r"redis://[^\s/?#]+(/[0-9]{0,4})?|rediss://[^\s/?#]+(/[0-9]{0,4})?(\?ssl_ca_certs=[^\s&#]+)?"
     r"|unix://([^\s/?#]*@)?/[^\s?#]+(\?db=[0-9]{1,4})?"
 )
-_PASSWORD_PATTERN = re.compile(r"^[^:/]+://[^:/@]*:[^@]+@|[?&][^=&]*pass(word|wd|phrase)?=[^&]", re.I)
-_BUCKET_URL_PATTERN = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
+_PASSWORD_IN_URL_PATTERN = re.compile(r"^[^:/]+://[^:/@]*:[^@]+@|[?&][^=&]*pass(word|wd|phrase)?=[^&]", re.I)
+_DOCUMENTS_BUCKET_URL_PATTERN = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
 
 
 def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
@@ -66,7 +66,7 @@ def parse_private_networks(raw: RawSetting) -> tuple[str, ...]:
         raise raw.make_error(SettingProblem.NOT_PRIVATE_NETWORK) from None
 
 
-def is_loopback(url: str) -> bool:
+def is_loopback_url(url: str) -> bool:
     """Return True if the URL names this machine. `url` is a URL that `parse_provider_url` has returned."""
     return parse_base_url(url).is_loopback
 
@@ -74,8 +74,8 @@ def is_loopback(url: str) -> bool:
 def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     """Return the URL of the database and, for SQLite, the absolute path of its file (None for a server). Raises
     bad_profile for an invalid URL, and for a database in memory, because purchases in it would be lost."""
-    _require_no_password(raw)
-    if _SERVER_URL_PATTERN.fullmatch(raw.text):
+    _require_no_password_in_url(raw)
+    if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text):
         return raw.text, None
     match = _SQLITE_URL_PATTERN.fullmatch(raw.text)
     if match is None:
@@ -89,10 +89,10 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     return make_sqlite_url(file), file
 
 
-def _require_no_password(raw: RawSetting) -> None:
+def _require_no_password_in_url(raw: RawSetting) -> None:
     """Raise bad_profile if a profile file contains a password in a URL, because people copy and back up such
     files. The password must be in the environment or the keyring."""
-    if raw.file is not None and _PASSWORD_PATTERN.search(raw.text):
+    if raw.file is not None and _PASSWORD_IN_URL_PATTERN.search(raw.text):
         raise raw.make_error(SettingProblem.PASSWORD_IN_FILE)
 
 
@@ -104,7 +104,7 @@ def make_sqlite_url(file: Path) -> str:
 def parse_redis_url(raw: RawSetting) -> str:
     """Return the URL of the Redis cache after checking it: `rediss://` for any host (the certificate is verified);
     `redis://` and `unix://` only on this machine. Raises bad_profile."""
-    _require_no_password(raw)
+    _require_no_password_in_url(raw)
     if not _REDIS_URL_PATTERN.fullmatch(raw.text):
         raise raw.make_error(SettingProblem.INVALID_REDIS_URL)
     try:
@@ -122,9 +122,9 @@ def parse_redis_url(raw: RawSetting) -> str:
 def parse_documents_url(raw: RawSetting) -> str:
     """Return the URL of the document store after checking it: `file:///absolute/folder` (percent-encoded) or
     `gs://bucket/prefix`. Raises bad_profile."""
-    if _BUCKET_URL_PATTERN.fullmatch(raw.text):
+    if _DOCUMENTS_BUCKET_URL_PATTERN.fullmatch(raw.text):
         return raw.text.rstrip("/")
-    match = _FOLDER_URL_PATTERN.fullmatch(raw.text)
+    match = _DOCUMENTS_FOLDER_URL_PATTERN.fullmatch(raw.text)
     if match is None:
         raise raw.make_error(SettingProblem.INVALID_DOCUMENTS_URL)
     path = unquote(match["path"])

@@ -18,7 +18,7 @@ _OPERATOR_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _DECIMAL_PATTERN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _FAILPOINT_PATTERN = re.compile(r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|raise|hang)")
 
-WordT = TypeVar("WordT", bound=str)
+ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
 def make_bad_profile_error(
@@ -129,11 +129,11 @@ class RawSetting:
         return path
 
 
-def make_choice_parser(*allowed_words: WordT) -> Callable[[RawSetting], WordT]:
+def make_choice_parser(*allowed_words: ChoiceT) -> Callable[[RawSetting], ChoiceT]:
     """Return a parser that accepts only one of `allowed_words` and returns this word. The parser raises
     bad_profile."""
 
-    def parse(raw: RawSetting) -> WordT:
+    def parse(raw: RawSetting) -> ChoiceT:
         for word in allowed_words:
             if raw.text == word:
                 return word

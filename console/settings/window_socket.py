@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ANSWER_SHOWN, ANSWER_REFUSED = b"shown\n", b"refused\n"
-MAX_MESSAGE_BYTES = 256
-TIMEOUT_SECONDS = 3.0
+ANSWER_LINK_SHOWN, ANSWER_LINK_REFUSED = b"shown\n", b"refused\n"
+MAX_LINK_MESSAGE_BYTES = 256
+LINK_ANSWER_TIMEOUT_SECONDS = 3.0
 _SOCKET_FOLDER_MODE = 0o700
 _MAX_FOLDER_PATH_CHARACTERS = 40
 """A longer path would make the path of the socket longer than the operating systems allow (about 100 bytes)."""
@@ -52,18 +52,18 @@ def send_link(home: Path, link: str) -> bool:
         answer = _send_by_pipe(name, message) if sys.platform == "win32" else _send_by_socket(name, message)
     except OSError:
         return False
-    return answer == ANSWER_SHOWN
+    return answer == ANSWER_LINK_SHOWN
 
 
 def _send_by_socket(path: str, message: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(TIMEOUT_SECONDS)
+        client.settimeout(LINK_ANSWER_TIMEOUT_SECONDS)
         client.connect(path)
         client.sendall(message)
-        return client.recv(MAX_MESSAGE_BYTES)
+        return client.recv(MAX_LINK_MESSAGE_BYTES)
 
 
 def _send_by_pipe(name: str, message: bytes) -> bytes:
     with Path(rf"\\.\pipe\{name}").open("r+b", buffering=0) as pipe:
         pipe.write(message)
-        return pipe.read(MAX_MESSAGE_BYTES) or b""
+        return pipe.read(MAX_LINK_MESSAGE_BYTES) or b""

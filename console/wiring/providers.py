@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.setting_problems import SettingProblem
-from console.settings.provider_access import spacing_seconds
+from console.settings.provider_access import choose_spacing_seconds
 from console.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter
 
     url = settings.get_provider_url("registry")
-    gate = DatabaseRateLimiter(context, "registry", spacing_seconds(url, REGISTRY_CALL_SPACING_SECONDS))
+    gate = DatabaseRateLimiter(context, "registry", choose_spacing_seconds(url, REGISTRY_CALL_SPACING_SECONDS))
     return RegistryApi(RegistryConfig(url, application_id), gate=gate, clock=context.clock, scale=context.scale)
 
 
@@ -132,7 +132,7 @@ def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
     bad_profile for a missing or invalid setting.
     """
     alerts = context.settings.alerts
-    key = alerts.require_usable(context.settings.read_secret)
+    key = alerts.require_usable_publisher(context.settings.read_secret)
     if alerts.webhook is not None:
         from console.providers.alerts.webhook import AlertWebhook
 

@@ -9,22 +9,22 @@ from console.wording.text_context import TextContext
 
 def format_alert_rule(alert: Alert, context: TextContext) -> str:
     """Return a short text that says what the alert's rule has detected; the rule's id if there is no text."""
-    key = wording.find_rule_sentence_key(alert.rule_id)
+    key = wording.find_alert_rule_sentence_key(alert.rule_id)
     return context.translate(key) if key else alert.rule_id
 
 
-def format_alert_value(text: str, context: TextContext, other: str | None = None) -> str:
-    """Return the stored observed or expected value `text` of an alert as words and formatted amounts. `other` is
+def format_alert_value(text: str, context: TextContext, other_text: str | None = None) -> str:
+    """Return the stored observed or expected value `text` of an alert as words and formatted amounts. `other_text` is
     the second of these two values, in which the currency may be found."""
-    return wording.finding_text(text, context.language, other)
+    return wording.format_finding(text, context.language, other_text)
 
 
-def record_text(item: AlertItem, context: TextContext) -> str:
+def format_alert_record(item: AlertItem, context: TextContext) -> str:
     """Return the text that names the alert's record: the number of a corporation, an order or a payment; the title of
     a queue; the kind and id of another record."""
     alert = item.alert
     if item.kind == CORPORATION_KIND:
-        return wording.format_number(item.number or "")
+        return wording.format_corporation_number(item.number or "")
     if alert.order_no is not None or item.number is not None:
         return alert.order_no or item.number or ""
     queue = QUEUE_BY_SUBJECT_ID.get(alert.subject_id) if alert.subject_kind == QUEUE_KIND else None

@@ -4,27 +4,27 @@ result. Codes and internal ids are only in the entry's JSON."""
 from console.domain.records import AuditEntry, TimelineEntry
 from console.wording import catalogue as wording
 
-_TEXT_KEY_BY_NUMBERED_KIND = {"credit-check": "record.short", "refund": "case.refund_short"}
+_REFERENCE_KEY_BY_RECORD_KIND = {"credit-check": "record.short", "refund": "case.refund_short"}
 
 
-def action_text(entry: AuditEntry, language: str) -> str:
+def format_audit_action(entry: AuditEntry, language: str) -> str:
     """Return a sentence that describes the action of an audit entry."""
     facts = {**entry.detail, "reason": entry.reason}
-    return wording.audit_entry_sentence(TimelineEntry(entry.at, entry.who, entry.what, facts, entry.result), language)
+    return wording.format_audit_entry(TimelineEntry(entry.at, entry.who, entry.what, facts, entry.result), language)
 
 
-def subject_text(entry: AuditEntry, language: str) -> str:
+def format_audit_subject(entry: AuditEntry, language: str) -> str:
     """Return the text that names the record of an audit entry: its kind, and the number of a payment or an order
     instead of its internal id."""
     kind, _, id = entry.subject.partition(" ")
-    return record_text(kind, id, language, entry.number)
+    return format_record_reference(kind, id, language, entry.number)
 
 
-def record_text(kind: str, id: int | str, language: str, number: str = "") -> str:
+def format_record_reference(kind: str, id: int | str, language: str, number: str = "") -> str:
     """Return the text that names a record: a text with the id for a credit check, a refund or a bulk run; for
     another kind its word and `number`, if there is one. Return "" for an unknown kind."""
-    if id and kind in _TEXT_KEY_BY_NUMBERED_KIND:
-        return wording.translate(_TEXT_KEY_BY_NUMBERED_KIND[kind], language, id=id)
+    if id and kind in _REFERENCE_KEY_BY_RECORD_KIND:
+        return wording.translate(_REFERENCE_KEY_BY_RECORD_KIND[kind], language, id=id)
     if kind == "bulk-run" and str(id).isdecimal():
         return wording.translate("bulk.label", language, name=f"BS-{id}")
     if not wording.has_sentence(f"kind.{kind}"):
@@ -33,12 +33,13 @@ def record_text(kind: str, id: int | str, language: str, number: str = "") -> st
 
 
 def format_record_reference_with_number(kind: str, id: int | str, language: str, number: str) -> str:
-    """Return the text that names a record, for a list from which the record can't be opened: as `record_text`, and
-    for a credit check also its corporation number, for a refund the number of its payment (`number`)."""
-    text = record_text(kind, id, language, number)
-    if not number or kind not in _TEXT_KEY_BY_NUMBERED_KIND:
+    """Return the text that names a record, for a list from which the record can't be opened: as
+    `format_record_reference`, and for a credit check also its corporation number, for a refund the number of its
+    payment (`number`)."""
+    text = format_record_reference(kind, id, language, number)
+    if not number or kind not in _REFERENCE_KEY_BY_RECORD_KIND:
         return text
-    return f"{text} {wording.format_number(number) if kind == 'credit-check' else number}"
+    return f"{text} {wording.format_corporation_number(number) if kind == 'credit-check' else number}"
 
 
 def format_audit_result(entry: AuditEntry, language: str) -> str:

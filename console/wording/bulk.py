@@ -12,45 +12,45 @@ from console.wording import records as record_words
 from console.wording.text_context import TextContext
 
 
-def result_word(name: str, action: BulkAction, context: TextContext) -> str:
+def get_row_outcome_word(name: str, action: BulkAction, context: TextContext) -> str:
     """Return the word for the outcome `name` of a row of a bulk run. For the outcome "done", the word depends on
     the action of the bulk run."""
     return context.translate(f"bulk.result.done.{action.value}" if name == "done" else f"bulk.result.{name}")
 
 
-def reason_key(code: str) -> str | None:
+def find_bulk_reason_key(code: str) -> str | None:
     """Return the wording key for the reason code of a row of a bulk run; None if there is no text. A text that is
     written for bulk runs is preferred to one for single actions."""
     keys = (f"bulk.reason.{code}", f"reason.{code}", f"refusal.{code}", f"cause.{code}")
     return next(filter(wording.has_sentence, keys), None)
 
 
-def reason_text(code: str | None, person: str | None, context: TextContext) -> str:
+def format_bulk_reason(code: str | None, person: str | None, context: TextContext) -> str:
     """Return the sentence for the reason code of a row of a bulk run, before or after the run. `person` is the
     person whom the sentence names, if it names one. Return "" without a code, and the code itself if it has no
     sentence.
     """
     if not code:
         return ""
-    key = reason_key(code)
+    key = find_bulk_reason_key(code)
     return (
         context.translate(key, who=check_words.get_actor_name(person, context) if person else None) if key else code
     )
 
 
 def format_bulk_row_reason(row: BulkRow, context: TextContext) -> str:
-    return reason_text(*split_reason_and_person(row.reason), context)
+    return format_bulk_reason(*split_reason_and_person(row.reason), context)
 
 
-def get_record_state_key(record: RecoverableRecord) -> str:
+def get_row_badge_key(record: RecoverableRecord) -> str:
     """Return the key, in the design tokens, of the badge that a row of a bulk run shows: that of an unknown
     outcome, or else that of the record's state."""
     if not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN:
         return "certainty.unknown"
-    return record_words.get_state_key(record)
+    return record_words.get_state_badge_key(record)
 
 
-def record_name(record: RecoverableRecord | None, row: BulkRow, context: TextContext) -> str:
+def get_row_record_name(record: RecoverableRecord | None, row: BulkRow, context: TextContext) -> str:
     """Return the short name of the record of a row of a bulk run. If the record no longer exists (`record` is
     None), the text says so."""
     if record is None:
@@ -58,7 +58,7 @@ def record_name(record: RecoverableRecord | None, row: BulkRow, context: TextCon
     return record_words.format_short_title(record, context)
 
 
-def company_name(record: RecoverableRecord | None, context: TextContext) -> str:
+def get_company_name_or_number(record: RecoverableRecord | None, context: TextContext) -> str:
     """Return the name of the company of a bulk run's record, or its corporation number if the name is unknown; ""
     if the record is None or has no corporation number."""
     return (

@@ -29,21 +29,22 @@ from console.wording.formats import (
     TimeStyle,
     format_amount,
     format_bytes,
+    format_corporation_number,
     format_count,
     format_day,
     format_instant,
-    format_moment,
-    format_number,
+    format_short_instant,
     shorten_id,
-    split_age,
+    split_age_into_number_and_unit,
 )
 from console.wording.japanese import join_around_fact
 
 __all__ = [
-    "LANGUAGES", "translate", "has_sentence", "error_message", "convert_amounts", "state_word", "get_badge_word",
-    "provider_name", "audit_entry_sentence", "format_age", "finding_text", "list_placeholder_names",
-    "NO_VALUE", "TimeStyle", "split_age", "format_amount", "format_bytes", "format_count", "format_duration",
-    "format_day", "format_instant", "format_moment", "format_number", "shorten_id",
+    "LANGUAGES", "translate", "has_sentence", "format_error_message", "convert_amount_facts", "get_state_word",
+    "get_badge_word", "get_provider_name", "format_audit_entry", "format_age", "format_finding",
+    "list_placeholder_names", "NO_VALUE", "TimeStyle", "split_age_into_number_and_unit", "format_amount",
+    "format_bytes", "format_count", "format_duration", "format_day", "format_instant", "format_short_instant",
+    "format_corporation_number", "shorten_id",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ LANGUAGES = ("ja", "en")
 
 _MAX_FACT_LENGTH = 300
 _AMOUNT_FACT_NAMES = frozenset({"minor", "left", "limit", "today"})
-_VARIANT_FACT_NAMES = ("source", "reason", "problem", "state")
-_TIME_STYLES: tuple[TimeStyle, ...] = ("full", "short", "clock", "day", "until")
+_MESSAGE_VARIANT_FACT_NAMES = ("source", "reason", "problem", "state")
+_PLACEHOLDER_TIME_STYLES: tuple[TimeStyle, ...] = ("full", "short", "clock", "day", "until")
 _log = logging.getLogger("console.wording")
 
 
@@ -95,15 +96,19 @@ def translate(key: str, language: str, /, **facts: object) -> str:
         _log.error("no words for %r", key)
         return key
     full_sentence = words.get(f"{key}.full")
-    sentence = full_sentence if full_sentence is not None and has_all_facts(full_sentence, facts) else words[key]
+    sentence = (
+        full_sentence
+        if full_sentence is not None and has_facts_of_all_placeholders(full_sentence, facts)
+        else words[key]
+    )
     return _SentenceFormatter(language).vformat(sentence, (), facts)
 
 
-def error_message(error: ConsoleError, language: str) -> str:
+def format_error_message(error: ConsoleError, language: str) -> str:
     """Return the message that people read about an error: what happened, the effect on the money, and the next
     step. If several texts fit the error, the most specific one is used."""
     key = next(filter(has_sentence, _list_message_keys(error)), f"error.{error.code}")
-    return translate(key, language, **convert_amounts(error.detail))
+    return translate(key, language, **convert_amount_facts(error.detail))
 
 
 def format_error_event(code: str, language: str) -> str:
@@ -126,10 +131,10 @@ def _list_message_keys(error: ConsoleError) -> Iterator[str]:
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True:
         yield f"{key}.newer"
-    if _is_unknown_check(detail.get("record")):
+    if _is_credit_check_with_unknown_outcome(detail.get("record")):
         yield f"{key}.unknown"
-    kinds = _list_subject_kinds(detail)
-    for fact in _VARIANT_FACT_NAMES:
+    kinds = _list_record_kinds_of_error(detail)
+    for fact in _MESSAGE_VARIANT_FACT_NAMES:
         if isinstance(variant := detail.get(fact), str):
             yield f"{key}.{variant}.{detail.get('hint')}"
             yield from (f"{key}.{variant}.{kind}" for kind in kinds)
@@ -138,7 +143,7 @@ def _list_message_keys(error: ConsoleError) -> Iterator[str]:
     yield key
 
 
-def _is_unknown_check(record: object) -> bool:
+def _is_credit_check_with_unknown_outcome(record: object) -> bool:
     """Return True if the object is a credit check with an unknown outcome."""
     if record is None:
         return False
@@ -148,7 +153,7 @@ def _is_unknown_check(record: object) -> bool:
     return isinstance(record, CreditCheck) and record.certainty is Certainty.UNKNOWN
 
 
-def _list_subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
+def _list_record_kinds_of_error(detail: Mapping[str, object]) -> tuple[str, ...]:
     """Return the kinds of record that an error is about, such as payment or refund, the most specific first; empty
     if the error names none. `detail` is the error's detail: either its `about` names the kind, or its `record`
     is the record.
@@ -164,7 +169,7 @@ def _list_subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
     return (record_kind,) if record_kind else ()
 
 
-def convert_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
+def convert_amount_facts(facts: Mapping[str, object]) -> Mapping[str, object]:
     """Return the facts with each amount (an integer in minor units) converted to Money, if the facts contain a
     known currency. The fact `minor` is also returned as `amount`."""
     currency = facts.get("currency")
@@ -178,20 +183,20 @@ def convert_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
     return {**facts, **sums}
 
 
-def state_word(kind: str, state: str, language: str) -> str:
+def get_state_word(kind: str, state: str, language: str) -> str:
     """Return the word for the state of a record; `kind` is the kind of the record, such as "credit-check", and
     `state` the state, such as "success"."""
     return translate(f"state.{kind.replace('-', '_')}.{state}", language)
 
 
-def provider_name(name: str, language: str) -> str:
+def get_provider_name(name: str, language: str) -> str:
     """Return the name of a provider as people write it; `name` itself if there is no text, as for the sender of
     signed notices."""
     key = f"provider.{name}"
     return translate(key, language) if has_sentence(key) else name
 
 
-def cause_text(cause: str | None, translate: Callable[[str], str]) -> str:
+def format_cause(cause: str | None, translate: Callable[[str], str]) -> str:
     """Return the text for a code that says why a call failed or why a record needs work. Return the code itself if
     it has no text, "" for None."""
     if not cause:
@@ -206,40 +211,40 @@ def get_badge_word(name: str, language: str) -> str:
     return translate(f"state.{name}", language)
 
 
-def find_rule_sentence_key(rule: str) -> str | None:
+def find_alert_rule_sentence_key(rule: str) -> str | None:
     """Return the wording key of the text for an alert rule or a kind of case; None if there is no text."""
     return next((key for key in (f"alert_rule.{rule}", f"work.reason.{rule}") if has_sentence(key)), None)
 
 
-def audit_entry_sentence(entry: "TimelineEntry", language: str) -> str:
+def format_audit_entry(entry: "TimelineEntry", language: str) -> str:
     """Return the sentence that describes an audit entry in a timeline. For a refusal, the sentence names the
     precise reason (`refusal` within `reason`), if the entry has one with a text."""
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")
     key = next(filter(has_sentence, keys), None)
     if key is None:
         return translate("timeline.other", language, what=entry.what)
-    facts = dict(convert_amounts(entry.detail))
+    facts = dict(convert_amount_facts(entry.detail))
     precise_reason = f"{facts.get('reason')}.{facts.get('refusal')}"
     if has_sentence(f"refusal.{precise_reason}"):
         facts["reason"] = precise_reason
     return translate(key, language, **facts)
 
 
-def finding_text(text: str, language: str, other: str | None = None) -> str:
+def format_finding(text: str, language: str, other_text: str | None = None) -> str:
     """Return the stored value `text` of an alert (`observed` or `expected`) as words and formatted amounts.
-    `other` is the second of these two values, in which the currency may be found."""
+    `other_text` is the second of these two values, in which the currency may be found."""
 
     def translate_fact(key: str, **facts: object) -> str:
         return translate(key, language, **facts)
 
-    return findings.finding_text(text, translate_fact, findings.find_currency(text, other))
+    return findings.format_finding(text, translate_fact, findings.find_currency(text, other_text))
 
 
 def format_age(age: timedelta | None, language: str) -> str:
     """Return an age with its unit in a language, such as `26 h` or `26 時間`; – for an unknown age."""
     if age is None:
         return NO_VALUE
-    number, unit = split_age(age)
+    number, unit = split_age_into_number_and_unit(age)
     return f"{number} {translate(unit, language)}"
 
 
@@ -265,7 +270,7 @@ def _list_cached_placeholder_names(template: str) -> frozenset[str]:
     return list_placeholder_names(template)
 
 
-def has_all_facts(template: str, facts: Mapping[str, object]) -> bool:
+def has_facts_of_all_placeholders(template: str, facts: Mapping[str, object]) -> bool:
     return all(facts.get(name) not in (None, "", (), [], {}) for name in _list_cached_placeholder_names(template))
 
 
@@ -297,9 +302,9 @@ class _SentenceFormatter(string.Formatter):
         if format_spec.startswith("@"):
             return self._format_code(format_spec[1:], value)
         if "/" in format_spec:
-            return choose_by_number(value, format_spec)
+            return choose_singular_or_plural(value, format_spec)
         if format_spec == "finding":
-            return findings.finding_text(_clean_text(value), self._translate)
+            return findings.format_finding(_make_printable_line(value), self._translate)
         if format_spec == "changes" and isinstance(value, Mapping):
             return self._format_changes(value)
         return self._format_fact(value, format_spec)
@@ -307,18 +312,18 @@ class _SentenceFormatter(string.Formatter):
     def _translate(self, key: str, **facts: object) -> str:
         return translate(key, self._language, **facts)
 
-    def _format_code(self, families: str, value: object) -> str:
-        """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `families` are the
+    def _format_code(self, code_families: str, value: object) -> str:
+        """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `code_families` are the
         text after the `@`: beginnings of wording keys, separated by `|`. A wording key is `family.code`, or the
         family with the code in place of `*`. The first key that has a text is used; without one, the code
         itself is returned.
         """
-        code = _make_readable_value(value)
-        for family in families.split("|"):
+        code = _make_readable_fact(value)
+        for family in code_families.split("|"):
             key = family.replace("*", str(code)) if "*" in family else f"{family}.{code}"
             if has_sentence(key):
                 return self._translate(key)
-        return _make_readable_code(_clean_text(code))
+        return _make_readable_code(_make_printable_line(code))
 
     def _format_changes(self, changes: Mapping[str, object]) -> str:
         """Return the text of changed fields: the name of each field, with its value before and after the change."""
@@ -332,7 +337,9 @@ class _SentenceFormatter(string.Formatter):
     def _format_fact(self, value: object, form: str) -> str:
         match value:
             case datetime():
-                return format_instant(value, next((style for style in _TIME_STYLES if style == form), "full"))
+                return format_instant(
+                    value, next((style for style in _PLACEHOLDER_TIME_STYLES if style == form), "full")
+                )
             case date():
                 return format_day(value)
             case Money():
@@ -341,24 +348,32 @@ class _SentenceFormatter(string.Formatter):
                 return format_age(value, self._language)
             case bool():
                 return self._translate("word.yes" if value else "word.no")
-            case int() if form in _INTEGER_FORMATTERS:
-                return _INTEGER_FORMATTERS[form](value)
-        text = _clean_text(_make_readable_value(value))
-        return _TEXT_FORMATTERS[form](text) if form in _TEXT_FORMATTERS else text
+            case int() if form in _INTEGER_FORMATTER_BY_PLACEHOLDER_FORM:
+                return _INTEGER_FORMATTER_BY_PLACEHOLDER_FORM[form](value)
+        text = _make_printable_line(_make_readable_fact(value))
+        return (
+            _TEXT_FORMATTER_BY_PLACEHOLDER_FORM[form](text) if form in _TEXT_FORMATTER_BY_PLACEHOLDER_FORM else text
+        )
 
 
-_INTEGER_FORMATTERS: Mapping[str, Callable[[int], str]] = {"count": format_count, "bytes": format_bytes}
-_TEXT_FORMATTERS: Mapping[str, Callable[[str], str]] = {"number": format_number, "id": shorten_id}
+_INTEGER_FORMATTER_BY_PLACEHOLDER_FORM: Mapping[str, Callable[[int], str]] = {
+    "count": format_count,
+    "bytes": format_bytes,
+}
+_TEXT_FORMATTER_BY_PLACEHOLDER_FORM: Mapping[str, Callable[[str], str]] = {
+    "number": format_corporation_number,
+    "id": shorten_id,
+}
 
 
-def choose_by_number(number: object, forms: str) -> str:
-    """Return the singular or the plural of a word. `forms` are both, separated by a slash, such as
+def choose_singular_or_plural(number: object, singular_and_plural: str) -> str:
+    """Return the singular or the plural of a word. `singular_and_plural` are both, separated by a slash, such as
     "record/records"; `number` is a count or its text, such as 1 or "1,000+"."""
-    singular, _, plural = forms.partition("/")
+    singular, _, plural = singular_and_plural.partition("/")
     return singular if str(number) == "1" else plural
 
 
-def _make_readable_value(value: object) -> object:
+def _make_readable_fact(value: object) -> object:
     """Return a fact as people read it: the name of a lease holder, the id of a record, the value of an enum
     member; any other fact unchanged."""
     match value:
@@ -384,7 +399,7 @@ def _make_readable_code(code: str) -> str:
     return f"HTTP {code[5:]}" if code.startswith("http_") and code[5:].isdigit() else code
 
 
-def _clean_text(value: object) -> str:
+def _make_printable_line(value: object) -> str:
     """Return a value as text on one line, of at most 300 characters; the value may come from a provider or a file.
     Control characters, and characters that change the reading direction, become spaces."""
     text = str(value)

@@ -8,8 +8,8 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyTotals
-from console.wording.catalogue import state_word, translate
-from console.wording.formats import format_number
+from console.wording.catalogue import get_state_word, translate
+from console.wording.formats import format_corporation_number
 
 _KIND_BY_RECORD_CLASS: dict[type, str] = {
     CreditCheck: "credit-check",
@@ -59,7 +59,7 @@ def _format_summary_lines(
     now: datetime,
     language: str,
 ) -> Iterator[str]:
-    yield f"{name} {format_number(result.corporation_number)}".strip()
+    yield f"{name} {format_corporation_number(result.corporation_number)}".strip()
     counts = {
         "payments": len(result.payments),
         "refunds": len(result.refunds),
@@ -70,7 +70,7 @@ def _format_summary_lines(
     yield from (format_company_totals(totals, language) for totals in result.totals)
     for record in open_records:
         kind = _KIND_BY_RECORD_CLASS[type(record)]
-        state = state_word(kind, record.state.value, language)
+        state = get_state_word(kind, record.state.value, language)
         yield translate(
             "company_page.summary.open",
             language,

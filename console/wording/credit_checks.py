@@ -6,7 +6,7 @@ from console.domain.records import CreditCheck
 from console.wording.text_context import TextContext
 
 
-def get_state_key(record: CreditCheck, *, derived: bool = True) -> str:
+def get_state_badge_key(record: CreditCheck, *, derived: bool = True) -> str:
     """Return the key, in the design tokens, of the badge that shows the state of a credit check. With `derived`,
     the badge of a credit check with missing parts says "incomplete"."""
     return find_state_badge(record, derived=derived)
@@ -27,7 +27,7 @@ def format_registry_name(official_name: str, context: TextContext) -> str:
     return context.translate("corporation.marked_name", name=official_name) if official_name else ""
 
 
-def result_word(record: CreditCheck, context: TextContext) -> str:
+def get_result_word(record: CreditCheck, context: TextContext) -> str:
     return (
         context.translate(f"result.{record.result}") if record.result in ("ok", "hold", "ng") else record.result or ""
     )

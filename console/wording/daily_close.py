@@ -12,7 +12,7 @@ from console.domain.reports.daily_close import (
 )
 from console.domain.reports.refund_funnel import CountAndSum
 from console.wording import reports as report_words
-from console.wording.catalogue import provider_name, translate
+from console.wording.catalogue import get_provider_name, translate
 from console.wording.formats import NO_VALUE, format_amount, format_instant
 
 NET_SUM_NAME = "net"
@@ -22,7 +22,7 @@ NET_SUM_NAME = "net"
 def format_daily_close_title(close: DailyClose, language: str) -> str:
     """Return the title of a daily close, with its provider and its day."""
     return translate(
-        "close.title", language, provider=provider_name(close.provider, language), day=close.day.isoformat()
+        "close.title", language, provider=get_provider_name(close.provider, language), day=close.day.isoformat()
     )
 
 
@@ -40,7 +40,7 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
     return translate("close.not_final", language, reasons=translate("list.separator", language).join(reasons))
 
 
-def format_about_lines(close: DailyClose, language: str) -> Iterator[str]:
+def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
     """Yield sentences about a daily close: the meaning of its figures, the reconciliation of the day, and when the
     day was closed for the first time."""
     yield translate("close.about", language)
@@ -68,41 +68,45 @@ def format_daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield the whole daily close as lines of text, for the terminal and for screen readers."""
     yield format_daily_close_title(close, language)
     yield format_daily_close_state(close, language)
-    yield from format_about_lines(close, language)
+    yield from format_daily_close_notes(close, language)
     for money in close.money:
         for name in DAILY_SUM_NAMES:
             value = report_words.format_count_and_sum(money.get_sum(name), money.currency, language)
-            yield f"{money.currency} {get_sum_name(name, language)}: {value}"
+            yield f"{money.currency} {get_daily_sum_name(name, language)}: {value}"
         net = format_amount(money.net_minor, money.currency)
-        yield f"{money.currency} {get_sum_name(NET_SUM_NAME, language)}: {net}"
+        yield f"{money.currency} {get_daily_sum_name(NET_SUM_NAME, language)}: {net}"
     for record in close.unknown:
         yield translate(
             "close.unknown.line",
             language,
-            record=record_name(record, language),
+            record=format_unknown_record(record, language),
             number=record.number,
             amount=Money(record.minor, record.currency),
             since=format_instant(record.since),
             settled=format_settled_outcome(record, language),
         )
-    yield from format_change_lines(close, language)
+    yield from format_daily_close_change_lines(close, language)
 
 
-def format_change_lines(close: DailyClose, language: str) -> Iterator[str]:
+def format_daily_close_change_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield one line for each change of a daily close since the day was closed for the first time."""
     for change in close.changes:
-        before, after = format_change_values(change, language)
+        before, after = format_old_and_new_value(change, language)
         yield translate(
-            "close.change.line", language, what=get_change_name(change, language), before=before, after=after
+            "close.change.line",
+            language,
+            what=get_daily_close_change_name(change, language),
+            before=before,
+            after=after,
         )
 
 
-def get_sum_name(name: str, language: str) -> str:
+def get_daily_sum_name(name: str, language: str) -> str:
     """Return the name of a sum of the daily close; `name` is one of DAILY_SUM_NAMES, or `net` for the net amount."""
     return translate(f"close.sum.{name}", language)
 
 
-def record_name(record: UnknownRecord, language: str) -> str:
+def format_unknown_record(record: UnknownRecord, language: str) -> str:
     """Return the kind and id of a record whose outcome was unknown at the end of the day of a daily close."""
     return f"{translate(f'kind.{record.kind}', language)} {record.id}"
 
@@ -115,15 +119,15 @@ def format_settled_outcome(record: UnknownRecord, language: str) -> str:
     return translate("close.unknown.settled", language, at=format_instant(record.settled_at))
 
 
-def get_change_name(change: DailyCloseChange, language: str) -> str:
+def get_daily_close_change_name(change: DailyCloseChange, language: str) -> str:
     """Return the name of the value that has changed since the day was closed for the first time: a sum with its
     currency, or another field of the daily close."""
     if change.currency:
-        return f"{change.currency} {get_sum_name(change.what, language)}"
+        return f"{change.currency} {get_daily_sum_name(change.what, language)}"
     return translate(f"close.change.{change.what}", language)
 
 
-def format_change_values(change: DailyCloseChange, language: str) -> tuple[str, str]:
+def format_old_and_new_value(change: DailyCloseChange, language: str) -> tuple[str, str]:
     """Return the old and the new value of a daily close's change, as texts."""
 
     def format_text(value: CountAndSum | str | None) -> str:

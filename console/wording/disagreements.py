@@ -10,18 +10,18 @@ from console.domain.reconciliation.row_comparison import COMPARISON_RULES as REC
 from console.wording import catalogue as wording
 
 
-def difference_text(record: object, disagreement: Disagreement, language: str) -> str:
+def format_disagreement(record: object, disagreement: Disagreement, language: str) -> str:
     """Return a text which says who differs from our record and how, such as `PayPay (amount) ¥11,500 ≠ ¥12,000`.
     If no difference exists now, or if a reconciliation found it, the text begins with the finding of the open
     case.
     """
-    parts = list(_format_sides(record, disagreement, language)) if isinstance(record, Payment) else []
+    parts = list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
     if disagreement.rule is not None and (not parts or disagreement.rule in RECONCILED):
-        parts.insert(0, _format_case(disagreement, language))
+        parts.insert(0, _format_case_finding(disagreement, language))
     return wording.translate("list.separator", language).join(parts)
 
 
-def _format_sides(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:
+def _format_differences_by_side(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:
     for side in disagreement.sides:
         for field in side.differs:
             yield wording.translate(
@@ -37,7 +37,7 @@ def _format_sides(payment: Payment, disagreement: Disagreement, language: str) -
 def _get_side_name(side: ComparedSide, payment: Payment, language: str) -> str:
     if side.name == "order":
         return wording.translate("difference.order", language)
-    return wording.provider_name(payment.provider, language)
+    return wording.get_provider_name(payment.provider, language)
 
 
 def _format_side_value(side: ComparedSide, field: str, language: str) -> str:
@@ -57,13 +57,15 @@ def _format_side_value(side: ComparedSide, field: str, language: str) -> str:
     return wording.NO_VALUE
 
 
-def _format_case(disagreement: Disagreement, language: str) -> str:
+def _format_case_finding(disagreement: Disagreement, language: str) -> str:
     observed, expected = disagreement.observed or "", disagreement.expected or ""
     key = "difference.of_reconciliation" if disagreement.rule in RECONCILED else "difference.of_case"
     return wording.translate(
         key,
         language,
-        rule=wording.translate(wording.find_rule_sentence_key(disagreement.rule or "") or "column.cause", language),
-        theirs=wording.finding_text(observed, language, expected),
-        ours=wording.finding_text(expected, language, observed),
+        rule=wording.translate(
+            wording.find_alert_rule_sentence_key(disagreement.rule or "") or "column.cause", language
+        ),
+        theirs=wording.format_finding(observed, language, expected),
+        ours=wording.format_finding(expected, language, observed),
     )

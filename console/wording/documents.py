@@ -3,19 +3,19 @@
 from console.domain.documents.comparison import DIFFERENCE_SIGNS, DifferenceKind, DocumentComparison, PageDifference
 from console.wording.catalogue import translate
 
-_TEXT_KEY_BY_KIND = {
+_TEXT_KEY_BY_DIFFERENCE_KIND = {
     DifferenceKind.ADDED: "compare.difference.added",
     DifferenceKind.REMOVED: "compare.difference.removed",
     DifferenceKind.CHANGED: "compare.difference.changed",
 }
 
 
-def difference_text(difference: PageDifference, language: str) -> str:
+def format_page_difference(difference: PageDifference, language: str) -> str:
     """Return a sentence about one difference between two versions of a page, with the differing words of both
     versions."""
-    if difference.kind in _TEXT_KEY_BY_KIND:
+    if difference.kind in _TEXT_KEY_BY_DIFFERENCE_KIND:
         words = {"old": _replace_unprintable(difference.old_text), "new": _replace_unprintable(difference.new_text)}
-        return translate(_TEXT_KEY_BY_KIND[difference.kind], language, **words)
+        return translate(_TEXT_KEY_BY_DIFFERENCE_KIND[difference.kind], language, **words)
     if difference.kind is DifferenceKind.UNREADABLE:
         return translate("compare.difference.unreadable", language, reason=difference.reason)
     return translate(f"compare.difference.{difference.kind}", language)
@@ -24,7 +24,7 @@ def difference_text(difference: PageDifference, language: str) -> str:
 def format_page_difference_line(difference: PageDifference, language: str) -> str:
     """Return a difference between two versions of a page as one line: its sign, the number of the page, and the
     sentence about the difference."""
-    text = difference_text(difference, language)
+    text = format_page_difference(difference, language)
     return translate(
         "compare.line", language, sign=DIFFERENCE_SIGNS[difference.kind], page=difference.page + 1, text=text
     )

@@ -12,34 +12,34 @@ from typing import TypeAlias
 
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.provider_outcome import OutcomeClass
-from console.wording.formats import format_amount, split_age
+from console.wording.formats import format_amount, split_age_into_number_and_unit
 
 Translate: TypeAlias = Callable[..., str]
 """A function that returns the sentence of a wording key in one language, like `catalogue.translate`."""
 
 _CURRENCY_PATTERN = re.compile(r"\b\d{1,15} (?P<currency>JPY|INR)\b")
 _AMOUNT_PATTERN = re.compile(r"\b(?P<minor>\d{1,15})(?: (?P<currency>JPY|INR)\b)?")
-_STATE_AND_AMOUNT_PATTERN = re.compile(r"(?P<kind>order|payment)(?: \d+)?=(?P<state>[a-z_]+)(?P<rest>.*)")
-_ANSWER_PATTERN = re.compile(
+_RECORD_STATE_AND_AMOUNT_PATTERN = re.compile(r"(?P<kind>order|payment)(?: \d+)?=(?P<state>[a-z_]+)(?P<rest>.*)")
+_PROVIDER_ANSWER_PATTERN = re.compile(
     r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]+)(?P<number> \S+)?"
 )
-_REFUND_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
+_REFUND_FINDING_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
 _CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
-_ANSWERED_REASON = "answered"
+_REASON_OF_BARE_ANSWER = "answered"
 """Reason of an answer that says no more than that there is one."""
-_FIXED_PHRASES = (
+_FIXED_FINDING_PHRASES = (
     "refund|compensation", "a payment of ours", "no refund of ours", "a signature that fits", "answers", "readable",
     "published", "done", "provider does not know the check", "acknowledgement|renewal", "13 digits",
 )  # fmt: skip
-_COMPANY_PATTERN = re.compile(
+_COMPANY_CHANGE_PATTERN = re.compile(
     r"company (?P<change>[a-z_]+)(?: (?P<day>\d{4}-\d\d-\d\d))?(?: (?P<number>\d{13}))?(?: (?P<rest>.*))?"
 )
-_PROVIDER_WORD_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{3,}")
-PROVIDER_WORDS_OF_TWO_KINDS = frozenset({"CREATED", "REFUNDED", "REFUND_FAILED"})
+_PROVIDER_STATE_WORD_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{3,}")
+PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS = frozenset({"CREATED", "REFUNDED", "REFUND_FAILED"})
 """Words that a provider uses for payments and for refunds in different senses. A finding doesn't contain the kind
 of the record, so these words are not translated.
 """
-_PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
+_PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
     "at_most": re.compile(r"at most (?P<amount>\d{1,15}(?: (?:JPY|INR))?)"),
     "part_of": re.compile(r"(?P<part>\d{1,15}) of (?P<amount>\d{1,15} (?:JPY|INR))"),
     "order_is": re.compile(r"(?P<name>\S+) is (?P<state>[a-z]+)"),
@@ -56,7 +56,7 @@ _PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
 }
 
 
-def finding_text(text: str, translate: Translate, currency: str | None = None) -> str:
+def format_finding(text: str, translate: Translate, currency: str | None = None) -> str:
     """Return a finding, the text that an alert stores about the detected or the expected values of its record, as
     words and formatted amounts in the language of `translate`. `currency` is used
     for amounts that were stored without a currency; if it is None and the finding names no currency, these
@@ -74,7 +74,7 @@ def find_currency(*texts: str | None) -> str | None:
     return next((match["currency"] for match in matches if match), None)
 
 
-def format_code(code: str, translate: Translate) -> str:
+def format_code_in_words(code: str, translate: Translate) -> str:
     """Return the text for a code of a cause, a reason or a state. A provider's code without a text is returned in
     a readable form: `HTTP 599` for `http_599`, any other code unchanged."""
     return translate("finding.code", code=code)
@@ -85,21 +85,21 @@ def _get_state_word(kind: str, state: str, translate: Translate) -> str:
 
 
 def _format_finding_part(part: str, translate: Translate, currency: str | None) -> str:
-    for slug, phrase in enumerate(_FIXED_PHRASES):
+    for slug, phrase in enumerate(_FIXED_FINDING_PHRASES):
         if part == phrase:
             return translate(f"finding.phrase.{slug}")
-    if rule := _STATE_AND_AMOUNT_PATTERN.fullmatch(part):
+    if rule := _RECORD_STATE_AND_AMOUNT_PATTERN.fullmatch(part):
         return _format_state_and_amount(rule, translate, currency)
-    if answer := _ANSWER_PATTERN.fullmatch(part):
-        return _format_answer(answer, translate)
-    if company := _COMPANY_PATTERN.fullmatch(part):
-        return _format_company(company, translate)
-    if refund := _REFUND_PATTERN.fullmatch(part):
+    if answer := _PROVIDER_ANSWER_PATTERN.fullmatch(part):
+        return _format_provider_answer(answer, translate)
+    if company := _COMPANY_CHANGE_PATTERN.fullmatch(part):
+        return _format_company_change(company, translate)
+    if refund := _REFUND_FINDING_PATTERN.fullmatch(part):
         rest = _format_finding_part(refund["rest"], translate, currency)
         return translate("finding.refund", id=refund["id"], rest=rest)
-    for name, pattern in _PHRASE_PATTERNS.items():
+    for name, pattern in _PATTERN_BY_PHRASE_NAME.items():
         if match := pattern.fullmatch(part):
-            return _format_phrase(name, match, translate, currency)
+            return _format_pattern_phrase(name, match, translate, currency)
     return _translate_codes_and_amounts(part, translate, currency)
 
 
@@ -117,21 +117,21 @@ def _format_state_and_amount(match: re.Match[str], translate: Translate, currenc
     return translate("finding.after", text=text, after=_get_state_word(kind, after, translate))
 
 
-def _format_answer(match: re.Match[str], translate: Translate) -> str:
+def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
     """Return the text for the summary of a provider's answer, such as `HTTP 500 UNKNOWN http_500`: outcome, cause
     and HTTP status in words."""
     outcome, reason = match["outcome"], match["reason"]
     if outcome not in list(OutcomeClass):
         return _translate_codes_and_amounts(match[0], translate, None)
     text = translate(f"outcome.{outcome}")
-    if reason != _ANSWERED_REASON:
-        text = translate("finding.answer", outcome=text, cause=format_code(reason, translate))
+    if reason != _REASON_OF_BARE_ANSWER:
+        text = translate("finding.answer", outcome=text, cause=format_code_in_words(reason, translate))
     names_status = match["status"] is None or f"HTTP {match['status']}" in text
     status = "" if names_status else f" · HTTP {match['status']}"
     return f"{text}{status}{match['number'] or ''}"
 
 
-def _format_company(match: re.Match[str], translate: Translate) -> str:
+def _format_company_change(match: re.Match[str], translate: Translate) -> str:
     """Return the text for a change of a corporation, such as `company closed 2026-10-31 liquidation` or `company
     renamed A|B`. A name that the registry has only as an image is stored as ""."""
     change, rest = match["change"], match["rest"] or ""
@@ -149,7 +149,7 @@ def _format_company(match: re.Match[str], translate: Translate) -> str:
     )
 
 
-def _format_phrase(name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
+def _format_pattern_phrase(name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
     facts: dict[str, object] = dict(match.groupdict())
     for fact in ("amount", "part"):
         if isinstance(facts.get(fact), str):
@@ -157,11 +157,11 @@ def _format_phrase(name: str, match: re.Match[str], translate: Translate, curren
     if "state" in facts:
         facts["state"] = _get_state_word("order", str(facts["state"]), translate)
     if "reason" in facts:
-        facts["reason"] = format_code(str(facts["reason"]), translate)
+        facts["reason"] = format_code_in_words(str(facts["reason"]), translate)
     if "at" in facts:
         facts["at"] = datetime.fromisoformat(str(facts["at"]))
     if name == "within":
-        number, unit = split_age(timedelta(seconds=int(str(facts["seconds"]))))
+        number, unit = split_age_into_number_and_unit(timedelta(seconds=int(str(facts["seconds"]))))
         facts = {"age": f"{number} {translate(unit)}"}
     if name == "queue_since":
         facts["queue"] = translate(f"queue.{facts['queue']}.title")
@@ -174,17 +174,19 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
     only if a currency stands after it, or if a state or a provider's word stands before it."""
     word, _, rest = part.partition(" ")
     if word.islower() and word.isalpha():
-        word = format_code(word, translate)
-    elif _PROVIDER_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_WORDS_OF_TWO_KINDS:
-        word = _format_provider_word(word, translate)
+        word = format_code_in_words(word, translate)
+    elif _PROVIDER_STATE_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS:
+        word = _format_provider_state_word(word, translate)
     follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", rest)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
     text = f"{word} {rest}".strip()
-    text = _AMOUNT_PATTERN.sub(_make_amount_replacer(currency, drops=is_amount), text).strip()
-    return _CODE_PATTERN.sub(lambda code: format_code(code[0], translate), text)
+    text = _AMOUNT_PATTERN.sub(
+        _make_amount_replacer(currency, treats_bare_numbers_as_amounts=is_amount), text
+    ).strip()
+    return _CODE_PATTERN.sub(lambda code: format_code_in_words(code[0], translate), text)
 
 
-def _format_provider_word(code: str, translate: Translate) -> str:
+def _format_provider_state_word(code: str, translate: Translate) -> str:
     """Return the text for a provider's state with the provider's code beside it, such as `failed (OTS0600)`; the
     code alone if it has no text."""
     words = translate("finding.provider_state", code=code)
@@ -194,14 +196,17 @@ def _format_provider_word(code: str, translate: Translate) -> str:
     return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=words, code=code)
 
 
-def _make_amount_replacer(currency: str | None, *, drops: bool) -> Callable[[re.Match[str]], str]:
-    """Return a function that replaces a matched number by a formatted amount. With `drops`, a number without a
-    currency is an amount too: it gets `currency`, or is removed if `currency` is None."""
+def _make_amount_replacer(
+    currency: str | None, *, treats_bare_numbers_as_amounts: bool
+) -> Callable[[re.Match[str]], str]:
+    """Return a function that replaces a matched number by a formatted amount. With
+    `treats_bare_numbers_as_amounts`, a number without a currency is an amount too: it gets `currency`, or is
+    removed if `currency` is None."""
 
     def replace(match: re.Match[str]) -> str:
-        of = match["currency"] or (currency if drops else None)
+        of = match["currency"] or (currency if treats_bare_numbers_as_amounts else None)
         if of in MINOR_DIGITS_BY_CURRENCY:
             return format_amount(int(match["minor"]), str(of))
-        return "" if drops else match[0]
+        return "" if treats_bare_numbers_as_amounts else match[0]
 
     return replace

@@ -10,8 +10,13 @@ from console.domain.corporation_number import DIGIT_COUNT, group_digits
 TimeStyle = Literal["full", "short", "clock", "day", "until"]
 NO_VALUE = "–"
 _MINUS_SIGN = "\u2212"
-_SYMBOL_AND_DECIMALS = {"JPY": ("¥", 0), "INR": ("₹", 2)}
-_FORMAT_BY_STYLE = {"full": "%Y-%m-%d %H:%M:%S JST", "short": "%m-%d %H:%M", "clock": "%H:%M:%S", "day": "%Y-%m-%d"}
+_SYMBOL_AND_DECIMALS_BY_CURRENCY = {"JPY": ("¥", 0), "INR": ("₹", 2)}
+_STRFTIME_FORMAT_BY_STYLE = {
+    "full": "%Y-%m-%d %H:%M:%S JST",
+    "short": "%m-%d %H:%M",
+    "clock": "%H:%M:%S",
+    "day": "%Y-%m-%d",
+}
 
 
 def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
@@ -24,10 +29,10 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
         return NO_VALUE
     if style == "until":
         return format_day(compute_last_valid_day(at))
-    return at.astimezone(JST).strftime(_FORMAT_BY_STYLE[style])
+    return at.astimezone(JST).strftime(_STRFTIME_FORMAT_BY_STYLE[style])
 
 
-def format_moment(at: datetime, now: datetime) -> str:
+def format_short_instant(at: datetime, now: datetime) -> str:
     """Return an instant as `11-20 15:04` in Japanese time, or as `2025-11-20 15:04` if it is in another year than
     `now`."""
     text = format_instant(at, "short")
@@ -40,7 +45,7 @@ def format_day(day: date | None) -> str:
     return NO_VALUE if day is None else day.isoformat()
 
 
-def split_age(age: timedelta) -> tuple[int, str]:
+def split_age_into_number_and_unit(age: timedelta) -> tuple[int, str]:
     """Return an age as a whole number and the wording key of its unit: seconds below one minute, minutes below one
     hour, hours below two days, otherwise days."""
     seconds = max(0, int(age.total_seconds()))
@@ -50,7 +55,7 @@ def split_age(age: timedelta) -> tuple[int, str]:
     return seconds // 86_400, "unit.days"
 
 
-def format_number(number: str) -> str:
+def format_corporation_number(number: str) -> str:
     """Return a corporation number in groups of digits, such as `7 1234 5678 9012`. A text that isn't 13 characters
     long is returned unchanged."""
     return group_digits(number) if len(number) == DIGIT_COUNT else number
@@ -65,14 +70,14 @@ def format_count(count: int, *, is_capped: bool = False) -> str:
 def format_amount(amount_minor: int, currency: str) -> str:
     """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with
     −. For other currencies, the text has the currency code and two decimals."""
-    symbol, decimals = _SYMBOL_AND_DECIMALS.get(currency, (f"{currency} ", 2))
+    symbol, decimals = _SYMBOL_AND_DECIMALS_BY_CURRENCY.get(currency, (f"{currency} ", 2))
     units, subunits = divmod(abs(amount_minor), 10**decimals)
-    digits = _group_indian(units) if currency == "INR" else f"{units:,}"
+    digits = _group_digits_in_indian_style(units) if currency == "INR" else f"{units:,}"
     fraction = f".{subunits:0{decimals}d}" if decimals else ""
     return f"{_MINUS_SIGN if amount_minor < 0 else ''}{symbol}{digits}{fraction}"
 
 
-def _group_indian(units: int) -> str:
+def _group_digits_in_indian_style(units: int) -> str:
     """Return a number with commas as written in India, such as `1,23,456`: the last three digits are a group, the
     digits before are groups of two."""
     head, tail = divmod(units, 1000)

@@ -19,11 +19,11 @@ Translate: TypeAlias = Callable[..., str]
 _MAX_PLAYBOOK_STEPS = 9
 
 
-def title(incident: Incident, translate: Translate) -> str:
+def format_incident_title(incident: Incident, translate: Translate) -> str:
     """Return a short text that says what the rule of the incident's main alert (`Incident.main_alert`) has
     detected; the rule's id if there is no text."""
     rule = incident.main_alert.rule_id
-    key = wording.find_rule_sentence_key(rule)
+    key = wording.find_alert_rule_sentence_key(rule)
     return translate(key) if key else rule
 
 
@@ -48,14 +48,14 @@ def format_incident_sums(incident: Incident) -> Sequence[str]:
     ]
 
 
-def list_playbook_keys(incident: Incident) -> Sequence[str]:
+def list_playbook_step_keys(incident: Incident) -> Sequence[str]:
     """Return the wording keys of the incident's playbook: the steps that people should follow, in their order."""
     name = get_playbook(incident.main_alert.rule_id)
     keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_PLAYBOOK_STEPS + 1))
     return [key for key in keys if wording.has_sentence(key)]
 
 
-def format_end_reason(incident: Incident, translate: Translate) -> str | None:
+def format_incident_end_reason(incident: Incident, translate: Translate) -> str | None:
     """Return the reason why the incident has ended: the text of the person who resolved it, or a sentence which
     says that the facts match again. Return None while the incident is open."""
     if incident.resolution is not None:
@@ -66,7 +66,7 @@ def format_end_reason(incident: Incident, translate: Translate) -> str | None:
     return translate(key if wording.has_sentence(key) else "incident.because.case")
 
 
-def state_text(incident: Incident, translate: Translate) -> str:
+def format_incident_state(incident: Incident, translate: Translate) -> str:
     """Return a sentence about the state of the incident: snoozed, resolved, closed, or open again with the reason.
     Return "" for an incident that was never snoozed or resolved."""
     resolution = incident.resolution
@@ -78,7 +78,7 @@ def state_text(incident: Incident, translate: Translate) -> str:
         )
     if incident.state is IncidentState.CLOSED:
         return translate(
-            "incident.closed_because", at=incident.closed_at, because=format_end_reason(incident, translate)
+            "incident.closed_because", at=incident.closed_at, because=format_incident_end_reason(incident, translate)
         )
     return translate(f"incident.woken.{incident.woken_by}") if incident.woken_by else ""
 

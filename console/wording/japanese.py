@@ -5,11 +5,11 @@ import re
 JAPANESE_LETTER_RANGES = "ぁ-ゖァ-ヺー々一-龥"
 LATIN_LETTER_RANGES = "A-Za-z0-9¥₹%"
 
-_SPACE_NEEDED_PATTERN = re.compile(
+_JAPANESE_BESIDE_LATIN_PATTERN = re.compile(
     rf"[{LATIN_LETTER_RANGES}][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][{LATIN_LETTER_RANGES}]"
 )
 _SPACE_BEFORE_JAPANESE_PATTERN = re.compile(rf" (?=[{JAPANESE_LETTER_RANGES}])")
-_JAPANESE_END_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]$")
+_JAPANESE_LETTER_AT_END_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]$")
 
 
 def join_around_fact(before: str, after: str) -> str:
@@ -19,8 +19,8 @@ def join_around_fact(before: str, after: str) -> str:
     One of the pieces is a fact (the value of a placeholder). Whether it ends with a Japanese or a Latin letter,
     such as 会社名 or PDF, is known only when the sentence is built.
     """
-    if _SPACE_NEEDED_PATTERN.fullmatch(before[-1:] + after[:1]):
+    if _JAPANESE_BESIDE_LATIN_PATTERN.fullmatch(before[-1:] + after[:1]):
         return f"{before} {after}"
-    if _JAPANESE_END_PATTERN.search(before) and _SPACE_BEFORE_JAPANESE_PATTERN.match(after):
+    if _JAPANESE_LETTER_AT_END_PATTERN.search(before) and _SPACE_BEFORE_JAPANESE_PATTERN.match(after):
         return before + after[1:]
     return before + after

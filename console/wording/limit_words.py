@@ -6,7 +6,7 @@ from console.domain.payments.limits import PROVIDER_CONDITION_PREFIX, LimitUnit,
 from console.wording import catalogue as wording
 
 
-def format_name(name: str, language: str) -> str:
+def format_limit_name(name: str, language: str) -> str:
     """Return the name that people read for a limit of refunds or a condition for a second approver; `name` is its
     code."""
     if name.startswith(PROVIDER_CONDITION_PREFIX):
@@ -16,7 +16,7 @@ def format_name(name: str, language: str) -> str:
     return wording.translate(f"limit.{name}", language)
 
 
-def format_value(name: str, value: int, currency: str, language: str) -> str:
+def format_limit_value(name: str, value: int, currency: str, language: str) -> str:
     """Return a limit's value with its unit. The limit's code `name` decides if the value is an amount of the
     currency in minor units, seconds, days, or a number of refunds."""
     match get_limit_unit(name):

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 WORD_JOINER = "\N{WORD JOINER}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
-_JAPANESE_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
-_LATIN_PATTERN = re.compile(r"[ -~¥₹−]")
-_HIRAGANA_PATTERN = re.compile(r"[ぁ-ゖ]")
+_JAPANESE_LETTER_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
+_LATIN_CHARACTER_PATTERN = re.compile(r"[ -~¥₹−]")
+_HIRAGANA_LETTER_PATTERN = re.compile(r"[ぁ-ゖ]")
 # One space between a Japanese and another letter: the model knows text without it.
-_INNER_SPACE_PATTERN = re.compile(
+_SPACE_BESIDE_JAPANESE_PATTERN = re.compile(
     rf"(?<=[{JAPANESE_LETTER_RANGES}])[ \xa0](?=\S)|(?<=\S)[ \xa0](?=[{JAPANESE_LETTER_RANGES}])"
 )
 _OPENING_BRACKETS = "（「"
@@ -35,18 +35,18 @@ _UNSPLIT_WORD_PATTERN = re.compile(
 # Adverbs without hiragana: a phrase may end after them though kanji or katakana follow.
 _ADVERBS_WITHOUT_HIRAGANA = ("再度", "毎回", "最近", "長時間", "現在")
 # A key or a symbol in brackets stays with its word, such as in 状態確認（P）.
-_SHORT_BRACKET_PATTERN = re.compile(r"（[^）]{1,2}）")
+_SHORT_TEXT_IN_BRACKETS_PATTERN = re.compile(r"（[^）]{1,2}）")
 # A long number or name of a variable may stand on another line than the noun before it.
-_LONG_LATIN_PATTERN = re.compile(r"[!-~¥₹\xa0]{9,}")
+_LONG_LATIN_TEXT_PATTERN = re.compile(r"[!-~¥₹\xa0]{9,}")
 
 
 @lru_cache(maxsize=4096)
 def keep_phrases_whole(text: str) -> str:
     """Return the text with a word joiner or a no-break space at each position where a line must not end. A text
     without Japanese letters is returned unchanged."""
-    if not _JAPANESE_PATTERN.search(text):
+    if not _JAPANESE_LETTER_PATTERN.search(text):
         return text
-    return "".join(map(_join_letters, split_phrases(text)))
+    return "".join(map(_insert_joiners_between_letters, split_phrases(text)))
 
 
 @lru_cache(maxsize=4096)
@@ -54,7 +54,7 @@ def split_phrases(text: str) -> tuple[str, ...]:
     """Split a text into its phrases. The spaces after a phrase belong to this phrase."""
     if not text:
         return ()
-    inner_spaces = {match.start() for match in _INNER_SPACE_PATTERN.finditer(text)}
+    inner_spaces = {match.start() for match in _SPACE_BESIDE_JAPANESE_PATTERN.finditer(text)}
     places = [place for place in range(len(text)) if place not in inner_spaces]
     ends = [places[end] for end in _find_phrase_ends("".join(text[place] for place in places))]
     return tuple(text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
@@ -97,23 +97,23 @@ def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
     if before in _PHRASE_END_CHARACTERS:
         return True
     if after == "（":
-        return _SHORT_BRACKET_PATTERN.match(text, place) is None
+        return _SHORT_TEXT_IN_BRACKETS_PATTERN.match(text, place) is None
     is_japanese_before, is_japanese_after = (
-        bool(_JAPANESE_PATTERN.match(before)),
-        bool(_JAPANESE_PATTERN.match(after)),
+        bool(_JAPANESE_LETTER_PATTERN.match(before)),
+        bool(_JAPANESE_LETTER_PATTERN.match(after)),
     )
     if before == ":":
         return is_japanese_after
     if not is_japanese_before:
-        return is_japanese_after and is_found and not before.isdigit() and not _HIRAGANA_PATTERN.match(after)
-    if _HIRAGANA_PATTERN.match(before):
+        return is_japanese_after and is_found and not before.isdigit() and not _HIRAGANA_LETTER_PATTERN.match(after)
+    if _HIRAGANA_LETTER_PATTERN.match(before):
         return is_found or not (is_japanese_after or after in _OPENING_BRACKETS)
     if is_japanese_after:  # inside a compound of kanji and katakana, or before its particle
         return is_found and text.endswith(_ADVERBS_WITHOUT_HIRAGANA, 0, place)
-    return _LONG_LATIN_PATTERN.match(text, place) is not None
+    return _LONG_LATIN_TEXT_PATTERN.match(text, place) is not None
 
 
-def _join_letters(phrase: str) -> str:
+def _insert_joiners_between_letters(phrase: str) -> str:
     """Return a phrase with invisible characters, so that no line can end inside. Between two Latin letters, Qt's
     rules for Latin text stay in effect."""
     pieces = [phrase[:1]]
@@ -121,17 +121,17 @@ def _join_letters(phrase: str) -> str:
         before, after = phrase[place - 1], phrase[place]
         if after == " " and not phrase[place:].isspace():
             after = NO_BREAK_SPACE
-        elif _needs_joiner(before, after):
+        elif _needs_joiner_between(before, after):
             pieces.append(WORD_JOINER)
         pieces.append(after)
     return "".join(pieces)
 
 
-def _needs_joiner(before: str, after: str) -> bool:
+def _needs_joiner_between(before: str, after: str) -> bool:
     """Return True if a word joiner must stand between these two letters, because Qt could end a line there. Return
     False for two Latin letters."""
     if before.isspace() or after.isspace() or before in _OPENING_BRACKETS:
         return False
     if after in _CHARACTERS_NOT_AT_LINE_START:
         return after == "／"  # Unicode's line breaking has it as a letter (class ID), before which Qt may end a line
-    return not (_LATIN_PATTERN.match(before) and _LATIN_PATTERN.match(after))
+    return not (_LATIN_CHARACTER_PATTERN.match(before) and _LATIN_CHARACTER_PATTERN.match(after))

@@ -5,7 +5,7 @@ from console.domain.views.unmatched_notices import NoticeCandidate, UnmatchedNot
 from console.wording import catalogue as wording
 
 
-def amount_text(notice: UnmatchedNotice) -> str:
+def format_notice_amount(notice: UnmatchedNotice) -> str:
     """Return the amount of a notice as text; "" if the notice has none."""
     if notice.amount_minor is None or notice.currency is None:
         return ""

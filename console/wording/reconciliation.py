@@ -11,7 +11,7 @@ from console.wording import catalogue as wording
 from console.wording import records as record_words
 from console.wording.text_context import TextContext
 
-_SIDE_PATTERN = re.compile(
+_STATE_AND_AMOUNT_OF_SIDE_PATTERN = re.compile(
     r"(?:refund (?P<refund>\d{1,18}) )?(?P<word>\S{1,64}) (?P<minor>\d{1,15})(?: (?P<currency>[A-Z]{3}))?"
     r"(?: (?P<at>\d{4}-\d\d-\d\dT\S{1,40}))?(?: \S.*)?"
 )
@@ -32,12 +32,12 @@ def get_difference_name(item: DifferenceItem, context: TextContext) -> str:
     program could not read the row of the provider's history, return the readable part of this row."""
     if item.payment is not None:
         return record_words.format_short_title(item.payment, context)
-    return _get_readable_row_part(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
+    return _get_readable_part_of_history_row(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
 
 
 def format_our_side(item: DifferenceItem, context: TextContext) -> str:
     """Return the state and amount of the payment in our records as text; "" if we have no such payment."""
-    return _format_side(item.found.ours, item, context, is_ours=True)
+    return _format_state_and_amount_of_side(item.found.ours, item, context, is_ours=True)
 
 
 def format_provider_side(item: DifferenceItem, context: TextContext) -> str:
@@ -46,16 +46,18 @@ def format_provider_side(item: DifferenceItem, context: TextContext) -> str:
     return (
         ""
         if item.found.verdict is ReconciliationVerdict.REFUSED
-        else _format_side(item.found.theirs, item, context, is_ours=False)
+        else _format_state_and_amount_of_side(item.found.theirs, item, context, is_ours=False)
     )
 
 
-def _format_side(text: str | None, item: DifferenceItem, context: TextContext, *, is_ours: bool) -> str:
+def _format_state_and_amount_of_side(
+    text: str | None, item: DifferenceItem, context: TextContext, *, is_ours: bool
+) -> str:
     """Return the state and amount on one side of a difference as text. `text` is the stored form, such as
     "completed 12000 JPY". Our own state (`is_ours`) is translated, and so is a word that the provider's history is
     known to use; any other word, and a stored text in another form, stay unchanged.
     """
-    match = _SIDE_PATTERN.fullmatch(text or "")
+    match = _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(text or "")
     if match is None:
         return text or ""
     kind = "refund" if match["refund"] else "payment"
@@ -63,28 +65,28 @@ def _format_side(text: str | None, item: DifferenceItem, context: TextContext, *
     if word == "refunded":
         return context.translate("reconcile.side.refunded", amount=_format_side_amount(match, item))
     if is_ours and wording.has_sentence(f"state.{kind}.{word}"):
-        word = wording.state_word(kind, word, context.language)
+        word = wording.get_state_word(kind, word, context.language)
     elif not is_ours:
-        word = _translate_history_word(word, context)
+        word = _translate_history_state_word(word, context)
     amount = _format_side_amount(match, item)
     key = "reconcile.side.refund" if match["refund"] else "reconcile.side.payment"
     return context.translate(key, id=match["refund"], word=word, amount=amount)
 
 
-def _translate_history_word(word: str, context: TextContext) -> str:
+def _translate_history_state_word(word: str, context: TextContext) -> str:
     """Return our word for a state in a provider's history; the provider's own word if no provider uses it."""
     keys = (f"history_state.{name}.{word}" for name in list_provider_names())
     return next((context.translate(key) for key in keys if wording.has_sentence(key)), word)
 
 
-def format_history_word(item: DifferenceItem, context: TextContext) -> str:
+def format_history_state_word(item: DifferenceItem, context: TextContext) -> str:
     """Return the provider's own word for the payment's state in the provider's history, if `format_provider_side`
     shows our word instead; otherwise ""."""
-    match = _SIDE_PATTERN.fullmatch(item.found.theirs or "")
+    match = _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(item.found.theirs or "")
     if match is None or item.found.verdict is ReconciliationVerdict.REFUSED:
         return ""
     word = match["word"]
-    return word if _translate_history_word(word, context) != word else ""
+    return word if _translate_history_state_word(word, context) != word else ""
 
 
 def _format_side_amount(side: re.Match[str], item: DifferenceItem) -> str:
@@ -102,28 +104,30 @@ def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
     """Return the provider's amount minus our amount in minor units, and the currency. For a refund it is our amount
     minus the provider's. A missing amount counts as 0. The difference is 0 if the program could not read the
     provider's row."""
-    ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
+    ours, theirs = (
+        _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs)
+    )
     if item.found.verdict is ReconciliationVerdict.REFUSED or (ours is None and theirs is None):
         return 0, _get_currency(item)
     minor = int(theirs["minor"] if theirs else 0) - int(ours["minor"] if ours else 0)
     currency = (ours and ours["currency"]) or (theirs and theirs["currency"])
-    is_refund = any(side is not None and _is_refund(side) for side in (ours, theirs))
+    is_refund = any(side is not None and _is_refund_side(side) for side in (ours, theirs))
     return -minor if is_refund else minor, currency or _get_currency(item)
 
 
-def cause_text(item: DifferenceItem, context: TextContext) -> str:
+def format_difference_cause(item: DifferenceItem, context: TextContext) -> str:
     """Return a text about a difference which says why a person must look at it, or that no person must."""
     if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(f"reconcile.row.{get_unreadable_reason_code(item)}")
     if item.case is not None:
-        key = wording.find_rule_sentence_key(item.case.rule_id)
+        key = wording.find_alert_rule_sentence_key(item.case.rule_id)
         return context.translate(key) if key else item.case.rule_id
     if item.found.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.cause.imported")
     return context.translate("reconcile.cause.settled" if item.found.case_opened else "reconcile.cause.no_order")
 
 
-def _is_refund(side: re.Match[str]) -> bool:
+def _is_refund_side(side: re.Match[str]) -> bool:
     """Return True if `side`, the match of one side's stored text, describes a refund: it contains the id of our
     refund, or a time (which only the refunds of a provider have), or the word `refunded`."""
     return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
@@ -140,5 +144,5 @@ def get_unreadable_reason_code(item: DifferenceItem) -> str:
     return code if wording.has_sentence(f"reconcile.row.{code}") else "other"
 
 
-def _get_readable_row_part(item: DifferenceItem) -> str:
+def _get_readable_part_of_history_row(item: DifferenceItem) -> str:
     return (item.found.theirs or "").partition(" ")[2]

@@ -30,7 +30,7 @@ def get_record_kind(record: ShownRecord) -> str:
     return "refund"
 
 
-def get_state_key(record: ShownRecord, *, derived: bool = True) -> str:
+def get_state_badge_key(record: ShownRecord, *, derived: bool = True) -> str:
     """Return the key, in the design tokens, of the badge that shows the state of a record, such as
     `payment.completed`. With `derived`, the badge of a payment with refunds says "refunded" or "partly
     refunded", and that of a credit check with missing parts says "incomplete".
@@ -38,19 +38,19 @@ def get_state_key(record: ShownRecord, *, derived: bool = True) -> str:
     return find_state_badge(record, derived=derived)
 
 
-def get_certainty_key(record: ShownRecord, now: datetime) -> str:
+def get_certainty_badge_key(record: ShownRecord, now: datetime) -> str:
     """Return the key, in the design tokens, of the badge that shows the certainty of a record at the instant
     `now`, such as `certainty.unknown`."""
     return f"certainty.{explain_record(record, now).certainty}"
 
 
-def get_work_key(record: ShownRecord, now: datetime) -> str:
+def get_work_badge_key(record: ShownRecord, now: datetime) -> str:
     """Return the key, in the design tokens, of the badge that shows the next step (the work) of a record at the
     instant `now`."""
     return f"work.{explain_record(record, now).work}"
 
 
-def get_unanswered_side_word(payment: Payment) -> str:
+def get_unanswered_side_key_end(payment: Payment) -> str:
     """Return the last part of the wording key `record.side.…` for a payment whose state the provider hasn't
     reported: `no_answer` if the payment's outcome is unknown, otherwise `never_asked_short`."""
     return "no_answer" if payment.certainty is Certainty.UNKNOWN else "never_asked_short"
@@ -69,7 +69,7 @@ def format_short_title(record: ShownRecord, context: TextContext) -> str:
     return context.translate("case.refund_short", id=record.id)
 
 
-def title(record: ShownRecord, context: TextContext) -> str:
+def format_record_title(record: ShownRecord, context: TextContext) -> str:
     """Return the title of a record: its kind, and its number or id."""
     match record:
         case CreditCheck():
@@ -81,7 +81,7 @@ def title(record: ShownRecord, context: TextContext) -> str:
     return context.translate("case.title.refund", id=record.id)
 
 
-def amount_text(record: ShownRecord) -> str:
+def format_record_amount(record: ShownRecord) -> str:
     """Return the amount of a record as text: negative for a refund, "" for a credit check."""
     minor, currency = compute_signed_amount(record)
     return "" if minor is None or currency is None else wording.format_amount(minor, currency)
@@ -118,30 +118,30 @@ def _has_payment_amount_difference(
     return any("amount" in side.differs for side in sides)
 
 
-def format_marked_amount(record: ShownRecord, context: TextContext) -> str:
+def format_amount_with_difference_mark(record: ShownRecord, context: TextContext) -> str:
     """Return the amount of a record as text. A ≠ stands before the amount if our payment, the provider and the
     order disagree about it."""
-    text = amount_text(record)
+    text = format_record_amount(record)
     if differs_in_amount(record, context.now()):
         return context.translate("money.amount_differs", amount=text)
     return text
 
 
-def provider_word(name: str, context: TextContext) -> str:
+def get_provider_name(name: str, context: TextContext) -> str:
     """Return the name of a provider as people write it; its code `name` if there is no text."""
-    return wording.provider_name(name, context.language)
+    return wording.get_provider_name(name, context.language)
 
 
-def provider_name(record: ShownRecord, context: TextContext) -> str:
+def get_record_provider_name(record: ShownRecord, context: TextContext) -> str:
     """Return the name of the provider of a record; for a refund that of its payment, "" for an order."""
     match record:
         case CreditCheck():
             return context.translate("provider.alarmbox")
         case Payment():
-            return provider_word(record.provider, context)
+            return get_provider_name(record.provider, context)
         case Refund():
             payment = record.relations.payment if record.relations is not None else None
-            return provider_word(payment.provider, context) if payment is not None else ""
+            return get_provider_name(payment.provider, context) if payment is not None else ""
     return ""
 
 
@@ -159,7 +159,7 @@ def get_corporation_number(record: ShownRecord) -> str:
     return record.corporation_number or ""
 
 
-def company_name(record: ShownRecord, context: TextContext) -> str:
+def get_record_company_name(record: ShownRecord, context: TextContext) -> str:
     """Return the name of a record's company: as the provider gave it, otherwise the official name in the
     corporation registry, with a mark. Return "" if neither is known."""
     if isinstance(record, CreditCheck):
@@ -172,16 +172,18 @@ def format_company_or_title(record: ShownRecord, context: TextContext) -> str:
     """Return the name of the record's company; if it is unknown, the corporation number; without a corporation
     number, the title of the record."""
     number = get_corporation_number(record)
-    return company_name(record, context) or (wording.format_number(number) if number else title(record, context))
+    return get_record_company_name(record, context) or (
+        wording.format_corporation_number(number) if number else format_record_title(record, context)
+    )
 
 
-def cause_text(record: ShownRecord, context: TextContext) -> str:
+def format_record_problem(record: ShownRecord, context: TextContext) -> str:
     """Return a text about the problem of a record for a list: the cause of its last failed call, otherwise the
     reason why it needs work. Return "" if there is no problem."""
-    return wording.cause_text(find_cause(record), context.translate)
+    return wording.format_cause(find_cause(record), context.translate)
 
 
-def began_at(record: ShownRecord) -> datetime | None:
+def get_creation_time(record: ShownRecord) -> datetime | None:
     """Return the instant at which the record was created. For a credit check without this instant, return that of
     its purchase; None if neither is stored."""
     if isinstance(record, CreditCheck):
@@ -189,7 +191,7 @@ def began_at(record: ShownRecord) -> datetime | None:
     return record.created_at
 
 
-def refund_reason(refund: Refund, context: TextContext) -> str:
+def format_refund_reason(refund: Refund, context: TextContext) -> str:
     """Return the reason of a refund as text: the word for the reason's code, and the requester's own text if there
     is one."""
     return format_reason_line(refund.reason_code, refund.reason, context)

@@ -10,7 +10,7 @@ Translate = Callable[..., str]
 """A function that returns the text of a wording key, filled with the named facts."""
 
 
-def official_name(corporation: Corporation, translate: Translate) -> str:
+def get_official_name(corporation: Corporation, translate: Translate) -> str:
     """Return the official name of a corporation. If the publisher has the name only as an image, the text says so."""
     return corporation.name or translate("corporation.name_is_image")
 
@@ -24,7 +24,7 @@ def format_address(corporation: Corporation, translate: Translate) -> str:
     return " ".join(part for part in (*parts, note) if part)
 
 
-def format_closure(corporation: Corporation, translate: Translate) -> str:
+def format_corporation_closure(corporation: Corporation, translate: Translate) -> str:
     """Return a text with the day and the cause of the corporation's closure; "" if the corporation isn't closed."""
     if corporation.closure is None:
         return ""
@@ -32,7 +32,7 @@ def format_closure(corporation: Corporation, translate: Translate) -> str:
     return translate("corporation.closed", day=corporation.closure.day.isoformat(), cause=cause)
 
 
-def format_closure_heading(facts: CorporationFacts, translate: Translate) -> str:
+def format_corporation_closure_heading(facts: CorporationFacts, translate: Translate) -> str:
     """Return a heading with the day and the cause of the corporation's closure; "" if the corporation isn't closed
     or not in the registry."""
     closure = facts.corporation.closure if facts.corporation is not None else None
@@ -41,7 +41,7 @@ def format_closure_heading(facts: CorporationFacts, translate: Translate) -> str
     return translate("corporation.closed_lead", day=closure.day.isoformat(), cause=closure.cause.value)
 
 
-def format_own_records(match: RegistryMatch, translate: Translate) -> str:
+def format_own_records_note(match: RegistryMatch, translate: Translate) -> str:
     """Return a text which says that this database has records of the corporation, and whether open ones; "" if it
     has none."""
     if not match.is_ours:
@@ -55,10 +55,10 @@ def format_purchase_warning(facts: CorporationFacts | None, translate: Translate
     if facts is None or facts.corporation is None or facts.corporation.closure is None:
         return ""
     closure, successor = facts.corporation.closure, facts.offered_successor
-    told = {"name": official_name(facts.corporation, translate), "day": closure.day.isoformat()}
+    told = {"name": get_official_name(facts.corporation, translate), "day": closure.day.isoformat()}
     if successor is None:
         return translate("corporation.advice.closed", cause=closure.cause.value, **told)
-    told |= {"successor": official_name(successor, translate), "number": successor.number}
+    told |= {"successor": get_official_name(successor, translate), "number": successor.number}
     return translate("corporation.advice.merged", **told)
 
 

@@ -11,7 +11,7 @@ from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, Queue
 from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_REFUND_ENDINGS, CountAndSum, RefundFunnelReport
 from console.domain.reports.settlement import SettlementReport, SettlementSeries
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
-from console.wording.catalogue import format_age, provider_name, translate
+from console.wording.catalogue import format_age, get_provider_name, translate
 from console.wording.formats import NO_VALUE, format_amount, format_count, format_instant
 
 
@@ -42,7 +42,7 @@ def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
     because the report reads only a limited number."""
     sentences = [translate("reports.success.note", language)]
     sentences += [
-        translate("reports.success.capped", language, provider=provider_name(series.provider, language))
+        translate("reports.success.capped", language, provider=get_provider_name(series.provider, language))
         for series in report.providers
         if not series.is_complete
     ]
@@ -60,7 +60,7 @@ def format_provider_success_summary(series: ProviderSeries, language: str) -> st
 def format_provider_success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
     """Yield the lines of the report: one per provider, and one per day with payments or an outage."""
     for series in report.providers:
-        name = provider_name(series.provider, language)
+        name = get_provider_name(series.provider, language)
         yield f"{name}: {format_provider_success_summary(series, language)}"
         outages = [outage for outage in report.outages if outage.provider == series.provider]
         for day in series.days:
@@ -143,16 +143,16 @@ def format_settlement_note(report: SettlementReport, language: str) -> str:
     because the report reads only a limited number."""
     sentences = [translate("reports.settlement.note", language)]
     sentences += [
-        translate("reports.settlement.capped", language, name=get_series_name(series, language))
+        translate("reports.settlement.capped", language, name=get_settlement_series_name(series, language))
         for series in report.series
         if not series.is_complete
     ]
     return "\n".join(sentences)
 
 
-def get_series_name(series: SettlementSeries, language: str) -> str:
+def get_settlement_series_name(series: SettlementSeries, language: str) -> str:
     """Return the name of a series of daily sums: its provider and its currency."""
-    return f"{provider_name(series.provider, language)} {series.currency}"
+    return f"{get_provider_name(series.provider, language)} {series.currency}"
 
 
 def format_settlement_summary(series: SettlementSeries, language: str) -> str:
@@ -164,7 +164,7 @@ def format_settlement_summary(series: SettlementSeries, language: str) -> str:
 def format_settlement_lines(report: SettlementReport, language: str) -> Iterator[str]:
     """Yield the lines of the report: one per provider and currency, and one per day with payments or refunds."""
     for series in report.series:
-        yield f"{get_series_name(series, language)}: {format_settlement_summary(series, language)}"
+        yield f"{get_settlement_series_name(series, language)}: {format_settlement_summary(series, language)}"
         for day in series.days:
             if day.payments or day.refunds:
                 facts = (day.paid_minor, day.refunded_minor, series.currency, language)
@@ -186,14 +186,14 @@ def format_time_to_truth_note(report: TimeToTruthReport, language: str) -> str:
     """
     sentences = [translate("reports.time_to_truth.note", language, since=report.period.first)]
     sentences += [
-        translate("reports.time_to_truth.capped", language, kind=get_kind_name(kind.kind, language))
+        translate("reports.time_to_truth.capped", language, kind=get_record_kind_name(kind.kind, language))
         for kind in report.kinds
         if not kind.is_complete
     ]
     return "\n".join(sentences)
 
 
-def get_kind_name(kind: str, language: str) -> str:
+def get_record_kind_name(kind: str, language: str) -> str:
     """Return the name of a kind of record as people write it; `kind` is its code, such as `credit-check`."""
     return translate(f"kind.{kind}", language)
 
@@ -217,4 +217,4 @@ def format_time_to_truth_lines(report: TimeToTruthReport, language: str) -> Iter
         facts = {name: format_report_duration(getattr(kind, name), language) for name in ("median", "p90", "longest")}
         schedule = format_report_duration(kind.schedule, language)
         times = translate("reports.time_to_truth.times", language, schedule=schedule, **facts)
-        yield f"{get_kind_name(kind.kind, language)}: {format_time_to_truth_summary(kind, language)}: {times}"
+        yield f"{get_record_kind_name(kind.kind, language)}: {format_time_to_truth_summary(kind, language)}: {times}"

@@ -4,7 +4,7 @@ from console.domain.tasks.saga_progress import SagaProgress, SagaStep, StepState
 from console.domain.tasks.states import SagaState
 from console.wording import catalogue as wording
 
-_MARK_BY_STEP_STATE = {
+_CHARACTER_BY_STEP_STATE = {
     StepState.DONE: "✓",
     StepState.CURRENT: "▶",
     StepState.WAITING: "…",
@@ -15,9 +15,9 @@ _MARK_BY_STEP_STATE = {
 }
 
 
-def get_step_mark(step: SagaStep) -> str:
+def get_step_state_character(step: SagaStep) -> str:
     """Return the character that marks the state of a saga's step in a plain text, such as ✓ for done."""
-    return _MARK_BY_STEP_STATE[step.state]
+    return _CHARACTER_BY_STEP_STATE[step.state]
 
 
 def get_saga_title(language: str) -> str:
@@ -30,7 +30,7 @@ def format_saga_state(view: SagaProgress, language: str) -> str:
     """Return the state of a saga as text, with the reason if the saga isn't running."""
     word = wording.translate(f"state.saga.{view.record.state.value}", language)
     has_reason = view.record.state is not SagaState.RUNNING
-    return _join_parts(word, reason_text(view.record.reason, language) if has_reason else "")
+    return _join_nonempty_texts(word, format_saga_reason(view.record.reason, language) if has_reason else "")
 
 
 def format_saga_time(view: SagaProgress, language: str) -> str:
@@ -57,10 +57,10 @@ def format_step_detail(step: SagaStep, language: str) -> str:
     at = wording.format_instant(step.at, "short") if step.at else ""
     if step.state is StepState.WAITING and at:
         at = wording.translate("saga.again", language, at=at)
-    return _join_parts(reason_text(step.reason, language), at)
+    return _join_nonempty_texts(format_saga_reason(step.reason, language), at)
 
 
-def reason_text(code: str | None, language: str) -> str:
+def format_saga_reason(code: str | None, language: str) -> str:
     """Return the text for the code of the reason why a saga's step waits or the saga has ended; "" for None. If
     the texts of sagas don't have the code, the text of a refusal or a cause with this code is used, otherwise a
     general one.
@@ -71,5 +71,5 @@ def reason_text(code: str | None, language: str) -> str:
     return wording.translate(next(filter(wording.has_sentence, keys), "saga.reason.trouble"), language)
 
 
-def _join_parts(*parts: str) -> str:
+def _join_nonempty_texts(*parts: str) -> str:
     return " · ".join(part for part in parts if part)

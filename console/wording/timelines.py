@@ -6,7 +6,7 @@ from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, T
 from console.domain.records import TimelineEntry
 from console.wording import catalogue as wording
 
-_EVENT_KINDS_WITH_SENTENCE = frozenset(
+_EVENT_KINDS_WITH_OWN_SENTENCE = frozenset(
     (
         TimelineEventKind.BEGUN,
         TimelineEventKind.ENDED,
@@ -15,7 +15,7 @@ _EVENT_KINDS_WITH_SENTENCE = frozenset(
         TimelineEventKind.PROOF,
     )
 )
-_AUDIT_SOURCE = "audit_log"
+_AUDIT_LOG_SOURCE = "audit_log"
 
 
 def format_timeline(timeline: TimelinePage, language: str) -> str:
@@ -34,22 +34,22 @@ def format_timeline(timeline: TimelinePage, language: str) -> str:
 def format_header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
     """Yield the lines above the events of a record's timeline: the record's name, its states, its official name if
     known, and an empty line."""
-    facts = wording.convert_amounts(timeline.facts)
+    facts = wording.convert_amount_facts(timeline.facts)
     kind = wording.translate(f"kind.{timeline.kind}", language)
     # People know an order and a payment by their numbers, other records by their ids.
     key = "story.title_of" if timeline.kind in ("order", "payment") and "amount" in facts else "story.title"
     yield wording.translate(key, language, **{**facts, "kind": kind, "id": timeline.id})
-    yield " / ".join(_format_states(timeline, language))
+    yield " / ".join(_format_record_state_lines(timeline, language))
     if "official_name" in facts:
         yield wording.translate("story.official_name", language, **facts)
     yield ""
 
 
-def _format_states(timeline: TimelinePage, language: str) -> Iterator[str]:
+def _format_record_state_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
     names = ("state", "state_badge", "certainty", "work")
     state, badge, certainty, work = (timeline.facts.get(name) for name in names)
     if badge is None:
-        yield wording.state_word(timeline.kind, str(state), language)
+        yield wording.get_state_word(timeline.kind, str(state), language)
         return
     for name in (badge, f"certainty.{certainty}", f"work.{work}"):
         yield wording.get_badge_word(str(name), language)
@@ -60,7 +60,7 @@ def format_event_line(event: TimelineEvent, timeline: TimelinePage, language: st
     evidence. Example: `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`."""
     who = wording.translate("who.worker", language) if event.who == "worker" else event.who
     sentence_text = format_event_sentence_with_record(event, timeline, language)
-    refs = wording.translate("list.separator", language).join(_format_references(event, language))
+    refs = wording.translate("list.separator", language).join(_format_event_references(event, language))
     entry = f"{wording.format_instant(event.at)}  {who}  {sentence_text}{f'  [{refs}]' if refs else ''}"
     return "".join(character if character.isprintable() else " " for character in entry)
 
@@ -84,17 +84,17 @@ def _get_record_name(event: TimelineEvent, timeline: TimelinePage, language: str
 
 def format_event_sentence(event: TimelineEvent, language: str) -> str:
     """Return a sentence about an event of a timeline; the sentence doesn't name the event's record."""
-    facts = wording.convert_amounts(event.facts)
+    facts = wording.convert_amount_facts(event.facts)
     if facts.get("reason") == "answered":  # it says no more than the outcome
         facts = {**facts, "reason": None}
-    if event.step in _EVENT_KINDS_WITH_SENTENCE and event.source != _AUDIT_SOURCE:
+    if event.step in _EVENT_KINDS_WITH_OWN_SENTENCE and event.source != _AUDIT_LOG_SOURCE:
         return wording.translate(f"story.{event.step.value}", language, **facts)
-    if event.source != _AUDIT_SOURCE:
+    if event.source != _AUDIT_LOG_SOURCE:
         return wording.translate(f"story.{event.what}", language, **facts)
-    return wording.audit_entry_sentence(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
+    return wording.format_audit_entry(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
 
 
-def _format_references(event: TimelineEvent, language: str) -> Iterator[str]:
+def _format_event_references(event: TimelineEvent, language: str) -> Iterator[str]:
     if event.operation_id is not None:
         yield wording.translate("story.operation", language, id=event.operation_id)
     elif event.correlation is not None:

@@ -7,7 +7,7 @@ from console.domain.money import Money
 from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState
 from console.wording.catalogue import translate
 
-_AMOUNT_FACT_NAMES = frozenset({"amount", "paid", "price"})
+_TRAINING_AMOUNT_FACT_NAMES = frozenset({"amount", "paid", "price"})
 _TRAINING_CURRENCY = "JPY"
 
 
@@ -16,7 +16,7 @@ def format_training_incident_title(incident: TrainingIncident, language: str) ->
     return translate(f"training.incident.{incident.key}", language)
 
 
-def format_situation(incident: TrainingIncident, language: str) -> str:
+def format_training_situation(incident: TrainingIncident, language: str) -> str:
     """Return the description of an invented incident, in the words of a person who calls the support desk. Before
     the trainee starts the incident, the text says how to start it."""
     if incident.state is TrainingState.NOT_BEGUN or not incident.facts:
@@ -24,7 +24,7 @@ def format_situation(incident: TrainingIncident, language: str) -> str:
     return translate(f"training.call.{incident.key}", language, **_make_readable_facts(incident.facts))
 
 
-def format_verdict(incident: TrainingIncident, language: str) -> str:
+def format_training_verdict(incident: TrainingIncident, language: str) -> str:
     """Return a sentence about the last check of an invented incident: why the incident is open, right or wrong.
     Return "" before the first check."""
     if incident.verdict is None:
@@ -32,7 +32,7 @@ def format_verdict(incident: TrainingIncident, language: str) -> str:
     return translate(f"training.verdict.{incident.verdict}", language, **_make_readable_facts(incident.facts))
 
 
-def format_score(score: TrainingScore, language: str) -> str:
+def format_training_score(score: TrainingScore, language: str) -> str:
     """Return the score of a person as one line."""
     return translate(
         "training.score",
@@ -51,6 +51,6 @@ def _make_readable_facts(facts: Mapping[str, str]) -> Mapping[str, object]:
 
 
 def _make_readable_fact(name: str, text: str) -> object:
-    if name in _AMOUNT_FACT_NAMES:
+    if name in _TRAINING_AMOUNT_FACT_NAMES:
         return Money(int(text), _TRAINING_CURRENCY)
     return date.fromisoformat(text) if name == "day" else text

@@ -124,9 +124,9 @@ def _options() -> Mapping[str, frozenset[str]]:
                 for name, inner in action.choices.items():
                     collect(inner, f"{words} {name}".strip())
 
-    for names, _ in command_parser._COMMAND_BUILDERS:
+    for names, _ in command_parser._PARSER_BUILDERS_BY_COMMAND_NAMES:
         for name in names:
-            collect(command_parser._build_parser(command_parser._return_empty_text, [name]), "")
+            collect(command_parser._build_parser(command_parser._omit_help_text, [name]), "")
     return found
 
 

@@ -69,14 +69,17 @@ def _fields_of_kind(reader: Reader, record: Typed) -> Obj:
     computed: dict[str, Shape] = {
         name: reader.call(Const(Code(ast.parse(_lambda_source(name, kind), mode="eval").body, records.__name__)),
                           [record], {})
-        for record_type, name in records._COMPUTED_FIELDS
+        for record_type, name in records._FUNCTION_BY_COMPUTED_FIELD
         if record_type is kind
     }  # fmt: skip
     if kind is not Operation:
         computed["registry_name"] = reader.returned(records._build_registry_name_json, record)
-    names = Const(tuple(records._FIELD_NAMES_BY_TYPE[kind].split()))
+    names = Const(tuple(records._FIELD_NAMES_BY_RECORD_TYPE[kind].split()))
     return merge_objects(
-        [Obj({"kind": Const(records.KIND_BY_TYPE[kind])}, {"kind"}), _attributes(reader, [record, names], computed)]
+        [
+            Obj({"kind": Const(records.RECORD_KIND_BY_TYPE[kind])}, {"kind"}),
+            _attributes(reader, [record, names], computed),
+        ]
     )
 
 

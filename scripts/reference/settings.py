@@ -25,7 +25,7 @@ from console.settings.provider_access import (
     get_setting_name_by_profile_key,
     list_required_secret_names,
 )
-from console.settings.secrets import MIN_STORE_KEY_LENGTH, STORE_KEY_NAME, VARIABLE_PREFIX
+from console.settings.secrets import MIN_STORE_KEY_LENGTH, SECRET_VARIABLE_PREFIX, STORE_KEY_NAME
 from console.settings.value_parsers import RawSetting
 from console.wording import catalogue as wording
 from console.worker.live_websocket import LIVE_TOKEN_SECRET_NAMES, MIN_LIVE_TOKEN_CHARACTERS
@@ -227,4 +227,4 @@ def _secrets() -> list[tuple[str, str]]:
         "NOTICE_<SOURCE>_KEY": "`/notices/{source}` of the receiver",
         "DATABASE_PASSWORD": "the account at a database server",
     }
-    return [(VARIABLE_PREFIX + name, of) for name, of in sorted(named.items())]
+    return [(SECRET_VARIABLE_PREFIX + name, of) for name, of in sorted(named.items())]

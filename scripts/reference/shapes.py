@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from console.cli.json_output.records import KIND_BY_TYPE
+from console.cli.json_output.records import RECORD_KIND_BY_TYPE
 
 Schema = dict[str, Any]
 
@@ -158,7 +158,8 @@ def _is(hint: Any, base: Any) -> bool:
 class SchemaWriter:
     """Makes the JSON Schema of shapes. What has a name is described once, in `definitions`, and referred to.
 
-    `record_of` returns the shape of a record (a dataclass of `KIND_BY_TYPE`), which no plain dump of its fields is.
+    `record_of` returns the shape of a record (a dataclass of `RECORD_KIND_BY_TYPE`), which no plain dump of its
+    fields is.
     """
 
     def __init__(self, record_of: Callable[[type], Obj]) -> None:
@@ -208,7 +209,7 @@ class SchemaWriter:
         if typing.get_origin(hint) is Literal:
             return {"enum": list(typing.get_args(hint))}
         kind = class_of(hint)
-        if kind in KIND_BY_TYPE:
+        if kind in RECORD_KIND_BY_TYPE:
             return self.write(self._record_of(kind))
         if typing.is_typeddict(kind):
             return self._object(merge([Typed(kind)]))

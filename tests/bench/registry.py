@@ -19,7 +19,7 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from console.sandbox.registry import write_difference, write_whole
+from console.sandbox.registry import write_difference_file, write_whole_file
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
@@ -41,8 +41,8 @@ def rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        whole = write_whole(folder, _WHOLE_DAY, count, SEED)
-        difference = write_difference(folder, _NEXT_DAY, DIFFERENCE_ROWS, SEED, whole_rows=count)
+        whole = write_whole_file(folder, _WHOLE_DAY, count, SEED)
+        difference = write_difference_file(folder, _NEXT_DAY, DIFFERENCE_ROWS, SEED, whole_rows=count)
         yield _import_row(folder, whole, count)
         reader = open_registry(folder / "registry")
         assert reader is not None

@@ -20,7 +20,13 @@ from typing import Any
 
 from console.domain import errors
 from console.domain.exports.tables import ListName
-from console.sandbox.registry import make_company_row, merge_company, rename_company, write_difference, write_whole
+from console.sandbox.registry import (
+    make_company_row,
+    merge_company,
+    rename_company,
+    write_difference_file,
+    write_whole_file,
+)
 from console.sandbox.server import Sandbox
 from tests.support.environment import isolate
 
@@ -244,9 +250,9 @@ def _registry_day(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
     row = make_company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
     closed = merge_company(make_company_row(MERGED, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
     yield say("registry", "status")
-    yield say("registry", "import", str(write_whole(folder, date(2026, 10, 30), 0, 1, planted=(row, closed))))
+    yield say("registry", "import", str(write_whole_file(folder, date(2026, 10, 30), 0, 1, planted=(row, closed))))
     changed = rename_company(row, "株式会社新架空商事", date(2026, 11, 2))
-    yield say("registry", "import", str(write_difference(folder, date(2026, 11, 2), 0, 1, changes=(changed,))))
+    yield say("registry", "import", str(write_difference_file(folder, date(2026, 11, 2), 0, 1, changes=(changed,))))
     yield say("registry", "import", str(folder / "diff_20261102.zip"))
     yield say("registry", "import", str(folder / "case.zip"))
     yield say("registry", "status")

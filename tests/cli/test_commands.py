@@ -51,7 +51,7 @@ def test_a_purchase_is_the_record_and_found_by_lookup(terminal: Terminal, sandbo
     bought = terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").data
     assert (bought["kind"], bought["state"], bought["certainty"]) == ("credit-check", "success", "known")
     assert (bought["client_id"], bought["incomplete"], bought["work"]["state"]) == ("42", [], "none")
-    assert sandbox.ledger.count_of_number(NUMBER) == 1
+    assert sandbox.ledger.count_charges_of_number(NUMBER) == 1
     found = terminal.json("lookup", NUMBER).data["credit_checks"]
     assert [record["id"] for record in found] == [bought["id"]]
     shown = terminal.json("show", "credit-check", str(bought["id"])).data

@@ -52,7 +52,7 @@ class Desks:
     def moved(self) -> tuple[int, int]:
         """Charges for the number that was lost, and refunds of the payment, at the providers."""
         there = self.sandbox.control.payments_control.read_payment("paypay", ORDER)
-        return self.sandbox.ledger.count_of_number(LOST), len(there["refunds"])
+        return self.sandbox.ledger.count_charges_of_number(LOST), len(there["refunds"])
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> N
         assert found == ([] if killed else [("success", "known")])
         assert desks.buy(B).refused == (3, "already_purchased")
     assert desks.moved() == (1, 1)
-    assert desks.sandbox.ledger.count_of_number(OTHER) == 1
+    assert desks.sandbox.ledger.count_charges_of_number(OTHER) == 1
 
 
 @pytest.mark.engines("sqlite")

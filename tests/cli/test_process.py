@@ -71,7 +71,7 @@ def test_a_reader_that_left_changes_nothing(terminal: Terminal, sandbox: Sandbox
     finally:
         os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
-    assert sandbox.ledger.count_of_number(NUMBER) == 1
+    assert sandbox.ledger.count_charges_of_number(NUMBER) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")

@@ -218,7 +218,7 @@ def test_ctrl_c_stops_an_import_that_goes_on_later(desk: Desk, monkeypatch: pyte
 
 def test_progress_is_told_on_stderr(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the file, its rows and the rate; stdout has the answer alone."""
-    monkeypatch.setattr("console.cli.registry._SECONDS_BETWEEN_PROGRESS", 0.0)
+    monkeypatch.setattr("console.cli.registry._SECONDS_BETWEEN_PROGRESS_LINES", 0.0)
     terminal = PayingTerminal(desk.folder / "progress", desk.sandbox)
     imported = terminal.json("registry", "import", str(desk.whole))
     assert imported.data["rows"] == 26

@@ -8,7 +8,7 @@ import pytest
 
 from console.app import Console, open_console
 from console.cli.json_output import results as cli_json
-from console.cli.servers.demo import DEMO_PEOPLE, render_pdf
+from console.cli.servers.demo import DEMO_PEOPLE, render_sample_report_pdf
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.demo.samples import CheckSample, generate_checks, write_samples
@@ -27,7 +27,7 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
         300,
     )
     with open_console(Settings.load(environment(tmp_path, "http://127.0.0.1:9"))) as console:
-        write_samples(console._context, made, DEMO_PEOPLE, render_pdf)
+        write_samples(console._context, made, DEMO_PEOPLE, render_sample_report_pdf)
         yield console, list({sample.kind: sample for sample in made}.values())
 
 

@@ -195,7 +195,7 @@ def _judge(scene: _Scene) -> None:
         until(lambda: not place.sql(_UNENDED) and not truth.still_calling(console.database), "all to end", 60)
     found = truth.rows(console.database)
     truth.check_claims(found)
-    truth.check_charges(found, scene.sandbox.ledger.count_by_number())
+    truth.check_charges(found, scene.sandbox.ledger.count_charges_by_number())
     truth.check_queues(console)
     money_truth.check(console, scene.sandbox)
     console.audit.verify_chains()

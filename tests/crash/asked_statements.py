@@ -185,7 +185,7 @@ def _check_purchase(on: AskedStage, number: str, code: str, where: str) -> None:
         fresh.recovery.run_due()
         found = truth.rows(fresh.database)
         truth.check_claims(found)
-        truth.check_charges(found, on.sandbox.ledger.count_by_number())
+        truth.check_charges(found, on.sandbox.ledger.count_charges_by_number())
         truth.check_queues(fresh)
         assert truth.still_calling(fresh.database) == 0, where
     assert len(on.sandbox.ledger.list_charges_of_number(number)) == charged, f"bought again by due tasks: {where}"

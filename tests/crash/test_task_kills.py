@@ -35,5 +35,5 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
         assert not any(is_running(task) for task in console.scheduler.read_states())
         (record,) = console.lookup.find_records(NUMBERS[0]).credit_checks
         assert (record.state, record.certainty) == ("success", "known")
-        assert sandbox.ledger.count_of_number(NUMBERS[0]) == 1
+        assert sandbox.ledger.count_charges_of_number(NUMBERS[0]) == 1
         console.audit.verify_chains()

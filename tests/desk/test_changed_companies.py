@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from sqlalchemy import update
 
 from console.sandbox.registry.changes import close_company, merge_company, move_company, rename_company
-from console.sandbox.registry.files import write_difference, write_whole
+from console.sandbox.registry.files import write_difference_file, write_whole_file
 from console.sandbox.registry.rows import RegistryRow, make_company_row
 from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.process.context import WORKER, act_as
@@ -49,8 +49,8 @@ WORDS = ("Merged", "Closed", "Renamed", "Moved")
 def tell_changes(seats: Seats, folder: Path, changes: Iterable[RegistryRow]) -> None:
     """Import a whole and a difference with these changes, as the process does that watches the companies."""
     context = seats.acting_desk._context
-    whole = write_whole(folder, WHOLE_DAY, 50, 5, planted=[*ROWS.values(), *OTHERS])
-    difference = write_difference(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
+    whole = write_whole_file(folder, WHOLE_DAY, 50, 5, planted=[*ROWS.values(), *OTHERS])
+    difference = write_difference_file(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
     for file in (whole, difference):
         import_registry_files(context.registry_folder, [file])
         with act_as(WORKER):

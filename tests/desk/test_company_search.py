@@ -9,7 +9,7 @@ import pytest
 from console.domain.records import CreditCheck
 from console.sandbox.alarmbox import companies
 from console.sandbox.registry.changes import close_company, merge_company, rename_company
-from console.sandbox.registry.files import write_whole
+from console.sandbox.registry.files import write_whole_file
 from console.sandbox.registry.rows import RegistryRow, make_company_row
 from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
@@ -41,7 +41,7 @@ ROWS = [
 
 
 def have_registry(seats: Seats, folder: Path, rows: Sequence[RegistryRow] = ROWS) -> None:
-    file = write_whole(folder, REGISTRY_DATE, 300, 5, planted=rows)
+    file = write_whole_file(folder, REGISTRY_DATE, 300, 5, planted=rows)
     import_registry_files(seats.console.settings.home / "registry", [file], on_progress=lambda _: None)
 
 

@@ -10,7 +10,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.refund_page import RefundPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.widgets.buttons import KeyButton
-from console.wording.catalogue import format_number
+from console.wording.catalogue import format_corporation_number
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
@@ -53,7 +53,7 @@ def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: 
     person.until(lambda: page.proposal is not None)
     (card,) = page.list.cards
     assert card.title == f"Credit check {record.id}"
-    assert (card.amount, card.detail) == ("Charge unknown", format_number(NUMBERS[0]))
+    assert (card.amount, card.detail) == ("Charge unknown", format_corporation_number(NUMBERS[0]))
     assert card.remark == "Proposed outcome: Not bought"
     assert page.list.requests.get_line(0) == "Proposed outcomes to confirm"
     assert person.window.focusWidget() is page.list.requests

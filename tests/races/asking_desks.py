@@ -66,7 +66,7 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
         with _workers(place, sandbox.url):
             until(lambda: _has_ended(place), "requests and operations to end", LOCK_WAIT_SECONDS)
         _judge(place, sandbox, endings)
-        charges = sandbox.ledger.count_by_number()
+        charges = sandbox.ledger.count_charges_by_number()
     states = Counter({str(state): int(count) for state, count in place.sql(_REQUEST_STATES)})
     assert set(states) <= {"ended", "lapsed"}, states
     tally += Counter(ending.code for ending in endings)
@@ -193,7 +193,7 @@ def _live_and_die(
 def _judge(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> None:
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
     assert not odd, f"unhandled: {odd}"
-    charges = sandbox.ledger.count_by_number()
+    charges = sandbox.ledger.count_charges_by_number()
     assert max(charges.values()) == 1, f"charged twice: {[n for n, count in charges.items() if count > 1]}"
     with place.opened(sandbox, person="worker", desk=_FIRST_WORKER_DESK + WORKERS) as console:
         found = truth.rows(console.database)

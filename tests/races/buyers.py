@@ -125,7 +125,7 @@ def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox) -> dict[str, in
             for number in race.numbers:
                 assert _buy(console, number, renew=False).code == "bought"
             sandbox.control.change_settings(today=None)
-    return sandbox.ledger.count_by_number()
+    return sandbox.ledger.count_charges_by_number()
 
 
 def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
@@ -164,7 +164,7 @@ def _buy_the_rest(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
             assert ending.code in ("bought", "already_purchased"), ending
         found = truth.rows(console.database)
         assert Counter(row.number for row in found if row.status == "success") == Counter(race.numbers)
-    assert sandbox.ledger.count_by_number() == dict.fromkeys(race.numbers, 1)
+    assert sandbox.ledger.count_charges_by_number() == dict.fromkeys(race.numbers, 1)
 
 
 def _judge(
@@ -176,7 +176,7 @@ def _judge(
     assert not odd, f"unhandled: {odd}"
     with open_console(Settings.load(told[0])) as console:
         found = truth.rows(console.database)
-        charges = sandbox.ledger.count_by_number()
+        charges = sandbox.ledger.count_charges_by_number()
         fresh = {number: charges.get(number, 0) - before.get(number, 0) for number in race.numbers}
         assert max(fresh.values()) <= 1, f"charged twice: {[n for n, count in fresh.items() if count > 1]}"
         truth.check_claims(found)

@@ -67,7 +67,7 @@ def _buy(console: Console, number: str, client: str) -> str:
 
 
 def _check(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
-    charged = sandbox.ledger.count_by_number()
+    charged = sandbox.ledger.count_charges_by_number()
     doubles = [number for number in names if charged.get(number, 0) > 1]
     assert not doubles, f"charged twice: {doubles}"
     found = truth.rows(console.database)

@@ -42,8 +42,8 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
         _finish(console, ids)
         found = truth.rows(console.database)
         truth.check_claims(found)
-        truth.check_charges(found, sandbox.ledger.count_by_number())
-        assert sandbox.ledger.count_by_number() == dict.fromkeys(names, 1)
+        truth.check_charges(found, sandbox.ledger.count_charges_by_number())
+        assert sandbox.ledger.count_charges_by_number() == dict.fromkeys(names, 1)
         assert [row.status for row in found] == ["success"] * len(names)
         console.audit.verify_chains()
         return endings

@@ -41,7 +41,7 @@ def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
             assert counted[ACTED] == 1, counted
             assert len({record for word, record in endings if word in (ACTED, REPEATED)}) == 1, endings
             tally.update(counted)
-        assert sandbox.ledger.count_by_number() == dict.fromkeys(numbers, 1)
+        assert sandbox.ledger.count_charges_by_number() == dict.fromkeys(numbers, 1)
         assert place.sql("SELECT COUNT(*) FROM notes") == [(len(numbers),)]
         assert place.sql("SELECT COUNT(*) FROM refunds") == [(len(numbers),)]
         for number, payment in zip(numbers, payments, strict=True):

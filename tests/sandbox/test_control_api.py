@@ -12,7 +12,7 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl, run_sandbox
 from console.sandbox.control.client import SandboxError
-from console.sandbox.rules.registry import FAULTS, FaultKind
+from console.sandbox.rules.registry import FAULT_BY_NAME, FaultKind
 from tests.sandbox.caller import NUMBER, Caller
 from tests.sandbox.faults import test_holds as test_faults_waiting
 from tests.sandbox.faults import test_pdfs as test_faults_pdf
@@ -34,7 +34,7 @@ def test_every_fault_has_a_test() -> None:
         test_paypay_atom_faults,
         test_paypay_atom_notices,
     )
-    assert set().union(*(module.COVERED for module in tested)) == set(FAULTS)
+    assert set().union(*(module.COVERED for module in tested)) == set(FAULT_BY_NAME)
 
 
 def row(kind: FaultKind) -> str:
@@ -49,7 +49,7 @@ def row(kind: FaultKind) -> str:
 def test_documentation_lists_every_fault() -> None:
     """docs/sandbox.md has exactly the rows of the table; the failure prints the row to write."""
     documented = [line for line in DOCS.read_text("utf-8").splitlines() if line.startswith("| `")]
-    expected = [row(kind) for kind in FAULTS.values()]
+    expected = [row(kind) for kind in FAULT_BY_NAME.values()]
     assert [line for line in expected if line not in documented] == []
     assert len(documented) >= len(expected)
 
@@ -57,7 +57,7 @@ def test_documentation_lists_every_fault() -> None:
 def test_catalogue(control: SandboxControl) -> None:
     """The table can be read by programs too."""
     names = {fault["name"]: fault for fault in control.read_catalogue()}
-    assert names.keys() == FAULTS.keys()
+    assert names.keys() == FAULT_BY_NAME.keys()
     assert names["status"]["argument"] == "required"
     assert names["pdf_missing"]["calls"] == ["pdf"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
-from console.cli.servers.demo import render_pdf
+from console.cli.servers.demo import render_sample_report_pdf
 from console.demo.samples import CheckSample, generate_checks, write_samples
 from console.domain.corporation_number import is_well_formed
 from console.domain.records import Person
@@ -38,7 +38,7 @@ def samples(count: int = 400) -> tuple[CheckSample, ...]:
 def console(tmp_path: Path) -> Iterator[Console]:
     told = environment(tmp_path, "http://127.0.0.1:9")
     with open_console(Settings.load(told)) as desk:
-        write_samples(desk._context, samples(), TEAM, render_pdf)
+        write_samples(desk._context, samples(), TEAM, render_sample_report_pdf)
         yield desk
 
 

@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.domain.service_results import HealthCheck
 from console.sandbox.server import Sandbox
-from console.wording.catalogue import error_message
+from console.wording.catalogue import format_error_message
 from tests.support.bucket_server import NAME, PREFIX, bucket_server
 from tests.support.desks import NUMBERS, opened
 
@@ -38,7 +38,7 @@ def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
         assert "record" in refused.value.detail
         with pytest.raises(ConsoleError) as refused:
             console.pdfs.open_pages(bought.id)
-        assert "(access denied)" in error_message(refused.value, "en")
+        assert "(access denied)" in format_error_message(refused.value, "en")
         assert _documents(console.health.run_all_checks())[0] is False
     assert not (tmp_path / "documents").exists()
 

@@ -63,11 +63,11 @@ def test_both_are_refused(tmp_path: Path) -> None:
 def test_what_a_way_needs_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The webhook's key; the part for Kafka, where it isn't installed."""
     hook, kafka = AlertSettings(webhook="https://example.com/a"), AlertSettings(brokers=("127.0.0.1:9",))
-    assert hook.require_usable({"ALERTS_WEBHOOK_KEY": "x" * 16}.get) == "x" * 16
-    assert kafka.require_usable(lambda _: None) == ""
+    assert hook.require_usable_publisher({"ALERTS_WEBHOOK_KEY": "x" * 16}.get) == "x" * 16
+    assert kafka.require_usable_publisher(lambda _: None) == ""
     monkeypatch.setattr("console.settings.alerts.find_spec", lambda _: None)
     lacking = ((hook, None, "missing"), (hook, "x" * 15, "token_short"), (kafka, "", "kafka_missing"))
     for told, secret, problem in lacking:
         with pytest.raises(ConsoleError) as refused:
-            told.require_usable(lambda _, secret=secret: secret)  # type: ignore[misc]  # of this turn
+            told.require_usable_publisher(lambda _, secret=secret: secret)  # type: ignore[misc]  # of this turn
         assert refused.value.detail["problem"] == problem

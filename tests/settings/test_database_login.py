@@ -78,7 +78,7 @@ def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> N
     """The next start finds account and password; another database, or another account, finds none."""
     keyring = DrawerKeyring()
     first = desk(tmp_path, keyring)
-    first.sign_in.use_account("op-a", CANARY)
+    first.sign_in.set_entered_account("op-a", CANARY)
     whole = first.database_url
     assert keyring.kept == {}
     first.sign_in.store_password()
@@ -106,11 +106,11 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
     keyring = DrawerKeyring({"op-a@db.example:3307/console": "old", "account at db.example:3307/console": "op-a"})
     settings = desk(tmp_path, keyring)
     assert ":old@" in settings.database_url
-    settings.sign_in.handle_database_error(REFUSED)
+    settings.sign_in.forget_refused_account(REFUSED)
     assert settings.sign_in.sign_in_reason == "refused"
-    settings.sign_in.use_account("op-a", "typed")
+    settings.sign_in.set_entered_account("op-a", "typed")
     assert ":typed@" in settings.database_url
-    settings.sign_in.handle_database_error(REFUSED)
+    settings.sign_in.forget_refused_account(REFUSED)
     assert ":typed@" not in settings.database_url
     assert keyring.kept["op-a@db.example:3307/console"] == "old"
 
@@ -118,8 +118,8 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
 def test_a_database_that_is_away_is_no_refusal(tmp_path: Path) -> None:
     """What was typed is still there when the database is back."""
     settings = desk(tmp_path, None)
-    settings.sign_in.use_account("op-a", "typed")
-    settings.sign_in.handle_database_error(AWAY)
+    settings.sign_in.set_entered_account("op-a", "typed")
+    settings.sign_in.forget_refused_account(AWAY)
     assert ":typed@" in settings.database_url
     assert settings.sign_in.sign_in_reason is None
 
@@ -128,7 +128,7 @@ def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
     """The keyring is empty, and this process asks again even where the environment knows the password."""
     keyring = DrawerKeyring()
     settings = desk(tmp_path, keyring)
-    settings.sign_in.use_account("op-a", CANARY)
+    settings.sign_in.set_entered_account("op-a", CANARY)
     assert settings.database_url
     settings.sign_in.store_password()
     assert settings.sign_in.is_password_stored()
@@ -145,7 +145,7 @@ def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
 def test_without_a_keyring_the_password_lives_in_this_process_alone(tmp_path: Path) -> None:
     """Keeping is refused with the reason, and no file appears."""
     settings = desk(tmp_path, None)
-    settings.sign_in.use_account("op-a", CANARY)
+    settings.sign_in.set_entered_account("op-a", CANARY)
     assert "op-a" in settings.database_url
     assert not settings.sign_in.can_store_password()
     with pytest.raises(ConsoleError) as caught:
@@ -161,7 +161,7 @@ def test_a_locked_keyring_is_said(tmp_path: Path) -> None:
         with pytest.raises(ConsoleError) as caught:
             act()
         assert caught.value.detail["problem"] == "keyring_failed"
-        settings.sign_in.use_account("op-a", CANARY)
+        settings.sign_in.set_entered_account("op-a", CANARY)
         assert settings.database_url
     assert settings.sign_in.can_store_password()
     assert not settings.sign_in.is_password_stored()
@@ -171,7 +171,7 @@ def test_a_locked_keyring_is_said(tmp_path: Path) -> None:
 def test_a_name_that_no_account_has_is_refused(tmp_path: Path, name: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ConsoleError) as caught:
-        desk(tmp_path).sign_in.use_account(name, "x")
+        desk(tmp_path).sign_in.set_entered_account(name, "x")
     assert (caught.value.code, caught.value.detail["problem"]) == ("usage", "account_name")
 
 
@@ -179,7 +179,7 @@ def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixt
     """Not by repr, a log line, a copy or a refusal; and it goes into no pickle."""
     settings = desk(tmp_path, DrawerKeyring())
     trouble = missing(settings)
-    settings.sign_in.use_account("op-a", CANARY)
+    settings.sign_in.set_entered_account("op-a", CANARY)
     assert settings.database_url
     with caplog.at_level(logging.INFO):
         logging.getLogger("test").info("%s %r", settings.sign_in, settings)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.entries_file import MAX_FILE_BYTES, EntriesFile, UnreadableFile
+from console.settings.entries_file import MAX_ENTRIES_FILE_BYTES, EntriesFile, UnreadableEntriesFile
 from console.settings.person_files import get_person_file_path, make_preferences_file, read_preferences
 
 
@@ -71,7 +71,7 @@ BROKEN = {
     "no text": b"\xff\xfe\x00",
     "deep": b"[" * 100_000,
     "long number": b'{"version": 1, "values": {"x": ' + b"9" * 5_000 + b"}}",
-    "large": b" " * (MAX_FILE_BYTES + 1),
+    "large": b" " * (MAX_ENTRIES_FILE_BYTES + 1),
 }
 
 
@@ -138,7 +138,7 @@ def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
 def test_the_bytes_can_be_encrypted(tmp_path: Path) -> None:
     def decode(content: bytes) -> bytes:
         if not content.startswith(b"sealed"):
-            raise UnreadableFile
+            raise UnreadableEntriesFile
         return content.removeprefix(b"sealed")
 
     file = EntriesFile(tmp_path / "x", lambda content: b"sealed" + content, decode)

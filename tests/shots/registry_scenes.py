@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from console.sandbox.registry.changes import close_company, merge_company, rename_company
-from console.sandbox.registry.files import write_difference, write_whole
+from console.sandbox.registry.files import write_difference_file, write_whole_file
 from console.sandbox.registry.rows import make_company_row
 from console.views.alerts.page import AlertsPage
 from console.views.lookup.page import LookupPage
@@ -46,8 +46,8 @@ def registry(stage: Stage) -> None:
         rename_company(opened[renamed], "株式会社オリゾン測器", _DAY),
     )
     with tempfile.TemporaryDirectory() as folder:
-        whole = write_whole(Path(folder), _DAY - timedelta(days=1), 2_000, 5, planted=opened.values())
-        difference = write_difference(Path(folder), _DAY, 20, 6, changes=changes)
+        whole = write_whole_file(Path(folder), _DAY - timedelta(days=1), 2_000, 5, planted=opened.values())
+        difference = write_difference_file(Path(folder), _DAY, 20, 6, changes=changes)
         stage.desk.console.registry.import_files([whole])
         stage.desk.console.registry.import_files([difference])
     stage.go(AlertsRoute())

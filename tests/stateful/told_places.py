@@ -15,7 +15,7 @@ from typing import Any, cast
 from console.cli.json_output import views as json_views
 from console.cli.json_output.records import build_record_json
 from console.cli.process.explained import add_related_records_to_answer, add_related_records_to_refusal
-from console.cli.text_output.records import format_explained_record, format_table_of_one_kind
+from console.cli.text_output.records import format_explained_record, format_records_of_one_kind
 from console.cli.text_output.translator import Translator
 from console.cli.text_output.views import format_view_lines
 from console.domain.access.read_only import find_stopping_switch, is_action_stopped
@@ -127,10 +127,10 @@ def check_told(stage: Stage, told: Told, *, always: bool = True) -> None:
 def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
     """The window's badges, the row's badges, the terminal's JSON and its text come from the same explanation."""
     assert case_words.get_page_badge_keys(view)[1:] == case_words.get_badge_keys(row, now)[1:]
-    assert case_words.get_certainty_key(row, now) == f"certainty.{page.certainty}"
-    assert case_words.get_work_key(row, now) == f"work.{page.work}"
+    assert case_words.get_certainty_badge_key(row, now) == f"certainty.{page.certainty}"
+    assert case_words.get_work_badge_key(row, now) == f"work.{page.work}"
     shown = json_views.build_view_json(view, _translate)
-    _check_terminal(stage, build_record_json(row, _translate), format_table_of_one_kind((row,), _TRANSLATOR), view)
+    _check_terminal(stage, build_record_json(row, _translate), format_records_of_one_kind((row,), _TRANSLATOR), view)
     assert shown["verdict"] == _translate(page.verdict, **page.facts)
     assert shown["next_step"]["command"] == page.next_step.command
     lines = list(format_view_lines(view, _TRANSLATOR))
@@ -188,7 +188,7 @@ def check_answer(stage: Stage, answer: Any) -> None:
 
 
 def _translate(key: str, /, **facts: Any) -> str:
-    return wording.translate(key, "en", **wording.convert_amounts(facts))
+    return wording.translate(key, "en", **wording.convert_amount_facts(facts))
 
 
 _TRANSLATOR = Translator()

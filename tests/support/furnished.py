@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from console.app import Console, open_console
-from console.cli.servers.demo import SAMPLE_SEED, make_sandbox_check, render_pdf
+from console.cli.servers.demo import SAMPLE_SEED, build_sandbox_check_fields, render_sample_report_pdf
 from console.demo import payments as demo_payments
 from console.demo.samples import (
     CLIENT_IDS,
@@ -79,9 +79,9 @@ def _furnish(
         count,
     )
     payments = tuple(generate_payments(SAMPLE_SEED, now, samples))
-    write_samples(console._context, samples, TEAM, render_pdf, payments)
+    write_samples(console._context, samples, TEAM, render_sample_report_pdf, payments)
     demo_payments.register_payments(sandbox, payments)
     sandbox.control.register_checks(
-        *(make_sandbox_check(sample, sample.report) for sample in samples if sample.report)
+        *(build_sandbox_check_fields(sample, sample.report) for sample in samples if sample.report)
     )
     return samples, payments

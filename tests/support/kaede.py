@@ -43,7 +43,7 @@ from console.providers.payments.result_codes import (
     make_pending_verdict,
     make_refused_verdict,
 )
-from console.settings.provider_access import ProviderAccess, SettingSource, parse_seconds, spacing_seconds
+from console.settings.provider_access import ProviderAccess, SettingSource, choose_spacing_seconds, parse_seconds
 
 T = TypeVar("T")
 Fields = Mapping[str, object]
@@ -62,7 +62,9 @@ class KaedeSettings:
 
 
 def _read_settings(given: SettingSource, url: str | None, _: Collection[str]) -> KaedeSettings:
-    return KaedeSettings(given.get("kaede.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)))
+    return KaedeSettings(
+        given.get("kaede.spacing_seconds", parse_seconds, choose_spacing_seconds(url, SPACING_SECONDS))
+    )
 
 
 # 2. Codes: each word of the provider, in one row.

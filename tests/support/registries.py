@@ -9,8 +9,8 @@ from console.sandbox.registry import (
     make_company_row,
     merge_company,
     rename_company,
-    write_difference,
-    write_whole,
+    write_difference_file,
+    write_whole_file,
 )
 from tests.support.desks import NUMBERS
 
@@ -31,12 +31,12 @@ ROWS = (
 
 def write_small_whole(folder: Path, invented: int = 20) -> Path:
     """Write the whole file of these corporations and of some invented ones."""
-    return write_whole(folder, WHOLE_DAY, invented, 7, planted=ROWS)
+    return write_whole_file(folder, WHOLE_DAY, invented, 7, planted=ROWS)
 
 
 def write_renaming(folder: Path) -> Path:
     """Write the difference by which the open corporation gets a new name."""
-    return write_difference(
+    return write_difference_file(
         folder,
         DIFFERENCE_DAY,
         0,

@@ -16,7 +16,7 @@ from console.resource_paths import resources_dir
 from console.wording import catalogue as wording
 from console.wording.catalogue import (
     LANGUAGES,
-    error_message,
+    format_error_message,
     get_program_sentences,
     list_placeholder_names,
     read_sentences,
@@ -136,7 +136,7 @@ def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
     for key, text in JA.items():
         if key.startswith("error.already_purchased"):
             assert text.startswith(ALREADY), key
-    assert error_message(ConsoleError(ErrorCode.ALREADY_PURCHASED), "ja").startswith(ALREADY)
+    assert format_error_message(ConsoleError(ErrorCode.ALREADY_PURCHASED), "ja").startswith(ALREADY)
     assert JA["dialog.purchase.live_one"] == ALREADY
 
 
@@ -146,16 +146,19 @@ def test_a_wrong_number_says_which_rule_failed(reason: str) -> None:
     error = rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, {"reason": reason, "normalized": None})
     for language in LANGUAGES:
         assert (
-            error_message(error, language) == read_sentences(language)[f"error.invalid_corporation_number.{reason}"]
+            format_error_message(error, language)
+            == read_sentences(language)[f"error.invalid_corporation_number.{reason}"]
         )
 
 
 def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
     """Candidates are named, grouped as people read them; without any the sentence is whole too."""
     detail = {"reason": "CHECK_DIGIT", "candidates": ["7123456789012", "1180301018771"]}
-    text = error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "ja")
+    text = format_error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "ja")
     assert "7 1234 5678 9012、1 1803 0101 8771" in text
-    none = error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, {**detail, "candidates": []}), "ja")
+    none = format_error_message(
+        rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, {**detail, "candidates": []}), "ja"
+    )
     assert none == JA["error.invalid_corporation_number.CHECK_DIGIT"]
 
 
@@ -165,11 +168,11 @@ def test_the_most_particular_message_wins() -> None:
         ({"reason": "LENGTH", "hint": "check_digit_missing"}, "LENGTH.check_digit_missing"),
         ({"reason": "LENGTH", "hint": "nothing known"}, "LENGTH"),
     ]:
-        found = error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "en")
+        found = format_error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "en")
         assert found == EN[f"error.invalid_corporation_number.{key}"]
-    assert "newer" in error_message(ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"newer": True}), "en")
+    assert "newer" in format_error_message(ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"newer": True}), "en")
     assert (
-        error_message(rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "never heard of"}), "en")
+        format_error_message(rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "never heard of"}), "en")
         == EN["error.not_allowed"]
     )
 
@@ -178,9 +181,11 @@ def test_a_holder_is_named_with_the_time() -> None:
     """Who holds a lease and since when, however the holder is given."""
     holder = LeaseHolder("credit_check_1", "op-a", "d", "h", 1, NOW, NOW)
     for given in (holder, {"operator": "op-a", "desk": "d"}, "op-a"):
-        text = error_message(rebuild_error(ErrorCode.LEASE_TIMEOUT, {"holder": given, "since": NOW}), "ja")
+        text = format_error_message(rebuild_error(ErrorCode.LEASE_TIMEOUT, {"holder": given, "since": NOW}), "ja")
         assert "op-a の処理が 2026-11-20 15:04:05 JST から" in text
-    assert "{" not in error_message(ConsoleError(ErrorCode.LEASE_TIMEOUT, {"holder": None, "since": None}), "ja")
+    assert "{" not in format_error_message(
+        ConsoleError(ErrorCode.LEASE_TIMEOUT, {"holder": None, "since": None}), "ja"
+    )
 
 
 # ---- facts
@@ -233,11 +238,11 @@ def test_a_timeline_line_says_what_changed() -> None:
     """Before → after, field by field; a result of its own has a sentence of its own."""
     changes = {"company_name": [None, "架空商事"], "result": ["hold", "ok"]}
     entry = TimelineEntry(NOW, "op-a", "credit-check.detail_stored", {"changes": changes})
-    line = wording.audit_entry_sentence(entry, "ja")
+    line = wording.format_audit_entry(entry, "ja")
     assert line == "詳細を保存しました。会社名: – → 架空商事、結果: hold → ok"
     refused = TimelineEntry(NOW, "op-a", "credit-check.purchase", {"reason": "not_expired"}, "refused")
-    assert "期限内" in wording.audit_entry_sentence(refused, "ja")
-    assert wording.audit_entry_sentence(TimelineEntry(NOW, "op-a", "something.new"), "ja") == "something.new"
+    assert "期限内" in wording.format_audit_entry(refused, "ja")
+    assert wording.format_audit_entry(TimelineEntry(NOW, "op-a", "something.new"), "ja") == "something.new"
 
 
 def test_every_outcome_class_has_words() -> None:
@@ -296,8 +301,8 @@ def test_amounts(minor: int, currency: str, text: str) -> None:
 
 def test_numbers_counts_and_sizes() -> None:
     """Corporation numbers in groups; counts that stopped at their cap; sizes of files."""
-    assert wording.format_number("7123456789012") == "7 1234 5678 9012"
-    assert wording.format_number("odd") == "odd"
+    assert wording.format_corporation_number("7123456789012") == "7 1234 5678 9012"
+    assert wording.format_corporation_number("odd") == "odd"
     assert (wording.format_count(1204), wording.format_count(1000, is_capped=True)) == ("1,204", "1,000+")
     assert list(map(wording.format_bytes, (12, 4_300, 186_368, 3_145_728))) == ["12 B", "4.2 KB", "182 KB", "3.0 MB"]
     assert wording.shorten_id("7f3c0b9e-2222-4333-8444-55555555d2a1") == "7f3c…d2a1"

@@ -8,7 +8,7 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
-from console.wording.catalogue import LANGUAGES, error_message
+from console.wording.catalogue import LANGUAGES, format_error_message
 from tests.support.telling import require_whole, sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -116,8 +116,8 @@ def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
 def test_an_unknown_record_is_refused_as_unknown() -> None:
     """A re-fetch of an unknown purchase doesn't say that the purchase is still running."""
     error = ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": UNKNOWN, "state": "pending"})
-    assert "結果が不明" in error_message(error, "ja")
-    assert "処理中" in error_message(
+    assert "結果が不明" in format_error_message(error, "ja")
+    assert "処理中" in format_error_message(
         ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": PENDING, "state": "pending"}), "ja"
     )
 
@@ -128,5 +128,5 @@ def test_an_unknown_record_is_refused_as_unknown() -> None:
 def test_a_refusal_beside_an_unknown_purchase_speaks_of_new_charges_alone(code: str) -> None:
     """What was refused cost nothing; what went before may have been charged."""
     error = rebuild_error(ErrorCode(code), {"record": UNKNOWN})
-    assert "新たな料金は発生していません" in error_message(error, "ja")
-    assert "othing new was charged" in error_message(error, "en")
+    assert "新たな料金は発生していません" in format_error_message(error, "ja")
+    assert "othing new was charged" in format_error_message(error, "en")

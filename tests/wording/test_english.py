@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.wording.catalogue import choose_by_number, read_sentences, translate
+from console.wording.catalogue import choose_singular_or_plural, read_sentences, translate
 
 EN = read_sentences("en")
 JA = read_sentences("ja")
@@ -168,7 +168,7 @@ def test_singular_and_plural_follow_the_number(key: str) -> None:
 )
 def test_a_number_chooses_the_form_of_a_word(number: object, word: str) -> None:
     """Only 1 is singular, also as text."""
-    assert choose_by_number(number, "record/records") == word
+    assert choose_singular_or_plural(number, "record/records") == word
 
 
 def test_the_form_of_a_word_is_part_of_a_sentence() -> None:

@@ -13,7 +13,7 @@ from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, T
 from console.domain.records import TimelineEntry, WorkReason
 from console.wording import catalogue as wording
 from console.wording import timelines
-from console.wording.findings import PROVIDER_WORDS_OF_TWO_KINDS
+from console.wording.findings import PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LANGUAGES = ("ja", "en")
@@ -74,7 +74,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
 def test_a_stored_finding_is_words_and_money(stored: str) -> None:
     """In both languages; an amount whose currency nobody stored is left out, never shown in minor units."""
     for language, expected in zip(LANGUAGES, FINDINGS[stored], strict=True):
-        text = wording.finding_text(stored, language)
+        text = wording.format_finding(stored, language)
         assert raw_parts(text) == [], text
         if expected:
             assert text.strip() == expected
@@ -88,12 +88,12 @@ def test_only_words_of_one_kind_are_translated() -> None:
         if key.startswith(prefix):
             family, _, word = key.removeprefix(prefix).partition(".")
             kinds[word].add(family)
-    assert {word for word, families in kinds.items() if len(families) > 1} == PROVIDER_WORDS_OF_TWO_KINDS
+    assert {word for word, families in kinds.items() if len(families) > 1} == PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS
 
 
 def test_the_other_value_tells_the_currency() -> None:
     """An alert that stored the currency on one side only."""
-    assert wording.finding_text("completed 251000", "en", "COMPLETED 249900 INR") == "Completed ₹2,510.00"
+    assert wording.format_finding("completed 251000", "en", "COMPLETED 249900 INR") == "Completed ₹2,510.00"
 
 
 FACTS: Mapping[str, object] = {
@@ -122,7 +122,7 @@ def entries() -> Iterator[TimelineEntry]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_action_of_the_trail_is_told_in_words(language: str) -> None:
     """Timelines, audit page and packs use this sentence."""
-    told = {f"{entry.what} {entry.result}": wording.audit_entry_sentence(entry, language) for entry in entries()}
+    told = {f"{entry.what} {entry.result}": wording.format_audit_entry(entry, language) for entry in entries()}
     assert {name: text for name, text in told.items() if "4711" in text} == {}
     assert {name: raw_parts(text) for name, text in told.items() if raw_parts(text)} == {}
 
@@ -164,7 +164,7 @@ def test_each_step_of_a_story_is_told_in_words(what: str, reason: str | None, la
 def test_each_error_is_told_in_words(code: ErrorCode, language: str) -> None:
     """With amounts in the currency of the record."""
     detail = {"minor": 251_000, "left": 249_900, "limit": 249_900, "today": 249_900, "currency": "INR"}
-    text = wording.error_message(rebuild_error(code, {**detail, "kind": "payment", "id": "A-10442"}), language)
+    text = wording.format_error_message(rebuild_error(code, {**detail, "kind": "payment", "id": "A-10442"}), language)
     assert [part for part in raw_parts(text) if part != "request_id"] == [], text
 
 
@@ -172,6 +172,6 @@ def test_each_error_is_told_in_words(code: ErrorCode, language: str) -> None:
 @pytest.mark.parametrize("reason", [*WorkReason, "A", "B", "C", "task_late", "provider_away", "undelivered_answer"])
 def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
     """Alerts, queues and cases name them."""
-    key = wording.find_rule_sentence_key(reason)
+    key = wording.find_alert_rule_sentence_key(reason)
     assert key is not None
     assert raw_parts(wording.translate(key, language)) == []

@@ -205,7 +205,7 @@ def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
             continue
         entry = TimelineEntry(at, "op-a", "refund.request", {"reason": code, "refusal": reason}, "refused")
         words = read_sentences(language).get(f"refusal.{code}.{reason}")
-        if words is None or words not in wording.audit_entry_sentence(entry, language):
+        if words is None or words not in wording.format_audit_entry(entry, language):
             untold.append(f"{code}.{reason}")
     assert untold == []
 
@@ -221,4 +221,4 @@ def test_a_line_of_history_never_shows_a_code(language: str) -> None:
     ] == []
     at, why = datetime(2026, 11, 20, tzinfo=UTC), {"reason": "exceeds_captured"}
     entry = TimelineEntry(at, "op-a", "refund.request", why, "refused")
-    assert "exceeds" not in wording.audit_entry_sentence(entry, language)
+    assert "exceeds" not in wording.format_audit_entry(entry, language)

@@ -25,7 +25,7 @@ from console.domain.payments.records import (
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import Explanation
-from console.wording.catalogue import LANGUAGES, error_message
+from console.wording.catalogue import LANGUAGES, format_error_message
 from tests.support.telling import require_whole, sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -232,7 +232,7 @@ def test_an_unknown_outcome_is_told_of_what_it_is(record: Payment | Refund, reas
     """Nobody is told of a purchase who has begun a payment or given money back; nor that nothing can be known."""
     error = rebuild_error(ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": reason, "operation_id": "op-1"})
     for language in ("en", "ja"):
-        told = error_message(error, language)
+        told = format_error_message(error, language)
         assert not any(word in told for word in ("buy", "bought", "購入")), told
         own = {"en": ("paid", "refunded"), "ja": ("支払われた", "返金された")}[language]
         assert own[isinstance(record, Refund)] in told, told

@@ -34,7 +34,7 @@ def test_every_step_and_state_has_words(language: str) -> None:
     for state in StepState:
         step = SagaStep(TIMEOUT_SAGA_STEP_NAMES[0], state)
         assert not saga_wording.get_step_state_word(step, language).startswith("saga.")
-        assert len(saga_wording.get_step_mark(step)) == 1
+        assert len(saga_wording.get_step_state_character(step)) == 1
     for whole in SagaState:
         assert not saga_wording.format_saga_state(shown(state=whole), language).startswith("state.")
 
@@ -49,9 +49,13 @@ def test_every_reason_has_words(language: str) -> None:
     assert len(told) > 12
     unworded = {one for one in told if not wording.has_sentence(f"saga.reason.{one}")}
     assert unworded == set()
-    assert saga_wording.reason_text("in_progress", language) == wording.translate("refusal.in_progress", language)
-    assert saga_wording.reason_text("never heard of", language) == wording.translate("saga.reason.trouble", language)
-    assert saga_wording.reason_text(None, language) == ""
+    assert saga_wording.format_saga_reason("in_progress", language) == wording.translate(
+        "refusal.in_progress", language
+    )
+    assert saga_wording.format_saga_reason("never heard of", language) == wording.translate(
+        "saga.reason.trouble", language
+    )
+    assert saga_wording.format_saga_reason(None, language) == ""
 
 
 def test_a_step_that_waits_says_why_and_until_when() -> None:

@@ -31,16 +31,16 @@ class ApplyAccountsCommand:
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
         connected account may not create accounts, and the errors of `open_console`.
         """
-        from console.cli.process.command import open_console_with_passwords, watch_repetition
+        from console.cli.process.command import open_console_with_passwords, watch_for_repetition
 
         content = _read_accounts_file(Path(args.file))
-        with watch_repetition(args, writer) as repeated, open_console_with_passwords(writer) as console:
+        with watch_for_repetition(args, writer) as repeated, open_console_with_passwords(writer) as console:
             applied = console.accounts.apply(
                 content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
             )
         writer.write_answer(
             lambda: repeated.mark_json(_build_applied_accounts_json(applied)),
-            lambda: repeated.add_note(_format_applied_accounts_lines(applied, writer.translator)),
+            lambda: repeated.add_repetition_note(_format_applied_accounts_lines(applied, writer.translator)),
         )
 
 

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.access.read_only import ReadOnlySwitch
 
-_SWITCH_FIELDS = ("scope", "is_on", "reason", "person", "at")
+_READ_ONLY_SWITCH_FIELDS = ("scope", "is_on", "reason", "person", "at")
 
 
-def _list_switches(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[ReadOnlySwitch, ...]":
+def _list_read_only_switches(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[ReadOnlySwitch, ...]":
     return console.read_only.list_switches()
 
 
-def _set_switch(console: "Console", args: Namespace, _: AnswerWriter) -> "ReadOnlySwitch":
+def _set_read_only_switch(console: "Console", args: Namespace, _: AnswerWriter) -> "ReadOnlySwitch":
     is_on, scope = args.action == "on", args.provider or EVERYTHING_SCOPE
     return console.read_only.set_switch(scope, is_on, args.reason, request_id=args.request_id)
 
 
 def build_read_only_switch_json(switch: "ReadOnlySwitch", translate: Translate) -> JsonObject:
     """Return a read-only switch as a JSON object."""
-    return build_attributes_json(switch, _SWITCH_FIELDS, translate)
+    return build_attributes_json(switch, _READ_ONLY_SWITCH_FIELDS, translate)
 
 
 def build_read_only_switch_list_json(switches: "Sequence[ReadOnlySwitch]", translate: Translate) -> JsonObject:
@@ -65,8 +65,10 @@ def _make_read_only_switch_row(switch: "ReadOnlySwitch", translator: Translator)
 
 READ_ONLY_COMMANDS: Mapping[str, Command] = {
     "read-only list": ServiceCommand(
-        _list_switches, build_read_only_switch_list_json, format_read_only_switch_list_lines
+        _list_read_only_switches, build_read_only_switch_list_json, format_read_only_switch_list_lines
     ),
-    "read-only on": ServiceCommand(_set_switch, build_read_only_switch_json, format_read_only_switch_lines),
-    "read-only off": ServiceCommand(_set_switch, build_read_only_switch_json, format_read_only_switch_lines),
+    "read-only on": ServiceCommand(_set_read_only_switch, build_read_only_switch_json, format_read_only_switch_lines),
+    "read-only off": ServiceCommand(
+        _set_read_only_switch, build_read_only_switch_json, format_read_only_switch_lines
+    ),
 }

@@ -32,7 +32,7 @@ class SignInCommand:
         settings = writer.read_settings()
         _require_keyring(settings)
         user = args.user or settings.sign_in.user or _read_line(writer, "sign_in.field.user")
-        settings.sign_in.use_account(user, _read_password(writer, user))
+        settings.sign_in.set_entered_account(user, _read_password(writer, user))
         from console.app import open_console
 
         with open_console(settings) as console:
@@ -57,9 +57,9 @@ class SignOutCommand:
         Raises ConsoleError `usage` if the database is embedded, because such a database has no accounts.
         """
         settings = writer.read_settings()
-        _require_accounts(settings)
+        _require_database_accounts(settings)
         stored = settings.sign_in.is_password_stored()
-        audited = stored and _sign_out_audited(settings)
+        audited = stored and _try_sign_out_with_audit(settings)
         if stored and not audited:
             settings.sign_in.sign_out()
         data = {"signed_out": stored, "audited": audited}
@@ -97,16 +97,18 @@ class ForgetCredentialsCommand:
         with open_console_with_passwords(writer) as console:
             done = console.desk_status.forget_credentials()
         data: JsonObject = {"forgotten": list(done.entries), "environment": list(done.variables)}
-        writer.write_answer(lambda: data, lambda: _make_sign_out_lines(done, writer.translator))
+        writer.write_answer(lambda: data, lambda: _format_forgotten_credentials_lines(done, writer.translator))
 
 
-def _make_sign_out_lines(done: "LeftoverCredentials", translator: Translator) -> Lines:
-    yield translator("cli.forgotten", names=done.entries) if done.entries else translator("cli.forgotten.none")
-    if done.variables:
-        yield translator("cli.forgotten.given", names=done.variables)
+def _format_forgotten_credentials_lines(leftover: "LeftoverCredentials", translator: Translator) -> Lines:
+    yield (
+        translator("cli.forgotten", names=leftover.entries) if leftover.entries else translator("cli.forgotten.none")
+    )
+    if leftover.variables:
+        yield translator("cli.forgotten.given", names=leftover.variables)
 
 
-def _require_accounts(settings: "Settings") -> None:
+def _require_database_accounts(settings: "Settings") -> None:
     if not settings.sign_in.is_server:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNTS})
 
@@ -116,7 +118,7 @@ def _require_keyring(settings: "Settings") -> None:
     the environment already names an account and password, which would be used instead, and `bad_profile` if
     there is no keyring.
     """
-    _require_accounts(settings)
+    _require_database_accounts(settings)
     if settings.sign_in.has_configured_account():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SIGN_IN_IN_SETTINGS})
     if not settings.sign_in.can_store_password():
@@ -127,7 +129,7 @@ def _make_keyring_error(problem: SettingProblem) -> ConsoleError:
     return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_SECRET_DATABASE_PASSWORD", "problem": problem})
 
 
-def _sign_out_audited(settings: "Settings") -> bool:
+def _try_sign_out_with_audit(settings: "Settings") -> bool:
     """Sign out through the services, which write an audit entry about it. Return True if that was possible, False if
     the services can't be opened.
     """

@@ -49,14 +49,14 @@ def build_alert_json(record: "Alert", translate: Translate) -> JsonObject:
     """
     subject = {"kind": record.subject_kind, "id": record.subject_id, "number": record.number}
     fields = {**build_attributes_json(record, _ALERT_FIELDS, translate), "subject": subject}
-    number = _find_corporation_number(record)
+    number = _find_alert_corporation_number(record)
     if number is None:
         return fields
     why = translate("cli.alert_why", observed=record.observed)
     return {**fields, "corporation_number": number, "why": why}
 
 
-def _find_corporation_number(record: "Alert") -> str | None:
+def _find_alert_corporation_number(record: "Alert") -> str | None:
     """Return the corporation number of an alert about a corporation; None for an alert about another kind of
     record.
     """
@@ -81,8 +81,8 @@ def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -
         format_aligned_lines(_make_alert_row(record, translator) for record in alerts), alerts, strict=True
     ):
         yield line
-        observed = wording.finding_text(record.observed, translator.language, record.expected)
-        expected = wording.finding_text(record.expected, translator.language, record.observed)
+        observed = wording.format_finding(record.observed, translator.language, record.expected)
+        expected = wording.format_finding(record.expected, translator.language, record.observed)
         yield f"{COLUMN_GAP}{observed} → {expected}"
         if record.resolved_at is None and record.subject_kind in _RECORD_KINDS_WITH_PAGE:
             command = f"support-console show {record.subject_kind} {record.subject_id}"
@@ -91,22 +91,22 @@ def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -
 
 def _make_alert_row(record: "Alert", translator: Translator) -> TableRow:
     kind, id = record.subject_kind, record.subject_id
-    corporation_number = _find_corporation_number(record)
+    corporation_number = _find_alert_corporation_number(record)
     about = record.order_no or audit_words.format_record_reference_with_number(
         kind, id, translator.language, record.number or ""
     )
-    about = about if corporation_number is None else wording.format_number(corporation_number)
+    about = about if corporation_number is None else wording.format_corporation_number(corporation_number)
     return (
         str(record.id),
         wording.format_instant(record.detected_at),
-        _format_rule(record, translator),
+        _format_alert_rule_name(record, translator),
         about,
         _format_alert_state(record, translator),
     )
 
 
-def _format_rule(record: "Alert", translator: Translator) -> str:
-    key = wording.find_rule_sentence_key(record.rule_id)
+def _format_alert_rule_name(record: "Alert", translator: Translator) -> str:
+    key = wording.find_alert_rule_sentence_key(record.rule_id)
     return translator(key) if key else record.rule_id
 
 

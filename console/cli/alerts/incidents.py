@@ -40,8 +40,10 @@ def _parse_incident_id(args: Namespace) -> int:
     return parse_row_id("incident", args.id)
 
 
-def _make_incident_command(act: "Callable[[Console, Namespace, int], Incident]") -> "Callable[..., Incident]":
-    return lambda console, args, _: act(console, args, _parse_incident_id(args))
+def _make_incident_command(
+    execute_action: "Callable[[Console, Namespace, int], Incident]",
+) -> "Callable[..., Incident]":
+    return lambda console, args, _: execute_action(console, args, _parse_incident_id(args))
 
 
 def _take_incident(console: "Console", args: Namespace, id: int) -> "Incident":
@@ -100,8 +102,8 @@ def build_incident_json(incident: "Incident", translate: Translate) -> JsonObjec
         "records": [build_attributes_json(record, _AFFECTED_RECORD_FIELDS, translate) for record in incident.records],
         "record_count": incident.extent.records,
         "sums": dict(incident.extent.sums or {}),
-        "playbook": [translate(key) for key in incident_words.list_playbook_keys(incident)],
-        "because": incident_words.format_end_reason(incident, translate),
+        "playbook": [translate(key) for key in incident_words.list_playbook_step_keys(incident)],
+        "because": incident_words.format_incident_end_reason(incident, translate),
         "steps": [
             {**build_attributes_json(step, _INCIDENT_STEP_FIELDS, translate), "note": step.words}
             for step in incident.steps
@@ -124,7 +126,7 @@ def format_incident_list_lines(incidents: "Sequence[Incident]", translator: Tran
         (
             str(incident.id),
             translator(f"incident.{incident.state}"),
-            incident_words.title(incident, translator),
+            incident_words.format_incident_title(incident, translator),
             incident_words.format_incident_extent(incident, translator),
             incident.owner or translator("incident.owner.nobody"),
         )
@@ -139,11 +141,11 @@ def format_incident_lines(incident: "Incident", translator: Translator) -> Itera
     from console.wording import incident_words  # imported here: other commands need no incident
 
     yield from format_incident_list_lines((incident,), translator)
-    state = incident_words.state_text(incident, translator)
+    state = incident_words.format_incident_state(incident, translator)
     if state:
         yield state
     yield from format_alert_list_lines(incident.alerts, translator)
-    for number, key in enumerate(incident_words.list_playbook_keys(incident), 1):
+    for number, key in enumerate(incident_words.list_playbook_step_keys(incident), 1):
         yield f"{COLUMN_GAP}{number}. {translator(key)}"
     for step in incident.steps:
         step_text = incident_words.format_incident_step(step, translator)

@@ -21,7 +21,7 @@ Translate = Callable[..., str]
 """A function: `translate(key, **facts)` returns the sentence of a wording key in the language of this command."""
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
 
-KIND_BY_TYPE: Mapping[type, str] = {
+RECORD_KIND_BY_TYPE: Mapping[type, str] = {
     CreditCheck: "credit-check",
     Order: "order",
     Payment: "payment",
@@ -30,7 +30,7 @@ KIND_BY_TYPE: Mapping[type, str] = {
 }
 # The fields of each kind after `kind`, in sequence; each is an attribute of the record, or computed below. Amounts
 # are in minor units. `provider_…` fields contain the last answer of the provider, which arrived at `told_at`.
-_FIELD_NAMES_BY_TYPE: Mapping[type, str] = {
+_FIELD_NAMES_BY_RECORD_TYPE: Mapping[type, str] = {
     CreditCheck: """
         id corporation_number client_id state certainty work credit_check_id company_name result purchased_at
         expired_at pdf_file_path incomplete superseded_by operation_id version created_at changed_at state_since
@@ -52,12 +52,12 @@ _FIELD_NAMES_BY_TYPE: Mapping[type, str] = {
         id action subject state operator desk started_at ended_at corporation_number client_id outcome_class reason
         source""",
 }
-_COMPUTED_FIELDS: Mapping[tuple[type, str], Callable[[Any], object]] = {
+_FUNCTION_BY_COMPUTED_FIELD: Mapping[tuple[type, str], Callable[[Any], object]] = {
     (Payment, "payer"): lambda payment: mask_payer(payment.payer),
     (Payment, "left_minor"): lambda payment: payment.refundable_minor,
     (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
 }
-_MAX_VALUE_CHARACTERS = 2_000
+_MAX_TEXT_VALUE_CHARACTERS = 2_000
 _EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 
 
@@ -78,13 +78,15 @@ def build_record_json(value: AnyRecord, translate: Translate) -> JsonObject:
 def build_record_fields_json(value: AnyRecord, translate: Translate) -> JsonObject:
     """Return the stored fields of a record, without an explanation, as the JSON object of its kind."""
     kind = type(value)
-    names = _FIELD_NAMES_BY_TYPE[kind].split()
+    names = _FIELD_NAMES_BY_RECORD_TYPE[kind].split()
     computed = {
-        name: compute(value) for (record_type, name), compute in _COMPUTED_FIELDS.items() if record_type is kind
+        name: compute(value)
+        for (record_type, name), compute in _FUNCTION_BY_COMPUTED_FIELD.items()
+        if record_type is kind
     }
     if not isinstance(value, Operation):
         computed["registry_name"] = _build_registry_name_json(value)
-    return {"kind": KIND_BY_TYPE[kind], **build_attributes_json(value, names, translate, **computed)}
+    return {"kind": RECORD_KIND_BY_TYPE[kind], **build_attributes_json(value, names, translate, **computed)}
 
 
 def _build_registry_name_json(record: CreditCheck | Order | Payment | Refund) -> JsonObject | None:
@@ -152,7 +154,7 @@ def build_any_value_json(value: object, translate: Translate) -> Any:
         case Enum():
             return build_any_value_json(value.value, translate)
         case str():
-            return value if len(value) <= _MAX_VALUE_CHARACTERS else value[:_MAX_VALUE_CHARACTERS] + "…"
+            return value if len(value) <= _MAX_TEXT_VALUE_CHARACTERS else value[:_MAX_TEXT_VALUE_CHARACTERS] + "…"
         case Mapping():
             return {str(key): build_any_value_json(part, translate) for key, part in value.items()}
         case list() | tuple() | set() | frozenset():

@@ -143,7 +143,7 @@ def _build_any_queue_item_json(item: "AnyQueueItem", translate: Translate) -> Js
     return _build_changed_company_json(item, translate)
 
 
-_NOTICE_FIELDS = (
+_UNMATCHED_NOTICE_FIELDS = (
     "id", "source", "event_id", "type", "order_no", "amount_minor", "currency", "occurred_at", "received_at", "proof",
 )  # fmt: skip
 
@@ -154,7 +154,7 @@ def _build_unmatched_notice_json(item: "UnmatchedNoticeItem", translate: Transla
     """
     return {
         "kind": "notice",
-        **build_attributes_json(item.notice, _NOTICE_FIELDS, translate),
+        **build_attributes_json(item.notice, _UNMATCHED_NOTICE_FIELDS, translate),
         "alert_ids": [case.id for case in item.cases],
         "candidates": [
             {**build_record_fields_json(one.record, translate), "shared": [fact.value for fact in one.shared]}

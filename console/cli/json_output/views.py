@@ -34,7 +34,7 @@ def build_view_json(view: AnyRecordDetails, translate: Translate) -> JsonObject:
         "evidence": [build_evidence_item_json(item, translate) for item in view.evidence],
         "awaiting": None if isinstance(view, OrderDetails) else view.awaiting,
         "corporation": build_corporation_json(view.corporation),
-        **_build_kind_fields(view, translate),
+        **_build_fields_of_record_kind(view, translate),
     }
 
 
@@ -43,7 +43,7 @@ def _build_badges_json(view: AnyRecordDetails, translate: Translate) -> JsonObje
     return None if isinstance(view.record, Operation) else build_badges_json(view.record, view.explanation, translate)
 
 
-def _build_kind_fields(view: AnyRecordDetails, translate: Translate) -> JsonObject:
+def _build_fields_of_record_kind(view: AnyRecordDetails, translate: Translate) -> JsonObject:
     """Return, as JSON, those fields of the command `show` that only records of this kind have, such as the refunds
     of an order."""
     match view:

@@ -54,16 +54,16 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
     return companies
 
 
-def _may_search_registry(text: str, invalid: ConsoleError) -> bool:
+def _may_search_registry(text: str, number_error: ConsoleError) -> bool:
     """Return True if a text that isn't a corporation number may be searched in the registry: a postcode, or a text
-    with other characters than digits. `invalid` is the error that the text caused as a number. A wrong or
+    with other characters than digits. `number_error` is the error that the text caused as a number. A wrong or
     incomplete number is not searched; the command refuses it.
     """
     from console.domain.error_reasons import NumberReason
     from console.domain.lookup.registry_query import QueryKind, parse_query
 
     kind = parse_query(text).kind
-    is_number = invalid.detail.get("reason") != NumberReason.OTHER_CHARACTER
+    is_number = number_error.detail.get("reason") != NumberReason.OTHER_CHARACTER
     return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
 
 

@@ -9,7 +9,12 @@ from console.domain.lookup.query import SearchQuery
 from console.domain.lookup.results import SearchResult
 from console.domain.queues.filter_text import format_filter
 
-_LIST_NAME_BY_KIND = {"payment": "payments", "refund": "refunds", "credit-check": "credit_checks", "order": "orders"}
+_JSON_LIST_NAME_BY_RECORD_KIND = {
+    "payment": "payments",
+    "refund": "refunds",
+    "credit-check": "credit_checks",
+    "order": "orders",
+}
 
 
 def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
@@ -17,7 +22,7 @@ def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
     those for which only the newest records were searched. `exact` is the record whose id was searched for.
     """
     records = {
-        _LIST_NAME_BY_KIND[kind]: [build_record_json(record, translate) for record in group.records]
+        _JSON_LIST_NAME_BY_RECORD_KIND[kind]: [build_record_json(record, translate) for record in group.records]
         for kind, group in result.groups.items()
     }
     exact = None if result.exact is None else {"kind": result.exact[0], "id": result.exact[1]}
@@ -27,8 +32,10 @@ def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
         "operations": [build_record_json(operation, translate) for operation in result.operations],
         "alerts": [build_alert_json(alert, translate) for alert in result.alerts],
         "exact": exact,
-        "more": [_LIST_NAME_BY_KIND[kind] for kind, group in result.groups.items() if group.has_more],
-        "partial": [_LIST_NAME_BY_KIND[kind] for kind, group in result.groups.items() if group.is_partial],
+        "more": [_JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.has_more],
+        "partial": [
+            _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.is_partial
+        ],
         **_build_query_json(result.query),
     }
 

@@ -5,7 +5,11 @@ each kind of record.
 from collections.abc import Iterator
 
 from console.cli.alerts.alerts import format_alert_list_lines
-from console.cli.text_output.records import format_list_of_any_kind, format_section_lines, format_table_of_one_kind
+from console.cli.text_output.records import (
+    format_records_of_any_kind,
+    format_records_of_one_kind,
+    format_section_lines,
+)
 from console.cli.text_output.registry import format_registry_matches_lines
 from console.cli.text_output.translator import Translator
 from console.domain.lookup.results import FoundRecords, SearchResult
@@ -28,7 +32,7 @@ def format_search_lines(result: SearchResult, translator: Translator) -> Iterato
             f"search.group.{kind}", tuple(_format_record_group_lines(group, translator)), translator
         )
     yield from format_section_lines(
-        "search.group.operation", format_list_of_any_kind(result.operations, translator), translator
+        "search.group.operation", format_records_of_any_kind(result.operations, translator), translator
     )
     if result.alerts:
         yield from format_section_lines(
@@ -37,7 +41,7 @@ def format_search_lines(result: SearchResult, translator: Translator) -> Iterato
 
 
 def _format_record_group_lines(group: FoundRecords, translator: Translator) -> Iterator[str]:
-    yield from format_table_of_one_kind(group.records, translator)
+    yield from format_records_of_one_kind(group.records, translator)
     note = format_missing_records_note(group, translator)
     if note:
         yield note

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.process.explained import add_related_records_to_answer, add_related_records_to_refusal
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import MAX_ID_DIGITS, make_usage_error
+from console.cli.process.parser import MAX_ROW_ID_DIGITS, make_usage_error
 from console.cli.process.password import read_password
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode
@@ -49,7 +49,7 @@ class ServiceCommand(Generic[ValueT]):
         """Open the services, make the call and write the returned value. If the request id was used by an earlier
         call, the answer says that it is a repetition.
         """
-        with watch_repetition(args, writer) as repeated_answer, open_console_with_passwords(writer) as console:
+        with watch_for_repetition(args, writer) as repeated_answer, open_console_with_passwords(writer) as console:
             interrupts.raise_if_interrupt_pending()
             try:
                 value = self.call_service(console, args, writer)
@@ -64,7 +64,7 @@ class ServiceCommand(Generic[ValueT]):
                 data, lines = self.build_json, self.format_lines
                 writer.write_answer(
                     lambda: repeated_answer.mark_json(data(completed, writer.translator)),
-                    lambda: repeated_answer.add_note(lines(completed, writer.translator)),
+                    lambda: repeated_answer.add_repetition_note(lines(completed, writer.translator)),
                 )
 
 
@@ -81,7 +81,7 @@ class RepetitionMark:
     def mark_json(self, answer: JsonObject) -> JsonObject:
         return {**answer, "duplicate": True} if self.is_repetition() else answer
 
-    def add_note(self, lines: Lines) -> Iterator[str]:
+    def add_repetition_note(self, lines: Lines) -> Iterator[str]:
         """Yield the lines of the answer; if the answer is a repetition, also yield a sentence that says this."""
         yield from lines
         if self.is_repetition():
@@ -89,7 +89,7 @@ class RepetitionMark:
 
 
 @contextlib.contextmanager
-def watch_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[RepetitionMark]:
+def watch_for_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[RepetitionMark]:
     """Yield an object that marks the answer as a repetition, if a service that is called in the block finds that
     the request id of the command was used before.
 
@@ -124,7 +124,7 @@ def parse_row_id(kind: str, text: str) -> int:
 
     Raises ConsoleError `not_found` for a text that can't be an id.
     """
-    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS):
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_ROW_ID_DIGITS):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": text[:40]})
     return int(text)
 
@@ -138,7 +138,7 @@ def parse_provider_id(kind: str, text: str | None) -> int | str | None:
     if text is None:
         return None
     if kind == "credit-check":
-        if text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS and int(text):
+        if text.isascii() and text.isdecimal() and len(text) <= MAX_ROW_ID_DIGITS and int(text):
             return int(text)
         raise make_usage_error("--provider-id: a whole number is needed")
     if not (text.strip() and text.isascii() and text.isprintable() and len(text) <= _MAX_PROVIDER_ID_LENGTH):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord
+from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord
 from console.domain.errors import ConsoleError
 from console.domain.records import Operation
 
@@ -21,16 +21,18 @@ def add_related_records_to_answer(console: "Console", value: Any) -> Any:
     """Return the value that a service returned, with the related records of the record in it. `value` is a record
     or has an attribute `record`; any other value is returned unchanged.
     """
-    if type(value) in KIND_BY_TYPE:
+    if type(value) in RECORD_KIND_BY_TYPE:
         return _add_related_records(console, value)
     record: Any = getattr(value, "record", None)
-    return replace(value, record=_add_related_records(console, record)) if type(record) in KIND_BY_TYPE else value
+    return (
+        replace(value, record=_add_related_records(console, record)) if type(record) in RECORD_KIND_BY_TYPE else value
+    )
 
 
 def add_related_records_to_refusal(console: "Console", refusal: ConsoleError) -> None:
     """Read the related records of the record in the detail of an error, and add them to that record."""
     record: Any = refusal.detail.get("record")
-    if type(record) in KIND_BY_TYPE:
+    if type(record) in RECORD_KIND_BY_TYPE:
         refusal.detail["record"] = _add_related_records(console, record)
 
 
@@ -43,5 +45,5 @@ def _add_related_records(console: "Console", record: AnyRecord) -> AnyRecord:
     from console.services.process.tolerated import log_and_suppress
 
     with log_and_suppress("relations of an answered record"), suppress(ConsoleError):
-        return console.lookup.complete_record(KIND_BY_TYPE[type(record)], record)
+        return console.lookup.complete_record(RECORD_KIND_BY_TYPE[type(record)], record)
     return record

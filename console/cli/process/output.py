@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from console.cli.process.password import keep_descriptor_private
-from console.cli.process.stderr_log import BUG_MARK
+from console.cli.process.password import protect_password_descriptor
+from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError
 from console.domain.process import interrupts
@@ -42,11 +42,11 @@ def escape_control_characters(text: str) -> str:
     return text.translate(_ESCAPE_BY_CHARACTER)
 
 
-def wants_json(words: Sequence[str]) -> bool:
+def wants_json(arguments: Sequence[str]) -> bool:
     """Return True if the command line contains `--json` before any `--`. This is checked before the arguments are
     parsed, so that errors of parsing are written as JSON too.
     """
-    return "--json" in (words[: words.index("--")] if "--" in words else words)
+    return "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
 
 
 class AnswerWriter:
@@ -64,22 +64,22 @@ class AnswerWriter:
         self.has_answered = False
         self._is_long_running = False
 
-    def write_ready_answer(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
+    def write_ready_answer(self, build_json: "Callable[[], JsonObject]", make_lines: Callable[[], Lines]) -> None:
         """Write the answer of a command that runs until it is stopped, when it is ready. The end of such a command
         is reported by the exit status only.
         """
         self._is_long_running = True
-        self.write_answer(data, lines)
+        self.write_answer(build_json, make_lines)
 
-    def write_answer(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
-        """Write the answer of a successful command. `data` returns the JSON object, `lines` returns the text lines;
-        only one of the two is called.
+    def write_answer(self, build_json: "Callable[[], JsonObject]", make_lines: Callable[[], Lines]) -> None:
+        """Write the answer of a successful command. `build_json` returns the JSON object, `make_lines` returns the
+        text lines; only one of the two is called.
         """
         with interrupts.defer_while_printing():
             if self.is_json:
-                self._write_json({"ok": True, "data": data()}, 0)
+                self._write_json({"ok": True, "data": build_json()}, 0)
             else:
-                text = "".join(escape_control_characters(line) + "\n" for line in lines())
+                text = "".join(escape_control_characters(line) + "\n" for line in make_lines())
                 self._write_first_answer(text.encode(self._get_stream_encoding(), "backslashreplace"), 0)
 
     def write_error(self, error: ConsoleError) -> None:
@@ -114,9 +114,9 @@ class AnswerWriter:
     def _format_error(self, error: ConsoleError) -> str:
         """Return the sentence about an error. If the file of sentences can't be read, return the error code."""
         try:
-            return self.translator.error_message(error)
+            return self.translator.format_error_message(error)
         except Exception:
-            log.exception("No sentence for %s", error.code, extra=BUG_MARK)
+            log.exception("No sentence for %s", error.code, extra=BUG_RECORD_ATTRIBUTES)
             return error.code
 
     def write_to_stderr(self, text: str) -> None:
@@ -133,7 +133,7 @@ class AnswerWriter:
 
         settings = Settings.load()
         self.translator.language = settings.language
-        keep_descriptor_private(settings)
+        protect_password_descriptor(settings)
         return settings
 
     def show_progress(self, step: str, **facts: object) -> None:

@@ -25,12 +25,12 @@ RECONCILIATION_EXPORT_PARTS = ("all", "differ", "only_ours", "only_theirs", "ref
 REPORT_NAMES = ("success", "queue_ages", "refund_funnel", "settlement", "time_to_truth")
 RECORD_KINDS = ("credit-check", "payment", "order", "refund", "operation")
 MAX_LISTED_ROWS = 10_000
-_LARGEST_ID = 10**18 - 1
-_MAX_PROBLEM_CHARACTERS = 300
-MAX_ID_DIGITS = 18  # digits
+_LARGEST_ROW_ID = 10**18 - 1
+_MAX_USAGE_PROBLEM_CHARACTERS = 300
+MAX_ROW_ID_DIGITS = 18  # digits
 
 Translate = Callable[[str], str]
-SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_Parser]"
+SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_CommandLineParser]"
 
 
 class HelpRequest(Exception):
@@ -52,7 +52,7 @@ class _VersionAction(argparse.Action):
         raise VersionRequest
 
 
-class _Parser(argparse.ArgumentParser):
+class _CommandLineParser(argparse.ArgumentParser):
     """An argparse parser that raises exceptions instead of printing or exiting, because only AnswerWriter writes
     answers.
     """
@@ -70,7 +70,7 @@ def make_usage_error(problem: str, synopsis: str = "") -> ConsoleError:
     """Return the error `usage` about the problem; `synopsis` is the synopsis of the command. The text of the problem
     is cut to 300 characters, because it may contain long arguments.
     """
-    detail: UsageDetail = {"problem": ForeignText(problem[:_MAX_PROBLEM_CHARACTERS])}
+    detail: UsageDetail = {"problem": ForeignText(problem[:_MAX_USAGE_PROBLEM_CHARACTERS])}
     if synopsis:
         synopsis_text = " ".join(synopsis.split()).removeprefix("usage: ")
         detail["usage"] = synopsis_text  # house: a key of the detail
@@ -102,16 +102,16 @@ def parse_required_day(text: str | None, option: str) -> date:
     return day
 
 
-def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.Namespace:
     """Parse the words of a command line and return the arguments; their attribute `command` is the name of the
     command.
 
     `translate` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`,
     HelpRequest or VersionRequest.
     """
-    wants_help = any(word in ("-h", "--help") for word in words)
-    parser = _build_parser(translate if wants_help else _return_empty_text, words)
-    args = parser.parse_args(_separate_reasons(words))
+    wants_help = any(word in ("-h", "--help") for word in arguments)
+    parser = _build_parser(translate if wants_help else _omit_help_text, arguments)
+    args = parser.parse_args(_repeat_purchase_reason_option(arguments))
     if args.command is None:
         raise make_usage_error("a command is needed", parser.format_usage())
     _refuse_undecodable_arguments(args)
@@ -120,7 +120,7 @@ def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Name
     return args
 
 
-def _return_empty_text(_: str) -> str:
+def _omit_help_text(_: str) -> str:
     return ""
 
 
@@ -130,14 +130,14 @@ def _require_refund_reason(args: argparse.Namespace) -> None:
         raise make_usage_error("one of these arguments is required: --reason, --reason-code")
 
 
-def _separate_reasons(words: Sequence[str]) -> list[str]:
+def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
     """Rewrite `--reason 1 4 NUMBER` of the command `purchase` as `--reason 1 --reason 4 NUMBER`, which argparse can
     parse. Only single digits count as reasons.
     """
-    if next((word for word in words if not word.startswith("-")), "") != "purchase":
-        return list(words)  # in other commands a reason is a sentence
+    if next((word for word in arguments if not word.startswith("-")), "") != "purchase":
+        return list(arguments)  # in other commands a reason is a sentence
     separated_words: list[str] = []
-    for word in words:
+    for word in arguments:
         if separated_words[-2:-1] == ["--reason"] and len(word) == 1 and _is_digits(word):
             separated_words.append("--reason")
         separated_words.append(word)
@@ -177,31 +177,35 @@ def _make_integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
     """
 
     def convert(text: str) -> int:
-        if len(text) > MAX_ID_DIGITS or not _is_digits(text) or not minimum <= int(text) <= maximum:
+        if len(text) > MAX_ROW_ID_DIGITS or not _is_digits(text) or not minimum <= int(text) <= maximum:
             raise argparse.ArgumentTypeError(f"a whole number from {minimum} to {maximum} is needed")
         return int(text)
 
     return convert
 
 
-def _build_parser(translate: Translate, words: Sequence[str]) -> _Parser:
-    """Return the parser. It has only the group of commands to which the command in `words` belongs, because
+def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLineParser:
+    """Return the parser. It has only the group of commands to which the command in `arguments` belongs, because
     building all groups takes noticeable time.
     """
-    parser = _Parser(prog=PROGRAM_NAME, description=translate("cli.help"), allow_abbrev=False)
+    parser = _CommandLineParser(prog=PROGRAM_NAME, description=translate("cli.help"), allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
     version_help = translate("cli.help.program_version")
     parser.add_argument("--version", action=_VersionAction, nargs=0, dest=argparse.SUPPRESS, help=version_help)
     parser.set_defaults(json=False)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    command_name = next((word for word in words if not word.startswith("-")), "")
-    matching_builders = [add_commands for names, add_commands in _COMMAND_BUILDERS if command_name in names]
-    for add_commands in matching_builders or [add_commands for _, add_commands in _COMMAND_BUILDERS]:
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandLineParser)
+    command_name = next((word for word in arguments if not word.startswith("-")), "")
+    matching_builders = [
+        add_commands for names, add_commands in _PARSER_BUILDERS_BY_COMMAND_NAMES if command_name in names
+    ]
+    for add_commands in matching_builders or [add_commands for _, add_commands in _PARSER_BUILDERS_BY_COMMAND_NAMES]:
         add_commands(commands, translate)
     return parser
 
 
-def _add_command(commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None) -> _Parser:
+def _add_command(
+    commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
+) -> _CommandLineParser:
     text = translate(f"cli.help.{key or name}")
     parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
@@ -210,7 +214,7 @@ def _add_command(commands: SubcommandGroup, name: str, translate: Translate, key
 
 def _add_changing_command(
     commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
-) -> _Parser:
+) -> _CommandLineParser:
     """Add a command that changes data. It has the option `--request-id`: a second call with the same id changes
     nothing and returns the first answer. `key` is the wording key of its help.
     """
@@ -232,7 +236,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     queue.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
     queue.add_argument("--by-cause", action="store_true", help=translate("cli.help.queue_by_cause"))
     show = _add_command(commands, "show", translate)
-    _add_kind_and_id(show)
+    _add_record_kind_and_id_arguments(show)
     show.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
     packs = _add_command(commands, "evidence", translate, "evidence_packs")
     packs.add_argument("records", nargs="*", metavar="RECORD", help=translate("cli.help.evidence_records"))
@@ -243,7 +247,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     _add_command(commands, "unfinished", translate)
 
 
-def _add_kind_and_id(parser: _Parser) -> None:
+def _add_record_kind_and_id_arguments(parser: _CommandLineParser) -> None:
     parser.add_argument("kind", choices=RECORD_KINDS, metavar="KIND", help=", ".join(RECORD_KINDS))
     parser.add_argument("id", metavar="ID")
 
@@ -272,23 +276,23 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
     refetch.add_argument("--detail", action="store_true")
     refetch.add_argument("--pdf", action="store_true")
     _add_expected_version_option(refetch, translate)
-    _add_kind_and_id(_add_changing_command(commands, "probe", translate))
+    _add_record_kind_and_id_arguments(_add_changing_command(commands, "probe", translate))
     resolve = _add_changing_command(commands, "resolve", translate)
-    _add_kind_and_id(resolve)
+    _add_record_kind_and_id_arguments(resolve)
     resolve.add_argument("--as", dest="as_state", required=True, metavar="STATE")
     resolve.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
     resolve.add_argument("--provider-id", metavar="ID")
     _add_expected_version_option(resolve, translate)
 
 
-def _add_expected_version_option(parser: _Parser, translate: Translate) -> None:
+def _add_expected_version_option(parser: _CommandLineParser, translate: Translate) -> None:
     parser.add_argument(
-        "--saw", type=_make_integer_parser(0, _LARGEST_ID), metavar="VERSION", help=translate("cli.help.saw")
+        "--saw", type=_make_integer_parser(0, _LARGEST_ROW_ID), metavar="VERSION", help=translate("cli.help.saw")
     )
 
 
 def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions, names = _add_group(commands, "payment", translate), provider_registry.list_provider_names()
+    actions, names = _add_command_group(commands, "payment", translate), provider_registry.list_provider_names()
     import_command = _add_changing_command(actions, "import", translate, "payment.import")
     import_command.add_argument("provider", choices=names, metavar="PROVIDER", help=", ".join(names))
     import_command.add_argument("merchant_payment_id", metavar="MERCHANT_PAYMENT_ID")
@@ -311,7 +315,7 @@ def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "refund", translate)
+    actions = _add_command_group(commands, "refund", translate)
     request = _add_changing_command(actions, "request", translate, "refund.request")
     request.add_argument("payment", metavar="PAYMENT")
     request.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
@@ -332,7 +336,7 @@ def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> Non
 
 
 def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "alerts", translate)
+    actions = _add_command_group(commands, "alerts", translate)
     _add_command(actions, "list", translate, "alerts.list")
     acknowledge = _add_changing_command(actions, "ack", translate, "alerts.ack")
     acknowledge.add_argument("id", metavar="ID")
@@ -341,13 +345,13 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
 
 
 def _add_mention_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "mentions", translate)
+    actions = _add_command_group(commands, "mentions", translate)
     _add_command(actions, "list", translate, "mentions.list")
     _add_changing_command(actions, "done", translate, "mentions.done").add_argument("id", metavar="ID")
 
 
 def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "views", translate)
+    actions = _add_command_group(commands, "views", translate)
     _add_command(actions, "list", translate, "views.list")
     save = _add_changing_command(actions, "save", translate, "views.save")
     save.add_argument("name", metavar="NAME")
@@ -370,7 +374,7 @@ def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
 
 
 def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "incidents", translate)
+    actions = _add_command_group(commands, "incidents", translate)
     listing = _add_command(actions, "list", translate, "incidents.list")
     listing.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
     _add_command(actions, "show", translate, "incidents.show").add_argument("id", metavar="ID")
@@ -388,7 +392,7 @@ def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_registry_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "registry", translate)
+    actions = _add_command_group(commands, "registry", translate)
     _add_changing_command(actions, "import", translate, "registry.import").add_argument(
         "files", nargs="+", metavar="FILE"
     )
@@ -403,14 +407,14 @@ def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
     _add_find_options(_add_command(commands, "find", translate), translate)
 
 
-def _add_find_options(parser: _Parser, translate: Translate) -> None:
+def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
     parser.add_argument("text", nargs="+", metavar="TEXT")
     parser.add_argument("--prefecture", metavar="P", help=translate("cli.help.prefecture"))
     parser.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
 
 
 def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "limits", translate)
+    actions = _add_command_group(commands, "limits", translate)
     _add_command(actions, "list", translate, "limits.list")
     change = _add_changing_command(actions, "set", translate, "limits.set")
     change.add_argument("name", metavar="NAME")
@@ -419,7 +423,7 @@ def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None
 
 
 def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "read-only", translate, "switches")
+    actions = _add_command_group(commands, "read-only", translate, "switches")
     _add_command(actions, "list", translate, "switches.list")
     names = (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
     for word in ("on", "off"):
@@ -429,7 +433,7 @@ def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> 
 
 
 def _add_provider_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "provider", translate)
+    actions = _add_command_group(commands, "provider", translate)
     authorise = _add_command(actions, "authorise", translate)
     authorise.add_argument(
         "provider", choices=(CREDIT_CHECK_PROVIDER,), metavar="PROVIDER", help=CREDIT_CHECK_PROVIDER
@@ -437,7 +441,7 @@ def _add_provider_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "reports", translate)
+    actions = _add_command_group(commands, "reports", translate)
     _add_command(actions, "figures", translate, "report_figures")
     close = _add_command(actions, "close", translate, "report_close")
     close.add_argument("--day", required=True, metavar="D", help=translate("cli.help.day"))
@@ -446,7 +450,7 @@ def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> Non
 
 
 def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "documents", translate)
+    actions = _add_command_group(commands, "documents", translate)
     _add_command(actions, "list", translate, "documents.list").add_argument("id", metavar="ID")
     save = _add_command(actions, "save", translate, "documents.save")
     save.add_argument("id", metavar="ID")
@@ -459,19 +463,19 @@ def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_group(commands, "audit", translate)
+    actions = _add_command_group(commands, "audit", translate)
     listing = _add_command(actions, "list", translate, "audit.list")
     listing.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
-    listing.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ID), metavar="ID")
+    listing.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ROW_ID), metavar="ID")
     verify = _add_command(actions, "verify", translate, "audit.verify")
     verify.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
     _add_changing_command(actions, "export", translate, "audit.export").add_argument("file", metavar="FILE")
 
 
 def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    lists = _add_group(commands, "export", translate)
+    lists = _add_command_group(commands, "export", translate)
 
-    def add(name: str) -> _Parser:
+    def add(name: str) -> _CommandLineParser:
         parser = _add_command(lists, name, translate, f"export.{name}")
         parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.export_file"))
         return parser
@@ -498,15 +502,17 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
     )
 
 
-def _add_group(commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None) -> SubcommandGroup:
+def _add_command_group(
+    commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
+) -> SubcommandGroup:
     """Add a command that has subcommands. The name of the chosen subcommand is stored in the argument `action`."""
     return _add_command(commands, name, translate, key).add_subparsers(
-        dest="action", required=True, metavar="ACTION", parser_class=_Parser
+        dest="action", required=True, metavar="ACTION", parser_class=_CommandLineParser
     )
 
 
 def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    database = _add_group(commands, "db", translate)
+    database = _add_command_group(commands, "db", translate)
     upgrade = _add_changing_command(database, "upgrade", translate, "db.upgrade")
     upgrade.add_argument("--new", action="store_true", help=translate("cli.help.anew"))
     _add_command(database, "check", translate, "db.check")
@@ -535,7 +541,7 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
 
 def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> None:
     """Add the command `db accounts apply`. Its name has three words, so its argument `action` is `accounts apply`."""
-    accounts = _add_group(commands, "accounts", translate, "db.accounts")
+    accounts = _add_command_group(commands, "accounts", translate, "db.accounts")
     apply = _add_changing_command(accounts, "apply", translate, "db.accounts.apply")
     apply.set_defaults(action="accounts apply")
     apply.add_argument("file", metavar="FILE")
@@ -549,7 +555,7 @@ def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> No
     _add_command(commands, "forget-credentials", translate, "forget_credentials")
 
 
-_COMMAND_BUILDERS = (
+_PARSER_BUILDERS_BY_COMMAND_NAMES = (
     (("lookup", "queue", "show", "evidence", "unfinished"), _add_reading_commands),
     (("purchase",), _add_purchase_command),
     (("refetch", "probe", "resolve"), _add_recovery_commands),

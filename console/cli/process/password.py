@@ -48,7 +48,7 @@ def read_stdin_line() -> str | None:
     return entered_line.removesuffix("\n").removesuffix("\r") or None
 
 
-def keep_descriptor_private(settings: "Settings") -> None:
+def protect_password_descriptor(settings: "Settings") -> None:
     """Prevent child processes from inheriting the file descriptor of the password. If the descriptor isn't open,
     remove it from the environment, because another file could get its number later.
     """
@@ -68,14 +68,18 @@ def read_password(settings: "Settings", translator: Translator) -> str | None:
     """
     descriptor = settings.operator_password_fd
     if descriptor is not None:
-        return None if os.environ.pop(PASSWORD_DESCRIPTOR_VARIABLE, None) is None else _read_descriptor(descriptor)
+        return (
+            None
+            if os.environ.pop(PASSWORD_DESCRIPTOR_VARIABLE, None) is None
+            else _read_secret_from_descriptor(descriptor)
+        )
     if not is_stdin_terminal():
         return None
     with interrupts.raise_at_signals():
         return ask_secret_at_terminal(translator, "password.ask", user=settings.sign_in.user or "")
 
 
-def _read_descriptor(descriptor: int) -> str | None:
+def _read_secret_from_descriptor(descriptor: int) -> str | None:
     """Return the first line of the file descriptor, and close the descriptor. Return None if the line is empty or
     can't be read.
     """

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from console.domain.process import log_events
 
-BUG_MARK = {"bug": True}
-"""Marks a log record as the report of a bug, so that its traceback is logged: `log.exception(…, extra=BUG_MARK)`."""
+BUG_RECORD_ATTRIBUTES = {"bug": True}
+"""Mark a log record as the report of a bug, so that its traceback is logged:
+`log.exception(…, extra=BUG_RECORD_ATTRIBUTES)`.
+"""
 
 
 class OneLineFormatter(logging.Formatter):
@@ -63,14 +65,14 @@ def log_on_stderr(*, tracebacks: bool, events: bool) -> Iterator[None]:
     handler.setLevel(logging.WARNING)
     root.addHandler(handler)
     try:
-        with _events_on_stderr() if events else contextlib.nullcontext():
+        with _log_events_on_stderr() if events else contextlib.nullcontext():
             yield
     finally:
         root.removeHandler(handler)
 
 
 @contextlib.contextmanager
-def _events_on_stderr() -> Iterator[None]:
+def _log_events_on_stderr() -> Iterator[None]:
     logger = logging.getLogger(log_events.LOGGER_NAME)
     earlier_level, handler = logger.level, logging.StreamHandler(sys.stderr)
     handler.setFormatter(log_events.EventLineFormatter())

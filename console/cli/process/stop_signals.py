@@ -18,7 +18,7 @@ def handle_sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, earlier_handler)
 
 
-def wait_for_stop() -> None:
+def wait_for_stop_signal() -> None:
     """Wait until Ctrl+C is pressed or, within `handle_sigterm_as_interrupt`, SIGTERM arrives."""
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

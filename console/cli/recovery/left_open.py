@@ -42,7 +42,7 @@ def _format_left_open_lines(left_open: _LeftOpenList, translator: Translator) ->
     return format_aligned_lines(
         (
             translator(f"left_open.{item.reason.value}"),
-            _format_subject(item, left_open.numbers, translator),
+            _format_left_open_subject(item, left_open.numbers, translator),
             wording.format_instant(item.since, "short"),
             translator("cli.unfinished.until", at=item.until) if item.until is not None else "",
             item.link or "",
@@ -51,10 +51,10 @@ def _format_left_open_lines(left_open: _LeftOpenList, translator: Translator) ->
     )
 
 
-def _format_subject(item: LeftOpen, numbers: Mapping[str, str], translator: Translator) -> str:
+def _format_left_open_subject(item: LeftOpen, numbers: Mapping[str, str], translator: Translator) -> str:
     number = numbers.get(f"{item.kind} {item.id}")
     if number is not None:
-        return audit_words.record_text(item.kind, item.id, translator.language, number)
+        return audit_words.format_record_reference(item.kind, item.id, translator.language, number)
     key = f"kind.{item.kind}"
     return f"{translator(key)} {item.id}" if wording.has_sentence(key) else item.name or item.id
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from console.domain.views.any_record import ResolveResult
 
 # File suffixes of evidence. An argument with such a suffix must name an existing file; it is no written statement.
-_EVIDENCE_SUFFIXES = frozenset(
+_EVIDENCE_FILE_SUFFIXES = frozenset(
     (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".eml", ".msg", ".txt", ".csv")
 )
 
@@ -44,7 +44,7 @@ def _parse_evidence(argument: str) -> str | Path:
         if path.is_file():
             return path
         is_missing = path.is_dir() or (
-            path.suffix.lower() in _EVIDENCE_SUFFIXES and not any(map(str.isspace, argument))
+            path.suffix.lower() in _EVIDENCE_FILE_SUFFIXES and not any(map(str.isspace, argument))
         )
     except (OSError, ValueError):  # too long for a path, or with a character that is not allowed in a path
         return argument

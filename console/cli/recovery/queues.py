@@ -17,7 +17,7 @@ from console.cli.recovery.saved_views import (
     build_saved_view_list_json,
     format_saved_view_list_lines,
     format_view_problem_lines,
-    list_views_with_counts,
+    list_saved_views_with_counts,
 )
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.records import format_aligned_lines
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     AnyPage = QueuePage | ChangedCompanyPage | UnmatchedNoticePage | CausePage
     QueueAnswer: TypeAlias = "AnyPage | SavedViewPage | tuple[ViewCount, ...]"
 
-SAVED_VIEWS_WORD = "views"
+SAVED_VIEWS_QUEUE_NAME = "views"
 """The word that stands for the name of a queue, and lists the saved views."""
 
 
@@ -61,8 +61,8 @@ def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "Q
         return _read_saved_view_page(console, args)
     if args.name is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(QUEUE_NAMES)})
-    if args.name == SAVED_VIEWS_WORD:
-        return list_views_with_counts(console, args, writer)
+    if args.name == SAVED_VIEWS_QUEUE_NAME:
+        return list_saved_views_with_counts(console, args, writer)
     return _read_named_queue(console, args)
 
 
@@ -146,7 +146,7 @@ def _build_queue_page_json(page: "AnyPage", translate: Translate) -> JsonObject:
 def _build_cause_group_json(group: CauseGroup, translate: Translate) -> JsonObject:
     return {
         "cause": group.cause,
-        "text": wording.cause_text(group.cause, translate),
+        "text": wording.format_cause(group.cause, translate),
         "count": group.count,
         "sums_minor": dict(group.sums_minor),
         "since": format_instant_for_json(group.oldest),
@@ -180,7 +180,7 @@ def _format_cause_page_lines(page: CausePage, translator: Translator) -> Iterato
     yield from format_aligned_lines(
         (
             wording.format_count(group.count),
-            wording.cause_text(group.cause, translator) or wording.NO_VALUE,
+            wording.format_cause(group.cause, translator) or wording.NO_VALUE,
             "  ".join(wording.format_amount(minor, currency) for currency, minor in sorted(group.sums_minor.items())),
             f"--filter {shlex.quote(f'cause:{group.cause or NO_CAUSE}')}",
         )

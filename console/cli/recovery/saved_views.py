@@ -24,18 +24,18 @@ _SAVED_VIEW_FIELDS = ("id", "name", "maker", "version", "changed_by", "changed_a
 _VIEW_CONTENT_FIELDS = ("queue", "filter", "words", "sort", "columns", "by_cause")
 
 
-def list_views_with_counts(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[ViewCount, ...]:
+def list_saved_views_with_counts(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[ViewCount, ...]:
     """Return all saved views that the acting person may see, each with the number of its records."""
     return console.saved_views.count_views()
 
 
 def _save_view(console: "Console", args: Namespace, _: AnswerWriter) -> SavedView:
     return console.saved_views.save_view(
-        args.name, args.team, _parse_view_content(args), args.replace, request_id=args.request_id
+        args.name, args.team, _parse_saved_view_content(args), args.replace, request_id=args.request_id
     )
 
 
-def _parse_view_content(args: Namespace) -> ViewContent:
+def _parse_saved_view_content(args: Namespace) -> ViewContent:
     """Return the content of a saved view from the arguments. Raises ConsoleError `usage` for a filter or a sort
     order that can't be understood, so that the person corrects it before the view is saved."""
     operators, words = split_filter(args.filter)
@@ -68,8 +68,10 @@ def _restore_view(console: "Console", args: Namespace, id: int) -> SavedView:
     return console.saved_views.restore_view(id, request_id=args.request_id)
 
 
-def _make_view_command(act: "Callable[[Console, Namespace, int], SavedView]") -> "Callable[..., SavedView]":
-    return lambda console, args, _: act(console, args, parse_row_id(VIEW_KIND, args.id))
+def _make_saved_view_command(
+    execute_action: "Callable[[Console, Namespace, int], SavedView]",
+) -> "Callable[..., SavedView]":
+    return lambda console, args, _: execute_action(console, args, parse_row_id(VIEW_KIND, args.id))
 
 
 def build_saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
@@ -140,10 +142,14 @@ def _make_saved_view_cells(view: SavedView, translator: Translator) -> tuple[str
 
 
 VIEW_COMMANDS: Mapping[str, Command] = {
-    "views list": ServiceCommand(list_views_with_counts, build_saved_view_list_json, format_saved_view_list_lines),
+    "views list": ServiceCommand(
+        list_saved_views_with_counts, build_saved_view_list_json, format_saved_view_list_lines
+    ),
     "views save": ServiceCommand(_save_view, build_saved_view_json, _format_saved_view_lines),
     **{
-        f"views {name}": ServiceCommand(_make_view_command(act), build_saved_view_json, _format_saved_view_lines)
+        f"views {name}": ServiceCommand(
+            _make_saved_view_command(act), build_saved_view_json, _format_saved_view_lines
+        )
         for name, act in (("rename", _rename_view), ("delete", _delete_view), ("restore", _restore_view))
     },
 }

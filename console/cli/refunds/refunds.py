@@ -15,7 +15,7 @@ from console.domain.payments.refund_reasons import RefundReason
 if TYPE_CHECKING:
     from console.app import Console
 
-RefundCall = Callable[["Console", Namespace, AnswerWriter], Refund]
+RefundServiceCall = Callable[["Console", Namespace, AnswerWriter], Refund]
 
 
 def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:
@@ -63,10 +63,10 @@ def _format_decision_lines(record: Refund, translator: Translator) -> Iterator[s
     yield from cli_text.format_explained_record(record, translator)
 
 
-def _make_refund_command(act: RefundCall) -> Command:
+def _make_refund_command(call_service: RefundServiceCall) -> Command:
     data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.build_record_json
     lines: Callable[[Refund, Translator], Lines] = _format_decision_lines
-    return ServiceCommand(act, data, lines)
+    return ServiceCommand(call_service, data, lines)
 
 
 REFUND_COMMANDS: Mapping[str, Command] = {

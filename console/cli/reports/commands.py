@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from console.domain.reports.figures import ReportFigures
 
 
-def _read_figures(console: "Console", _: Namespace, __: AnswerWriter) -> "ReportFigures":
+def _read_report_figures(console: "Console", _: Namespace, __: AnswerWriter) -> "ReportFigures":
     return console.reports.read_figures()
 
 
-def _build_figures_json(figures: "ReportFigures", _: Translate) -> JsonObject:
+def _build_report_figures_json(figures: "ReportFigures", _: Translate) -> JsonObject:
     from console.cli.reports.json_output import build_figures_json
 
     return build_figures_json(figures)
 
 
-def _format_figure_lines(figures: "ReportFigures", translator: Translator) -> Iterator[str]:
+def _format_report_figure_lines(figures: "ReportFigures", translator: Translator) -> Iterator[str]:
     from console.cli.reports.text_output import format_figure_lines
 
     return format_figure_lines(figures, translator)
@@ -69,7 +69,7 @@ def _format_daily_close_answer_lines(
 
 
 REPORT_COMMANDS: Mapping[str, Command] = {
-    "reports figures": ServiceCommand(_read_figures, _build_figures_json, _format_figure_lines),
+    "reports figures": ServiceCommand(_read_report_figures, _build_report_figures_json, _format_report_figure_lines),
     "reports close": ServiceCommand(
         _read_or_write_daily_close, _build_daily_close_answer_json, _format_daily_close_answer_lines
     ),

@@ -108,10 +108,10 @@ def _build_time_to_truth_of_kind_json(kind: TimeToTruth) -> JsonObject:
         "settled": kind.settled,
         "late": kind.late,
         "open": kind.open,
-        **{f"{name}_seconds": _count_seconds(getattr(kind, name)) for name in times},
+        **{f"{name}_seconds": _convert_to_whole_seconds(getattr(kind, name)) for name in times},
         "complete": kind.is_complete,
     }
 
 
-def _count_seconds(time: timedelta | None) -> int | None:
+def _convert_to_whole_seconds(time: timedelta | None) -> int | None:
     return None if time is None else int(time.total_seconds())

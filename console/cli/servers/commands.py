@@ -10,7 +10,7 @@ from console.cli.json_output.results import JsonObject
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import make_usage_error
-from console.cli.process.stop_signals import handle_sigterm_as_interrupt, wait_for_stop
+from console.cli.process.stop_signals import handle_sigterm_as_interrupt, wait_for_stop_signal
 from console.cli.text_output import results as cli_text
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class SandboxCommand:
                 writer.write_ready_answer(
                     lambda: ready, lambda: [writer.translator("cli.sandbox.ready", url=sandbox.url)]
                 )
-                wait_for_stop()
+                wait_for_stop_signal()
 
 
 class WorkerCommand:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.cli.process.output import AnswerWriter
-from console.cli.process.stop_signals import wait_for_stop
+from console.cli.process.stop_signals import wait_for_stop_signal
 from console.cli.text_output.translator import Translator
 from console.cli.window.open_window import has_display, show_window
 from console.demo import payments as demo_payments
@@ -38,7 +38,7 @@ CommandLineRunner = Callable[[Sequence[str]], int]
 
 SAMPLE_SEED = 20261120
 FAST_TIME_SCALE = 20
-_MAX_LISTED_PURCHASES = 3
+_MAX_LISTED_TRIAL_PURCHASES = 3
 DEMO_PEOPLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("lead-b", frozenset({APPROVER}), may_buy=True),
@@ -93,10 +93,10 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
         from console.cli.process.command import open_console_with_passwords
 
         with open_console_with_passwords(writer) as console:
-            samples, payments = _write_samples(console, sandbox)
+            samples, payments = _write_sample_records(console, sandbox)
             ready = _build_demo_answer_json(Path(folder), sandbox, samples, payments)
             writer.write_ready_answer(lambda: ready, lambda: _format_demo_answer_lines(ready, writer.translator))
-            registry = _publish_registry(sandbox, samples)
+            registry = _publish_sample_registry(sandbox, samples)
             with (
                 demo_registry.import_registry_in_background(
                     Path(folder),
@@ -105,7 +105,7 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
                 ),
                 demo_payments.run_simulated_payer(sandbox, payments, is_fast=has_fast_clock),
             ):
-                _run_until_closed(console, writer, run_command)
+                _run_prompt_until_closed(console, writer, run_command)
 
 
 # -- home and provider
@@ -155,7 +155,9 @@ def _replace_environment(variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(variables_before)
 
 
-def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[CheckSample], Sequence[PaymentSample]]":
+def _write_sample_records(
+    console: "Console", sandbox: "Sandbox"
+) -> "tuple[Sequence[CheckSample], Sequence[PaymentSample]]":
     """Write the sample records to the database and register them at the simulated providers. Return the sample credit
     checks and payments.
     """
@@ -167,12 +169,12 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
         SAMPLE_SEED, now, lambda number: (content.make_company_name(number), content.get_credit_verdict(number))
     )
     payments = generate_payments(SAMPLE_SEED, now, samples)
-    write_samples(console._context, samples, DEMO_PEOPLE, render_pdf, payments)
+    write_samples(console._context, samples, DEMO_PEOPLE, render_sample_report_pdf, payments)
     control = sandbox.control
     demo_payments.register_payments(sandbox, payments)
     demo_reconcile.prepare_reconciliation_days(console, sandbox, SAMPLE_SEED, now, DEMO_PEOPLE[0].name)
     control.register_checks(
-        *(make_sandbox_check(s, s.report) for s in samples if s.report and not s.is_denied_by_provider)
+        *(build_sandbox_check_fields(s, s.report) for s in samples if s.report and not s.is_denied_by_provider)
     )
     control.change_settings(expired_is_forbidden=True)
     control.add_faults(
@@ -181,7 +183,7 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
     return samples, payments
 
 
-def _publish_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> demo_registry.DemoRegistry:
+def _publish_sample_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> demo_registry.DemoRegistry:
     """Publish a corporation registry at the simulated publisher, and return it. It contains the companies of all
     sample records and changes of some companies: those of the newest valid credit checks."""
     today = SystemClock().now().astimezone(JST).date()
@@ -196,7 +198,7 @@ def _publish_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> d
     return registry
 
 
-def render_pdf(report: CheckReport, revision: int) -> bytes:
+def render_sample_report_pdf(report: CheckReport, revision: int) -> bytes:
     """Return the PDF that the simulated provider would return for the report of a sample credit check; `revision`
     counts its versions from 1.
     """
@@ -208,7 +210,7 @@ def render_pdf(report: CheckReport, revision: int) -> bytes:
     )
 
 
-def make_sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
+def build_sandbox_check_fields(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
     """Return the sample's purchased credit check as the fields with which the sandbox registers it
     (`register_checks`)."""
     return {
@@ -257,12 +259,12 @@ def _format_demo_answer_lines(ready: dict[str, Any], translator: Translator) -> 
         yield translator("cli.demo.try", number=trial.number, what=translator(f"cli.demo.fault.{trial.result_key}"))
     for payment in ready["try_payments"]:
         yield translator("cli.demo.payment", **payment, words=translator(f"cli.demo.payment.{payment['what']}"))
-    for purchase in ready["provider_screen"][:_MAX_LISTED_PURCHASES]:
+    for purchase in ready["provider_screen"][:_MAX_LISTED_TRIAL_PURCHASES]:
         facts = {**purchase, "number": purchase["corporation_number"]}
         yield translator("cli.demo.screen", **facts)
 
 
-def _run_until_closed(console: "Console", writer: AnswerWriter, run_command: CommandLineRunner) -> None:
+def _run_prompt_until_closed(console: "Console", writer: AnswerWriter, run_command: CommandLineRunner) -> None:
     """Show the window until it is closed. Without a display, run a prompt in the terminal; without a terminal,
     keep the simulated providers running for commands in other terminals.
     """
@@ -272,7 +274,7 @@ def _run_until_closed(console: "Console", writer: AnswerWriter, run_command: Com
         _run_prompt(writer, run_command)
     else:
         writer.write_to_stderr(writer.translator("cli.demo.serving", home=os.environ["CONSOLE_HOME"]))
-        wait_for_stop()
+        wait_for_stop_signal()
 
 
 def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
@@ -281,14 +283,14 @@ def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
     """
     writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].number))
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, KeyboardInterrupt):
-        while (words := _split_words(input("support-console> "))) != ["exit"]:
+        while (words := _split_command_line(input("support-console> "))) != ["exit"]:
             if words[:1] == ["as"] and len(words) == 2:
                 os.environ["CONSOLE_OPERATOR"] = words[1]
             elif words:
                 run_command(words)
 
 
-def _split_words(line: str) -> list[str]:
+def _split_command_line(line: str) -> list[str]:
     """Split a command line into words as a shell does. A line with an unfinished quotation is split at blanks."""
     try:
         return shlex.split(line)

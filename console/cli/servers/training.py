@@ -11,7 +11,12 @@ from console.cli.process.output import AnswerWriter
 from console.cli.process.stop_signals import handle_sigterm_as_interrupt
 from console.cli.text_output.translator import Lines, Translator
 from console.cli.window.open_window import NO_DISPLAY_STATUS, has_display, show_window
-from console.wording.training import format_score, format_situation, format_training_incident_title, format_verdict
+from console.wording.training import (
+    format_training_incident_title,
+    format_training_score,
+    format_training_situation,
+    format_training_verdict,
+)
 
 if TYPE_CHECKING:
     from console.domain.training.results import TrainingIncident, TrainingOverview
@@ -74,8 +79,8 @@ def _build_training_incident_json(incident: "TrainingIncident", language: str) -
         "title": format_training_incident_title(incident, language),
         "state": incident.state.value,
         "verdict": incident.verdict.value if incident.verdict else None,
-        "situation": format_situation(incident, language),
-        "why": format_verdict(incident, language) or None,
+        "situation": format_training_situation(incident, language),
+        "why": format_training_verdict(incident, language) or None,
         "facts": dict(incident.facts),
         "attempts": incident.attempts,
         "solved": incident.is_solved,
@@ -91,6 +96,8 @@ def _format_training_lines(view: "TrainingOverview", translator: Translator) -> 
             "cli.training.incident", title=format_training_incident_title(incident, language), state=state
         )
         yield from (
-            f"  {text}" for text in (format_situation(incident, language), format_verdict(incident, language)) if text
+            f"  {text}"
+            for text in (format_training_situation(incident, language), format_training_verdict(incident, language))
+            if text
         )
-    yield format_score(view.score, language)
+    yield format_training_score(view.score, language)

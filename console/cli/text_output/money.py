@@ -34,21 +34,21 @@ def format_compared_states_table(compared: Iterable[ComparedSide], payment: Paym
 
 def _make_compared_side_row(side: ComparedSide, payment: Payment, translator: Translator) -> TableRow:
     return (
-        _get_side_name(side, payment.provider, translator),
-        _get_state_word(side, payment, translator),
+        _get_compared_side_name(side, payment.provider, translator),
+        _get_compared_state_word(side, payment, translator),
         wording.NO_VALUE if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
         wording.format_instant(side.asked or side.since, "short"),
         translator("money.side.differs", fields=side.differs) if side.differs else "",
     )
 
 
-def _get_side_name(side: ComparedSide, provider: str, translator: Translator) -> str:
+def _get_compared_side_name(side: ComparedSide, provider: str, translator: Translator) -> str:
     if side.name in ("ours", "order"):
         return translator(f"record.side.{side.name}")
-    return translator("money.side.gateway", provider=wording.provider_name(provider, translator.language))
+    return translator("money.side.gateway", provider=wording.get_provider_name(provider, translator.language))
 
 
-def _get_state_word(side: ComparedSide, payment: Payment, translator: Translator) -> str:
+def _get_compared_state_word(side: ComparedSide, payment: Payment, translator: Translator) -> str:
     """Return the word for the state on one compared side: this program's word for our payment and the order, the
     provider's own word for the provider. For a missing record or answer, return the text that says so."""
     if not side.there:
@@ -57,7 +57,7 @@ def _get_state_word(side: ComparedSide, payment: Payment, translator: Translator
         return translator(f"state.payment.{side.state}")
     if side.name == "order" and side.state:
         return translator(f"state.order.{side.state}")
-    return side.word or side.state or translator(f"record.side.{payment_words.get_unanswered_side_word(payment)}")
+    return side.word or side.state or translator(f"record.side.{payment_words.get_unanswered_side_key_end(payment)}")
 
 
 def format_risk_signal_lines(signals: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:

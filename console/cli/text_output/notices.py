@@ -18,10 +18,10 @@ def format_notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Transl
 
 def _make_notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple[str, ...]:
     return (
-        wording.provider_name(notice.source, translator.language),
+        wording.get_provider_name(notice.source, translator.language),
         notice.order_no or wording.NO_VALUE,
         notice.type,
-        notice_words.amount_text(notice) or wording.NO_VALUE,
+        notice_words.format_notice_amount(notice) or wording.NO_VALUE,
         wording.format_instant(notice.occurred_at or notice.received_at, "short"),
         translator(f"notice.proof.{notice.proof}"),
     )

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord, explain_present_state
+from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord, explain_present_state
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
@@ -48,10 +48,10 @@ def _get_badge_words(record: CreditCheck | Order | Payment | Refund, translator:
     return state, translator(f"state.certainty.{explanation.certainty}"), work
 
 
-def _make_check_row(record: CreditCheck, translator: Translator) -> TableRow:
+def _make_credit_check_row(record: CreditCheck, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
-        wording.format_number(record.corporation_number),
+        wording.format_corporation_number(record.corporation_number),
         record.client_id,
         *_get_badge_words(record, translator),
         record.result or wording.NO_VALUE,
@@ -64,7 +64,7 @@ def _make_order_row(record: Order, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         record.merch_txn_id,
-        wording.format_number(record.corporation_number or wording.NO_VALUE),
+        wording.format_corporation_number(record.corporation_number or wording.NO_VALUE),
         *_get_badge_words(record, translator),
         wording.format_amount(record.total_minor, record.currency),
         wording.format_instant(record.created_at, "day"),
@@ -74,7 +74,7 @@ def _make_order_row(record: Order, translator: Translator) -> TableRow:
 def _make_payment_row(record: Payment, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
-        wording.provider_name(record.provider, translator.language),
+        wording.get_provider_name(record.provider, translator.language),
         record.merchant_payment_id,
         *_get_badge_words(record, translator),
         wording.format_amount(record.captured_minor, record.currency),
@@ -107,8 +107,8 @@ def _make_operation_row(record: Operation, translator: Translator) -> TableRow:
     return (record.id, action, state, record.operator, wording.format_instant(record.started_at))
 
 
-_COLUMNS_AND_ROW_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]] = {
-    CreditCheck: ("record number client state certainty work result day corporation", _make_check_row),
+_COLUMNS_AND_ROW_MAKER_BY_RECORD_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]] = {
+    CreditCheck: ("record number client state certainty work result day corporation", _make_credit_check_row),
     Order: ("record order number state certainty work amount day", _make_order_row),
     Payment: ("record provider reference state certainty work amount left day", _make_payment_row),
     Refund: ("record payment amount state certainty work maker checkers", _make_refund_row),
@@ -129,14 +129,14 @@ def _make_rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator)
     """Yield the table rows of these records, which are all of one kind. Orders, payments and refunds have the
     official name of the corporation in a last cell, if any of the records has one.
     """
-    _, row_of = _COLUMNS_AND_ROW_BY_TYPE[type(records[0])]
-    has_names = _has_name_column(records)
+    _, row_of = _COLUMNS_AND_ROW_MAKER_BY_RECORD_TYPE[type(records[0])]
+    has_names = _needs_registry_name_column(records)
     for record in records:
         names = (_format_registry_name(record, translator) or wording.NO_VALUE,) if has_names else ()
         yield (*row_of(record, translator), *names)
 
 
-def _has_name_column(records: Sequence[AnyRecord]) -> bool:
+def _needs_registry_name_column(records: Sequence[AnyRecord]) -> bool:
     """Return True if the table of these records, all of one kind, needs a column for official names of
     corporations.
     """
@@ -145,7 +145,7 @@ def _has_name_column(records: Sequence[AnyRecord]) -> bool:
 
 def format_record_table(record: AnyRecord, translator: Translator) -> Lines:
     """Return one record as the lines of a table."""
-    return format_table_of_one_kind((record,), translator)
+    return format_records_of_one_kind((record,), translator)
 
 
 def format_explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]:
@@ -157,7 +157,7 @@ def format_explained_record(record: AnyRecord, translator: Translator) -> Iterat
         return
     explanation = explain_present_state(record)
     if explanation is None:
-        command = f"support-console show {KIND_BY_TYPE[type(record)]} {record.id}"
+        command = f"support-console show {RECORD_KIND_BY_TYPE[type(record)]} {record.id}"
         yield translator("cli.not_explained", command=command)
     else:
         yield ""
@@ -176,26 +176,26 @@ def format_explanation_lines(explanation: "Explanation", translator: Translator)
         yield translator("cli.run", command=step.command)
 
 
-def format_table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
+def format_records_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
     """Return records of one kind as the lines of a table; no lines if there are no records."""
     if not records:
         return ()
-    columns, _ = _COLUMNS_AND_ROW_BY_TYPE[type(records[0])]
-    if _has_name_column(records):
+    columns, _ = _COLUMNS_AND_ROW_MAKER_BY_RECORD_TYPE[type(records[0])]
+    if _needs_registry_name_column(records):
         columns += " corporation"
     return format_aligned_lines(
         ([translator(f"column.{column}") for column in columns.split()], *_make_rows_of_one_kind(records, translator))
     )
 
 
-def format_list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
+def format_records_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
     """Return one line per record. If all records are of one kind, the lines have the columns of that kind."""
     if len({type(record) for record in records}) == 1:
         return format_aligned_lines(_make_rows_of_one_kind(records, translator))
     has_names = any(not isinstance(record, Operation) and record.registry_entry for record in records)
     names = ((_format_company_name(record, translator),) if has_names else () for record in records)
     return format_aligned_lines(
-        (*_make_any_kind_row(record, translator), *name) for record, name in zip(records, names, strict=True)
+        (*_make_row_of_any_kind(record, translator), *name) for record, name in zip(records, names, strict=True)
     )
 
 
@@ -207,28 +207,28 @@ def _format_company_name(record: AnyRecord, translator: Translator) -> str:
     return name or _format_registry_name(record, translator) or wording.NO_VALUE
 
 
-def _make_any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
+def _make_row_of_any_kind(record: AnyRecord, translator: Translator) -> TableRow:
     """Return the cells that records of all kinds have: kind, id, the text by which people recognise the record,
     and the badges of state, certainty and work ("" for an operation).
     """
-    kind = KIND_BY_TYPE[type(record)]
+    kind = RECORD_KIND_BY_TYPE[type(record)]
     if isinstance(record, Operation):
         return (translator("kind.operation"), record.id, record.corporation_number or wording.NO_VALUE, "", "", "")
     return (
         translator(f"kind.{kind}"),
         f"#{record.id}",
-        _format_subject(record),
+        _format_record_number_or_id(record),
         *_get_badge_words(record, translator),
     )
 
 
-def _format_subject(record: CreditCheck | Order | Payment | Refund) -> str:
+def _format_record_number_or_id(record: CreditCheck | Order | Payment | Refund) -> str:
     """Return the text by which people recognise a record: the corporation number of a credit check, the number of an
     order, the number and amount of a payment, or the amount of a refund with the number of its payment.
     """
     match record:
         case CreditCheck():
-            return wording.format_number(record.corporation_number)
+            return wording.format_corporation_number(record.corporation_number)
         case Order():
             return record.merch_txn_id
         case Payment():

@@ -20,17 +20,17 @@ from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.wording import catalogue as wording
 from console.wording.registry import (
     format_address,
-    format_closure,
-    format_own_records,
+    format_corporation_closure,
+    format_own_records_note,
     format_purchase_warning,
     format_registry_source,
-    official_name,
+    get_official_name,
 )
 
 # -- the facts beside a number
 
 
-def format_facts_section(
+def format_corporation_facts_section(
     facts: CorporationFacts | None, records: Iterable[AnyRecord], translator: Translator
 ) -> Iterator[str]:
     """Yield the registry data of a corporation number and its source. `records` are our records of the number;
@@ -38,28 +38,28 @@ def format_facts_section(
     """
     if facts is not None:
         yield from format_section_lines(
-            "corporation.section", _format_facts_lines(facts, records, translator), translator
+            "corporation.section", _format_corporation_facts_lines(facts, records, translator), translator
         )
 
 
-def _format_facts_lines(
+def _format_corporation_facts_lines(
     facts: CorporationFacts, records: Iterable[AnyRecord], translator: Translator
 ) -> Iterator[str]:
     if facts.corporation is None:
         yield translator("corporation.unknown_number", day=facts.registry_date.isoformat())
     else:
         names = [record.company_name for record in records if isinstance(record, CreditCheck)]
-        yield from format_aligned_lines(_make_fact_rows(facts, facts.corporation, names, translator))
+        yield from format_aligned_lines(_make_corporation_fact_rows(facts, facts.corporation, names, translator))
     yield format_registry_source(facts.registry_date, translator)
 
 
-def _make_fact_rows(
+def _make_corporation_fact_rows(
     facts: CorporationFacts, corporation: Corporation, names: Iterable[str | None], translator: Translator
 ) -> Iterator[TableRow]:
     def make_row(label: str, value: str) -> TableRow:
         return (translator(f"corporation.label.{label}"), value or wording.NO_VALUE)
 
-    yield make_row("name", official_name(corporation, translator))
+    yield make_row("name", get_official_name(corporation, translator))
     for name in find_other_names(names, corporation):
         yield make_row("other_name", name)
     yield make_row("furigana", corporation.furigana)
@@ -72,7 +72,7 @@ def _make_fact_rows(
     for match in facts.successors:
         yield make_row("successor", _format_related_corporation(match, translator))
     if corporation.successor is not None and not facts.successors:
-        yield make_row("successor", wording.format_number(corporation.successor))
+        yield make_row("successor", wording.format_corporation_number(corporation.successor))
     for match in facts.predecessors:
         yield make_row("predecessor", _format_related_corporation(match, translator))
 
@@ -82,9 +82,14 @@ def _format_related_corporation(match: RegistryMatch, translator: Translator) ->
     records of it.
     """
     corporation = match.corporation
-    name = official_name(corporation, translator)
-    number = wording.format_number(corporation.number)
-    parts = (number, name, format_closure(corporation, translator), format_own_records(match, translator))
+    name = get_official_name(corporation, translator)
+    number = wording.format_corporation_number(corporation.number)
+    parts = (
+        number,
+        name,
+        format_corporation_closure(corporation, translator),
+        format_own_records_note(match, translator),
+    )
     return " · ".join(part for part in parts if part)
 
 
@@ -117,12 +122,12 @@ def format_registry_matches_lines(matches: RegistryMatches, translator: Translat
 def _make_registry_match_row(match: RegistryMatch, translator: Translator) -> TableRow:
     corporation = match.corporation
     return (
-        wording.format_number(corporation.number),
-        official_name(corporation, translator),
+        wording.format_corporation_number(corporation.number),
+        get_official_name(corporation, translator),
         corporation.furigana or wording.NO_VALUE,
         corporation.address or wording.NO_VALUE,
-        format_closure(corporation, translator),
-        format_own_records(match, translator),
+        format_corporation_closure(corporation, translator),
+        format_own_records_note(match, translator),
     )
 
 
@@ -152,16 +157,16 @@ def format_registry_status_lines(status: RegistryStatus | None, translator: Tran
 
 def format_corporation_changes_lines(changes: Iterable[CorporationChange], translator: Translator) -> Lines:
     """Return the changes of corporations as lines: day, number, name, and each changed value before and after."""
-    return format_aligned_lines(_make_change_row(change, translator) for change in changes)
+    return format_aligned_lines(_make_corporation_change_row(change, translator) for change in changes)
 
 
-def _make_change_row(change: CorporationChange, translator: Translator) -> TableRow:
+def _make_corporation_change_row(change: CorporationChange, translator: Translator) -> TableRow:
     corporation = change.after or change.before
-    name = wording.NO_VALUE if corporation is None else official_name(corporation, translator)
+    name = wording.NO_VALUE if corporation is None else get_official_name(corporation, translator)
     facts = (_format_changed_fact(fact, change, translator) for fact in sorted(change.facts))
     return (
         change.day.isoformat(),
-        wording.format_number(change.number),
+        wording.format_corporation_number(change.number),
         name,
         translator("list.separator").join(facts),
     )
@@ -181,11 +186,11 @@ def _format_changed_fact_value(fact: ChangedFact, corporation: Corporation | Non
         return ""
     match fact:
         case ChangedFact.NAME:
-            return official_name(corporation, translator)
+            return get_official_name(corporation, translator)
         case ChangedFact.ADDRESS:
             return format_address(corporation, translator) or wording.NO_VALUE
         case ChangedFact.CLOSED:
-            return format_closure(corporation, translator) or wording.NO_VALUE
+            return format_corporation_closure(corporation, translator) or wording.NO_VALUE
         case ChangedFact.SUCCESSOR:
-            return wording.format_number(corporation.successor or wording.NO_VALUE)
+            return wording.format_corporation_number(corporation.successor or wording.NO_VALUE)
     return ""

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord
+from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord
 from console.cli.json_output.results import AuditExport
 from console.cli.text_output.records import (
     COLUMN_GAP,
@@ -12,9 +12,9 @@ from console.cli.text_output.records import (
     format_aligned_lines,
     format_document_table,
     format_explained_record,
-    format_list_of_any_kind,
+    format_records_of_any_kind,
+    format_records_of_one_kind,
     format_section_lines,
-    format_table_of_one_kind,
 )
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import AuditEntry, CreditCheck
@@ -73,7 +73,7 @@ def format_refused_record_lines(record: object, translator: Translator) -> Lines
     """Return the record in the detail of an error as text, with its explanation. A record whose related records
     were not read has no lines, because the sentence of the error already contains all that is known.
     """
-    if type(record) not in KIND_BY_TYPE or getattr(record, "relations", None) is None:
+    if type(record) not in RECORD_KIND_BY_TYPE or getattr(record, "relations", None) is None:
         return ()
     return ("", *format_explained_record(cast("AnyRecord", record), translator))
 
@@ -106,7 +106,7 @@ def format_lookup_lines(result: "LookupResult", translator: Translator) -> Itera
         for needs_gap, records in zip((False, True, True, True), record_lists, strict=True):
             if needs_gap and records:
                 yield ""
-            yield from format_table_of_one_kind(records, translator)
+            yield from format_records_of_one_kind(records, translator)
         yield from _format_company_totals_lines(result, translator)
     else:
         is_registered = result.corporation is not None and result.corporation.corporation is not None
@@ -134,9 +134,9 @@ def format_corporation_section(
     if facts is None:
         return ("", translator("corporation.absent"))
     # imported here, because commands on a desk without a registry start faster without it
-    from console.cli.text_output.registry import format_facts_section
+    from console.cli.text_output.registry import format_corporation_facts_section
 
-    return format_facts_section(facts, records, translator)
+    return format_corporation_facts_section(facts, records, translator)
 
 
 def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Iterator[str]:
@@ -150,7 +150,7 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
     for line, item in zip(_format_queue_lines(page, translator), items, strict=True):
         yield line
         yield from _format_explanation_lines(item, translator)
-    yield from _format_source_lines(page, translator)
+    yield from _format_registry_source_lines(page, translator)
     if page.next_cursor:
         yield translator(
             "cli.queue.more", queue=f"{page.queue}{_format_next_page_options(page)}", cursor=page.next_cursor
@@ -171,16 +171,18 @@ def _format_queue_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
     from console.domain.views.unmatched_notices import UnmatchedNoticePage
 
     if isinstance(page, QueuePage):
-        return format_list_of_any_kind([item.record for item in page.items], translator)
+        return format_records_of_any_kind([item.record for item in page.items], translator)
     if isinstance(page, UnmatchedNoticePage):
         from console.cli.text_output.notices import format_notice_lines
 
         return format_notice_lines(page.items, translator)
     changes = (item.change for item in page.items)
-    return format_aligned_lines((wording.format_number(change.number), change.after.name) for change in changes)
+    return format_aligned_lines(
+        (wording.format_corporation_number(change.number), change.after.name) for change in changes
+    )
 
 
-def _format_source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
+def _format_registry_source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
     """Return a line with the source of the official names of corporations on the page; no line if the page has no
     such names.
     """
@@ -200,7 +202,7 @@ def _format_explanation_lines(item: "AnyQueueItem", translator: Translator) -> I
     commands of its possible actions.
     """
     step = item.explanation.next_step
-    yield from (f"{COLUMN_GAP}{line}" for line in _format_item_detail_lines(item, translator))
+    yield from (f"{COLUMN_GAP}{line}" for line in _format_queue_item_detail_lines(item, translator))
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
     yield from _format_company_action_lines(item, translator)
@@ -226,7 +228,11 @@ def format_audit_page_lines(entries: Sequence[AuditEntry], translator: Translato
 def _make_audit_row(entry: AuditEntry, language: str) -> TableRow:
     kind, _, id = entry.subject.partition(" ")
     subject = audit_words.format_record_reference_with_number(kind, id, language, entry.number) or wording.NO_VALUE
-    facts = subject, audit_words.action_text(entry, language), audit_words.format_audit_result(entry, language)
+    facts = (
+        subject,
+        audit_words.format_audit_action(entry, language),
+        audit_words.format_audit_result(entry, language),
+    )
     return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
 
 
@@ -267,7 +273,7 @@ def format_task_run_lines(runs: "Iterable[TaskRun]", translator: Translator) -> 
     return [translator("cli.task", task=run.task, count=run.count) for run in runs]
 
 
-def _format_item_detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+def _format_queue_item_detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
     """Yield the details of an item of a queue: the different states of our record, the provider and the order; for
     a notice, the records that it may belong to; nothing for other items.
     """
@@ -275,9 +281,9 @@ def _format_item_detail_lines(item: "AnyQueueItem", translator: Translator) -> I
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 
     if isinstance(item, QueueItem) and item.disagreement is not None:
-        from console.wording.disagreements import difference_text
+        from console.wording.disagreements import format_disagreement
 
-        yield difference_text(item.record, item.disagreement, translator.language)
+        yield format_disagreement(item.record, item.disagreement, translator.language)
     elif isinstance(item, UnmatchedNoticeItem):
         from console.cli.text_output.notices import format_candidate_lines
 

@@ -29,14 +29,14 @@ class Translator:
 
         return wording.translate(key, self.language, **facts)
 
-    def audit_entry_sentence(self, entry: "TimelineEntry") -> str:
+    def format_audit_entry(self, entry: "TimelineEntry") -> str:
         """Return the sentence that describes an audit entry in a timeline."""
         from console.wording import catalogue as wording
 
-        return wording.audit_entry_sentence(entry, self.language)
+        return wording.format_audit_entry(entry, self.language)
 
-    def error_message(self, error: ConsoleError) -> str:
+    def format_error_message(self, error: ConsoleError) -> str:
         """Return the sentence about an error: what happened, the effect on the money, and the next step."""
         from console.wording import catalogue as wording
 
-        return wording.error_message(error, self.language)
+        return wording.format_error_message(error, self.language)

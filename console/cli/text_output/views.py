@@ -10,10 +10,10 @@ from console.cli.text_output.records import (
     format_document_table,
     format_explanation_lines,
     format_record_table,
+    format_records_of_one_kind,
     format_section_lines,
-    format_table_of_one_kind,
 )
-from console.cli.text_output.registry import format_facts_section
+from console.cli.text_output.registry import format_corporation_facts_section
 from console.cli.text_output.translator import Translator
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import EvidenceItem, TimelineEntry
@@ -31,7 +31,7 @@ def format_view_lines(view: AnyRecordDetails, translator: Translator) -> Iterato
     yield from format_record_table(view.record, translator)
     yield ""
     yield from format_explanation_lines(view.explanation, translator)
-    yield from format_facts_section(view.corporation, (view.record,), translator)
+    yield from format_corporation_facts_section(view.corporation, (view.record,), translator)
     yield from _format_kind_sections(view, translator)
     yield from format_section_lines(
         "record.tab.timeline", _format_timeline_table(view.timeline, translator), translator
@@ -51,10 +51,10 @@ def _format_kind_sections(view: AnyRecordDetails, translator: Translator) -> Ite
             )
         case OrderDetails():
             yield from format_section_lines(
-                "cli.payments", format_table_of_one_kind(view.payments, translator), translator
+                "cli.payments", format_records_of_one_kind(view.payments, translator), translator
             )
             yield from format_section_lines(
-                "cli.refunds", format_table_of_one_kind(view.refunds, translator), translator
+                "cli.refunds", format_records_of_one_kind(view.refunds, translator), translator
             )
             yield from format_section_lines("saga.steps", _format_saga_lines(view.sagas, translator), translator)
         case PaymentDetails():
@@ -67,7 +67,7 @@ def _format_kind_sections(view: AnyRecordDetails, translator: Translator) -> Ite
                 translator,
             )
             yield from format_section_lines(
-                "cli.refunds", format_table_of_one_kind(view.refunds, translator), translator
+                "cli.refunds", format_records_of_one_kind(view.refunds, translator), translator
             )
         case RefundDetails():
             yield from format_section_lines(
@@ -91,7 +91,7 @@ def _format_saga_lines(sagas: Iterable[SagaProgress], translator: Translator) ->
         yield " · ".join(heading)
         yield from format_aligned_lines(
             (
-                f"  {saga_wording.get_step_mark(step)}",
+                f"  {saga_wording.get_step_state_character(step)}",
                 saga_wording.get_step_name(step, language),
                 saga_wording.get_step_state_word(step, language),
                 saga_wording.format_step_detail(step, language) or wording.NO_VALUE,
@@ -102,7 +102,7 @@ def _format_saga_lines(sagas: Iterable[SagaProgress], translator: Translator) ->
 
 def _format_timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:
     return format_aligned_lines(
-        (wording.format_instant(entry.at), entry.actor, translator.audit_entry_sentence(entry)) for entry in entries
+        (wording.format_instant(entry.at), entry.actor, translator.format_audit_entry(entry)) for entry in entries
     )
 
 
@@ -112,7 +112,7 @@ def _format_evidence_table(items: Iterable[EvidenceItem], language: str) -> Iter
             wording.format_instant(item.at),
             item.who,
             evidence_words.format_evidence_source(item.source, language),
-            wording.finding_text(item.summary, language),
+            wording.format_finding(item.summary, language),
         )
         for item in items
     )

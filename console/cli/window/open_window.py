@@ -34,7 +34,7 @@ def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
         return
     with pause_garbage_collection():
         settings = writer.read_settings()
-        with ExitStack() as opened_console, remember_stop_signals() as stop_requested:
+        with ExitStack() as opened_console, record_stop_signals() as stop_requested:
             from console.views.app.main import run_window
 
             def open_services() -> "Console":
@@ -49,7 +49,7 @@ def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
 
 def show_window(console: "Console") -> int:
     """Show the window for services that are already open, until it is closed. Return the exit status."""
-    with remember_stop_signals() as stop_requested:
+    with record_stop_signals() as stop_requested:
         from console.views.app.main import run_window
 
         return run_window(console.settings, lambda: console, stop_requested)
@@ -72,7 +72,7 @@ def pause_garbage_collection() -> Iterator[None]:
 
 
 @contextmanager
-def remember_stop_signals() -> Iterator[Callable[[], bool]]:
+def record_stop_signals() -> Iterator[Callable[[], bool]]:
     """Yield a function that returns True after SIGINT or SIGTERM has arrived. The signal handler only records the
     signal, because an exception from the handler could interrupt an import of Qt, and Qt's event loop would ignore
     the exception.

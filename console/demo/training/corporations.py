@@ -31,7 +31,7 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     """Import a small corporation registry in which some corporations were merged into others. Return pairs of a
     merged corporation and its successor (corporation numbers)."""
     from console.sandbox.alarmbox.companies import make_company_name
-    from console.sandbox.registry import make_company_row, merge_company, write_whole
+    from console.sandbox.registry import make_company_row, merge_company, write_whole_file
 
     day = _find_last_publication_day()
     pairs = [(make_invented_number(), make_invented_number()) for _ in range(_MERGED_PAIR_COUNT)]
@@ -42,7 +42,7 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
         merge_company(row, successors[row.corporate_number], merged_on) if row.corporate_number in successors else row
         for row in rows
     ]
-    console.registry.import_files([write_whole(folder, day, 0, _REGISTRY_FILE_SEED, planted=planted)])
+    console.registry.import_files([write_whole_file(folder, day, 0, _REGISTRY_FILE_SEED, planted=planted)])
     return pairs
 
 

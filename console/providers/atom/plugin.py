@@ -13,10 +13,10 @@ from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
+    choose_spacing_seconds,
     make_pattern_parser,
     parse_call_url,
     parse_seconds,
-    spacing_seconds,
 )
 from console.settings.urls import require_known_host
 from console.settings.value_parsers import make_choice_parser
@@ -75,7 +75,9 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
         ),
         product=sources.get("atom.product", make_pattern_parser(_PRODUCT_PATTERN), "NSE"),
         account=sources.get("atom.account", make_pattern_parser(_ACCOUNT_PATTERN), ""),
-        spacing_seconds=sources.get("atom.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)),
+        spacing_seconds=sources.get(
+            "atom.spacing_seconds", parse_seconds, choose_spacing_seconds(url, SPACING_SECONDS)
+        ),
     )
 
 

@@ -19,9 +19,9 @@ from console.providers.payments.plugin import (
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
+    choose_spacing_seconds,
     parse_origins,
     parse_seconds,
-    spacing_seconds,
 )
 from console.settings.value_parsers import RawSetting, make_choice_parser
 
@@ -60,7 +60,9 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
             "paypay.environment", make_choice_parser("production", "staging", "sandbox"), "production"
         ),
         repeated_refunds=sources.get("paypay.repeated_refunds", RawSetting.parse_flag, True),
-        spacing_seconds=sources.get("paypay.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)),
+        spacing_seconds=sources.get(
+            "paypay.spacing_seconds", parse_seconds, choose_spacing_seconds(url, SPACING_SECONDS)
+        ),
         recon_hosts=(*files, *((url,) if url else ())),
         webhook_sources=sources.get("PAYPAY_WEBHOOK_SOURCES", RawSetting.parse_networks, _LOOPBACK_NETWORKS),
     )

@@ -32,14 +32,14 @@ from console.sandbox.http.messages import (
 from console.sandbox.rules.holds import HeldCalls
 
 PROVIDER_NAME = "alarmbox"
-FIRST_CHECK_ID = 100_001
-DEAL_CODES = (1, 2, 9)
-REASON_CODES = (1, 2, 3, 4, 9)
-MAX_COMMENT_LENGTH = 500
+FIRST_CREDIT_CHECK_ID = 100_001
+PURCHASE_DEAL_CODES = (1, 2, 9)
+PURCHASE_REASON_CODES = (1, 2, 3, 4, 9)
+MAX_PURCHASE_COMMENT_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class StoredCheck:
+class StoredCreditCheck:
     """One credit check of the simulated AlarmBox, purchased by a request or registered through the control API.
     `revision` is the version number of its PDF.
     """
@@ -74,8 +74,8 @@ class SimulatedAlarmBox:
     def reset(self) -> None:
         """Delete all credit checks; the next one gets the first id again."""
         with self._lock:
-            self._check_ids = count(FIRST_CHECK_ID)
-            self._checks: dict[int, StoredCheck] = {}
+            self._check_ids = count(FIRST_CREDIT_CHECK_ID)
+            self._checks: dict[int, StoredCreditCheck] = {}
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (
@@ -88,7 +88,7 @@ class SimulatedAlarmBox:
 
     # -- credit checks
 
-    def register_check(self, fields: JsonObject) -> StoredCheck:
+    def register_check(self, fields: JsonObject) -> StoredCreditCheck:
         """Add a credit check as if another program had purchased it: the ledger gets no charge.
 
         Raises `ValueError` or `KeyError` for invalid fields.
@@ -100,15 +100,17 @@ class SimulatedAlarmBox:
         result = fields.get("result", content.get_credit_verdict(number))
         with self._lock:
             check_id = int(fields.get("credit_check_id") or self._find_next_free_id())
-            check = StoredCheck(check_id, number, purchased, expires, name, result, int(fields.get("revision", 1)))
+            check = StoredCreditCheck(
+                check_id, number, purchased, expires, name, result, int(fields.get("revision", 1))
+            )
             self._checks[check_id] = check
         return check
 
-    def _purchase_check(self, number: str) -> StoredCheck:
+    def _purchase_check(self, number: str) -> StoredCreditCheck:
         today = self._state.clock.today()
         with self._lock:
             check_id = self._find_next_free_id()
-            check = StoredCheck(
+            check = StoredCreditCheck(
                 check_id,
                 number,
                 today,
@@ -124,7 +126,7 @@ class SimulatedAlarmBox:
     def _find_next_free_id(self) -> int:
         return next(number for number in self._check_ids if number not in self._checks)
 
-    def list_checks_of_number(self, number: str) -> list[StoredCheck]:
+    def list_checks_of_number(self, number: str) -> list[StoredCreditCheck]:
         """Return the credit checks of a corporation number, newest first."""
         with self._lock:
             matching_checks = [check for check in self._checks.values() if check.number == number]
@@ -161,7 +163,7 @@ class SimulatedAlarmBox:
         pair = self._require_token_pair(request)
         if "credit_check:create" not in pair.scope.split():
             raise RequestRefused(make_error_reply(403, "the scope credit_check:create is missing"))
-        number = _read_requested_number(request)
+        number = _read_requested_corporation_number(request)
 
         def act() -> HttpReply:
             check = self._purchase_check(number)
@@ -181,7 +183,7 @@ class SimulatedAlarmBox:
             PROVIDER_NAME, "pdf" if with_pdf else "detail", act, number, int(match[1]), pair.access_token
         )
 
-    def _make_detail_answer(self, check: StoredCheck, with_pdf: bool) -> Callable[[], HttpReply]:
+    def _make_detail_answer(self, check: StoredCreditCheck, with_pdf: bool) -> Callable[[], HttpReply]:
         def act() -> HttpReply:
             is_expired = self._state.clock.today() > check.expires
             if is_expired and self._state.settings.expired_is_forbidden:
@@ -213,7 +215,7 @@ class SimulatedAlarmBox:
         return self._state.tokens.require_valid_token(request.headers.get("authorization", ""))
 
 
-def make_credit_check_fields(check: StoredCheck) -> JsonObject:
+def make_credit_check_fields(check: StoredCreditCheck) -> JsonObject:
     """Return the JSON fields of a credit check, as AlarmBox's answer to a purchase has them."""
     return {
         "credit_check_id": check.id,
@@ -225,7 +227,7 @@ def make_credit_check_fields(check: StoredCheck) -> JsonObject:
     }
 
 
-def _make_pdf_content(check: StoredCheck) -> bytes:
+def _make_pdf_content(check: StoredCreditCheck) -> bytes:
     return pdf.make_report_pdf(check.number, check.id, check.revision, check.purchased.isoformat(), str(check.result))
 
 
@@ -233,7 +235,7 @@ def _make_not_found_reply() -> HttpReply:
     return make_error_reply(404, "no such credit check")
 
 
-def _read_requested_number(request: HttpRequest) -> str:
+def _read_requested_corporation_number(request: HttpRequest) -> str:
     """Return the corporation number of a purchase request.
 
     Raises `RequestRefused`, 400 or 422, for a request that AlarmBox would refuse.
@@ -247,12 +249,12 @@ def _read_requested_number(request: HttpRequest) -> str:
     if not isinstance(number, str) or not re.fullmatch("[0-9]{13}", number):
         raise RequestRefused(make_error_reply(422, "corporation_number must be 13 digits"))
     if (
-        body.get("deal", 1) not in DEAL_CODES
+        body.get("deal", 1) not in PURCHASE_DEAL_CODES
         or not isinstance(reasons, list)
-        or not all(reason in REASON_CODES for reason in reasons)
+        or not all(reason in PURCHASE_REASON_CODES for reason in reasons)
     ):
         raise RequestRefused(make_error_reply(422, "deal or purchase_reasons is not in the table"))
-    if not isinstance(comment, str) or len(comment) > MAX_COMMENT_LENGTH:
+    if not isinstance(comment, str) or len(comment) > MAX_PURCHASE_COMMENT_LENGTH:
         raise RequestRefused(make_error_reply(422, "purchase_reason_comment has at most 500 characters"))
     return number
 

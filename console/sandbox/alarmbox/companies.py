@@ -8,8 +8,8 @@ from datetime import date, timedelta
 
 from console.sandbox.http.messages import JsonObject
 
-INVENTED_WORDS = ("架空", "見本", "仮想", "例示", "空想", "模擬", "練習用", "おためし")
-MIDDLE_WORDS = (
+NAME_WORDS_MEANING_INVENTED = ("架空", "見本", "仮想", "例示", "空想", "模擬", "練習用", "おためし")
+MIDDLE_WORDS_OF_NAMES = (
     "あおば",
     "みなと",
     "さくら",
@@ -23,8 +23,21 @@ MIDDLE_WORDS = (
     "つばめ",
     "月見",
 )
-TRADE_WORDS = ("商事", "精機", "建設", "食品", "運輸", "電子", "化成", "印刷", "農園", "設計", "物産", "システム")
-FURIGANA_BY_WORD = {
+TRADE_WORDS_OF_NAMES = (
+    "商事",
+    "精機",
+    "建設",
+    "食品",
+    "運輸",
+    "電子",
+    "化成",
+    "印刷",
+    "農園",
+    "設計",
+    "物産",
+    "システム",
+)
+FURIGANA_BY_NAME_WORD = {
     "架空": "カクウ",
     "見本": "ミホン",
     "仮想": "カソウ",
@@ -58,8 +71,8 @@ FURIGANA_BY_WORD = {
     "物産": "ブッサン",
     "システム": "システム",
 }
-LEGAL_FORMS = (("", "株式会社"), ("株式会社", ""), ("", "合同会社"), ("有限会社", ""))
-NEWS_EVENTS = (
+LEGAL_FORM_PREFIXES_AND_SUFFIXES = (("", "株式会社"), ("株式会社", ""), ("", "合同会社"), ("有限会社", ""))
+INVENTED_NEWS_EVENTS = (
     ("登記変更", "本店移転", "登記情報"),
     ("登記変更", "代表取締役の変更", "登記情報"),
     ("支払", "支払の遅れについての情報", "取引先情報"),
@@ -67,27 +80,29 @@ NEWS_EVENTS = (
     ("採用", "求人の停止", "求人情報"),
     ("官報", "決算公告", "官報"),
 )
-VERDICT_BY_TEST_NUMBER = {"0000000000001": "ok", "0000000000002": "hold", "0000000000003": "ng"}
+VERDICT_BY_TEST_CORPORATION_NUMBER = {"0000000000001": "ok", "0000000000002": "hold", "0000000000003": "ng"}
 
 
 def make_company_name(number: str) -> str:
     """Return the invented company name for a corporation number. The same number always gets the same name."""
-    prefix, suffix = LEGAL_FORMS[_derive_random_bytes("name", number)[3] % len(LEGAL_FORMS)]
+    prefix, suffix = LEGAL_FORM_PREFIXES_AND_SUFFIXES[
+        _derive_random_bytes("name", number)[3] % len(LEGAL_FORM_PREFIXES_AND_SUFFIXES)
+    ]
     return prefix + "".join(_choose_name_words(number)) + suffix
 
 
 def make_company_furigana(number: str) -> str:
     """Return the katakana reading of the invented company name for a corporation number. The reading is without
     the legal form, as in the corporation registry."""
-    return "".join(FURIGANA_BY_WORD[word] for word in _choose_name_words(number))
+    return "".join(FURIGANA_BY_NAME_WORD[word] for word in _choose_name_words(number))
 
 
 def _choose_name_words(number: str) -> tuple[str, str, str]:
     seed = _derive_random_bytes("name", number)
     return (
-        INVENTED_WORDS[seed[0] % len(INVENTED_WORDS)],
-        MIDDLE_WORDS[seed[1] % len(MIDDLE_WORDS)],
-        TRADE_WORDS[seed[2] % len(TRADE_WORDS)],
+        NAME_WORDS_MEANING_INVENTED[seed[0] % len(NAME_WORDS_MEANING_INVENTED)],
+        MIDDLE_WORDS_OF_NAMES[seed[1] % len(MIDDLE_WORDS_OF_NAMES)],
+        TRADE_WORDS_OF_NAMES[seed[2] % len(TRADE_WORDS_OF_NAMES)],
     )
 
 
@@ -96,7 +111,9 @@ def get_credit_verdict(number: str) -> str:
     10). The numbers of AlarmBox's test companies have fixed results.
     """
     random_byte = _derive_random_bytes("result", number)[0] % 10
-    return VERDICT_BY_TEST_NUMBER.get(number) or ("ok" if random_byte < 7 else "hold" if random_byte < 9 else "ng")
+    return VERDICT_BY_TEST_CORPORATION_NUMBER.get(number) or (
+        "ok" if random_byte < 7 else "hold" if random_byte < 9 else "ng"
+    )
 
 
 def make_news_items(number: str, last_day: date) -> list[JsonObject]:
@@ -108,7 +125,7 @@ def make_news_items(number: str, last_day: date) -> list[JsonObject]:
 
 
 def _make_news_item(day: date, random_byte: int) -> JsonObject:
-    name, description, source = NEWS_EVENTS[random_byte % len(NEWS_EVENTS)]
+    name, description, source = INVENTED_NEWS_EVENTS[random_byte % len(INVENTED_NEWS_EVENTS)]
     return {
         "received_date": day.isoformat(),
         "tags": [{"name": name, "description": description, "source": source}],

@@ -62,12 +62,12 @@ class ChargeLedger:
     def charge_count(self) -> int:
         return len(self._charges)
 
-    def count_of_number(self, number: str) -> int:
+    def count_charges_of_number(self, number: str) -> int:
         """Return the number of charges of one corporation number."""
         with self._lock:
             return self._counts[number]
 
-    def count_by_number(self) -> dict[str, int]:
+    def count_charges_by_number(self) -> dict[str, int]:
         with self._lock:
             return dict(self._counts)
 
@@ -80,6 +80,6 @@ class ChargeLedger:
         charges = self.list_charges_of_number(number)
         return {
             "total": len(charges),
-            "by_number": {number: self.count_of_number(number)} if number else self.count_by_number(),
+            "by_number": {number: self.count_charges_of_number(number)} if number else self.count_charges_by_number(),
             "entries": [asdict(charge) for charge in charges],
         }

@@ -14,7 +14,7 @@ from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET, OA
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.messages import JsonObject, RequestRefused, make_json_reply
 
-CODE_LIFETIME = timedelta(minutes=10)
+AUTHORIZATION_CODE_LIFETIME = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class TokenIssuer:
                 raise make_oauth_refusal(401, "invalid_client")
             code = "code-" + secrets.token_hex(12)
             self._codes[code] = AuthorizationCode(
-                client_id, redirect_uri, scope or OAUTH_SCOPE, self._clock.now() + CODE_LIFETIME
+                client_id, redirect_uri, scope or OAUTH_SCOPE, self._clock.now() + AUTHORIZATION_CODE_LIFETIME
             )
             return code
 
@@ -92,7 +92,7 @@ class TokenIssuer:
         or not valid.
         """
         with self._lock:
-            self._check_client(form)
+            self._require_known_client(form)
             match form.get("grant_type"):
                 case "authorization_code":
                     return self._issue_pair_for_code(form)
@@ -127,7 +127,7 @@ class TokenIssuer:
                 pair.access_expires_at = min(pair.access_expires_at, self._clock.now())
             return len(expired_pairs)
 
-    def revoke_all(self) -> int:
+    def revoke_all_tokens(self) -> int:
         """Revoke every token pair, also the refresh tokens, so that a person must authorize the OAuth client
         again. Return the number of pairs."""
         with self._lock:
@@ -136,7 +136,7 @@ class TokenIssuer:
                 pair.is_revoked = True
             return len({id(pair) for pair in pairs})
 
-    def undo_rotation(self, pair: TokenPair) -> None:
+    def undo_token_rotation(self, pair: TokenPair) -> None:
         """Undo the rotation of a refresh token: the access token of `pair` stays valid, the refresh token of `pair`
         becomes invalid, and the previous pair will not be revoked.
         """
@@ -171,7 +171,7 @@ class TokenIssuer:
                 "access_tokens_alive": sum(1 for pair in valid_pairs if pair.access_expires_at > self._clock.now()),
             }
 
-    def _check_client(self, form: dict[str, str]) -> None:
+    def _require_known_client(self, form: dict[str, str]) -> None:
         secret = self.secret_by_client_id.get(form.get("client_id", ""))
         if secret is None or not secrets.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
             raise make_oauth_refusal(401, "invalid_client")

@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 
-LINES_PER_PAGE = 40
-BLOCK_BYTES = 1 << 20
+LINES_PER_PDF_PAGE = 40
+ZERO_BLOCK_BYTES = 1 << 20
 
 
 def make_report_pdf(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
@@ -54,21 +54,21 @@ def make_pdf_of_streams(streams: list[bytes]) -> bytes:
     return _add_cross_references(objects)
 
 
-def _add_cross_references(objects: list[bytes]) -> bytes:
+def _add_cross_references(pdf_objects: list[bytes]) -> bytes:
     body = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     offsets = []
-    for n, content in enumerate(objects, 1):
+    for n, content in enumerate(pdf_objects, 1):
         offsets.append(len(body))
         body += b"%d 0 obj\n%b\nendobj\n" % (n, content)
     start = len(body)
-    body += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    body += b"xref\n0 %d\n0000000000 65535 f \n" % (len(pdf_objects) + 1)
     body += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    body += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    body += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(pdf_objects) + 1, start)
     return bytes(body)
 
 
 def _make_text_stream(lines: tuple[str, ...]) -> bytes:
-    operators = "".join(f"({_escape_text(line)}) Tj T*\n" for line in lines[:LINES_PER_PAGE])
+    operators = "".join(f"({_escape_text(line)}) Tj T*\n" for line in lines[:LINES_PER_PDF_PAGE])
     return make_stream_object(f"BT /F1 12 Tf 16 TL 60 780 Td\n{operators}ET".encode("ascii"))
 
 
@@ -89,9 +89,9 @@ def make_pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
 
 def make_deflated_zeros(size: int) -> Iterator[bytes]:
     """Yield a zlib stream of `size` zero bytes in blocks, so that never all zeros are in memory."""
-    blocks, last_size = divmod(size, BLOCK_BYTES)
+    blocks, last_size = divmod(size, ZERO_BLOCK_BYTES)
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    block = compressor.compress(bytes(BLOCK_BYTES)) + compressor.flush(zlib.Z_FULL_FLUSH)
+    block = compressor.compress(bytes(ZERO_BLOCK_BYTES)) + compressor.flush(zlib.Z_FULL_FLUSH)
     yield b"\x78\xda"
     for _ in range(blocks):
         yield block
@@ -107,10 +107,10 @@ def make_large_pdf_base64(size: int) -> Iterator[bytes]:
     head, tail = b"%PDF-1.4\n%filler\n\n", b"\n\n\n%%EOF\n"
     lines = max(0, size - len(head) - len(tail)) // 3
     yield base64.b64encode(head)
-    block = base64.b64encode(b"%%\n" * (BLOCK_BYTES // 3))
-    for _ in range(lines // (BLOCK_BYTES // 3)):
+    block = base64.b64encode(b"%%\n" * (ZERO_BLOCK_BYTES // 3))
+    for _ in range(lines // (ZERO_BLOCK_BYTES // 3)):
         yield block
-    yield base64.b64encode(b"%%\n" * (lines % (BLOCK_BYTES // 3)) + tail)
+    yield base64.b64encode(b"%%\n" * (lines % (ZERO_BLOCK_BYTES // 3)) + tail)
 
 
 def compute_large_pdf_base64_length(size: int) -> int:

@@ -8,21 +8,21 @@ from itertools import count
 from typing import Protocol
 
 from console.sandbox.atom.exact_json import format_india_day
-from console.sandbox.atom.merchant import AtomMerchant, AtomMerchants
+from console.sandbox.atom.merchant import AtomMerchant, RegisteredAtomMerchants
 from console.sandbox.atom.requests import (
     PaymentQuery,
+    PaymentTokenRequest,
     RefundRequest,
-    TokenRequest,
     read_message_contents,
     read_object_field,
     read_payment_query,
+    read_payment_token_request,
     read_refund_query,
     read_refund_request,
-    read_token_request,
 )
 from console.sandbox.atom.responses import (
-    make_attempt_contents,
     make_marked_id,
+    make_payment_attempt_contents,
     make_refund_answer,
     make_refund_status_answer,
 )
@@ -32,7 +32,7 @@ from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, Re
 from console.sandbox.payments.ledger import Payment, PaymentLedger
 
 PROVIDER_NAME = "atom"
-FIRST_TOKEN_ID = 15_000_000_033_303
+FIRST_PAYMENT_TOKEN_ID = 15_000_000_033_303
 
 
 class AtomState(Protocol):
@@ -40,7 +40,7 @@ class AtomState(Protocol):
 
     settings: SandboxSettings
     payment_ledger: PaymentLedger
-    atom_merchants: AtomMerchants
+    atom_merchants: RegisteredAtomMerchants
 
 
 class SimulatedAtom:
@@ -49,7 +49,7 @@ class SimulatedAtom:
     def __init__(self, state: AtomState) -> None:
         self._state = state
         self._payment_ledger = state.payment_ledger
-        self._token_ids = count(FIRST_TOKEN_ID)
+        self._token_ids = count(FIRST_PAYMENT_TOKEN_ID)
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (
@@ -63,12 +63,12 @@ class SimulatedAtom:
 
     def _make_auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
-        new_token = read_token_request(merchant, data)
+        new_token = read_payment_token_request(merchant, data)
         return self._make_call(
             merchant, "auth", lambda: self._create_payment(merchant, new_token), new_token.merchant_payment_id
         )
 
-    def _create_payment(self, merchant: AtomMerchant, new_token: TokenRequest) -> HttpReply:
+    def _create_payment(self, merchant: AtomMerchant, new_token: PaymentTokenRequest) -> HttpReply:
         with self._payment_ledger.lock:
             if self._payment_ledger.find_payment(PROVIDER_NAME, new_token.merchant_payment_id):
                 raise RequestRefused(
@@ -114,7 +114,8 @@ class SimulatedAtom:
                 if payment is None or payment.id is None or not _matches_query(payment, query):
                     raise merchant.make_refusal("OTS0401")
                 attempts = [
-                    make_attempt_contents(attempt_payment) for attempt_payment in (*payment.earlier_attempts, payment)
+                    make_payment_attempt_contents(attempt_payment)
+                    for attempt_payment in (*payment.earlier_attempts, payment)
                 ]
             is_list = self._state.settings.atom_list or len(attempts) > 1
             return merchant.make_encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
@@ -179,13 +180,18 @@ class SimulatedAtom:
         return payment if payment and payment.merchant == merchant.merch_id else None
 
     def _make_call(
-        self, merchant: AtomMerchant, name: str, act: Callable[[], HttpReply], number: str, payment: str | None = None
+        self,
+        merchant: AtomMerchant,
+        name: str,
+        make_reply: Callable[[], HttpReply],
+        number: str,
+        payment: str | None = None,
     ) -> ProviderCall:
         answer = _make_code_reply_function(merchant, name)
         return ProviderCall(
             PROVIDER_NAME,
             f"{PROVIDER_NAME}_{name}",
-            act,
+            make_reply,
             number,
             payment=payment or number,
             too_fast_reply=HttpReply(429),

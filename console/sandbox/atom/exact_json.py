@@ -22,24 +22,24 @@ def format_amount(amount_minor: int) -> str:
     return f"{'-' if amount_minor < 0 else ''}{abs(amount_minor) // 100}.{abs(amount_minor) % 100:02d}"
 
 
-def make_marked_rupees(amount_minor: int) -> str:
-    """Return an amount in paise as a marked text, which `write_json` converts to a JSON number in rupees with two
-    decimals.
+def make_marked_rupee_number(amount_minor: int) -> str:
+    """Return an amount in paise as a marked text, which `encode_exact_json` converts to a JSON number in rupees with
+    two decimals.
     """
     return JSON_NUMBER_MARK + format_amount(amount_minor)
 
 
-def write_json(data: object) -> str:
-    """Return the data as JSON text; texts made by `make_marked_rupees` become numbers."""
+def encode_exact_json(data: object) -> str:
+    """Return the data as JSON text; texts made by `make_marked_rupee_number` become numbers."""
     return MARKED_NUMBER_PATTERN.sub(r"\1", json.dumps(data, ensure_ascii=False, separators=(",", ":")))
 
 
-def read_json(text: str) -> JsonObject:
+def decode_exact_json(text: str) -> JsonObject:
     """Parse a JSON object; its numbers become `ExactNumber`.
 
     Raises `ValueError` for any other text.
     """
-    value = json.loads(text, parse_int=ExactNumber, parse_float=ExactNumber, parse_constant=_refuse_constant)
+    value = json.loads(text, parse_int=ExactNumber, parse_float=ExactNumber, parse_constant=_refuse_json_constant)
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return value
@@ -82,5 +82,5 @@ def is_day_text(text: object) -> bool:
         return False
 
 
-def _refuse_constant(text: str) -> object:
+def _refuse_json_constant(text: str) -> object:
     raise ValueError(text)

@@ -7,11 +7,11 @@ from threading import Lock
 from urllib.parse import urlencode
 
 from console.sandbox.atom.crypto import DecryptionFailed, decrypt_text, encrypt_text, sign_parts
-from console.sandbox.atom.exact_json import read_json, write_json
+from console.sandbox.atom.exact_json import decode_exact_json, encode_exact_json
 from console.sandbox.environment import credentials
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused
 
-MESSAGE_BY_CODE = {
+MESSAGE_BY_RESPONSE_CODE = {
     "OTS0000": "SUCCESS", "OTS0002": "FORCE SUCCESS", "OTS0551": "PENDING FROM BANK", "OTS0351": "INITIATED",
     "OTS0301": "INITIALIZED", "OTS0201": "TIMEOUT", "OTS0001": "AUTO REVERSAL", "OTS0101": "CANCELLED",
     "OTS0600": "FAILED", "OTS0401": "NODATA", "OTS0506": "SIGNATURE MISMATCHED", "OTS0522": "INVALID PASSWORD",
@@ -45,11 +45,11 @@ class AtomMerchant:
         Raises `DecryptionFailed` if the text can't be decrypted; `ValueError` if the decrypted text isn't a JSON
         object.
         """
-        return read_json(decrypt_text(encrypted_text, self.request_key, self.request_salt))
+        return decode_exact_json(decrypt_text(encrypted_text, self.request_key, self.request_salt))
 
     def make_encrypted_form(self, data: object) -> bytes:
         """Return an encrypted answer as form text. Atom sends such a form with the media type of JSON."""
-        encrypted_text = encrypt_text(write_json(data), self.response_key, self.response_salt)
+        encrypted_text = encrypt_text(encode_exact_json(data), self.response_key, self.response_salt)
         return urlencode({"merchId": self.merch_id, "encData": encrypted_text}).encode("ascii")
 
     def has_valid_signature(self, signature: object, *parts: object) -> bool:
@@ -78,7 +78,11 @@ class AtomMerchant:
         """Return an encrypted answer that has a status code and no other contents, in the format of AUTH, where the
         names of fields begin with `txn`.
         """
-        details = {"txnStatusCode": code, "txnMessage": MESSAGE_BY_CODE.get(code, "?"), "txnDescription": description}
+        details = {
+            "txnStatusCode": code,
+            "txnMessage": MESSAGE_BY_RESPONSE_CODE.get(code, "?"),
+            "txnDescription": description,
+        }
         return self.make_encrypted_reply({"responseDetails": details}, status)
 
     def make_refusal(self, code: str) -> RequestRefused:
@@ -87,11 +91,11 @@ class AtomMerchant:
 
 
 def make_response_details(code: str, description: str | None = None) -> JsonObject:
-    message = MESSAGE_BY_CODE.get(code, "?")
+    message = MESSAGE_BY_RESPONSE_CODE.get(code, "?")
     return {"statusCode": code, "message": message, "description": description or message}
 
 
-class AtomMerchants:
+class RegisteredAtomMerchants:
     """The merchants that the simulated Atom knows. Several threads may use it at the same time."""
 
     def __init__(self) -> None:

@@ -12,12 +12,12 @@ from console.sandbox.atom.exact_json import is_day_text, parse_paise, read_india
 from console.sandbox.atom.merchant import AtomMerchant
 from console.sandbox.http.messages import JsonObject, RequestRefused
 
-NUMBER_PATTERN = "[A-Za-z0-9_-]{1,50}"
-MAX_UDF_LENGTH = 45
+MERCHANT_CHOSEN_ID_PATTERN = "[A-Za-z0-9_-]{1,50}"
+MAX_USER_DEFINED_FIELD_LENGTH = 45
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRequest:
+class PaymentTokenRequest:
     """A request for the token of a payment page. `merchant_payment_id` is the merchant's payment id, `amount` is in
     paise.
     """
@@ -62,7 +62,7 @@ def read_message_contents(data: JsonObject) -> JsonObject:
     return read_object_field(data, "payInstrument")
 
 
-def read_token_request(merchant: AtomMerchant, data: JsonObject) -> TokenRequest:
+def read_payment_token_request(merchant: AtomMerchant, data: JsonObject) -> PaymentTokenRequest:
     """Read and check an AUTH request, which requests the token of a payment page.
 
     Raises `RequestRefused`: 401 for wrong credentials, 400 for wrong contents.
@@ -77,7 +77,7 @@ def read_token_request(merchant: AtomMerchant, data: JsonObject) -> TokenRequest
     if wrong_field or amount is None or at is None:
         raise RequestRefused(merchant.make_token_result_reply("OTS0600", 400, f"VALIDATION: {wrong_field}"))
     details = {"custAccNo": str(pay_fields.get("custAccNo", "")), "product": merchant.product}
-    return TokenRequest(str(number), amount, at, details)
+    return PaymentTokenRequest(str(number), amount, at, details)
 
 
 def _find_wrong_token_field(
@@ -87,12 +87,14 @@ def _find_wrong_token_field(
     has_matching_products = has_matching_product_sum(merchant, pay_fields.get("prodDetails"), amount)
     return next((name for name, is_valid in (
         ("api", read_object_field(request, "headDetails").get("api") == "AUTH"),
-        ("merchTxnId", isinstance(number, str) and re.fullmatch(NUMBER_PATTERN, number)),
+        ("merchTxnId", isinstance(number, str) and re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, number)),
         ("merchTxnDate", at),
         ("amount", amount),
         ("txnCurrency", pay_fields.get("txnCurrency") == "INR"),
         ("product", pay_fields.get("product") == merchant.product or has_matching_products),
-        ("extras", all(len(str(text)) <= MAX_UDF_LENGTH for text in read_object_field(request, "extras").values())),
+        ("extras", all(
+            len(str(text)) <= MAX_USER_DEFINED_FIELD_LENGTH for text in read_object_field(request, "extras").values()
+        )),
     ) if not is_valid), None)  # fmt: skip
 
 
@@ -119,7 +121,7 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
         pay_fields.get("txnCurrency"),
         pay_fields.get("amount"),
     )
-    _check_merchant(merchant, merchant_fields, password=None if v2 else merchant.password)
+    _require_matching_merchant(merchant, merchant_fields, password=None if v2 else merchant.password)
     signed_before = (merchant.merch_id,) if v2 else (merchant.merch_id, merchant.password)
     signed_after = () if v2 else ("TXNVERIFICATION",)
     if not merchant.has_valid_signature(
@@ -147,7 +149,7 @@ def read_refund_request(merchant: AtomMerchant, data: JsonObject) -> RefundReque
         pay_fields.get("txnCurrency"),
         pay_fields.get("totalRefundAmount"),
     )
-    _check_merchant(merchant, merchant_fields, password=merchant.password)
+    _require_matching_merchant(merchant, merchant_fields, password=merchant.password)
     parts = (merchant.merch_id, merchant.password, number, total, currency, "REFUNDINIT")
     if not merchant.has_valid_signature(pay_fields.get("signature"), *parts):
         raise merchant.make_refusal("OTS0506")
@@ -166,7 +168,7 @@ def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
     """
     request = read_message_contents(data)
     encoded_password = base64.b64encode(merchant.password.encode()).decode("ascii")
-    _check_merchant(merchant, read_object_field(request, "merchDetails"), password=encoded_password)
+    _require_matching_merchant(merchant, read_object_field(request, "merchDetails"), password=encoded_password)
     pay_fields = read_object_field(request, "payDetails")
     products = pay_fields.get("prodDetails")
     names = [row.get("prodName") for row in products if isinstance(row, dict)] if isinstance(products, list) else []
@@ -175,7 +177,7 @@ def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
     return str(pay_fields.get("atomTxnId"))
 
 
-def _check_merchant(merchant: AtomMerchant, merchant_fields: JsonObject, *, password: str | None) -> None:
+def _require_matching_merchant(merchant: AtomMerchant, merchant_fields: JsonObject, *, password: str | None) -> None:
     """Check the merchant id and the password of a request. `password` is the expected password; None if the request
     has none.
 
@@ -206,7 +208,7 @@ def _read_product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, in
     name, key, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
     if name != merchant.product:
         raise merchant.make_refusal("OTS0637")
-    if not isinstance(key, str) or not re.fullmatch(NUMBER_PATTERN, key):
+    if not isinstance(key, str) or not re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, key):
         raise merchant.make_refusal("OTS0638")
     if amount is None:
         raise merchant.make_refusal("OTS0509")

@@ -3,11 +3,11 @@
 from console.sandbox.atom.crypto import encrypt_text, sign_parts
 from console.sandbox.atom.exact_json import (
     JSON_NUMBER_MARK,
+    encode_exact_json,
     format_amount,
     format_india_day,
     format_india_time,
-    make_marked_rupees,
-    write_json,
+    make_marked_rupee_number,
 )
 from console.sandbox.atom.merchant import AtomMerchant, make_response_details
 from console.sandbox.http.messages import JsonObject
@@ -17,8 +17,8 @@ STATUS_FETCHED_MESSAGE = "REFUND STATUS FETCHED SUCCESSFULLY"
 
 
 def make_marked_id(text: str | None) -> str | None:
-    """Return an id with JSON_NUMBER_MARK in front, so that `write_json` writes the id as a JSON number. None for
-    None or an empty id."""
+    """Return an id with JSON_NUMBER_MARK in front, so that `encode_exact_json` writes the id as a JSON number. None
+    for None or an empty id."""
     return JSON_NUMBER_MARK + text if text else None
 
 
@@ -28,7 +28,7 @@ def make_bank_transaction_number(payment: Payment) -> str | None:
     return f"00{payment.id}1119" if at_bank and payment.id else None
 
 
-def make_attempt_contents(payment: Payment) -> JsonObject:
+def make_payment_attempt_contents(payment: Payment) -> JsonObject:
     """Return the contents that the answer to TXNVERIFICATION has about one attempt to pay."""
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
@@ -40,19 +40,19 @@ def make_attempt_contents(payment: Payment) -> JsonObject:
         "payDetails": {
             "atomTxnId": make_marked_id(payment.id),
             "product": payment.details["product"],
-            "amount": make_marked_rupees(payment.amount_minor),
-            "surchargeAmount": make_marked_rupees(payment.surcharge_minor),
-            "totalAmount": make_marked_rupees(payment.amount_minor + payment.surcharge_minor),
+            "amount": make_marked_rupee_number(payment.amount_minor),
+            "surchargeAmount": make_marked_rupee_number(payment.surcharge_minor),
+            "totalAmount": make_marked_rupee_number(payment.amount_minor + payment.surcharge_minor),
         },
         "payModeSpecificData": {
             "subChannel": payment.details.get("subChannel", "DC"),
             "bankDetails": {"bankTxnId": make_bank_transaction_number(payment), "otsBankName": "Sandbox Bank"},
         },
-        "responseDetails": make_response_details(payment.state, _find_description(payment)),
+        "responseDetails": make_response_details(payment.state, _find_status_description(payment)),
     }
 
 
-def _find_description(payment: Payment) -> str | None:
+def _find_status_description(payment: Payment) -> str | None:
     return "TRANSACTION IS SUCCESSFUL" if payment.is_captured else None
 
 
@@ -67,14 +67,14 @@ def make_refund_answer(payment: Payment, refunds: list[Refund], total: int) -> J
             "prodRefundId": refund.key,
             "prodStatusCode": "OTS0000",
             "prodDescription": "REFUND INITIATED",
-            "prodRefundAmount": make_marked_rupees(refund.amount_minor),
+            "prodRefundAmount": make_marked_rupee_number(refund.amount_minor),
         }
         for refund in refunds
     ]
     pay_fields = {
         "atomTxnId": make_marked_id(payment.id),
         "txnCurrency": payment.currency,
-        "totalRefundAmount": make_marked_rupees(total),
+        "totalRefundAmount": make_marked_rupee_number(total),
         "prodDetails": products,
     }
     return {"payInstrument": {"payDetails": pay_fields, "responseDetails": make_response_details("OTS0000")}}
@@ -98,7 +98,7 @@ def make_refund_status_answer(payment: Payment, *, in_paise: bool, as_list: bool
 def _make_refund_row(refund: Refund, *, in_paise: bool) -> JsonObject:
     return {
         "refundTxnId": make_marked_id(refund.id),
-        "refundAmt": refund.amount_minor if in_paise else make_marked_rupees(refund.amount_minor),
+        "refundAmt": refund.amount_minor if in_paise else make_marked_rupee_number(refund.amount_minor),
         "refundInitiatedDate": format_india_day(refund.accepted_at),
         "remarks": refund.state,
         "prodRefundId": refund.key,
@@ -118,11 +118,14 @@ def make_callback_data(payment: Payment) -> JsonObject:
             "payDetails": {
                 "atomTxnId": make_marked_id(payment.id),
                 "prodDetails": [
-                    {"prodName": payment.details["product"], "prodAmount": make_marked_rupees(payment.amount_minor)}
+                    {
+                        "prodName": payment.details["product"],
+                        "prodAmount": make_marked_rupee_number(payment.amount_minor),
+                    }
                 ],
-                "amount": make_marked_rupees(payment.amount_minor),
-                "surchargeAmount": make_marked_rupees(payment.surcharge_minor),
-                "totalAmount": make_marked_rupees(payment.amount_minor + payment.surcharge_minor),
+                "amount": make_marked_rupee_number(payment.amount_minor),
+                "surchargeAmount": make_marked_rupee_number(payment.surcharge_minor),
+                "totalAmount": make_marked_rupee_number(payment.amount_minor + payment.surcharge_minor),
                 "custAccNo": payment.details.get("custAccNo", ""),
                 "txnCurrency": payment.currency,
                 "txnInitDate": format_india_time(payment.begun_at),
@@ -184,5 +187,5 @@ def make_encrypted_callback(merchant: AtomMerchant, data: JsonObject, manner: st
     keys = (merchant.response_key, merchant.response_salt)
     if manner == "other_seal":
         keys = (merchant.request_key, merchant.request_salt)
-    encrypted_text = encrypt_text(write_json({"payInstrument": signed_data}), *keys)
+    encrypted_text = encrypt_text(encode_exact_json({"payInstrument": signed_data}), *keys)
     return f"merchId={merchant.merch_id}&encData={encrypted_text}".encode("ascii")

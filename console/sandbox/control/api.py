@@ -13,13 +13,13 @@ from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
 from console.sandbox.environment.clock import format_instant
 from console.sandbox.faults.state import SandboxState
-from console.sandbox.http.calls import Handler, ProviderCall, ProviderRoute, make_route
+from console.sandbox.http.calls import CallHandler, ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, make_error_reply, make_json_reply
 from console.sandbox.registry.rows import RegistryRow
-from console.sandbox.rules.registry import FAULTS
-from console.sandbox.rules.rules import InvalidRule, read_rule
+from console.sandbox.rules.registry import FAULT_BY_NAME
+from console.sandbox.rules.rules import InvalidFaultRule, read_fault_rule
 
-PATH_PREFIX = "/_sandbox/"
+CONTROL_PATH_PREFIX = "/_sandbox/"
 MAX_WAIT_SECONDS = 60.0
 OutageStarter = Callable[[float | None], None]
 
@@ -55,7 +55,7 @@ class ControlApi:
             ("POST", "config"): self._change_settings,
             ("POST", "release"): self._release_calls,
             ("POST", "checks"): self._register_checks,
-            ("POST", "tokens/revoke"): lambda _: make_json_reply({"revoked": self._state.tokens.revoke_all()}),
+            ("POST", "tokens/revoke"): lambda _: make_json_reply({"revoked": self._state.tokens.revoke_all_tokens()}),
             ("POST", "tokens/expire"): lambda _: make_json_reply(
                 {"expired": self._state.tokens.expire_access_tokens()}
             ),
@@ -67,7 +67,7 @@ class ControlApi:
             **self._payments.endpoints(),
         }
         return tuple(
-            make_route(method, PATH_PREFIX + path, _make_bad_request_handler(act))
+            make_route(method, CONTROL_PATH_PREFIX + path, _make_bad_request_handler(act))
             for (method, path), act in table.items()
         )
 
@@ -108,7 +108,7 @@ class ControlApi:
                 "argument": kind.argument_rule,
                 "options": list(kind.option_names),
             }
-            for kind in FAULTS.values()
+            for kind in FAULT_BY_NAME.values()
         ]
         return make_json_reply({"faults": rows})
 
@@ -122,7 +122,7 @@ class ControlApi:
         calls, charges, requests, refunds, notices = (int(query.get(name, "0")) for name in names)
 
         def reached() -> bool:
-            charged = state.ledger.count_of_number(number) if number else state.ledger.charge_count
+            charged = state.ledger.count_charges_of_number(number) if number else state.ledger.charge_count
             return (
                 state.holds.count_held_calls(call, number) >= calls
                 and charged >= charges
@@ -138,7 +138,7 @@ class ControlApi:
 
     def _add_faults(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
-        rules = [read_rule(rule) for rule in body.get("rules", [body])]
+        rules = [read_fault_rule(rule) for rule in body.get("rules", [body])]
         return make_json_reply({"ids": [self._state.rules.add_rule(rule) for rule in rules]}, 201)
 
     def _clear_faults(self, request: HttpRequest) -> HttpReply:
@@ -205,13 +205,13 @@ class ControlApi:
         return make_json_reply({"accepting_connections": True})
 
 
-def _make_bad_request_handler(act: Callable[[HttpRequest], HttpReply]) -> Handler:
-    """Return a handler that calls `act` and answers an invalid request with status 400 and the reason."""
+def _make_bad_request_handler(handle_request: Callable[[HttpRequest], HttpReply]) -> CallHandler:
+    """Return a handler that calls `handle_request` and answers an invalid request with status 400 and the reason."""
 
     def handler(request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         try:
-            return act(request)
-        except (InvalidRule, ValueError, KeyError, TypeError) as reason:
+            return handle_request(request)
+        except (InvalidFaultRule, ValueError, KeyError, TypeError) as reason:
             return make_error_reply(400, f"{type(reason).__name__}: {reason}")
 
     return handler

@@ -19,9 +19,9 @@ from console.sandbox.payments.notices import NoticeCall, SimulatedNotice, make_t
 from console.sandbox.rules.registry import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction
 
-CALL_NAME_BY_PROVIDER = {"paypay": "paypay_webhook", "atom": "atom_callback"}
+NOTICE_CALL_NAME_BY_PROVIDER = {"paypay": "paypay_webhook", "atom": "atom_callback"}
 FORM_MEDIA_TYPE, JSON_MEDIA_TYPE = "application/x-www-form-urlencoded", "application/json"
-RETRY_SECONDS = 0.1
+SECONDS_BETWEEN_NOTICE_ATTEMPTS = 0.1
 MAX_LOGGED_NOTICES = 20_000
 
 
@@ -78,12 +78,12 @@ class NoticeSender:
             self._sent_notices: deque[SentNotice] = deque(maxlen=MAX_LOGGED_NOTICES)
             self._state.notices_ended = 0
 
-    def set_address(self, provider: str, address: str | None) -> None:
+    def set_notice_address(self, provider: str, address: str | None) -> None:
         """Set the URL to which a provider's notices are sent. With None no notices of this provider are sent.
 
         Raises `ValueError` for an unknown provider, and for a URL that isn't on this machine.
         """
-        if provider not in CALL_NAME_BY_PROVIDER:
+        if provider not in NOTICE_CALL_NAME_BY_PROVIDER:
             raise ValueError(f"{provider} sends no notices")
         if address is not None:
             _require_loopback(address)
@@ -140,7 +140,7 @@ class NoticeSender:
         """
         if notice.provider not in self.addresses:
             return False
-        call_name = CALL_NAME_BY_PROVIDER[notice.provider]
+        call_name = NOTICE_CALL_NAME_BY_PROVIDER[notice.provider]
         call = NoticeCall(notice.provider, call_name, lambda: self._deliver_notice(notice), notice.number,
                           payment=notice.number, notice=notice, handled_count=self._state.notices_ended,
                           deliver_notice=self._deliver_notice)  # fmt: skip
@@ -196,7 +196,7 @@ class NoticeSender:
         self._state.holds.notify_waiters()
         try_count = 1 + (self._state.settings.notice_retries if notice.provider == "paypay" else 0)
         for try_number in range(try_count if address else 0):
-            if try_number and not self._state.holds.pause(RETRY_SECONDS):
+            if try_number and not self._state.holds.pause(SECONDS_BETWEEN_NOTICE_ATTEMPTS):
                 break
             sent_notice.statuses.append(
                 _post_notice(str(address), body, notice.media_type, self._state.settings.notice_seconds)

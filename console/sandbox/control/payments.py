@@ -10,9 +10,9 @@ from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, ma
 from console.sandbox.payments.ledger import Payment, Refund
 from console.sandbox.paypay.api import SimulatedPayPay
 
-RequestAction = Callable[[HttpRequest], HttpReply]
+RequestHandler = Callable[[HttpRequest], HttpReply]
 # States about which the provider sends no notice.
-STATES_WITHOUT_NOTICE = ("CREATED", "GONE", "NONE", "REAUTHORIZING", "OTS0301", "OTS0351")
+PROVIDER_STATES_WITHOUT_NOTICE = ("CREATED", "GONE", "NONE", "REAUTHORIZING", "OTS0301", "OTS0351")
 
 
 class PaymentControl:
@@ -31,7 +31,7 @@ class PaymentControl:
         self._notice_sender = notice_sender
         self._get_sandbox_url = get_sandbox_url
 
-    def endpoints(self) -> dict[tuple[str, str], RequestAction]:
+    def endpoints(self) -> dict[tuple[str, str], RequestHandler]:
         """Return the endpoints by HTTP method and by path after the control API's prefix."""
         return {
             ("GET", "payments"): self._read_payments,
@@ -83,7 +83,7 @@ class PaymentControl:
             state = payment.provider_words.get_payment_state(body.get("state", "paid"))
             if body.get("id"):
                 self._payment_ledger.set_provider_id(payment, str(body["id"]))
-            self._set_state(self._payment_ledger.add_payment(payment), state, body)
+            self._set_payment_state(self._payment_ledger.add_payment(payment), state, body)
             for refund in body.get("refunds", ()):
                 self._register_refund(payment, refund)
         return make_json_reply(payment.export_json(), 201)
@@ -120,8 +120,8 @@ class PaymentControl:
                 self._payment_ledger.begin_attempt(payment)
             if "amount_minor" in body:
                 payment.amount_minor = _require_amount(body["amount_minor"])
-            self._set_state(payment, state, body)
-        must_notify = body.get("notify", True) and payment.state not in STATES_WITHOUT_NOTICE
+            self._set_payment_state(payment, state, body)
+        must_notify = body.get("notify", True) and payment.state not in PROVIDER_STATES_WITHOUT_NOTICE
         was_sent = (
             must_notify
             and payment.id is not None
@@ -129,7 +129,7 @@ class PaymentControl:
         )
         return make_json_reply(payment.export_json() | {"notice": bool(was_sent)})
 
-    def _set_state(self, payment: Payment, state: str, fields: JsonObject) -> None:
+    def _set_payment_state(self, payment: Payment, state: str, fields: JsonObject) -> None:
         payment.surcharge_minor = int(fields.get("surcharge_minor", payment.surcharge_minor))
         if "channel" in fields:
             payment.details["subChannel"] = str(fields["channel"])
@@ -169,7 +169,7 @@ class PaymentControl:
 
     def _set_notice_addresses(self, request: HttpRequest) -> HttpReply:
         for provider, address in request.read_json().items():
-            self._notice_sender.set_address(provider, address)
+            self._notice_sender.set_notice_address(provider, address)
         return make_json_reply(self._notice_sender.export_json())
 
     def _send_notice(self, request: HttpRequest) -> HttpReply:

@@ -1,7 +1,7 @@
-"""All faults of the simulated providers. Importing this package fills the table `FAULTS`."""
+"""All faults of the simulated providers. Importing this package fills the table `FAULT_BY_NAME`."""
 
 from console.sandbox.faults import notices, payments, pdfs, tokens, transport
 from console.sandbox.faults import responses as answers
-from console.sandbox.rules.registry import FAULTS, FaultKind
+from console.sandbox.rules.registry import FAULT_BY_NAME, FaultKind
 
-__all__ = ["FAULTS", "FaultKind", "answers", "notices", "payments", "pdfs", "tokens", "transport"]
+__all__ = ["FAULT_BY_NAME", "FaultKind", "answers", "notices", "payments", "pdfs", "tokens", "transport"]

@@ -7,16 +7,16 @@ from copy import deepcopy
 from typing import Any
 
 from console.sandbox.faults.exchange import CallInProgress
-from console.sandbox.faults.payments import change_fields
+from console.sandbox.faults.payments import change_field_values
 from console.sandbox.http.messages import HttpReply
 from console.sandbox.payments.notices import NoticeCall, SimulatedNotice
 from console.sandbox.rules.holds import HoldEnding
 from console.sandbox.rules.registry import NOTICE_CALLS, register_fault
 
-CALLBACK_CALLS = ("atom_callback",)
+ATOM_CALLBACK_CALLS = ("atom_callback",)
 NOTICE_TIME_FIELDS = ("paid_at", "authorized_at", "merchTxnDate", "txnInitDate", "txnCompleteDate")
-OVERTAKING_SECONDS = 30.0
-HUGE_BODY_BYTES = 10 << 20
+MAX_WAIT_FOR_OVERTAKING_SECONDS = 30.0
+HUGE_NOTICE_BODY_BYTES = 10 << 20
 
 
 def _require_notice_call(exchange: CallInProgress) -> NoticeCall:
@@ -34,7 +34,9 @@ def _get_notice_and_sender(
     return call.notice, call.deliver_notice
 
 
-def _register_changed_contents(name: str, answer_description: str, change: Callable[[dict[str, Any]], None]) -> None:
+def _register_changed_notice_fault(
+    name: str, answer_description: str, change: Callable[[dict[str, Any]], None]
+) -> None:
     """Register a fault that changes the contents of a notice. If the provider signs its notices, the signature fits
     the changed contents. `answer_description` describes the notice that the receiver gets.
     """
@@ -57,11 +59,11 @@ def _register_wrong_signature_fault(name: str, answer_description: str, manner: 
         notice, deliver = _get_notice_and_sender(exchange)
         deliver(notice.replace_fields(signature_manner=manner))
 
-    register_fault(name, answer_description, "happens", CALLBACK_CALLS)(perform)
+    register_fault(name, answer_description, "happens", ATOM_CALLBACK_CALLS)(perform)
 
 
 def _make_field_change(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
-    return lambda data: change_fields(data, names, change)
+    return lambda data: change_field_values(data, names, change)
 
 
 def _make_increased_amount(text: str) -> str:
@@ -70,27 +72,27 @@ def _make_increased_amount(text: str) -> str:
     return f"{number_mark}{int(text[len(number_mark)]) + 1}{text[len(number_mark) + 1 :]}"
 
 
-_register_changed_contents(
+_register_changed_notice_fault(
     "notice_other_amount",
     "another amount",
     _make_field_change(("order_amount", "amount", "totalAmount"), _make_increased_amount),
 )
-_register_changed_contents(
+_register_changed_notice_fault(
     "notice_other_order",
     "a payment that nobody knows",
     _make_field_change(("merchant_order_id", "merchTxnId"), lambda value: f"{value}-UNKNOWN"),
 )
-_register_changed_contents(
+_register_changed_notice_fault(
     "notice_other_merchant",
     "another merchant",
     _make_field_change(("merchant_id", "merchId"), lambda value: f"{value}9"),
 )
-_register_changed_contents(
+_register_changed_notice_fault(
     "notice_future",
     "times of a year that has not come",
     _make_field_change(NOTICE_TIME_FIELDS, lambda text: "2099" + text[4:]),
 )
-_register_changed_contents(
+_register_changed_notice_fault(
     "notice_other_state",
     "a state that is in no table",
     _make_field_change(("state", "statusCode"), lambda _: "OTS9999"),
@@ -128,7 +130,9 @@ def delay_notice(exchange: CallInProgress) -> None:
 def let_next_notice_overtake(exchange: CallInProgress) -> None:
     notice, deliver = _get_notice_and_sender(exchange)
     handled_count = _require_notice_call(exchange).handled_count
-    if exchange.state.holds.wait_until(lambda: exchange.state.notices_ended > handled_count, OVERTAKING_SECONDS):
+    if exchange.state.holds.wait_until(
+        lambda: exchange.state.notices_ended > handled_count, MAX_WAIT_FOR_OVERTAKING_SECONDS
+    ):
         deliver(notice)
 
 
@@ -144,7 +148,7 @@ def cut_notice(exchange: CallInProgress) -> None:
 )
 def enlarge_notice(exchange: CallInProgress) -> None:
     notice, deliver = _get_notice_and_sender(exchange)
-    padding = b" " * (exchange.instruction.size or HUGE_BODY_BYTES)
+    padding = b" " * (exchange.instruction.size or HUGE_NOTICE_BODY_BYTES)
     body = notice.body
     deliver(notice.replace_fields(render=lambda _, __: (body + padding)[: len(padding)]))
 

@@ -17,27 +17,27 @@ REFUND_CALLS = ("paypay_refund", "atom_refund")
 REFUND_STATUS_CALLS = ("paypay_refund_details", "atom_refund_status")
 PAYMENT_STATUS_CALLS = ("paypay_payment", "atom_verification")
 CALLS_THAT_REPEAT_IDS = (*PAYMENT_STATUS_CALLS, *REFUND_CALLS, *REFUND_STATUS_CALLS)
-AMOUNT_FIELDS = ("amount", "totalAmount", "totalRefundAmount", "prodRefundAmount", "refundAmt")
-ValueChange = Callable[[Any], Any]
+AMOUNT_FIELD_NAMES = ("amount", "totalAmount", "totalRefundAmount", "prodRefundAmount", "refundAmt")
+FieldValueChange = Callable[[Any], Any]
 
 
-def change_fields(data: Any, names: tuple[str, ...], change: ValueChange) -> None:
+def change_field_values(data: Any, names: tuple[str, ...], change: FieldValueChange) -> None:
     """Replace every value of a field with one of these names by the result of `change`, at any depth of `data`. A
     value that is None, an object or a list isn't replaced."""
     for name, value in list(data.items()) if isinstance(data, dict) else []:
         if isinstance(value, dict | list):
-            change_fields(value, names, change)
+            change_field_values(value, names, change)
         elif name in names and value is not None:
             data[name] = change(value)
     for value in data if isinstance(data, list) else []:
-        change_fields(value, names, change)
+        change_field_values(value, names, change)
 
 
-def _register_changed_answer(
+def _register_changed_answer_fault(
     name: str,
     answer_description: str,
     names: tuple[str, ...],
-    change: ValueChange,
+    change: FieldValueChange,
     calls: tuple[str, ...] = CALLS_THAT_REPEAT_IDS,
 ) -> None:
     """Register a fault that changes the fields with these names in the correct answer. `answer_description` describes
@@ -45,7 +45,9 @@ def _register_changed_answer(
     """
 
     def perform(exchange: CallInProgress) -> None:
-        exchange.send_reply(exchange.execute_call().change_data(lambda data: change_fields(data, names, change)))
+        exchange.send_reply(
+            exchange.execute_call().change_data(lambda data: change_field_values(data, names, change))
+        )
 
     register_fault(name, answer_description, "happens", calls)(perform)
 
@@ -57,42 +59,44 @@ def _make_increased_amount(value: Any) -> Any:
     return value + 1 if isinstance(value, int) else value
 
 
-_register_changed_answer(
+_register_changed_answer_fault(
     "other_payment", "another payment id of the provider", ("paymentId", "atomTxnId"), lambda value: f"{value}9"
 )
-_register_changed_answer(
+_register_changed_answer_fault(
     "other_order",
     "another payment number of the merchant",
     ("merchantPaymentId", "merchTxnId"),
     lambda value: f"{value}-OTHER",
     PAYMENT_STATUS_CALLS,
 )
-_register_changed_answer(
+_register_changed_answer_fault(
     "other_refund",
     "another refund id of the merchant",
     ("merchantRefundId", "prodRefundId"),
     lambda value: f"{value}-OTHER",
     (*REFUND_CALLS, *REFUND_STATUS_CALLS),
 )
-_register_changed_answer("other_amount", "one yen or one rupee more", AMOUNT_FIELDS, _make_increased_amount)
-_register_changed_answer(
-    "amount_as_text", "amounts as text", AMOUNT_FIELDS, lambda value: str(value).removeprefix(JSON_NUMBER_MARK)
+_register_changed_answer_fault(
+    "other_amount", "one yen or one rupee more", AMOUNT_FIELD_NAMES, _make_increased_amount
 )
-_register_changed_answer(
+_register_changed_answer_fault(
+    "amount_as_text", "amounts as text", AMOUNT_FIELD_NAMES, lambda value: str(value).removeprefix(JSON_NUMBER_MARK)
+)
+_register_changed_answer_fault(
     "amount_fraction",
     "half a yen more",
-    AMOUNT_FIELDS,
+    AMOUNT_FIELD_NAMES,
     lambda value: value + 0.5,
     ("paypay_payment", "paypay_refund", "paypay_refund_details"),
 )
-_register_changed_answer("other_currency", "USD", ("currency", "txnCurrency"), lambda _: "USD")
-_register_changed_answer(
+_register_changed_answer_fault("other_currency", "USD", ("currency", "txnCurrency"), lambda _: "USD")
+_register_changed_answer_fault(
     "odd_status",
     "a status that is in no table",
     ("status", "statusCode", "prodStatusCode", "remarks"),
     lambda value: "OTS9999" if value.startswith("OTS") else "SOMETHING_NEW",
 )
-_register_changed_answer(
+_register_changed_answer_fault(
     "refund_failed",
     "the refund failed (REFUND_FAILED, REFUND FAILED), although it did not",
     ("status", "remarks"),
@@ -140,22 +144,22 @@ def _make_result_reply(exchange: CallInProgress) -> HttpReply:
     PAYMENT_PROVIDER_CALLS,
     option_names=("fields",),
 )
-def set_fields(exchange: CallInProgress) -> None:
+def answer_with_set_fields(exchange: CallInProgress) -> None:
     def change(data: JsonObject) -> None:
         for path, value in exchange.instruction.fields.items():
-            set_at_path(data, path.split("."), value)
+            set_field_at_path(data, path.split("."), value)
 
     exchange.send_reply(exchange.execute_call().change_data(change))
 
 
-def set_at_path(data: Any, path: list[str], value: Any) -> None:
+def set_field_at_path(data: Any, path: list[str], value: Any) -> None:
     """Set a field at this path of field names and list indexes. The path ends with the field's name, which may be
     new. Do nothing if another part of the path doesn't exist."""
     name, *rest = path
     if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and rest:
-        set_at_path(data[int(name)], rest, value)
+        set_field_at_path(data[int(name)], rest, value)
     elif isinstance(data, dict) and rest:
-        set_at_path(data.get(name), rest, value)
+        set_field_at_path(data.get(name), rest, value)
     elif isinstance(data, dict):
         data[name] = value
 
@@ -178,7 +182,7 @@ def hide_refunds(exchange: CallInProgress) -> None:
     def change(data: JsonObject) -> None:
         if data.get("data"):
             data["data"]["refunds"] = None
-        set_at_path(data, ["payInstrument", "refundStatusDetails"], {"refundDetails": []})
+        set_field_at_path(data, ["payInstrument", "refundStatusDetails"], {"refundDetails": []})
 
     exchange.send_reply(exchange.execute_call().change_data(change))
 

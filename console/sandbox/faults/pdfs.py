@@ -8,12 +8,12 @@ from itertools import chain
 
 from console.sandbox.alarmbox import pdf
 from console.sandbox.faults.exchange import CallInProgress
-from console.sandbox.faults.responses import change_checks
+from console.sandbox.faults.responses import change_checks_in_answer
 from console.sandbox.http.messages import JsonObject
 from console.sandbox.rules.registry import PDF_CALLS, register_fault
 
 PDF_PLACEHOLDER = "@the file goes here@"
-EXECUTABLE_BYTES = (
+WINDOWS_EXECUTABLE_CONTENT = (
     b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
 )
 
@@ -22,7 +22,7 @@ def replace_pdf(exchange: CallInProgress, make_pdf_data: Callable[[JsonObject], 
     """Send the correct answer, with the value that `make_pdf_data` returns for the credit check as its
     `pdf_file_data`. An answer without a credit check isn't changed.
     """
-    change_checks(exchange, lambda check: check.update(pdf_file_data=make_pdf_data(check)))
+    change_checks_in_answer(exchange, lambda check: check.update(pdf_file_data=make_pdf_data(check)))
 
 
 def _encode_base64(content: bytes) -> str:
@@ -31,7 +31,7 @@ def _encode_base64(content: bytes) -> str:
 
 @register_fault("pdf_missing", "no pdf_file_data", "happens", PDF_CALLS)
 def remove_pdf(exchange: CallInProgress) -> None:
-    change_checks(exchange, lambda check: check.pop("pdf_file_data", None))
+    change_checks_in_answer(exchange, lambda check: check.pop("pdf_file_data", None))
 
 
 @register_fault("pdf_null", "pdf_file_data null", "happens", PDF_CALLS)
@@ -61,7 +61,7 @@ def cut_base64(exchange: CallInProgress) -> None:
 
 @register_fault("pdf_executable", "an executable instead of a PDF", "happens", PDF_CALLS)
 def answer_executable(exchange: CallInProgress) -> None:
-    replace_pdf(exchange, lambda _: _encode_base64(EXECUTABLE_BYTES))
+    replace_pdf(exchange, lambda _: _encode_base64(WINDOWS_EXECUTABLE_CONTENT))
 
 
 @register_fault("pdf_html", "an HTML page instead of a PDF", "happens", PDF_CALLS)

@@ -9,9 +9,11 @@ from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, DETAIL_CALLS, register_fault
 
-HTML_PAGE = b"<!doctype html><html><head><title>Maintenance</title></head><body><h1>Please wait</h1></body></html>"
-BLOCK_BYTES = 1 << 20
-CheckChange = Callable[[JsonObject], None]
+MAINTENANCE_HTML_PAGE = (
+    b"<!doctype html><html><head><title>Maintenance</title></head><body><h1>Please wait</h1></body></html>"
+)
+PADDING_BLOCK_BYTES = 1 << 20
+CreditCheckChange = Callable[[JsonObject], None]
 
 
 def list_checks_in_answer(data: JsonObject) -> list[JsonObject]:
@@ -19,7 +21,7 @@ def list_checks_in_answer(data: JsonObject) -> list[JsonObject]:
     return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
 
-def change_checks(exchange: CallInProgress, change: CheckChange) -> None:
+def change_checks_in_answer(exchange: CallInProgress, change: CreditCheckChange) -> None:
     """Send the correct answer after `change` has changed every credit check in it."""
 
     def apply(data: JsonObject) -> None:
@@ -29,13 +31,15 @@ def change_checks(exchange: CallInProgress, change: CheckChange) -> None:
     exchange.send_reply(exchange.execute_call().change_data(apply))
 
 
-def _register_changed_answer(
-    name: str, answer_description: str, change: CheckChange, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
+def _register_changed_answer_fault(
+    name: str, answer_description: str, change: CreditCheckChange, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
 ) -> None:
     """Register a fault that changes every credit check in the correct answer. `answer_description` describes the
     answer that the caller gets.
     """
-    register_fault(name, answer_description, "happens", calls)(lambda exchange: change_checks(exchange, change))
+    register_fault(name, answer_description, "happens", calls)(
+        lambda exchange: change_checks_in_answer(exchange, change)
+    )
 
 
 def find_next_valid_number(number: str) -> str:
@@ -50,7 +54,7 @@ def _replace_number(check: JsonObject) -> None:
     check["corporation_name"] = make_company_name(check["corporation_number"])
 
 
-def _make_field_removal(*names: str) -> CheckChange:
+def _make_field_removal(*names: str) -> CreditCheckChange:
     def change(check: JsonObject) -> None:
         for name in names:
             check.pop(name, None)
@@ -58,48 +62,50 @@ def _make_field_removal(*names: str) -> CheckChange:
     return change
 
 
-def _make_field_replacement(**values: object) -> CheckChange:
+def _make_field_replacement(**values: object) -> CreditCheckChange:
     return lambda check: check.update(values)
 
 
-def _make_id_change(change: Callable[[int], object]) -> CheckChange:
+def _make_id_change(change: Callable[[int], object]) -> CreditCheckChange:
     return lambda check: check.update(credit_check_id=change(check["credit_check_id"]))
 
 
-_register_changed_answer("no_result", "result null: bought, no verdict yet", _make_field_replacement(result=None))
-_register_changed_answer(
+_register_changed_answer_fault(
+    "no_result", "result null: bought, no verdict yet", _make_field_replacement(result=None)
+)
+_register_changed_answer_fault(
     "odd_result", 'a result that is not in the table ("maybe")', _make_field_replacement(result="maybe")
 )
-_register_changed_answer("other_number", "another corporation number echoed", _replace_number)
-_register_changed_answer("no_number", "no corporation number", _make_field_removal("corporation_number"))
-_register_changed_answer("no_name", "no company name", _make_field_removal("corporation_name"))
-_register_changed_answer(
+_register_changed_answer_fault("other_number", "another corporation number echoed", _replace_number)
+_register_changed_answer_fault("no_number", "no corporation number", _make_field_removal("corporation_number"))
+_register_changed_answer_fault("no_name", "no company name", _make_field_removal("corporation_name"))
+_register_changed_answer_fault(
     "long_name", "a company name of 400 characters", _make_field_replacement(corporation_name="架空" * 199 + "株式")
 )
-_register_changed_answer("no_dates", "no dates", _make_field_removal("purchase_date", "expiration_date"))
-_register_changed_answer(
+_register_changed_answer_fault("no_dates", "no dates", _make_field_removal("purchase_date", "expiration_date"))
+_register_changed_answer_fault(
     "odd_dates",
     "dates that are none (2026-02-30, text)",
     _make_field_replacement(purchase_date="2026-02-30", expiration_date="soon"),
 )
-_register_changed_answer("no_id", "no credit_check_id", _make_field_removal("credit_check_id"))
-_register_changed_answer("id_string", "the id as text", _make_id_change(str))
-_register_changed_answer("id_boolean", "the id is true", _make_field_replacement(credit_check_id=True))
-_register_changed_answer("id_float", "the id with a fraction", _make_id_change(lambda check_id: check_id + 0.5))
-_register_changed_answer("id_too_big", "an id of 2^31", _make_field_replacement(credit_check_id=2**31))
-_register_changed_answer("id_negative", "an id below zero", _make_field_replacement(credit_check_id=-1))
-_register_changed_answer(
+_register_changed_answer_fault("no_id", "no credit_check_id", _make_field_removal("credit_check_id"))
+_register_changed_answer_fault("id_string", "the id as text", _make_id_change(str))
+_register_changed_answer_fault("id_boolean", "the id is true", _make_field_replacement(credit_check_id=True))
+_register_changed_answer_fault("id_float", "the id with a fraction", _make_id_change(lambda check_id: check_id + 0.5))
+_register_changed_answer_fault("id_too_big", "an id of 2^31", _make_field_replacement(credit_check_id=2**31))
+_register_changed_answer_fault("id_negative", "an id below zero", _make_field_replacement(credit_check_id=-1))
+_register_changed_answer_fault(
     "other_id", "another id than asked for", _make_id_change(lambda check_id: check_id + 1), (*DETAIL_CALLS, "list")
 )
-_register_changed_answer("expired", "expired: true", _make_field_replacement(expired=True), DETAIL_CALLS)
-_register_changed_answer("no_infos", "no infos", _make_field_removal("infos"), DETAIL_CALLS)
+_register_changed_answer_fault("expired", "expired: true", _make_field_replacement(expired=True), DETAIL_CALLS)
+_register_changed_answer_fault("no_infos", "no infos", _make_field_removal("infos"), DETAIL_CALLS)
 
 
 @register_fault(
     "fields", "the ordinary answer with `fields` put over it", "happens", CREDIT_CHECK_CALLS, option_names=("fields",)
 )
 def answer_replaced_fields(exchange: CallInProgress) -> None:
-    change_checks(exchange, lambda check: check.update(exchange.instruction.fields))
+    change_checks_in_answer(exchange, lambda check: check.update(exchange.instruction.fields))
 
 
 @register_fault("empty_list", "no credit checks, although there are some", "happens", ("list",))
@@ -153,13 +159,13 @@ def answer_given_body_after_charge(exchange: CallInProgress) -> None:
 
 @register_fault("html", "200 with an HTML page", "nothing")
 def answer_html_page(exchange: CallInProgress) -> None:
-    exchange.send_reply(HttpReply(200, HTML_PAGE, "text/html; charset=utf-8"))
+    exchange.send_reply(HttpReply(200, MAINTENANCE_HTML_PAGE, "text/html; charset=utf-8"))
 
 
 @register_fault("html_after_charge", "200 with an HTML page", "happens")
 def answer_html_page_after_charge(exchange: CallInProgress) -> None:
     exchange.execute_call()
-    exchange.send_reply(HttpReply(200, HTML_PAGE, "text/html; charset=utf-8"))
+    exchange.send_reply(HttpReply(200, MAINTENANCE_HTML_PAGE, "text/html; charset=utf-8"))
 
 
 @register_fault("bad_gzip", "a body that says it is gzip and is not", "happens")
@@ -189,16 +195,16 @@ def answer_gzip_bomb(exchange: CallInProgress) -> None:
 def answer_huge_json(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     start, end = b'{"padding":"', b'",' + reply.body[1:]
-    blocks = max(1, (exchange.instruction.size or 512 << 20) // BLOCK_BYTES)
+    blocks = max(1, (exchange.instruction.size or 512 << 20) // PADDING_BLOCK_BYTES)
     exchange.stream_reply(
-        reply, len(start) + blocks * BLOCK_BYTES + len(end), _make_padded_chunks(start, blocks, end)
+        reply, len(start) + blocks * PADDING_BLOCK_BYTES + len(end), _make_padded_chunks(start, blocks, end)
     )
 
 
-def _make_padded_chunks(start: bytes, blocks: int, end: bytes) -> Iterator[bytes]:
-    padding = b"x" * BLOCK_BYTES
+def _make_padded_chunks(start: bytes, block_count: int, end: bytes) -> Iterator[bytes]:
+    padding = b"x" * PADDING_BLOCK_BYTES
     yield start
-    for _ in range(blocks):
+    for _ in range(block_count):
         yield padding
     yield end
 
@@ -206,6 +212,6 @@ def _make_padded_chunks(start: bytes, blocks: int, end: bytes) -> Iterator[bytes
 def _make_compressed_chunks(start: bytes, size: int) -> Iterator[bytes]:
     compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     yield compressor.compress(start) + compressor.flush(zlib.Z_FULL_FLUSH)
-    block = compressor.compress(b" " * BLOCK_BYTES) + compressor.flush(zlib.Z_FULL_FLUSH)
-    for _ in range(size // BLOCK_BYTES):
+    block = compressor.compress(b" " * PADDING_BLOCK_BYTES) + compressor.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(size // PADDING_BLOCK_BYTES):
         yield block

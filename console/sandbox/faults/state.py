@@ -7,12 +7,12 @@ from threading import Lock
 
 from console.sandbox.alarmbox.ledger import ChargeLedger
 from console.sandbox.alarmbox.oauth import TokenIssuer
-from console.sandbox.atom.merchant import AtomMerchants
+from console.sandbox.atom.merchant import RegisteredAtomMerchants
 from console.sandbox.environment.clock import SandboxClock, get_machine_time
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.call_log import CallLog
 from console.sandbox.payments.ledger import PaymentLedger
-from console.sandbox.paypay.authentication import PayPayKeys
+from console.sandbox.paypay.authentication import RegisteredPayPayKeys
 from console.sandbox.registry.published import PublishedRegistry
 from console.sandbox.rules.holds import HeldCalls
 from console.sandbox.rules.rules import FaultRulebook
@@ -33,8 +33,8 @@ class SandboxState:
         self.holds = HeldCalls()
         self.call_log = CallLog(self.clock)
         self.payment_ledger = PaymentLedger(self.clock, self.settings, self.holds.notify_waiters)
-        self.paypay_keys = PayPayKeys(self.clock)
-        self.atom_merchants = AtomMerchants()
+        self.paypay_keys = RegisteredPayPayKeys(self.clock)
+        self.atom_merchants = RegisteredAtomMerchants()
         self.registry = PublishedRegistry()
         self.notices_ended = 0
         self._pace_lock = Lock()
@@ -49,7 +49,7 @@ class SandboxState:
         self.clock.set_time(None)
         self.clock.fix_today(None)
         self.ledger.clear()
-        self.payment_ledger.delete_all()
+        self.payment_ledger.delete_all_payments()
         self.call_log.clear()
         self.registry.reset()
         if not keep_tokens:
@@ -67,7 +67,7 @@ class SandboxState:
         self.ledger.record_fault(charge_id, fault)
         self.payment_ledger.record_fault(charge_id, fault)
 
-    def is_too_fast(self, provider: str) -> bool:
+    def is_refused_as_too_fast(self, provider: str) -> bool:
         """Return True if less than the setting `spacing_seconds` has passed since the last accepted call to a
         provider. Otherwise record the present call as accepted and return False."""
         with self._pace_lock:

@@ -20,7 +20,7 @@ def expire_token(exchange: CallInProgress) -> None:
     "token_revoked", "401; all tokens are revoked, a refresh is answered invalid_grant", "nothing", CREDIT_CHECK_CALLS
 )
 def revoke_tokens(exchange: CallInProgress) -> None:
-    exchange.state.tokens.revoke_all()
+    exchange.state.tokens.revoke_all_tokens()
     exchange.send_reply(make_oauth_refusal(401, "invalid_token").reply)
 
 
@@ -41,7 +41,7 @@ def keep_refresh_token(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     pair = exchange.state.tokens.find_token_pair(str(reply.data.get("access_token")))
     if pair is not None:
-        exchange.state.tokens.undo_rotation(pair)
+        exchange.state.tokens.undo_token_rotation(pair)
     exchange.send_reply(reply.change_data(lambda data: data.pop("refresh_token", None)))
 
 

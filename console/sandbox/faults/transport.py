@@ -7,7 +7,7 @@ from console.sandbox.http.messages import HttpReply, make_error_reply
 from console.sandbox.rules.holds import HoldEnding
 from console.sandbox.rules.registry import TOKEN_CALLS, register_fault
 
-REDIRECT_PATH = "/elsewhere"
+REDIRECT_TARGET_PATH = "/elsewhere"
 SECONDS_OPTION_NAMES = ("seconds",)
 
 
@@ -173,4 +173,4 @@ def _make_status_reply(exchange: CallInProgress) -> HttpReply:
 
 
 def _make_redirect_reply(exchange: CallInProgress) -> HttpReply:
-    return HttpReply(302, headers=(("Location", exchange.instruction.redirect_target or REDIRECT_PATH),))
+    return HttpReply(302, headers=(("Location", exchange.instruction.redirect_target or REDIRECT_TARGET_PATH),))

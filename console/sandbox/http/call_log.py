@@ -9,7 +9,7 @@ from console.sandbox.environment.clock import SandboxClock, format_instant
 from console.sandbox.http.messages import HttpRequest, JsonObject
 
 MAX_LOGGED_CALLS = 50_000
-MAX_BODY_LENGTH = 300
+MAX_LOGGED_BODY_LENGTH = 300
 SECRET_PATH_PREFIXES = ("/oauth/", "/ots/", "/paypay/recon/")
 
 
@@ -57,7 +57,7 @@ class CallLog:
         path contain secrets.
         """
         is_secret = request.path.startswith(SECRET_PATH_PREFIXES)
-        body = "" if is_secret else request.body[:MAX_BODY_LENGTH].decode("utf-8", "replace")
+        body = "" if is_secret else request.body[:MAX_LOGGED_BODY_LENGTH].decode("utf-8", "replace")
         query = {} if is_secret else dict(request.query)
         at = format_instant(self._clock.now())
         with self._lock:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused, make_error_reply
 
-TOO_FAST_REPLY = make_error_reply(429, "too many requests")
+TOO_MANY_REQUESTS_REPLY = make_error_reply(429, "too many requests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class ProviderCall:
     credit_check_id: int | None = None
     access_token: str | None = None
     payment: str | None = None
-    too_fast_reply: HttpReply = TOO_FAST_REPLY
+    too_fast_reply: HttpReply = TOO_MANY_REQUESTS_REPLY
     answer_with_code: Callable[[str, JsonObject], HttpReply] | None = None
 
 
-Handler = Callable[[HttpRequest, re.Match[str]], ProviderCall | HttpReply]
+CallHandler = Callable[[HttpRequest, re.Match[str]], ProviderCall | HttpReply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class ProviderRoute:
 
     method: str
     pattern: re.Pattern[str]
-    handler: Handler
+    handler: CallHandler
 
 
-def make_route(method: str, pattern: str, handler: Handler) -> ProviderRoute:
+def make_route(method: str, pattern: str, handler: CallHandler) -> ProviderRoute:
     return ProviderRoute(method, re.compile(pattern), handler)
 
 

@@ -20,7 +20,7 @@ STOP_WAIT_SECONDS = 2.0
 log = logging.getLogger("console.sandbox")
 
 
-class Listener(SandboxServer):
+class SandboxListener(SandboxServer):
     """Accepts connections until it is stopped. It can refuse connections for some seconds, like a provider that can't
     be reached.
     """

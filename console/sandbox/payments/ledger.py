@@ -10,7 +10,7 @@ from threading import RLock
 from console.sandbox.environment.clock import SandboxClock, format_instant
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.messages import JsonObject
-from console.sandbox.payments.states import WORDS_BY_PROVIDER, ProviderStateWords
+from console.sandbox.payments.states import STATE_WORDS_BY_PROVIDER, ProviderStateWords
 
 FIRST_REFUND_SERIAL = 900_000_001  # far above the ids of credit checks, so that the two never overlap
 
@@ -38,7 +38,7 @@ class Refund:
     fault: str | None = None
 
     def export_json(self) -> JsonObject:
-        provider_words = WORDS_BY_PROVIDER[self.provider]
+        provider_words = STATE_WORDS_BY_PROVIDER[self.provider]
         return {
             "serial": self.serial, "provider": self.provider, "key": self.key, "id": self.id,
             "payment": self.payment, "amount_minor": self.amount_minor, "currency": self.currency,
@@ -77,7 +77,7 @@ class Payment:
 
     @property
     def provider_words(self) -> ProviderStateWords:
-        return WORDS_BY_PROVIDER[self.provider]
+        return STATE_WORDS_BY_PROVIDER[self.provider]
 
     @property
     def accepted_refunds_minor(self) -> int:
@@ -126,9 +126,9 @@ class PaymentLedger:
         self._settings = settings
         self._on_change = on_change
         self.lock = RLock()
-        self.delete_all()
+        self.delete_all_payments()
 
-    def delete_all(self) -> None:
+    def delete_all_payments(self) -> None:
         with self.lock:
             self._serials = count(FIRST_REFUND_SERIAL)
             self._payments: dict[tuple[str, str], Payment] = {}
@@ -137,7 +137,7 @@ class PaymentLedger:
             self._refunds_by_key: defaultdict[str, list[Refund]] = defaultdict(list)
             self._payment_id_counters = {
                 provider: count(provider_words.first_payment_id)
-                for provider, provider_words in WORDS_BY_PROVIDER.items()
+                for provider, provider_words in STATE_WORDS_BY_PROVIDER.items()
             }
             self._refund_ids = count(1519)
 
@@ -161,7 +161,7 @@ class PaymentLedger:
             if number is not None:
                 candidates = [
                     self.find_payment(provider_name, number)
-                    for provider_name in WORDS_BY_PROVIDER
+                    for provider_name in STATE_WORDS_BY_PROVIDER
                     if provider in (None, provider_name)
                 ]
                 return [payment for payment in candidates if payment is not None]
@@ -271,7 +271,7 @@ class PaymentLedger:
         Raises `ValueError` for an unknown word.
         """
         with self.lock:
-            refund.state = WORDS_BY_PROVIDER[refund.provider].get_refund_state(new_state)
+            refund.state = STATE_WORDS_BY_PROVIDER[refund.provider].get_refund_state(new_state)
         self._on_change()
         return refund
 

@@ -56,7 +56,7 @@ def _get_provider_word(word: str, words: dict[str, str]) -> str:
     raise ValueError(f"no state is called {word!r}: {', '.join(words)}")
 
 
-PAYPAY_WORDS = ProviderStateWords(
+PAYPAY_STATE_WORDS = ProviderStateWords(
     payment_words={
         "created": "CREATED", "authorized": "AUTHORIZED", "reauthorizing": "REAUTHORIZING", "paid": "COMPLETED",
         "failed": "FAILED", "reversed": "FAILED", "cancelled": "CANCELED", "expired": "EXPIRED", "gone": "GONE",
@@ -73,7 +73,7 @@ PAYPAY_WORDS = ProviderStateWords(
     id_digits=20,
 )  # fmt: skip
 
-ATOM_WORDS = ProviderStateWords(
+ATOM_STATE_WORDS = ProviderStateWords(
     payment_words={
         "created": "NONE", "opened": "OTS0301", "started": "OTS0351", "pending": "OTS0551", "timeout": "OTS0201",
         "paid": "OTS0000", "forced": "OTS0002", "cancelled": "OTS0101", "failed": "OTS0600", "reversed": "OTS0001",
@@ -93,4 +93,4 @@ ATOM_WORDS = ProviderStateWords(
     id_digits=14,
 )  # fmt: skip
 
-WORDS_BY_PROVIDER = {"paypay": PAYPAY_WORDS, "atom": ATOM_WORDS}
+STATE_WORDS_BY_PROVIDER = {"paypay": PAYPAY_STATE_WORDS, "atom": ATOM_STATE_WORDS}

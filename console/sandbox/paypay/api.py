@@ -10,9 +10,14 @@ from datetime import timedelta
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject
 from console.sandbox.payments.ledger import Payment
-from console.sandbox.paypay.reconciliation_file import ReconciliationFiles
-from console.sandbox.paypay.refunds import RefundIntake
-from console.sandbox.paypay.requests import ID_PATTERN, CodeRequest, read_code_request, read_refund_request
+from console.sandbox.paypay.reconciliation_file import ReconciliationFileMaker
+from console.sandbox.paypay.refunds import PayPayRefundIntake
+from console.sandbox.paypay.requests import (
+    MERCHANT_CHOSEN_ID_PATTERN,
+    PaymentCodeRequest,
+    read_payment_code_request,
+    read_refund_request,
+)
 from console.sandbox.paypay.responses import (
     make_code_data,
     make_payment_data,
@@ -21,7 +26,7 @@ from console.sandbox.paypay.responses import (
     make_result_reply,
 )
 from console.sandbox.paypay.state import PayPayState
-from console.sandbox.paypay.time_limits import cancel_last_second
+from console.sandbox.paypay.time_limits import get_last_second_to_cancel
 
 PROVIDER_NAME = "paypay"
 RATE_LIMIT_REPLY = make_result_reply("RATE_LIMIT")
@@ -33,8 +38,8 @@ class SimulatedPayPay:
     def __init__(self, state: PayPayState) -> None:
         self._state = state
         self._payment_ledger = state.payment_ledger
-        self._refund_intake = RefundIntake(state)
-        self.recon_files = ReconciliationFiles(state)
+        self._refund_intake = PayPayRefundIntake(state)
+        self.recon_files = ReconciliationFileMaker(state)
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (
@@ -52,10 +57,10 @@ class SimulatedPayPay:
 
     def _make_create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
-        new_code = read_code_request(request)
+        new_code = read_payment_code_request(request)
         return self._make_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
 
-    def _create_code(self, merchant: str, new_code: CodeRequest) -> HttpReply:
+    def _create_code(self, merchant: str, new_code: PaymentCodeRequest) -> HttpReply:
         with self._payment_ledger.lock:
             payment = self._payment_ledger.find_payment(PROVIDER_NAME, new_code.number)
             if payment is None:
@@ -64,7 +69,7 @@ class SimulatedPayPay:
                 raise make_result_refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
             return make_result_reply("SUCCESS", make_code_data(payment), status=201)
 
-    def _make_code_payment(self, merchant: str, new_code: CodeRequest) -> Payment:
+    def _make_code_payment(self, merchant: str, new_code: PaymentCodeRequest) -> Payment:
         now = self._state.clock.now()
         expires = now + timedelta(seconds=self._state.settings.paypay_code_seconds)
         details = new_code.details | {"codeId": f"04-{secrets.token_hex(8)}"}
@@ -97,7 +102,7 @@ class SimulatedPayPay:
         number = match[1]
 
         def act() -> HttpReply:
-            if not re.fullmatch(ID_PATTERN, number):
+            if not re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, number):
                 raise make_result_refusal("DYNAMIC_QR_BAD_REQUEST")
             payment = self._find_own_payment(merchant, number)
             if payment is None or payment.state == "GONE" or "codeId" not in payment.details:
@@ -141,7 +146,7 @@ class SimulatedPayPay:
         now = self._state.clock.now()
         is_too_late = (
             payment.captured_at is not None
-            and now.timestamp() >= cancel_last_second(payment.captured_at).timestamp() + 1
+            and now.timestamp() >= get_last_second_to_cancel(payment.captured_at).timestamp() + 1
         )
         if (
             payment.refunds
@@ -190,12 +195,12 @@ class SimulatedPayPay:
         return self._make_call("recon", lambda: HttpReply(200, self.recon_files.make_content(file), "text/csv"))
 
     def _make_call(
-        self, name: str, act: Callable[[], HttpReply], number: str | None = None, payment: str | None = None
+        self, name: str, make_reply: Callable[[], HttpReply], number: str | None = None, payment: str | None = None
     ) -> ProviderCall:
         return ProviderCall(
             PROVIDER_NAME,
             f"{PROVIDER_NAME}_{name}",
-            act,
+            make_reply,
             number,
             payment=payment or number,
             too_fast_reply=RATE_LIMIT_REPLY,

@@ -13,13 +13,13 @@ from console.sandbox.paypay.responses import make_result_refusal
 
 AUTHORIZATION_SCHEME = "hmac OPA-Auth:"
 CLOCK_TOLERANCE = timedelta(minutes=2)
-EMPTY_BODY_HASH = "empty"
+HASH_OF_EMPTY_BODY = "empty"
 
 
 def compute_body_hash(content_type: str | None, body: bytes) -> str:
     """Return the MD5 over content type and body in Base64; `empty` without a body."""
     if not body:
-        return EMPTY_BODY_HASH
+        return HASH_OF_EMPTY_BODY
     digest = hashlib.md5((content_type or "").encode() + body, usedforsecurity=False).digest()
     return base64.b64encode(digest).decode("ascii")
 
@@ -28,7 +28,7 @@ def make_string_to_sign(method: str, path: str, nonce: str, epoch: str, content_
     """Return the text that PayPay's OPA signature covers: path, method, nonce, epoch, content type and body hash, one
     on each line.
     """
-    kind = (content_type or "") if body else EMPTY_BODY_HASH
+    kind = (content_type or "") if body else HASH_OF_EMPTY_BODY
     return "\n".join((path, method, nonce, epoch, kind, compute_body_hash(content_type, body)))
 
 
@@ -37,7 +37,7 @@ def compute_signature(secret: str, text: str) -> str:
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode("ascii")
 
 
-class PayPayKeys:
+class RegisteredPayPayKeys:
     """The API keys that the simulated PayPay knows, with their secrets and merchants. Several threads may use it at
     the same time.
     """

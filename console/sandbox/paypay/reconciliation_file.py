@@ -13,12 +13,12 @@ from console.sandbox.http.messages import RequestRefused, make_error_reply
 from console.sandbox.payments.ledger import Payment
 from console.sandbox.paypay.state import PayPayState
 
-COLUMN_TITLES = (
+RECONCILIATION_COLUMN_TITLES = (
     "決済番号", "加盟店ID", "屋号", "店舗ID", "店舗名", "端末番号/PosID", "取引ステータス", "取引日時", "取引金額",
     "レシート番号", "支払い方法", "マーチャント決済ID", "支払い詳細",
 )  # fmt: skip
-URL_LIFETIME = timedelta(hours=2)
-FILE_NAME_PATTERN = re.compile(r"transaction_([A-Za-z0-9-]+)_([0-9]{8})000000_[0-9]{8}235959_v2[.]csv")
+SIGNED_URL_LIFETIME = timedelta(hours=2)
+RECONCILIATION_FILE_NAME_PATTERN = re.compile(r"transaction_([A-Za-z0-9-]+)_([0-9]{8})000000_[0-9]{8}235959_v2[.]csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ReconciliationFile:
     day: date
 
 
-class ReconciliationFiles:
+class ReconciliationFileMaker:
     """Makes the URLs of reconciliation files. The content of a file is made from the payment ledger when the file is
     downloaded.
     """
@@ -43,7 +43,7 @@ class ReconciliationFiles:
         """Return the URL path and query of a merchant's file of this day; they are valid for two hours."""
         stamp = day.strftime("%Y%m%d")
         name = f"transaction_{merchant}_{stamp}000000_{stamp}235959_v2.csv"
-        expiry_epoch = int((self._state.clock.now() + URL_LIFETIME).timestamp())
+        expiry_epoch = int((self._state.clock.now() + SIGNED_URL_LIFETIME).timestamp())
         return f"/paypay/recon/{name}?sig={expiry_epoch}-{self._sign_name(name, expiry_epoch)}"
 
     def require_file_of_url(self, name: str, signature: str) -> ReconciliationFile:
@@ -52,7 +52,7 @@ class ReconciliationFiles:
         Raises `RequestRefused`, 403, if the signature is invalid or has expired.
         """
         expiry_epoch, _, sent_signature = signature.partition("-")
-        match = FILE_NAME_PATTERN.fullmatch(name)
+        match = RECONCILIATION_FILE_NAME_PATTERN.fullmatch(name)
         is_genuine = expiry_epoch.isdecimal() and secrets.compare_digest(
             sent_signature.encode(), self._sign_name(name, int(expiry_epoch)).encode()
         )
@@ -66,7 +66,7 @@ class ReconciliationFiles:
         """Return the content of the file in Shift_JIS with LF line ends, the oldest record first."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMN_TITLES)
+        writer.writerow(RECONCILIATION_COLUMN_TITLES)
         for _, row in sorted(self._make_dated_rows(file), key=lambda line: line[0]):
             writer.writerow(row)
         return text.getvalue().encode("cp932", "replace")
@@ -75,29 +75,33 @@ class ReconciliationFiles:
         rows = []
         for payment in self._state.payment_ledger.list_payments("paypay"):
             if payment.merchant == file.merchant and payment.id is not None:
-                rows += _make_payment_rows(payment, failures=self._state.settings.paypay_recon_failures)
+                rows += _make_payment_rows(payment, lists_failures=self._state.settings.paypay_recon_failures)
         return [(at, row) for at, row in rows if at.astimezone(JST).date() == file.day]
 
     def _sign_name(self, name: str, expiry_epoch: int) -> str:
         return hashlib.sha256(f"{self._signing_key}:{name}:{expiry_epoch}".encode()).hexdigest()[:32]
 
 
-def _make_payment_rows(payment: Payment, *, failures: bool) -> list[tuple[datetime, list[str]]]:
+def _make_payment_rows(payment: Payment, *, lists_failures: bool) -> list[tuple[datetime, list[str]]]:
     lines = []
     if payment.captured_at:
         lines.append(
-            (payment.captured_at, _make_row(payment, "取引完了", payment.captured_at, payment.captured_minor))
+            (payment.captured_at, _make_payment_row(payment, "取引完了", payment.captured_at, payment.captured_minor))
         )
-    elif failures and payment.state == "FAILED" and payment.begun_at:
-        lines.append((payment.begun_at, _make_row(payment, "取引失敗", payment.begun_at, payment.amount_minor)))
+    elif lists_failures and payment.state == "FAILED" and payment.begun_at:
+        lines.append(
+            (payment.begun_at, _make_payment_row(payment, "取引失敗", payment.begun_at, payment.amount_minor))
+        )
     for refund in payment.refunds:
         word = {"REFUNDED": "返金完了", "REFUND_FAILED": "返金失敗"}.get(refund.state)
         if word:
-            lines.append((refund.accepted_at, _make_row(payment, word, refund.accepted_at, -refund.amount_minor)))
+            lines.append(
+                (refund.accepted_at, _make_payment_row(payment, word, refund.accepted_at, -refund.amount_minor))
+            )
     return lines
 
 
-def _make_row(payment: Payment, status: str, at: datetime, amount: int) -> list[str]:
+def _make_payment_row(payment: Payment, status: str, at: datetime, amount: int) -> list[str]:
     time_text = at.astimezone(JST).isoformat(timespec="seconds")
     return [str(payment.id), payment.merchant, "架空商店", "1", "架空本店", "", status, time_text, str(amount), "",
             "PayPay残高", payment.merchant_payment_id, ""]  # fmt: skip

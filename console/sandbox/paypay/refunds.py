@@ -9,13 +9,13 @@ from console.sandbox.payments.ledger import Payment, Refund
 from console.sandbox.paypay.requests import RefundRequest
 from console.sandbox.paypay.responses import make_refund_data, make_result_refusal, make_result_reply
 from console.sandbox.paypay.state import PayPayState
-from console.sandbox.paypay.time_limits import refund_last_second
+from console.sandbox.paypay.time_limits import get_last_second_to_refund
 
 PROVIDER_NAME = "paypay"
 SIMILAR_REFUND_WINDOW = timedelta(seconds=60)
 
 
-class RefundIntake:
+class PayPayRefundIntake:
     """Accepts or refuses refunds at the simulated PayPay. Several threads may use it at the same time."""
 
     def __init__(self, state: PayPayState) -> None:
@@ -66,14 +66,14 @@ class RefundIntake:
         settings, now = self._state.settings, self._state.clock.now()
         if not payment.is_captured or payment.cancel_requested_at or payment.captured_at is None:
             raise make_result_refusal("UNACCEPTABLE_OP")
-        if now.timestamp() >= refund_last_second(payment.captured_at).timestamp() + 1:
+        if now.timestamp() >= get_last_second_to_refund(payment.captured_at).timestamp() + 1:
             raise make_result_refusal("REFUND_WINDOW_EXCEED")
         if payment.refunds and not settings.paypay_multiple_refunds:
             raise make_result_refusal("MERCHANT_MULTIPLE_REFUND_REJECTED")
         if len(payment.refunds) >= settings.paypay_refund_limit:
             raise make_result_refusal("REFUND_LIMIT_EXCEEDED")
         if any(
-            _is_similar(refund, new_refund) and now - refund.accepted_at < SIMILAR_REFUND_WINDOW
+            _is_similar_refund(refund, new_refund) and now - refund.accepted_at < SIMILAR_REFUND_WINDOW
             for refund in payment.refunds
         ):
             raise make_result_refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")
@@ -86,6 +86,6 @@ class RefundIntake:
             )
 
 
-def _is_similar(refund: Refund, new_refund: RefundRequest) -> bool:
+def _is_similar_refund(refund: Refund, new_refund: RefundRequest) -> bool:
     """Return True if the earlier refund `refund` has the same amount as the new one and isn't executed yet."""
     return refund.state == "CREATED" and refund.amount_minor == new_refund.amount

@@ -10,13 +10,13 @@ from typing import Any
 from console.sandbox.http.messages import HttpRequest, JsonObject
 from console.sandbox.paypay.responses import make_result_refusal
 
-ID_PATTERN = "[A-Za-z0-9_-]{1,64}"
-MAX_AMOUNT = 10**11
-MAX_REASON_LENGTH = 255
+MERCHANT_CHOSEN_ID_PATTERN = "[A-Za-z0-9_-]{1,64}"
+MAX_AMOUNT_YEN = 10**11
+MAX_REFUND_REASON_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
-class CodeRequest:
+class PaymentCodeRequest:
     """A request for a payment code. `number` is the merchant's payment id, `amount` is in yen."""
 
     number: str
@@ -37,18 +37,24 @@ class RefundRequest:
     reason: str | None
 
 
-def read_code_request(request: HttpRequest) -> CodeRequest:
+def read_payment_code_request(request: HttpRequest) -> PaymentCodeRequest:
     """Read and check a request for a payment code.
 
     Raises `RequestRefused` with PayPay's result code for an invalid request.
     """
     body = _read_body(request, "merchantPaymentId", "amount", "codeType", "requestedAt")
-    if not _is_id(body["merchantPaymentId"]) or body["codeType"] != "ORDER_QR" or not _has_valid_time(body):
+    if (
+        not _is_merchant_chosen_id(body["merchantPaymentId"])
+        or body["codeType"] != "ORDER_QR"
+        or not _has_valid_requested_time(body)
+    ):
         raise make_result_refusal("INVALID_REQUEST_PARAMS")
     stored_fields = ("codeType", "orderDescription", "requestedAt")
     details = {name: body[name] for name in stored_fields if name in body}
     details["isAuthorization"] = body.get("isAuthorization", False)
-    return CodeRequest(body["merchantPaymentId"], _require_yen(body["amount"], "DYNAMIC_QR_BAD_REQUEST"), details)
+    return PaymentCodeRequest(
+        body["merchantPaymentId"], _require_yen(body["amount"], "DYNAMIC_QR_BAD_REQUEST"), details
+    )
 
 
 def read_refund_request(request: HttpRequest) -> RefundRequest:
@@ -59,10 +65,10 @@ def read_refund_request(request: HttpRequest) -> RefundRequest:
     body = _read_body(request, "merchantRefundId", "paymentId", "amount", "requestedAt")
     reason = body.get("reason")
     is_well_formed = (
-        _is_id(body["merchantRefundId"])
+        _is_merchant_chosen_id(body["merchantRefundId"])
         and isinstance(body["paymentId"], str)
-        and _has_valid_time(body)
-        and (reason is None or (isinstance(reason, str) and len(reason) <= MAX_REASON_LENGTH))
+        and _has_valid_requested_time(body)
+        and (reason is None or (isinstance(reason, str) and len(reason) <= MAX_REFUND_REASON_LENGTH))
     )
     if not is_well_formed:
         raise make_result_refusal("INVALID_PARAMS")
@@ -82,11 +88,11 @@ def _read_body(request: HttpRequest, *required_fields: str) -> JsonObject:
     return value
 
 
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(ID_PATTERN, value) is not None
+def _is_merchant_chosen_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, value) is not None
 
 
-def _has_valid_time(body: JsonObject) -> bool:
+def _has_valid_requested_time(body: JsonObject) -> bool:
     """Return True if the field `requestedAt` is in whole seconds since 1970. A boolean isn't accepted, and a time in
     milliseconds is out of range.
     """
@@ -96,6 +102,6 @@ def _has_valid_time(body: JsonObject) -> bool:
 
 def _require_yen(value: Any, code: str, code_id: str | None = None) -> int:
     amount = value.get("amount") if isinstance(value, dict) else None
-    if type(amount) is not int or not 0 < amount < MAX_AMOUNT or value.get("currency") != "JPY":
+    if type(amount) is not int or not 0 < amount < MAX_AMOUNT_YEN or value.get("currency") != "JPY":
         raise make_result_refusal(code, code_id)
     return amount

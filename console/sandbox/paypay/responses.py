@@ -54,7 +54,7 @@ RESULT_BY_CODE = {
     "DYNAMIC_QR_ALREADY_PAID": ResultCode(400, "01652074", "The code is already paid"),
     "DYNAMIC_QR_NOT_FOUND": ResultCode(404, "01652072", "Dynamic QR code not found"),
 }
-UNLISTED_RESULT = ResultCode(400, "99999999", "A code that is in no table")
+RESULT_OF_UNLISTED_CODE = ResultCode(400, "99999999", "A code that is in no table")
 
 
 def make_result_reply(
@@ -68,7 +68,7 @@ def make_result_reply(
     """Return an answer with this result code. Each answer has a new `X-REQUEST-ID`. `status` and `code_id` replace
     those of the result code; `charge` is the id of the ledger entry that the answer reports.
     """
-    row = RESULT_BY_CODE.get(code, UNLISTED_RESULT)
+    row = RESULT_BY_CODE.get(code, RESULT_OF_UNLISTED_CODE)
     result = {"code": code, "message": row.message, "codeId": row.code_id if code_id is None else code_id}
     envelope: JsonObject = {"resultInfo": result, "data": data}
     return HttpReply(

@@ -5,7 +5,7 @@ from typing import Protocol
 from console.sandbox.environment.clock import SandboxClock
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.payments.ledger import PaymentLedger
-from console.sandbox.paypay.authentication import PayPayKeys
+from console.sandbox.paypay.authentication import RegisteredPayPayKeys
 
 
 class PayPayState(Protocol):
@@ -14,4 +14,4 @@ class PayPayState(Protocol):
     clock: SandboxClock
     settings: SandboxSettings
     payment_ledger: PaymentLedger
-    paypay_keys: PayPayKeys
+    paypay_keys: RegisteredPayPayKeys

@@ -7,14 +7,14 @@ from console.sandbox.environment.clock import JST
 REFUND_PERIOD_DAYS = 365
 
 
-def cancel_last_second(paid: datetime) -> datetime:
+def get_last_second_to_cancel(paid: datetime) -> datetime:
     """Return the last second in which PayPay accepts a cancellation: 00:14:59 in Japan on the day after the
     payment.
     """
     return _compute_instant_after_days(paid, 1, time(0, 14, 59))
 
 
-def refund_last_second(paid: datetime) -> datetime:
+def get_last_second_to_refund(paid: datetime) -> datetime:
     """Return the last second in which PayPay accepts a refund: 23:59:59 in Japan on the 365th day after the
     payment.
     """

@@ -12,7 +12,7 @@ from console.sandbox.registry.changes import (
     rename_company,
     reopen_company,
 )
-from console.sandbox.registry.files import write_difference, write_whole
+from console.sandbox.registry.files import write_difference_file, write_whole_file
 from console.sandbox.registry.rows import RegistryRow, make_company_row
 from console.sandbox.registry.whole import InventedRegistry
 
@@ -26,6 +26,6 @@ __all__ = [
     "move_company",
     "rename_company",
     "reopen_company",
-    "write_difference",
-    "write_whole",
+    "write_difference_file",
+    "write_whole_file",
 ]

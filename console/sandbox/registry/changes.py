@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
-from console.sandbox.registry.rows import FULL_WIDTH_TABLE, RegistryRow, complete_number
-from console.sandbox.registry.special_rows import close_row, merge_into
+from console.sandbox.registry.rows import FULL_WIDTH_DIGITS_TABLE, RegistryRow, add_check_digit
+from console.sandbox.registry.special_rows import make_closed_row, make_merged_row
 from console.sandbox.registry.whole import FIRST_ASSIGNMENT_DAY, InventedRegistry
-from console.sandbox.registry.words import FIRST_WORDS, SECOND_WORDS
+from console.sandbox.registry.words import FIRST_WORDS_OF_NAMES, SECOND_WORDS_OF_NAMES
 
-LEGAL_FORMS = ("株式会社", "有限会社", "合同会社", "医療法人社団", "宗教法人")
+LEGAL_FORMS_OF_NEW_COMPANIES = ("株式会社", "有限会社", "合同会社", "医療法人社団", "宗教法人")
 MAX_NEW_ROWS_PER_DAY = 1_000_000
 
 
@@ -27,12 +27,12 @@ def move_company(row: RegistryRow, street: str, day: date, *, city: str | None =
 
 def close_company(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow:
     """Return the row after the registration was closed on this day. `cause` is a code of `closeCause`."""
-    return _change_row(close_row(row, cause, day.isoformat()), "21", day)
+    return _change_row(make_closed_row(row, cause, day.isoformat()), "21", day)
 
 
 def merge_company(row: RegistryRow, successor: str, day: date) -> RegistryRow:
     """Return the row after the corporation was merged into `successor` on this day."""
-    merged = merge_into(row, successor, day)
+    merged = make_merged_row(row, successor, day)
     return _change_row(merged, "71", day, close_date=day.isoformat())
 
 
@@ -49,9 +49,10 @@ def delete_company(row: RegistryRow, day: date) -> RegistryRow:
     return _change_row(row, "99", day)
 
 
-def _change_row(row: RegistryRow, process: str, day: date, **values: str) -> RegistryRow:
+def _change_row(row: RegistryRow, process_code: str, day: date, **values: str) -> RegistryRow:
     return row._replace(
-        **{"process": process, "update_date": day.isoformat(), "change_date": day.isoformat(), "latest": "1"} | values
+        **{"process": process_code, "update_date": day.isoformat(), "change_date": day.isoformat(), "latest": "1"}
+        | values
     )
 
 
@@ -97,12 +98,12 @@ def _draw_change(
         return [reopen_company(row, day)]
     following = registry.make_number_at(position + 1) if position + 1 < registry.rows else None
     kind = source.choices(range(7), (35, 25, 20, 6 if following else 0, 6, 4, 4))[0]
-    first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)
+    first, second = source.choice(FIRST_WORDS_OF_NAMES), source.choice(SECOND_WORDS_OF_NAMES)
     street = (
         f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
     )
-    moved = move_company(row, street.translate(FULL_WIDTH_TABLE), day)
-    form = next((each for each in LEGAL_FORMS if row.name.startswith(each)), "")
+    moved = move_company(row, street.translate(FULL_WIDTH_DIGITS_TABLE), day)
+    form = next((each for each in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(each)), "")
     renamed = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
     if kind in (0, 1):
         both = moved._replace(name=renamed.name, furigana=renamed.furigana)
@@ -117,7 +118,7 @@ def _draw_change(
         return [row._replace(correct="1", update_date=day.isoformat(), furigana=first.kana + second.kana)]
     return [
         _change_row(
-            row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH_TABLE) + "商号抹消"
+            row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH_DIGITS_TABLE) + "商号抹消"
         )
     ]
 
@@ -125,13 +126,13 @@ def _draw_change(
 def _invent_new_row(day: date, index: int, source: random.Random) -> RegistryRow:
     if index >= MAX_NEW_ROWS_PER_DAY:
         raise ValueError(f"a day has at most {MAX_NEW_ROWS_PER_DAY} new corporations")
-    first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)
+    first, second = source.choice(FIRST_WORDS_OF_NAMES), source.choice(SECOND_WORDS_OF_NAMES)
     prefecture = source.choice(PREFECTURES)
     city = source.choice(prefecture.cities)
     since = (day - timedelta(days=source.randrange(1, 9))).isoformat()
     form, kind = source.choice((("株式会社", "301"), ("合同会社", "305")))
     return RegistryRow(
-        corporate_number=complete_number(f"98{(day - FIRST_ASSIGNMENT_DAY).days % 10_000:04d}{index:06d}"),
+        corporate_number=add_check_digit(f"98{(day - FIRST_ASSIGNMENT_DAY).days % 10_000:04d}{index:06d}"),
         update_date=day.isoformat(),
         change_date=since,
         assignment_date=since,
@@ -141,7 +142,7 @@ def _invent_new_row(day: date, index: int, source: random.Random) -> RegistryRow
         prefecture_name=prefecture.name,
         city_name=city.name,
         street_number=f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}－{source.randrange(1, 40)}".translate(
-            FULL_WIDTH_TABLE
+            FULL_WIDTH_DIGITS_TABLE
         ),
         prefecture_code=prefecture.code,
         city_code=city.code,

@@ -9,20 +9,20 @@ from typing import Literal
 
 from console.sandbox.registry.changes import invent_changes
 from console.sandbox.registry.places import PREFECTURES
-from console.sandbox.registry.rows import RegistryRow, format_line
-from console.sandbox.registry.whole import BLOCK_ROWS, InventedRegistry
+from console.sandbox.registry.rows import RegistryRow, format_csv_line
+from console.sandbox.registry.whole import ROWS_PER_BLOCK, InventedRegistry
 
 Encoding = Literal["utf-8", "shift_jis"]
 _CODEC_BY_ENCODING = {"utf-8": "utf-8", "shift_jis": "cp932"}
 _LINE_END_BY_ENCODING = {"utf-8": "\n", "shift_jis": "\r\n"}
 # The edition in Shift_JIS has characters of JIS levels 1 and 2 only; others are replaced by the usual form.
-_USUAL_KANJI_TABLE = str.maketrans("髙﨑", "高崎")
+_REPLACE_UNUSUAL_KANJI_TABLE = str.maketrans("髙﨑", "高崎")
 _PGP_SIGNATURE = (
     b"-----BEGIN PGP SIGNATURE-----\n\ninvented by the sandbox: it signs nothing\n-----END PGP SIGNATURE-----\n"
 )
 
 
-def write_whole(
+def write_whole_file(
     folder: Path,
     day: date,
     rows: int,
@@ -42,10 +42,10 @@ def write_whole(
         (f"{each.code}_{each.romaji.lower()}" for each in PREFECTURES if each.code == prefecture), "00_zenkoku"
     )
     blocks = takewhile(lambda _: not should_stop(), _make_whole_blocks(list(planted), registry))
-    return write_zip(folder, f"{place}_all_{day:%Y%m%d}", blocks, encoding)
+    return write_csv_zip(folder, f"{place}_all_{day:%Y%m%d}", blocks, encoding)
 
 
-def write_difference(
+def write_difference_file(
     folder: Path,
     day: date,
     rows: int,
@@ -60,7 +60,7 @@ def write_difference(
     `diff_YYYYMMDD.zip`.
 
     The file has `rows` invented rows. With `whole_rows` (the number of rows of a whole file) and `prefecture`,
-    they change corporations of the whole file that `write_whole` writes with the same seed for any day; without
+    they change corporations of the whole file that `write_whole_file` writes with the same seed for any day; without
     `whole_rows` all of them are new corporations. The file also contains the rows of `changes` (see
     `console.sandbox.registry.changes`); no invented row is about their corporations.
     """
@@ -68,10 +68,10 @@ def write_difference(
     planted = frozenset(row.corporate_number for row in changes)
     invented = invent_changes(registry, rows, day, planted)
     told = chain(islice(invented, rows // 2), changes, invented)
-    return write_zip(folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_number_lines(told)), encoding)
+    return write_csv_zip(folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_format_numbered_lines(told)), encoding)
 
 
-def write_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:
+def write_csv_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:
     """Write the new file `<name>.zip` and return its path. It contains `<name>.csv` with these blocks of lines,
     and an invented signature. The same lines give the same bytes."""
     path, codec, line_end = folder / f"{name}.zip", _CODEC_BY_ENCODING[encoding], _LINE_END_BY_ENCODING[encoding]
@@ -80,7 +80,7 @@ def write_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: En
             for block in blocks:
                 text = line_end.join(block) + line_end
                 csv_file.write(
-                    (text.translate(_USUAL_KANJI_TABLE) if encoding == "shift_jis" else text).encode(codec)
+                    (text.translate(_REPLACE_UNUSUAL_KANJI_TABLE) if encoding == "shift_jis" else text).encode(codec)
                 )
         archive.writestr(_make_zip_entry(f"{name}.csv.asc"), _PGP_SIGNATURE)
     return path
@@ -92,21 +92,21 @@ def _make_zip_entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _number_lines(rows: Iterable[RegistryRow]) -> Iterator[str]:
+def _format_numbered_lines(rows: Iterable[RegistryRow]) -> Iterator[str]:
     for position, row in enumerate(rows, start=1):
-        yield format_line(row._replace(sequence_number=str(position)))
+        yield format_csv_line(row._replace(sequence_number=str(position)))
 
 
 def _split_into_blocks(lines: Iterator[str]) -> Iterator[list[str]]:
-    while block := list(islice(lines, BLOCK_ROWS)):
+    while block := list(islice(lines, ROWS_PER_BLOCK)):
         yield block
 
 
-def _make_whole_blocks(first: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
-    """Yield blocks of lines: those of the rows `first`, then those of the registry, with continuous sequence
+def _make_whole_blocks(planted_rows: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
+    """Yield blocks of lines: those of the rows `planted_rows`, then those of the registry, with continuous sequence
     numbers."""
-    if not first:
+    if not planted_rows:
         return registry.iterate_blocks()
-    others = enumerate(registry.iterate_lines(), start=len(first) + 1)
+    others = enumerate(registry.iterate_lines(), start=len(planted_rows) + 1)
     renumbered = (f"{position}{line[line.index(',') :]}" for position, line in others)
-    return _split_into_blocks(chain(_number_lines(first), renumbered))
+    return _split_into_blocks(chain(_format_numbered_lines(planted_rows), renumbered))

@@ -15,7 +15,7 @@ FIRST_WHOLE_ROWS = 1_000
 
 
 @dataclass(slots=True)
-class _Publications:
+class _WholeAndDifferences:
     """A whole registry, the planted rows that come before its own rows, and the rows of each difference published
     after it, by day."""
 
@@ -37,7 +37,7 @@ class PublishedRegistry:
 
     def reset(self) -> None:
         """Publish the first registry (that of the start) again, without differences."""
-        self._current = _Publications(InventedRegistry(FIRST_WHOLE_ROWS, 1, FIRST_WHOLE_DAY))
+        self._current = _WholeAndDifferences(InventedRegistry(FIRST_WHOLE_ROWS, 1, FIRST_WHOLE_DAY))
 
     @property
     def last_day(self) -> date:
@@ -48,7 +48,7 @@ class PublishedRegistry:
     def publish_whole(self, rows: int, seed: int, day: date, planted: Iterable[RegistryRow] = ()) -> None:
         """Publish another whole registry: the rows `planted`, then `rows` invented corporations, which are the
         same for the same arguments. The differences of the earlier registry are removed."""
-        self._current = _Publications(InventedRegistry(rows, seed, day), tuple(planted))
+        self._current = _WholeAndDifferences(InventedRegistry(rows, seed, day), tuple(planted))
 
     def publish_difference(self, day: date, rows: int, changes: Sequence[RegistryRow] = ()) -> int:
         """Publish the corporations that changed on `day`: `rows` invented rows, and the rows `changes`. Return the
@@ -74,7 +74,7 @@ class PublishedRegistry:
             if first <= day <= last:
                 yield from days[day]
 
-    def list_rows_of(self, number: str) -> list[RegistryRow]:
+    def list_rows_of_number(self, number: str) -> list[RegistryRow]:
         """Return the rows about a corporation number, the oldest first; the last one is in force."""
         current = self._current
         position = current.whole.find_position(number)

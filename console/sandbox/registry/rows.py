@@ -4,9 +4,9 @@ from datetime import date
 from functools import cache
 from typing import NamedTuple
 
-FULL_WIDTH_TABLE = {ord("0") + digit: ord("０") + digit for digit in range(10)} | {ord("-"): ord("－")}
+FULL_WIDTH_DIGITS_TABLE = {ord("0") + digit: ord("０") + digit for digit in range(10)} | {ord("-"): ord("－")}
 """A table for `str.translate` that converts digits and hyphens to the full-width forms in addresses."""
-QUOTED_FIELDS = frozenset({6, 9, 10, 11, 16, 21, 24, 25, 26, 27, 28})
+QUOTED_FIELD_POSITIONS = frozenset({6, 9, 10, 11, 16, 21, 24, 25, 26, 27, 28})
 """Fields (from 0) that the files have in quotation marks if they aren't empty: the texts."""
 
 
@@ -45,7 +45,7 @@ class RegistryRow(NamedTuple):
     hihyoji: str = "0"
 
 
-FIELD_NAMES = tuple(
+WEB_API_FIELD_NAMES = tuple(
     head + "".join(part.capitalize() for part in rest)
     for head, *rest in (name.split("_") for name in RegistryRow._fields)
 )
@@ -75,22 +75,22 @@ def make_company_row(
     )
 
 
-def format_line(row: RegistryRow) -> str:
+def format_csv_line(row: RegistryRow) -> str:
     """Return the row as a line of a CSV file, without the end of line."""
     return ",".join(
-        '"' + text.replace('"', '""') + '"' if text and field in QUOTED_FIELDS else text
+        '"' + text.replace('"', '""') + '"' if text and field in QUOTED_FIELD_POSITIONS else text
         for field, text in enumerate(row)
     )
 
 
 @cache
-def get_digit_weights() -> tuple[int, ...]:
+def compute_check_digit_weights() -> tuple[int, ...]:
     """Return, for each pair of digits (00 to 99), the value modulo 9 that the pair adds to the weighted sum from
     which the check digit of a corporation number is computed."""
     return tuple((2 * (pair // 10) + pair % 10) % 9 for pair in range(100))
 
 
-def complete_number(base: str) -> str:
-    """Return the corporation number of 13 digits that consists of the check digit and the 12 digits `base`."""
-    weights = get_digit_weights()
-    return f"{9 - sum(weights[int(base[at : at + 2])] for at in range(0, 12, 2)) % 9}{base}"
+def add_check_digit(base_number: str) -> str:
+    """Return the corporation number of 13 digits that consists of the check digit and the 12 digits `base_number`."""
+    weights = compute_check_digit_weights()
+    return f"{9 - sum(weights[int(base_number[at : at + 2])] for at in range(0, 12, 2)) % 9}{base_number}"

@@ -16,23 +16,29 @@ from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, RequestRefused
 from console.sandbox.registry.published import PublishedRegistry
-from console.sandbox.registry.rows import FIELD_NAMES, FULL_WIDTH_TABLE, RegistryRow, complete_number, format_line
+from console.sandbox.registry.rows import (
+    FULL_WIDTH_DIGITS_TABLE,
+    WEB_API_FIELD_NAMES,
+    RegistryRow,
+    add_check_digit,
+    format_csv_line,
+)
 
 PROVIDER_NAME = "registry"
-ROWS_PER_ANSWER = 2_000
+MAX_ROWS_PER_ANSWER = 2_000
 MAX_NUMBERS_PER_REQUEST = 10
 MAX_DIFFERENCE_PERIOD = timedelta(days=50)
 FIRST_DIFFERENCE_DAY = date(2015, 12, 1)
 
 _CSV, _XML, _HTML = "application/csv", "application/xml", "text/html"
-_CORPORATION_KINDS_BY_CODE: Mapping[str, frozenset[str]] = {
+_CORPORATION_KINDS_BY_QUERY_CODE: Mapping[str, frozenset[str]] = {
     "01": frozenset({"101"}),
     "02": frozenset({"201"}),
     "03": frozenset({"301", "302", "303", "304", "305", "399"}),
     "04": frozenset({"401", "499"}),
 }
 _HIRAGANA_TO_KATAKANA_TABLE = {code: code + 0x60 for code in range(0x3041, 0x3097)}
-_REMOVE_FROM_NAMES_TABLE = str.maketrans("", "", "・\u3000 ")
+_REMOVE_NAME_SEPARATORS_TABLE = str.maketrans("", "", "・\u3000 ")
 
 
 class SimulatedRegistry:
@@ -53,13 +59,13 @@ class SimulatedRegistry:
         numbers = query.get("number", "").split(",")
         _refuse_unless(len(numbers) <= MAX_NUMBERS_PER_REQUEST, "011", "法人番号は10件以内で指定してください。")
         _refuse_unless(
-            all(re.fullmatch("[0-9]{13}", number) and complete_number(number[1:]) == number for number in numbers),
+            all(re.fullmatch("[0-9]{13}", number) and add_check_digit(number[1:]) == number for number in numbers),
             "010",
             "法人番号に誤りがあります。",
         )
 
         def answer() -> HttpReply:
-            told = [self._published.list_rows_of(number) for number in numbers]
+            told = [self._published.list_rows_of_number(number) for number in numbers]
             rows = [row for rows in told for row in (rows if query.get("history") == "1" else rows[-1:])]
             return self._make_reply(query, rows)
 
@@ -67,7 +73,7 @@ class SimulatedRegistry:
 
     def _make_diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
-        first, last = _read_day(query, "from"), _read_day(query, "to")
+        first, last = _read_query_day(query, "from"), _read_query_day(query, "to")
         _refuse_unless(first >= FIRST_DIFFERENCE_DAY, "013", "取得期間開始日は2015-12-01以降を指定してください。")
         _refuse_unless(first <= last, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
         _refuse_unless(last - first < MAX_DIFFERENCE_PERIOD, "031", "取得期間は50日以内で指定してください。")
@@ -88,8 +94,8 @@ class SimulatedRegistry:
 
         return self._make_call("registry_name", answer)
 
-    def _make_call(self, name: str, answer: Callable[[], HttpReply], number: str | None = None) -> ProviderCall:
-        return ProviderCall(PROVIDER_NAME, name, answer, number, too_fast_reply=_make_error(403))
+    def _make_call(self, name: str, make_reply: Callable[[], HttpReply], number: str | None = None) -> ProviderCall:
+        return ProviderCall(PROVIDER_NAME, name, make_reply, number, too_fast_reply=_make_error_reply(403))
 
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
         """Return the answer with one part of the rows, in the format that the query's `type` names. The query's
@@ -97,28 +103,28 @@ class SimulatedRegistry:
         divide = query.get("divide", "1")
         _refuse_unless(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
         found = list(rows)
-        parts = -(-len(found) // ROWS_PER_ANSWER)
+        parts = -(-len(found) // MAX_ROWS_PER_ANSWER)
         _refuse_unless(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
-        start = (int(divide) - 1) * ROWS_PER_ANSWER
+        start = (int(divide) - 1) * MAX_ROWS_PER_ANSWER
         part = [
             row._replace(sequence_number=str(number))
-            for number, row in enumerate(islice(found, start, start + ROWS_PER_ANSWER), start=start + 1)
+            for number, row in enumerate(islice(found, start, start + MAX_ROWS_PER_ANSWER), start=start + 1)
         ]
         head = (self._published.last_day.isoformat(), str(len(found)), divide, str(parts))
-        return _ANSWER_WRITER_BY_TYPE[query["type"]](head, part)
+        return _REPLY_MAKER_BY_ANSWER_TYPE[query["type"]](head, part)
 
 
-def _make_csv(head: tuple[str, ...], rows: list[RegistryRow], codec: str) -> HttpReply:
-    lines = [",".join(head), *map(format_line, rows), ""]
+def _make_csv(header_fields: tuple[str, ...], rows: list[RegistryRow], codec: str) -> HttpReply:
+    lines = [",".join(header_fields), *map(format_csv_line, rows), ""]
     return HttpReply(body="\r\n".join(lines).encode(codec, "replace"), media_type=_CSV)
 
 
-def _make_xml(head: tuple[str, ...], rows: list[RegistryRow]) -> HttpReply:
+def _make_xml(header_fields: tuple[str, ...], rows: list[RegistryRow]) -> HttpReply:
     names = ("lastUpdateDate", "count", "divideNumber", "divideSize")
     parts = ['<?xml version="1.0" encoding="UTF-8"?>', "<corporations>"]
-    parts += [_format_xml_element(name, text) for name, text in zip(names, head, strict=True)]
+    parts += [_format_xml_element(name, text) for name, text in zip(names, header_fields, strict=True)]
     for row in rows:
-        fields = "".join(_format_xml_element(name, text) for name, text in zip(FIELD_NAMES, row, strict=True))
+        fields = "".join(_format_xml_element(name, text) for name, text in zip(WEB_API_FIELD_NAMES, row, strict=True))
         parts.append(f"<corporation>{fields}</corporation>")
     return HttpReply(body="".join((*parts, "</corporations>")).encode(), media_type=_XML)
 
@@ -127,7 +133,7 @@ def _format_xml_element(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else f"<{name}/>"
 
 
-_ANSWER_WRITER_BY_TYPE: Mapping[str, Callable[[tuple[str, ...], list[RegistryRow]], HttpReply]] = {
+_REPLY_MAKER_BY_ANSWER_TYPE: Mapping[str, Callable[[tuple[str, ...], list[RegistryRow]], HttpReply]] = {
     "01": lambda head, rows: _make_csv(head, rows, "cp932"),
     "02": lambda head, rows: _make_csv(head, rows, "utf-8"),
     "12": _make_xml,
@@ -141,26 +147,26 @@ def _require_valid_query(request: HttpRequest) -> Mapping[str, str]:
     """
     query = request.query
     if query.get("id") != REGISTRY_APPLICATION_ID:
-        raise RequestRefused(_make_error(404))
-    _refuse_unless(query.get("type") in _ANSWER_WRITER_BY_TYPE, "004", "応答形式に誤りがあります。")
+        raise RequestRefused(_make_error_reply(404))
+    _refuse_unless(query.get("type") in _REPLY_MAKER_BY_ANSWER_TYPE, "004", "応答形式に誤りがあります。")
     return query
 
 
 def _refuse_unless(is_valid: bool, code: str, text: str) -> None:
     if not is_valid:
-        raise RequestRefused(_make_error(400, f"{code},{text}"))
+        raise RequestRefused(_make_error_reply(400, f"{code},{text}"))
 
 
-def _make_error(status: int, text: str = "") -> HttpReply:
+def _make_error_reply(status: int, text: str = "") -> HttpReply:
     return HttpReply(status, text.encode(), _CSV if text else _HTML)
 
 
-def _read_day(query: Mapping[str, str], name: str) -> date:
+def _read_query_day(query: Mapping[str, str], name: str) -> date:
     text = query.get(name, "")
     try:
         return date.fromisoformat(text if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else "")
     except ValueError:
-        raise RequestRefused(_make_error(400, f"012,{name}に誤りがあります。")) from None
+        raise RequestRefused(_make_error_reply(400, f"012,{name}に誤りがあります。")) from None
 
 
 def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
@@ -168,9 +174,11 @@ def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryR
     (`kind`) the query names. A missing parameter excludes no row."""
     place = query.get("address", "")
     kinds = query.get("kind", "").split(",") if query.get("kind") else []
-    _refuse_unless(all(kind in _CORPORATION_KINDS_BY_CODE for kind in kinds), "016", "法人種別に誤りがあります。")
+    _refuse_unless(
+        all(kind in _CORPORATION_KINDS_BY_QUERY_CODE for kind in kinds), "016", "法人種別に誤りがあります。"
+    )
     _refuse_unless(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
-    chosen = frozenset[str]().union(*(_CORPORATION_KINDS_BY_CODE[kind] for kind in kinds))
+    chosen = frozenset[str]().union(*(_CORPORATION_KINDS_BY_QUERY_CODE[kind] for kind in kinds))
 
     def filters(row: RegistryRow) -> bool:
         code = (row.prefecture_code or "99") + row.city_code
@@ -187,7 +195,7 @@ def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]
     mode, target = query.get("mode", "1"), query.get("target", "1")
     _refuse_unless(bool(query.get("name")), "020", "商号又は名称を指定してください。")
     _refuse_unless(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
-    normalize = _NORMALIZER_BY_MODE[target]
+    normalize = _NAME_NORMALIZER_BY_SEARCH_MODE[target]
     wanted = normalize(query["name"])
 
     def matches(row: RegistryRow) -> bool:
@@ -199,11 +207,11 @@ def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]
     return matches
 
 
-_NORMALIZER_BY_MODE: Mapping[str, Callable[[str], str]] = {
+_NAME_NORMALIZER_BY_SEARCH_MODE: Mapping[str, Callable[[str], str]] = {
     "1": lambda text: (
-        text.translate(FULL_WIDTH_TABLE)
+        text.translate(FULL_WIDTH_DIGITS_TABLE)
         .translate(_HIRAGANA_TO_KATAKANA_TABLE)
-        .translate(_REMOVE_FROM_NAMES_TABLE)
+        .translate(_REMOVE_NAME_SEPARATORS_TABLE)
         .upper()
     ),
     "2": lambda text: text,

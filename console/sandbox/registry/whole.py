@@ -10,9 +10,19 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES, Prefecture
-from console.sandbox.registry.rows import FULL_WIDTH_TABLE, RegistryRow, format_line, get_digit_weights
-from console.sandbox.registry.special_rows import SPECIAL_DRAW_LIMIT, make_special_row, merge_into
-from console.sandbox.registry.words import BUILDING_KINDS, BUILDING_NAMES, FIRST_WORDS, SECOND_WORDS
+from console.sandbox.registry.rows import (
+    FULL_WIDTH_DIGITS_TABLE,
+    RegistryRow,
+    compute_check_digit_weights,
+    format_csv_line,
+)
+from console.sandbox.registry.special_rows import DRAW_LIMIT_OF_SPECIAL_ROWS, make_merged_row, make_special_row
+from console.sandbox.registry.words import (
+    BUILDING_KIND_WORDS,
+    BUILDING_NAMES,
+    FIRST_WORDS_OF_NAMES,
+    SECOND_WORDS_OF_NAMES,
+)
 
 FIRST_ASSIGNMENT_DAY = date(2015, 10, 5)
 """The day on which the publisher assigned the first numbers: those of all corporations that existed."""
@@ -21,13 +31,13 @@ ROWS_PER_MERGER_CHAIN = 200
 is merged into the second, and the second into the third. The third corporation is open.
 """
 MAX_ROWS_PER_SEGMENT = 1_000_000
-BLOCK_ROWS = 512
-_DRAWS_PER_ROW = 8
+ROWS_PER_BLOCK = 512
+_RANDOM_NUMBERS_PER_ROW = 8
 _HIGHEST_DRAW_WITHOUT_FURIGANA = 6_000  # of 65,536: one of eleven has none
-_MERGER_CHAIN_PLACES = (1, 2, 3)
+_MERGER_CHAIN_POSITIONS_IN_GROUP = (1, 2, 3)
 
 # Prefix and suffix of the name, and the kind; each as often as it stands here.
-_LEGAL_FORMS = (
+_WEIGHTED_LEGAL_FORMS = (
     *[("株式会社", "", "301")] * 24,
     *[("", "株式会社", "301")] * 20,
     *[("有限会社", "", "302")] * 12,
@@ -47,7 +57,7 @@ _LEGAL_FORMS = (
 )
 
 
-class _Segment(NamedTuple):
+class _NumberSegment(NamedTuple):
     """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers."""
 
     prefecture: Prefecture
@@ -74,15 +84,15 @@ class InventedRegistry:
         if not chosen:
             raise ValueError(f"{prefecture} is no prefecture")
         shares = [each.weight for each in chosen]
-        by_prefecture = _split_total(rows, shares)
-        self._segments: list[_Segment] = []
+        by_prefecture = _split_total_by_weights(rows, shares)
+        self._segments: list[_NumberSegment] = []
         start = 0
         for each, of_prefecture in zip(chosen, by_prefecture, strict=True):
-            for digit, count in enumerate(_split_total(of_prefecture, [1] * 9), start=1):
+            for digit, count in enumerate(_split_total_by_weights(of_prefecture, [1] * 9), start=1):
                 if count > MAX_ROWS_PER_SEGMENT:
                     raise ValueError(f"{rows} rows are too many")
                 if count:
-                    self._segments.append(_Segment(each, digit, start, count))
+                    self._segments.append(_NumberSegment(each, digit, start, count))
                     start += count
         self._starts = [segment.start for segment in self._segments]
 
@@ -115,33 +125,37 @@ class InventedRegistry:
             yield from block
 
     def iterate_blocks(self, start: int = 0, stop: int | None = None) -> Iterator[list[str]]:
-        """Yield the same lines as `iterate_lines`, in lists of up to BLOCK_ROWS lines."""
+        """Yield the same lines as `iterate_lines`, in lists of up to ROWS_PER_BLOCK lines."""
         end = self.rows if stop is None else min(stop, self.rows)
         for segment in self._segments:
             first, last = max(start - segment.start, 0), min(end - segment.start, segment.rows)
             while first < last:
-                following = min((first // BLOCK_ROWS + 1) * BLOCK_ROWS, last)
+                following = min((first // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, last)
                 yield self._make_block_lines(segment, first, following)
                 first = following
 
-    def _make_block_lines(self, segment: _Segment, start: int, stop: int) -> list[str]:
+    def _make_block_lines(self, segment: _NumberSegment, start: int, stop: int) -> list[str]:
         """Return the lines of a segment's rows from `start` to before `stop`, which must be in one block. Eight
         random numbers of 16 bits select the values of a row. The loop calls no function for an ordinary row,
         because it makes millions of them.
         """
-        block, offset = divmod(start, BLOCK_ROWS)
+        block, offset = divmod(start, ROWS_PER_BLOCK)
         name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
         source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
-        draws = iter(array("H", source.randbytes(BLOCK_ROWS * _DRAWS_PER_ROW * 2))[offset * _DRAWS_PER_ROW :])
+        draws = iter(
+            array("H", source.randbytes(ROWS_PER_BLOCK * _RANDOM_NUMBERS_PER_ROW * 2))[
+                offset * _RANDOM_NUMBERS_PER_ROW :
+            ]
+        )
         places, streets, dates, forms = (
             _make_place_fields(segment.prefecture),
             self._street_endings,
             self._date_fields,
-            _LEGAL_FORMS,
+            _WEIGHTED_LEGAL_FORMS,
         )
         place_count, street_count, date_count, form_count = len(places), len(streets), len(dates), len(forms)
-        first_words, first_count = FIRST_WORDS, len(FIRST_WORDS)
-        second_words, second_count = SECOND_WORDS, len(SECOND_WORDS)
+        first_words, first_count = FIRST_WORDS_OF_NAMES, len(FIRST_WORDS_OF_NAMES)
+        second_words, second_count = SECOND_WORDS_OF_NAMES, len(SECOND_WORDS_OF_NAMES)
         position, lines = segment.start + start, []
         for number, a, b, c, d, e, f, g, h in zip(
             _make_numbers_of_rows(segment, start, stop),
@@ -166,7 +180,7 @@ class InventedRegistry:
                 f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place}'
                 f'{streets[e % street_count]}",,{codes},,,,,,,{assigned},1,,,,,{kana},0'
             )
-            if g < SPECIAL_DRAW_LIMIT or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_PLACES:
+            if g < DRAW_LIMIT_OF_SPECIAL_ROWS or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
                 line = self._make_special_line(line, position, g)
             lines.append(line)
         return lines
@@ -174,10 +188,10 @@ class InventedRegistry:
     def _make_special_line(self, line: str, position: int, draw: int) -> str:
         row = RegistryRow(*next(csv.reader((line,))))
         following = self.make_number_at(position) if position < self.rows else None
-        if position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_PLACES:
-            is_end = following is None or position % ROWS_PER_MERGER_CHAIN == _MERGER_CHAIN_PLACES[-1]
-            return line if following is None or is_end else format_line(merge_into(row, following, self.day))
-        return format_line(make_special_row(row, draw, following, self.day))
+        if position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
+            is_end = following is None or position % ROWS_PER_MERGER_CHAIN == _MERGER_CHAIN_POSITIONS_IN_GROUP[-1]
+            return line if following is None or is_end else format_csv_line(make_merged_row(row, following, self.day))
+        return format_csv_line(make_special_row(row, draw, following, self.day))
 
     @cached_property
     def _street_endings(self) -> list[str]:
@@ -209,7 +223,7 @@ class InventedRegistry:
         return f"{process},{correct},{updated.isoformat()},{changed.isoformat()}", assigned.isoformat()
 
 
-def _split_total(total: int, weights: list[int]) -> list[int]:
+def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
     """Split `total` in proportion to the weights into whole numbers whose sum is `total`."""
     whole, done, parts = sum(weights), 0, []
     reached = 0
@@ -234,25 +248,26 @@ def _make_place_fields(prefecture: Prefecture) -> list[tuple[str, str]]:
     ]
 
 
-def _make_numbers_of_rows(segment: _Segment, start: int, stop: int) -> list[str]:
+def _make_numbers_of_rows(segment: _NumberSegment, start: int, stop: int) -> list[str]:
     """Return the corporation numbers of a segment's rows from `start` to before `stop`, in ascending order."""
     lead = f"{segment.check_digit}99{segment.prefecture.code}"
-    pairs, stride = get_digit_weights(), segment.stride
+    pairs, stride = compute_check_digit_weights(), segment.stride
     # The value that the last eight digits must add to the sum (a remainder of 9), so that the check digit is right.
     needed = 9 - segment.check_digit - pairs[99] - pairs[int(segment.prefecture.code)]
+    endings = _NUMBER_ENDINGS_BY_CHECK_SUM
     return [
-        f"{lead}{middle:06d}{_ENDINGS[(needed - pairs[high] - pairs[low // 100] - pairs[low % 100]) % 9][choice]}"
+        f"{lead}{middle:06d}{endings[(needed - pairs[high] - pairs[low // 100] - pairs[low % 100]) % 9][choice]}"
         for middle in range(start * stride, stop * stride, stride)
         for (high, low), choice in ((divmod(middle, 10_000), middle * 7 % 11),)
     ]
 
 
-def _make_segment_number(segment: _Segment, middle: int) -> str:
+def _make_segment_number(segment: _NumberSegment, middle: int) -> str:
     return _make_numbers_of_rows(segment, middle // segment.stride, middle // segment.stride + 1)[0]
 
 
-_ENDINGS = tuple(
-    tuple(f"{pair:02d}" for pair, weight in enumerate(get_digit_weights()) if weight == remainder)
+_NUMBER_ENDINGS_BY_CHECK_SUM = tuple(
+    tuple(f"{pair:02d}" for pair, weight in enumerate(compute_check_digit_weights()) if weight == remainder)
     for remainder in range(9)
 )
 """The pairs of digits at the end of a number (at least 11 of each), by the amount that they add to the check digit's
@@ -271,5 +286,5 @@ def _draw_street(source: random.Random) -> str:
         )
     )
     if source.random() < 0.2:
-        text += f"{source.choice(BUILDING_NAMES)}{source.choice(BUILDING_KINDS)}{source.randrange(1, 12)}階"
-    return text.translate(FULL_WIDTH_TABLE)
+        text += f"{source.choice(BUILDING_NAMES)}{source.choice(BUILDING_KIND_WORDS)}{source.randrange(1, 12)}階"
+    return text.translate(FULL_WIDTH_DIGITS_TABLE)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Word(NamedTuple):
+class NameWord(NamedTuple):
     """One part of a name. `kana` is its reading in katakana, `romaji` its reading in Latin letters."""
 
     text: str
@@ -11,11 +11,11 @@ class Word(NamedTuple):
     romaji: str
 
 
-def _parse_words(table: str) -> tuple[Word, ...]:
-    return tuple(Word(*line.split()) for line in table.strip().splitlines())
+def _parse_name_words(table: str) -> tuple[NameWord, ...]:
+    return tuple(NameWord(*line.split()) for line in table.strip().splitlines())
 
 
-FIRST_WORDS = _parse_words(
+FIRST_WORDS_OF_NAMES = _parse_name_words(
     """
     山田 ヤマダ Yamada
     佐藤 サトウ Sato
@@ -236,7 +236,7 @@ FIRST_WORDS = _parse_words(
     """
 )
 
-SECOND_WORDS = _parse_words(
+SECOND_WORDS_OF_NAMES = _parse_name_words(
     """
     商事 ショウジ Shoji
     商店 ショウテン Shoten
@@ -358,8 +358,8 @@ SECOND_WORDS = _parse_words(
 )
 
 BUILDING_NAMES = ("グリーン", "第２", "中央", "サンライズ")
-BUILDING_KINDS = ("ビル", "マンション", "ハイツ", "プラザ", "センター", "タワー", "コーポ", "第一ビル")
-FOREIGN_NAMES = (
+BUILDING_KIND_WORDS = ("ビル", "マンション", "ハイツ", "プラザ", "センター", "タワー", "コーポ", "第一ビル")
+FOREIGN_CORPORATION_NAMES = (
     (
         "アクメ・トレーディング・インク",
         "アクメトレーディングインク",

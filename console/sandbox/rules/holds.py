@@ -31,7 +31,7 @@ class HeldBackCall:
     end_event: Event = field(default_factory=Event)
     ending: HoldEnding = HoldEnding.ELAPSED
 
-    def concerns(self, call: str | None, number: str | None) -> bool:
+    def matches_call(self, call: str | None, number: str | None) -> bool:
         return call in (None, self.call) and number in (None, self.number)
 
 
@@ -65,7 +65,7 @@ class HeldCalls:
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:
         """Let held calls continue: all, or those with this name and this subject (such as a corporation number).
         Return the number of released calls."""
-        return self._end_calls(HoldEnding.RELEASED, lambda hold: hold.concerns(call, number))
+        return self._end_calls(HoldEnding.RELEASED, lambda hold: hold.matches_call(call, number))
 
     def drop_calls(self) -> int:
         """End all held calls, which must then have no further effect. Return the number of these calls."""
@@ -76,9 +76,9 @@ class HeldCalls:
         self._closed.set()
         self.drop_calls()
 
-    def _end_calls(self, ending: HoldEnding, is_concerned: Callable[[HeldBackCall], bool]) -> int:
+    def _end_calls(self, ending: HoldEnding, must_end: Callable[[HeldBackCall], bool]) -> int:
         with self.change_condition:
-            ended_holds = [hold for hold in self._holds.values() if is_concerned(hold)]
+            ended_holds = [hold for hold in self._holds.values() if must_end(hold)]
             for hold in ended_holds:
                 del self._holds[hold.id]
                 hold.ending = ending
@@ -110,7 +110,7 @@ class HeldCalls:
 
     def count_held_calls(self, call: str | None = None, number: str | None = None) -> int:
         with self.change_condition:
-            return sum(1 for hold in self._holds.values() if hold.concerns(call, number))
+            return sum(1 for hold in self._holds.values() if hold.matches_call(call, number))
 
     def export_json(self) -> list[JsonObject]:
         with self.change_condition:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 FaultEffect = Literal["nothing", "happens", "late", "when released"]
-ArgumentRule = Literal["none", "optional", "required", "word"]
+FaultArgumentRule = Literal["none", "optional", "required", "word"]
 CREDIT_CHECK_CALLS, TOKEN_CALLS, PDF_CALLS = ("purchase", "detail", "pdf", "list"), ("token",), ("pdf",)
 AUTHORIZE_CALLS = ("authorize",)
 DETAIL_CALLS = ("detail", "pdf")
@@ -20,7 +20,7 @@ PAYPAY_CALLS = (
 ATOM_CALLS = ("atom_auth", "atom_verification", "atom_refund", "atom_refund_status")
 REGISTRY_CALLS = ("registry_num", "registry_diff", "registry_name")
 NOTICE_CALLS = ("paypay_webhook", "atom_callback")
-CALL_NAMES = (
+PROVIDER_CALL_NAMES = (
     "authorize",
     "token",
     "purchase",
@@ -55,12 +55,12 @@ class FaultKind:
     answer_description: str
     effect: FaultEffect
     calls: frozenset[str]
-    argument_rule: ArgumentRule
+    argument_rule: FaultArgumentRule
     option_names: tuple[str, ...]
     apply: FaultFunction
 
 
-FAULTS: dict[str, FaultKind] = {}
+FAULT_BY_NAME: dict[str, FaultKind] = {}
 NO_FAULT = FaultKind(
     "",
     "the ordinary answer",
@@ -78,7 +78,7 @@ def register_fault(
     effect: FaultEffect,
     calls: tuple[str, ...] = (),
     *,
-    argument_rule: ArgumentRule = "none",
+    argument_rule: FaultArgumentRule = "none",
     option_names: tuple[str, ...] = (),
 ) -> Callable[[FaultFunctionT], FaultFunctionT]:
     """Return a decorator that adds a function to the table of faults under this name; `answer_description` describes
@@ -86,7 +86,7 @@ def register_fault(
     """
 
     def register(perform: FaultFunctionT) -> FaultFunctionT:
-        FAULTS[name] = FaultKind(
+        FAULT_BY_NAME[name] = FaultKind(
             name, answer_description, effect, frozenset(calls), argument_rule, option_names, perform
         )
         return perform

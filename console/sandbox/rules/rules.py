@@ -13,10 +13,10 @@ from typing import Any
 
 from console.sandbox.http.calls import ProviderCall
 from console.sandbox.http.messages import JsonObject
-from console.sandbox.rules.registry import CALL_NAMES, FAULTS, NOTICE_CALLS, FaultKind
+from console.sandbox.rules.registry import FAULT_BY_NAME, NOTICE_CALLS, PROVIDER_CALL_NAMES, FaultKind
 
 
-class InvalidRule(ValueError):
+class InvalidFaultRule(ValueError):
     """A fault rule is invalid; the text of the exception tells the reason."""
 
 
@@ -75,23 +75,23 @@ class FaultRule:
     def __post_init__(self) -> None:
         """Check the rule. If `actions` is empty, set it from `action`.
 
-        Raises `InvalidRule`.
+        Raises `InvalidFaultRule`.
         """
         self.actions = tuple(self.actions) or (self.action,)
         for action in self.actions:
-            kind, _ = parse_action(action)
-            if self.call and not can_apply_fault(kind, self.call) and self.call in CALL_NAMES:
+            kind, _ = parse_fault_action(action)
+            if self.call and not can_apply_fault_to_call(kind, self.call) and self.call in PROVIDER_CALL_NAMES:
                 allowed_calls = ", ".join(sorted(kind.calls)) or "what the sandbox is asked"
-                raise InvalidRule(f"{kind.name} does not apply to {self.call}, only to {allowed_calls}")
+                raise InvalidFaultRule(f"{kind.name} does not apply to {self.call}, only to {allowed_calls}")
         self._require_valid()
 
     def _require_valid(self) -> None:
-        if self.call is not None and self.call not in CALL_NAMES:
-            raise InvalidRule(f"call must be one of {', '.join(CALL_NAMES)}")
+        if self.call is not None and self.call not in PROVIDER_CALL_NAMES:
+            raise InvalidFaultRule(f"call must be one of {', '.join(PROVIDER_CALL_NAMES)}")
         if self.mode not in ("count", "random"):
-            raise InvalidRule("mode must be count or random")
+            raise InvalidFaultRule("mode must be count or random")
         if self.nth < 1 or (self.times is not None and self.times < 1) or not 0 <= self.rate <= 1:
-            raise InvalidRule("nth and times begin at 1, rate lies between 0 and 1")
+            raise InvalidFaultRule("nth and times begin at 1, rate lies between 0 and 1")
 
     def matches(self, call: ProviderCall) -> bool:
         """Return True if the call fulfils the rule's conditions."""
@@ -104,7 +104,7 @@ class FaultRule:
         )
 
     def make_instruction(self, action: str) -> FaultInstruction:
-        kind, argument = parse_action(action)
+        kind, argument = parse_fault_action(action)
         return FaultInstruction(kind, argument, self.seconds, self.size, self.body, self.to, self.fields)
 
 
@@ -142,20 +142,22 @@ class FaultRulebook:
             return None
         with self._lock:
             for rule in self._rules.values():
-                if rule.matches(call) and (action := self._find_action_for(rule, call)):
+                if rule.matches(call) and (action := self._find_action_for_call(rule, call)):
                     rule.met += 1
                     return rule.make_instruction(action)
         return None
 
-    def _find_action_for(self, rule: FaultRule, call: ProviderCall) -> str | None:
-        candidates = [action for action in rule.actions if can_apply_action(action, call)]
+    def _find_action_for_call(self, rule: FaultRule, call: ProviderCall) -> str | None:
+        candidates = [action for action in rule.actions if can_apply_action_to_call(action, call)]
         if not candidates:
             return None
         rule.seen += 1
         key = (rule.id, f"{call.name}:{call.subject_number}" if rule.per_number or rule.mode == "random" else None)
         self._occurrences[key] += 1
         if rule.mode == "random":
-            return _draw_action(rule, f"{call.name}:{call.subject_number}:{self._occurrences[key]}", candidates)
+            return _draw_random_action(
+                rule, f"{call.name}:{call.subject_number}:{self._occurrences[key]}", candidates
+            )
         turn = self._occurrences[key] - rule.nth
         is_in_turn = turn >= 0 and (rule.times is None or turn < rule.times)
         return candidates[turn % len(candidates)] if is_in_turn else None
@@ -165,65 +167,65 @@ class FaultRulebook:
             return [asdict(rule) for rule in self._rules.values()]
 
 
-def _draw_action(rule: FaultRule, occasion: str, candidates: list[str]) -> str | None:
+def _draw_random_action(rule: FaultRule, call_occurrence: str, candidates: list[str]) -> str | None:
     if rule.times is not None and rule.met >= rule.times:
         return None
-    generator = random.Random(f"{rule.seed}:{occasion}")  # noqa: S311 - repeatable on purpose
+    generator = random.Random(f"{rule.seed}:{call_occurrence}")  # noqa: S311 - repeatable on purpose
     return generator.choice(candidates) if generator.random() < rule.rate else None
 
 
-def can_apply_action(action: str, call: ProviderCall) -> bool:
+def can_apply_action_to_call(action: str, call: ProviderCall) -> bool:
     """Return True if this action, such as `status:503`, can be applied to this call.
 
-    Raises `InvalidRule` for an invalid action.
+    Raises `InvalidFaultRule` for an invalid action.
     """
-    return can_apply_fault(parse_action(action)[0], call.name)
+    return can_apply_fault_to_call(parse_fault_action(action)[0], call.name)
 
 
-def can_apply_fault(kind: FaultKind, call: str) -> bool:
+def can_apply_fault_to_call(kind: FaultKind, call: str) -> bool:
     """Return True if this kind of fault can be applied to a call with the name `call`."""
     return call in kind.calls if kind.calls else call not in NOTICE_CALLS
 
 
-def parse_action(action: str) -> tuple[FaultKind, str]:
+def parse_fault_action(action: str) -> tuple[FaultKind, str]:
     """Return the fault that an action names, and its argument: `status:503` is the fault `status` with the argument
     "503".
 
-    Raises `InvalidRule` for an unknown fault or a wrong argument.
+    Raises `InvalidFaultRule` for an unknown fault or a wrong argument.
     """
     name, _, argument = action.partition(":")
-    kind = FAULTS.get(name)
+    kind = FAULT_BY_NAME.get(name)
     if kind is None:
-        raise InvalidRule(f"no fault is called {name!r}; GET /_sandbox/catalogue lists them")
+        raise InvalidFaultRule(f"no fault is called {name!r}; GET /_sandbox/catalogue lists them")
     if kind.argument_rule == "word":
         if not re.fullmatch("[A-Z0-9_]{1,64}", argument):
-            raise InvalidRule(f"{name} needs a code, as in {name}:SERVICE_ERROR")
+            raise InvalidFaultRule(f"{name} needs a code, as in {name}:SERVICE_ERROR")
         return kind, argument
     if kind.argument_rule == "required" and not argument:
-        raise InvalidRule(f"{name} needs a status, as in {name}:503")
+        raise InvalidFaultRule(f"{name} needs a status, as in {name}:503")
     if argument and (kind.argument_rule == "none" or not argument.isascii() or not argument.isdigit()):
-        raise InvalidRule(f"{action!r} is not understood")
+        raise InvalidFaultRule(f"{action!r} is not understood")
     return kind, argument
 
 
-TYPES_BY_RULE_SETTING: dict[str, tuple[type, ...]] = {
+ALLOWED_TYPES_BY_RULE_SETTING: dict[str, tuple[type, ...]] = {
     "nth": (int,), "times": (int, type(None)), "seed": (int,), "size": (int, type(None)),
     "credit_check_id": (int, type(None)), "rate": (int, float), "seconds": (int, float, type(None)),
     "per_number": (bool,), "fields": (dict,), "actions": (list, tuple), "action": (str,), "mode": (str,),
 }  # fmt: skip
-DEFAULT_RULE_SETTING_TYPES = (str, type(None))
-RULE_SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
+ALLOWED_TYPES_OF_OTHER_RULE_SETTINGS = (str, type(None))
+FAULT_RULE_SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
 
 
-def read_rule(body: JsonObject) -> FaultRule:
+def read_fault_rule(body: JsonObject) -> FaultRule:
     """Return the fault rule that a JSON object describes. `times: "always"` means that the rule has no end; the
     call `any` means that it matches every call.
 
-    Raises `InvalidRule` if a setting of the rule is unknown or has an invalid value.
+    Raises `InvalidFaultRule` if a setting of the rule is unknown or has an invalid value.
     """
     settings: dict[str, Any] = dict(body)
-    if unknown := settings.keys() - RULE_SETTING_NAMES:
-        raise InvalidRule(f"not understood: {', '.join(sorted(unknown))}")
+    if unknown := settings.keys() - FAULT_RULE_SETTING_NAMES:
+        raise InvalidFaultRule(f"not understood: {', '.join(sorted(unknown))}")
     if settings.get("times") == "always":
         settings["times"] = None
     if settings.get("call") == "any":
@@ -231,12 +233,12 @@ def read_rule(body: JsonObject) -> FaultRule:
     if settings.get("mode") == "random":
         settings.setdefault("times", None)
     for name, value in settings.items():
-        if not isinstance(value, TYPES_BY_RULE_SETTING.get(name, DEFAULT_RULE_SETTING_TYPES)) or (
+        if not isinstance(value, ALLOWED_TYPES_BY_RULE_SETTING.get(name, ALLOWED_TYPES_OF_OTHER_RULE_SETTINGS)) or (
             isinstance(value, bool) and name != "per_number"
         ):
-            raise InvalidRule(f"{name} has the wrong type")
+            raise InvalidFaultRule(f"{name} has the wrong type")
     if not all(isinstance(action, str) for action in settings.get("actions", ())):
-        raise InvalidRule("actions are texts")
+        raise InvalidFaultRule("actions are texts")
     return FaultRule(**settings)
 
 
@@ -244,7 +246,7 @@ def parse_instruction_from_header(text: str, call: ProviderCall) -> FaultInstruc
     """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`. `text` is an
     action, or a rule as JSON. None if the fault can't be applied to the call.
 
-    Raises `InvalidRule` if the text is neither a valid action nor a valid rule.
+    Raises `InvalidFaultRule` if the text is neither a valid action nor a valid rule.
     """
-    rule = read_rule(json.loads(text) if text.startswith("{") else {"action": text})
-    return rule.make_instruction(rule.actions[0]) if can_apply_action(rule.actions[0], call) else None
+    rule = read_fault_rule(json.loads(text) if text.startswith("{") else {"action": text})
+    return rule.make_instruction(rule.actions[0]) if can_apply_action_to_call(rule.actions[0], call) else None

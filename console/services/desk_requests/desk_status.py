@@ -77,5 +77,5 @@ class DeskStatusService:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_NEED_STORE_KEY, "n": len(waiting)})
         leftovers = find_unneeded_credentials(context.settings)
         for entry in leftovers.entries:
-            context.settings.secrets.delete_entry(entry, entry)
+            context.settings.secrets.delete_keyring_entry(entry, entry)
         return leftovers

@@ -366,7 +366,7 @@ class HealthCheckService:
         """
         from console.store.alerts import alerts, outbox
 
-        self._settings.alerts.require_usable(self._settings.read_secret)
+        self._settings.alerts.require_usable_publisher(self._settings.read_secret)
         with self._database.read() as conn:
             counts, unpublished = (
                 outbox.count_unpublished(conn),

@@ -17,7 +17,7 @@ from console.domain.person_state.retention import (
     PERSON_STATE_RETENTION,
 )
 from console.services.process.context import ServiceContext
-from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, UnreadableFile
+from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, UnreadableEntriesFile
 from console.settings.person_files import get_person_file_path
 from console.store.spool.cipher import Cipher, DecryptionFailed
 
@@ -73,11 +73,11 @@ class PersonStateStore:
 
     def _decrypt(self, content: bytes) -> bytes:
         if self._cipher is None:
-            raise UnreadableFile
+            raise UnreadableEntriesFile
         try:
             return self._cipher.decrypt(content)
         except DecryptionFailed as cause:
-            raise UnreadableFile from cause
+            raise UnreadableEntriesFile from cause
 
 
 def _is_outdated_entry(name: str, entry: JsonValue, now: datetime) -> bool:

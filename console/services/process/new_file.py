@@ -7,7 +7,7 @@ from pathlib import Path
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
-from console.settings.draft_files import DraftFile, open_draft
+from console.settings.draft_files import DraftFile, open_draft_file
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def open_new_file(path: Path) -> Iterator[DraftFile]:
     the file system raises an OSError.
     """
     try:
-        with open_draft(path.absolute()) as draft:
+        with open_draft_file(path.absolute()) as draft:
             yield draft
     except FileExistsError as exists:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists

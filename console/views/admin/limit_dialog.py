@@ -16,14 +16,14 @@ from console.wording import limit_words
 
 def translate_limit_name(context: WindowContext, name: str) -> str:
     """Return the name of the limit `name` in the window's language."""
-    return limit_words.format_name(name, context.language)
+    return limit_words.format_limit_name(name, context.language)
 
 
 def format_limit_value(context: WindowContext, limit: Limit, value: int | None) -> str:
     """Return the `value` of `limit` as text, in its unit; for None, a text which says that the limit isn't set."""
     if value is None:
         return context.translate("limit.not_set")
-    return limit_words.format_value(limit.name, value, limit.currency, context.language)
+    return limit_words.format_limit_value(limit.name, value, limit.currency, context.language)
 
 
 class LimitDialog(FormDialog):

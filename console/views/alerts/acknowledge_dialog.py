@@ -37,7 +37,9 @@ class AcknowledgeAlertsDialog(DialogFrame):
         """`item` is the alert that the dialog describes; `others` are further alerts of the same incident. The
         person acknowledges all of them together, with one note."""
         translate, alert = context.translate, item.alert
-        self._subject = f"{alert_words.format_alert_rule(alert, context)} · {alert_words.record_text(item, context)}"
+        self._subject = (
+            f"{alert_words.format_alert_rule(alert, context)} · {alert_words.format_alert_record(item, context)}"
+        )
         super().__init__(
             translate("dialog.acknowledge.title"),
             self._subject,

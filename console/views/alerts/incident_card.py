@@ -62,9 +62,13 @@ class IncidentCard(Surface):
 
     def _make_state_widgets(self, incident: Incident) -> Sequence[QWidget]:
         context = self._context
-        title = TitleLabel(incident_words.title(incident, context.translate), "dialog_title", wrap=True, heading=2)
+        title = TitleLabel(
+            incident_words.format_incident_title(incident, context.translate), "dialog_title", wrap=True, heading=2
+        )
         about = TextLabel(words.format_incident_subject(incident, context), "body", selectable=True, wrap=True)
-        state = TextLabel(incident_words.state_text(incident, context.translate), "body", "care", wrap=True)
+        state = TextLabel(
+            incident_words.format_incident_state(incident, context.translate), "body", "care", wrap=True
+        )
         state.setVisible(bool(state.plain))
         owner = TextLabel(words.format_owner_sentence(incident, context), "body", wrap=True)
         why = TextLabel(
@@ -132,7 +136,7 @@ class IncidentCard(Surface):
     def _make_playbook_widgets(self, incident: Incident) -> Sequence[QWidget]:
         steps = [
             TextLabel(f"{number}. {self._context.translate(key)}", "body", wrap=True)
-            for number, key in enumerate(incident_words.list_playbook_keys(incident), 1)
+            for number, key in enumerate(incident_words.list_playbook_step_keys(incident), 1)
         ]
         return self._make_heading("incident.playbook"), *steps
 

@@ -407,7 +407,10 @@ class AlertsPage(Page):
 
     def _run_incident_action(self, incident: Incident, name: str, call: ActingCall[object]) -> None:
         context = self.context
-        toast = Toast(context.translate(f"incident.done.{name}"), incident_words.title(incident, context.translate))
+        toast = Toast(
+            context.translate(f"incident.done.{name}"),
+            incident_words.format_incident_title(incident, context.translate),
+        )
         context.run_acting_call(
             call,
             partial(self._show_action_toast, toast),

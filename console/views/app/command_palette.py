@@ -130,12 +130,12 @@ class CommandPalette(QObject):
             number = parse_number(self._text)
         except InvalidCorporationNumber as invalid:
             has_wrong_digit = invalid.reason == "CHECK_DIGIT"
-            formatted = wording.format_number(invalid.normalized or "") if has_wrong_digit else ""
+            formatted = wording.format_corporation_number(invalid.normalized or "") if has_wrong_digit else ""
             remark = self._context.translate("search.wrong_digit") if has_wrong_digit else ""
             self.box.show_interpretation(formatted, remark, "square_bang", "bad")
         else:
             remark = self._context.translate("search.digit_fits")
-            self.box.show_interpretation(wording.format_number(number.value), remark)
+            self.box.show_interpretation(wording.format_corporation_number(number.value), remark)
 
     @Slot()
     def _search_records(self) -> None:
@@ -336,7 +336,10 @@ class CommandPalette(QObject):
         if typed_number is not None and all(company.number != typed_number for company in companies):
             entry_title = self._context.translate("search.look_up_number")
             entries.insert(
-                0, ResultEntry(LookupRoute(typed_number), "search", entry_title, wording.format_number(typed_number))
+                0,
+                ResultEntry(
+                    LookupRoute(typed_number), "search", entry_title, wording.format_corporation_number(typed_number)
+                ),
             )
         return ResultGroup(self._make_company_heading(), tuple(entries))
 
@@ -380,7 +383,7 @@ class CommandPalette(QObject):
         this state."""
         context = self._context
         state = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
-        since = record.state_since or case_words.began_at(record)
+        since = record.state_since or case_words.get_creation_time(record)
         age, spoken_age = (context.format_age(since) if since else ""), words.format_spoken_age(since, context)
         if isinstance(record, CreditCheck):
             title, name = (
@@ -399,9 +402,9 @@ class CommandPalette(QObject):
         return ResultEntry(
             case_words.make_record_route(record),
             "card",
-            case_words.title(record, context),
-            amount=case_words.amount_text(record),
-            provider=case_words.provider_name(record, context),
+            case_words.format_record_title(record, context),
+            amount=case_words.format_record_amount(record),
+            provider=case_words.get_record_provider_name(record, context),
             state=state,
             right_text=age,
             right_spoken=spoken_age,
@@ -429,7 +432,7 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     payments = sum(isinstance(record, Payment) for record in records)
     counts = [("search.payments", payments), ("search.checks", checks)]
     count = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
-    number = wording.format_number(company.number)
+    number = wording.format_corporation_number(company.number)
     right_text = company.closure or count or company.ours or company.place
     return ResultEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
 

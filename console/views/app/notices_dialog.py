@@ -94,7 +94,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_time(notice: Notice) -> str:
-        return wording.format_moment(notice.at, context.now())
+        return wording.format_short_instant(notice.at, context.now())
 
     def make_sentence_cell(notice: Notice) -> StateCell:
         return StateCell(notice.sentence, notice.shape or "dash", notice.tone)

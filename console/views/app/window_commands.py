@@ -185,7 +185,9 @@ def _make_purchase_command(frame: WindowFrame, typed_number: str | None) -> Wind
             "" if number else context.translate("reason.no_typed_number")
         )
 
-    run = partial(context.navigate, LookupRoute(wording.format_number(number) if number else "", buy=True))
+    run = partial(
+        context.navigate, LookupRoute(wording.format_corporation_number(number) if number else "", buy=True)
+    )
     provider = wording.translate(f"status.{CREDIT_CHECK_PROVIDER}", context.language)
     return WindowCommand(
         "purchase", _make_title_function("command.purchase"), run, "plus", "B", provider, find_refusal

@@ -50,14 +50,15 @@ def make_refund_card(
 ) -> ApprovalCard:
     """Return the card of a refund that waits for a decision or has just been decided. The service reads a summary
     only for the first requests of the list; without one, the card names only the refund and its maker."""
-    name = case_words.title(refund, context)
+    name = case_words.format_record_title(refund, context)
     remark, shape, tone = _make_refund_remark(refund, context, context.now(), summary)
     return ApprovalCard(
         ("refund", refund.id),
         name,
         summary.payment.merchant_payment_id if summary else name,
-        case_words.amount_text(refund),
-        case_words.company_name(refund, context) or case_words.format_company_or_title(summary.payment, context)
+        case_words.format_record_amount(refund),
+        case_words.get_record_company_name(refund, context)
+        or case_words.format_company_or_title(summary.payment, context)
         if summary
         else context.translate("approvals.by", maker=refund.maker),
         context.format_age(refund.created_at) if refund.created_at else "",
@@ -78,7 +79,7 @@ def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> App
         title,
         title,
         format_proposal_amount(proposal, context),
-        wording.format_number(number)
+        wording.format_corporation_number(number)
         if number
         else context.translate("approvals.proposed_by", person=proposal.person),
         context.format_age(proposal.since),
@@ -145,7 +146,7 @@ def _make_refund_remark(
     approved it, the end of its cooling-off period, the maker's reason.
     """
     if refund.state not in _REFUND_STATES_BEFORE_SENDING:
-        badge = record_words.make_state_cell(case_words.get_state_key(refund), context.language)
+        badge = record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language)
         return badge.word, badge.shape, badge.tone
     count = count_reasons_against_refund(summary, now) if summary is not None else 0
     if count:
@@ -154,5 +155,5 @@ def _make_refund_remark(
         return context.translate("approvals.half", checkers=refund.checkers), "person", "muted"
     if refund.sends_after is not None and refund.sends_after > now:
         return context.translate("approvals.cooling_off", at=refund.sends_after), "hourglass", "muted"
-    reason = record_texts.refund_reason(refund, context)
+    reason = record_texts.format_refund_reason(refund, context)
     return (context.translate("approvals.reason", reason=reason) if reason else ""), "", "muted"

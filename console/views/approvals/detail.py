@@ -307,7 +307,7 @@ class ApprovalView(QScrollArea):
     def _make_request_panel(self, view: RefundDetails) -> QWidget:
         record, translate = view.record, self._context.translate
         request = make_fact_list(
-            (translate("field.reason"), record_texts.refund_reason(record, self._context)),
+            (translate("field.reason"), record_texts.format_refund_reason(record, self._context)),
             (translate("field.ticket"), record.ticket),
             (translate("field.payer"), case_words.mask_payer(view.payment.payer)),
             (translate("field.maker"), translate("approvals.asked_by", maker=record.maker, at=record.created_at)),
@@ -427,14 +427,14 @@ class ApprovalView(QScrollArea):
         title_ = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading=3)
         lines: list[QWidget] = []
         for refund in refunds:
-            badge = record_words.make_state_cell(case_words.get_state_key(refund), context.language)
+            badge = record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language)
             words = context.translate(
                 "approvals.earlier_line",
                 at=refund.created_at,
-                amount=case_words.amount_text(refund),
+                amount=case_words.format_record_amount(refund),
                 state=badge.word,
                 maker=refund.maker,
-                reason=record_texts.refund_reason(refund, context),
+                reason=record_texts.format_refund_reason(refund, context),
             )
             line = QWidget()
             line.setLayout(make_row(ShapeIcon(badge.shape, badge.tone, 14), TextLabel(words, wrap=True), gap=6))
@@ -448,7 +448,7 @@ class ApprovalView(QScrollArea):
     def _make_end_panel(self, view: RefundDetails) -> QWidget:
         """Return the last panel of the request, which says what happens after the approval."""
         context, record = self._context, view.record
-        provider = case_words.provider_word(view.payment.provider, context)
+        provider = case_words.get_provider_name(view.payment.provider, context)
         if len(record.checkers) + 1 < record.checkers_needed:
             words = context.translate("approvals.after_first")
         elif record.sends_after is not None and record.sends_after > context.now():
@@ -487,7 +487,7 @@ def format_approval_title(view: RefundDetails, context: WindowContext) -> str:
     amount = wording.format_amount(view.record.amount_minor, view.record.currency)
     if view.record.state not in _REFUND_STATES_BEFORE_SENDING:
         return context.translate(
-            "approvals.decided_title", title=case_words.title(view.record, context), amount=amount
+            "approvals.decided_title", title=case_words.format_record_title(view.record, context), amount=amount
         )
     if is_same_person(view.record.maker, context.operator or ""):  # a maker is never asked to approve
         return context.translate("approvals.own_title", amount=amount)

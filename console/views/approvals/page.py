@@ -360,7 +360,7 @@ class ApprovalsPage(Page):
                 number=payment.merchant_payment_id,
                 corporation=payment.corporation_number,
                 amount=wording.format_amount(payment.captured_minor, payment.currency),
-                provider=case_words.provider_word(payment.provider, context),
+                provider=case_words.get_provider_name(payment.provider, context),
                 maker=view.record.maker,
                 at=view.record.created_at,
                 age=context.format_age(view.record.created_at) if view.record.created_at else None,

@@ -63,7 +63,9 @@ class ProposalPanel(QWidget):
                 (translate("column.amount"), format_proposal_amount(proposal, context)),
                 (
                     translate("field.corporation_number"),
-                    wording.format_number(proposal.corporation_number) if proposal.corporation_number else None,
+                    wording.format_corporation_number(proposal.corporation_number)
+                    if proposal.corporation_number
+                    else None,
                 ),
                 (
                     translate("approvals.proposed_who"),

@@ -147,14 +147,14 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_action(entry: AuditEntry) -> str:
-        return audit_words.action_text(entry, context.language)
+        return audit_words.format_audit_action(entry, context.language)
 
     def make_result_cell(entry: AuditEntry) -> StateCell:
         shape, tone = _ICON_AND_TONE_BY_AUDIT_RESULT.get(entry.result, ("dash", "muted"))
         return StateCell(audit_words.format_audit_result(entry, context.language), shape, tone)  # type: ignore[arg-type]  # a tone
 
     def format_subject(entry: AuditEntry) -> str:
-        return audit_words.subject_text(entry, context.language)
+        return audit_words.format_audit_subject(entry, context.language)
 
     return [
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),

@@ -216,10 +216,10 @@ def _make_bulk_row_columns(
 
     def format_record(item: Any) -> str:
         row, record = row_and_record_of(item)
-        return bulk_words.record_name(record, row, context)
+        return bulk_words.get_row_record_name(record, row, context)
 
     def format_company(item: Any) -> str:
-        return bulk_words.company_name(row_and_record_of(item)[1], context)
+        return bulk_words.get_company_name_or_number(row_and_record_of(item)[1], context)
 
     return [
         Column(
@@ -249,7 +249,7 @@ def _make_plan_columns(context: WindowContext, action: BulkAction) -> list[Colum
         return bulk_words.make_forecast_cell(forecast, action, context)
 
     def format_reason(forecast: RowForecast) -> str:
-        return bulk_words.reason_text(forecast.reason, forecast.blocking_person, context)
+        return bulk_words.format_bulk_reason(forecast.reason, forecast.blocking_person, context)
 
     longest = max(
         (context.translate(f"bulk.verdict.{name}") for name in (f"would.{action.value}", "skip", "refused")), key=len
@@ -275,7 +275,10 @@ def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Col
         return bulk_words.format_bulk_row_reason(line.row, context)
 
     longest = max(
-        (bulk_words.result_word(name, action, context) for name in (*bulk_words.BULK_ROW_RESULT_NAMES, "none")),
+        (
+            bulk_words.get_row_outcome_word(name, action, context)
+            for name in (*bulk_words.BULK_ROW_RESULT_NAMES, "none")
+        ),
         key=len,
     )
     outcome = Column(

@@ -70,7 +70,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     def fill_header(self, view: CreditCheckDetails) -> None:
         context, record = self.context, view.record
-        company = case_words.company_name(record, context) or context.translate("record.no_name")
+        company = case_words.get_record_company_name(record, context) or context.translate("record.no_name")
         client = context.translate("record.client", client=record.client_id)
         badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(record.corporation_number, company, client, badges)

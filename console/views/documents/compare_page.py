@@ -326,7 +326,7 @@ def _make_difference_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
 
     def format_text(row: _DifferenceRow) -> str:
-        return document_words.difference_text(row.difference, language)
+        return document_words.format_page_difference(row.difference, language)
 
     return [
         Column("sign", translate("compare.column.sign"), 60, lambda row: DIFFERENCE_SIGNS[row.difference.kind]),

@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject, Slot
 
 from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.views.presenters.credit_checks import format_clock_time
-from console.views.presenters.records import provider_word
+from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import GatewayStatus
 from console.views.widgets.window_bars import StatusBar, StatusCellContent
@@ -96,7 +96,7 @@ def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
 def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:
     """Return the status bar's cell for a payment provider: the response time of its last answer to this window, or
     the reason why there is none. The function sends no request."""
-    name = provider_word(gateway.name, context)
+    name = get_provider_name(gateway.name, context)
     if gateway.seconds is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if gateway.is_silent:

@@ -408,7 +408,7 @@ def _list_own_work(context: WindowContext, works: Sequence[UnfinishedWork]) -> l
 def _describe_unfinished_work(context: WindowContext, work: UnfinishedWork) -> str:
     record = work.record
     if record is not None and not isinstance(record, CreditCheck):
-        title, started_at = case_words.title(record, context), work.operation.started_at
+        title, started_at = case_words.format_record_title(record, context), work.operation.started_at
         return context.translate(
             "home.unfinished_case", title=title, since=started_at, state=work.operation.state.value
         )

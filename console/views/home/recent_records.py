@@ -81,12 +81,12 @@ def _make_visit_line(context: WindowContext, visit: RecordVisit, *, has_time: bo
     badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
     if isinstance(record, CreditCheck):
         # Without a name, the line shows no corporation number, because it has no room for one.
-        company = case_words.company_name(record, context)
+        company = case_words.get_record_company_name(record, context)
         name = context.translate("home.recent_line", id=record.id, name=company) if company else ""
-        name = name or case_words.title(record, context)
+        name = name or case_words.format_record_title(record, context)
     else:
-        title = case_words.title(record, context)
-        name = context.translate("home.recent_case", title=title, amount=case_words.amount_text(record))
+        title = case_words.format_record_title(record, context)
+        name = context.translate("home.recent_case", title=title, amount=case_words.format_record_amount(record))
     if has_time:
         name = context.translate("home.recent_at", at=wording.format_instant(visit.at, "clock")[:5], record=name)
     kind, id = case_words.make_record_ref(record)

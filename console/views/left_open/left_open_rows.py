@@ -35,7 +35,7 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
         )
 
     def format_since(item: LeftOpen) -> str:
-        return wording.format_moment(item.since, context.now())
+        return wording.format_short_instant(item.since, context.now())
 
     def format_until(item: LeftOpen) -> str:
         return wording.format_instant(item.until, "clock") if item.until is not None else ""
@@ -62,7 +62,7 @@ def _format_subject(item: LeftOpen, context: WindowContext, name_record: Callabl
         draft = context.own_state.find_draft(item.name)
         return draft.title if draft is not None else item.id
     if item.kind == "company":
-        return wording.format_number(item.id)
+        return wording.format_corporation_number(item.id)
     if item.kind == OPERATION_KIND:
         return f"{context.translate('kind.operation')} {shorten_identifier(item.id)}"
     return name_record(item.kind, item.id)

@@ -39,7 +39,7 @@ def make_mention_columns(context: WindowContext, name_record: Callable[[str, str
             "since",
             translate("column.when"),
             128,
-            lambda mention: wording.format_moment(mention.at, context.now()),
+            lambda mention: wording.format_short_instant(mention.at, context.now()),
             "data",
         ),
     ]

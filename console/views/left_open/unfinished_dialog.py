@@ -222,7 +222,9 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def _name_record(self, kind: str, id: str) -> str:
         """Return the text that names a record in the tables: its kind with its number, or "" for an unknown kind."""
-        return audit_words.record_text(kind, id, self._context.language, self._numbers.get(f"{kind} {id}", ""))
+        return audit_words.format_record_reference(
+            kind, id, self._context.language, self._numbers.get(f"{kind} {id}", "")
+        )
 
     @Slot()
     def _read_lists_after_mention(self) -> None:
@@ -482,7 +484,7 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_since(work: UnfinishedWork) -> str:
-        return wording.format_moment(work.operation.started_at, context.now())
+        return wording.format_short_instant(work.operation.started_at, context.now())
 
     def make_state_cell(work: UnfinishedWork) -> StateCell:
         signs = {"calling": ("half_disc", "progress"), "unknown": ("question", "unknown")}
@@ -497,11 +499,11 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
         )
 
     def format_number(work: UnfinishedWork) -> str:
-        return wording.format_number(work.operation.corporation_number or "")
+        return wording.format_corporation_number(work.operation.corporation_number or "")
 
     def make_work_cell(work: UnfinishedWork) -> StateCell:
         state = WorkState.NEEDS_REVIEW.value
-        key = case_words.get_work_key(work.record, context.now()) if work.record else f"work.{state}"
+        key = case_words.get_work_badge_key(work.record, context.now()) if work.record else f"work.{state}"
         return words.make_state_cell(key, context.language)
 
     return [
@@ -520,7 +522,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_creation_time(item: BulkRunItem) -> str:
-        return wording.format_moment(item.run.made_at, context.now())
+        return wording.format_short_instant(item.run.made_at, context.now())
 
     def format_action(item: BulkRunItem) -> str:
         return translate(f"bulk.action.{item.run.action.value}")
@@ -618,7 +620,7 @@ def _make_request_columns(context: WindowContext, name_record: Callable[[str, st
     translate = context.translate
 
     def format_time(request: OwnRequest) -> str:
-        return wording.format_moment(request.at, context.now())
+        return wording.format_short_instant(request.at, context.now())
 
     return [
         Column("since", translate("column.when"), 112, format_time, "data"),

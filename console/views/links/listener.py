@@ -8,10 +8,10 @@ from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from console.domain.links.link import Link, parse_link
 from console.settings.window_socket import (
-    ANSWER_REFUSED,
-    ANSWER_SHOWN,
-    MAX_MESSAGE_BYTES,
-    TIMEOUT_SECONDS,
+    ANSWER_LINK_REFUSED,
+    ANSWER_LINK_SHOWN,
+    LINK_ANSWER_TIMEOUT_SECONDS,
+    MAX_LINK_MESSAGE_BYTES,
     make_socket_name,
 )
 
@@ -60,10 +60,10 @@ class LinkListener(QObject):
     def _accept_clients(self) -> None:
         while (client := self._server.nextPendingConnection()) is not None:
             client.setParent(self)
-            client.setReadBufferSize(MAX_MESSAGE_BYTES)
+            client.setReadBufferSize(MAX_LINK_MESSAGE_BYTES)
             client.readyRead.connect(self._read_link_from_signal_sender)
             client.disconnected.connect(client.deleteLater)
-            QTimer.singleShot(int(TIMEOUT_SECONDS * 1000), client, client.abort)
+            QTimer.singleShot(int(LINK_ANSWER_TIMEOUT_SECONDS * 1000), client, client.abort)
             if client.bytesAvailable():
                 self._read_link_from_client(client)
 
@@ -76,10 +76,10 @@ class LinkListener(QObject):
     def _read_link_from_client(self, client: QLocalSocket) -> None:
         """Read one line from the connected process, send the answer (shown or refused), and disconnect. If no
         complete line has arrived yet, do nothing."""
-        if not client.canReadLine() and client.bytesAvailable() < MAX_MESSAGE_BYTES:
+        if not client.canReadLine() and client.bytesAvailable() < MAX_LINK_MESSAGE_BYTES:
             return
-        link = _parse_link_line(bytes(client.readLine(MAX_MESSAGE_BYTES).data()))
-        client.write(ANSWER_REFUSED if link is None else ANSWER_SHOWN)
+        link = _parse_link_line(bytes(client.readLine(MAX_LINK_MESSAGE_BYTES).data()))
+        client.write(ANSWER_LINK_REFUSED if link is None else ANSWER_LINK_SHOWN)
         client.flush()
         client.disconnectFromServer()
         if link is not None:

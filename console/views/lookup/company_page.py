@@ -176,7 +176,7 @@ class CompanyPanel(QWidget):
             tab.mark_outdated(refs, is_other_company=is_other_number)
             if is_other_number:
                 self.tabs.set_count(tab.place, "")
-        self.copyable.show_id(wording.format_number(self.number), self.number)
+        self.copyable.show_id(wording.format_corporation_number(self.number), self.number)
         clients = sorted({record.client_id for record in self.records}, key=int)
         self.facts.show_text(
             context.translate("lookup.facts", n=len(self.records), clients=clients) if clients else ""
@@ -208,7 +208,7 @@ class CompanyPanel(QWidget):
         our_names = [record.company_name for record in self.records]
         name = next((name for name in our_names if name), "")
         if corporation is not None:
-            name = registry_words.official_name(corporation, context.translate)
+            name = registry_words.get_official_name(corporation, context.translate)
         unnamed = context.translate("record.no_name" if self.records else "lookup.unknown_company")
         self.name.show_text(name or unnamed, "text" if name else "muted")
         self.furigana.show_text(corporation.furigana if corporation is not None else "")

@@ -192,7 +192,7 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
         """Return the person; of a notice, the provider that sent it."""
         who = row.event.who
         if row.event.step is TimelineEventKind.NOTICE:
-            return wording.provider_name(who, context.language)
+            return wording.get_provider_name(who, context.language)
         return words.get_actor_name(who, context)
 
     def format_event(row: CompanyEvent) -> str:

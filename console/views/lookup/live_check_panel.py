@@ -91,7 +91,7 @@ class LiveCheckPanel(Surface):
     def _make_live_check_section(self, record: CreditCheck) -> QWidget:
         context = self._context
         part = Surface(raised=True, edge="bottom")
-        keys = [words.get_state_key(record, derived=False)]
+        keys = [words.get_state_badge_key(record, derived=False)]
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
         badges = make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None, gap=8)
@@ -130,7 +130,7 @@ class LiveCheckPanel(Surface):
         translate = context.translate
         facts = FactList()
         facts.add_fact(
-            translate("field.result"), TextLabel(words.result_word(record, context) or nothing_text, bold=True)
+            translate("field.result"), TextLabel(words.get_result_word(record, context) or nothing_text, bold=True)
         )
         facts.add_fact(translate("field.purchased_at"), TextLabel(wording.format_instant(record.purchased_at, "day")))
         facts.add_fact(translate("field.expired_at"), TextLabel(wording.format_instant(record.expired_at, "until")))
@@ -166,7 +166,7 @@ class LiveCheckPanel(Surface):
         )
         buttons = []
         for record in records[:6]:
-            badge = words.make_state_cell(words.get_state_key(record), context.language)
+            badge = words.make_state_cell(words.get_state_badge_key(record), context.language)
             day = wording.format_instant(record.created_at or record.purchased_at, "day")
             word = context.translate("lookup.earlier_line", day=day, id=record.id)
             tone = "text" if badge.tone == "good" else badge.tone

@@ -73,7 +73,7 @@ class OpenRecordList(QWidget):
         explanation = case_words.explain_record(record, context.now())
         verdict, _, next_text = words.format_explanation(explanation, context)
         button = KeyButton(context.translate("action.open"), kind="inline")
-        title = case_words.title(record, context)
+        title = case_words.format_record_title(record, context)
         is_check = isinstance(record, CreditCheck)
         button_name = (
             context.translate("lookup.open_matter", id=record.id)
@@ -89,7 +89,7 @@ class OpenRecordList(QWidget):
         word.setMinimumWidth(72)
         name = TextLabel(case_words.format_short_title(record, context))
         name.setMinimumWidth(64)
-        amount = TextLabel(case_words.format_marked_amount(record, self._context))
+        amount = TextLabel(case_words.format_amount_with_difference_mark(record, self._context))
         text = ElidedLabel(context.translate("lookup.matter", verdict=verdict, next=next_text))
         sign = ShapeIcon(badge.shape, badge.tone, 14)
         box = make_row(sign, word, 8, name, 8, amount, 8, text, 8, button, gap=5, margins=(14, 5, 10, 5))

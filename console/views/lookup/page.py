@@ -269,7 +269,7 @@ class LookupPage(Page):
         if found.exact is not None and not problems:
             self.context.replacement_requested.emit(_make_subject_route(found.exact))
         elif len(companies) == 1 and not found.query.has_conditions and not problems:
-            number = wording.format_number(companies[0].number)
+            number = wording.format_corporation_number(companies[0].number)
             self.context.replacement_requested.emit(LookupRoute(number))
         elif records:
             self._show_found_records(found, companies if not found.query.has_conditions else ())
@@ -316,7 +316,7 @@ class LookupPage(Page):
 
     @Slot(str)
     def _open_corporation_number(self, number: str) -> None:
-        self.context.navigate(LookupRoute(wording.format_number(number)))
+        self.context.navigate(LookupRoute(wording.format_corporation_number(number)))
 
     def _replace_result(self, widget: QWidget) -> None:
         old_widget = self.content.widget(0)

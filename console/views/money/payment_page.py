@@ -57,7 +57,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     def fill_header(self, view: PaymentDetails) -> None:
         context, record = self.context, view.record
-        provider = case_words.provider_word(record.provider, context)
+        provider = case_words.get_provider_name(record.provider, context)
         badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(record.corporation_number or "", "", provider, badges)
         self.show_money_panels(view, record.provider, self._reference, self.answers, self._probe)
@@ -114,7 +114,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             else None
         )
         facts = [
-            (translate("column.number_short"), wording.format_number(record.corporation_number or "")),
+            (translate("column.number_short"), wording.format_corporation_number(record.corporation_number or "")),
             (translate("field.payer"), case_words.mask_payer(record.payer)),
             (translate("field.paid_at"), paid_at),
             (translate("field.merchant_payment_id"), record.merchant_payment_id),

@@ -47,9 +47,9 @@ class RefundPage(MoneyPage[RefundDetails]):
         context, record, payment = self.context, view.record, view.payment
         detail = context.translate(
             "case.refund_of",
-            amount=case_words.amount_text(record),
+            amount=case_words.format_record_amount(record),
             number=payment.merchant_payment_id,
-            provider=case_words.provider_word(payment.provider, context),
+            provider=case_words.get_provider_name(payment.provider, context),
         )
         badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(payment.corporation_number or "", "", detail, badges)
@@ -61,7 +61,7 @@ class RefundPage(MoneyPage[RefundDetails]):
     def _fill_aside_panel(self, view: RefundDetails) -> None:
         record, translate = view.record, self.context.translate
         facts = make_fact_list(
-            (translate("field.reason"), record_texts.refund_reason(record, self.context)),
+            (translate("field.reason"), record_texts.format_refund_reason(record, self.context)),
             (translate("field.ticket"), record.ticket),
             (translate("field.maker"), record.maker),
             (

@@ -144,8 +144,8 @@ class CorporationNumberField(QWidget):
             is_offered = place < len(numbers)
             offer.setVisible(is_offered)
             if is_offered:
-                offer.setText(wording.format_number(numbers[place]))
-                offer.setAccessibleName(wording.format_number(numbers[place]))
+                offer.setText(wording.format_corporation_number(numbers[place]))
+                offer.setAccessibleName(wording.format_corporation_number(numbers[place]))
                 offer.updateGeometry()
 
     @Slot()

@@ -5,9 +5,9 @@ from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, CORPO
 from console.domain.tasks.records import AlertItem, AlertRule
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, Route, make_route_to_record
+from console.wording.alerts import format_alert_record as format_alert_record
 from console.wording.alerts import format_alert_rule as format_alert_rule
 from console.wording.alerts import format_alert_value as format_alert_value
-from console.wording.alerts import record_text as record_text
 
 
 def format_alert_explanation(item: AlertItem, context: WindowContext) -> str:

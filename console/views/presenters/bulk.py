@@ -20,13 +20,13 @@ from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
-from console.wording.bulk import company_name as company_name
+from console.wording.bulk import find_bulk_reason_key as find_bulk_reason_key
+from console.wording.bulk import format_bulk_reason as format_bulk_reason
 from console.wording.bulk import format_bulk_row_reason as format_bulk_row_reason
-from console.wording.bulk import get_record_state_key
-from console.wording.bulk import reason_key as reason_key
-from console.wording.bulk import reason_text as reason_text
-from console.wording.bulk import record_name as record_name
-from console.wording.bulk import result_word as result_word
+from console.wording.bulk import get_company_name_or_number as get_company_name_or_number
+from console.wording.bulk import get_row_badge_key
+from console.wording.bulk import get_row_outcome_word as get_row_outcome_word
+from console.wording.bulk import get_row_record_name as get_row_record_name
 
 _ROW_LIMIT_REACHED_REASON_CODE = "most"
 _ICON_AND_TONE_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
@@ -74,7 +74,7 @@ def make_result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -
     """Return the table cell with the result of one row of a bulk run."""
     name = get_row_outcome(row.result, row.reason) or "none"
     shape, tone = _ICON_AND_TONE_BY_ROW_RESULT.get(name, ("dash", "muted"))
-    return StateCell(result_word(name, action, context), shape, tone)
+    return StateCell(get_row_outcome_word(name, action, context), shape, tone)
 
 
 def make_record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
@@ -82,7 +82,7 @@ def make_record_state_cell(record: RecoverableRecord | None, context: WindowCont
     record's outcome is unknown, the cell says so. The cell is empty if the record no longer exists (None)."""
     if record is None:
         return StateCell("", "dash", "muted")
-    return record_words.make_state_cell(get_record_state_key(record), context.language)
+    return record_words.make_state_cell(get_row_badge_key(record), context.language)
 
 
 def format_plan_totals(plan: BulkPlan, context: WindowContext) -> str:
@@ -108,7 +108,8 @@ def format_result_counts(counts: Mapping[str, int], action: BulkAction, context:
     of the result; a result without rows is left out."""
     named_counts = ((name, counts[name]) for name in BULK_ROW_RESULT_NAMES if counts.get(name))
     words = [
-        context.translate("bulk.tally", word=result_word(name, action, context), n=n) for name, n in named_counts
+        context.translate("bulk.tally", word=get_row_outcome_word(name, action, context), n=n)
+        for name, n in named_counts
     ]
     return context.translate("list.separator").join(words)
 

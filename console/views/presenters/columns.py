@@ -62,7 +62,7 @@ def make_corporation_number_column(context: WindowContext, key: Callable[[Any], 
 
     def format_text(item: Any) -> str:
         number_text = key(item)
-        return wording.format_number(number_text) if number_text else ""
+        return wording.format_corporation_number(number_text) if number_text else ""
 
     title = context.translate("column.number_short")
     return Column("number", title, measure_column_width("8 8888 8888 8888", CELL_PADDING_PX - 4), format_text, "data")

@@ -42,7 +42,7 @@ def format_time_in_sentence(at: datetime, context: WindowContext) -> str:
 
 def format_time_in_column(at: datetime, context: WindowContext) -> str:
     """Return an instant as text for a table column: day and time, with the year if it isn't the present year."""
-    return wording.format_moment(at, context.now())
+    return wording.format_short_instant(at, context.now())
 
 
 def make_compared_sides(
@@ -55,7 +55,7 @@ def make_compared_sides(
 
 def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSide:
     record = view.record
-    badge = words.make_state_cell(words.get_state_key(record, derived=False), context.language)
+    badge = words.make_state_cell(words.get_state_badge_key(record, derived=False), context.language)
     since_instant = record.state_since
     changed_by = next(
         (entry.actor for entry in reversed(view.timeline) if not words.is_record_opened_entry(entry)), None
@@ -184,7 +184,7 @@ def _make_result_summary(view: CreditCheckDetails, context: WindowContext) -> Do
     if "result" in record.incomplete:
         return _make_missing_part_summary(view, name, context)
     value = context.translate("record.document.value", value=record.result)
-    return DocumentSummary(name, "check", "good", words.result_word(record, context), value)
+    return DocumentSummary(name, "check", "good", words.get_result_word(record, context), value)
 
 
 def _make_dates_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:

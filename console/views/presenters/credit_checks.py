@@ -18,8 +18,8 @@ from console.wording import timelines as story_words
 from console.wording.credit_checks import format_registry_name as format_registry_name
 from console.wording.credit_checks import get_actor_name as get_actor_name
 from console.wording.credit_checks import get_provider_or_registry_name as get_provider_or_registry_name
-from console.wording.credit_checks import get_state_key as get_state_key
-from console.wording.credit_checks import result_word as result_word
+from console.wording.credit_checks import get_result_word as get_result_word
+from console.wording.credit_checks import get_state_badge_key as get_state_badge_key
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
 _RECORD_OPENED_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
@@ -99,7 +99,7 @@ def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:
     age = compute_age(at, context.now())
     if age is None:
         return wording.NO_VALUE
-    number, unit = wording.split_age(age)
+    number, unit = wording.split_age_into_number_and_unit(age)
     return AgeCell(str(number), context.translate(unit))
 
 
@@ -109,7 +109,7 @@ def format_spoken_age(at: datetime | None, context: WindowContext) -> str:
     age = None if at is None else compute_age(at, context.now())
     if age is None:
         return ""
-    number, unit = wording.split_age(age)
+    number, unit = wording.split_age_into_number_and_unit(age)
     return context.translate(f"unit.spoken.{unit.removeprefix('unit.')}", n=number)
 
 
@@ -123,7 +123,9 @@ def format_company_name(record: CreditCheck, context: WindowContext) -> str:
     the corporation registry, marked as such. If neither is known, return the corporation number in groups of
     digits.
     """
-    return get_provider_or_registry_name(record, context) or wording.format_number(record.corporation_number)
+    return get_provider_or_registry_name(record, context) or wording.format_corporation_number(
+        record.corporation_number
+    )
 
 
 def format_explanation(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
@@ -149,8 +151,8 @@ def is_record_opened_entry(entry: TimelineEntry) -> bool:
 def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
     """Return the line that the timeline on screen shows for an audit entry."""
     shape, tone = get_entry_icon_and_tone(entry)
-    time = wording.format_moment(entry.at, context.now())
-    words = wording.audit_entry_sentence(entry, context.language)
+    time = wording.format_short_instant(entry.at, context.now())
+    words = wording.format_audit_entry(entry, context.language)
     return TimelineLine(
         time, wording.format_instant(entry.at), shape, tone, get_actor_name(entry.actor, context), words
     )
@@ -167,7 +169,7 @@ def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, conte
     )
     if event.step is TimelineEventKind.ENDED:
         shape, tone = _ICON_AND_TONE_BY_OPERATION_STATE.get(str(event.facts.get("state")), ("ring_dot", "text"))
-    time = wording.format_moment(event.at, context.now())
+    time = wording.format_short_instant(event.at, context.now())
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
     return TimelineLine(
         time, wording.format_instant(event.at), shape, tone, get_actor_name(event.who, context), sentence

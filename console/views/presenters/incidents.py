@@ -38,7 +38,7 @@ def find_action_route(incident: Incident) -> Route | None:
 def format_incident_subject(incident: Incident, context: WindowContext) -> str:
     """Return the number of the order, payment or company that the incident is about. If the incident is about
     something else, return the name of that subject's kind."""
-    return alert_words.record_text(make_main_alert_item(incident), context)
+    return alert_words.format_alert_record(make_main_alert_item(incident), context)
 
 
 def format_affected_record(record: AffectedRecord, context: WindowContext) -> str:
@@ -84,7 +84,7 @@ def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> 
 
 def format_title_and_count(incident: Incident, context: WindowContext) -> str:
     """Return the title of the incident, followed by the number of its alerts if it has more than one."""
-    title = incident_words.title(incident, context.translate)
+    title = incident_words.format_incident_title(incident, context.translate)
     number = len(incident.alerts)
     return title if number == 1 else f"{title} · {context.translate('incident.alerts', n=number)}"
 
@@ -93,10 +93,10 @@ def format_incident_summary(incident: Incident, context: WindowContext) -> str:
     """Return the incident in one line: affected records, state, owner, the explanation of the main alert, and the
     recommended steps."""
     sentences = (
-        incident_words.state_text(incident, context.translate),
+        incident_words.format_incident_state(incident, context.translate),
         format_owner_sentence(incident, context),
         alert_words.format_alert_explanation(make_main_alert_item(incident), context),
-        *(context.translate(key) for key in incident_words.list_playbook_keys(incident)),
+        *(context.translate(key) for key in incident_words.list_playbook_step_keys(incident)),
     )
     extent = incident_words.format_incident_extent(incident, context.translate)
     return f"{extent} · {' '.join(sentence for sentence in sentences if sentence)}"

@@ -32,7 +32,7 @@ def make_shown_sides(
     kinds = (kind, kind, "order")
     names = (
         context.translate("record.side.ours"),
-        context.translate("money.side.gateway", provider=case_words.provider_word(provider, context)),
+        context.translate("money.side.gateway", provider=case_words.get_provider_name(provider, context)),
         context.translate("record.side.order"),
     )
     return [
@@ -85,7 +85,7 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
         return ShownSide(name, translate("record.side.refused"), "cross", "bad")
     if isinstance(record, Refund) and record.not_found:
         return ShownSide(name, translate("record.side.not_found"), "cross", "muted")
-    word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_word(record)
+    word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_key_end(record)
     if word == "no_answer":
         return ShownSide(name, translate(f"record.side.{word}"), "question", "unknown")
     return ShownSide(name, translate(f"record.side.{word}"), "dash", "muted")

@@ -48,7 +48,7 @@ def format_request_record(request: OwnRequest, context: WindowContext, name_reco
     if kind is None or id is None:
         return ""
     if kind == "company":
-        return wording.format_number(id)
+        return wording.format_corporation_number(id)
     if kind == OPERATION_KIND:
         return f"{context.translate('kind.operation')} {case_words.shorten_identifier(id)}"
     return name_record(kind, id)
@@ -96,8 +96,10 @@ def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
     record = _find_answered_record(request)
     if record is None or isinstance(record, Operation):
         return context.translate("request.done")
-    state = record_words.make_state_cell(case_words.get_state_key(record), context.language).word
-    return context.translate("request.done_record", title=case_words.title(record, context), state=state)
+    state = record_words.make_state_cell(case_words.get_state_badge_key(record), context.language).word
+    return context.translate(
+        "request.done_record", title=case_words.format_record_title(record, context), state=state
+    )
 
 
 def find_request_route(request: OwnRequest) -> Route | None:

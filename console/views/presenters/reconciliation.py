@@ -47,7 +47,7 @@ def make_run_state_cell(item: ReconciliationRunItem, context: WindowContext) -> 
 
 def format_run_title(item: ReconciliationRunItem, context: WindowContext) -> str:
     """Return the title of a reconciliation run, such as `PayPay 2026-11-19`."""
-    return f"{case_words.provider_word(item.provider, context)} {format_run_days(item)}"
+    return f"{case_words.get_provider_name(item.provider, context)} {format_run_days(item)}"
 
 
 def format_run_times(item: ReconciliationRunItem, context: WindowContext) -> str:
@@ -75,7 +75,7 @@ def make_verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell
 def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the reason why a person must look at the difference, or with the text that no
     person must look at it."""
-    words = texts.cause_text(item, context)
+    words = texts.format_difference_cause(item, context)
     if item.found.verdict is ReconciliationVerdict.REFUSED or item.case is not None:
         return StateCell(words, "square_bang", "care")
     if item.found.verdict is not ReconciliationVerdict.IMPORTED and not item.found.case_opened:
@@ -86,7 +86,7 @@ def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
 def format_difference_advice(item: DifferenceItem, context: WindowContext) -> str:
     """Return the sentence that explains the difference and, if a person must act, the action. If the table shows
     our word for the state at the provider, the text also contains the provider's own word."""
-    advice, word = _format_advice(item, context), texts.format_history_word(item, context)
+    advice, word = _format_advice(item, context), texts.format_history_state_word(item, context)
     return f"{advice} {context.translate('reconcile.history_word', word=word)}" if word else advice
 
 
@@ -141,7 +141,7 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     key = "reconcile.told_dry" if is_dry_run else "reconcile.told" if has_ended else "reconcile.told_open"
     lead = context.translate(
         key,
-        provider=case_words.provider_word(report.provider, context),
+        provider=case_words.get_provider_name(report.provider, context),
         days=format_period(report.from_day, report.to_day),
     )
     counts = context.translate(

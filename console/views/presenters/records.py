@@ -16,24 +16,24 @@ from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 from console.wording.records import ShownRecord as ShownRecord
-from console.wording.records import amount_text as amount_text
-from console.wording.records import began_at as began_at
-from console.wording.records import cause_text as cause_text
-from console.wording.records import company_name as company_name
 from console.wording.records import differs_in_amount as differs_in_amount
+from console.wording.records import format_amount_with_difference_mark as format_amount_with_difference_mark
 from console.wording.records import format_company_or_title as format_company_or_title
-from console.wording.records import format_marked_amount as format_marked_amount
+from console.wording.records import format_record_amount as format_record_amount
+from console.wording.records import format_record_problem as format_record_problem
+from console.wording.records import format_record_title as format_record_title
 from console.wording.records import format_short_title as format_short_title
-from console.wording.records import get_certainty_key as get_certainty_key
+from console.wording.records import get_certainty_badge_key as get_certainty_badge_key
 from console.wording.records import get_corporation_number as get_corporation_number
+from console.wording.records import get_creation_time as get_creation_time
+from console.wording.records import get_provider_name as get_provider_name
+from console.wording.records import get_record_company_name as get_record_company_name
 from console.wording.records import get_record_kind as get_record_kind
-from console.wording.records import get_state_key as get_state_key
-from console.wording.records import get_unanswered_side_word as get_unanswered_side_word
-from console.wording.records import get_work_key as get_work_key
+from console.wording.records import get_record_provider_name as get_record_provider_name
+from console.wording.records import get_state_badge_key as get_state_badge_key
+from console.wording.records import get_unanswered_side_key_end as get_unanswered_side_key_end
+from console.wording.records import get_work_badge_key as get_work_badge_key
 from console.wording.records import mask_payer as mask_payer
-from console.wording.records import provider_name as provider_name
-from console.wording.records import provider_word as provider_word
-from console.wording.records import title as title
 
 RecordView: TypeAlias = CreditCheckDetails | OrderDetails | PaymentDetails | RefundDetails
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
@@ -120,14 +120,18 @@ def get_badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) 
     of its own.
     """
     explanation = explain_record(record, now)
-    return get_state_key(record, derived=derived), f"certainty.{explanation.certainty}", f"work.{explanation.work}"
+    return (
+        get_state_badge_key(record, derived=derived),
+        f"certainty.{explanation.certainty}",
+        f"work.{explanation.work}",
+    )
 
 
 def get_page_badge_keys(view: RecordView) -> tuple[str, str, str]:
     """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
     the badge of the state shows the stored state, because the page lists missing parts separately."""
     explanation = view.explanation
-    state = get_state_key(view.record, derived=not isinstance(view, CreditCheckDetails))
+    state = get_state_badge_key(view.record, derived=not isinstance(view, CreditCheckDetails))
     return state, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
@@ -138,7 +142,7 @@ def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
     """
     certainty = explain_record(record, now).certainty
     is_plain = certainty in (CertaintyBadge.KNOWN, CertaintyBadge.UNCONFIRMED, CertaintyBadge.OLD)
-    return get_state_key(record) if is_plain else f"certainty.{certainty}"
+    return get_state_badge_key(record) if is_plain else f"certainty.{certainty}"
 
 
 # -- texts for lists
@@ -172,7 +176,7 @@ def format_next_attempt_time(record: ShownRecord, now: datetime) -> str:
     due_at = record.work.at
     if record.work.state is not WorkState.SCHEDULED or due_at is None:
         return ""
-    return wording.format_moment(due_at, now)
+    return wording.format_short_instant(due_at, now)
 
 
 def is_record_open(record: ShownRecord) -> bool:

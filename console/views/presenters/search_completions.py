@@ -4,7 +4,7 @@ typed text."""
 from console.domain.lookup.completion import Completion
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.queues.filters import NO_OWNER
-from console.views.presenters.records import provider_word
+from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 
@@ -19,7 +19,7 @@ def format_completion(completion: Completion, context: WindowContext) -> str:
         return context.translate(f"search.operator.{completion.name}")
     match completion.name:
         case "provider":
-            return provider_word(value, context) or CREDIT_CHECK_PROVIDER
+            return get_provider_name(value, context) or CREDIT_CHECK_PROVIDER
         case "status":
             return _find_badge_word(value, _BADGE_FAMILIES_OF_STATES, context)
         case "certainty" | "work":

@@ -154,7 +154,7 @@ class PurchaseDialog(DialogFrame):
     @Slot(str)
     def _open_company(self, number: str) -> None:
         self.reject()
-        self._context.navigate(LookupRoute(wording.format_number(number)))
+        self._context.navigate(LookupRoute(wording.format_corporation_number(number)))
 
     @Slot(int)
     def _open_credit_check(self, id: int) -> None:

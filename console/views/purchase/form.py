@@ -16,7 +16,11 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.wording.registry import format_closure_heading, format_purchase_warning, format_registry_source
+from console.wording.registry import (
+    format_corporation_closure_heading,
+    format_purchase_warning,
+    format_registry_source,
+)
 
 _BUSINESS_DEAL_CODES = (1, 2, 9)
 _PURCHASE_PURPOSE_CODES = (4, 1, 2, 3, 9)
@@ -109,7 +113,12 @@ class PurchaseForm(QWidget):
             link.clicked.connect(partial(self.number_requested.emit, successor.number))
         words = format_purchase_warning(facts, translate)
         bar = NotificationBar(
-            format_closure_heading(facts, translate), words, tone="care", shape="ring_slash", narrow=True, second=link
+            format_corporation_closure_heading(facts, translate),
+            words,
+            tone="care",
+            shape="ring_slash",
+            narrow=True,
+            second=link,
         )
         holder = QWidget()
         source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True)

@@ -38,7 +38,7 @@ def make_purchase_content(context: WindowContext, record: CreditCheck, steps: Re
     facts = FactList(
         [
             (context.translate("field.company_name"), record.company_name or wording.NO_VALUE),
-            (context.translate("field.result"), words.result_word(record, context) or wording.NO_VALUE),
+            (context.translate("field.result"), words.get_result_word(record, context) or wording.NO_VALUE),
             (context.translate("field.expired_at"), wording.format_instant(record.expired_at, "until")),
         ]
     )

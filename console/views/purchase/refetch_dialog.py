@@ -64,7 +64,9 @@ class RefetchDialog(DialogFrame):
         )
         facts.add_fact(translate("word.missing_label"), TextLabel(missing))
         if record.error_code and record.incomplete:
-            facts.add_fact(translate("column.cause"), TextLabel(case_words.cause_text(record, self._context)))
+            facts.add_fact(
+                translate("column.cause"), TextLabel(case_words.format_record_problem(record, self._context))
+            )
         facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
         form = QWidget()
         free = NotificationBar(

@@ -126,7 +126,7 @@ class QueuePageActions(QObject):
             return
         record = self._find_current_record()
         if record is not None and not self.record_acts.refuse_if_right_missing(name):
-            title = case_words.title(record, self._context)
+            title = case_words.format_record_title(record, self._context)
             self.collaboration.run_action_if_supported(name, *case_words.make_record_ref(record), title)
 
     @Slot()

@@ -258,7 +258,7 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
         return item.change.after.name or translate("corporation.name_is_image")
 
     def format_observed(item: ChangedCompanyItem) -> str:
-        return wording.finding_text(item.alert.observed, context.language)
+        return wording.format_finding(item.alert.observed, context.language)
 
     def make_change_cell(item: ChangedCompanyItem) -> StateCell:
         fact = next((fact for fact in _SHAPE_BY_CHANGED_FACT if fact in item.change.changed), ChangedFact.NAME)
@@ -276,7 +276,7 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
         ),
         Column("company", translate("column.corporation"), 240, format_name),
         Column("number", translate("field.corporation_number"), 150,
-               lambda item: wording.format_number(item.change.number), "data"),
+               lambda item: wording.format_corporation_number(item.change.number), "data"),
         Column("change", translate("queue.companies.column.change"), measure_column_width(longest_change, 56),
                make_change_cell, "state"),
         Column("observed", translate("queue.companies.column.observed"), 300, format_observed, is_stretched=True),

@@ -14,7 +14,7 @@ from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_CAUSE, NO_OWNER, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
-from console.views.presenters.records import provider_word
+from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.wording import catalogue as wording
 from console.wording.formats import format_amount
@@ -47,7 +47,7 @@ def list_offered_operators(list_name: str, context: WindowContext) -> Iterator[O
     match list_name:
         case "provider":
             for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()):
-                yield f"provider:{provider}", provider_word(provider, context)
+                yield f"provider:{provider}", get_provider_name(provider, context)
         case "age":
             yield from ((operator, format_operator(operator, context)) for operator in _OFFERED_AGE_OPERATORS)
         case "amount":
@@ -118,12 +118,12 @@ def format_operator_value(operator_name: str, value: str, context: WindowContext
     """Return the text of one value of the operator `operator_name`; the value itself if it isn't a known value."""
     match operator_name:
         case "provider":
-            return provider_word(value, context)
+            return get_provider_name(value, context)
         case "kind":
             return context.translate(f"kind.{value}") if value in RECORD_KINDS else value
         case "status":
             kinds = [kind for kind, states in _STATE_CLASS_BY_RECORD_KIND.items() if value in set(map(str, states))]
-            words = dict.fromkeys(wording.state_word(kind, value, context.language) for kind in kinds)
+            words = dict.fromkeys(wording.get_state_word(kind, value, context.language) for kind in kinds)
             return " / ".join(words) or value
         case "certainty" | "work":
             is_known = value in set(map(str, Certainty if operator_name == "certainty" else WorkState))
@@ -140,7 +140,7 @@ def format_operator_value(operator_name: str, value: str, context: WindowContext
 def _format_cause(cause: str, context: WindowContext) -> str:
     if cause == NO_CAUSE:
         return context.translate("queue.filter.cause.none")
-    return wording.cause_text(cause, context.translate)
+    return wording.format_cause(cause, context.translate)
 
 
 def _format_range_operator(operator: str, context: WindowContext) -> str:

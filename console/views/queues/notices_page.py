@@ -253,7 +253,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_source(item: UnmatchedNoticeItem) -> str:
-        return wording.provider_name(item.notice.source, context.language)
+        return wording.get_provider_name(item.notice.source, context.language)
 
     def make_proof_cell(item: UnmatchedNoticeItem) -> StateCell:
         shape, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[item.notice.proof]
@@ -276,7 +276,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         Column("number", translate("column.order"), 150, lambda item: item.notice.order_no or wording.NO_VALUE,
                "data"),
         Column("amount", translate("column.amount"), 110,
-               lambda item: notice_words.amount_text(item.notice) or wording.NO_VALUE, "amount"),
+               lambda item: notice_words.format_notice_amount(item.notice) or wording.NO_VALUE, "amount"),
         Column("type", translate("notice.column.type"), 150, lambda item: item.notice.type),
         Column("occurred", translate("notice.column.occurred"), 110, format_occurred, "data"),
         Column("proof", translate("notice.column.proof"), measure_column_width(longest_proof, 56), make_proof_cell,

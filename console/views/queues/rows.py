@@ -22,7 +22,7 @@ from console.views.runtime.routes import RecordRef
 from console.views.tables.columns import Column, RowGroup, make_check_box_column
 from console.views.theme.design_tokens import tokens
 from console.wording import catalogue as wording
-from console.wording.disagreements import difference_text
+from console.wording.disagreements import format_disagreement
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -126,7 +126,7 @@ def _make_difference_column(context: WindowContext) -> Column:
 
     def format_difference(row: QueueRow) -> str:
         item = row.item
-        return difference_text(item.record, item.disagreement, context.language) if item.disagreement else ""
+        return format_disagreement(item.record, item.disagreement, context.language) if item.disagreement else ""
 
     return Column("cause", context.translate("column.difference"), 140, format_difference, is_stretched=True)
 

@@ -8,7 +8,7 @@ from console.domain.reconciliation.service_results import DifferenceItem, Reconc
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import reconciliation as words
 from console.views.presenters.columns import measure_column_width
-from console.views.presenters.records import provider_word
+from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
@@ -101,7 +101,7 @@ def make_run_columns(context: WindowContext) -> list[Column]:
     return [
         Column("days", translate("reconcile.column.days"), measure_column_width("2026-11-19", 24),
                words.format_run_days, "data", is_stretched=True),
-        Column("provider", translate("column.provider"), 96, lambda item: provider_word(item.provider, context)),
+        Column("provider", translate("column.provider"), 96, lambda item: get_provider_name(item.provider, context)),
         Column("state", translate("column.state"), measure_column_width(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
                make_state_cell, "state"),
         make_count_column("rows", lambda item: item.compared_count),
@@ -111,7 +111,8 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         make_count_column("only_theirs", lambda item: item.imported),
         Column("who", translate("column.who"), 88, lambda item: record_words.get_actor_name(item.asked_by, context)),
         Column("begun", translate("reconcile.column.begun"), measure_column_width("11-20 15:04", 20),
-               lambda item: wording.format_moment(item.begun_at, context.now()), "data"),
+               lambda item: wording.format_short_instant(item.begun_at, context.now()), "data"),
         Column("ended", translate("reconcile.column.ended"), measure_column_width("11-20 15:04", 20),
-               lambda item: wording.format_moment(item.ended_at, context.now()) if item.ended_at else "", "data"),
+               lambda item: wording.format_short_instant(item.ended_at, context.now()) if item.ended_at else "",
+               "data"),
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from console.domain.payments.provider_registry import find_provider
 from console.domain.tasks.records import ReconcileReport
 from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters.reconciliation import format_period, get_yesterday, make_run_toast
-from console.views.presenters.records import provider_word
+from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReconcileRoute
 from console.views.runtime.tasks import Failure
@@ -61,7 +61,7 @@ class ReconcileDialog(DialogFrame):
         self._has_typed_day = self._has_begun = False
         self.provider = DropDownList(translate("column.provider"), empty=translate("dialog.reconcile.choose"))
         for name in self._providers:
-            self.provider.addItem(provider_word(name, context))
+            self.provider.addItem(get_provider_name(name, context))
         preselected = self._providers[0] if len(self._providers) == 1 else provider
         self.provider.setCurrentIndex(self._providers.index(preselected) if preselected in self._providers else -1)
         self.first_day_field = Field(translate("dialog.reconcile.first"), role="data")
@@ -177,7 +177,7 @@ class ReconcileDialog(DialogFrame):
         self.set_busy(context.translate("dialog.reconcile.busy"))
         self._close_timer.start()
         label = context.translate(
-            "dialog.reconcile.label", provider=provider_word(provider, context), days=format_period(first, last)
+            "dialog.reconcile.label", provider=get_provider_name(provider, context), days=format_period(first, last)
         )
         context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(

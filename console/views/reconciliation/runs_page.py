@@ -13,7 +13,7 @@ from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_button_to_right
-from console.views.presenters.records import provider_word
+from console.views.presenters.records import get_provider_name
 from console.views.reconciliation import columns as reconcile_rows
 from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
 from console.views.runtime.context import WindowContext
@@ -119,7 +119,7 @@ class ReconcileRunsPage(Page):
         if not self._provider_names:
             self._provider_names = names
             for name in names:
-                self.provider.addItem(provider_word(name, self.context))
+                self.provider.addItem(get_provider_name(name, self.context))
 
     def _make_export_request(self) -> ExportRequest:
         return ExportRequest(ListName.RUNS, self.chosen_provider or "")

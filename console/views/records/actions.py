@@ -71,7 +71,7 @@ class RecordActionHandlers(QObject):
             words = translate("act.about", title=_format_title(record, context), message=translate("act.probing"))
             label, provider_name = translate("act.probe", id=id), ALARMBOX
         else:
-            title = case_words.title(record, context)
+            title = case_words.format_record_title(record, context)
             words, label = translate("act.probing_case", title=title), translate("act.probe_case", title=title)
             provider_name = record.provider if isinstance(record, Payment) else provider
         self._probed_subjects.add(subject)
@@ -302,7 +302,10 @@ class RecordActionHandlers(QObject):
             facts |= {"id": record.id, "number": record.corporation_number, "client": record.client_id}
             line = context.translate("record.summary", **facts)
         else:
-            facts |= {"title": case_words.title(record, context), "amount": case_words.amount_text(record)}
+            facts |= {
+                "title": case_words.format_record_title(record, context),
+                "amount": case_words.format_record_amount(record),
+            }
             line = context.translate("case.summary", **facts)
         QGuiApplication.clipboard().setText(line)
         context.show_toast(context.translate("record.summary_copied"), line)
@@ -326,14 +329,14 @@ def make_probe_toast(
         return Toast(translate("dialog.probe.still_unknown"), title, shape=shape, tone=tone)
     if isinstance(after, CreditCheck):
         return Toast(translate("dialog.probe.known", state=after.state.value), title)
-    word = record_words.make_state_cell(case_words.get_state_key(after), context.language).word
+    word = record_words.make_state_cell(case_words.get_state_badge_key(after), context.language).word
     return Toast(translate("case.probed", state=word), title)
 
 
 def _format_title(record: ShownRecord | Operation, context: WindowContext) -> str:
     if isinstance(record, Operation):
         return f"{context.translate('operation_screen.title')} {wording.shorten_id(record.id)}"
-    return case_words.title(record, context)
+    return case_words.format_record_title(record, context)
 
 
 def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
@@ -347,8 +350,8 @@ def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
 
 
 def _make_moved_order_toast(context: WindowContext, order: Order) -> Toast:
-    word = record_words.make_state_cell(case_words.get_state_key(order), context.language).word
-    return Toast(context.translate("case.order_moved", state=word), case_words.title(order, context))
+    word = record_words.make_state_cell(case_words.get_state_badge_key(order), context.language).word
+    return Toast(context.translate("case.order_moved", state=word), case_words.format_record_title(order, context))
 
 
 def _shorten_text(text: str) -> str:

@@ -129,7 +129,9 @@ def _make_company_column(table: _RecordColumnFactory, name: str = "company") -> 
 
     def format_name(record: ShownRecord) -> str:
         number = case_words.get_corporation_number(record)
-        return case_words.company_name(record, table.context) or (wording.format_number(number) if number else "")
+        return case_words.get_record_company_name(record, table.context) or (
+            wording.format_corporation_number(number) if number else ""
+        )
 
     width = 150 if table.has_only_checks else 140
     return table.make_column(name, width, format_name, title="column.corporation", stretches=True)
@@ -157,7 +159,11 @@ def _make_name_column(table: _RecordColumnFactory) -> Column:
 
     def format_name(record: ShownRecord) -> str:
         has_kind = table.has_several_kinds and current_appearance().scale < _LARGE_TEXT_SCALE
-        return case_words.title(record, context) if has_kind else case_words.format_short_title(record, context)
+        return (
+            case_words.format_record_title(record, context)
+            if has_kind
+            else case_words.format_short_title(record, context)
+        )
 
     if table.has_several_kinds:
         longest = context.translate("case.title.payment", number=longest)
@@ -189,28 +195,30 @@ def _make_client_column(table: _RecordColumnFactory) -> Column:
 
 
 def _make_provider_column(table: _RecordColumnFactory) -> Column:
-    return table.make_column("provider", 84, lambda record: case_words.provider_name(record, table.context))
+    return table.make_column(
+        "provider", 84, lambda record: case_words.get_record_provider_name(record, table.context)
+    )
 
 
 def _make_amount_column(table: _RecordColumnFactory) -> Column:
     return table.make_column(
         "amount",
         max(get_min_column_width("amount"), measure_column_width("≠ ₹1,200,000", CELL_PADDING_PX)),
-        lambda record: case_words.format_marked_amount(record, table.context),
+        lambda record: case_words.format_amount_with_difference_mark(record, table.context),
         "amount",
     )
 
 
 def _make_state_column(table: _RecordColumnFactory) -> Column:
     longest_words = (table.find_longest_word(*_STATE_NAMES_BY_RECORD_KIND[kind]) for kind in table.kinds)
-    return table.make_badge_column("state", max(longest_words, key=len), case_words.get_state_key)
+    return table.make_badge_column("state", max(longest_words, key=len), case_words.get_state_badge_key)
 
 
 def _make_certainty_column(table: _RecordColumnFactory) -> Column:
     disagree = ("old",) if table.has_only_checks else ("sides_disagree", "may_be_reversed")
     longest = table.find_longest_word("certainty", "known", "unknown", "unconfirmed", *disagree)
     return table.make_badge_column(
-        "certainty", longest, lambda record: case_words.get_certainty_key(record, table.context.now())
+        "certainty", longest, lambda record: case_words.get_certainty_badge_key(record, table.context.now())
     )
 
 
@@ -218,19 +226,19 @@ def _make_work_column(table: _RecordColumnFactory) -> Column:
     awaiting = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
     longest = table.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting)
     return table.make_badge_column(
-        "work", longest, lambda record: case_words.get_work_key(record, table.context.now())
+        "work", longest, lambda record: case_words.get_work_badge_key(record, table.context.now())
     )
 
 
 def _make_cause_column(table: _RecordColumnFactory) -> Column:
     width = get_min_column_width("cause") + (24 if table.has_only_checks else 0)
-    return table.make_column("cause", width, lambda record: case_words.cause_text(record, table.context))
+    return table.make_column("cause", width, lambda record: case_words.format_record_problem(record, table.context))
 
 
 def _make_why_column(table: _RecordColumnFactory) -> Column:
     width = 184 if table.has_only_checks else 150
     return table.make_column(
-        "why", width, lambda record: case_words.cause_text(record, table.context), title="column.reason"
+        "why", width, lambda record: case_words.format_record_problem(record, table.context), title="column.reason"
     )
 
 
@@ -243,10 +251,10 @@ def _make_next_step_column(table: _RecordColumnFactory) -> Column:
 
 def _make_day_column(table: _RecordColumnFactory) -> Column:
     def format_day(record: ShownRecord) -> str:
-        at = case_words.began_at(record)
+        at = case_words.get_creation_time(record)
         if table.has_only_checks:
             return wording.format_instant(at, "day")
-        return wording.format_moment(at, table.context.now()) if at else ""
+        return wording.format_short_instant(at, table.context.now()) if at else ""
 
     if table.has_only_checks:
         return table.make_column("day", 104, format_day, "data", title="column.bought_on")
@@ -274,7 +282,7 @@ def _make_payer_column(table: _RecordColumnFactory) -> Column:
 
 def _make_result_column(table: _RecordColumnFactory) -> Column:
     def format_result(record: ShownRecord) -> str:
-        return words.result_word(record, table.context) if isinstance(record, CreditCheck) else ""
+        return words.get_result_word(record, table.context) if isinstance(record, CreditCheck) else ""
 
     return table.make_column("result", 84, format_result)
 

@@ -149,7 +149,7 @@ class RecordHeader(Surface):
     def show_identity(self, number: str, company: str, detail: str, badges: tuple[str, ...]) -> None:
         """Show the corporation number ("" for none), the name of the company, the text `detail` beside the name, and
         the badges with the keys `badges`."""
-        self.number.show_id(wording.format_number(number) if number else "", number)
+        self.number.show_id(wording.format_corporation_number(number) if number else "", number)
         self.number.setVisible(bool(number))
         self.all.setVisible(bool(number))
         self.company.show_text(company)

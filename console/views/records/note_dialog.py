@@ -36,7 +36,7 @@ class NoteDialog(FormDialog):
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_submit_button)
             self.completion = MentionCompletion(context, self.words_field)
-        title, draft_kind = audit_words.record_text(kind, id, context.language), f"{self.name}-{kind}"
+        title, draft_kind = audit_words.format_record_reference(kind, id, context.language), f"{self.name}-{kind}"
         self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})
         context.run_read(
             lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
@@ -52,7 +52,9 @@ class NoteDialog(FormDialog):
         """Put the number by which people know the record into the title of the draft. `numbers` maps a record
         ("payment 17") to its number; it was read after the dialog had opened."""
         number = numbers.get(f"{self._kind} {self._id}", "")
-        self._draft.set_title(audit_words.record_text(self._kind, self._id, self.context.language, number))
+        self._draft.set_title(
+            audit_words.format_record_reference(self._kind, self._id, self.context.language, number)
+        )
 
     def find_first_focus(self) -> QWidget:
         return self.words_field.edit

@@ -128,7 +128,10 @@ class OperationPage(Page):
         facts = FactList(
             [
                 (translate("column.what"), translate(f"operation.{operation.action}")),
-                (translate("field.corporation_number"), wording.format_number(operation.corporation_number or "")),
+                (
+                    translate("field.corporation_number"),
+                    wording.format_corporation_number(operation.corporation_number or ""),
+                ),
                 (translate("field.client"), operation.client_id or wording.NO_VALUE),
                 (translate("column.who"), words.get_actor_name(operation.operator, self.context)),
                 (translate("column.since"), format_time_in_sentence(operation.started_at, self.context)),

@@ -244,7 +244,9 @@ class RecordPage(Page, Generic[ViewT]):
     # -- display
 
     def _show_view(self, view: ViewT) -> None:
-        self.head.title.show_id(case_words.title(view.record, self.context), self.get_copied_identifier(view))
+        self.head.title.show_id(
+            case_words.format_record_title(view.record, self.context), self.get_copied_identifier(view)
+        )
         self.fill_header(view)
         show_explanation(self.form, view.explanation, self.context)
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
@@ -339,7 +341,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     def show_change(self, before: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records."""
-        words = wording.audit_entry_sentence(last_entry, self.context.language)
+        words = wording.format_audit_entry(last_entry, self.context.language)
         who = record_words.get_actor_name(last_entry.actor, self.context)
         text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
         self.show_change_bar(text, self.make_close_button())
@@ -388,7 +390,7 @@ class RecordPage(Page, Generic[ViewT]):
     def _open_company(self) -> None:
         number = self.get_corporation_number(self.view) if self.view is not None else ""
         if number:
-            self.context.navigate(LookupRoute(wording.format_number(number)))
+            self.context.navigate(LookupRoute(wording.format_corporation_number(number)))
 
     # -- actions
 
@@ -423,7 +425,7 @@ class RecordPage(Page, Generic[ViewT]):
         elif name == "refund" and isinstance(row, Payment):
             self.acts.refund(row.id)
         else:
-            title = case_words.title(row, self.context)
+            title = case_words.format_record_title(row, self.context)
             self.show_key_refusal(self.context.translate("act.focus_elsewhere", title=title))
 
     def _run_action_on_own_take(self, name: str) -> None:

@@ -92,11 +92,13 @@ class RecordPreview(Surface):
         link = LinkButton(context.translate("action.open"))
         link.clicked.connect(self.opened)
         head = Surface(edge="bottom")
-        title = make_row(TextLabel(case_words.title(record, context), "section", heading=2), None, link, gap=8)
+        title = make_row(
+            TextLabel(case_words.format_record_title(record, context), "section", heading=2), None, link, gap=8
+        )
         keys = case_words.get_badge_keys(record, now)
         badges = make_flow_widget(*(Badge.from_badge_key(key, context.language) for key in keys), gap=8)
         parts: list[QWidget] = []
-        name = case_words.company_name(record, context)
+        name = case_words.get_record_company_name(record, context)
         if name or isinstance(record, CreditCheck):
             parts.append(ElidedLabel(name or context.translate("record.no_name")))
         line = make_row(*self._make_number_widgets(record), None)
@@ -111,13 +113,13 @@ class RecordPreview(Surface):
         widgets: list[QWidget] = []
         if number:
             name, copy_word = context.translate("field.corporation_number"), context.translate("action.copy")
-            copyable = CopyableId(wording.format_number(number), number, name, copy_word=copy_word)
+            copyable = CopyableId(wording.format_corporation_number(number), number, name, copy_word=copy_word)
             copyable.copied.connect(self.copied)
             widgets.append(copyable)
         detail = (
             context.translate("record.client", client=record.client_id)
             if isinstance(record, CreditCheck)
-            else case_words.format_marked_amount(record, context)
+            else case_words.format_amount_with_difference_mark(record, context)
         )
         is_different = case_words.differs_in_amount(record, context.now())
         return [*widgets, TextLabel(detail, "body", "bad" if is_different else "muted")]
@@ -235,7 +237,7 @@ class RecordPreview(Surface):
             return self._make_money_facts_section(record)
         context = self._context
         facts = FactList()
-        facts.add_fact(context.translate("field.result"), TextLabel(words.result_word(record, context) or "–"))
+        facts.add_fact(context.translate("field.result"), TextLabel(words.get_result_word(record, context) or "–"))
         bought = wording.format_instant(record.purchased_at, "day")
         facts.add_fact(context.translate("field.purchased_at"), TextLabel(bought))
         until = wording.format_instant(record.expired_at, "until") if record.expired_at else "–"
@@ -252,18 +254,18 @@ class RecordPreview(Surface):
         """Return a widget with the main facts of an order, a payment or a refund."""
         context = self._context
         translate, facts = context.translate, FactList()
-        amount = case_words.format_marked_amount(record, context)
+        amount = case_words.format_amount_with_difference_mark(record, context)
         lines: list[tuple[str, str | None]] = [(translate("column.amount"), amount)]
         if isinstance(record, Payment):
             lines += [
-                (translate("column.provider"), case_words.provider_name(record, context)),
+                (translate("column.provider"), case_words.get_record_provider_name(record, context)),
                 (translate("field.payer"), case_words.mask_payer(record.payer)),
                 (translate("field.provider_payment_id"), record.provider_payment_id),
             ]
         elif isinstance(record, Refund):
             lines += [
                 (translate("field.maker"), record.maker),
-                (translate("field.reason"), record_texts.refund_reason(record, context)),
+                (translate("field.reason"), record_texts.format_refund_reason(record, context)),
                 (translate("field.refund_key"), record.provider_refund_key),
             ]
         for label, value in lines:

@@ -139,12 +139,12 @@ def _format_dialog_title(context: WindowContext, record: MoneyRecord) -> str:
     operation."""
     if isinstance(record, Operation):
         return context.translate("operation_screen.named", operation=record.id)
-    return case_words.title(record, context)
+    return case_words.format_record_title(record, context)
 
 
 def _format_dialog_subtitle(context: WindowContext, record: MoneyRecord) -> str:
     if isinstance(record, Operation):
         return context.translate("operation.refund.submit")
     return context.translate(
-        "dialog.resolve_money.subtitle", amount=case_words.amount_text(record), version=record.version
+        "dialog.resolve_money.subtitle", amount=case_words.format_record_amount(record), version=record.version
     )

@@ -181,7 +181,7 @@ def make_audit_table(context: WindowContext) -> StaticTable:
             "what",
             translate("column.what"),
             320,
-            lambda item: wording.audit_entry_sentence(read_entry(item), context.language),
+            lambda item: wording.format_audit_entry(read_entry(item), context.language),
             is_stretched=True,
         ),
         Column("code", translate("column.code"), 260, lambda item: read_entry(item).what, "data", is_muted=True),
@@ -224,7 +224,7 @@ class EvidenceView(QWidget):
                 "summary",
                 translate("column.summary"),
                 200,
-                lambda item: wording.finding_text(item.summary, context.language),
+                lambda item: wording.format_finding(item.summary, context.language),
                 is_stretched=True,
             ),
         ]

@@ -94,8 +94,8 @@ class _DecisionDialog(DialogFrame):
             owner=self,
             label=context.translate(f"act.{self.name}", id=id),
             describe=lambda refund: Toast(
-                case_words.title(refund, context),
-                record_words.make_state_cell(case_words.get_state_key(refund), context.language).word,
+                case_words.format_record_title(refund, context),
+                record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language).word,
             ),
             attempt=(f"refund {self.name}", id, self._view.record.version, self._get_rejection_reason()),
             key=("refund", id),
@@ -279,7 +279,7 @@ class RejectDialog(_DecisionDialog):
         self.words.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.words.edit, LineEdit):
             self.words.edit.textChanged.connect(self._update_act_button)
-        title = case_words.title(record, self._context)
+        title = case_words.format_record_title(record, self._context)
         self._draft = DialogDraft(self._context, self, "reject", str(record.id), title, lambda: {"words": self.words})
         content = QWidget()
         effect = TextLabel(
@@ -361,7 +361,7 @@ def format_dialog_subtitle(context: WindowContext, view: RefundDetails) -> str:
         "dialog.decide.subtitle",
         number=payment.merchant_payment_id,
         corporation=payment.corporation_number,
-        provider=case_words.provider_word(payment.provider, context),
+        provider=case_words.get_provider_name(payment.provider, context),
         maker=view.record.maker,
         at=view.record.created_at,
     )

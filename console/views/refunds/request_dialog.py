@@ -121,7 +121,7 @@ class RefundDialog(DialogFrame):
 
     @property
     def provider(self) -> str:
-        return case_words.provider_word(self.plan.payment.provider, self._context)
+        return case_words.get_provider_name(self.plan.payment.provider, self._context)
 
     @Slot()
     def _update_act_button(self) -> None:
@@ -160,7 +160,7 @@ class RefundDialog(DialogFrame):
             return
         context, payment, self._is_probing = self._context, self.plan.payment, True
         self.probe_button.set_busy(context.translate("dialog.busy"))
-        title = case_words.title(payment, context)
+        title = case_words.format_record_title(payment, context)
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe("payment", payment.id, request_id=request_id),
             self._read_plan_after_probe,
@@ -366,7 +366,7 @@ def _format_dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:
     return context.translate(
         "dialog.refund.subtitle",
         number=payment.corporation_number,
-        provider=case_words.provider_word(payment.provider, context),
+        provider=case_words.get_provider_name(payment.provider, context),
         amount=wording.format_amount(payment.captured_minor, payment.currency),
         at=payment.paid_at,
         payer=case_words.mask_payer(payment.payer),

@@ -42,7 +42,7 @@ class RefundReview(QWidget):
         self.second_checker_reasons.setVisible(plan.second_checker)
         self.order_number_check.changed.connect(self.changed)
         self.order_number_check.setVisible(self.needs_order_number)
-        translate, provider = context.translate, case_words.provider_word(plan.payment.provider, context)
+        translate, provider = context.translate, case_words.get_provider_name(plan.payment.provider, context)
         lead = translate("dialog.refund.nothing_sent_lead")
         no_effect_bar = NotificationBar(
             lead, translate("dialog.refund.nothing_sent_now", provider=provider), tone="text", shape="shield"
@@ -88,7 +88,10 @@ class RefundReview(QWidget):
         order = plan.order.merch_txn_id if plan.order else payment.merchant_payment_id
         labelled_facts = [
             (translate("field.order_number"), order),
-            (translate("field.corporation_number"), wording.format_number(payment.corporation_number or "") or "–"),
+            (
+                translate("field.corporation_number"),
+                wording.format_corporation_number(payment.corporation_number or "") or "–",
+            ),
             (translate("field.payer"), case_words.mask_payer(payment.payer) or wording.NO_VALUE),
             (translate("field.reason"), form.format_reason()),
         ]

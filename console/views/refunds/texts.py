@@ -26,7 +26,7 @@ def format_risk_signal(hit: RiskSignal, context: WindowContext) -> str:
     key = f"radar.{hit.rule}"
     if not wording.has_sentence(key):
         return context.translate("radar.other", rule=hit.rule)
-    return context.translate(key, **wording.convert_amounts(_parse_fact_times(hit.facts)))
+    return context.translate(key, **wording.convert_amount_facts(_parse_fact_times(hit.facts)))
 
 
 def _parse_fact_times(facts: Mapping[str, object]) -> dict[str, object]:
@@ -56,7 +56,7 @@ def format_rule_check(check: RuleCheck, context: WindowContext, currency: str) -
     """Return the sentence about the result of a checked refund rule: that it is fulfilled, or why it isn't.
     `currency` is the currency of the amounts in the sentence."""
     key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
-    facts = wording.convert_amounts({**check.facts, "currency": currency})
+    facts = wording.convert_amount_facts({**check.facts, "currency": currency})
     return (
         context.translate(key, **facts)
         if wording.has_sentence(key)
@@ -118,5 +118,5 @@ def _format_second_checker_reason(plan: RefundPlan, name: str, context: WindowCo
     """Return the limit or condition `name`, by which the planned refund needs two approvers, with its value."""
     limited = plan.limits
     value = limited.second_checker_above if name == CHECKER_AMOUNT else limited.conditions[name]
-    words = limit_words.format_name(name, context.language)
-    return f"{words}: {limit_words.format_value(name, value, limited.currency, context.language)}"
+    words = limit_words.format_limit_name(name, context.language)
+    return f"{words}: {limit_words.format_limit_value(name, value, limited.currency, context.language)}"

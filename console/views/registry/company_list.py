@@ -47,14 +47,14 @@ def list_found_companies(
     found = [
         FoundCompany(
             match.corporation.number,
-            registry_words.official_name(match.corporation, translate),
+            registry_words.get_official_name(match.corporation, translate),
             True,
             match.corporation.furigana,
             match.corporation.address,
             f"{match.corporation.prefecture}{match.corporation.city}",
-            registry_words.format_closure(match.corporation, translate),
+            registry_words.format_corporation_closure(match.corporation, translate),
             match.corporation.closure.day.isoformat() if match.corporation.closure is not None else "",
-            registry_words.format_own_records(match, translate),
+            registry_words.format_own_records_note(match, translate),
         )
         for match in matches.items
     ]
@@ -64,7 +64,7 @@ def list_found_companies(
     names = {
         case_words.get_corporation_number(record): name
         for record in records
-        if (name := case_words.company_name(record, context))
+        if (name := case_words.get_record_company_name(record, context))
     }
     ours: dict[str, FoundCompany] = {}
     for record in records:
@@ -138,7 +138,7 @@ def _make_company_columns(context: WindowContext, *, has_registry: bool) -> list
         return StateCell(translate("corporation.open"), "check", "muted")
 
     def format_number(company: FoundCompany) -> str:
-        return wording.format_number(company.number)
+        return wording.format_corporation_number(company.number)
 
     name_title = translate("corporation.label.name" if has_registry else "column.corporation")
     ours_title = translate("corporation.label.ours")

@@ -90,9 +90,9 @@ class CorporationFactsView(QWidget):
         """Return the bar that says when and why the corporation was closed, and into which corporations it was
         merged."""
         translate = self._context.translate
-        lead = registry_words.format_closure_heading(facts, translate)
+        lead = registry_words.format_corporation_closure_heading(facts, translate)
         chain = translate("corporation.chain_arrow").join(
-            registry_words.official_name(match.corporation, translate) for match in facts.successors
+            registry_words.get_official_name(match.corporation, translate) for match in facts.successors
         )
         words = translate("corporation.merged_into", chain=chain) if chain else ""
         return NotificationBar(lead, words, tone="care", shape="ring_slash", is_announced=False)
@@ -110,11 +110,11 @@ class CorporationFactsView(QWidget):
 
     def _make_corporation_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation
-        name = registry_words.official_name(corporation, translate)
-        ours = registry_words.format_own_records(match, translate)
+        name = registry_words.get_official_name(corporation, translate)
+        ours = registry_words.format_own_records_note(match, translate)
         text = translate(key, name=name) + (translate("corporation.in_brackets", words=ours) if ours else "")
         link = LinkButton(text, chevron=True)
-        link.setAccessibleDescription(wording.format_number(corporation.number))
+        link.setAccessibleDescription(wording.format_corporation_number(corporation.number))
         link.setProperty("number", corporation.number)
         link.clicked.connect(self._emit_number_of_clicked_link)
         return link

@@ -35,7 +35,7 @@ from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.save_file import ask_for_save_path
 from console.wording import catalogue as wording
 from console.wording import daily_close as close_words
-from console.wording.records import provider_word
+from console.wording.records import get_provider_name
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -146,7 +146,7 @@ class DailyCloseSection(ReportSection):
             self._providers = providers
             self.provider.blockSignals(True)
             self.provider.clear()
-            self.provider.addItems([provider_word(name, self._context) for name in providers])
+            self.provider.addItems([get_provider_name(name, self._context) for name in providers])
             self.provider.setCurrentIndex(providers.index(chosen) if chosen in providers else 0)
             self.provider.blockSignals(False)
             self.provider.updateGeometry()
@@ -195,8 +195,8 @@ class DailyCloseSection(ReportSection):
         self.state.show_text(
             close_words.format_daily_close_state(close, language), "good" if close.is_final else "care"
         )
-        self.about.show_text("\n".join(close_words.format_about_lines(close, language)))
-        self.changes.show_text("\n".join(close_words.format_change_lines(close, language)))
+        self.about.show_text("\n".join(close_words.format_daily_close_notes(close, language)))
+        self.changes.show_text("\n".join(close_words.format_daily_close_change_lines(close, language)))
         self.changes.setVisible(bool(close.changes))
         self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
         self._unknown_rows.show_rows(close.unknown)
@@ -281,7 +281,7 @@ def _make_sum_columns(context: WindowContext) -> Sequence[Column]:
             "sum",
             translate("close.column.sum"),
             240,
-            lambda row: close_words.get_sum_name(row.name, context.language),
+            lambda row: close_words.get_daily_sum_name(row.name, context.language),
             is_stretched=True,
         ),
         Column(
@@ -304,7 +304,9 @@ def _make_sum_columns(context: WindowContext) -> Sequence[Column]:
 def _make_unknown_record_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
     return [
-        Column("record", translate("column.record"), 150, lambda row: close_words.record_name(row, language)),
+        Column(
+            "record", translate("column.record"), 150, lambda row: close_words.format_unknown_record(row, language)
+        ),
         Column("payment", translate("kind.payment"), 180, lambda row: row.number, "data", True),
         Column(
             "amount",

@@ -60,7 +60,7 @@ def _make_bar_strip(series: ProviderSeries, report: ProviderSuccess, context: Wi
         _make_outage_range(outage, report.period, report.read_at) for outage in _list_outages(series.provider, report)
     )
     return BarStrip(
-        wording.provider_name(series.provider, context.language),
+        wording.get_provider_name(series.provider, context.language),
         report_words.format_provider_success_summary(series, context.language),
         tuple(_make_bar(day) for day in series.days),
         100.0,
@@ -116,7 +116,7 @@ def _make_success_columns(context: WindowContext) -> Sequence[Column]:
             "provider",
             translate("column.provider"),
             110,
-            lambda row: wording.provider_name(row.provider, context.language),
+            lambda row: wording.get_provider_name(row.provider, context.language),
         ),
         Column(
             "percent",

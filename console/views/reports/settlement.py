@@ -47,7 +47,7 @@ def _make_bar_strip(series: SettlementSeries, context: WindowContext) -> BarStri
         for day in series.days
     )
     return BarStrip(
-        report_words.get_series_name(series, context.language),
+        report_words.get_settlement_series_name(series, context.language),
         report_words.format_settlement_summary(series, context.language),
         bars,
         float(max(max(day.paid_minor, day.refunded_minor) for day in series.days)),
@@ -76,7 +76,7 @@ def _make_settlement_columns(context: WindowContext) -> Sequence[Column]:
             "provider",
             translate("column.provider"),
             150,
-            lambda row: report_words.get_series_name(row.series, context.language),
+            lambda row: report_words.get_settlement_series_name(row.series, context.language),
             is_stretched=True,
         ),
         make_count_column("payments"),

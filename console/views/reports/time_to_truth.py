@@ -73,7 +73,7 @@ def _make_bar_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Ba
         report_words.format_time_to_truth_summary(kind, context.language),
         context.translate("reports.time_to_truth.mark", schedule=schedule),
     )
-    name = report_words.get_kind_name(kind.kind, context.language)
+    name = report_words.get_record_kind_name(kind.kind, context.language)
     return BarStrip(
         name, context.translate("list.separator").join(details), bars, top, mark=_compute_bar_height(kind.schedule)
     )
@@ -101,7 +101,7 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
             "kind",
             translate("reports.time_to_truth.kind"),
             150,
-            lambda row: report_words.get_kind_name(row.kind.kind, context.language),
+            lambda row: report_words.get_record_kind_name(row.kind.kind, context.language),
             is_stretched=True,
         ),
         make_count_column("settled"),

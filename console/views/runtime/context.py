@@ -352,7 +352,7 @@ class WindowContext(QObject):
         """Return the message of a failure in the window's language: what has happened, its effect on the money,
         and the next step."""
         detail = {**failure.detail, "support_code": failure.support_code}
-        return wording.error_message(
+        return wording.format_error_message(
             rebuild_error(cast("ErrorCode", failure.code), detail, exit_status=0), self.language
         )
 

@@ -125,7 +125,7 @@ class SignInFlow(QObject):
         sign_in, open_services = self._context.settings.sign_in, self._open_services
 
         def enter() -> OpenedServices:
-            sign_in.use_account(typed.user, typed.password)
+            sign_in.set_entered_account(typed.user, typed.password)
             services = open_services()
             is_stored = services.sessions.record_sign_in(keep_password=typed.must_store)
             return OpenedServices(services, typed.must_store and not is_stored)

@@ -122,7 +122,7 @@ class TrainingPage(Page):
         self.footer.setVisible(view is not None)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is not None:
-            self.score.show_text(words.format_score(view.score, self.context.language))
+            self.score.show_text(words.format_training_score(view.score, self.context.language))
         self._show_incident(self.table.current_item)
 
     # -- current incident
@@ -144,8 +144,8 @@ class TrainingPage(Page):
         if not isinstance(incident, TrainingIncident):
             return
         language = self.context.language
-        self.situation.show_text(words.format_situation(incident, language))
-        verdict = words.format_verdict(incident, language)
+        self.situation.show_text(words.format_training_situation(incident, language))
+        verdict = words.format_training_verdict(incident, language)
         self.verdict.show_text(verdict)
         self.verdict.setVisible(bool(verdict))
         is_new = incident.state is TrainingState.NOT_BEGUN
@@ -212,5 +212,5 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
                partial(words.format_training_incident_title, language=context.language)),
         Column("attempts", translate("training.column.attempts"), 90, lambda incident: str(incident.attempts)),
         Column("why", translate("training.column.why"), 320,
-               partial(words.format_verdict, language=context.language), is_stretched=True),
+               partial(words.format_training_verdict, language=context.language), is_stretched=True),
     ]  # fmt: skip

@@ -7,13 +7,13 @@ from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn,
 from console.domain.reports.daily_close import DAILY_SUM_NAMES, DailyClose, DailyCloseMoney
 from console.wording.daily_close import (
     NET_SUM_NAME,
-    format_about_lines,
-    format_change_values,
+    format_daily_close_notes,
     format_daily_close_state,
     format_daily_close_title,
-    get_change_name,
-    get_sum_name,
-    record_name,
+    format_old_and_new_value,
+    format_unknown_record,
+    get_daily_close_change_name,
+    get_daily_sum_name,
 )
 from console.wording.exports.columns import (
     make_amount_column,
@@ -37,12 +37,12 @@ def make_daily_close_document(close: DailyClose, context: TextContext) -> Export
         tables.append(_make_change_table(close, context))
     return ExportDocument(
         format_daily_close_title(close, language),
-        (format_daily_close_state(close, language), *format_about_lines(close, language)),
+        (format_daily_close_state(close, language), *format_daily_close_notes(close, language)),
         tables,
     )
 
 
-def _make_table(
+def _make_document_table(
     context: TextContext, name: str, columns: Sequence[ExportColumn], rows: Sequence[Any]
 ) -> DocumentTable:
     return DocumentTable(
@@ -63,12 +63,12 @@ def _make_money_table(close: DailyClose, context: TextContext) -> DocumentTable:
         return (money.net_minor if name == NET_SUM_NAME else money.get_sum(name).minor), money.currency
 
     columns = (
-        make_text_column(context, "close.column.sum", lambda row: get_sum_name(row[1], context.language)),
+        make_text_column(context, "close.column.sum", lambda row: get_daily_sum_name(row[1], context.language)),
         make_number_column(context, "reports.count", read_count),
         make_amount_column(context, "column.amount", read_amount),
         make_currency_column(context, lambda row: str(row[0].currency)),
     )
-    return _make_table(
+    return _make_document_table(
         context,
         "money",
         columns,
@@ -78,21 +78,21 @@ def _make_money_table(close: DailyClose, context: TextContext) -> DocumentTable:
 
 def _make_unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
     columns = (
-        make_text_column(context, "column.record", lambda record: record_name(record, context.language)),
+        make_text_column(context, "column.record", lambda record: format_unknown_record(record, context.language)),
         make_text_column(context, "kind.payment", lambda record: str(record.number)),
         make_amount_column(context, "column.amount", lambda record: (record.minor, record.currency)),
         make_currency_column(context, lambda record: str(record.currency)),
         make_instant_column(context, "column.since", lambda record: record.since),
         make_instant_column(context, "close.column.settled", lambda record: record.settled_at),
     )
-    return _make_table(context, "unknown", columns, close.unknown)
+    return _make_document_table(context, "unknown", columns, close.unknown)
 
 
 def _make_difference_table(close: DailyClose, context: TextContext) -> DocumentTable:
     """Return the table of the differences that the day's reconciliation found. It has no column for the cause,
     because the cause changes when a case is resolved."""
     run = close.reconciliation
-    return _make_table(
+    return _make_document_table(
         context, "differences", make_difference_columns(context)[:-1], () if run is None else run.differences
     )
 
@@ -101,9 +101,13 @@ def _make_change_table(close: DailyClose, context: TextContext) -> DocumentTable
     language = context.language
     columns = (
         ExportColumn(
-            context.translate("close.column.what"), CellKind.TEXT, lambda change: get_change_name(change, language)
+            context.translate("close.column.what"),
+            CellKind.TEXT,
+            lambda change: get_daily_close_change_name(change, language),
         ),
-        make_text_column(context, "close.column.before", lambda change: format_change_values(change, language)[0]),
-        make_text_column(context, "close.column.after", lambda change: format_change_values(change, language)[1]),
+        make_text_column(
+            context, "close.column.before", lambda change: format_old_and_new_value(change, language)[0]
+        ),
+        make_text_column(context, "close.column.after", lambda change: format_old_and_new_value(change, language)[1]),
     )
-    return _make_table(context, "changes", columns, close.changes)
+    return _make_document_table(context, "changes", columns, close.changes)

@@ -46,8 +46,12 @@ def make_audit_columns(context: TextContext) -> ExportColumns:
     return (
         make_instant_column(context, "column.when", lambda entry: entry.at),
         make_text_column(context, "column.who", format_who),
-        make_text_column(context, "column.what", lambda entry: audit_words.action_text(entry, context.language)),
-        make_text_column(context, "column.record", lambda entry: audit_words.subject_text(entry, context.language)),
+        make_text_column(
+            context, "column.what", lambda entry: audit_words.format_audit_action(entry, context.language)
+        ),
+        make_text_column(
+            context, "column.record", lambda entry: audit_words.format_audit_subject(entry, context.language)
+        ),
         make_text_column(
             context, "column.result", lambda entry: audit_words.format_audit_result(entry, context.language)
         ),
@@ -67,7 +71,9 @@ def make_alert_columns(context: TextContext) -> ExportColumns:
     return (
         make_instant_column(context, "column.since", lambda item: item.alert.detected_at),
         make_text_column(context, "column.cause", lambda item: alert_words.format_alert_rule(item.alert, context)),
-        make_text_column(context, "alerts_screen.column.about", lambda item: alert_words.record_text(item, context)),
+        make_text_column(
+            context, "alerts_screen.column.about", lambda item: alert_words.format_alert_record(item, context)
+        ),
         make_text_column(context, "alerts_screen.column.observed", format_observed),
         make_text_column(context, "alerts_screen.column.expected", format_expected),
         make_text_column(context, "alerts_screen.column.seen", lambda item: item.alert.acknowledged_by),
@@ -81,7 +87,7 @@ def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns
 
     def format_result(line: BulkRowWithRecord) -> str:
         name = get_row_outcome(line.row.result, line.row.reason) or "none"
-        return bulk_words.result_word(name, action, context)
+        return bulk_words.get_row_outcome_word(name, action, context)
 
     def apply_to_record(
         value: Callable[[RecoverableRecord], str | None],
@@ -92,18 +98,22 @@ def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns
         return (None, None) if line.record is None else record_words.compute_signed_amount(line.record)
 
     def format_state(record: RecoverableRecord) -> str:
-        return wording.get_badge_word(bulk_words.get_record_state_key(record), context.language)
+        return wording.get_badge_word(bulk_words.get_row_badge_key(record), context.language)
 
     return (
         make_number_column(context, "bulk.column.place", lambda line: line.row.position),
         make_text_column(context, "column.kind", lambda line: context.translate(f"kind.{line.row.kind}")),
         make_text_column(
-            context, "column.record", lambda line: bulk_words.record_name(line.record, line.row, context)
+            context, "column.record", lambda line: bulk_words.get_row_record_name(line.record, line.row, context)
         ),
-        make_text_column(context, "column.corporation", lambda line: bulk_words.company_name(line.record, context)),
+        make_text_column(
+            context, "column.corporation", lambda line: bulk_words.get_company_name_or_number(line.record, context)
+        ),
         make_corporation_number_column(context, apply_to_record(record_words.get_corporation_number)),
         make_text_column(
-            context, "column.provider", apply_to_record(lambda record: record_words.provider_name(record, context))
+            context,
+            "column.provider",
+            apply_to_record(lambda record: record_words.get_record_provider_name(record, context)),
         ),
         make_amount_column(context, "column.amount", read_amount),
         make_currency_column(context, lambda line: read_amount(line)[1]),
@@ -126,7 +136,9 @@ def make_run_columns(context: TextContext) -> ExportColumns:
     return (
         make_day_column("export.column.from_day", lambda item: item.from_day),
         make_day_column("export.column.to_day", lambda item: item.to_day),
-        make_text_column(context, "column.provider", lambda item: record_words.provider_word(item.provider, context)),
+        make_text_column(
+            context, "column.provider", lambda item: record_words.get_provider_name(item.provider, context)
+        ),
         make_text_column(context, "column.state", lambda item: context.translate(f"reconcile.state.{item.state}")),
         make_count_column("rows", lambda item: item.compared_count),
         make_count_column("agree", lambda item: item.matched),
@@ -163,7 +175,9 @@ def make_difference_columns(context: TextContext) -> ExportColumns:
         ),
         make_amount_column(context, "reconcile.column.difference", read_difference),
         make_currency_column(context, lambda item: read_difference(item)[1]),
-        make_text_column(context, "column.cause", lambda item: reconciliation_words.cause_text(item, context)),
+        make_text_column(
+            context, "column.cause", lambda item: reconciliation_words.format_difference_cause(item, context)
+        ),
     )
 
 
@@ -179,7 +193,9 @@ def make_set_aside_columns(context: TextContext) -> ExportColumns:
         make_text_column(
             context, "kind.payment", lambda item: record_words.format_short_title(item.payment, context)
         ),
-        make_text_column(context, "column.provider", lambda item: record_words.provider_name(item.payment, context)),
+        make_text_column(
+            context, "column.provider", lambda item: record_words.get_record_provider_name(item.payment, context)
+        ),
         make_money_column("money.part.paid", lambda item: item.payment.captured_minor),
         make_money_column("money.part.set_aside", lambda item: item.record.amount_minor),
         make_money_column("set_asides.limit", lambda item: item.account.limit_minor),
@@ -219,7 +235,7 @@ def make_approval_columns(context: TextContext) -> ExportColumns:
 
 
 def _format_refund_reason(row: ApprovalRow, context: TextContext) -> str | None:
-    return record_words.refund_reason(row, context) if isinstance(row, Refund) else None
+    return record_words.format_refund_reason(row, context) if isinstance(row, Refund) else None
 
 
 def _get_approval_kind(row: ApprovalRow, context: TextContext) -> str:
@@ -248,7 +264,7 @@ def _get_corporation_number(row: ApprovalRow) -> str | None:
 
 def _format_approval_state(row: ApprovalRow, context: TextContext) -> str:
     if isinstance(row, Refund):
-        return wording.get_badge_word(record_words.get_state_key(row), context.language)
+        return wording.get_badge_word(record_words.get_state_badge_key(row), context.language)
     match row.kind:
         case "credit-check":
             return context.translate("dialog.resolve.as_error")
@@ -264,13 +280,15 @@ def make_company_columns(context: TextContext) -> ExportColumns:
         return context.translate(key, **facts)
 
     def format_closure(match: RegistryMatch) -> str:
-        return registry_words.format_closure(match.corporation, translate) or context.translate("corporation.open")
+        return registry_words.format_corporation_closure(match.corporation, translate) or context.translate(
+            "corporation.open"
+        )
 
     return (
         make_text_column(
             context,
             "corporation.label.name",
-            lambda match: registry_words.official_name(match.corporation, translate),
+            lambda match: registry_words.get_official_name(match.corporation, translate),
         ),
         make_text_column(context, "corporation.label.furigana", lambda match: match.corporation.furigana),
         make_corporation_number_column(context, lambda match: match.corporation.number),
@@ -281,7 +299,7 @@ def make_company_columns(context: TextContext) -> ExportColumns:
         ),
         make_text_column(context, "column.state", format_closure),
         make_text_column(
-            context, "corporation.label.ours", lambda match: registry_words.format_own_records(match, translate)
+            context, "corporation.label.ours", lambda match: registry_words.format_own_records_note(match, translate)
         ),
     )
 
@@ -300,7 +318,7 @@ def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
 
     return (
         make_text_column(
-            context, "column.provider", lambda item: record_words.provider_word(item.notice.source, context)
+            context, "column.provider", lambda item: record_words.get_provider_name(item.notice.source, context)
         ),
         make_text_column(context, "column.order", lambda item: item.notice.order_no),
         make_text_column(context, "notice.column.type", lambda item: item.notice.type),

@@ -22,15 +22,15 @@ from console.wording.records import ShownRecord
 from console.wording.text_context import TextContext
 
 
-def make_record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]) -> tuple[ExportColumn, ...]:
-    """Return the columns of a list of records; `record_of` returns the record of a row. A cell is empty if
+def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownRecord]) -> tuple[ExportColumn, ...]:
+    """Return the columns of a list of records; `get_record` returns the record of a row. A cell is empty if
     records of this kind have no value for the column."""
 
     def apply_to_record(value: Callable[[ShownRecord], Any]) -> Callable[[Any], Any]:
-        return lambda row: value(record_of(row))
+        return lambda row: value(get_record(row))
 
     def make_badge_function(key: Callable[[ShownRecord], str]) -> Callable[[Any], str]:
-        return lambda row: wording.get_badge_word(key(record_of(row)), context.language)
+        return lambda row: wording.get_badge_word(key(get_record(row)), context.language)
 
     def kind_word(record: ShownRecord) -> str:
         return context.translate(f"kind.{record_words.get_record_kind(record)}")
@@ -42,31 +42,39 @@ def make_record_columns(context: TextContext, record_of: Callable[[Any], ShownRe
         ),
         make_text_column(context, "export.column.provider_number", apply_to_record(_get_provider_reference)),
         make_text_column(
-            context, "column.corporation", apply_to_record(lambda record: record_words.company_name(record, context))
+            context,
+            "column.corporation",
+            apply_to_record(lambda record: record_words.get_record_company_name(record, context)),
         ),
         make_corporation_number_column(context, apply_to_record(record_words.get_corporation_number)),
         make_text_column(context, "column.client", apply_to_record(_get_client_id)),
         make_text_column(
-            context, "column.provider", apply_to_record(lambda record: record_words.provider_name(record, context))
+            context,
+            "column.provider",
+            apply_to_record(lambda record: record_words.get_record_provider_name(record, context)),
         ),
         make_amount_column(context, "column.amount", apply_to_record(record_words.compute_signed_amount)),
         make_amount_column(context, "column.left", apply_to_record(_get_refundable_amount)),
         make_currency_column(context, apply_to_record(lambda record: record_words.compute_signed_amount(record)[1])),
-        make_text_column(context, "column.state", make_badge_function(record_words.get_state_key)),
+        make_text_column(context, "column.state", make_badge_function(record_words.get_state_badge_key)),
         make_text_column(
             context,
             "column.certainty",
-            make_badge_function(lambda one: record_words.get_certainty_key(one, context.now())),
+            make_badge_function(lambda one: record_words.get_certainty_badge_key(one, context.now())),
         ),
         make_text_column(
-            context, "column.work", make_badge_function(lambda one: record_words.get_work_key(one, context.now()))
+            context,
+            "column.work",
+            make_badge_function(lambda one: record_words.get_work_badge_key(one, context.now())),
         ),
         make_text_column(
-            context, "column.cause", apply_to_record(lambda record: record_words.cause_text(record, context))
+            context,
+            "column.cause",
+            apply_to_record(lambda record: record_words.format_record_problem(record, context)),
         ),
         make_instant_column(context, "column.next", apply_to_record(_get_next_attempt)),
         make_instant_column(context, "column.since", apply_to_record(lambda record: record.state_since)),
-        make_instant_column(context, "column.began", apply_to_record(record_words.began_at)),
+        make_instant_column(context, "column.began", apply_to_record(record_words.get_creation_time)),
         make_text_column(context, "field.payer", apply_to_record(_get_masked_payer)),
         make_text_column(context, "column.maker", apply_to_record(_get_refund_maker)),
         make_text_column(context, "column.checkers", apply_to_record(_format_refund_checkers)),
@@ -116,7 +124,7 @@ def _format_refund_checkers(record: ShownRecord) -> str | None:
 
 
 def _format_credit_check_result(record: ShownRecord, context: TextContext) -> str | None:
-    return check_words.result_word(record, context) if isinstance(record, CreditCheck) else None
+    return check_words.get_result_word(record, context) if isinstance(record, CreditCheck) else None
 
 
 def _get_last_valid_day(record: ShownRecord) -> date | None:

@@ -40,22 +40,22 @@ class ReportTable:
     note: Callable[[Any, str], str]
 
 
-def _make_day_column(context: TextContext, value: Callable[[Any], date]) -> ExportColumn:
-    return ExportColumn(context.translate("column.day"), CellKind.DAY, value)
+def _make_day_column(context: TextContext, get_day: Callable[[Any], date]) -> ExportColumn:
+    return ExportColumn(context.translate("column.day"), CellKind.DAY, get_day)
 
 
-def _make_provider_column(context: TextContext, provider: Callable[[Any], str]) -> ExportColumn:
+def _make_provider_column(context: TextContext, get_provider: Callable[[Any], str]) -> ExportColumn:
     return make_text_column(
-        context, "column.provider", lambda row: wording.provider_name(provider(row), context.language)
+        context, "column.provider", lambda row: wording.get_provider_name(get_provider(row), context.language)
     )
 
 
-def _make_percent_column(context: TextContext, key: str, percent: Callable[[Any], float | None]) -> ExportColumn:
+def _make_percent_column(context: TextContext, key: str, get_percent: Callable[[Any], float | None]) -> ExportColumn:
     """Return a column of percentages as whole numbers, rounded down as on screen. `key` is the wording key of the
-    title; `percent` returns the percentage of a row."""
+    title; `get_percent` returns the percentage of a row."""
 
     def round_percent(row: object) -> int | None:
-        value = percent(row)
+        value = get_percent(row)
         return None if value is None else int(value)
 
     return ExportColumn(
@@ -64,13 +64,13 @@ def _make_percent_column(context: TextContext, key: str, percent: Callable[[Any]
 
 
 def _make_duration_column(
-    context: TextContext, key: str, duration: Callable[[Any], timedelta | None]
+    context: TextContext, key: str, get_duration: Callable[[Any], timedelta | None]
 ) -> ExportColumn:
     """Return a column of durations in whole seconds, which a spreadsheet can sort and add up. `key` is the wording
-    key of the title; `duration` returns the duration of a row."""
+    key of the title; `get_duration` returns the duration of a row."""
 
     def read_seconds(row: object) -> int | None:
-        value = duration(row)
+        value = get_duration(row)
         return None if value is None else int(value.total_seconds())
 
     return ExportColumn(
@@ -201,7 +201,7 @@ def _make_time_to_truth_columns(context: TextContext) -> ExportColumns:
         make_text_column(
             context,
             "reports.time_to_truth.kind",
-            lambda kind: report_words.get_kind_name(kind.kind, context.language),
+            lambda kind: report_words.get_record_kind_name(kind.kind, context.language),
         ),
         make_count_column("settled"),
         *map(make_time_column, ("median", "p90", "longest", "schedule")),

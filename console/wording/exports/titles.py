@@ -4,11 +4,11 @@ from datetime import date
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.wording import catalogue as wording
-from console.wording.records import provider_word
+from console.wording.records import get_provider_name
 from console.wording.registry import format_registry_source
 from console.wording.text_context import TextContext
 
-_LOOKUP_TITLE_KEYS = {
+_TITLE_KEY_BY_LOOKUP_PART = {
     "": "screen.lookup",
     "payments": "record.tab.payments",
     "refunds": "record.tab.refunds",
@@ -26,13 +26,14 @@ def format_list_title(request: ExportRequest, context: TextContext) -> str:
         case ListName.QUEUE:
             return context.translate(f"queue.{subject}.title")
         case ListName.LOOKUP:
-            return f"{context.translate(_LOOKUP_TITLE_KEYS[request.part])} {wording.format_number(subject)}"
+            title = context.translate(_TITLE_KEY_BY_LOOKUP_PART[request.part])
+            return f"{title} {wording.format_corporation_number(subject)}"
         case ListName.BULK:
             return context.translate("bulk.label", name=f"BS-{subject}")
         case ListName.REPORT:
             return context.translate(f"reports.{subject}.title")
         case ListName.RUNS if subject:
-            return f"{context.translate('export.list.runs')} {provider_word(subject, context)}"
+            return f"{context.translate('export.list.runs')} {get_provider_name(subject, context)}"
         case ListName.DIFFERENCES:
             return f"{context.translate('export.list.reconciliation')} {subject}"
         case ListName.SEARCH | ListName.COMPANIES:
@@ -48,14 +49,14 @@ def format_about_lines(
     of names.
     """
     source = [] if registry_date is None else [format_registry_source(registry_date, context.translate)]
-    part = _format_filter(request, context)
+    part = _format_export_filter(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
     if request.chosen is not None:
         filter_words.append(context.translate("export.about.chosen", n=len(request.chosen)))
     return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
 
 
-def _format_filter(request: ExportRequest, context: TextContext) -> str:
+def _format_export_filter(request: ExportRequest, context: TextContext) -> str:
     """Return the text of the list's filter; "" for a list without a filter. It is also "" for a lookup, because
     its title contains the searched number."""
     match request.name:

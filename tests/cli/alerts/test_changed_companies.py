@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.registry import changes
-from console.sandbox.registry.files import write_difference, write_whole
+from console.sandbox.registry.files import write_difference_file, write_whole_file
 from console.sandbox.registry.rows import make_company_row
 from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
@@ -29,10 +29,10 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
         )
     company, successor = make_company_row(NUMBER, "株式会社消える"), make_company_row(SUCCESSOR, "株式会社残る")
     folder = made.home / "registry"
-    import_registry_files(folder, [write_whole(tmp_path, WHOLE_DAY, 20, 1, planted=[company, successor])])
+    import_registry_files(folder, [write_whole_file(tmp_path, WHOLE_DAY, 20, 1, planted=[company, successor])])
     made.json("worker", "--once")
     merged = changes.merge_company(company, SUCCESSOR, NEXT_DAY)
-    import_registry_files(folder, [write_difference(tmp_path, NEXT_DAY, 5, 1, whole_rows=20, changes=[merged])])
+    import_registry_files(folder, [write_difference_file(tmp_path, NEXT_DAY, 5, 1, whole_rows=20, changes=[merged])])
     ran = {run["task"]: run["count"] for run in made.json("worker", "--once").data["ran"]}
     assert ran["company_changes"] == 1
     return made

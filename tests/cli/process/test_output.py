@@ -44,7 +44,7 @@ def test_a_refusal_without_words_is_told_by_its_code(monkeypatch: pytest.MonkeyP
         raise FileNotFoundError("words")
 
     out, translator = io.StringIO(), Translator()
-    monkeypatch.setattr(translator, "error_message", broken)
+    monkeypatch.setattr(translator, "format_error_message", broken)
     AnswerWriter(out, translator, as_json=True).write_error(ConsoleError(ErrorCode.NOT_FOUND))
     assert json.loads(out.getvalue())["error"]["message"] == "not_found"
 

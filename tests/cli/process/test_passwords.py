@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.process.password import keep_descriptor_private, read_password
+from console.cli.process.password import protect_password_descriptor, read_password
 from console.cli.text_output.translator import Translator
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
@@ -37,7 +37,7 @@ def test_a_descriptor_is_read_once(
     os.close(theirs)
     os.set_inheritable(ours, True)
     settings = given(monkeypatch, tmp_path, ours)
-    keep_descriptor_private(settings)
+    protect_password_descriptor(settings)
     assert not os.get_inheritable(ours)
     assert read_password(settings, Translator()) == password
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -51,7 +51,7 @@ def test_a_descriptor_that_nobody_opened_is_forgotten(tmp_path: Path, monkeypatc
     ours, theirs = os.pipe()
     os.close(ours)
     settings = given(monkeypatch, tmp_path, ours)
-    keep_descriptor_private(settings)
+    protect_password_descriptor(settings)
     again = os.dup(theirs)
     try:
         assert read_password(settings, Translator()) is None

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from console.cli.process.stderr_log import BUG_MARK, log_on_stderr
+from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES, log_on_stderr
 
 LOG = logging.getLogger("console.test")
 MEANT = pytest.mark.expects_log("the log itself is what is tested")
@@ -38,7 +38,7 @@ def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPat
 
 
 @MEANT
-@pytest.mark.parametrize(("tracebacks", "extra"), [(False, BUG_MARK), (True, None)])
+@pytest.mark.parametrize(("tracebacks", "extra"), [(False, BUG_RECORD_ATTRIBUTES), (True, None)])
 def test_a_bug_has_its_traceback(
     monkeypatch: pytest.MonkeyPatch, tracebacks: bool, extra: dict[str, bool] | None
 ) -> None:

@@ -23,7 +23,7 @@ def at_work(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSam
         told = demo._make_demo_variables(tmp_path, sandbox, has_fast_clock=True)
         with open_console(Settings.load(told)) as console:
             payments = generate_payments(demo.SAMPLE_SEED, console._context.now(), (), 100)
-            write_samples(console._context, (), demo.DEMO_PEOPLE, demo.render_pdf, payments)
+            write_samples(console._context, (), demo.DEMO_PEOPLE, demo.render_sample_report_pdf, payments)
             demo_payments.register_payments(sandbox, payments)
             yield console, sandbox, payments
 

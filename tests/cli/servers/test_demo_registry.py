@@ -54,7 +54,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     with start_sandbox() as sandbox:
         demo_registry.publish_demo_registry(sandbox, plan)
         assert sandbox.registry.last_day == plan.changed_day
-        assert [row.process for row in sandbox.registry.list_rows_of(ours[0])] == ["01", "11"]
+        assert [row.process for row in sandbox.registry.list_rows_of_number(ours[0])] == ["01", "11"]
 
 
 def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from console.settings.window_socket import ANSWER_SHOWN, MAX_MESSAGE_BYTES, make_socket_name
+from console.settings.window_socket import ANSWER_LINK_SHOWN, MAX_LINK_MESSAGE_BYTES, make_socket_name
 from tests.cli.conftest import Terminal
 
 LINK = "support-console:record/payment/5"
@@ -45,8 +45,8 @@ def test_the_running_window_shows_it(desk: Terminal) -> None:
         def answer() -> None:
             client, _ = window.accept()
             with client:
-                got.append(client.recv(MAX_MESSAGE_BYTES))
-                client.sendall(ANSWER_SHOWN)
+                got.append(client.recv(MAX_LINK_MESSAGE_BYTES))
+                client.sendall(ANSWER_LINK_SHOWN)
 
         thread = Thread(target=answer)
         thread.start()

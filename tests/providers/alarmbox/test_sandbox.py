@@ -10,7 +10,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, make_alarmbox_adapter
 from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SandboxControl
-from console.sandbox.rules.registry import FAULTS
+from console.sandbox.rules.registry import FAULT_BY_NAME
 from tests.providers.parts import MemoryTokens, Turns
 
 NUMBER = "1180301018771"
@@ -58,7 +58,7 @@ def test_refusals_of_the_provider(control: SandboxControl, tokens: MemoryTokens)
     assert control.count_charges() == 0
 
 
-PURCHASE_FAULTS = [name for name, kind in FAULTS.items() if not kind.calls or "purchase" in kind.calls]
+PURCHASE_FAULTS = [name for name, kind in FAULT_BY_NAME.items() if not kind.calls or "purchase" in kind.calls]
 
 
 @pytest.mark.parametrize("name", PURCHASE_FAULTS)
@@ -66,7 +66,7 @@ def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: M
     """Whatever the network does: bought means charged once, not bought means not charged, never charged twice."""
     box = vendor(control.url, tokens, scale=100)
     bought(vendor(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1")))  # a token in hand
-    kind = FAULTS[name]
+    kind = FAULT_BY_NAME[name]
     control.add_fault(f"{name}:503" if kind.argument_rule != "none" else name, call="purchase", number=NUMBER)
     outcome = box.buy_check(REQUEST)
     charges = control.count_charges(NUMBER)
@@ -89,7 +89,7 @@ def test_refusals_before_charging(status: int, control: SandboxControl, tokens: 
     assert control.count_charges() == 0
 
 
-PDF_FAULTS = [n for n, kind in FAULTS.items() if kind.calls and "pdf" in kind.calls and n.startswith("pdf_")]
+PDF_FAULTS = [n for n, kind in FAULT_BY_NAME.items() if kind.calls and "pdf" in kind.calls and n.startswith("pdf_")]
 
 
 @pytest.mark.parametrize("name", PDF_FAULTS)

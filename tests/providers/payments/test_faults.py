@@ -7,9 +7,9 @@ import pytest
 
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.sandbox import SandboxControl
-from console.sandbox.atom.merchant import MESSAGE_BY_CODE
+from console.sandbox.atom.merchant import MESSAGE_BY_RESPONSE_CODE
 from console.sandbox.paypay.responses import RESULT_BY_CODE
-from console.sandbox.rules.registry import FAULTS
+from console.sandbox.rules.registry import FAULT_BY_NAME
 from tests.providers.meeting import Meeting
 
 OK, PENDING, FAILED = OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE
@@ -73,7 +73,7 @@ ONE_OF_EACH = {"paypay_payment", "paypay_refund", "atom_verification", "atom_ref
 """A read and a call that moves money: what breaks lines meets both providers' calls in the same place."""
 FITTING = [
     (name, call)
-    for name, kind in FAULTS.items()
+    for name, kind in FAULT_BY_NAME.items()
     for call in GOOD
     if (call in kind.calls or (not kind.calls and call in ONE_OF_EACH))
 ]
@@ -95,7 +95,7 @@ def test_each_fault_has_its_class(control: SandboxControl, name: str, call: str)
     assert outcome.kind is expected, outcome.reason
     assert control.read_requests(call)[-1]["fault"] == action
     moved = control.payments_control.read_ledger()["accepted_minor"] - before
-    if FAULTS[name].effect == "happens" and call.endswith("_refund"):
+    if FAULT_BY_NAME[name].effect == "happens" and call.endswith("_refund"):
         assert moved > 0
     if outcome.kind in (FAILED, AUTH, TOO_FAST):
         assert moved == 0
@@ -155,7 +155,7 @@ ATOM_CODES = {
 def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
     """Each code for each call; for a refund every doubt is UNKNOWN, never a failure. A code alone books nothing."""
     meeting = Meeting(control)
-    told = {code: after(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_CODE, "OTS9999")}
+    told = {code: after(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")}
     assert {code: one.kind for code, one in told.items()} == {c: ATOM_CODES[call].get(c, UNKNOWN) for c in told}
     assert not any(one.found is not None and one.found.is_bookable for one in told.values())
     assert control.payments_control.read_refunds() == []

@@ -13,14 +13,14 @@ from console.sandbox import Sandbox, start_sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import InventedRegistry, close_company, delete_company, make_company_row, merge_company
 from console.sandbox.registry.published import FIRST_WHOLE_DAY
-from console.sandbox.registry.rows import format_line
+from console.sandbox.registry.rows import format_csv_line
 from tests.providers.parts import Turns
 from tests.providers.raw_server import Script, closed_port, drips, floods, hangs, http, resets, says, serving
 
 NUMBER, OTHER = "1180301018771", "7000012050002"
 DAY = date(2026, 11, 2)
 ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")
-LINE = format_line(ROW)
+LINE = format_csv_line(ROW)
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +112,13 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        answer(format_line(ROW._replace(corporate_number=OTHER))),
+        answer(format_csv_line(ROW._replace(corporate_number=OTHER))),
         answer(LINE, LINE),
-        answer(format_line(ROW._replace(kind="999"))),
-        answer(format_line(ROW._replace(process="02"))),
-        answer(format_line(ROW._replace(name=""))),
-        answer(format_line(close_company(ROW, DAY)._replace(close_cause="99"))),
-        answer(format_line(ROW._replace(assignment_date=""))),
+        answer(format_csv_line(ROW._replace(kind="999"))),
+        answer(format_csv_line(ROW._replace(process="02"))),
+        answer(format_csv_line(ROW._replace(name=""))),
+        answer(format_csv_line(close_company(ROW, DAY)._replace(close_cause="99"))),
+        answer(format_csv_line(ROW._replace(assignment_date=""))),
     ],
     ids=["another number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
 )

@@ -25,7 +25,7 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
     """There is no deduplication: two requests for one number are two checks and two charges."""
     ids = [caller.buy(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER)]
     assert len(set(ids)) == 3
-    assert sandbox.ledger.count_by_number() == {NUMBER: 2, OTHER: 1}
+    assert sandbox.ledger.count_charges_by_number() == {NUMBER: 2, OTHER: 1}
     assert sandbox.ledger.charge_count == 3
 
 
@@ -158,4 +158,4 @@ def test_many_callers_at_once(caller: Caller, sandbox: Sandbox) -> None:
         checks = [answer.check for answer in pool.map(caller.buy, numbers)]
     assert len({check["credit_check_id"] for check in checks}) == 320
     assert sandbox.ledger.charge_count == 320
-    assert sandbox.ledger.count_by_number() == {f"{n:013d}": numbers.count(f"{n:013d}") for n in range(7)}
+    assert sandbox.ledger.count_charges_by_number() == {f"{n:013d}": numbers.count(f"{n:013d}") for n in range(7)}

@@ -23,7 +23,7 @@ def test_names_are_invented_and_steady() -> None:
     """A name depends on the number alone and says that it is made up."""
     names = {content.make_company_name(f"{n:013d}") for n in range(500)}
     assert len(names) > 300
-    assert all(re.search("|".join(content.INVENTED_WORDS), name) for name in names)
+    assert all(re.search("|".join(content.NAME_WORDS_MEANING_INVENTED), name) for name in names)
     assert content.make_company_name("1180301018771") == content.make_company_name("1180301018771")
 
 
@@ -54,8 +54,8 @@ def test_cross_reference_table_is_right() -> None:
 
 def test_bomb_is_small_and_inflates() -> None:
     """Zeros without end in a correct stream, which itself is packed once more into a few kilobytes."""
-    assert zlib.decompress(b"".join(pdf.make_deflated_zeros(3 * pdf.BLOCK_BYTES + 17))) == bytes(
-        3 * pdf.BLOCK_BYTES + 17
+    assert zlib.decompress(b"".join(pdf.make_deflated_zeros(3 * pdf.ZERO_BLOCK_BYTES + 17))) == bytes(
+        3 * pdf.ZERO_BLOCK_BYTES + 17
     )
     file = pdf.make_pdf_bomb(1 << 30)
     assert len(file) < 50_000
@@ -65,7 +65,7 @@ def test_bomb_is_small_and_inflates() -> None:
 
 def test_filler_has_the_length_it_says() -> None:
     """Whatever the size, the announced length is the true one and the file begins and ends like a PDF."""
-    for size in (0, 27, 28, 1000, pdf.BLOCK_BYTES * 2 + 5):
+    for size in (0, 27, 28, 1000, pdf.ZERO_BLOCK_BYTES * 2 + 5):
         text = b"".join(pdf.make_large_pdf_base64(size))
         assert len(text) == pdf.compute_large_pdf_base64_length(size)
         file = base64.b64decode(text, validate=True)

@@ -56,7 +56,7 @@ def test_caller_who_left(sandbox: Sandbox, caller: Caller, control: SandboxContr
     assert control.release_calls() == 1
     assert caller.buy(OTHER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
-    assert sandbox.ledger.count_of_number(NUMBER) == charges
+    assert sandbox.ledger.count_charges_of_number(NUMBER) == charges
     assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number(NUMBER))
 
 
@@ -136,4 +136,4 @@ def test_stop_is_quick_and_leaves_nothing(others: ThreadPoolExecutor) -> None:
     sandbox.stop()
     assert all(isinstance(each.exception(), Exception) for each in waiting)
     assert not [t for t in set(threading.enumerate()) - before if "sandbox" in t.name or "Thread-" in t.name]
-    assert sandbox.ledger.count_of_number(NUMBER) == 0
+    assert sandbox.ledger.count_charges_of_number(NUMBER) == 0

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox
-from console.sandbox.atom.merchant import MESSAGE_BY_CODE
+from console.sandbox.atom.merchant import MESSAGE_BY_RESPONSE_CODE
 from console.sandbox.control.client import SandboxError
 from console.sandbox.paypay.responses import RESULT_BY_CODE
-from console.sandbox.rules.registry import ATOM_CALLS, FAULTS, PAYPAY_CALLS
+from console.sandbox.rules.registry import ATOM_CALLS, FAULT_BY_NAME, PAYPAY_CALLS
 from tests.sandbox.atom_caller import ORDER as ATOM_ORDER
 from tests.sandbox.atom_caller import AtomCaller, inside, status_code
 from tests.sandbox.caller import Answer
@@ -130,7 +130,7 @@ def test_every_code_of_paypay(desk: Gateways, result: str) -> None:
     assert desk.control.payments_control.read_refunds() == []
 
 
-@pytest.mark.parametrize("result", sorted(MESSAGE_BY_CODE))
+@pytest.mark.parametrize("result", sorted(MESSAGE_BY_RESPONSE_CODE))
 def test_every_code_of_atom(desk: Gateways, result: str) -> None:
     """Each code can be had from each call that answers with codes; AUTH says it in its own words."""
     for call in ("atom_verification", "atom_refund", "atom_refund_status"):
@@ -277,4 +277,4 @@ def test_by_payment(desk: Gateways) -> None:
 
 def test_table_names_real_calls() -> None:
     """Every call that a fault names can be asked for here."""
-    assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED for c in FAULTS[name].calls}
+    assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED for c in FAULT_BY_NAME[name].calls}

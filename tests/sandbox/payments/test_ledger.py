@@ -10,7 +10,7 @@ from console.sandbox.control.client import SandboxError
 from console.sandbox.environment.clock import SandboxClock
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.payments.ledger import Payment, PaymentLedger
-from console.sandbox.payments.states import WORDS_BY_PROVIDER
+from console.sandbox.payments.states import STATE_WORDS_BY_PROVIDER
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ class Till:
         self.chance = random.Random(seed)
         self.settings = SandboxSettings(settle_by_hand=True)
         self.book = PaymentLedger(SandboxClock(lambda: NOW), self.settings, lambda: None)
-        provider_words = WORDS_BY_PROVIDER[provider]
+        provider_words = STATE_WORDS_BY_PROVIDER[provider]
         self.payment = self.book.add_payment(
             Payment(
                 provider,

@@ -10,7 +10,7 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.paypay.authentication import compute_body_hash, compute_signature, make_string_to_sign
-from console.sandbox.paypay.time_limits import cancel_last_second, refund_last_second
+from console.sandbox.paypay.time_limits import get_last_second_to_cancel, get_last_second_to_refund
 from tests.sandbox.caller import Caller
 from tests.sandbox.paypay_caller import JSON, ORDER, PayPayCaller, authorization, code
 
@@ -51,8 +51,8 @@ def test_signed_requests_of_the_vectors(sandbox: Sandbox, control: SandboxContro
 def test_windows(vector: dict[str, Any]) -> None:
     """The last seconds of cancel and refund are those of the vectors."""
     paid = datetime.fromisoformat(vector["paid_at"])
-    assert cancel_last_second(paid).isoformat() == vector["cancel_last_second"]
-    assert refund_last_second(paid).isoformat() == vector["refund_last_second"]
+    assert get_last_second_to_cancel(paid).isoformat() == vector["cancel_last_second"]
+    assert get_last_second_to_refund(paid).isoformat() == vector["refund_last_second"]
 
 
 @pytest.mark.parametrize(

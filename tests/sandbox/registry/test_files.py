@@ -19,8 +19,8 @@ from console.sandbox.registry import (
     move_company,
     rename_company,
     reopen_company,
-    write_difference,
-    write_whole,
+    write_difference_file,
+    write_whole_file,
 )
 from console.sandbox.registry.files import Encoding
 
@@ -41,7 +41,7 @@ def read_rows(path: Path, codec: str = "utf-8") -> list[RegistryRow]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[RegistryRow]:
     """The rows of a whole file of the nation."""
-    path = write_whole(tmp_path_factory.mktemp("whole"), DAY, ROWS, seed=7)
+    path = write_whole_file(tmp_path_factory.mktemp("whole"), DAY, ROWS, seed=7)
     assert path.name == "00_zenkoku_all_20261030.zip"
     return read_rows(path)
 
@@ -96,7 +96,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding)
     written = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()
-        path = write_whole(tmp_path / name, DAY, 300, seed, encoding=encoding, prefecture="13")
+        path = write_whole_file(tmp_path / name, DAY, 300, seed, encoding=encoding, prefecture="13")
         assert path.name == "13_tokyo_all_20261030.zip"
         assert {row.prefecture_name for row in read_rows(path, "cp932" if encoding == "shift_jis" else "utf-8")} <= {
             "東京都",
@@ -131,7 +131,7 @@ def test_a_difference_tells_each_planted_change_once_and_no_other_of_its_corpora
         reopen_company(closed, NEXT_DAY),
         make_company_row("1180301018771", "株式会社見本"),
     ]
-    path = write_difference(tmp_path, NEXT_DAY, 2_000, seed=7, whole_rows=ROWS, changes=planted)
+    path = write_difference_file(tmp_path, NEXT_DAY, 2_000, seed=7, whole_rows=ROWS, changes=planted)
     assert path.name == "diff_20261102.zip"
     rows = read_rows(path)
     assert len(rows) == 2_000 + len(planted)
@@ -151,13 +151,13 @@ def test_a_difference_tells_each_planted_change_once_and_no_other_of_its_corpora
 
 
 def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: Path) -> None:
-    rows = read_rows(write_difference(tmp_path, NEXT_DAY, 50, seed=7))
+    rows = read_rows(write_difference_file(tmp_path, NEXT_DAY, 50, seed=7))
     assert {row.process for row in rows} == {"01"}
     assert len({row.corporate_number for row in rows}) == 50
 
 
 def test_planted_companies_stand_in_the_whole_file(tmp_path: Path) -> None:
     company = make_company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
-    rows = read_rows(write_whole(tmp_path, DAY, 10, seed=1, planted=[company]))
+    rows = read_rows(write_whole_file(tmp_path, DAY, 10, seed=1, planted=[company]))
     assert [row.sequence_number for row in rows] == [str(n) for n in range(1, 12)]
     assert rows[0]._replace(sequence_number="0") == company

@@ -20,7 +20,7 @@ from console.sandbox.registry import (
     rename_company,
 )
 from console.sandbox.registry.published import FIRST_WHOLE_DAY, FIRST_WHOLE_ROWS
-from console.sandbox.registry.rows import FIELD_NAMES, complete_number
+from console.sandbox.registry.rows import WEB_API_FIELD_NAMES, add_check_digit
 from tests.sandbox.caller import Answer, Caller
 
 DAY = date(2026, 11, 2)
@@ -57,7 +57,7 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
     head, rows = [], []
     for element in ElementTree.fromstring(answer.body):
         if element.tag == "corporation":
-            assert tuple(field.tag for field in element) == FIELD_NAMES
+            assert tuple(field.tag for field in element) == WEB_API_FIELD_NAMES
             rows.append(RegistryRow(*(field.text or "" for field in element)))
         else:
             head.append(element.text or "")
@@ -83,7 +83,7 @@ def test_every_form_has_the_same_rows(published: Sandbox) -> None:
 
 
 def test_an_unknown_number_has_no_rows(published: Sandbox) -> None:
-    head, rows = read_csv(ask(published, "num", number=complete_number("180301018770")))
+    head, rows = read_csv(ask(published, "num", number=add_check_digit("180301018770")))
     assert (head[1:], rows) == (["0", "1", "0"], [])
 
 

@@ -40,7 +40,7 @@ def signed_in(place: Place, keyring: DrawerKeyring, *, keep: bool = True, person
     """A desk after somebody typed name and password."""
     user, password, url = parts(place, person)
     told = settings(place.home, url, keyring)
-    told.sign_in.use_account(user, password)
+    told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         assert console.sessions.record_sign_in(keep_password=keep) is keep
         yield console
@@ -71,7 +71,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
         runs = place.sql(f"SELECT program, process FROM sessions WHERE operator = '{user}'")
         assert runs == [("terminal", os.getpid())]
     other = settings(place.home, url, keyring, OPERATOR="somebody")
-    other.sign_in.use_account(user, password)
+    other.sign_in.set_entered_account(user, password)
     with open_console(other) as console, pytest.raises(ConsoleError) as caught:
         console.sessions.read_identity()
     assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "other_account")
@@ -97,7 +97,7 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
     user, password, url = parts(place)
     told = settings(place.home, url, keyring)
     refusal(told)
-    told.sign_in.use_account(user, password)
+    told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         console.sessions.record_sign_in(keep_password=True)
         assert trail(console) == [(user, "session_missing", "done", "none"), (user, "session_created", "done", None)]
@@ -105,7 +105,7 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
     keyring.kept[entry] = "changed meanwhile"
     told = settings(place.home, url, keyring)
     assert refusal(told).detail["problem"] == "access_denied"
-    told.sign_in.use_account(user, password)
+    told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         console.sessions.record_sign_in(keep_password=True)
         assert trail(console)[2:] == [

@@ -351,13 +351,13 @@ def test_the_words() -> None:
         "company deleted; company reopened; company no_successor",
         "company successor 1180301018771",
     )
-    english = [wording.finding_text(text, "en") for text in observed]
+    english = [wording.format_finding(text, "en") for text in observed]
     assert english[0].split(", ") == [
         "Merged into 株式会社承継 (1 1803 0101 8771) on 2026-10-31",
         "Renamed from 甲 to 乙",
         "Moved from 東京都 to 大阪府",
     ]
     assert english[1] == "Closed on 2026-10-31 (end of liquidation)"
-    for text in (*english, *(wording.finding_text(text, "ja") for text in observed)):
+    for text in (*english, *(wording.format_finding(text, "ja") for text in observed)):
         assert "company" not in text
         assert "|" not in text

@@ -9,8 +9,8 @@ from typing import Any
 
 from console.app import Console
 from console.domain.registry.corporations import RegistryStatus
-from console.sandbox.registry.files import write_difference, write_whole
-from console.sandbox.registry.rows import RegistryRow, complete_number, make_company_row
+from console.sandbox.registry.files import write_difference_file, write_whole_file
+from console.sandbox.registry.rows import RegistryRow, add_check_digit, make_company_row
 from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
@@ -28,7 +28,7 @@ UNGUARDED = ("orders", "payments", "refunds")
 
 
 def number(index: int) -> str:
-    return complete_number(f"9700{index:08d}")
+    return add_check_digit(f"9700{index:08d}")
 
 
 def rows_of(indexes: Iterable[int]) -> dict[int, RegistryRow]:
@@ -40,7 +40,7 @@ class Watched:
 
     def __init__(self, place: Place, folder: Path, desks: list[Console], planted: Mapping[int, RegistryRow]) -> None:
         self.place, self.folder, self.desks, self.planted = place, folder, desks, planted
-        self.whole = write_whole(folder, WHOLE_DAY, INVENTED_ROWS, SEED, planted=planted.values())
+        self.whole = write_whole_file(folder, WHOLE_DAY, INVENTED_ROWS, SEED, planted=planted.values())
 
     @property
     def console(self) -> Console:
@@ -48,7 +48,7 @@ class Watched:
 
     def difference(self, day: date, rows: Iterable[RegistryRow]) -> Path:
         """A difference with these rows among a hundred about others."""
-        return write_difference(self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, changes=list(rows))
+        return write_difference_file(self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, changes=list(rows))
 
     def take(self, *paths: Path) -> RegistryStatus:
         """Import files into the registry of every desk."""

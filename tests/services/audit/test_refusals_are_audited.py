@@ -102,7 +102,7 @@ def last_line(scene: Scene) -> tuple[str, str]:
     ((who, what, reason, detail),) = scene.place.sql(query)
     facts = {**json.loads(str(detail)), "reason": reason}
     at = datetime(2026, 11, 20, tzinfo=UTC)
-    return str(what), wording.audit_entry_sentence(TimelineEntry(at, str(who), str(what), facts, "refused"), "en")
+    return str(what), wording.format_audit_entry(TimelineEntry(at, str(who), str(what), facts, "refused"), "en")
 
 
 def expected_words(refusal: ConsoleError) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
-from console.cli.servers.demo import SAMPLE_SEED, render_pdf
+from console.cli.servers.demo import SAMPLE_SEED, render_sample_report_pdf
 from console.demo.samples import generate_checks, generate_payments, write_samples
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import mask_payer
@@ -49,7 +49,11 @@ def furnished(place: Place, clock: MovedClock) -> Place:
             80,
         )
         write_samples(
-            owner._context, samples, (), render_pdf, generate_payments(SAMPLE_SEED, clock.now(), samples, 30)
+            owner._context,
+            samples,
+            (),
+            render_sample_report_pdf,
+            generate_payments(SAMPLE_SEED, clock.now(), samples, 30),
         )
     return place
 

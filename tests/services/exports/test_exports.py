@@ -26,7 +26,7 @@ from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
 from console.wiring.exports import make_export_table
 from console.wording import reports as report_words
-from console.wording.exports.columns import convert_to_major_units
+from console.wording.exports.columns import convert_amount_to_major_units
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.text_context import FileTextContext
 from tests.support.furnished import Furnished, furnished
@@ -166,7 +166,7 @@ def test_a_report_is_its_table(desk: Furnished, tmp_path: Path) -> None:
         assert sum(round(row["Net"] * scale) for row in rows) == sum(day.net_minor for day in series.days)
     truth = {row["Kind"]: row for row in read_report(desk, tmp_path, "time_to_truth")}
     for kind in shown.time_to_truth.kinds:
-        row = truth[report_words.get_kind_name(kind.kind, "en")]
+        row = truth[report_words.get_record_kind_name(kind.kind, "en")]
         assert (row["Known"], row["Unknown"]) == (kind.settled, kind.open)
         assert row["Schedule (seconds)"] == int(kind.schedule.total_seconds())
     about = str(list(openpyxl.load_workbook(tmp_path / "settlement.xlsx").worksheets[1].values))
@@ -205,7 +205,7 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: Furnished, tmp_path: Path)
     of_refund, of_check, gone = found[""]
     assert isinstance(taken, Refund)
     assert (of_refund["Kind"], of_refund["Record"], of_refund["Result"]) == ("Refund", f"R-{taken.id}", "taken")
-    assert of_refund["Amount"] == str(convert_to_major_units(-taken.amount_minor, taken.currency))
+    assert of_refund["Amount"] == str(convert_amount_to_major_units(-taken.amount_minor, taken.currency))
     assert of_refund["Currency"] == taken.currency
     assert isinstance(check, CreditCheck)
     assert (of_check["Corporation number"].replace(" ", ""), of_check["Provider"]) == (

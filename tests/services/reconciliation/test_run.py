@@ -13,7 +13,7 @@ from console.services.guarded.leases import acquire_lease
 from console.services.process.failpoints import FailpointReached
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS
 from console.store.operations import leases
-from console.wording.catalogue import error_message
+from console.wording.catalogue import format_error_message
 from tests.support import payment_desks
 from tests.support.children import Child
 from tests.support.desks import MovedClock
@@ -141,7 +141,7 @@ def test_without_an_announcement_there_is_nothing_to_say(days: Days) -> None:
     assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
     assert (caught.value.detail["reason"], caught.value.detail["provider"]) == ("recon_not_announced", "paypay")
     for language, hours in (("en", "between 1:30 and 10:00 JST"), ("ja", "1:30〜10:00 に届きます")):
-        sentence = error_message(caught.value, language)
+        sentence = format_error_message(caught.value, language)
         assert "PayPay" in sentence
         assert hours in sentence
     assert days.rows()["reconciliations"] == 0
@@ -155,8 +155,10 @@ def test_an_address_that_has_ended(days: Days) -> None:
     with pytest.raises(ConsoleError) as caught:
         days.run()
     assert (caught.value.code, caught.value.detail["reason"]) == ("provider_refused", "recon_file_gone")
-    assert "two hours. Nothing changed. Ask PayPay to send it again" in error_message(caught.value, "en")
-    assert "（2 時間）を過ぎています。何も変更していません。PayPay に再送を" in error_message(caught.value, "ja")
+    assert "two hours. Nothing changed. Ask PayPay to send it again" in format_error_message(caught.value, "en")
+    assert "（2 時間）を過ぎています。何も変更していません。PayPay に再送を" in format_error_message(
+        caught.value, "ja"
+    )
 
 
 @pytest.mark.engines("sqlite")

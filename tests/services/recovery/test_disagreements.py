@@ -3,7 +3,7 @@
 from console.domain.payments.records import PaymentImport
 from console.domain.views.any_record import QueueItem
 from console.services.recovery.queues import DISAGREEMENT_QUEUE
-from console.wording.disagreements import difference_text
+from console.wording.disagreements import format_disagreement
 from tests.support.payment_desks import Scene
 
 
@@ -14,7 +14,7 @@ def queued(scene: Scene) -> dict[tuple[str, int], QueueItem]:
 
 def words(item: QueueItem, language: str = "en") -> str:
     assert item.disagreement is not None
-    return difference_text(item.record, item.disagreement, language)
+    return format_disagreement(item.record, item.disagreement, language)
 
 
 def test_each_row_says_which_side_says_what(scene: Scene) -> None:

@@ -10,14 +10,14 @@ import pytest
 from console.app import Console
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
-from console.sandbox.registry import close_company, make_company_row, write_whole
-from console.sandbox.registry.rows import complete_number
+from console.sandbox.registry import close_company, make_company_row, write_whole_file
+from console.sandbox.registry.rows import add_check_digit
 from console.services.registry.live_numbers import QUERY_PAUSE_AFTER_FAILURE_SECONDS, REGISTRY_ANSWER_LIFETIME_SECONDS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import HandClock, quick_desk
 
 WHOLE_DAY, DAY = date(2026, 11, 13), date(2026, 11, 16)
-KNOWN, NEW, NOBODY = "1180301018771", complete_number("980000000001"), complete_number("980000000002")
+KNOWN, NEW, NOBODY = "1180301018771", add_check_digit("980000000001"), add_check_digit("980000000002")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def desk(
     sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
     sandbox.registry.publish_difference(DAY, 0, [close_company(make_company_row(NEW, "見本物産合同会社"), DAY)])
     with closing(quick_desk(home, vendor, hand_clock, **facts)) as console:
-        console.registry.import_files([write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=planted)])
+        console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1, planted=planted)])
         yield console
 
 
@@ -79,6 +79,6 @@ def test_a_desk_without_an_application_id_asks_nothing(
 ) -> None:
     with closing(quick_desk(home, vendor, hand_clock, REGISTRY_URL=sandbox.url)) as console:
         assert console.registry.read_facts(NEW) is None  # no registry: nothing is said, and nobody asked
-        console.registry.import_files([write_whole(tmp_path, WHOLE_DAY, 5, 1)])
+        console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1)])
         assert console.registry.find_corporation(NEW) is None
     assert count_questions(sandbox) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.sandbox.registry import make_company_row, rename_company, write_difference, write_whole
+from console.sandbox.registry import make_company_row, rename_company, write_difference_file, write_whole_file
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
 from tests.support.places import Place
@@ -34,7 +34,7 @@ def test_a_workers_registry_reaches_the_desks(
             for desk in (1, 2)
         )
         person = stack.enter_context(place.opened(sandbox, clock, desk=3, REGISTRY_FOLDER=str(folders[0])))
-        write_whole(folders[0], WHOLE_DAY, 50, 1, planted=[OURS])
+        write_whole_file(folders[0], WHOLE_DAY, 50, 1, planted=[OURS])
         assert {run.task: run.count for run in first.recovery.run_due()}["registry"] == 1
         assert person.registry.read_status() is None
         fetched = person.registry.fetch_published()
@@ -43,7 +43,7 @@ def test_a_workers_registry_reaches_the_desks(
         assert person.registry.fetch_published() is None
         found = person.registry.find_corporation(OURS.corporate_number)
         assert found is not None
-        write_difference(
+        write_difference_file(
             folders[1], MON, 5, 1, whole_rows=50, changes=[rename_company(OURS, "架空物産株式会社", MON)]
         )
         assert {run.task: run.count for run in second.recovery.run_due()}["registry"] == 1
@@ -54,7 +54,7 @@ def test_a_workers_registry_reaches_the_desks(
         assert renamed is not None
         assert renamed.name == "架空物産株式会社"
         with pytest.raises(ConsoleError) as refused:
-            person.registry.import_files([write_difference(tmp_path, TUE, 5, 1, whole_rows=50)])
+            person.registry.import_files([write_difference_file(tmp_path, TUE, 5, 1, whole_rows=50)])
         assert refused.value.code == ErrorCode.NOT_ALLOWED
 
 

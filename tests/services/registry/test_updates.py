@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.corporations import RegistryStatus
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
-from console.sandbox.registry import close_company, make_company_row, write_difference, write_whole
+from console.sandbox.registry import close_company, make_company_row, write_difference_file, write_whole_file
 from console.services.registry.updates import RegistryUpdater
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
@@ -44,10 +44,10 @@ class Stage:
         return import_registry_files(self.folder, paths)
 
     def put_whole(self) -> Path:
-        return write_whole(self.watched, WHOLE_DAY, ROWS, SEED, planted=[OURS])
+        return write_whole_file(self.watched, WHOLE_DAY, ROWS, SEED, planted=[OURS])
 
     def put_difference(self, day: date) -> Path:
-        return write_difference(self.watched, day, 20, SEED, whole_rows=ROWS)
+        return write_difference_file(self.watched, day, 20, SEED, whole_rows=ROWS)
 
     def registry_date(self) -> date | None:
         reader = open_registry(self.folder)

@@ -195,7 +195,7 @@ def refuse(registry: Path, path: Path) -> ConsoleError:
     error = caught.value
     assert (error.code, error.detail.get("file")) == (ErrorCode.BAD_REGISTRY_FILE, path.name)
     for language in ("ja", "en"):
-        message = catalogue.error_message(error, language)
+        message = catalogue.format_error_message(error, language)
         assert path.name in message or error.detail["problem"] == P.NO_CORPORATION
         assert str(error.detail["line"] or "") in message
     return error

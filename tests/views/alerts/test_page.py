@@ -106,8 +106,8 @@ def test_each_leads_to_the_one_place(the_look: object) -> None:
     assert alert_words.find_alert_record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.find_alert_record_route(TASK) is None
     assert alert_words.find_alert_record_route(MERGED) == LookupRoute("1180301018771")
-    assert [alert_words.record_text(item, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
-    assert alert_words.record_text(replace(CASE, number="A-10442"), window_context()) == "A-10442"
+    assert [alert_words.format_alert_record(item, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
+    assert alert_words.format_alert_record(replace(CASE, number="A-10442"), window_context()) == "A-10442"
     assert alert_words.format_alert_rule(TASK.alert, window_context()) == "Scheduled task is late"
 
 

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from console.domain.clock import SystemClock
-from console.sandbox.registry import write_difference, write_whole
+from console.sandbox.registry import write_difference_file, write_whole_file
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.runtime.context import WindowContext
@@ -27,7 +27,10 @@ def test_a_window_of_a_team_fetches_what_is_new(
         refresh = BackgroundRefresh(context, context)
         context.store_services(console)
         refresh.stop_timers()
-        for path in (write_whole(tmp_path, WHOLE_DAY, 20, 1), write_difference(tmp_path, MON, 3, 1, whole_rows=20)):
+        for path in (
+            write_whole_file(tmp_path, WHOLE_DAY, 20, 1),
+            write_difference_file(tmp_path, MON, 3, 1, whole_rows=20),
+        ):
             imported = worker.registry.import_files([path])
             refresh.fetch_registry()
             fetched = console.registry.read_status()

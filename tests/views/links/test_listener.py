@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.links.link import Link
 from console.settings import window_socket
-from console.settings.window_socket import ANSWER_REFUSED, make_socket_name, send_link
+from console.settings.window_socket import ANSWER_LINK_REFUSED, make_socket_name, send_link
 from console.views.links.listener import LinkListener
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the sockets of Unix")
@@ -46,7 +46,7 @@ def test_a_link_arrives_and_hostile_ones_do_not(home: Path, qtbot: QtBot) -> Non
         for message in (b"support-console:refund/approve/5\n", b"x" * 5_000, "記録\n".encode(), b"\0\n"):
             answered = pool.submit(raw, home, message)
             qtbot.waitUntil(answered.done, timeout=20_000)
-            assert answered.result() == ANSWER_REFUSED
+            assert answered.result() == ANSWER_LINK_REFUSED
         assert received == []
         sent = pool.submit(send_link, home, LINK)
         qtbot.waitUntil(sent.done, timeout=20_000)
@@ -72,4 +72,4 @@ def test_without_a_window_and_after_a_killed_one(home: Path, qtbot: QtBot) -> No
     with pytest.raises(PermissionError):
         make_socket_name(home)
     assert send_link(home, LINK) is False
-    assert len(LINK) < window_socket.MAX_MESSAGE_BYTES
+    assert len(LINK) < window_socket.MAX_LINK_MESSAGE_BYTES

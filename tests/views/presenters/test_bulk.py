@@ -56,7 +56,7 @@ def reasons() -> set[str]:
 @pytest.mark.parametrize("code", sorted(reasons()))
 def test_each_reason_has_words(code: str) -> None:
     """In one of the families that a row looks into."""
-    assert bulk_words.reason_key(code), code
+    assert bulk_words.find_bulk_reason_key(code), code
 
 
 def test_the_reasons_are_found() -> None:

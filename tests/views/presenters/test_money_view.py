@@ -131,9 +131,9 @@ def test_rupees_stay_rupees() -> None:
 def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[str, str, str]) -> None:
     """Never merged, whatever the record is."""
     axes = (
-        case_words.get_state_key(record),
-        case_words.get_certainty_key(record, NOW),
-        case_words.get_work_key(record, NOW),
+        case_words.get_state_badge_key(record),
+        case_words.get_certainty_badge_key(record, NOW),
+        case_words.get_work_badge_key(record, NOW),
     )
     assert axes == keys
 
@@ -148,6 +148,6 @@ def test_a_payer_is_masked() -> None:
 def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
     """An unknown one says so in its cause and its badge."""
     unsure = refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout")
-    assert case_words.cause_text(unsure, window_context()) == "no answer in time"
+    assert case_words.format_record_problem(unsure, window_context()) == "no answer in time"
     assert case_words.get_most_specific_badge_key(unsure, NOW) == "certainty.unknown"
-    assert case_words.amount_text(unsure) == "−¥8,500"
+    assert case_words.format_record_amount(unsure) == "−¥8,500"

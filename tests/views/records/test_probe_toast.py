@@ -34,7 +34,7 @@ def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
     toast = make_probe_toast(context, record, replace(record, version=record.version + 1))
     assert toast.words == context.translate("record.no_change", at=context.now())
     assert "15:04:05" in toast.words
-    assert case_words.title(record, context) in toast.detail
+    assert case_words.format_record_title(record, context) in toast.detail
     assert (toast.tone == "unknown") == ("unknown" in name)
 
 
@@ -57,4 +57,4 @@ def test_a_change_names_state_and_record(name: str) -> None:
     before, after, word = CHANGED[name]
     toast = make_probe_toast(context, before, after)
     assert word in toast.words
-    assert (toast.detail, toast.tone) == (case_words.title(after, context), "good")
+    assert (toast.detail, toast.tone) == (case_words.format_record_title(after, context), "good")
