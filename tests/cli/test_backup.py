@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from console.sandbox.server import Sandbox
 from console.store.backup import archive, server_dump, sqlite_copy
+from console.store.database.engine import Database
 from tests.cli.conftest import Ending, Terminal
 from tests.support import servers
 from tests.support.desks import environment
@@ -390,3 +392,32 @@ def test_a_servers_database_goes_into_an_empty_one(
     assert restored["database_id"] == made["database_id"]
     assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
     assert owner.json("lookup", KEPT).refused == (3, "not_allowed")  # it is no person: the database answers again
+
+
+def test_a_restore_that_ends_before_its_last_statement_is_complete(
+    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is gone before it drops its mark, and the database is in use: the next restore deletes nothing."""
+    owner, empty_it = team
+    assert owner.json("db", "upgrade").status == 0
+    folder = str(tmp_path / "backup")
+    owner.json("db", "backup", folder)
+    empty_it()
+
+    def break_off(_conn: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server_dump, "drop_restore_mark", break_off)
+        assert owner.json("db", "restore", folder).status != 0
+    assert owner.json("db", "upgrade").status == 0, "programs may use it"
+    url = owner.env["CONSOLE_DATABASE_URL"]
+    database = Database(url, without_time_limit=True)
+    with database.write_without_retries() as tx:
+        tx.conn.execute(text("INSERT INTO operators (name, roles) VALUES ('op-a', 'operator')"))
+    for _ in range(2):
+        assert owner.json("db", "restore", folder).error["detail"]["problem"] == "target_not_empty"
+    with database.read() as conn:
+        assert conn.scalar(text("SELECT COUNT(*) FROM operators")) == 1
+        assert server_dump.RESTORE_MARK not in server_dump.read_table_names(conn)
+    database.close()

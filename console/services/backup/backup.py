@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail
 
 _SQLITE, _SERVER = "sqlite", "server"
-_SCHEMA_VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +268,9 @@ def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, .
 def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
     with database.read() as conn:
         present = server_dump.read_table_names(conn)
-    own_tables = sorted(present & {*metadata.tables, *_SCHEMA_VERSION_TABLES})
-    tables = [name for name in own_tables if name not in _SCHEMA_VERSION_TABLES]
-    versions = [name for name in own_tables if name in _SCHEMA_VERSION_TABLES]
+    own_tables = sorted(present & {*metadata.tables, *server_dump.SCHEMA_VERSION_TABLES})
+    tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]
+    versions = [name for name in own_tables if name in server_dump.SCHEMA_VERSION_TABLES]
     for file, names in ((archive.DUMP_FILE, tables), (archive.VERSION_DUMP_FILE, versions)):
         server_dump.dump_tables(database, names, writer.make_path(file))
         writer.add(file)

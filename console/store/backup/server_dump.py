@@ -9,7 +9,7 @@ program uses an interrupted restore.
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,13 @@ from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.store.backup.archive import make_bad_backup_error
 from console.store.database.engine import Database
+from console.store.migrations.upgrade import OWN_VERSION_TABLE
 
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, DatabaseLockedDetail, StorageFullDetail
 
+SCHEMA_VERSION_TABLES = frozenset({"alembic_version", OWN_VERSION_TABLE})
+"""Names of the tables of which one has the version of the schema. A backup has them in a file of their own."""
 RESTORE_MARK = "restore_in_progress"
 """Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump."""
 _ROW_LOCKED_ERRORS = (1205, 3572)
@@ -82,10 +85,13 @@ def load_dump(database: Database, dump: Path) -> None:
 
 def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
-    RESTORE_MARK. Raises bad_backup (target_not_empty) if the database has tables but no RESTORE_MARK; with it,
-    the tables are those of an interrupted restore.
+    RESTORE_MARK. Raises bad_backup (target_not_empty) if the database has tables but no RESTORE_MARK, or a mark
+    beside a complete database; otherwise the tables beside the mark are those of an interrupted restore.
     """
     tables = read_table_names(conn)
+    if RESTORE_MARK in tables and _has_schema_version(conn, tables):
+        drop_restore_mark(conn)  # the process of a complete restore ended before it dropped the mark
+        raise make_bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
     if tables and RESTORE_MARK not in tables:
         raise make_bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
     if RESTORE_MARK not in tables:
@@ -93,6 +99,17 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     if conn.scalar(text(f"SELECT COUNT(*) FROM {RESTORE_MARK}")) == 0:  # noqa: S608  # a constant
         insert = f"INSERT INTO {RESTORE_MARK} VALUES (:hash)"  # noqa: S608  # a constant
         conn.execute(text(insert), {"hash": dump_hash})
+
+
+def _has_schema_version(conn: Connection, tables: Collection[str]) -> bool:
+    """Return True if the database has its schema version. A restore loads the version last, so the database is then
+    complete and may be in use.
+    """
+    return any(
+        conn.scalar(text(f"SELECT COUNT(*) FROM {name}"))  # noqa: S608  # a constant
+        for name in SCHEMA_VERSION_TABLES
+        if name in tables
+    )
 
 
 def lock_restore_mark(conn: Connection) -> None:

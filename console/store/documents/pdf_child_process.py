@@ -159,7 +159,7 @@ class _OpenPdfDocument:
 
     def page_words(self, index: int) -> dict[str, object]:
         """Return {"words", "cut"}: the words of the page with the boxes around them, at most MAX_WORDS from the first
-        MAX_CHARACTERS characters, and whether the page has more words or characters. A Chinese or Japanese
+        MAX_CHARACTERS_PER_PAGE characters, and whether the page has more words or characters. A Chinese or Japanese
         character is a word of its own, because no spaces separate words in these languages.
         """
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
