@@ -59,8 +59,8 @@ class _AccountChange:
 
     @property
     def has_changed_actor(self) -> bool:
-        """True if the file changes who acts for an enabled person: until now the person's own account acted, and
-        from now on a worker acts, or the reverse."""
+        """True if the file changes who acts for an enabled person who keeps a role other than `worker`: until now
+        the person's own account acted, and from now on a worker acts, or the reverse."""
         return (
             self.stored is not None
             and not (self.stored.is_disabled or self.entry.is_disabled)
@@ -116,11 +116,11 @@ class DatabaseAccountService:
         `content`. `passwords` gets the name of an environment variable and returns the password in it. If a run
         was interrupted, a repeated run completes it.
 
-        All errors are raised before anything is written. Raises `usage` for a mistake in the file; also if an
-        entry without the keys `acts` and `asks` would change whether a person acts or a worker acts for the person
-        (a dry run lists these people instead). Raises `bad_profile` for a missing or unsuitable password, and
-        `not_allowed` if the connected account may not create accounts. A dry run writes nothing and ignores the
-        request id.
+        Except for errors of the server during its statements, all errors are raised before anything is written.
+        Raises `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change
+        whether a person acts or a worker acts for the person (a dry run lists these people instead). Raises
+        `bad_profile` for a missing or unsuitable password, and `not_allowed` if the connected account may not
+        create accounts. A dry run writes nothing and ignores the request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",
@@ -326,8 +326,8 @@ def _require_database_rights(conn: Connection, *, has_asking_people: bool) -> No
 
 def _run_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> None:
     """Call `act`, which executes one SQL statement of `db accounts apply`. If the server refuses the statement for
-    lack of rights, raise not_allowed with the needed rights; a repeated run of the command continues at this
-    statement. Other errors of the database are raised unchanged.
+    lack of rights, raise not_allowed with the needed rights. The earlier statements stay executed, and a repeated
+    run of the command completes the file. Other errors of the database are raised unchanged.
     """
     try:
         act()

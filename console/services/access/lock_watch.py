@@ -19,17 +19,18 @@ _log = logging.getLogger("console.worker")
 
 
 class LockWatch:
-    """Ends, for a worker, the database sessions of people whose locks block other sessions. Keeps one connection
-    to each node of the database server."""
+    """Ends, for a worker, the database sessions of people whose locks block other sessions or that run for too
+    long. Has one Database object for each node of the database server."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._nodes = [_ServerNode(database) for database in _open_node_databases(context.database)]
 
     def end_blocking_sessions(self) -> int:
-        """End the sessions of people that block other sessions now, at most MAX_SESSIONS_ENDED_PER_PASS on each
-        node. Return the number of ended sessions and rolled-back prepared transactions. Write an audit entry
-        for each pair of an account and a reason for which its sessions were ended.
+        """End the sessions of people that block other sessions now or have run for too long (see
+        `lock_holders.MAX_SESSION_SECONDS`), at most MAX_SESSIONS_ENDED_PER_PASS on each node. Return the number of
+        ended sessions and rolled-back prepared transactions. Write an audit entry for each pair of an account and a
+        reason for which its sessions were ended.
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right.
         """
@@ -64,10 +65,10 @@ class _ServerNode:
         self._last_pass_at = float("-inf")
 
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
-        """End the sessions of people that block other sessions on this node. If a prepared transaction blocks
-        other sessions, roll back each prepared transaction that a pass first found at least BLOCKING_SECONDS
-        ago. Return one EndedSession for each ended session and each rolled-back transaction. `now` is in
-        monotonic seconds.
+        """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
+        transaction blocks other sessions, roll back each prepared transaction that a pass first found at least
+        BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back transaction. `now`
+        is in monotonic seconds.
         """
         ended: list[EndedSession] = []
         with self.database.read() as conn:

@@ -35,7 +35,7 @@ class DuplicateClaim:
 @dataclass(frozen=True, slots=True)
 class UnreadableCorporationNumber:
     """A row of the table of credit checks whose corporation number can't be read as 13 digits. `id` is the row's
-    id, `text` the stored value."""
+    id, `text` the stored value, cut to 64 characters."""
 
     id: int
     text: str
@@ -48,8 +48,8 @@ class AdoptionRowCounts:
     `rows`: all rows. `duplicates`: rows that lose their claim to another row. `duplicate_claims`: claims that more
     than one row has; `duplicate_examples` are examples. `unreadable`: rows whose corporation number can't be read.
     `normalised`: rows whose corporation number is rewritten as 13 digits. `to_pending`: rows in the state pending
-    after the adoption. `by_status`: all rows by their state after the adoption. `success_without_id`: successful
-    rows without the provider's id.
+    after the adoption. `by_status`: rows by their state after the adoption, without rows in states that this
+    program doesn't know (they are obstacles). `success_without_id`: successful rows without the provider's id.
     """
 
     rows: int = 0
@@ -216,8 +216,8 @@ def read_stored_time_zone(database: Database) -> str | None:
 
 
 def find_adoption_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
-    """Return everything that prevents the adoption of the table: the problems of its columns or, if there are
-    none, values of the column `status` that this program doesn't know."""
+    """Return everything that prevents the adoption of the table: the problems of its columns or, if there are none
+    and the adoption has not begun, values of the column `status` that this program doesn't know."""
     column_obstacles = legacy_checks.find_obstacles(table)
     if column_obstacles or "status" not in table.columns or table.is_begun:
         return column_obstacles

@@ -135,10 +135,11 @@ class AdoptionRun:
     # Rows that exist before the indexes: first the unreadable numbers, then the duplicates, then all others
 
     def _process_all_rows(self) -> None:
-        """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers
-        and duplicates, and adopt all other rows. Repeat the pass, at most MAX_PASSES times, until fewer than
-        FEW_ROWS_LEFT rows arrived during it, because `_process_rows_added_during_adoption`, which processes single
-        rows, is slower than a pass.
+        """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers and
+        duplicates, and adopt all other rows. Make at most MAX_PASSES passes, until fewer than FEW_ROWS_LEFT ids
+        were added during one; each further pass processes only the rows from LATE_ROW_ID_MARGIN ids before the end
+        of the previous one. The passes end early because `_process_rows_added_during_adoption`, which processes
+        single rows, is slower than a pass.
         """
         after_id = 0
         for _ in range(MAX_PASSES):
@@ -235,8 +236,8 @@ class AdoptionRun:
     # Rows that arrived during the adoption
 
     def _process_rows_added_during_adoption(self) -> None:
-        """Process the rows that another application added before the unique index over claims existed. A due task
-        processes the rows that are added afterwards."""
+        """Process the rows without a work state that another application has added up to now, after the passes over
+        all rows. A due task processes the rows that are added afterwards."""
         horizon = self._read_highest_id()
         while True:
             with self._database.read() as conn:

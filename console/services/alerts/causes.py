@@ -71,7 +71,8 @@ def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:
 
 
 def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
-    """Return all alerts that have one of these causes, also the resolved ones."""
+    """Return all alerts that have one of these causes, also the resolved ones; of the alerts about due tasks only
+    the newest MAX_AFFECTED_RECORDS_PER_CAUSE."""
     subjects = {(cause.kind, cause.id) for cause in causes}
     order_ids = [cause.id for cause in causes if cause.kind == orders.ORDER_KIND]
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}

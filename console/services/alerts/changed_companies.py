@@ -93,9 +93,10 @@ class ChangedCompanyAlerts:
 
     def update_alerts(self) -> int:
         """Resolve the alerts about corporations whose credit checks were renewed. If the registry is newer than at
-        the last run, compare the watched corporations with it. Search new records for corporations that are not
-        yet watched. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting
-        person may not run due tasks.
+        the last run, compare the watched corporations with it. Search new records for corporations that are not yet
+        watched. Without a registry, or with an older one than at the last run, only resolve alerts. Return the
+        number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due
+        tasks.
         """
         self._context.require_right("due_tasks")
         settled = sum(iterate_until_stopped(self._resolve_renewed()))
@@ -180,9 +181,10 @@ class ChangedCompanyAlerts:
         self, tx: Transaction, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date
     ) -> int:
         """Compare `facts`, the registry's facts by corporation number, again with the rows of
-        `watched_corporations` in the transaction `tx`, and store those that differ. Also raise an alert for
-        each of these corporations that has a live record. `names` has the names of successors by corporation
-        number, `day` is the registry date. Return the number of raised and resolved alerts.
+        `watched_corporations` in the transaction `tx`, and store those that differ, except in rows with the facts
+        of a newer registry. If such a corporation has a live record and its row had facts, also call
+        `_store_change`. `names` has the names of successors by corporation number, `day` is the registry date.
+        Return the number of raised and resolved alerts.
         """
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_record_beginnings(tx.conn, facts, now)
@@ -209,8 +211,9 @@ class ChangedCompanyAlerts:
         open_alert: Alert | None,
     ) -> int:
         """Store the present facts of a watched corporation in its row, and raise an alert about the changed facts.
-        An open alert about this corporation is resolved, and the new alert includes its changes. Return the
-        number of raised and resolved alerts.
+        An open alert about this corporation is resolved, and the new alert includes its changes; no new alert is
+        raised if the facts are again those from before the open alert. Return the number of raised and resolved
+        alerts.
         """
         before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
         if before is None:
@@ -238,10 +241,10 @@ class ChangedCompanyAlerts:
     def _add_corporations(
         self, registry: "RegistryReader", day: date, beginnings: Mapping[str, datetime | None]
     ) -> int:
-        """Insert rows of `watched_corporations` for these corporations, which have none. Raise alerts about their
-        changes since the oldest live record of each was created: a closing, and the changes in the difference
-        files that the registry still has. `beginnings` has the time of this creation by corporation number.
-        Return the number of raised alerts.
+        """Insert rows of `watched_corporations` for those of these corporations that are in the registry. Raise
+        alerts about their changes since the oldest live record of each was created: a closing, and the changes in
+        the difference files that the registry still has. `beginnings` has the time of this creation by corporation
+        number. Return the number of raised alerts.
         """
         corporations = registry.find_many(list(beginnings))
         present = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}

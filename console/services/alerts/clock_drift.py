@@ -96,7 +96,8 @@ class ClockDriftAlerts:
 
 def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
     """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and
-    the difference of the desk's clock from the database server's clock, in seconds."""
+    the difference of the desk's clock from the database server's clock, in seconds. A desk whose requests prove no
+    difference is left out."""
     measured = {
         desk: (who, compute_clock_drift(delays)) for (desk, who), delays in clocks.read_request_delays(conn).items()
     }

@@ -167,8 +167,8 @@ class AlertService:
 
     def count_lost_operations(self) -> int | None:
         """Return the number of operations that desks have in their spools and that the database has lost, because
-        it went back to an earlier state; None if it did not go back. Raises not_allowed if the acting person
-        may not do this.
+        it went back to an earlier state; None if `find_database_rollback` returns None. Raises not_allowed if the
+        acting person may not do this.
         """
         loss = self.find_database_rollback()
         return None if loss is None else len(loss.lost_operations)
@@ -205,7 +205,7 @@ class AlertService:
         nothing changes.
 
         Raises not_found, not_allowed, and already_decided if another person has acknowledged the alert, or if the
-        acknowledgement has resolved it.
+        acknowledged alert is resolved.
         """
         return self._request_ids.act_once("alerts unack", request_id, (id,), lambda: self._undo_and_audit_refusal(id))
 

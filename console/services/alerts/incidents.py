@@ -212,8 +212,8 @@ class IncidentService:
         self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, arguments: tuple[object, ...]
     ) -> Incident:
         """Store the action of a person on an incident as a step if the incident's state admits it, and return the
-        incident. An action that would change nothing stores no step. `arguments` are those of the action,
-        without the incident's id.
+        incident. A take, release, waking or reopening that would change nothing stores no step. `arguments` are
+        those of the action, without the incident's id.
         """
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
@@ -335,7 +335,8 @@ class IncidentService:
 def _group_alerts_by_incident(
     conn: Connection, some_alerts: Iterable[Alert]
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:
-    """Return, for each incident to which one of `some_alerts` belongs, its cause and all its alerts."""
+    """Return, for each incident to which one of `some_alerts` belongs, its cause and the alerts of it that
+    `read_alerts_of_causes` finds."""
     wanted = {alert.id: alert for alert in some_alerts}
     causes = find_causes_of_alerts(conn, wanted.values())
     related = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | wanted

@@ -69,7 +69,8 @@ class UnmatchedNoticeReader:
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
         """Return the unmatched notice of the open case `case_id` with its candidates: our records to which it may
-        belong. Raises not_found if the case is closed or acknowledged, not_allowed."""
+        belong. Raises not_found if there is no such case, or if it is closed or acknowledged, or if the notice's
+        record was found meanwhile; not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             case = alerts.find(conn, case_id)

@@ -26,8 +26,8 @@ def audit_refusals(
 ) -> Iterator[None]:
     """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry
     about it in a separate transaction and raise the refusal again. In nested blocks, only the innermost block
-    writes the entry. The entry has the error code as its reason and `detail.reason` of the error, if there is
-    one, as the fact `refusal`.
+    writes the entry. The entry has the error code as its reason. If `detail.reason` of the error is a reason of
+    this program, the entry also has it as the fact `refusal`.
 
     A signal of the operating system does not end the block: it only aborts a running call to a provider, and takes
     effect after the block.

@@ -145,10 +145,11 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     restored, existing ones stay. An existing spool of this desk stays, because it has operations that the
     backup lacks.
 
-    After an interrupted restore, this desk has either its earlier database or a database that no program uses; a
-    repeated restore completes it. Raises the errors of `check_backup`; bad_backup if the backup is of the other
-    kind of database (SQLite or server) or if a server's database is not empty; database_locked (in_use) if a
-    process has the database file open.
+    After an interrupted restore, this desk has its earlier database, an incomplete database that no program uses,
+    or the restored database, which may lack upgrades and documents. A repeated restore completes it, except on a
+    server whose database was already loaded: that one isn't empty. Raises the errors of `check_backup`; bad_backup
+    if the backup is of the other kind of database (SQLite or server) or if a server's database is not empty;
+    database_locked (in_use) if a process has the database file open.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
@@ -177,7 +178,7 @@ def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreR
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses
     an answer that the restored database lacks. Also search for operations that the restored database lacks; if
     there are any, guarded operations are refused until a person has acknowledged the alert about them. Return
-    `restored` with these operations in `missing`.
+    `restored` with the listed ones of these operations (see `RollbackFinding.make_refusal`) in `missing`.
     """
     loss = database_rollback.find_rollback(context)
 
@@ -279,8 +280,9 @@ def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
 @contextmanager
 def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Iterator[None]:
     """Context manager: prepare the database that the restore replaces. Raises database_locked if a process has the
-    file of an SQLite database open. A server's database is emptied, and stays locked against other restores
-    until the end of the block.
+    file of an SQLite database open or, on a server, if another restore runs; bad_backup if a server's database has
+    tables that do not come from an interrupted restore. Tables of an interrupted restore are dropped, and the
+    database stays locked against other restores until the end of the block.
     """
     if database.file is not None:
         sqlite_copy.require_unused_database(database.file)

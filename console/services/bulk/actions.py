@@ -38,7 +38,8 @@ _MAX_PROVIDER_CALLS_PER_ROW = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
     """The result of one row of a bulk run. `reason` is an error code or another fixed word, None for a result
-    without a reason. `is_provider_refusal` is True if the provider refused the call or could not answer it."""
+    without a reason. `is_provider_refusal` is True for a failure that counts towards the pause of the run: the
+    provider refused the call or could not answer it, is not configured, or the call ended with an internal error."""
 
     result: RowResult
     reason: str | None = None

@@ -111,8 +111,8 @@ class BulkExecutor:
 
     @compare_and_swap.run_again_if_stale()
     def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
-        """Set the bulk run to the state running. Return the run, and the position of the row that an earlier
-        process was executing when it ended (None if there is no such row)."""
+        """Set the bulk run to the state running, unless it is done. Return the run, and the position of the row
+        that an earlier process was executing when it ended (None if there is no such row)."""
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUN_DONE:
             return run, None
@@ -279,8 +279,8 @@ def make_lease_name(run_id: int) -> str:
 
 
 def _find_final_state(run: BulkRun) -> tuple[str, str | None]:
-    """Return the final state of a bulk run whose rows all have a result, and the reason of this state: done
-    (None), or stopped (`most`) if the run's limit of rows was reached."""
+    """Return the final state of a bulk run whose rows up to its limit `most` all have a result, and the reason of
+    this state: done (None), or stopped (`most`) if the limit is lower than the number of rows."""
     return (bulk.RUN_DONE, None) if run.most >= run.size else (bulk.RUN_STOPPED, "most")
 
 

@@ -139,8 +139,8 @@ class BulkRunService(BulkRunReader):
         *,
         request_id: str | None = None,
     ) -> BulkRun:
-        """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit
-        stored with the run). Return the run after it has ended, paused or stopped.
+        """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit stored
+        with the run). Return the run as it is after this execution. A run that is done stays unchanged.
 
         The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run
         is stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the
@@ -197,7 +197,7 @@ class BulkRunService(BulkRunReader):
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """End a bulk run that is not in the state running; its rows without a result are never executed. Raises
-        not_found, in_progress while a process executes the run, and not_allowed for a person who is not its
+        not_found, in_progress if the run is in the state running, and not_allowed for a person who is not its
         maker.
         """
         return self._request_ids.act_once(
@@ -233,8 +233,9 @@ class BulkRunService(BulkRunReader):
             )
 
     def continue_unfinished_runs(self) -> int:
-        """Continue each bulk run whose process ended, up to BATCH rows of each run. A due task calls this. Return
-        the number of rows that were executed in all runs."""
+        """Continue each bulk run whose process ended, up to BATCH rows of each run. A run that takes records or
+        adds notes is paused instead if the acting person is not its maker. A due task calls this. Return the number
+        of rows that were executed in all runs."""
         with self._context.database.read() as conn:
             unfinished = bulk.list_unfinished_runs(conn)
         return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished))

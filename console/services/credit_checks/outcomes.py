@@ -117,8 +117,9 @@ def write_successful_purchase(
 
 def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) -> dict[str, object]:
     """Return the column values of a credit check that a provider's report contains, by column name; a field that
-    the report lacks is left out. A date becomes a UTC instant: the start of the Japanese day for the purchase,
-    the end of the day for the expiration.
+    the report lacks is left out. A date becomes a UTC instant: the start of the Japanese day for the purchase, the
+    end of the day for the expiration. If the report says that the viewing period is over, the expiration is not
+    later than `now`.
     """
     values: dict[str, object] = {
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
@@ -208,13 +209,12 @@ class PurchaseSettler:
     capabilities: CreditCheckCapabilities
 
     def settle(self, tx: Transaction, operation_id: str, outcome: Outcome[CheckReport], key: str | None) -> bool:
-        """Settle a purchase with a provider's answer that its own second transaction (tx2) did not record. A
-        repeated call changes nothing. `key` is the answer key of the operation; the database accepts the answer
-        only with this key.
+        """Settle a purchase with a provider's answer that its own second transaction (tx2) did not record. `key` is
+        the answer key of the operation; the database accepts the answer only with this key.
 
         Only a pending credit check is settled. A credit check that was decided meanwhile keeps its state: the
-        answer is stored as evidence, and an answer that contradicts the state opens a case. Return False if the
-        operation or its credit check is missing.
+        answer is stored as evidence (again by each repeated call), and an answer that contradicts the state opens a
+        case. Return False if the operation or its credit check is missing.
         """
         operation = journal.find(tx.conn, operation_id)
         record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None

@@ -39,8 +39,9 @@ class PdfComparison:
         self.close()
 
     def compare(self, progress: ComparedPagesReporter = lambda *_: None) -> DocumentComparison:
-        """Compare all pages of the two versions and return the differences. The method calls `progress` before
-        each page. Raises provider_answer_unusable if one of the versions can't be opened."""
+        """Compare the pages of the two versions and return the differences, at most MAX_DOCUMENT_DIFFERENCES; pages
+        after the one that reaches this number are not compared. The method calls `progress` before each page.
+        Raises provider_answer_unusable if one of the versions can't be opened."""
         result = DocumentComparison(self.old.page_count(), self.new.page_count())
         most_pages = max(result.old_pages, result.new_pages)
         for index in range(most_pages):

@@ -55,7 +55,7 @@ class DatabaseTokenStore:
 
     def find_current_pair(self) -> TokenPair | None:
         """Return the stored pair of access and refresh token; None if there is none. If the row can't be decrypted
-        with the store key, return the pair that this process has read last; raise bad_profile if it has read
+        with the store key, return the pair that this process has read or stored last; raise bad_profile if there is
         none.
         """
         with self._context.database.read() as conn:
@@ -189,8 +189,8 @@ class DatabaseTokenStore:
         return pair
 
     def _hash_token(self, token: str) -> str:
-        """Return a hash of the token, keyed with the fingerprint of the store key: only a person with the store
-        key can compare guessed tokens with the stored hash."""
+        """Return a hash of the token, keyed with the fingerprint of the store key, which is not secret: the hash
+        differs between installations with different store keys."""
         import hashlib
         import hmac
 
@@ -198,8 +198,8 @@ class DatabaseTokenStore:
 
     def _encrypt_pair(self, pair: TokenPair, version: int) -> str:
         """Return the encrypted pair of tokens with its version in front, as the row stores it. The encrypted text
-        also contains the version, so that `_decrypt_pair` detects an older pair that was copied into a newer
-        row.
+        also contains the version, so that `_decrypt_pair` detects an older pair that was copied, with a version in
+        front, into a newer row.
         """
         plain = json.dumps([pair.access_token, pair.refresh_token, version])
         return f"v{version}.{self._cipher.encrypt(plain.encode()).decode()}"
@@ -221,8 +221,8 @@ class DatabaseTokenStore:
 
     def _decrypt_pair(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
         """Return the pair of tokens that `encrypted_pair`, the text in the row `stored`, contains. Raises
-        DecryptionFailed for another store key or another version. A text that an earlier version of this
-        program wrote contains no version and is accepted without one.
+        DecryptionFailed for another store key or another version. A text without a version in front, as an earlier
+        version of this program wrote it, is accepted without a comparison.
         """
         version_mark, dot, inner = encrypted_pair.rpartition(".")
         access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))

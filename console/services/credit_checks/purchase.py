@@ -198,9 +198,10 @@ class _PurchaseAttempt:
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditCheckReader) -> None:
-        """Refuse a renewal unless the provider says that the earlier credit check has expired. A renewal costs
-        money again, and the stored row is no proof: a database account that may write credit checks could
-        change the provider's id in it.
+        """Refuse a renewal unless the provider says that the earlier credit check has expired, or no longer shows
+        it and `_may_have_expired` is True. Return normally if `check` will refuse the renewal. A renewal costs
+        money again, and the stored row is no proof: a database account that may write credit checks could change
+        the provider's id in it.
 
         Raises not_expired, provider_answer_unusable, and the error of a read to which the provider gave no answer.
         """

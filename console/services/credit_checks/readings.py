@@ -124,7 +124,8 @@ class CreditCheckPartReader:
     @credit_checks.run_again_if_stale()
     def plan_next_read(self, tx: Transaction, record_id: int, attempts: int) -> None:
         """Schedule the next attempt to read the missing detail or PDF of a credit check; set its work to
-        needs_review if the schedule has no further attempt. `attempts` is the number of attempts so far."""
+        needs_review if the schedule has no further attempt. If nothing is missing or the viewing period is over,
+        clear the work. A contradicted credit check stays unchanged. `attempts` is the number of attempts so far."""
         record = credit_checks.find(tx.conn, record_id)
         if record is None or record.work.reason == WorkReason.CONTRADICTED:
             return

@@ -73,7 +73,8 @@ class RefetchService:
 
     def fetch_parts_after_purchase(self, record_id: int, progress: StepReporter) -> None:
         """Fetch detail and PDF of a credit check directly after its purchase. The method logs failures and raises
-        no exception. It calls `progress` with DETAIL and then with PDF."""
+        no exception. It calls `progress` with DETAIL and then with PDF. Nothing is fetched after a signal or while
+        another process has the credit check's lease; then a due task fetches the parts."""
         if interrupts.is_interrupt_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):

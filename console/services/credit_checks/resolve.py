@@ -57,11 +57,11 @@ class PurchaseResolver:
         """Decide the outcome of an unknown purchase in the acting person's name.
 
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
-        `expected_version` is the version of the credit check on the caller's screen (None: any version). "success"
-        needs one person and the provider's id of the credit check, which a read at the provider must confirm.
-        "error" needs evidence and two people, the second one an approver. Raises usage, nothing_to_resolve,
-        in_progress, not_allowed, same_person, evidence_mismatch, no_evidence, stale_view, not_found,
-        outcome_unknown and the codes of a failed read.
+        `expected_version` is the version of the credit check on the caller's screen (None: any version). Both
+        states need evidence. "success" needs one person and the provider's id of the credit check, which a read at
+        the provider must confirm. "error" needs two people, the second one an approver. Raises usage,
+        nothing_to_resolve, in_progress, not_allowed, same_person, evidence_mismatch, no_evidence, stale_view,
+        not_found, outcome_unknown and the codes of a failed read.
         """
         proof_bytes = read_proof(proof)
         if target_state not in ("success", "error"):

@@ -71,8 +71,8 @@ class RequestExecutor:
 
     def announce_presence(self) -> None:
         """Acquire or renew this worker's presence lease for PRESENCE_LEASE_SECONDS, by which desks see that the
-        worker is running. Also release the desk requests of workers that have ended, so that other workers can take
-        them.
+        worker is running. With a renewal, also release the desk requests of workers that have ended, so that other
+        workers can take them.
         """
         context, seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS)
         lease = self._presence_lease
@@ -127,9 +127,9 @@ class RequestExecutor:
                 self._context.write(partial(_write_progress_step, taken=taken, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
-        """Take the next desk request and execute it. Return False if no request waits, or if a signal asks this
-        process to end before the command has started. With `only_first_of_person`, take no request of a person
-        for whom a worker is executing another request.
+        """Take the next desk request and execute it. Return False if there is none that can be taken now, or if a
+        signal asks this process to end before the command has started. With `only_first_of_person`, take no request
+        of a person for whom a worker is executing another request.
         """
         context, heartbeat = self._context, self._context.heartbeat
         taken = context.write(
@@ -192,8 +192,8 @@ class RequestExecutor:
         self._context.write(lambda tx: requests.store_answer(tx, taken, _make_answer_without_values(text)))
 
     def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
-        """Write an audit entry, and return the answer outcome_unknown as JSON, for a desk request that was
-        executed MAX_EXECUTIONS_PER_REQUEST times without an end. The request possibly crashes the process of each
+        """Write an audit entry, and return the answer outcome_unknown as JSON, for a desk request that workers have
+        taken MAX_EXECUTIONS_PER_REQUEST times without an end. The request possibly crashes the process of each
         worker, and its effect is not known.
         """
         _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fencing_token - 1)

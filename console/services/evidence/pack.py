@@ -46,8 +46,8 @@ from console.store.records import evidence
 from console.store.records.history import OPERATION_KIND
 
 LARGEST_PACK_BYTES = 256 * 1024 * 1024
-"""Largest sum of all parts before compression, in bytes. A part that would exceed it is left out and listed in the
-manifest.
+"""Largest sum of the parts before compression, in bytes. An answer or PDF that would exceed it is left out and
+listed in the manifest; all other parts are written even if they exceed it.
 """
 MAX_EVENTS_PER_PACK = 100_000
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
@@ -97,9 +97,9 @@ class EvidencePackWriter:
         complete_records: RecordsCompleter,
         largest: int = LARGEST_PACK_BYTES,
     ) -> None:
-        """`texts` returns the object that writes a timeline as text. `complete_records` adds the related records
-        to records, because the first lines of a timeline explain the record with them. `largest` is the largest
-        size of a pack before compression, in bytes.
+        """`texts` returns the object that writes a timeline as text. `complete_records` adds the related records to
+        records, because the first lines of a timeline explain the record with them. `largest` is the largest size
+        of a pack before compression, in bytes, at which answers and PDFs are still added.
         """
         self._context, self._texts, self._complete_records = context, texts, complete_records
         self._largest_bytes = largest
@@ -145,9 +145,10 @@ class EvidencePackWriter:
 
 class _PackDraft:
     """Writes the files of one evidence pack. `head` has the facts of the first lines of its timeline.
-    `only_person`: only the audit entries of this person are written in full (None: all entries). `largest`:
-    largest sum of the files in bytes. After `write`, `titles` has the first line of the timeline by language,
-    and `last_event_at` the time of the last event.
+    `only_person`: only the audit entries of this person are written in full (None: all entries). `largest`: an
+    answer or PDF with which the sum of the files would exceed this number of bytes is left out; the other files are
+    always written. After `write`, `titles` has the first line of the timeline by language, and `last_event_at` the
+    time of the last event.
     """
 
     def __init__(
@@ -248,8 +249,8 @@ class _PackDraft:
     # Evidence
 
     def _add_answers(self, pack: PackWriter) -> None:
-        """Add the providers' answers and the people's evidence to the pack, as the database has them. They contain
-        no secrets, because the program removes secrets before it stores an answer."""
+        """Add the providers' answers and notices and the people's evidence to the pack, with masked payers' names.
+        They contain no secrets, because the program removes secrets before it stores an answer."""
         for name, content in self._iterate_answer_parts():
             if self._has_room_in_pack(pack, name, len(content)):
                 pack.add_file(name, [content])

@@ -160,8 +160,8 @@ class EvidenceBundleWriter:
 
 
 def _make_index_line(entry: _BundledPack, language: str) -> bytes:
-    """Return the line of one evidence pack in the index of a bundle: the first line of the pack's timeline, then
-    the name of its file (`-` if the pack was left out)."""
+    """Return the two lines of one evidence pack in the index of a bundle: the first line of the pack's timeline
+    and, below it, the name of its file (`-` if the pack was left out)."""
     name = "-" if entry.is_left_out else entry.digest.name
     return entry.content.titles[language] + f"    {name}\n".encode()
 

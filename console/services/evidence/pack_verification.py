@@ -176,7 +176,8 @@ def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> Json
 
 def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> Iterator[FileProblem]:
     """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name
-    could be outside of the folder into which a person extracts the ZIP."""
+    does not match _FILE_NAME_PATTERN, because it could be outside of the folder into which a person extracts the
+    ZIP."""
     names = Counter(pack.namelist())
     for name in sorted(names):
         if not _FILE_NAME_PATTERN.fullmatch(name) or names[name] > 1:
@@ -187,8 +188,8 @@ def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> 
 
 def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> str | None:
     """Return the code of the problem (missing, altered) if the file `name` of the pack is not equal to `listed`,
-    its size and hash in the manifest; otherwise None. Never decompresses more bytes than the manifest lists for
-    the file.
+    its size and hash in the manifest, or has another compression method than those accepted; otherwise None. Never
+    decompresses more bytes than the manifest lists for the file.
     """
     try:
         info = pack.getinfo(name)
@@ -223,7 +224,7 @@ class _AuditPosition:
 
 def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
     """Verify the audit entries of an evidence pack and add their problems to `problems`; return the number of
-    entries."""
+    entries, 0 if the file with them can't be read."""
     rows: list[_AuditPosition] = []
     heads: dict[str, _AuditPosition] = {}
     try:

@@ -35,7 +35,7 @@ class RecordedCall:
     evidence's source, such as `paypay` and `refund`. `record` is the record of the call as JSON, `related` the
     related records. `outcome` and `reason` are the decision that the program recorded for the answer. `status` is
     the HTTP status, None if no answer came; `body` is the content of the answer, None if only a part of it was
-    stored.
+    stored or its PDF is not in the pack. `record` is empty if the pack lacks the record.
     """
 
     evidence: int
@@ -63,7 +63,7 @@ class RecordedJournal:
 
 def read_journal(path: Path) -> RecordedJournal:
     """Read the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
-    MALFORMED_PACK_ERRORS for content that this program never writes."""
+    MALFORMED_PACK_ERRORS for malformed content, and ValueError for a pack larger than LARGEST_PACK_BYTES."""
     with zipfile.ZipFile(path) as pack:
         if sum(info.file_size for info in pack.infolist()) > LARGEST_PACK_BYTES:
             raise ValueError("too large")
