@@ -126,8 +126,8 @@ class _DocumentLayout:
             self._write_row(table, row, widths, titles)
 
     def _compute_column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
-        """Return the widths of a table's columns in points: as wide as their texts, but together at most as wide
-        as the page."""
+        """Return the widths of a table's columns in points: as wide as their texts, but each at most _MAX_CELL_WIDTH
+        and a gap, and together at most as wide as the page without its margins."""
         natural = [
             min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH) + _CELL_GAP
             for column in zip(*rows, strict=True)
@@ -163,8 +163,8 @@ class _DocumentLayout:
             self._draw_horizontal_line(self._y - 2, left - _CELL_GAP)
 
     def _wrap_cell(self, text: str, max_width: float) -> list[str]:
-        """Return the lines of a table cell that is `max_width` points wide. A row must fit on a page, so a longer
-        text is cut after _MAX_LINES_PER_CELL lines and ends with `…`."""
+        """Return the lines of a table cell that is `max_width` points wide. A row must fit on a page, so a text with
+        more than _MAX_LINES_PER_CELL lines is cut, and its last line is `…`."""
         lines = list(islice(self._wrap_text(text, _CELL_SIZE, max_width), _MAX_LINES_PER_CELL + 1))
         return lines if len(lines) <= _MAX_LINES_PER_CELL else [*lines[: _MAX_LINES_PER_CELL - 1], "…"]
 

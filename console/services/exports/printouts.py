@@ -28,8 +28,8 @@ class PrintedList:
 
 
 class PrintoutService:
-    """Prepares printouts, for people who have the right to read. A printout has the same rows and masked values as
-    the screen."""
+    """Prepares printouts, for people who have the right to read. A printed list has at most MAX_PRINTED_ROWS rows;
+    values are masked as on the screen."""
 
     def __init__(
         self,

@@ -182,7 +182,8 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle an operation of the guarded action with the outcome that its second transaction (tx2) did not
-        record. A repeated call changes nothing.
+        record. A repeated call with the same outcome does not change the record's state again, but it may store the
+        evidence and the audit entry once more.
 
         Return False if the operation or its record is missing. For an action without effect, do nothing and return
         True.

@@ -95,8 +95,8 @@ def _make_class_name(cls: type) -> str:
 
 
 def deserialize_value(stored: Any) -> Any:
-    """Return the original value from the JSON types to which `serialize_value` has converted it. Raises ValueError
-    for anything else."""
+    """Return the value from the JSON types to which `serialize_value` has converted it. For anything else, raises
+    ValueError, TypeError, AttributeError or ImportError."""
     match stored:
         case list():
             return [deserialize_value(part) for part in stored]
@@ -120,9 +120,8 @@ def deserialize_value(stored: Any) -> Any:
 
 
 def _find_class(name: str, kind: type | None) -> Any:
-    """Return the domain class with this name ("module:class"). It must be a dataclass if `kind` is None, otherwise
-    a subclass of `kind`. Raises ValueError for any other name.
-    """
+    """Return the domain class with this name ("module:class"). It must be a dataclass if `kind` is None, otherwise a
+    subclass of `kind`. For any other name, raises ValueError, AttributeError or ImportError."""
     module, _, class_name = name.partition(":")
     if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():
         raise ValueError("not a class of the domain")

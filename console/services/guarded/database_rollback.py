@@ -46,8 +46,9 @@ class RollbackFinding:
     """The finding that the database has gone back to an earlier state. While it is valid, operations with effect
     are refused.
 
-    `alert` is the open alert, None if this database account may not raise alerts. `lost_operations` are the
-    intents (the spool's rows about operations to be sent) of the operations that the database has lost.
+    `alert` is the open alert, None if this database account may not raise alerts or the database file is missing.
+    `lost_operations` are the intents (the spool's rows about operations to be sent) of the operations that the
+    database has lost.
     """
 
     alert: "Alert | None"
@@ -175,7 +176,7 @@ def accept_new_database(database: Database, spool: Spool, database_id: str) -> N
 
 def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> RollbackFinding | None:
     """Compare this desk's newest anchors (at most `limit`) and the database id in its spool with the database.
-    Return the finding; None if the database has not gone back.
+    Return the finding; None if the database has not gone back, or if a person has acknowledged that loss.
 
     If the desk's account reads through SQL views, only the id is compared: the account sees a part of the audit
     trail, and the server would read the whole view to find the newest entry.
@@ -266,8 +267,8 @@ def _report_rollback(
 
 
 def _list_operations_not_in_journal(context: ServiceContext, old_database_id: str | None) -> tuple[SpoolEntry, ...]:
-    """Return the operations in the spool of this desk that the journal lacks, newest first: those of this
-    database, and those of the database that was at this address before (`old_database_id`)."""
+    """Return the operations in the spool of this desk that the journal lacks: first those of the database that was
+    at this address before (`old_database_id`), then those of this database, each newest first."""
     from console.store.operations import lost_operations
 
     entries = (
@@ -290,8 +291,9 @@ def _write_rollback(
     operation that was not yet stored holds a claim. The loss is new if every resolved alert of the rule
     `database_went_back` is one of `earlier_resolved_alerts`.
 
-    `own_anchors` are the anchors of this desk, `spooled` the operations in its spool that the journal lacks.
-    Return the finding and all resolved alerts of this rule; (None, None) if no anchor is missing.
+    `own_anchors` are the anchors of this desk, `spooled` the operations in its spool that the journal lacks. Return
+    the finding and all resolved alerts of this rule; (None, None) if no anchor is missing and the database id is
+    unchanged. The finding is None if no alert is open.
     """
     from console.store.operations import lost_operations
 

@@ -125,8 +125,8 @@ class IdempotencyKeyService:
                     raise
 
     def store_result(self, held_key: HeldIdempotencyKey, result: str) -> bool:
-        """End the attempt that holds the idempotency key, and store its result for later callers. Return False,
-        and store nothing, if another process has acquired the key meanwhile."""
+        """End the attempt that holds the idempotency key, and store its result for later callers. Return False, and
+        store nothing, if another process has ended the attempt meanwhile."""
         is_stored = self._end_attempt(held_key, OperationState.DONE, result)
         if is_stored:
             self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
@@ -134,7 +134,7 @@ class IdempotencyKeyService:
 
     def release_key(self, held_key: HeldIdempotencyKey) -> bool:
         """End the attempt that holds the idempotency key without effect, and free the key. Return False if another
-        process has acquired the key meanwhile."""
+        process has ended the attempt meanwhile."""
         return self._end_attempt(held_key, OperationState.FAILED, None)
 
     def delete_result(self, key: str) -> bool:

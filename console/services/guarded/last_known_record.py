@@ -20,8 +20,8 @@ _CHECK_STATE_BY_OUTCOME_CLASS = {
 
 
 def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] | None) -> CreditCheck:
-    """Return the credit check of a purchase, built from its claim and its outcome. If `outcome` is None, its
-    certainty is unknown.
+    """Return the credit check of a purchase, built from its claim and its outcome. If `outcome` is None or unknown,
+    the certainty is unknown.
 
     The column `version` is 1 if `outcome` is None, otherwise 2.
     """
@@ -53,7 +53,7 @@ def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] 
 
 def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome[RefundReport] | None) -> Refund:
     """Return the refund in its state after the request was sent, built from its row before the call, its claim and
-    its outcome. If `outcome` is None, its certainty is unknown."""
+    its outcome. If `outcome` is None or unknown, the certainty is unknown."""
     submitted = replace(
         refund_row,
         provider_refund_key=claimed.subject.provider_key,

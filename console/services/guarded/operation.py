@@ -102,7 +102,7 @@ class OutcomeUnrecorded(ConsoleError):
 
 
 class OperationSettler(Protocol):
-    """Settles the operations of one kind of record that their own process did not end."""
+    """Settles the operations of one guarded action that their own process did not end."""
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle the operation with the outcome that its second transaction (tx2) did not record. Return False if

@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 
 class _ClaimedRowsMissing(Exception):
-    """Raised in the second transaction (tx2) if the operation or its record is no longer in the database."""
+    """Raised after the second transaction (tx2) if the operation or its record is no longer in the database."""
 
 
 class _LeaseHeldByOther(Exception):
@@ -80,9 +80,9 @@ class GuardedPipeline:
 
         The pipeline calls `progress` with "waiting", "asking" and "answered". Before anything is sent, raises the
         refusals of the operation's `check` and `claim`, lease_timeout, in_progress, database_went_back,
-        storage_full, and Interrupted if a signal arrived before the claim. Raises OutcomeUnrecorded if the outcome
-        could not be written to the database. A signal that arrives after the claim takes effect after the outcome
-        is written.
+        storage_full, and Interrupted if a signal arrived before the claim. If the outcome could not be written to
+        the database, raises OutcomeUnrecorded for an operation with effect, and the error of the write for any
+        other. A signal that arrives after the claim takes effect after the outcome is written.
         """
         with tracing.start_correlation(), interrupts.defer_signals():
             if operation.has_effect:

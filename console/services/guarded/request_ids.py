@@ -132,8 +132,8 @@ def require_valid_request_id(request_id: str) -> str:
 
 
 class RequestIdService:
-    """Runs acts (the work of a service's call) under the request ids of their callers, so that no act runs twice
-    for one id. Several threads and processes may use it at the same time."""
+    """Runs acts (the work of a service's call) under the request ids of their callers, so that no act takes effect
+    twice for one id. Several threads and processes may use it at the same time."""
 
     def __init__(self, context: ServiceContext, cache: NoIdempotencyCache) -> None:
         self._context = context
@@ -395,10 +395,9 @@ class RequestIdService:
             self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
 
     def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
-        """Store the answer of an act under its request id, or release the id after a refusal. If the database
-        fails, nothing is raised: the lease of the id expires, and `find_answer` finds the answer for later
-        calls.
-        """
+        """Store the answer of an act under its request id, or release the id after a refusal. Do nothing for
+        OutcomeUnrecorded. If the database fails, nothing is raised: the lease of the id expires, and `find_answer`
+        finds the answer for later calls."""
         if isinstance(answer.error, OutcomeUnrecorded):
             return
         with log_and_suppress("keeping the answer of a request"):

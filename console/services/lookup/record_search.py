@@ -49,7 +49,8 @@ class Lookup:
 
     def find_records(self, text: str) -> LookupResult:
         """Return all records of the corporation number in `text`, newest first, with the corporation registry's
-        facts about the number and the sums of its paid, refunded and open amounts.
+        facts about the number and the sums of its amounts: paid and refunded within TOTALS_PERIOD, and open refunds
+        now.
 
         Raises invalid_corporation_number with at most three similar stored numbers (detail.candidates), and
         not_allowed if the acting person may not read.
@@ -90,7 +91,8 @@ class Lookup:
         )
 
     def _sum_money(self, conn: Connection, number: str) -> "tuple[CompanyTotals, ...]":
-        """Return the corporation's paid, refunded and open amounts, one total for each currency (minor units).
+        """Return the corporation's amounts, one total for each currency (minor units): paid and refunded within
+        TOTALS_PERIOD, and the refunds that are accepted or have an unknown outcome now.
 
         The modules with the sums are imported in this method, because only a lookup with payments needs them.
         """
@@ -229,10 +231,12 @@ class Lookup:
         """Return at most `limit` records that match `text`. Raises not_allowed if the acting person may not read.
 
         A credit check matches if its corporation number or corporation name begins with `text`, or if its id or
-        AlarmBox's id equals `text`. An order, payment or refund matches if its number, the provider's id of it,
-        its idempotency key or its payer begins with `text`. Exact matches come first. The other matches alternate
-        between the kinds (one credit check, one order, one payment, one refund, and again), the newest of each
-        kind first.
+        AlarmBox's id equals `text`. An order or payment matches if its number or the provider's id of it begins with
+        `text`, a payment also by its payer (unless the database account reads masked views), and a refund if its
+        idempotency key begins with `text`. Orders, payments and refunds that match exactly come first. The other
+        matches alternate between the kinds (one credit check, one order, one payment, one refund, and again), the
+        newest orders, payments and refunds first. Of the credit checks, those with this id come first; the others
+        are sorted by number or name.
         """
         from console.store.records import prefix_search as beginnings
 

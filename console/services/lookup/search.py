@@ -44,7 +44,7 @@ _MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class _MatchedRecordIds:
-    """The ids, by kind, of the records that match the words of a search. `is_partial` is True if more records
+    """The ids, by kind, of the records that match the words of a search. `is_partial` is True if more records may
     match."""
 
     ids: dict[str, set[int]]
@@ -103,10 +103,9 @@ class GlobalSearch:
     def _find_records_by_words(
         self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int
     ) -> _MatchedRecordIds:
-        """Return the ids of the records that match the words of the query: by a corporation number, by the name of
-        a company, or by the first characters of an identifier. `companies` are the companies that match the
-        words.
-        """
+        """Return the ids of the records that match the words of the query: by a corporation number, by the name of a
+        company, by the first characters of an identifier or of the payer, or by the request id of an own request.
+        `companies` are the companies that match the words."""
         words = query.words
         number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
@@ -217,8 +216,9 @@ def _get_alert_id(alert: Alert) -> int:
 
 
 def _find_exact_match(result: SearchResult) -> SearchSubject | None:
-    """Return the kind and id of that record or operation in `result` whose identifier equals the whole search
-    text; None if there is none. If several records have this identifier, prefer the payment."""
+    """Return the kind and id of the order, payment or refund in `result` whose number, provider's id, idempotency
+    key or payer equals the whole search text, otherwise of the operation that was found by its id or request id;
+    None if there is neither, or if the search has conditions. If several records match, prefer the payment."""
     words = result.query.words
     if result.query.has_conditions or not words:
         return None

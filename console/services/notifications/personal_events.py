@@ -117,9 +117,8 @@ _OWNER_CHANGING_INCIDENT_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVE
 
 def _has_become_worse(incident: Incident, person: str) -> bool:
     """True if the incident has become worse for its owner `person`: the worsening has ended its snooze or
-    resolution, or an alert was added after the person became the owner and after the person's last act on the
-    incident.
-    """
+    resolution, or one of its open alerts was detected after the person became the owner and after the person's last
+    act on the incident."""
     if incident.woken_by is WakeReason.WORSE:
         return True
     known_at = max(

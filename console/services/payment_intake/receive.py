@@ -197,8 +197,8 @@ class NoticeReceiver:
         previous run. `ask` returns True if the provider answered. Return the number of answers.
 
         After MAX_CONSECUTIVE_UNANSWERED_QUESTIONS questions without an answer, the other events of that source are
-        skipped, and the next run begins after the last asked event. So an unreachable provider, or an event without
-        an answer, does not block the other events.
+        skipped, and the next run begins after the event of the last of these questions. So an unreachable provider,
+        or an event without an answer, does not block the other events.
         """
         batch, count, unanswered = (
             self._read_events_with_state(event_state, after_id=self._last_probed_id[event_state]),

@@ -62,8 +62,9 @@ class ReportWithSource:
 
 @dataclass(frozen=True, slots=True)
 class AppliedReport:
-    """The effect that an applied report had on the payment `payment_id`: `booked` (its money was booked),
-    `changed` (its state changed, or a case was opened), `unchanged`, or `unknown` (its outcome became unknown)."""
+    """The effect that an applied report had on the payment `payment_id`: `booked` (its money was booked), `changed`
+    (its state changed, or the report is the reason for a case), `unchanged`, or `unknown` (its outcome became
+    unknown)."""
 
     payment_id: int
     effect: ReportEffectName
@@ -303,8 +304,9 @@ def _write_audit_entry(
     effect: ReportEffect,
     end_state: PaymentState,
 ) -> None:
-    """Write an audit entry if the report has changed the payment or opened a case about it. `effect` is the
-    report's effect, `end_state` the payment's state after the report."""
+    """Write an audit entry if the report has changed the payment's state, booked its money, made its outcome
+    unknown, or is the reason for a case. `effect` is the report's effect, `end_state` the payment's state after the
+    report."""
     suffix = _choose_audit_suffix(payment, effect, end_state)
     if suffix is None:
         return

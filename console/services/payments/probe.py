@@ -219,9 +219,8 @@ class PaymentProber:
     @payments.run_again_if_stale()
     def _store_answer(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
         """Store an answer that doesn't contain the payment's state as evidence; `call` is the name of the call in
-        the evidence. Open a case if the answer is about another payment, or if the provider has no such payment
-        although it is paid here.
-        """
+        the evidence. Open a case if the answer is about another payment, amount or currency, or if the provider has
+        no such payment although it is paid here."""
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         reports.store_answer(context, tx, current, call, outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:
@@ -243,8 +242,9 @@ class PaymentProber:
 
     @payments.run_again_if_stale()
     def _plan_next_probe(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
-        """Finish a probe. With `by_person`, write an audit entry. With `automatic`, schedule the payment's next
-        probe, or set its work to needs_review after the last probe of the schedule."""
+        """Finish a probe. With `by_person`, write an audit entry. With `automatic`, unless the payment's work has
+        changed meanwhile, schedule its next probe, or set its work to needs_review after the last probe of the
+        schedule."""
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         if by_person:
             context.record_audit(

@@ -142,8 +142,8 @@ class _StartAttempt:
         return None
 
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Return the payments of the order that are paid, that the payer can still pay, or that have an unknown
-        outcome."""
+        """Return the payments of the order that have not ended unpaid: those that are being started, that are paid,
+        that the payer can still pay, or that have an unknown outcome."""
         lapsed = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
         now = self._context.now()
         return [

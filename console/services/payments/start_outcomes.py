@@ -114,10 +114,9 @@ def write_unknown_outcome(context: ServiceContext, tx: Transaction, payment: Pay
 def settle_late_start(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[Any], _key: str | None
 ) -> bool:
-    """Settle the start `operation_id` with an outcome that the second transaction (tx2) of the start did not
-    record. May be called repeatedly with the same outcome. Return False if the operation or its payment is
-    missing. `_key`, the idempotency key, is not used.
-    """
+    """Settle the start `operation_id` with an outcome that the second transaction (tx2) of the start did not record.
+    May be called repeatedly with the same outcome. Return False if the operation or its payment is missing. `_key`,
+    the answer key, is not used."""
     operation = journal.find(tx.conn, operation_id)
     payment = payments.find(tx.conn, operation.subject_id or 0) if operation else None
     if payment is None:

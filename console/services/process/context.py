@@ -261,8 +261,9 @@ class ServiceContext:
         return cipher
 
     def answer_key(self, operation_id: str) -> str | None:
-        """Return the key by which the database checks that the stored answer to the operation comes from a desk
-        with the store key. Return None on a desk without the store key."""
+        """Return the key by which the database checks that the stored answer to the operation comes from a desk with
+        the store key. Return None on a desk without the store key of this database, and if the database can't be
+        read to compare the key."""
         try:
             return self.cipher.answer_key(operation_id)
         except ConsoleError:

@@ -58,7 +58,7 @@ class HistoryRowApplier:
         self, tx: Transaction, provider: str, row: HistoryRow, source_kind: ReportSource, row_source: str
     ) -> ReconciliationDifference | None:
         """Compare a row about a payment with our payment, and write the result. Return the difference; None if the
-        row agrees with our payment.
+        row agrees with our payment, or if we have no such payment and need none.
 
         `source_kind` is the kind of the row's source. `row_source` is the name of the file or notice that contains
         the row; it is stored in the evidence.
@@ -79,8 +79,8 @@ class HistoryRowApplier:
         """Compare a row of a provider's history with our payment, which the caller has read, and write the result.
         The caller has made `sourced_report` from the row.
 
-        If `payment` is None, our database has no such payment, and it is imported. Return the difference; None if
-        the row agrees with our payment.
+        If `payment` is None, our database has no such payment; it is imported if the comparison requires that.
+        Return the difference; None if the row agrees with our payment, or if no import is required.
         """
         finding, own_text = compare_row(payment, row), format_own_state(payment)
         if payment is None and finding.consequence is Consequence.IMPORT:
@@ -160,9 +160,9 @@ class HistoryRowApplier:
     def open_missing_case(
         self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
     ) -> ReconciliationDifference:
-        """Open a case about a payment of ours that is missing in the provider's complete history. Return the
-        difference. `key` is the key under which the run stores the difference; `observed` and `own_text` are
-        the texts about the provider's side and our payment.
+        """Open a case about a payment of ours that the provider doesn't have (in its complete history or by its
+        answer), or one of whose refunds is missing there. Return the difference. `key` is the key under which the
+        run stores the difference; `observed` and `own_text` are the texts about the provider's side and our payment.
         """
         payment = payment_work.require_payment(tx, payment_id)
         self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_settled=False)
@@ -219,8 +219,8 @@ def _find_provider_state_name(row: HistoryRow) -> str:
 
 
 def make_refused_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:
-    """Return the difference for a row that was rejected as implausible. `key` is the key of the row, `reason` the
-    code of the reason, `provider_id` the provider's payment id in the row."""
+    """Return the difference for a row that was rejected. `key` is the key of the row, `reason` the code of the
+    reason, `provider_id` the provider's payment id in the row."""
     return ReconciliationDifference(
         key, ReconciliationVerdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip()
     )

@@ -193,7 +193,8 @@ class ReconciliationService:
 
     def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[StoredDailyFile, ...]:
         """Download and store the provider's daily files from `first_day` to `last_day` for a new run. Return no
-        files if an unfinished run of these days exists, because its files are already stored."""
+        files if an unfinished run of these days exists, because its files are already stored, and for a provider
+        without daily files."""
         with self._context.database.read() as conn:
             has_begun = any(
                 _get_run_days(run) == (first_day, last_day)
@@ -353,10 +354,9 @@ class ReconciliationService:
     # Due task
 
     def run_due(self) -> int:
-        """Due task: continue the interrupted runs. Then start runs of the days whose daily file a provider has
-        announced by a notice; for a provider without daily files, of yesterday. Return the number of runs that ended
-        without an error.
-        """
+        """Due task: for each provider, continue the interrupted runs, then run the days that have no run yet: those
+        whose daily file was announced within DOWNLOAD_ADDRESS_VALID_TIME; for a provider without daily files,
+        yesterday. Return the number of runs that ended without an error."""
         return sum(self._run_as_due_task(*days) for days in iterate_until_stopped(self._find_due_days()))
 
     def _run_as_due_task(self, provider: str, first_day: date, last_day: date) -> int:

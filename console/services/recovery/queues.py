@@ -130,8 +130,8 @@ class QueueReader:
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that the filter selects by the cause of their problem. Return for
-        each cause the number of its records and the sums of their amounts, the largest group first. Raises
-        usage for an unknown queue.
+        each cause the number of its records and the sums of their amounts, the largest group first. The numbers are
+        too low, and marked as such, if the queue has too many records to count. Raises usage for an unknown queue.
         """
         require_known_queue(name)
         with self._context.database.read() as conn:
@@ -143,8 +143,8 @@ class QueueReader:
         return CausePage(name, group_by_cause(totals), is_capped)
 
     def count_filtered_records(self, name: str, record_filter: RecordFilter) -> QueueCount:
-        """Return the number of records of the queue `name` that the filter selects (at most MAX_COUNTED_RECORDS), and
-        the time since which the oldest of these records waits. Raises usage for an unknown queue."""
+        """Return the number of records of the queue `name` that the filter selects (at most MAX_COUNTED_RECORDS),
+        and the time since which the oldest of the counted records waits. Raises usage for an unknown queue."""
         require_known_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -160,8 +160,8 @@ class QueueReader:
         return QueueItem(record, explanation, record.state_since, owner, disagreement)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
-        """Return for each queue the number of its records (at most MAX_COUNTED_RECORDS), and the time since which its
-        oldest record waits."""
+        """Return for each queue the number of its records (at most MAX_COUNTED_RECORDS), and the time since which
+        the oldest of the counted records waits."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             lapsed = journal.list_lapsed_by_kind(conn)

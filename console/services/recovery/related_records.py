@@ -224,7 +224,8 @@ class RelatedRecordCompleter:
         return is_decision_denied(PaymentState(proposed_state), find_last_statement(payment, self._context.now()))
 
     def _can_read_payments(self, provider: str) -> bool:
-        """True if the provider has a call that reads a payment; False if it only sends notices."""
+        """True if the provider has a call that reads a payment; False if it only sends notices. Also True if the
+        provider is not configured on this desk."""
         try:
             self._payment_providers.get_reader(provider)
         except ConsoleError as unfit:

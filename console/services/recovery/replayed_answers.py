@@ -42,8 +42,9 @@ _ENDED_UNPAID_PAYMENT_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentSt
 
 
 def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
-    """Return the function that answers a repeated purchase. It returns the credit check that the first call
-    bought, or the error with which the first purchase ended; None if the first call had no effect."""
+    """Return the function that answers a repeated purchase. It returns the credit check that the first call bought,
+    or the error with which the first purchase ended (outcome_unknown while its outcome is unknown); None if the
+    first call had no effect."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -62,7 +63,8 @@ def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
 
 def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
     """Return the function that answers a repeated start of a payment. It returns the payment that the first call
-    started, or the error with which the first start ended; None if the first call had no effect."""
+    started, or the error with which the first start ended (outcome_unknown while its outcome is unknown); None if
+    the first call had no effect."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -95,10 +97,10 @@ def make_refund_request_answer_finder(context: ServiceContext) -> AnswerFinder:
 
 def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> AnswerFinder:
     """Return the function that answers a repeated approval of this refund, which may also have sent the refund. It
-    returns the refund, or the error with which the sending ended. If the first call sent nothing, it returns
-    the refund if the acting person is one of its checkers (even while another process sends the refund),
-    otherwise None.
-    """
+    returns the refund, or the error with which the sending ended. If the first call did not begin to send, it
+    returns the refund if the acting person is one of its checkers (even while another process sends the refund),
+    otherwise None. It also returns None if the sending ended as not sent and no answer is stored, and raises
+    in_progress while the first call's sending runs."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:

@@ -73,9 +73,8 @@ class SavedViewService:
 
     def count_views(self) -> tuple[ViewCount, ...]:
         """Return the views that the acting person sees, each with the number of its records (at most
-        MAX_COUNTED_RECORDS). Only one SQL statement runs for each queue that has a view. Raises not_allowed if the
-        acting person may not read.
-        """
+        MAX_COUNTED_RECORDS). A view of an unknown queue, or whose filter contains words, has no count. Only one SQL
+        statement runs for each queue that has a view. Raises not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             reader = self._context.find_reading_person(conn)
             person = None if reader is None else reader.name
@@ -194,10 +193,9 @@ class SavedViewService:
         request_id: str | None,
         change: Callable[[SavedView], SavedView],
     ) -> SavedView:
-        """Change the view whose id is `arguments[0]`, and write an audit entry; `change` returns the changed view.
-        If a call of the same `command` with the same `request_id` has already changed it, only return the
-        stored answer of that call.
-        """
+        """Change the view whose id is `arguments[0]`, and write an audit entry if anything changes; `change` returns
+        the changed view. If a call of the same `command` with the same `request_id` has already changed it, only
+        return the stored answer of that call."""
         id, context = arguments[0], self._context
 
         def act() -> SavedView:

@@ -96,10 +96,10 @@ class RefundDecisionService:
             raise
 
     def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
-        """Store the person's approval. Return the refund, and True if the provider has just answered a question
-        about the payment, so that the payment need not be read again before the refund is sent.
-        `expected_version` is the version of the refund that the person's screen shows.
-        """
+        """Store the person's approval, unless the refund is approved and this person is one of its checkers. Return
+        the refund, and True if the provider has just answered a question about the payment, so that the payment need
+        not be read again before the refund is sent. `expected_version` is the version of the refund that the
+        person's screen shows."""
         context = self._context
         pair = refund_records.read_with_payment(context, refund_id)
         refund = pair.refund
@@ -124,9 +124,8 @@ class RefundDecisionService:
         self, conn: Connection, refund: Refund, person: str, expected_version: int | None
     ) -> None:
         """Raise an error if the refund doesn't wait for a decision or this person may not approve it: same_person,
-        not_allowed, already_decided, in_progress, or stale_view if the refund's version is not
-        `expected_version`.
-        """
+        already_decided, in_progress, not_allowed if the maker is not an active operator, or stale_view if the
+        refund's version is not `expected_version`."""
         _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)

@@ -72,9 +72,8 @@ class RefundDueTasks:
 
     def _submit_refund(self, refund: Refund) -> None:
         """Send the refund. If a read-only switch stops it, raise its error; the first run after the switch is off
-        sends the refund. If the sending is refused with one of LASTING_REFUND_ERROR_CODES, set the refund's work to
-        needs_review and raise the error.
-        """
+        sends the refund. If the sending is refused with one of LASTING_REFUND_ERROR_CODES, and not for one of
+        TEMPORARY_NOT_ALLOWED_REASONS, set the refund's work to needs_review and raise the error."""
         with self._context.database.read() as conn:
             refuse_if_read_only(conn, refund_records.require_payment(conn, refund.payment_id).provider)
         try:

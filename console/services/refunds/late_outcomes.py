@@ -42,7 +42,7 @@ def settle_late_answer(
 ) -> bool:
     """Write the provider's answer to the submission `operation_id` into its refund, because the submission itself
     could not record the answer. May be called repeatedly with the same answer. Return True; False if the
-    database has no such operation or refund. `_key`, the idempotency key, is not used.
+    database has no such operation or refund. `_key`, the answer key, is not used.
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None

@@ -30,12 +30,13 @@ class RefundLeaseService:
 
     @contextmanager
     def hold_refund_lease(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
-        """Within the block, hold the lease that covers all refunds of the payment; yield the unknown refund with
-        its payment. If the process that sent the refund has ended without recording an answer, first record the
-        outcome as unknown. `expected_version` is the version of the refund that the person's screen shows; with
-        None, versions are not compared.
+        """Within the block, hold the lease that covers all refunds of the payment; yield the refund with its
+        payment. The refund must be decidable: its outcome is unknown, or it is accepted and needs a review. If the
+        process that sent the refund has ended without recording an answer, first record the outcome as unknown.
+        `expected_version` is the version of the refund that the person's screen shows; with None, versions are not
+        compared.
 
-        Raises nothing_to_resolve if the refund's outcome is known, in_progress, not_found, and stale_view if the
+        Raises nothing_to_resolve if the refund is not decidable, in_progress, not_found, and stale_view if the
         refund's version is not `expected_version` or if the refund changes within the block.
         """
         pair = self._read_undecided_refund(refund_id, expected_version)

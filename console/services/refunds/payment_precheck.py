@@ -65,9 +65,8 @@ def _store_answer_and_find_unknown_refund(
     context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> bool:
     """Store the provider's answer about the payment as evidence, and write the refunds that it contains into our
-    refunds. Return True if it contains a refund that the database doesn't have, unless a person has
-    acknowledged the alert about that refund.
-    """
+    refunds. If it contains a refund (not failed, and with another key than this refund) that the database doesn't
+    have, open a case and return True, unless a person has acknowledged the alert about that refund."""
     payment, operator, now = pair.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)

@@ -242,8 +242,8 @@ class RefundProber:
 
     def check_earlier_refunds(self, pair: RefundWithPayment) -> None:
         """Before a refund is sent, ask the provider about the payment's earlier refunds that were sent and ended
-        without effect. If the provider has processed one of these refunds, open a case; the open case prevents
-        the sending of the new refund.
+        without effect. If the provider has processed one of these refunds, open a case; the open case prevents the
+        sending of the new refund. Does nothing if the provider doesn't store idempotency keys.
 
         Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider gives
         no usable answer.

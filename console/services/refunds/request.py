@@ -175,9 +175,9 @@ class RefundRequestService:
         refund_limits: Limits,
     ) -> str | None:
         """Return the code of the rule that refuses the approval of this requested refund now; None if an approver
-        can approve it. The same rules are checked when a person approves it. `payment_refunds` are the
-        payment's refunds, newest first; `refund_limits` are the limits of its currency.
-        """
+        can approve it, or if this desk can't query the provider and so can't check the rules. The same rules are
+        checked when a person approves it. `payment_refunds` are the payment's refunds, newest first; `refund_limits`
+        are the limits of its currency."""
         try:
             reader = self._payment_providers.get_reader(payment.provider)
         except ConsoleError:
@@ -200,10 +200,10 @@ class RefundRequestService:
     def _check_all_refund_rules(
         self, conn: Connection, refund_facts: RefundFacts, amount_minor: int, set_aside_minor: int | None = None
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
-        """Return three values: the checks of all rules; the code of the reason why the rules refuse a request for
-        any amount (None if they don't); and the facts of that reason. `set_aside_minor` is the amount in minor units
-        of the set-aside to refund; None if the money to refund is not set aside.
-        """
+        """Return three values: the checks of all rules (none if the provider can't be queried or SQLite is not
+        allowed for it); the code of the reason why the rules refuse a request for any amount (None if they don't);
+        and the facts of that reason. `set_aside_minor` is the amount in minor units of the set-aside to refund; None
+        if the money to refund is not set aside."""
         context, payment = self._context, refund_facts.payment
         try:
             reader = self._payment_providers.get_reader(payment.provider)
@@ -364,9 +364,9 @@ class RefundRequestService:
         self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, set_aside: SetAside | None
     ) -> tuple[tuple[RiskSignal, ...], int]:
         """Return the risk signals of the request with the maker's comments, and the number of the payer's refunds
-        within PAYER_HISTORY_PERIOD. Raises the errors of the rules. `refund_facts` are the facts for the rules;
-        `set_aside` is the set-aside to refund, if any.
-        """
+        within PAYER_HISTORY_PERIOD. Raises the errors of the rules, in_progress if the database has lost a refund of
+        the payment, and possible_repeat for an equal recent refund that the maker has not confirmed. `refund_facts`
+        are the facts for the rules; `set_aside` is the set-aside to refund, if any."""
         context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment.id):
             raise refund_rules.make_lost_refund_error(payment, intent)

@@ -30,10 +30,11 @@ LOOKALIKE_REFUND_PERIOD = timedelta(hours=24)
 class RiskSignalFacts:
     """All facts that the risk signals of a refund need, read in one transaction.
 
-    `rule_facts` are the facts for the rules. `similar_payments` are the payments of the same order, and those of
-    the same corporation that captured the same amount. `open_cases` are the rules of the payment's open cases.
-    `order_refunds` are the refunds of the payment's order, `payer_refunds` the refunds to the same payer within
-    PAYER_LOOK_BACK_PERIOD. All lists are newest first.
+    `rule_facts` are the facts for the rules. `similar_payments` are the payments of the same order, and after them
+    those of the same corporation with a captured amount of one of the payments that are read together. `open_cases`
+    are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's order,
+    `payer_refunds` the refunds to the same payer within PAYER_LOOK_BACK_PERIOD. The refunds are newest first, and
+    the payments of each of the two groups too.
     """
 
     rule_facts: RefundFacts
@@ -99,8 +100,9 @@ def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, now: da
 def _find_lookalike_signals(
     refund_facts: RefundFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield a signal if another refund of the same payment and amount was requested within LOOKALIKE_REFUND_PERIOD.
-    The refund with the id `own_refund_id` is not compared with itself."""
+    """Yield a signal about the newest refund of the same payment and amount that was requested within
+    LOOKALIKE_REFUND_PERIOD and did not end without effect, unless it is the refund with the id `own_refund_id`
+    itself."""
     since = refund_facts.now - LOOKALIKE_REFUND_PERIOD
     earlier = next(
         (

@@ -152,12 +152,13 @@ def check_refund_rules(
     is_request: bool,
     set_aside_minor: int | None = None,
 ) -> tuple[RuleCheck, ...]:
-    """Return the checks of all rules for a refund of `amount_minor` (minor units). The first broken rule refuses
-    the refund.
+    """Return the checks of the rules for a refund of `amount_minor` (minor units). The first broken rule refuses the
+    refund.
 
-    `is_request` is True for a refund that is not requested yet: its amount must be within the refundable amount
-    (or within `set_aside_minor`, the amount of its set-aside in minor units) and within the maker's limit per day.
-    Otherwise the amount is already reserved and counted, so these rules are not checked.
+    `is_request` is True for a refund that is not requested yet: its amount must be within the refundable amount (or
+    within `set_aside_minor`, the amount of its set-aside in minor units) and within the maker's limit per day, no
+    other refund of the payment may be open, and the provider must allow one more refund. Otherwise the refund is
+    already reserved and counted, so these rules are not checked.
     """
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None

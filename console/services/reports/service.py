@@ -54,11 +54,11 @@ class ReportService:
         return self._read_report(self._read_time_to_truth)
 
     def read_daily_close(self, provider: str, day: date) -> DailyClose:
-        """Return the close of a provider for a Japanese day, computed from the present records, with the
-        differences to the first close of that day in the audit trail. The sums cover all records; only the list
-        of unknown outcomes is limited. Raises usage (close_day) for a day in the future, and not_found for a
-        provider without payments.
-        """
+        """Return the close of a provider for a Japanese day, computed from the present records, with the differences
+        to the first close of that day in the audit trail. The captured, refunded and reversed sums cover all
+        records; the list of unknown outcomes and its sums are limited (`is_complete` is False then), and so is the
+        list of the reconciliation's differences. Raises usage (close_day) for a day in the future, and not_found for
+        a provider without payments."""
         return self._read_report(lambda conn, now: read_daily_close(conn, provider, day, now))
 
     def list_providers(self) -> tuple[str, ...]:

@@ -259,7 +259,8 @@ class Scheduler:
 
     def _wait_and_begin_run(self, name: str) -> _TaskRun | None:
         """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
-        the other process still runs the task after MAX_WAIT_FOR_TASK_RUN_SECONDS."""
+        the other process still runs the task after MAX_WAIT_FOR_TASK_RUN_SECONDS, or if a signal asks this process
+        to end."""
         context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
         deadline = context.clock.monotonic() + context.scale.scale_seconds(MAX_WAIT_FOR_TASK_RUN_SECONDS)
         while context.clock.monotonic() < deadline and not interrupts.is_interrupt_pending():
