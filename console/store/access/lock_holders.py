@@ -88,8 +88,8 @@ class EndedSession:
 
 def _make_procedure_body(conn: Connection) -> str:
     """Return the SQL body of the stored procedure LOCK_PROCEDURE. Each call of the procedure ends at most one
-    session of a person: one that blocks others or runs for too long. It returns the account of that session, and
-    why the session was ended."""
+    session of a person: one that blocks others or runs for too long. It returns the account of that session and
+    the reason: "" and `prepared` if only a prepared transaction blocks others, NULL and NULL if nothing does."""
     waits = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
     has_role = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     acts = f"({has_role.format(OPERATOR)} OR {has_role.format(APPROVER)}) AND NOT o.asks"

@@ -49,11 +49,12 @@ class DesiredAccount:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatement:
-    """SQL with the placeholder CREDENTIAL_PLACEHOLDER_SQL, and the password (`secret`) that replaces it when the
-    statement runs.
+    """One SQL statement. If it sets a password, the SQL has CREDENTIAL_PLACEHOLDER_SQL in its place, and `secret` is
+    the password that replaces it when the statement runs.
 
-    `runs_as_account`: the statement must run on a connection of the changed account itself, because no other account
-    may run it. `harmless_errors`: numbers of server errors which mean that the desired state was reached already.
+    `runs_as_account`: the statement must run on a connection of the changed account itself, because only this account
+    and an administrator of the server may run it. `harmless_errors`: numbers of server errors which mean that the
+    desired state was reached already.
     """
 
     sql: str

@@ -46,7 +46,9 @@ class AdoptionObstacle:
 
 
 def find_obstacles(table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
-    """Return all obstacles that must be removed before this table can be adopted."""
+    """Return the obstacles in the structure of this table that must be removed before it can be adopted. On a server
+    the engine, the types and the widths of columns are checked only if there is no other obstacle.
+    """
     problems = [
         *_find_missing_columns(table),
         *_find_key_obstacles(table),

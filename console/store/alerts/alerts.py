@@ -138,7 +138,7 @@ def _has_open_alert(conn: Connection, rule: str, kind: str, subject_id: int) -> 
 
 
 def find(conn: Connection, alert_id: int) -> Alert | None:
-    """Return the alert with this id; None if there is none."""
+    """Return the alert with this id; None if there is none, or if its row can't be read."""
     return next(iter(_select_alerts(conn, _ALERT_BY_ID_QUERY, of=alert_id)), None)
 
 

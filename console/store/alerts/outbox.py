@@ -118,7 +118,7 @@ def add_alert_event(
 
 
 def find(conn: Connection, event_id: str) -> OutboxEvent | None:
-    """Return the event of the outbox with this event id; None if there is none."""
+    """Return the event of the outbox with this event id; None if there is none, or if its row can't be read."""
     return next(iter(_select_events(conn, _OUTBOX_EVENT_BY_ID_QUERY, of=event_id)), None)
 
 

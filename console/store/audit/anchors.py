@@ -69,8 +69,8 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[
     """Compare the anchors `heads` with the audit trail. Return (True, None) if the row of an anchor is missing or
     different (see `list_missing_heads`); otherwise (False, newest row of the trail).
 
-    None replaces the newest row if the trail is empty, if the newest row is one of the anchors, or if it isn't on
-    the server's disk yet.
+    None replaces the newest row if the trail is empty, if the newest row is one of the anchors, or if it may not be
+    on the server's disk yet.
     """
     in_process = conn.dialect.name == "sqlite"
     rows = conn.execute(

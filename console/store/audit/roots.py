@@ -150,8 +150,10 @@ def find_newest_row_older_than(conn: Connection, now: datetime, seconds: float) 
 
 
 def compute_oldest_uncovered_age_seconds(conn: Connection, since: RowsCoveredByRoots, now: datetime) -> float | None:
-    """Return the age (seconds) of the oldest audit row that no root covers; None if roots cover all rows. `since`:
-    the ends of the ranges that the last root covers. The present time is the server's, or `now` on SQLite."""
+    """Return the age (seconds) of the oldest audit row that no root covers; None if roots cover all rows. The rows of
+    the roots themselves aren't counted. `since`: the ends of the ranges that the last root covers. The present time
+    is the server's, or `now` on SQLite.
+    """
     at = conn.scalar(_OLDEST_UNCOVERED_ROW_QUERY, {"after": since.last_end})
     return None if at is None else (convert_to_naive_utc(read_current_time(conn, now)) - at).total_seconds()
 
@@ -159,8 +161,9 @@ def compute_oldest_uncovered_age_seconds(conn: Connection, since: RowsCoveredByR
 def list_heads_to_store(
     conn: Connection, since: RowsCoveredByRoots, last: int
 ) -> tuple[RowsCoveredByRoots, tuple[ChainHead, ...]]:
-    """Return the ends of the ranges that the next root covers, and the heads that it stores: the newest row of
-    each chain. `since`: the ends of the ranges that the last root covers.
+    """Return the ends of the ranges that the next root covers, and the heads that it stores: the newest row of each
+    chain that has rows in the new range or in the last root's. `since`: the ends of the ranges that the last root
+    covers.
 
     The new range ends at the row `last` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
     If there is no row to cover, the result is (`since`, ()).

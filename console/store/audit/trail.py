@@ -127,7 +127,7 @@ class AuditTrail:
     entry is written in the caller's transaction.
 
     `anchor` is called with committed rows, and stores them in the desk's spool. `begin` inserts the process run
-    into the table `sessions`; it is called in the transaction of the first entry.
+    into the table `sessions`; it is called in each transaction with entries until one of them is committed.
     """
 
     def __init__(

@@ -109,7 +109,8 @@ def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
     process uses. It is renamed to `folder` when the block ends without an exception; after an exception it is
     deleted. The block must call `write_manifest` as its last step.
 
-    Raises bad_backup (not_empty) if `folder` exists and isn't empty; storage_full if the files can't be written.
+    Raises bad_backup (not_empty) if `folder` exists and isn't an empty folder; storage_full if the files can't be
+    written.
     """
     _require_empty_folder(folder)
     with translate_errors(folder):

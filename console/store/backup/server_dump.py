@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION_TABLES = frozenset({"alembic_version", OWN_VERSION_TABLE})
 """Names of the tables of which one has the version of the schema. A backup has them in a file of their own."""
 RESTORE_MARK = "restore_in_progress"
-"""Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump."""
+"""Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump: of the
+first one, if an interrupted restore was followed by a restore of another dump.
+"""
 _ROW_LOCKED_ERRORS = (1205, 3572)
 """Numbers of the error about a row that another session has locked: MariaDB's, MySQL's."""
 _DUMP_OPTIONS = (
@@ -86,7 +88,7 @@ def load_dump(database: Database, dump: Path) -> None:
 def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
     RESTORE_MARK. Raises bad_backup (target_not_empty) if the database has tables but no RESTORE_MARK, or a mark
-    beside a complete database; otherwise the tables beside the mark are those of an interrupted restore.
+    beside a complete database; otherwise the tables beside the mark are those of an interrupted restore. The SHA-256 that such a restore has stored isn't replaced.
     """
     tables = read_table_names(conn)
     if RESTORE_MARK in tables and _has_schema_version(conn, tables):

@@ -174,7 +174,7 @@ def find_claim_holders(
 
 def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
     """Return the live credit checks of these corporation numbers, by number, oldest first. A number without a live
-    credit check has no key."""
+    credit check has no key. Rows whose stored number SQL can't normalise are left out."""
     found: dict[str, tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_LIVE_CHECKS_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     for record in (make_record(row, frozenset()) for row in rows):
@@ -379,8 +379,9 @@ def require_unchanged(conn: Connection, record: CreditCheck) -> None:
 
 
 def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) -> CreditCheck | None:
-    """Return the other credit check of the client of `record` that holds the claim on the corporation number
-    `number`. Return None if there is none, or if `record` isn't live and so needs no claim."""
+    """Return the live credit check that `find_live` finds for the client of `record` and the corporation number
+    `number`. Return None if there is none, if it is `record` itself, or if `record` isn't live and so needs no claim.
+    """
     claim_holder = find_live(conn, record.client_id, number) if record.is_live else None
     return None if claim_holder is None or claim_holder.id == record.id else claim_holder
 

@@ -119,6 +119,7 @@ def _list_missing_values(name: object, result: object, dates: object, pdf: objec
 def _get_normalised_number(key: str | None, stored_number: object) -> str:
     """Return the normalised corporation number. `key` is the number as SQL has normalised it. If SQL couldn't, the
     number is parsed from `stored_number`, the stored text: the row stays so until a task of the worker corrects it.
+    If it can't be parsed either, return `key` unchanged ("" for NULL).
 
     In a table of another application the column may have integers or NULL.
     """

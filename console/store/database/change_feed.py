@@ -56,8 +56,8 @@ def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMa
     """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as (kind,
     id).
 
-    If `after` is None, or if the feed has lost rows because the database was restored from a backup, return the mark
-    of the present state and no changes.
+    If `after` is None, or (on a server) if the feed has lost rows because the database was restored from a backup,
+    return the mark of the present state and no changes.
     """
     if after is None:
         return _make_present_mark(conn), ()
@@ -79,8 +79,8 @@ def read_changes_after_state_query(
     conn: Connection, after: FeedMark, state: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as
-    (kind, id). Only for a server: the caller has already run FEED_STATE_QUERY, and `state` is the row of its
-    result.
+    (kind, id). If the feed has lost rows, return the mark of the present state and no changes. Only for a server:
+    the caller has already run FEED_STATE_QUERY, and `state` is the row of its result.
     """
     if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
         return _make_present_mark(conn), ()
@@ -113,9 +113,9 @@ def _read_open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRo
 
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
-    """Return the reader's mark after it has read `rows`. `new_ids` are the ids of these rows that it had not read
-    before. An id that was assigned at least OPEN_SECONDS ago is closed: the reader expects no further row with this
-    id or a smaller one, so the mark doesn't list the closed ids that the reader has read.
+    """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it had not read before; none
+    on SQLite, where no id is open. Once OPEN_SECONDS have passed since ids were last closed, the ids up to the latest
+    one of that time are closed: the reader expects no further rows with them, so the mark doesn't list them.
     """
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed, closing, turned = (

@@ -183,7 +183,7 @@ class Database:
 
         On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either,
         this attempt has read the same state and writes the same keys as the earlier attempt, so only one of them
-        can commit.
+        can commit. Raises RunAgain if it has become visible meanwhile.
         """
         self._report_transaction_change(+1)
         try:
@@ -232,10 +232,11 @@ class Database:
             conn.info[_EXECUTED_REQUEST_KEY] = request
 
     def _commit_transaction(self, tx: Transaction) -> None:
-        """Commit `tx`. If the server doesn't answer, look by `Transaction.proof` for a row that only this
-        transaction can have written.
+        """Commit `tx`. If the server doesn't answer that it has committed or undone it, look by `Transaction.proof`
+        for a row that only this transaction can have written.
 
-        Raises CommitUnproven if that row is absent.
+        Raises CommitUnproven if that row is absent or `tx` has no proof; database_unreachable if the database can't
+        be asked; the server's error if it has undone `tx`.
         """
         session, commit_at = server_engine.get_session(tx.conn), time.monotonic()
         try:
@@ -250,8 +251,9 @@ class Database:
     def _was_committed(
         self, tx: Transaction, session: server_engine.Session, commit_at: float, error: DBAPIError
     ) -> bool:
-        """Return True if the COMMIT of `tx`, which the server didn't answer, took effect. The answer is known once
-        the session of `tx` has ended: then the row that only `tx` can have written is there or will never be.
+        """Return True if the COMMIT of `tx`, which the server didn't answer, took effect; False if it didn't, or if
+        `tx` has no proof. The answer is known once the session of `tx` has ended: then the row that only `tx` can
+        have written is there or will never be.
 
         `commit_at` is the time at which COMMIT was sent (monotonic seconds), `error` is the error of the COMMIT. A
         crashed node is back within seconds. A cluster without a quorum often isn't, so its time limit is shorter.

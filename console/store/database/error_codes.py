@@ -112,8 +112,8 @@ def find_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
 
 
 def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
-    """True if the TLS certificate of the server was refused. PyMySQL reports that as a refused connection with the
-    cause in `original_exception`."""
+    """True if the encryption with the server failed, mostly because its TLS certificate was refused. PyMySQL reports
+    that as a refused connection with the cause in `original_exception`."""
     import ssl
 
     return isinstance(getattr(error.orig, "original_exception", None), ssl.SSLError)

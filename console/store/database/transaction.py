@@ -57,7 +57,8 @@ def make_locking_read(query: Select[_Row]) -> Select[_Row]:
 
 
 class CommitUnproven(RunAgain):
-    """The server didn't answer the COMMIT of `tx`, and the row that would prove the COMMIT is absent."""
+    """The server didn't answer the COMMIT of `tx`, and the row that would prove the COMMIT is absent, or `tx` has no
+    proof."""
 
     def __init__(self, tx: Transaction) -> None:
         super().__init__("a COMMIT was lost")

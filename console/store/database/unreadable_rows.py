@@ -44,9 +44,9 @@ def read_each(
     read: Callable[[Any], T],
     subject_of: Callable[[Any], tuple[str, int]] | None = None,
 ) -> tuple[T, ...]:
-    """Return `read(row)` for each row that can be read; log and skip the others. `subject_of` returns the kind and
-    id of the record to which a row belongs; if it is given, the next call of `take_unreported_rows` returns the
-    skipped rows.
+    """Return `read(row)` for each row that can be read; skip the others, and log each of them once per process.
+    `subject_of` returns the kind and id of the record to which a row belongs; if it is given, the next call of
+    `take_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged.
     """
     return tuple(_iterate_readable_rows(table, rows, read, subject_of))
 
@@ -75,8 +75,8 @@ def parse_detail(text: str) -> dict[str, object]:
 
 
 def take_unreported_rows() -> tuple[UnreadableRow, ...]:
-    """Return the unreadable rows that `read_each` has skipped since the last call of this function, if the record
-    to which they belong is known."""
+    """Return the unreadable rows that `read_each` has logged since the last call of this function, if the record
+    to which they belong is known. Each row is returned only once per process."""
     with _unreported_rows_lock:
         unreadable = tuple(_unreported_rows)
         _unreported_rows.clear()

@@ -325,7 +325,8 @@ def take_next_request(
     marked as lapsed first.
 
     Each person's oldest request comes before any person's second one; requests for audit entries come last.
-    `only_first_of_person`: take no request of a person for whom another request is executed now.
+    `only_first_of_person`: take no request of a person for whom another request is executed now; requests for audit
+    entries are excepted.
     """
     for (id,) in tx.conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"most": _MAX_REQUESTS_MARKED_LAPSED}).all():
         tx.conn.execute(_MARK_REQUESTS_LAPSED, {"of": id})

@@ -141,9 +141,9 @@ class DocumentFolder:
         return folder
 
     def _require_mounted(self) -> None:
-        """Raise documents_unreachable if the root folder has no documents although the database has some. Then the
-        root is probably a mount point whose share isn't mounted, and documents stored in it would be missing
-        later.
+        """Raise documents_unreachable if the root folder has no subfolder for documents although the database has
+        some documents. Then the root is probably a mount point whose share isn't mounted, and documents stored in it
+        would be missing later.
         """
         if not _has_subfolders(self.root) and self._has_documents():
             raise make_unreachable_error(self.location, DocumentsReason.FOLDER_LOST)
