@@ -132,8 +132,8 @@ def _answer_request(pages: "_OpenPdfDocument", request: dict[str, Any]) -> tuple
 
 
 class _OpenPdfDocument:
-    """One PDF document, which is opened at the first request. Nothing in it is executed: its forms are never
-    initialised, and its links aren't followed."""
+    """One PDF document, which is opened at the first request that needs it. Nothing in it is executed: its forms are
+    never initialised, and its links aren't followed."""
 
     def __init__(self, pdfium: Any, content: bytes) -> None:
         self.pdfium = pdfium
@@ -251,9 +251,9 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
-    """Return the differences of two lists of words, each as [kind, begin and end in `old`, begin and end in
-    `new`], at most MAX_HITS_OR_CHANGES. The kind is replace, delete or insert, as in difflib. The width of characters
-    is ignored.
+    """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old`, begin
+    and end in `new`], at most MAX_HITS_OR_CHANGES. The kind is replace, delete or insert, as in difflib. The width of
+    characters is ignored.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
     nothing. The limit of processor time also limits the comparison of the other words.

@@ -215,7 +215,8 @@ def _send_document(child: subprocess.Popen[bytes], source: bytes | Path) -> None
 
 def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object]) -> tuple[dict[str, Any], bytes]:
     """Send one request to the child process and return its answer: the JSON line and the payload. Their sizes are
-    checked, because the child isn't trusted. Raises ValueError or EOFError for a wrong answer."""
+    checked, because the child isn't trusted. Raises ValueError, EOFError or RecursionError for a wrong answer;
+    OSError if the child process has ended."""
     question, answer = _require_pipe(child.stdin), _require_pipe(child.stdout)
     question.write(json.dumps(request).encode() + b"\n")
     question.flush()

@@ -11,15 +11,16 @@ LARGEST_BYTES = 32 * 1024 * 1024
 
 
 class DocumentStorage(Protocol):
-    """Storage of documents under paths that contain the SHA-256 of their content. Every method may raise
-    documents_unreachable: this desk can't reach the folder or bucket."""
+    """Storage of documents under paths that contain the SHA-256 of their content, and of the manifest of the
+    documents (`replace`). Every method may raise documents_unreachable: this desk can't reach the folder or
+    bucket."""
 
     location: str
     """Location of the documents, as shown to people."""
 
     def store(self, path: str, content: bytes) -> None:
-        """Store the content under the path; it is on the disk when this returns. If a file with other content has
-        this path, that file is renamed first. Raises storage_full if the content can't be written."""
+        """Store the content under the path; it is stored durably when this returns. If a file or object with other
+        content has this path, it is renamed first. A folder raises storage_full if the content can't be written."""
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if
@@ -27,7 +28,7 @@ class DocumentStorage(Protocol):
 
     def replace(self, path: str, content: bytes) -> None:
         """Store the content under the path, or replace the content that the path has already. A reader gets the
-        whole former content or the whole new one. Raises storage_full if the content can't be written."""
+        whole former content or the whole new one. A folder raises storage_full if the content can't be written."""
 
     def delete(self, path: str) -> None:
         """Delete the content with this path, if there is any."""

@@ -218,8 +218,8 @@ def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> boo
 
 def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
     """Yield, for each condition of the search that has an index, SQL conditions for the index ranges that together
-    contain all rows that fulfil it. A lapsed row is stored with a known outcome but counts as unknown, so the
-    ids of lapsed rows are a range, too.
+    contain all rows that fulfil it, except orders with an unknown status (`_may_be_unreadable`). A lapsed row is
+    stored with a known outcome but counts as unknown, so the ids of lapsed rows are a range, too.
     """
     chosen, lapsed = search.record_filter, get_lapsed_ids(queries, search.lapsed)
     lapsed_rows = [queries.id.in_(sorted(lapsed))] if lapsed else []
@@ -239,8 +239,8 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
 
 
 def _make_payment_day_conditions(first: datetime, end: datetime) -> list[ColumnElement[bool]]:
-    """Return SQL conditions for the index ranges of the payments that were begun or paid between two instants (UTC
-    without a zone): one for each provider and column."""
+    """Return SQL conditions for the index ranges of the payments of all known providers that were begun or paid
+    between two instants (UTC without a zone): one for each provider and column."""
     return [
         and_(payment_table.c.provider == provider, column >= literal(first, Instant), column < literal(end, Instant))
         for provider in list_known_providers()
@@ -300,10 +300,12 @@ def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
 
 
 def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
-    """Return (ids by kind, is_partial): the ids of the newest records of these corporation numbers, and True if
-    there may be more than the search reads (MAX_RECORDS_OF_NUMBERS of each kind). The records are the credit
-    checks and orders of the numbers, the payments that have one of the numbers or belong to one of the orders,
-    and the refunds of these payments.
+    """Return (ids by kind, is_partial): ids of records of these corporation numbers, and True if a number may have
+    more credit checks, orders or payments of its own than were read. Of these records the newest are read: at most
+    MAX_RECORDS_OF_NUMBERS of each kind, in equal parts for each number.
+
+    The payments of these orders, and the refunds of all these payments, are added: at most MAX_RECORDS_OF_NUMBERS
+    each, in no particular order. If there are more, `is_partial` doesn't say so.
     """
     if not numbers:
         return {}, False

@@ -23,8 +23,8 @@ _EXPRESSIONS_ON_SERVERS = {
 
 
 def create_table(table: sa.Table) -> None:
-    """Create this table as it is declared, unless it exists, and those of its indexes that don't exist yet. On a
-    server, texts are compared byte by byte."""
+    """Create this table as it is declared, unless it exists, and those of its indexes that don't exist yet (none in
+    a table that waits for adoption). On a server, texts are compared byte by byte."""
     if not sa.inspect(op.get_bind()).has_table(table.name):
         op.execute(sa.schema.CreateTable(_make_server_table(table) if is_on_server() else table))
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -45,9 +45,9 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 
 
 def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column as `add_column` does. In an adopted table on a server the column is invisible, like the other
-    columns that the adoption adds: `SELECT *` and an INSERT without a list of columns don't see the column. A
-    derived column of an adopted table is computed when it is read instead of being stored.
+    """Add a column as `add_column` does. If the adoption has made `work_state` invisible (on a server that can hide
+    columns), this column becomes invisible, too: `SELECT *` and an INSERT without a list of columns don't see it.
+    Then `column` is added as declared: a derived column isn't made a stored one.
     """
     if column.name in _read_column_names(table) or waits_for_adoption(table):
         return
@@ -60,7 +60,7 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
 
 def replace_index(name: str, table: str, columns: list[str]) -> None:
     """Give an index these columns, by dropping and creating it, unless it has these columns already. A missing
-    index is created."""
+    index is created, unless the table waits for adoption."""
     present = {str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
     if name in present and present[name] != columns:
         op.drop_index(name, table)
@@ -95,7 +95,8 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
 
 def waits_for_adoption(table: str) -> bool:
     """True if the table is the table of credit checks and was created by another application, and its adoption
-    wasn't begun or was interrupted. The adoption adds the console's columns, so a migration must not."""
+    wasn't begun or was interrupted before it had added `claim_number`. The adoption adds the console's columns, so a
+    migration must not."""
     return table == LEGACY_TABLE and "claim_number" not in _read_column_names(table)
 
 

@@ -119,8 +119,9 @@ def read_meta_and_schema(database: Database) -> dict[str, str]:
 
 
 def _get_version_table_name(tables: AbstractSet[str]) -> str:
-    """Return the name of the version table of a database with these tables: OWN_VERSION_TABLE if another
-    application used the database before the console, otherwise `alembic_version`."""
+    """Return the name of the version table of a database with these tables: OWN_VERSION_TABLE if it exists, or if
+    there are other tables but no `console_meta` (another application used the database before the console, or the
+    console's first upgrade was interrupted). Otherwise `alembic_version`."""
     came_later = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
     return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or came_later else "alembic_version"
 
@@ -300,5 +301,6 @@ _MARK_DATABASE_ADOPTED = text("UPDATE console_meta SET value = :done WHERE name 
 
 
 def mark_adopted(conn: Connection) -> bool:
-    """Store in `console_meta` that the adoption is done. Return False if that was stored already."""
+    """Store in `console_meta` that the adoption is done. Return False, without a write, if that was stored already,
+    or if the database never waited for an adoption."""
     return conn.execute(_MARK_DATABASE_ADOPTED, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1

@@ -38,8 +38,8 @@ _LOCK_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0"
 
 
 class UpgradeLock:
-    """The upgrade lock of a server database, as one process holds it. Call `require_held` before each step of the
-    upgrade, because a process that was suspended may have lost the lock."""
+    """The upgrade lock of a server database, as one process holds it. The adoption calls `require_held` before each
+    of its steps, because a process that was suspended may have lost the lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,8 +49,8 @@ class UpgradeLock:
         self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
-        """Raise database_locked if this process has lost the lock: it expired, and another process has acquired
-        it."""
+        """Raise database_locked if this process had lost the lock at its last heartbeat: it expired, and another
+        process has acquired it."""
         if self._lost:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
 
@@ -85,7 +85,8 @@ class UpgradeLock:
                 continue
 
     def _renew_lock(self, conn: Connection) -> bool:
-        """Extend the lock of this process. Return False if another process holds it."""
+        """Extend the lock of this process. Return False if this process doesn't hold it any more, because another
+        process has acquired it."""
         conn.execute(_RENEW_LOCK, {"token": self._token, "ms": EXPIRES_AFTER_MS})
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 

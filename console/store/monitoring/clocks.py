@@ -24,9 +24,9 @@ def read_server_time(conn: Connection) -> datetime:
 
 
 def read_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
-    """Return the delays (seconds) of the desk requests of the last ten minutes, by (desk, person). The delay of a
-    request is the time from the instant in its id, which the desk's clock gave, to the instant at which the
-    server stored it.
+    """Return the delays (seconds) of the desk requests of the last ten minutes, the newest first, by (desk, person).
+    At most _MAX_REQUESTS requests are read. The delay of a request is the time from the instant in its id, which the
+    desk's clock gave, to the instant at which the server stored it.
 
     Requests for which the person typed a password are left out, because their id is made before the person types
     it. Only a worker can call this function.

@@ -1,5 +1,5 @@
-"""Figures about the last minutes. Each function reads a limited number of rows, the newest ones, so its cost
-doesn't depend on the size of the tables."""
+"""Figures about the last minutes. Each function reads a limited number of rows, so its cost doesn't depend on the
+size of the tables."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -56,8 +56,9 @@ _PAYMENT_STATES_QUERY = (
 
 
 def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
-    """Return the answers of providers since the instant `since`, newest first, each as (source such as
-    `paypay.refund`, summary, operation id or None)."""
+    """Return the evidence since the instant `since`, newest first, each as (source such as `paypay.refund`, summary,
+    operation id or None): answers of providers, and proofs that people handed in (source `person`). At most MAX_ROWS
+    rows."""
     return [
         (str(row.source), str(row.summary), row.operation_id)
         for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
@@ -65,7 +66,7 @@ def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, 
 
 
 def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
-    """Return the answers of providers since the instant `since`, newest first, each as (instant, source such as
+    """Return the evidence that `list_provider_answers` returns, newest first, each as (instant, source such as
     `paypay.refund`, summary)."""
     return [
         (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
@@ -125,8 +126,8 @@ def read_figures_of_other_processes(
     conn: Connection, after: int, session: str, duplicates: Collection[str]
 ) -> OtherProcessFigures:
     """Return figures from the audit entries with ids above `after` that other processes wrote: entries of all
-    sessions but `session`. Reads at most MAX_ROWS entries. `duplicates`: the reasons of a refusal that count as
-    a duplicate.
+    sessions but `session`. Reads at most MAX_ROWS entries, the oldest ones. `duplicates`: the reasons of a refusal
+    that count as a duplicate.
     """
     rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after, "most": MAX_ROWS}).all()
     foreign = [row for row in rows if row.session != session]

@@ -43,8 +43,8 @@ _STORE_RESULT_SCRIPT = (
 @dataclass(frozen=True, slots=True)
 class CacheAnswer:
     """Answer of Redis about an idempotency key. `result`: the stored result that may be used; None if there is
-    none. `is_missing`: Redis had no entry for the key, or didn't answer. `epoch`: the epoch that was known when
-    Redis was asked; None if Redis wasn't asked.
+    none. `is_missing`: Redis had no entry for the key, didn't answer or wasn't asked. `epoch`: the epoch for which
+    the answer holds, also if Redis couldn't be reached; None if the epoch or the keys weren't known.
     """
 
     result: str | None = None
@@ -123,7 +123,8 @@ class IdempotencyCache(NoIdempotencyCache):
 
     def _add_counts_and_read_sums(self) -> tuple[int, int] | None:
         """Add the counts of this process since the last call to the counts in Redis, and return the sums as (used
-        answers, questions). Return None if Redis doesn't answer."""
+        answers, questions). Return None if Redis doesn't answer, answers impossible numbers, or was never
+        connected."""
         keys = self._keys
         if keys is None:
             return None
@@ -154,8 +155,8 @@ class IdempotencyCache(NoIdempotencyCache):
         self._link.close()
 
     def refresh_epoch(self, read: Callable[[], str]) -> str | None:
-        """Return the current epoch; None if the database has none. If the known epoch was read more than a second
-        ago, it is first read again from the database, by calling `read`."""
+        """Return the current epoch; None if the database has none, or if reading it took more than a second. If the
+        known epoch was read more than a second ago, it is first read again from the database, by calling `read`."""
         if self._get_known_epoch() is None:
             asked_at = read_uptime_ms()
             learnt = (asked_at, read())

@@ -150,8 +150,8 @@ def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: d
 
 
 def renew_lease(conn: Connection, operation_id: str, fence: int, seconds: float) -> bool:
-    """Extend the lease of a `calling` operation to `seconds` from now (heartbeat). Return False if another process
-    has declared the operation lapsed."""
+    """Extend the lease of a `calling` operation to `seconds` from now (heartbeat), even if it has expired. Return
+    False if the operation has ended or another process has declared it lapsed."""
     values = {"of": operation_id, "held": fence, "lease_ms": int(seconds * 1000)}
     return conn.execute(_RENEW_OPERATION_LEASE, values).rowcount == 1
 
@@ -165,8 +165,8 @@ def end_operation(
     now: datetime,
     answer_key: str | None = None,
 ) -> bool:
-    """Write the outcome and the state of a `calling` operation. Return False if its fencing token isn't `fence`
-    any more, because another process has declared the operation lapsed.
+    """Write the outcome and the state of a `calling` operation. Return False if the operation isn't `calling` any
+    more, or if its fencing token isn't `fence`, because another process has declared the operation lapsed.
 
     `answer_key` is a secret of the desk that sent the call. It is written only for the state FAILED, which a
     trigger of the database server accepts only together with this secret.
@@ -183,7 +183,8 @@ def settle_operation(
     now: datetime,
     answer_key: str | None = None,
 ) -> bool:
-    """Write the outcome of an operation whose outcome was unknown, and increment the fencing token.
+    """Write the outcome of an operation that is `calling` or whose outcome was unknown, whatever its fencing token
+    and lease, and increment the fencing token.
 
     Return False if the operation's present state has no transition to `state`. `answer_key`, written only for the
     state FAILED, proves that the answer comes from a desk with the store key.
@@ -263,7 +264,7 @@ def get_state_after_lapse(action: str) -> OperationState:
 
 
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
-    """Return all operations on one record, in any state, oldest first."""
+    """Return the operations on one record, in any state, oldest first. Rows that can't be read are left out."""
     return unreadable_rows.read_each(
         "operations", conn.execute(_OPERATIONS_OF_SUBJECT_QUERY, {"kind": kind, "of": subject_id}), _make_operation
     )

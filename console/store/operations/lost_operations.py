@@ -132,7 +132,8 @@ def list_purchases_holding_claim(conn: Connection, client_id: str, corporation_n
 
 
 def list_refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
-    """Return the lost refunds of a payment that still hold their claim: their amounts aren't refundable."""
+    """Return the lost refunds of a payment that still hold their claim: their amounts aren't refundable. Refunds
+    whose records were restored are included; the caller leaves them out."""
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_PAYMENT_QUERY, {"payment": payment_id}))
 
 

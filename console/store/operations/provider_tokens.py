@@ -27,7 +27,8 @@ class StoredToken:
 
 
 def read_token(conn: Connection, provider: str) -> StoredToken | None:
-    """Return the stored pair of tokens of a provider; None if none is stored."""
+    """Return the provider's row of `provider_tokens`, which may be without a pair of tokens; None if there is no
+    row."""
     row = conn.execute(
         select(
             provider_tokens.c.sealed,

@@ -63,7 +63,8 @@ class RedisLink:
             return None
 
     def connect_in_background(self) -> None:
-        """Connect to Redis in a background thread, unless the last attempt was less than five seconds ago."""
+        """Connect to Redis in a background thread, unless the last attempt or the loss of the connection was less
+        than five seconds ago, or the link is closed."""
         with self._lock:
             now = read_uptime_ms()
             if now < self._not_before or self._closed:
@@ -101,7 +102,7 @@ class RedisLink:
 
     def _send_command(self, command: tuple[str | bytes | int, ...]) -> Any:
         """Send one command to Redis and return its answer. Idle connections that the server has closed are
-        dropped. Errors of Redis and of the connection are raised."""
+        dropped, and the command is sent again. Other errors of Redis and of the connection are raised."""
         from redis.exceptions import ConnectionError as Broken
 
         while self._idle:
@@ -125,8 +126,8 @@ class RedisLink:
         return answer
 
     def _handle_lost_connection(self, error: Exception) -> None:
-        """Close the idle connections after an error, and send no command for five seconds. A command that another
-        thread is sending meanwhile fails with an error of its own."""
+        """Close the idle connections after an error, and don't connect in the background for five seconds. A command
+        that another thread is sending meanwhile isn't interrupted."""
         with self._lock:
             if not self._up:
                 return
@@ -185,8 +186,9 @@ class _BoundedSocket:
 
 
 def _parse_options(url: str) -> dict[str, Any]:
-    """Return the address, the account and the database number in the URL of Redis, as options of its client. Other
-    options in the URL are ignored, such as one that turns off the verification of certificates."""
+    """Return the address, the account, the database number and (for rediss) the file of CA certificates in the URL of
+    Redis, as options of its client. Other options in the URL are ignored, such as one that turns off the verification
+    of certificates."""
     parts = urlsplit(url)
     parameters: dict[str, Any] = {name: values[0] for name, values in parse_qs(parts.query).items()}
     options: dict[str, Any] = {

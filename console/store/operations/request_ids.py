@@ -227,8 +227,8 @@ def store_result_ids(
 
 
 def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer: str | None) -> bool:
-    """End the use of a request id and write its state: `kept` with the answer, or `free`. Return False if another
-    process has acquired the id meanwhile."""
+    """End the use of a request id and write its state: `kept` with the answer, or `free`. Return False if the use has
+    ended already or another process has acquired the id meanwhile."""
     return (
         conn.execute(
             _END_REQUEST_ID_USE, _make_own_use_parameters(held_request_id) | {"to": state, "answer_": answer}

@@ -79,7 +79,8 @@ def find_by_amount_and_day(
 ) -> tuple[Order | Payment, ...]:
     """Return the payments of the provider `source` of exactly this price (minor units) that began or were paid
     from `since` to `until`, and the orders with this total that have been pending since an instant of this
-    period. At most MAX_CANDIDATES rows are read by each query.
+    period. At most MAX_CANDIDATES rows are read by each query, and at most 2 * MAX_CANDIDATES records are returned,
+    the payments first.
     """
     values: dict[str, object] = {
         "minor": amount_minor,

@@ -187,9 +187,9 @@ def _make_oldest_sql(counted: Subquery) -> ColumnElement[Any]:
 def count_records_by_cause(
     conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
-    """Return two values: the numbers of the records of the queue `name` that the filter of `choice` selects, by
-    kind, cause and currency; and True if an index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such
-    records, so that the numbers are too low.
+    """Return two values: the numbers of the records of the queue `name` that the filter of `choice` selects, one for
+    each index range, cause and currency, so that a cause and currency can occur several times; and True if an index
+    range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such records, so that the numbers are too low.
     """
     totals: list[CauseTotal] = []
     is_capped = False

@@ -109,8 +109,8 @@ def _make_filter_conditions(
 
 def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
     """Yield the SQL conditions of a filter on the age, or on the day of the last change: the bounds of the column
-    `state_since`. Yield nothing if the filter has neither. Without a lower bound, rows without a stored instant
-    (EPOCH_START) are left out. The indexes of the queues can answer both bounds.
+    `state_since`. Yield nothing if the filter has neither, or if `choice` has no instant `now`. Without a lower
+    bound, rows without a stored instant (EPOCH_START) are left out. The indexes of the queues can answer both bounds.
     """
     if not choice.chosen.restricts_since or choice.now is None:
         return
@@ -202,9 +202,9 @@ def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return two sort keys: scheduled records come first, sorted by the time of their next attempt; the other
-    records follow by age. Both instants are columns, because a server would return the instant of a parameter
-    as text.
+    """Return two sort keys. In ascending order scheduled records come first, sorted by the time of their next
+    attempt; the other records follow, by a stored time of an attempt or else by `state_since`. Both instants are
+    columns, because a server would return the instant of a parameter as text.
     """
     is_scheduled = is_one_of(table.shown.work_state, {WorkState.SCHEDULED})
     due = func.coalesce(table.shown.columns.work_at, table.since, type_=Instant)

@@ -48,7 +48,8 @@ class _WorkColumns:
 
     def query(self) -> Select[Any]:
         """Return the query of the rows with scheduled work whose due time and `changed_at` are later than the
-        parameter `latest`. It uses the index of state and due time."""
+        parameter `latest`, without those with the reason _REASON_WITH_FIXED_DUE_TIME; the parameter `most` limits
+        their number. It uses the index of state and due time."""
         columns = self.table.c
         latest: BindParameter[datetime] = bindparam("latest")
         waits = columns[self.state] == self.scheduled, columns[self.due_at] > latest, columns.changed_at > latest
@@ -71,7 +72,7 @@ _QUERY_BY_KIND = {kind: work_columns.query() for kind, work_columns in _WORK_COL
 
 def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[FutureDatedRow, ...]:
     """Return the rows with scheduled work whose `changed_at` and due time are later than `latest`, an instant in
-    the future; at most `limit` rows of each kind."""
+    the future; at most `limit` rows of each kind. Refunds in their cooling-off period are left out."""
     values = {"latest": convert_to_naive_utc(latest), "most": limit}
     return tuple(
         FutureDatedRow(kind, *row) for kind, query in _QUERY_BY_KIND.items() for row in conn.execute(query, values)

@@ -20,8 +20,8 @@ NO_TEXT: Expression = null()
 
 @dataclass(frozen=True, eq=False)
 class RecordColumns:
-    """The SQL expressions of one table of records. An expression is NULL if records of the table have no such
-    value.
+    """The SQL expressions of one table of records. An expression is NULL (`client`: None) if records of the table
+    have no such value.
 
     - `work_reason`: the reason of the record's work; it is derived for rows that another application wrote
     - `name`: the order number or our payment number; NULL for other records

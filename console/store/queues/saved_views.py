@@ -54,7 +54,8 @@ _UPDATE_VIEW = (
 
 def list_views(conn: Connection, person: str | None) -> tuple[SavedView, ...]:
     """Return the views that aren't deleted: those of `person`, then those of the team, each in the order in which
-    they were made. With `person` None, return only those of the team."""
+    they were made. With `person` None, return only those of the team. At most _MAX_VIEWS rows are read, and rows that
+    can't be read are left out."""
     rows = conn.execute(_VISIBLE_VIEWS_QUERY, {"person": person or ""})
     return unreadable_rows.read_each("saved_views", rows, _make_view)
 
@@ -149,8 +150,8 @@ def _format_content(content: ViewContent) -> str:
 
 
 def _parse_content(text: str) -> ViewContent:
-    """Return the content of a view from its stored JSON text. Raises ValueError, KeyError or TypeError for any
-    other text."""
+    """Return the content of a view from its stored JSON text. Values of other types are converted to text. Raises
+    ValueError, KeyError, TypeError or RecursionError for a text that isn't a JSON object with a `queue`."""
     stored = json.loads(text)
     return ViewContent(
         queue=str(stored["queue"]),

@@ -138,7 +138,7 @@ class RecordTableQueries:
 
     def make_shown_columns(self, lapsed: AbstractSet[int]) -> ShownColumns:
         """Return the expressions of the values that lists show for rows of this table. The rows with the ids
-        `lapsed` are shown with an unknown outcome."""
+        `lapsed` that fulfil `may_be_lapsed` are shown with an unknown outcome."""
         if not lapsed or self.may_be_lapsed is None:
             return ShownColumns(self.columns)
         return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
@@ -148,7 +148,7 @@ class RecordTableQueries:
     ) -> list[ColumnElement[bool]]:
         """Return SQL conditions for the records of the queue `name` that the filter of `choice` selects. Each of
         these records fulfils exactly one of the conditions; most conditions are a range of an index. With
-        `by_state` each condition has one work state.
+        `by_state` each condition has one work state, except that of the lapsed rows.
         """
         conditions = self.make_filter_conditions(choice, lapsed)
         if conditions is None:
@@ -200,16 +200,16 @@ class RecordTableQueries:
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
     def make_count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
-        """Return the counting queries of the queue `name`, one per index range. Each counts at most as many rows
-        as the parameter `most` says (`total`), and reads the earliest instant at which one of them got its
-        present state (`oldest`). `has_lapsed`: some rows are lapsed now.
+        """Return the counting queries of the queue `name`, one per query of `make_since_queries`. Each counts at most
+        as many rows as the parameter `most` says (`total`), and reads the earliest instant at which one of them got
+        its present state (`oldest`). `has_lapsed`: some rows are lapsed now.
         """
         return [_make_count_query(rows) for rows in self.make_since_queries(name, has_lapsed=has_lapsed)]
 
     def make_since_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
-        """Return queries of the column `state_since` of a queue (as `since`), one per index range, each with at
-        most as many rows as the parameter `most` says. The index contains the column, so the database reads no
-        row of the table. `has_lapsed`: some rows are lapsed now.
+        """Return queries of the column `state_since` of a queue (as `since`), one per index range and, if the queue
+        contains lapsed rows, one for these; each has at most as many rows as the parameter `most` says. The index
+        contains the column, so most of the queries read no row of the table. `has_lapsed`: some rows are lapsed now.
         """
         ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]
         if name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
@@ -219,7 +219,7 @@ class RecordTableQueries:
 
     def list_range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
         """Return the conditions of the queue `name` on stored columns. The database answers each one by a
-        continuous kind_queries (a range) of one index. With `has_lapsed`, lapsed rows are excluded from the queue
+        continuous part (a range) of one index. With `has_lapsed`, lapsed rows are excluded from the queue
         `pending`.
         """
         ranges = self.queues[name]

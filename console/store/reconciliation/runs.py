@@ -79,7 +79,7 @@ class Run:
     history, then in the phase `ours` the records of this console.
 
     `position` is the place at which an interrupted run continues. `matched`, `imported`, `missing_there`,
-    `different_state` and `different_amount` are numbers of payments.
+    `different_state` and `different_amount` are numbers of compared rows, about payments and about refunds.
     """
 
     id: int
