@@ -53,8 +53,8 @@ def find_mention_of_person(conn: Connection, mention_id: int, person: str) -> Me
 
 
 def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
-    """Mark an open mention as done, and announce it in the change feed. Return False, without a write, if it is
-    already done."""
+    """Mark an open mention as done, and announce it in the change feed. Return False, without a write, if there
+    is no open mention with this id."""
     is_changed = (
         conn.execute(_MARK_MENTION_DONE, {"which": mention_id, "now": convert_to_naive_utc(now)}).rowcount == 1
     )

@@ -132,7 +132,7 @@ def _make_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
 
 def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
     """Convert rows of `_RECORDS_OF_NUMBER_QUERY` into refunds, newest first. A refund has one row per approver, in
-    the order of the approvals."""
+    the order of the approvals, or one row without an approver."""
     lapsed = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
     votes: dict[int, tuple[str, ...]] = {}
     for row in rows:

@@ -19,8 +19,8 @@ _INSERT_NOTE = into(notes)
 
 
 def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: str, now: datetime) -> int:
-    """Insert a note of `person` with the text `words` about the record, announce it in the change feed, and return
-    its id."""
+    """Insert a note of `person` with the text `words` about the record, announce a change of the record in the
+    change feed, and return the id of the note."""
     row = {"kind": kind, "subject_id": subject_id, "person": person, "words": words, "at": convert_to_naive_utc(now)}
     key = conn.execute(_INSERT_NOTE, row).inserted_primary_key
     compare_and_swap.announce_change(conn, kind, subject_id, now)

@@ -112,8 +112,8 @@ def normalize(text: str) -> str:
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
-    """True if the text is exactly the order number, a number or the payer of the payment, or the idempotency key
-    of the refund. False for a credit check."""
+    """True if the text is the payer of the payment, or if its NFKC form is the order number (not the provider's
+    number of the order), a number of the payment, or the idempotency key of the refund. False for a credit check."""
     if isinstance(record, CreditCheck):
         return False
     if isinstance(record, Order):

@@ -101,9 +101,10 @@ def _make_first_requested_query(work: WorkState) -> Select[Any]:
 
 
 def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> Select[Any]:
-    """Return the query of the ids of the newest refunds, at most `limit`, to the payer of the payment
-    `payment_id`. With `payer` None (masked for this account), the view SAME_PAYER_VIEW finds the other payments
-    of this payer.
+    """Return the query of the newest refunds, at most `limit`, to the payer of the payment `payment_id`: the columns
+    are `payment_id` and the refund's id. Only refunds that were created at the parameter `since` or later and may
+    have moved money are selected. With `payer` None (masked for this account), the view SAME_PAYER_VIEW finds the
+    payments of this payer.
     """
     ids = select(literal(payment_id).label("for_payment"), refunds.c.id)
     if payer is not None:
@@ -215,8 +216,9 @@ def list_waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> t
 
 
 def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return refunds whose time limit for the decision (`decide_by`) is before `now`: requests that no checker has
-    decided, and approved refunds that wait for a person because they can't be sent. At most `limit` of each."""
+    """Return refunds whose time limit for the decision (`decide_by`) is before `now`: those of the oldest `limit`
+    requests that still wait for a checker's decision, and at most `limit` approved refunds that wait for a person
+    because they can't be sent."""
     waits = (
         refund
         for refund in list_waiting_for_decision(conn, limit)

@@ -78,10 +78,10 @@ class RegistryManifest:
 def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] = ()) -> None:
     """Store the registry in use of `folder` for the desks of the team. `paths` are the files that were imported
     last: if they contain all differences that the desks don't have yet, only these differences are stored,
-    otherwise a new base.
+    otherwise a new base. Nothing is stored if the folder has no registry, or if the manifest already lists it.
 
     Raises in_progress if another process imports into this folder; storage_full or documents_unreachable if a file
-    can't be stored.
+    can't be stored; not_found if the present manifest is damaged.
     """
     with import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
@@ -109,11 +109,11 @@ def fetch_registry(
     """Update the registry in `folder` to the team's registry and return its status. Return None if there is
     nothing to do: the worker has published no registry, or this desk's registry is the same or newer.
 
-    After a stopped or killed fetch, the next call continues with the next part. If this function raises an error,
-    the registry in use is the former one, or the new base without its differences. Raises in_progress if another
-    process imports into this folder; interrupted if `should_stop` returned True; bad_profile if a newer program
-    has written the team's registry; not_found if a file is missing or damaged; documents_unreachable or
-    storage_full if a file can't be read or written.
+    After a stopped or killed fetch of a base, the next call continues with the next part. If this function raises an
+    error, the registry in use is the former one, or the new base without its differences. Raises in_progress if
+    another process imports into this folder; interrupted if `should_stop` returned True; bad_profile if a program
+    with another FORMAT_VERSION has written the team's registry; not_found if a file is missing or damaged;
+    documents_unreachable or storage_full if a file can't be read or written.
     """
     manifest = _read_manifest(documents)
     if manifest is None:
@@ -215,8 +215,8 @@ def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents
 
 
 def _fetch_file(folder: Path, stored: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
-    """Fetch a stored file into `folder`, verify its hash, and return its path. Parts that an earlier, interrupted
-    call has fetched aren't fetched again."""
+    """Fetch a stored file into the folder `fetched` in `folder`, verify its hash, and return its path. Full parts
+    that an earlier, interrupted call has fetched aren't fetched again."""
     path = folder / _FETCHED_FOLDER_NAME / _get_valid_digest(stored)
     make_private_folder(path.parent)
     make_private_file(path)

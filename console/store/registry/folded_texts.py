@@ -72,9 +72,9 @@ def _list_english_forms(english_name: str) -> list[str]:
 
 
 def list_name_readings(name: str, furigana: str, folded_names: str | None) -> list[str]:
-    """Return the texts by which a search finds a corporation: forms of its name and furigana in which width, case,
-    legal form and old characters make no difference. They are read from `folded_names`; with None (a row of an
-    older registry file) they are computed.
+    """Return texts by which a search finds a corporation: comparison forms of its name and furigana, in which width,
+    case and old characters make no difference, and their second readings; all with the legal form. They are read from
+    `folded_names`; with None (a row of an older registry file) they are computed.
     """
     if folded_names is None:
         return [reading for text in (name, furigana) if text for reading in list_readings(text)]

@@ -86,8 +86,8 @@ def _apply_row(
     is_deleted: bool,
     places: dict[int, PlaceKey],
 ) -> int:
-    """Write a row in force into the registry, and store the change if a fact of the corporation has changed.
-    Return by how much the number of corporations has changed: 1, 0 or -1."""
+    """Write a row in force into the registry, or delete a deleted corporation, and store the change if a fact of the
+    corporation has changed. Return by how much the number of corporations has changed: 1, 0 or -1."""
     found = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
     before: StoredCorporationRow | None = found and found[1:]
     after = None if is_deleted else row

@@ -24,10 +24,10 @@ class RegistryCoverage:
 
 
 def check_order(current: RegistryCoverage | None, sources: Sequence[SourceFile]) -> None:
-    """Check the days and prefectures of the files `sources`, sorted: whole files first, then the differences by
-    day. A difference must be of the first day of publication after the file before it. `current` is the
-    coverage of the registry in use; None if there is no registry. Raises registry_order for the first file that
-    doesn't follow.
+    """Check the days and prefectures of the files `sources`, sorted: whole files first, then the differences by day.
+    No day of publication may lie between a difference and the file before it; without one, the date of the registry
+    counts. `current` is the coverage of the registry in use; None if there is no registry. Raises registry_order for
+    the first file that doesn't follow.
     """
     wholes = [source for source in sources if not source.is_difference]
     reached = None if current is None else current.registry_date

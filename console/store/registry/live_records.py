@@ -124,7 +124,7 @@ def find_record_beginnings(conn: Connection, numbers: Collection[str], now: date
 
 def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
     """Return those of the corporation numbers in `since` that have live credit checks, all of which were
-    successfully bought after the number's instant in `since`."""
+    successfully bought and begun after the number's instant in `since`."""
     is_renewed: dict[str, bool] = {}
     values = {"numbers": sorted(since), "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
     for number, status, certainty, stored in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():

@@ -64,7 +64,7 @@ _ALL_NUMBERS_QUERY = union(
 
 def _make_open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], rows: FromClause) -> Select[Any]:
     """Return a query of the corporation numbers of the first records of `rows` that fulfil `is_open`, at most
-    MAX_OPEN_NUMBERS. The rows of each such condition are one range of an index."""
+    MAX_OPEN_NUMBERS. Each such condition selects one range of an index, or a few of them."""
     return select(select(number.label("number")).select_from(rows).where(is_open).limit(MAX_OPEN_NUMBERS).subquery())
 
 

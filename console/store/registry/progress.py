@@ -10,8 +10,8 @@ _SECONDS_BETWEEN_REPORTS = 0.2
 
 
 class ImportRun:
-    """One running import of registry files. `on_progress` is called at most five times a second, and at the end of
-    each step. `should_stop` returns True if the import must stop."""
+    """One running import of registry files. `on_progress` is called at most five times a second, and also when
+    as many rows are done as the file has lines. `should_stop` returns True if the import must stop."""
 
     def __init__(self, on_progress: Callable[[ImportProgress], None], should_stop: Callable[[], bool]) -> None:
         self.should_stop = should_stop

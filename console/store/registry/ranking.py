@@ -107,8 +107,8 @@ def _prepare_word(word: SearchWord) -> _PreparedWord:
 
 
 class _FoldedTexts:
-    """The texts of a corporation in their comparison forms. The forms without legal form and of the address are
-    computed at their first use."""
+    """The texts of a corporation in their comparison forms. Those of the Japanese names without the legal form and
+    of the address are computed at their first use."""
 
     def __init__(self, corporation: CorporationTexts) -> None:
         self.post_code = corporation.post_code

@@ -164,8 +164,8 @@ class RegistryReader:
 
     def read_successor_chain(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporation into which the corporation `number` was merged, then the successor of that one,
-        and so on to the last. Return an empty tuple if it wasn't merged, or if the chain of successors is a
-        circle.
+        and so on to the last one in the registry. Return an empty tuple if the registry doesn't have `number`, if it
+        wasn't merged, or if the chain of successors leads into a circle or is longer than _MAX_SUCCESSORS.
         """
         chain: dict[str, Corporation] = {}
         found = self.find(number)

@@ -69,7 +69,8 @@ def search(
 
 
 def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
-    """Return the row ids of the corporations with one of these numbers that match the query, the best first."""
+    """Return the row ids of the corporations with one of these numbers that match the query, the best first. Hidden
+    corporations, and those outside the prefecture of the search, are left out."""
     ranked = [
         (one.rank, is_closed, _get_name_length(one), one.row_id)
         for row, is_closed in candidates.read_rows_with_numbers(numbers)
@@ -135,8 +136,8 @@ class _Candidates:
         return self.rank(self.connection.execute(_TEXTS_BY_ID_QUERY, {"id": row_id}).fetchone())
 
     def read_rows_with_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
-        """Yield the row (id and texts) of each corporation with one of these numbers that isn't hidden and can
-        match the query, each with True if it is closed."""
+        """Yield the row (id and texts) of each corporation with one of these numbers that isn't hidden, lies in
+        the prefecture of the search (if it has one) and can match the query, each with True if it is closed."""
         for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY):
             part = numbers[start : start + _MAX_NUMBERS_PER_QUERY]
             query = _TEXTS_BY_NUMBERS_QUERY.format(", ".join(map(str, part)), self._filter)
@@ -184,8 +185,9 @@ _VERIFY_MATCHES_QUERY = """
 
 
 def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]) -> Iterator[int]:
-    """Yield the row ids of matches, the best rank first, at most `limit` for each rank and each table of the
-    index. Row ids in `found_ids` are left out in the steps by rank."""
+    """Yield the row ids of matches: first that of a complete number, then the best rank first. A step by rank yields
+    at most `limit` ids from each table of the index, and leaves out those in `found_ids`. If the search ends because
+    MAX_CANDIDATES rows were verified, all matches known so far follow."""
     query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
         yield from _yield_row_ids(candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number),)))
@@ -206,7 +208,7 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
 
 def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | None:
     """Return the row ids of all matches, the best first, if the index has at most `limit` candidates for all ranks
-    together; then one reading is enough. Return None if it has more."""
+    together; then one reading is enough. Return None if it has more, or if the query has a part of a number."""
     query = candidates.query
     if query.digits:
         return None
@@ -245,8 +247,8 @@ def _yield_row_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
 
 
 def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> Iterator[_Candidate]:
-    """Yield the corporations in `table`, one of the two tables of the index, that have this rank or a better one.
-    Stop after MAX_CANDIDATES verified rows of the whole search."""
+    """Yield those of the corporations that the expression of this rank finds in `table`, one of the two tables of the
+    index, that have this rank or a better one. Stop after MAX_CANDIDATES verified rows of the whole search."""
     expression = make_expression(candidates.query, rank)
     if expression is None:
         return
@@ -272,7 +274,8 @@ def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
 
 def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
     """Yield full-text expressions, one for each word: the corporation matches this word at the rank, and the other
-    words in any of its texts. A word without an expression at this rank is left out."""
+    words in any of its texts. Words for which the index isn't read (see `_list_indexed_words`) are ignored. A word
+    without an expression at this rank is left out."""
     indexed = _list_indexed_words(words)
     anywhere = [_make_anywhere_expression(word) for word in indexed]
     for position, word in enumerate(indexed):
@@ -335,8 +338,8 @@ def _make_part_expression(word: SearchWord) -> str | None:
 
 
 def _make_address_expression(address: str) -> str | None:
-    """Return the full-text expression for corporations whose address contains `address`; None if the text is too
-    short. A number at the end of the text may be the beginning of a longer number."""
+    """Return the full-text expression for corporations whose address contains `address`; None if the text has no pair
+    of characters besides its numbers. A number at the end of the text may be the beginning of a longer number."""
     terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
     numbers = [f'"{term}"' for term in list_number_terms(address)]
     if numbers and address[-1].isdigit() and "-" not in address:
@@ -349,9 +352,9 @@ def _make_anywhere_expression(word: SearchWord) -> str | None:
 
 
 def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
-    """Return the full-text expression for corporations that have all of these terms; None without terms. Of many
-    terms only some are used, because a search verifies the found rows: first the rarer terms (those that aren't
-    two kana), then others spread over the text.
+    """Return the full-text expression for corporations that have all of these terms; None without terms. Parts of
+    legal forms are left out if there are other terms. Of many terms only some are used, because a search verifies the
+    found rows: first the rarer terms (those that aren't two kana), then others spread over the text.
     """
     usual = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
     different = sorted(usual or dict.fromkeys(terms), key=_is_kana)
@@ -374,7 +377,7 @@ def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str |
 
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
     """Yield the row ids of the corporations whose number begins with these digits, with or without its check
-    digit."""
+    digit. Hidden corporations, and those outside the prefecture, are left out."""
     for beginning in (digits, *(f"{check}{digits}" for check in range(1, 10))):
         if len(beginning) > _NUMBER_DIGITS:
             continue

@@ -76,8 +76,8 @@ def make_bad_file_error(
 
 
 def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> SourceFile:
-    """Check a file of the publisher by reading it once: the ZIP, the file name, and the characters and checksum of
-    its CSV. Also find its encoding and count its lines. Raises bad_registry_file; interrupted if `should_stop`
+    """Check a file of the publisher: the ZIP, the file name, and the characters and checksum of its CSV. Also compute
+    its SHA-256, find its encoding and count its lines. Raises bad_registry_file; interrupted if `should_stop`
     returns True.
     """
     try:
@@ -130,7 +130,8 @@ def _check_all_bytes(
 
 def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
     """Yield the lines of the CSV in blocks, beginning after the line `after_line`, which must be the last line of
-    a block of an earlier call. Raises bad_registry_file if the file has changed since `open_source`."""
+    a block of an earlier call. Raises bad_registry_file if the file can't be read any more, or isn't in
+    the encoding that `open_source` found. A changed file that has neither fault is not detected."""
     with _open_csv(source.path) as (archive, member):
         for first_line, content in _read_blocks(source.name, archive, member):
             if first_line <= after_line:
@@ -165,8 +166,9 @@ def _open_csv(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
 
 
 def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """Return the entry of the only CSV of the ZIP. Raises bad_registry_file if the ZIP has other files, and if the
-    CSV would become far larger than the publisher's when it is unpacked."""
+    """Return the entry of the only CSV of the ZIP. Raises bad_registry_file if the ZIP has no CSV or several, if it
+    has other files than a CSV and signatures (`.asc`), and if the CSV would become far larger than the publisher's
+    when it is unpacked."""
     members = [member for member in archive.infolist() if not member.is_dir()]
     found = [member for member in members if member.filename.lower().endswith(".csv")]
     others = [member for member in members if member not in found and not member.filename.lower().endswith(".asc")]

@@ -60,7 +60,8 @@ _UPDATE_UNCHANGED_CORPORATION = (
 class WatchedCorporation:
     """A row of the table. `facts` are those of the last comparison with the corporation registry, `facts_before`
     those before the changes that the newest alert reports (None without an alert). Facts that can't be read are
-    None. `registry_date` is the day up to which the compared registry was complete.
+    None. `registry_date` is the date of the registry from which `facts` were stored; a later comparison that finds
+    no difference leaves it unchanged.
     """
 
     number: str
@@ -113,8 +114,8 @@ def store_facts(
     facts_before: WatchedFacts | None = None,
 ) -> None:
     """Replace the facts of a row by those of the registry of `registry_date`. `facts_before`: the facts before the
-    changes that a new alert reports; None leaves the stored ones unchanged. Raises RunAgain if another process
-    has changed the row since it was read.
+    changes that a new alert reports; None leaves the stored ones unchanged, but deletes unreadable ones. Raises
+    RunAgain if another process has changed the row since it was read.
     """
     before = facts_before or row.facts_before
     values = {

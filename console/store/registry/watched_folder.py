@@ -73,8 +73,8 @@ class WatchedFolder:
         return None
 
     def store_refusal(self, file_name: str, error: ConsoleError) -> None:
-        """Store the error with which the import refused this file. It is stored until the file changes or is
-        deleted."""
+        """Store the error with which the import refused this file. It counts until the file changes or is
+        deleted. Nothing is stored for a file that isn't in the watched folder."""
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
         kept = {name: known for name, known in self._read_state("refused").items() if name in stamps}
         if file_name in stamps:

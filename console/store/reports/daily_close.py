@@ -37,8 +37,8 @@ SumByCurrency = Mapping[str, CountAndSum]
 
 @dataclass(frozen=True, slots=True)
 class _UnknownPeriod:
-    """The period in which the outcome of a record was unknown: from the beginning of its call until the outcome
-    was written (`settled_at`; None: it is still unknown)."""
+    """The period in which the outcome of a record was unknown: from the beginning of its call (or of its present
+    state, if the journal has no such call) until the outcome was written (`settled_at`; None: still unknown)."""
 
     since: datetime
     settled_at: datetime | None
@@ -46,7 +46,8 @@ class _UnknownPeriod:
 
 def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were paid in the
-    period. Uses the index of (provider, paid_at)."""
+    period. Payments that have been reversed since, or have an unknown outcome now, are left out. Uses the index of
+    (provider, paid_at)."""
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.provider == provider,
         *_make_period_conditions(payments.c.paid_at, period),
@@ -103,11 +104,11 @@ def list_records_with_unknown_outcome(
     conn: Connection, provider: str, at: datetime
 ) -> tuple[tuple[UnknownRecord, ...], bool]:
     """Return two values: the payments and refunds of the provider whose outcome was unknown at the instant `at`,
-    sorted by the beginning of their calls; and False if there are more than MAX_OPERATIONS operations of a
+    sorted by the beginning of that period; and False if there are more than MAX_OPERATIONS operations of a
     kind, so that records may be missing, otherwise True.
 
-    A record's outcome was unknown at `at` if it is still unknown, or if its operation began before `at` and
-    another process settled it at `at` or later; then the operation has a raised fencing token.
+    A record's outcome was unknown at `at` if its operation began before `at` and the outcome is still unknown, or
+    another process settled it at `at` or later; in the latter case the operation has a raised fencing token.
     """
     records: list[UnknownRecord] = []
     is_complete = True

@@ -39,9 +39,9 @@ def has_more_operations(conn: Connection, kind: str, limit: int) -> bool:
 
 
 def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
-    """Return two values: the calls on records of this kind that began in the period and ended without a known
-    outcome; and False if there are more than MAX_OPERATIONS operations of this kind, so that calls may be
-    missing, otherwise True.
+    """Return two values: the calls that cost or move money on records of this kind, began in the period, and ended or
+    lapsed without a known outcome; and False if there are more than MAX_OPERATIONS operations of this kind, so that
+    calls may be missing, otherwise True.
 
     A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token
     than the first one had an unknown outcome.

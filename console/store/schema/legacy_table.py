@@ -32,8 +32,8 @@ _LEGACY_TABLE_OPTIONS_QUERY = text(
 @dataclass(frozen=True, slots=True)
 class LegacyColumn:
     """A column of the table of credit checks. `type` is its SQL type as the database reports it, in lower case.
-    `has_default_value`: the database sets a value if an INSERT has none. `default` is the SQL of the default
-    value.
+    `has_default_value`: the column has a default value or any `extra` (such as auto_increment), or is generated, so
+    that an INSERT is expected to need no value. `default` is the SQL of the default value.
     """
 
     name: str

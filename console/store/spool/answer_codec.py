@@ -23,7 +23,7 @@ _DAY_FIELDS = ("purchase_date", "expiration_date")
 class StoredReportForm:
     """The stored form of one type of report (`Outcome.found`). `number` identifies the form in the stored text;
     `from_fields` makes the report of JSON values; `provider_id` returns the id that the provider gave to the
-    record.
+    record; for a started payment it returns our payment number.
     """
 
     number: int
@@ -61,8 +61,8 @@ def find_storable_report(report: object) -> StoredReport | None:
 
 
 def find_provider_id(report: object) -> int | str | None:
-    """Return the id that the provider gave to the reported record; None if the report has none, or is of a type
-    that the spool can't store."""
+    """Return the id that the provider gave to the reported record (of a started payment: our payment number); None
+    if the report has none, or is of a type that the spool can't store."""
     fitting = find_storable_report(report)
     return None if fitting is None else STORED_FORM_BY_REPORT_TYPE[type(fitting)].provider_id(fitting)
 

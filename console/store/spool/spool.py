@@ -143,8 +143,8 @@ class SpoolState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SpoolEntry:
     """An intent and its progress. `holds_claim`: the operation still has its claim. `is_delivered`: the database
-    has stored the answer. If `has_answer` is True and `answer` is None, the stored answer can't be decrypted
-    with the present store key.
+    has stored the answer. If `has_answer` is True and `answer` is None, the stored answer can't be read: the
+    spool has no cipher or another store key, or the program doesn't know the form of the answer.
     """
 
     intent: Intent
@@ -334,13 +334,13 @@ class Spool:
         return self._read_entries("database_id = ? AND answer IS NOT NULL AND NOT delivered", (database_id,))
 
     def list_unended_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the entries of that database whose operations were sent and aren't marked as ended, oldest first.
-        Their number stays small."""
+        """Return the entries of that database whose operations were or may have been sent and aren't marked as
+        ended, oldest first. Their number stays small."""
         return self._read_entries("database_id = ? AND state <> 'ended'", (database_id,))
 
     def read_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the entries of all operations that this desk has ever sent for that database, oldest first. Their
-        number grows with the desk's age."""
+        """Return the entries of all operations that this desk has ever sent or may have sent for that database,
+        oldest first. Their number grows with the desk's age."""
         return self._read_entries("database_id = ?", (database_id,))
 
     def store_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:

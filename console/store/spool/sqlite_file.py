@@ -211,7 +211,8 @@ def _retry_while_locked(step: Callable[[], T]) -> T:
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
     """Within the block, convert errors of SQLite and of the operating system to ConsoleError (see the module's
-    docstring). `path`: the file or folder that the error names."""
+    docstring). Errors of SQLite that the module's docstring doesn't name are raised unchanged. `path`: the file or
+    folder that the error names."""
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -90,7 +90,8 @@ def end_run(
     number of records that the run worked on; `error_code`: None after success; `position`: the place at which
     the next run continues.
 
-    Raises StaleRow if another worker has changed the row since `begin_run`.
+    Raises StaleRow if the row has changed since `task` was read: another worker has run the task, or
+    `store_position` was called.
     """
     ended = replace(
         task,
@@ -116,7 +117,8 @@ def end_run(
 
 
 def store_position(conn: Connection, name: str, position: str) -> None:
-    """Store the position at which the task `name` continues if its run is interrupted. `end_run` overwrites it."""
+    """Store the position at which the next run of the task `name` continues, also if the present run is interrupted.
+    `end_run` replaces it by its own argument."""
     conn.execute(_UPDATE_TASK_POSITION, {"of": name, "at": position})
 
 
