@@ -26,9 +26,9 @@ _EFFECT_WORDS_KEY_BY_RULE_ID = {
 
 class AcknowledgeAlertsDialog(DialogFrame):
     """The dialog in which a person acknowledges the alerts of an incident. A note is required only for the alert
-    which says that the database has gone back to an earlier state, because the acknowledgement resolves this
-    alert. The acknowledgement of a changed company closes its alert; any other acknowledged alert stays open
-    until the facts match again. A sentence in the dialog says whether the acknowledgement ends the alert.
+    which says that the database has gone back to an earlier state, because the acknowledgement resolves this alert.
+    The acknowledgement of a changed company closes its alert; any other acknowledged alert stays open until the facts
+    match again. For a changed company, a sentence in the dialog says that the acknowledgement closes the alert.
     """
 
     def __init__(

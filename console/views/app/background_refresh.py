@@ -123,8 +123,8 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_change_feed(self) -> None:
         """Read from the change feed which records have changed since the previous reading, and emit the context's
-        signal `changed` with their kinds and ids. Some of these readings also read whether a worker is present
-        and which read-only switches are on.
+        signal `changed` with their kinds and ids; the first reading emits nothing. Some of these readings also read
+        whether a worker is present and which read-only switches are on.
         """
         if not self._mark_call_running("feed"):
             return

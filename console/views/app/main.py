@@ -177,8 +177,8 @@ class WindowOpener(QObject):
         self.context.own_state.write_changes()
 
     def _show_moved_preferences_toast(self) -> None:
-        """Show a toast which says that the preferences file could not be read, and to which path the program has
-        moved it."""
+        """Show a toast which says that the person's file of preferences, or that of other stored values, could not be
+        read, and to which path the program has moved it. Do nothing if no file was moved."""
         if self._set_aside_file is not None:
             words = self.context.translate("preferences.set_aside")
             self.context.show_toast(words, str(self._set_aside_file), "warning", "care")

@@ -227,9 +227,9 @@ class WindowController(QObject):
 
     @Slot(object, object)
     def _add_withdraw_button(self, owner: QObject, wait: RequestWait) -> None:
-        """If `owner` is a dialog, add the button that withdraws the desk request to its footer, because the
-        dialog's call waits for a worker. Also set the sentences which say why the dialog can't be closed
-        meanwhile.
+        """If `owner` is a dialog, add the button that withdraws the desk request to its footer; the button is visible
+        only while the dialog's call waits for a worker. Also set the sentences which say why the dialog can't be
+        closed meanwhile, and why a shortcut has no effect just after the dialog has opened.
         """
         if isinstance(owner, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton
@@ -427,8 +427,8 @@ class WindowController(QObject):
 
     @Slot()
     def _hide_leftovers_bar(self) -> None:
-        """Hide the bar about credentials that this desk no longer needs. It appears again after the next start of
-        the program."""
+        """Hide the bar about credentials that this desk no longer needs. It appears again in the next window: after a
+        sign-out or the next start of the program."""
         self._hides_leftovers = True
         self._show_connection_bar()
 

@@ -47,7 +47,8 @@ _ZOOM_PREFERENCE_NAME, _PAGE_FIT_PREFERENCE_NAME = "pdf_zoom", "pdf_fit"
 class PdfPage(Page):
     """The page that shows one stored PDF. The T key switches between the images of its pages and its text, which a
     screen reader can read; the selected view also applies to the PDFs that are opened later. The child process
-    that reads the PDF ends when the person opens another PDF or leaves the page.
+    that reads the PDF ends when the person opens another PDF, or when the page is hidden: by another
+    page, by the lock, or because the window is minimized.
     """
 
     sidebar_key = "lookup"

@@ -225,8 +225,9 @@ class WindowFrame(CoveredWindow):
 
     @Slot(object)
     def show_route(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
-        """Open the page of `route` and add the route to the history. `state` is the state of this page that
-        `Page.get_screen_state` returned in an earlier window; None for the page's own initial state."""
+        """Open the page of `route`, and add the route to the history if it isn't the current one. `state` is the
+        state of this page that `Page.get_screen_state` returned in an earlier window; None for the page's own
+        state."""
         if self.current_route != route:
             if self._visits:
                 self._visits[-1].focus = self.window.focusWidget()

@@ -27,9 +27,9 @@ class LeaveConfirmation(QObject):
         self._is_asked = False
 
     def may_leave(self, leave: Callable[[], object], button_key: str) -> bool:
-        """Return True if the person may leave now. Otherwise return False and read the person's unfinished work;
-        if there is none, call `leave`, else show the list with a button that calls `leave`. `button_key` is the
-        wording key of the button's text.
+        """Return True if the person may leave now. Otherwise return False and read the person's unfinished work; if
+        there is none, or if it can't be read, call `leave`, else show the list with a button that calls `leave`.
+        `button_key` is the wording key of the button's text.
         """
         context = self._context
         application = QGuiApplication.instance()

@@ -221,7 +221,8 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def _name_record(self, kind: str, id: str) -> str:
-        """Return the text that names a record in the tables: its kind with its number, or "" for an unknown kind."""
+        """Return the text that names a record in the tables: its kind with its id (credit check, refund, bulk run) or
+        with its number, if that is known; "" for an unknown kind."""
         return audit_words.format_record_reference(
             kind, id, self._context.language, self._numbers.get(f"{kind} {id}", "")
         )
@@ -569,7 +570,7 @@ def _list_subjects_of_rows(
     mentions: Sequence[Mention],
     requests: Sequence[OwnRequest],
 ) -> set[str]:
-    """Return kind and id ("payment 17") of each record of these rows."""
+    """Return kind and id ("payment 17") of each record of these rows. The leases among `holders` are left out."""
     return {
         *(f"{holder.kind} {holder.subject_id}" for holder in holders if isinstance(holder, Take)),
         *(f"{item.kind} {item.id}" for item in own_items),

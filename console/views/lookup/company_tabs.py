@@ -35,8 +35,8 @@ _ROW_READER_BY_TAB: dict[str, "Callable[[Console, tuple[RecordRef, ...]], tuple[
 
 class CompanyTab(QWidget):
     """The tab of a company with its documents, notes or history; `name` is one of COMPANY_TAB_NAMES. It reads its
-    rows when it becomes visible and the company's records have changed since the last reading. If the reading
-    fails, the earlier rows stay, greyed, with the time at which they were read.
+    rows when it is or becomes visible and the company's records may have changed since the last reading. If the
+    reading fails, the earlier rows of this company stay, greyed, with the time at which they were read.
 
     Signals:
     - opened(object): the person wants to open the record with this kind and id.

@@ -23,10 +23,10 @@ MAX_RECORDS_IN_TRAIL = 200
 
 
 class FittedTable(RecordTable):
-    """A table of records that fits its columns to its width. `hideable_columns` are the keys of the columns that
-    it hides first, in this order, if it is too narrow. `naming_columns` are the keys of the columns by which a
-    person recognizes the record of a row, such as the company; the table hides them only if no other column can
-    become narrower. Columns in `hidden_keys` are always hidden.
+    """A table of records that fits its columns to its width. `hideable_columns` are the keys of the columns that it
+    hides first, in this order, if it is too narrow. `naming_columns` are the keys of the columns by which a person
+    recognizes the record of a row, such as the company; the table hides them only if it is still too narrow after
+    that and after the other columns were made narrower. Columns in `hidden_keys` are always hidden.
     """
 
     def __init__(
@@ -190,8 +190,8 @@ class FittedTable(RecordTable):
 
     def _compute_preferred_width(self, column_index: int) -> int:
         """Return the preferred width of a column in px: the defined width, or the width that the person has set. A
-        column of sentences that is never hidden, or of identifiers, may have up to twice its defined width if
-        its contents need it. An amount always has the width of its contents, even if the person has set a
+        column of sentences that is never hidden, or of identifiers, may have up to twice its defined width if its
+        contents need it. An amount always has at least the width of its contents, even if the person has set a
         smaller one.
         """
         column, width = self.rows.columns[column_index], self.get_column_width(column_index)

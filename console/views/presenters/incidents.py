@@ -36,8 +36,8 @@ def find_action_route(incident: Incident) -> Route | None:
 
 
 def format_incident_subject(incident: Incident, context: WindowContext) -> str:
-    """Return the number of the order, payment or company that the incident is about. If the incident is about
-    something else, return the name of that subject's kind."""
+    """Return the text that names the subject of the incident: the number of an order, payment or company, the title
+    of a queue, the kind and id of a refund or credit check. For any other subject, return the name of its kind."""
     return alert_words.format_alert_record(make_main_alert_item(incident), context)
 
 

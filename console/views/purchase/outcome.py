@@ -99,8 +99,9 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
 
 
 def make_refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
-    """Return the content of the dialog after a purchase that was refused or wasn't sent. It says that the provider
-    has charged nothing."""
+    """Return the content of the dialog after a purchase that was refused or wasn't sent: the failure, and the badges
+    of the credit check if there is one. If the exit status of the failure is 5 or 6, the content also says that
+    nothing was charged."""
     provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
     lead = context.translate("dialog.purchase.not_charged") if provider_answered else ""
     bar = NotificationBar(

@@ -32,8 +32,9 @@ _MAX_SELECTED_RECORDS = 20_001
 
 
 class QueuePageActions(QObject):
-    """Runs the actions of the queue page on its records. Before an action on several records, the bulk dialog makes a
-    dry run, and the person confirms the action."""
+    """Runs the actions of the queue page on its records. Before a bulk action on several records, the bulk dialog
+    makes a dry run, and the person confirms the action. Takes are given back, and evidence is exported, without
+    it."""
 
     def __init__(
         self, context: WindowContext, page: Page, choice: QueueSelection, current: Callable[[], QueueItem | None]

@@ -111,8 +111,8 @@ def _make_first_cursor(
 
 def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
     """Return the columns of a grouped table. The cells of a record stay as in `columns`. In a heading row, the column
-    that names the record shows the cause and the number of records, the column of amounts the sum for each
-    currency, and the column of ages the age of the oldest record."""
+    that names the record shows the number of records, and also the cause if the table has no other column for it; the
+    column of amounts shows the sum for each currency, the column of ages the age of the oldest record."""
     naming = next((column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key)
     has_cause = naming != _CAUSE_COLUMN_KEY and any(column.key == _CAUSE_COLUMN_KEY for column in columns)
     return [

@@ -97,8 +97,9 @@ def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -
 
 
 def format_operator(operator: str, context: WindowContext) -> str:
-    """Return the text that the window shows for a filter operator; the operator itself if it isn't known. If it has
-    more than _MAX_NAMED_FILTER_VALUES values, the text contains their number in place of their names."""
+    """Return the text that the window shows for a filter operator; the operator itself for `client:` and for an
+    unknown one. If it has more than _MAX_NAMED_FILTER_VALUES values, the text contains their number in place of their
+    names."""
     name, _, text = operator.partition(":")
     if name in ("age", "amount"):
         return _format_range_operator(operator, context)

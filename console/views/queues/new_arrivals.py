@@ -25,7 +25,8 @@ MAX_COMPARED_QUEUE_ITEMS = 200
 
 class QueueArrivals(QObject):
     """Compares the items that the database has in a queue with the rows of the queue's table: updates rows that have
-    changed, marks rows whose records have left the queue, and counts the new items on a button.
+    changed, marks rows whose records have left the queue (only if all items of the queue were read), and counts the
+    new items on a button.
 
     Signals:
     - renewed: rows of the table have been updated.

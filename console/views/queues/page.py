@@ -57,8 +57,8 @@ def _get_row_key(row: GroupTableRow) -> Hashable:
 
 class QueuesPage(Page):
     """The page of the queues. It has one tab per queue, the table of the selected queue and, in a wide window, a
-    preview of the current record. New items are counted on a button; they get rows only when the person presses
-    it, so that no row moves unexpectedly."""
+    preview of the current record. New items of a list without searched words and without groups are counted on a
+    button; they get rows only when the list is read again, so that no row moves unexpectedly."""
 
     sidebar_key = "queues"
     help_key = "help.queues"
@@ -352,8 +352,8 @@ class QueuesPage(Page):
 
     @Slot(str)
     def _rebuild_tables(self, queue: str) -> None:
-        """Delete those tables of a queue ("" for all queues) whose columns have changed, and build them again. A
-        hidden page reads its new table when it is shown next."""
+        """Delete those tables of a queue ("" for all queues) whose columns have changed, and read the page again.
+        Each table is built again when it is shown next."""
         changed_keys = [
             key for key in self._lists if queue in ("", key.partition(".")[0]) and self._has_outdated_columns(key)
         ]

@@ -236,7 +236,8 @@ class QueueSelection(QObject):
 
     def _count_matching_records(self) -> tuple[int, str]:
         """Return the number of records that match the filter, and the text for this number. While some rows of a
-        filtered queue aren't read yet, it is the number of the rows read so far."""
+        filtered queue aren't read yet, it is the number of the rows read so far; in a list grouped by cause, it is
+        the sum of the loaded groups."""
         rows = self._rows
         if rows is None:
             return 0, "0"
@@ -305,7 +306,8 @@ class _SelectedRecordLister:
 @dataclass(frozen=True, slots=True)
 class _MatchingRecordLister:
     """A function object that returns the records of a bulk run: all records that match the query at the time of the
-    call. For a query without conditions, it returns the name of the queue, which means all of its records."""
+    call; it stops reading when it has at least _MAX_SELECTED_RECORDS of them. For a query without conditions, it
+    returns the name of the queue, which means all of its records."""
 
     query: QueueListQuery
 
@@ -323,8 +325,8 @@ class _MatchingRecordLister:
 
 @dataclass(frozen=True, slots=True)
 class _GroupedRecordLister:
-    """A function object that returns the records of a bulk run: all records of the selected groups, read by
-    `queries`, and the single records `chosen`. No record occurs twice."""
+    """A function object that returns the records of a bulk run: the single records `chosen`, then all records of the
+    selected groups, read by `queries`; at most _MAX_SELECTED_RECORDS. No record occurs twice."""
 
     queries: tuple[QueueListQuery, ...]
     chosen: tuple[ChosenRecord, ...]

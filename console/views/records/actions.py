@@ -44,13 +44,13 @@ class RecordActionHandlers(QObject):
 
     @property
     def page(self) -> Page:
-        """The page that offers the actions, and in which their results are shown."""
+        """The page that offers the actions, and in whose bar their refusals are shown."""
         return self._page
 
     def set_current_record(self, ref: RecordRef | None) -> None:
-        """Store which record of the page is the current one. If it is another record than before, remove the bar with
-        the result of an action, because a person would read it as a result about the current record. The bar of a
-        running probe stays, because it names its record."""
+        """Store which record of the page is the current one; for None, do nothing. If it is another record than
+        before, remove the bar with the result of an action, because a person would read it as a result about the
+        current record. While a probe runs, the bar stays, because it names the probed record."""
         if ref is not None and ref != self._current_ref:
             self._current_ref = ref
             if not self._probed_subjects:
@@ -255,8 +255,8 @@ class RecordActionHandlers(QObject):
 
     def move_order(self, payment: Payment) -> None:
         """Set the order of the payment to the state "paid", if the person has the right. No request is sent to the
-        provider. Do nothing if this was called before with the same `payment` object: the person has pressed the
-        key again before the page shows the new state of the order."""
+        provider. Do nothing if the previous call had the same `payment` object and hasn't failed: the person has
+        pressed the key again before the page shows the new state of the order."""
         if self._moved_payment is payment or self.refuse_if_right_missing("resolve"):
             return
         context, self._moved_payment = self._context, payment
@@ -315,7 +315,8 @@ def make_probe_toast(
     context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation
 ) -> Toast:
     """Return the toast that the window shows after a probe. It names the record and its new state, or says that
-    nothing has changed. `before` and `after` are the record before and after the probe."""
+    nothing has changed or that the outcome is still unknown. `before` and `after` are the record before and after the
+    probe."""
     title, translate = _format_title(after, context), context.translate
     is_unknown = not isinstance(after, Operation | Order) and after.certainty is Certainty.UNKNOWN
     shape, tone = _UNKNOWN_OUTCOME_ICON if is_unknown else _KNOWN_OUTCOME_ICON

@@ -36,9 +36,10 @@ class Notice:
 
 
 class Announcer(QObject):
-    """Announces the sentences of one main window to screen readers, and keeps the newest _MAX_STORED_NOTICES of them
-    in `notices`, the newest first. While a cover (the lock or the sign-in form) hides the window, only sentences on
-    the cover are announced, and these are not kept; the others wait for `announce_waiting_notices`.
+    """Announces the sentences of one main window to screen readers, and keeps the newest _MAX_STORED_NOTICES of those
+    with `is_stored` in `notices`, the newest first. While a cover (the lock or the sign-in form) hides the window,
+    only sentences on the cover are announced, and these are not kept; of the others, those with `is_stored` wait for
+    `announce_waiting_notices`, the rest is dropped.
 
     Signals:
     - announced(object): this Notice was passed to a screen reader.

@@ -425,8 +425,9 @@ class WindowContext(QObject):
         return self.translate("reason.worker_away", since=away_since)
 
     def find_missing_right_reason(self, right: str) -> str:
-        """Return why the acting person doesn't have this right: an unknown name or a missing role. Return "" if the
-        person has the right, if the operators aren't read yet, or if `right` is ""."""
+        """Return why the acting person doesn't have this right: an unknown name, a missing role, or for a purchase a
+        person who may not buy. Return "" if the person has the right, if every person has all roles, if the operators
+        aren't read yet, or if `right` is ""."""
         person = self.current_person
         if (
             not right

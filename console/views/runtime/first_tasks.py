@@ -36,7 +36,7 @@ class FirstTask(StrEnum):
 class FirstTaskList(QObject):
     """The first tasks of a new person (see FirstTask) and their states, stored as preferences of the person. The
     tasks end, and are never shown again, when the person has done all of them or ends them, or after
-    MAX_FIRST_TASKS_SECONDS. They aren't shown to a person who already had preferences when the window was opened.
+    MAX_FIRST_TASKS_SECONDS. They only begin in a window that was opened when the person had no preferences.
 
     Signals:
     - changed: `is_running`, or the state of a task, may have a new value.
@@ -56,8 +56,8 @@ class FirstTaskList(QObject):
 
     @property
     def first_start_time(self) -> float | None:
-        """The time at which the person first started a window, in seconds since 1970; None if the person isn't
-        new."""
+        """The time at which the tasks began in the person's first window, in seconds since 1970; it stays stored
+        after the tasks have ended. None if they never began."""
         return self._preferences.number(FIRST_START_PREFERENCE, 0, _MAX_VALID_UNIX_TIME)
 
     @property

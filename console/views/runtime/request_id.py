@@ -18,8 +18,9 @@ the stored failure.
 class AttemptRequestIds:
     """The request ids of the attempts that have no answer yet.
 
-    An attempt is a command with its arguments. A second click, and a retry after a lost answer, are the same
-    attempt and get the same request id. After an answer, the same command is a new attempt with a new request id.
+    An attempt is a command with its arguments. A second click, and a retry after a lost answer, are the same attempt
+    and get the same request id. After a final answer (a value, or a failure that the service would return again), the
+    same command is a new attempt with a new request id.
 
     The ids are also stored in the PersonStateStore, so that a window that is opened after a crash continues an
     attempt with its id. The key of a stored id is a digest of the attempt.

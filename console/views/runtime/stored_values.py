@@ -34,7 +34,7 @@ class StoredValues(QObject):
     changes of this person's values.
 
     Signals:
-    - loaded: the values of another person have been read.
+    - loaded: the values of another person have been read, or couldn't be read.
     - set_aside(object): the file of the person couldn't be used; carries the Path to which the file was renamed.
     - write_failed: a change couldn't be written; it will be written together with the next change.
     """
@@ -78,8 +78,8 @@ class StoredValues(QObject):
 
     def load(self, person: str) -> None:
         """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's values
-        are already in use. If the file can't be read, the person has no values, and changes are kept in memory
-        only."""
+        are already in use or being read. If the file can't be read, the person has no values, changes are kept in
+        memory only, and `loaded` is emitted too."""
         if person == self.person:
             return
         self.write_changes()

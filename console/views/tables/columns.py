@@ -47,10 +47,11 @@ class Column:
     """One column of a table: its title, its width in px at text scale 1.0, and `cell`, the function that returns the
     cell of a row.
 
-    `cell` returns a StateCell if `kind` is "state", an AgeCell if `kind` is "age", otherwise a text; "" is shown as a
-    muted –. With `is_stretched`, the column takes the free width of the table: as much as its cells need, or all of
-    it if it is the last column. With `is_muted`, its text has the muted colour. `spoken` returns the text for screen
-    readers if it must differ from the cell's text; for "", the screen reader leaves the cell out.
+    `cell` returns a StateCell if `kind` is "state", an AgeCell if `kind` is "age", otherwise a text; it may return a
+    text for any kind, such as "–" for an unknown age. "" is shown as a muted –. With `is_stretched`, the column takes
+    the free width of the table: as much as its cells need, or all of it if it is the last column. With `is_muted`,
+    its text has the muted colour. `spoken` returns the text for screen readers if it must differ from the cell's
+    text; for "", the screen reader leaves the cell out.
     """
 
     key: str

@@ -39,8 +39,8 @@ class PagedModel(PageUpdateModel):
     placeholder; `data()` never waits for a page.
 
     Signals:
-    - about_to_change, changed: emitted before and after each change of rows, so that a table can keep its scroll
-      position.
+    - about_to_change, changed: emitted before and after pages that were read are applied to the rows, so that a table
+      can keep its scroll position.
     - page_applied: a page was read and its rows are in the model.
     - failed(Failure): a page could not be read. The rows stay; `read_again` tries again.
     """
@@ -167,9 +167,9 @@ class PagedModel(PageUpdateModel):
 
     @Slot()
     def _read_next_page(self) -> None:
-        """Start to read the most urgent page that isn't loaded: a visible page, then the page after the visible ones,
-        then the page of another row that Qt has requested, for a screen reader for example. Only one page is read
-        at a time, because scrolling changes this order."""
+        """Start to read the most urgent page: a page of the range that is being read again; then, of the pages that
+        aren't loaded, a visible page, the page after the visible ones, the page of another row that Qt has requested,
+        for a screen reader for example. Only one page is read at a time, because scrolling changes this order."""
         if self._pending_page is not None or self._fetch is None or self._has_failed:
             return
         number = self._reread.first if self._reread else self._find_next_page_to_read()

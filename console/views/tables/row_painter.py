@@ -87,8 +87,9 @@ class RowPainter:
             self._draw_focus_ring(painter, rect)
 
     def _paint_background(self, painter: QPainter, row: int, rect: QRect) -> None:
-        """Paint the background of a row and the mark at its left edge. Their colours show whether the row is current,
-        selected or under the mouse pointer."""
+        """Paint the background of a row and the mark at its left edge. The background shows whether the row is
+        current, selected or under the mouse pointer. A current or selected row has a mark in the accent colour,
+        another row the mark that `mark_row` has set, if any."""
         table, colour = self._table, current_appearance().colour
         selected = row == table.current_row or table.rows.is_row_selected(row)
         if selected:

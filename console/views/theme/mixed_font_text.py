@@ -64,7 +64,8 @@ def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
 @lru_cache(maxsize=4096)
 def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split an identifier into font runs: whole words such as "Check", and the names of people, use the text font;
-    everything else uses the figures font. A text that contains an amount is split by `split_font_runs`."""
+    everything else uses the figures font. A shortened identifier (with "…") uses only the figures font. A text that
+    contains an amount is split by `split_font_runs`."""
     if "…" in text:
         return ((text, True),)
     if _CURRENCY_PATTERN.search(text):

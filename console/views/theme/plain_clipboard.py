@@ -15,8 +15,8 @@ def install_plain_clipboard() -> None:
 
 @Slot(QClipboard.Mode)
 def _remove_clipboard_marks(mode: QClipboard.Mode) -> None:
-    """Remove the invisible characters from the text on the clipboard, if this application is active: then it has
-    copied the text itself. Qt calls this after each change of the clipboard."""
+    """Remove the invisible characters from the text on the clipboard if it contains a word joiner and this
+    application is active, so that it has copied the text itself. Qt calls this after each change of the clipboard."""
     clipboard = QGuiApplication.clipboard()
     is_active = QGuiApplication.applicationState() is Qt.ApplicationState.ApplicationActive
     if is_active and WORD_JOINER in (text := clipboard.text(mode)):

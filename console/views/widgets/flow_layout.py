@@ -107,7 +107,8 @@ class FlowLayout(QLayout):
 
 def _measure_size_in_line(item: QLayoutItem, room: int) -> QSize:
     """Return the size of an item in a line that is `room` px long. An item that is wider than the line gets the width
-    of the line, and the height that it needs at this width."""
+    of the line, and the height that it needs at this width, if its height depends on its width; otherwise it keeps
+    its size."""
     size = item.sizeHint()
     if size.width() <= room or not item.hasHeightForWidth():
         return size

@@ -276,8 +276,8 @@ class DropDownList(QComboBox):
 
 
 class FilterChip(DropDownList):
-    """A drop-down list, 26 px high, that stands inside a sentence and filters a list. Item 0 is the default; another
-    selected item is shown in the accent colour."""
+    """A drop-down list, 26 px high at text scale 1.0, that stands inside a sentence and filters a list. Item 0 is the
+    default; another selected item is shown in the accent colour."""
 
     def sizeHint(self) -> QSize:
         words = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())

@@ -29,9 +29,9 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class SidebarEntry:
-    """One entry of the sidebar, which opens a main page: its key, icon, name (`word`), shortcut (`keys`) and count as
-    text ("" for none). A nested entry, such as a saved view, belongs to the nearest entry above it that isn't
-    nested."""
+    """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`word`), shortcut
+    (`keys`) and count as text ("" for none). A nested entry, such as a saved view, belongs to the nearest entry above
+    it that isn't nested."""
 
     key: str
     icon: str
