@@ -26,7 +26,8 @@ _CREDIT_CHECK_KIND = "credit-check"
 
 
 class _DocumentList(NamedTuple):
-    """The stored versions of a PDF, newest first, and the number of pages of each readable one by its SHA-256."""
+    """The stored versions of a PDF, newest first, and the number of pages of each readable one by its SHA-256. Only
+    the pages of the newest 20 versions are counted."""
 
     versions: tuple[Document, ...]
     page_counts: Mapping[str, int]

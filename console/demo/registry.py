@@ -60,7 +60,8 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
 
 
 def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
-    """Publish the registry at the sandbox, so that its simulated Web-API returns the same rows as the files."""
+    """Publish the registry at the sandbox, so that its simulated Web-API answers about the same companies as the
+    files. A few invented rows of the difference have other dates there."""
     published = sandbox.registry
     published.publish_whole(REGISTRY_ROW_COUNT, registry.seed, registry.whole_day, registry.companies)
     published.publish_difference(registry.changed_day, CHANGED_ROW_COUNT, registry.changes)

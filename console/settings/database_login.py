@@ -63,7 +63,7 @@ class DatabaseSignIn(HiddenSecrets):
     @property
     def user(self) -> str | None:
         """The name of the database account in use; before the sign-in, the name of the account that would be used.
-        None on SQLite, and if no name is known. This may read the keyring."""
+        On SQLite, the operator's name in the settings. None if no name is known. This may read the keyring."""
         if self._account_in_use is not None:
             return self._account_in_use[0][0]
         return self._find_expected_user() or (self._read_last_user() if self.is_server else None)

@@ -38,7 +38,7 @@ _SETTING_NAME_BY_KEY: Mapping[str, str] = {
 
 def read_profile(file: Path) -> dict[str, RawSetting]:
     """Return the settings in the profile file, by the name of the setting; an empty dictionary if the file is
-    missing. Raises bad_profile with file, line and key."""
+    missing. Raises bad_profile with the file and, if the problem has them, line and key."""
     content = _read_bytes(file)
     if content is None:
         return {}

@@ -167,7 +167,7 @@ class Settings:
 
     def list_credential_variables(self) -> tuple[str, ...]:
         """Return the names of those environment variables that are set and contain a provider's secret, a key that
-        signs notices, or the store key."""
+        signs notices, or the store key. A variable that names a secret's file is returned without `_FILE`."""
         names = self.secrets.list_environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(

@@ -116,8 +116,8 @@ class RecoveryService:
     def list_queue_subjects(
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = 1_000
     ) -> tuple[tuple[str, int], ...]:
-        """Return kind and id of at most `max_records` records of the queue `name` that fulfil `record_filter`, in the
-        default order of the queue. Raises usage, not_allowed.
+        """Return kind and id of records of the queue `name` that fulfil `record_filter`, in the default order of the
+        queue: at most `max_records`, and never more than 1,000 (one page). Raises usage, not_allowed.
         """
         page = self.read_queue(name, max_records, None, record_filter)
         return tuple((get_record_kind(item.record), item.record.id) for item in page.items)

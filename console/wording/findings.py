@@ -170,8 +170,8 @@ def _format_pattern_phrase(name: str, match: re.Match[str], translate: Translate
 
 
 def _translate_codes_and_amounts(part: str, translate: Translate, currency: str | None) -> str:
-    """Return a part of a finding with codes replaced by words, and with formatted amounts. A number is an amount
-    only if a currency stands after it, or if a state or a provider's word stands before it."""
+    """Return a part of a finding with codes replaced by words, and with formatted amounts. A number without a
+    currency after it is an amount only if the part contains nothing else, or only one word before it."""
     word, _, rest = part.partition(" ")
     if word.islower() and word.isalpha():
         word = format_code_in_words(word, translate)

@@ -44,15 +44,16 @@ class RequestRefused(Exception):
 
 
 class NoCapacity(Exception):
-    """Raised if a thread pool or the list of `/live` listeners is full. The receiver then tells the sender to try
-    again later."""
+    """Raised if a thread pool or the list of `/live` listeners is full. The receiver then tells the sender of a
+    notice or the listener to try again later; other work is skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverOptions:
     """Address and limits of the receiver. Times are in seconds.
 
-    Each `ServiceCallThreads` pool runs `threads_per_pool` calls at the same time, and `queue_length` more calls wait.
+    Each pool (`ServiceCallThreads`) that stores a sender's notices or asks its provider runs `threads_per_pool` calls
+    at the same time, and `queue_length` more calls wait. The other pools have fixed numbers of threads.
     `max_connections` is the largest number of open connections, `max_connections_per_address` the largest number
     from one address. `certificate_file` and `key_file` are PEM files, for TLS without a proxy.
     """
@@ -274,9 +275,9 @@ class ServiceCallThreads:
 
 
 def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
-    """Raise RequestRefused if this program and a proxy could read the request in different ways: if a header is
-    repeated, if it has both a length and chunks, or if its body is encoded. Also raise it for a length above
-    `largest_bytes`.
+    """Raise RequestRefused if this program and a proxy could read the request in different ways: if one of
+    _UNREPEATABLE_HEADER_NAMES is repeated, if it has both a length and chunks, or if its body is encoded. Also raise
+    it for a length that is no number or above `largest_bytes`.
     """
     names = [name for name, _ in request.headers.raw]
     headers = dict(request.headers.raw)

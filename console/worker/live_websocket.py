@@ -89,8 +89,8 @@ class LiveFeedChanges:
         nothing new.
 
         `snapshot_versions` has the records of the listener's snapshot, by kind and id, without those that a later
-        message has already replaced. Changes of the same or an older version are left out. For a newer change, the
-        record's entry in `snapshot_versions` is removed.
+        message has already replaced. A change that equals its record there (except `since`) or has an older version
+        is left out. For any other change, the record's entry in `snapshot_versions` is removed.
         """
         known_changes = [
             change
@@ -110,7 +110,7 @@ def _is_in_snapshot(
     snapshot_version: RecordSummary | None,
     snapshot_versions: dict[tuple[str, int], RecordSummary],
 ) -> bool:
-    """True if the listener's snapshot contained the version of the record in `change`, or a newer one.
+    """True if the listener's snapshot contained the record as in `change` (except `since`), or a newer version.
     `snapshot_version` is the record in the snapshot (None: it isn't there), which the caller has removed from
     `snapshot_versions`; if the result is True, put it back.
     """
@@ -221,8 +221,8 @@ class LiveFeedHub:
                 self._metrics.dropped_client_counter.inc()
 
     def _remember_if_unsent(self, change: RecordSummary) -> bool:
-        """Return False if this version of the record was already sent to the listeners: two rows of the change
-        feed can be about the same version. Otherwise remember it as sent and return True."""
+        """Remember this change as the last one sent about its record. Return False if the one before was equal and
+        has a version, because two rows of the change feed can be about the same version; otherwise True."""
         key = (change.kind, change.id)
         last_sent = self._last_sent.pop(key, None)
         self._last_sent[key] = change

@@ -87,8 +87,9 @@ def _await_threads(
     seconds: float,
     abort_event: Event,
 ) -> None:
-    """Wait until all threads have ended. After `seconds`, or when `abort_event` is set, abort the calls to
-    providers that still run in them."""
+    """Wait until all threads have ended, but at most `seconds`, or until `abort_event` is set. Then abort the calls
+    to providers that still run in them, and wait at most STOP_WAIT_FOR_RECORDING_SECONDS until their answers are
+    stored. A thread that still runs after that is only logged."""
     deadline = time.monotonic() + seconds
     if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):
         interrupts.end_network_waits(STOP_WAIT_FOR_RECORDING_SECONDS)

@@ -44,9 +44,9 @@ class DeskRequestThreads:
         ]
 
     def start(self) -> None:
-        """Start the threads. Wait at most LONGEST_REQUEST_POLL_PAUSE_SECONDS until the database has this worker's
-        presence lease, by which desks see that the worker is running. Without the database, the threads continue to
-        try."""
+        """Start the threads. Wait at most LONGEST_REQUEST_POLL_PAUSE_SECONDS for the end of the first poll, which
+        stores this worker's presence lease, by which desks see that the worker is running. If the poll fails, the
+        wait ends too, and the threads continue to try."""
         for thread in self._threads:
             thread.start()
         self._has_polled.wait(LONGEST_REQUEST_POLL_PAUSE_SECONDS)
@@ -133,8 +133,8 @@ class DeskRequestThreads:
 
 def compute_request_poll_pause_seconds(idle_seconds: float, beat_seconds: float, *, is_standby: bool) -> float:
     """Return the pause in seconds before the next poll for desk requests. `idle_seconds` is the time since a
-    request was last open, 0 while one is open. A standby worker polls only as often as it renews its lease
-    (every `beat_seconds`), because another worker polls.
+    request was last open, 0 while one is open and after a failed poll. While it is not 0, a standby worker polls
+    only as often as it renews its lease (every `beat_seconds`), because another worker polls.
     """
     if not idle_seconds:
         return REQUEST_POLL_PAUSE_SECONDS

@@ -26,8 +26,9 @@ class SignInCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Read account and password, sign in, and write the person's name, roles and database as the answer.
 
-        Raises ConsoleError `usage` if the database is embedded or the environment already names an account and
-        password, `bad_profile` if the password is refused or can't be stored.
+        Raises ConsoleError `usage` if the database is embedded, if the URL or the environment already has an
+        account and password, or if the person can't be asked for them; `bad_profile` if the password is refused
+        or can't be stored.
         """
         settings = writer.read_settings()
         _require_keyring(settings)
@@ -115,8 +116,8 @@ def _require_database_accounts(settings: "Settings") -> None:
 
 def _require_keyring(settings: "Settings") -> None:
     """Check that the database password can be stored, before the person types it. Raises ConsoleError `usage` if
-    the environment already names an account and password, which would be used instead, and `bad_profile` if
-    there is no keyring.
+    the database is embedded, or if the URL or the environment already has an account and password, which would
+    be used instead, and `bad_profile` if there is no keyring.
     """
     _require_database_accounts(settings)
     if settings.sign_in.has_configured_account():

@@ -112,7 +112,8 @@ def build_attributes_json(
 
 
 def _build_attribute_json(value: object, translate: Translate) -> Any:
-    """Return the value of an attribute as JSON. Unlike in `build_any_value_json`, text is not cut."""
+    """Return the value of an attribute as JSON. Unlike in `build_any_value_json`, a text is not cut; a text inside
+    another value is."""
     match value:
         case Work():
             return build_work_json(value, translate)

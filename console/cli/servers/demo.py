@@ -184,8 +184,9 @@ def _write_sample_records(
 
 
 def _publish_sample_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> demo_registry.DemoRegistry:
-    """Publish a corporation registry at the simulated publisher, and return it. It contains the companies of all
-    sample records and changes of some companies: those of the newest valid credit checks."""
+    """Publish a corporation registry at the simulated publisher, and return it. Among its rows are the companies of
+    the sample records and trial purchases (if the number is well-formed), and changes of some companies: those of
+    the newest valid credit checks."""
     today = SystemClock().now().astimezone(JST).date()
     live = [
         sample.number

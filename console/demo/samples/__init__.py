@@ -48,8 +48,8 @@ def generate_payments(
     seed: int, now: datetime, samples: Sequence[CheckSample], count: int = 120
 ) -> tuple[PaymentSample, ...]:
     """Return `count` sample payments with their orders and refunds, oldest first. Each kind of situation occurs;
-    all other samples are paid. They belong to corporations of the credit checks `samples`; if these are empty,
-    to newly made corporation numbers.
+    all other samples are paid. They belong to corporations of the newest credit checks in `samples` that this
+    application purchased; if there are none, to newly made corporation numbers.
     """
     bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
     drawn = CheckSampleFactory(seed, now, lambda number: (number, "ok"))

@@ -140,7 +140,7 @@ def _find_instant_of_state(sample: PaymentSample, state: PaymentState) -> dateti
 
 
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
-    """Write the completed saga that has ended the expired payment of the sample; do nothing for other samples."""
+    """Write the completed saga that has ended the payment of the sample, which must be expired."""
     at, step_times = sample.latest_event_at, dict[str, str]()
     saga = sagas.start_saga(
         conn, timeout_start.PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, sample.id, timeout_start.ASK_STEP, {}, at

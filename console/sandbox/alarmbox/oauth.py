@@ -89,7 +89,7 @@ class TokenIssuer:
         a token request.
 
         Raises `RequestRefused` with an OAuth error if the OAuth client, the code or the refresh token is unknown
-        or not valid.
+        or not valid, or if the `grant_type` is another one.
         """
         with self._lock:
             self._require_known_client(form)

@@ -20,8 +20,8 @@ from console.sandbox.rules.rules import FaultRulebook
 
 class SandboxState:
     """State of one sandbox, which the simulated providers and the control API use in several threads: clock,
-    settings, charges, payments, keys and tokens, fault rules, held calls, and the log of calls. Each part of
-    the state has a lock of its own.
+    settings, charges, payments, keys and tokens, fault rules, held calls, the registry, and the log of calls.
+    There is no common lock: most parts have a lock of their own, the clock and the settings have none.
     """
 
     def __init__(self, get_time: Callable[[], datetime] = get_machine_time) -> None:

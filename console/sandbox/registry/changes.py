@@ -81,8 +81,8 @@ def invent_changes(
 
 
 def _draw_positions(total: int, count: int, source: random.Random) -> Iterator[int]:
-    """Yield up to `count` random positions below `total` in ascending order: one from each of `count` equal
-    ranges."""
+    """Yield random positions below `total` in ascending order: one from each range of `total // count` positions (at
+    least one position). These are `count` or more, or all positions if `total` is smaller than `count`."""
     step = max(total // max(count, 1), 1)
     return (start + source.randrange(step) for start in range(0, total - step + 1, step))
 

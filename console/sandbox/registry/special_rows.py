@@ -121,8 +121,8 @@ def _add_foreign_address(row: RegistryRow, random_number: int, _day: date) -> Re
 
 
 def _make_public_body(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return a copy of `row` whose corporation is a public body: of the state for an even `draw`, of a municipality
-    for an odd one. `draw` selects the name."""
+    """Return a copy of `row` whose corporation is a public body: of the state for an even `random_number`, of a
+    municipality for an odd one. `random_number` also selects the name."""
     is_state = random_number % 2 == 0
     names = STATE_BODY_NAMES if is_state else MUNICIPAL_BODY_NAMES
     name, kana = names[random_number % len(names)]

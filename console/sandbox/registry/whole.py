@@ -75,7 +75,7 @@ class InventedRegistry:
     (a code of two digits) limits it to one prefecture. Positions count from 0. Rows are in the order of the
     published files: by prefecture, then by number.
 
-    Raises ValueError if a prefecture would get more than nine million rows.
+    Raises ValueError if a prefecture would get more than nine million rows, or if `prefecture` is unknown.
     """
 
     def __init__(self, rows: int, seed: int, day: date, prefecture: str | None = None) -> None:

@@ -48,8 +48,9 @@ class HeldCalls:
         self.change_condition = Condition()
 
     def hold_call(self, call: str, number: str | None, fault: str, seconds: float | None) -> HoldEnding:
-        """Hold the calling thread for `seconds`, or until a release (None); return the event that ended the wait.
-        The held call is listed with its name `call`, its subject `number` and the action `fault` that holds it."""
+        """Hold the calling thread until the call is released or dropped, but at most `seconds` (None: without
+        limit); return the event that ended the wait. The held call is listed with its name `call`, its subject
+        `number` and the action `fault` that holds it."""
         hold = HeldBackCall(next(self._ids), call, number, fault)
         with self.change_condition:
             if self._closed.is_set():

@@ -210,8 +210,8 @@ class QueuePageActions(QObject):
 
 
 def _list_refs_of_selection(source: RecordLister, services: "Console") -> Sequence[RecordRef]:
-    """Return the kind and id of each record of a selection; at most _MAX_SELECTED_RECORDS if a whole queue is
-    selected."""
+    """Return the kind and id of each record of a selection; at most 1,000 (see `list_queue_subjects`) if a whole
+    queue is selected."""
     records = source(services)
     if isinstance(records, str):
         return services.recovery.list_queue_subjects(records, max_records=_MAX_SELECTED_RECORDS)
